@@ -1,0 +1,81 @@
+"""What API Gateway answers by itself, in our error shape: plain data for the local gateway and for every deployment.
+
+Each entry is a response type of API Gateway's with the status, code, sentence and headers we give it.
+"""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+_UNAUTHORIZED = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+_LATER = {"Retry-After": "2"}
+
+
+@dataclass(frozen=True)
+class GatewayAnswer:
+    """One answer of the gateway's own; `status` None leaves the gateway's."""
+
+    status: int | None
+    error: str
+    description: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, str]:
+        """Return the body that a client sees."""
+        return {"error": self.error, "error_description": self.description}
+
+
+ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
+    {
+        "UNAUTHORIZED": GatewayAnswer(
+            401, "invalid_token", "The access token is missing, expired or not valid; refresh it or log in.", _UNAUTHORIZED
+        ),
+        "ACCESS_DENIED": GatewayAnswer(
+            403,
+            "insufficient_scope",
+            "The access token does not carry the scope that this route needs.",
+            {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        ),
+        # The gateway says 403 both for a path and for a method that it does not know.
+        "MISSING_AUTHENTICATION_TOKEN": GatewayAnswer(404, "not_found", "There is no such route."),
+        "RESOURCE_NOT_FOUND": GatewayAnswer(404, "not_found", "There is no such route."),
+        # Sent for an Authorization header that is no bearer token where no authorizer stands.
+        "INVALID_SIGNATURE": GatewayAnswer(404, "not_found", "There is no such route."),
+        "BAD_REQUEST_BODY": GatewayAnswer(400, "invalid_request", "The body is not what this route takes."),
+        "BAD_REQUEST_PARAMETERS": GatewayAnswer(400, "invalid_request", "A parameter is not what this route takes."),
+        "REQUEST_TOO_LARGE": GatewayAnswer(413, "invalid_request", "The request is too large."),
+        "UNSUPPORTED_MEDIA_TYPE": GatewayAnswer(415, "invalid_request", "This Content-Type is not taken here."),
+        "THROTTLED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
+        "QUOTA_EXCEEDED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
+        "WAF_FILTERED": GatewayAnswer(403, "access_denied", "The request was refused."),
+        "AUTHORIZER_FAILURE": GatewayAnswer(500, "server_error", "The token could not be checked."),
+        "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(500, "server_error", "The token could not be checked."),
+        "INTEGRATION_FAILURE": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
+        "INTEGRATION_TIMEOUT": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
+        "DEFAULT_4XX": GatewayAnswer(None, "invalid_request", "The request was refused."),
+        "DEFAULT_5XX": GatewayAnswer(None, "server_error", "The request failed."),
+    }
+)
+
+
+def headers(answer: GatewayAnswer, *, cors_origin: str | None) -> dict[str, str]:
+    """Return the mapping of header name to API Gateway's expression: a quoted literal, or a value of the request."""
+    literal = {"Cache-Control": "no-store", **answer.headers}
+    if cors_origin is not None:
+        literal["Access-Control-Allow-Origin"] = cors_origin
+    return {**{name: f"'{value}'" for name, value in literal.items()}, "X-Request-Id": "context.requestId"}
+
+
+def cors_origin(origins: str) -> str | None:
+    """Return what these answers allow: they hold no secret, and a literal cannot name several origins."""
+    listed = origins.split()
+    if not listed:
+        return None
+    return listed[0] if len(listed) == 1 else "*"
+
+
+def template(answer: GatewayAnswer) -> dict[str, Any]:
+    """Return the response templates: a JSON text without any variable, so nothing of the request is echoed."""
+    import json
+
+    return {"application/json": json.dumps(answer.body())}
