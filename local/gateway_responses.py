@@ -3,6 +3,7 @@
 Each entry is a response type of API Gateway's with the status, code, sentence and headers we give it.
 """
 
+import json
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -39,7 +40,7 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
         # The gateway says 403 both for a path and for a method that it does not know.
         "MISSING_AUTHENTICATION_TOKEN": GatewayAnswer(404, "not_found", "There is no such route."),
         "RESOURCE_NOT_FOUND": GatewayAnswer(404, "not_found", "There is no such route."),
-        # Sent for an Authorization header that is no bearer token where no authorizer stands.
+        # An unknown path with an Authorization header: the gateway takes the header for a signature.
         "INVALID_SIGNATURE": GatewayAnswer(404, "not_found", "There is no such route."),
         "BAD_REQUEST_BODY": GatewayAnswer(400, "invalid_request", "The body is not what this route takes."),
         "BAD_REQUEST_PARAMETERS": GatewayAnswer(400, "invalid_request", "A parameter is not what this route takes."),
@@ -52,7 +53,8 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
         "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(500, "server_error", "The token could not be checked."),
         "INTEGRATION_FAILURE": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
         "INTEGRATION_TIMEOUT": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
-        "DEFAULT_4XX": GatewayAnswer(None, "invalid_request", "The request was refused."),
+        # What is left for it here is, again, an unknown path with a bearer token (IncompleteSignatureException).
+        "DEFAULT_4XX": GatewayAnswer(404, "not_found", "There is no such route, or it does not take this request."),
         "DEFAULT_5XX": GatewayAnswer(None, "server_error", "The request failed."),
     }
 )
@@ -76,6 +78,4 @@ def cors_origin(origins: str) -> str | None:
 
 def template(answer: GatewayAnswer) -> dict[str, Any]:
     """Return the response templates: a JSON text without any variable, so nothing of the request is echoed."""
-    import json
-
     return {"application/json": json.dumps(answer.body())}
