@@ -1,0 +1,67 @@
+# Every chore of the project, one command each. `make` by itself lists them.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PORT ?= 8000
+NOTES_PORT ?= 8001
+WORKERS ?= 2
+
+# A name on PATH proves nothing (pyenv puts a shim there for versions that cannot run), so each is run to know.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+
+DEV := .venv/.made
+AWS := .venv-aws/.made
+BIN := .venv/bin
+PIP := -m pip --disable-pip-version-check --quiet
+
+.PHONY: help serve test check bench lock clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001)
+	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT)
+
+test: check $(AWS)  ## check the code, then run every test (WORKERS=2)
+	$(BIN)/pytest -n $(WORKERS)
+
+check: $(DEV)  ## lint, formatting, types, and who may import whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEV) $(AWS)  ## print what is fast, as ratios against bare libraries
+	$(BIN)/python -m benchmarks
+
+lock: $(DEV)  ## resolve the *.in files anew
+	$(BIN)/uv pip compile $(LOCK) --generate-hashes requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/uv pip compile $(LOCK) requirements-aws.in --output-file requirements-aws.txt
+
+LOCK := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+clean:  ## remove what was made here (not the local state: see `python -m local.serve --help`)
+	rm -rf .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(DEV): requirements.txt requirements-dev.txt
+	@$(found-python)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
+	$(BIN)/python $(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# The embedded AWS pins another botocore than ours: an environment of its own.
+$(AWS): requirements-aws.txt
+	@$(found-python)
+	$(PYTHON) -m venv .venv-aws
+	.venv-aws/bin/python $(PIP) install -r requirements-aws.txt
+	@touch $@
+
+found-python = test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; name one with PYTHON=..." >&2; exit 1; }
+
+# deploy, destroy, package, cloud
+-include local/deploy.mk
