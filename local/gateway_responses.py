@@ -1,4 +1,4 @@
-"""What API Gateway answers by itself, in our error shape: plain data for the local gateway and for every deployment.
+"""What API Gateway answers by itself, in our error shape: for the local gateway and for every deployment.
 
 Each entry is a response type of API Gateway's with the status, code, sentence and headers we give it.
 """
@@ -29,7 +29,10 @@ class GatewayAnswer:
 ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
     {
         "UNAUTHORIZED": GatewayAnswer(
-            401, "invalid_token", "The access token is missing, expired or not valid; refresh it or log in.", _UNAUTHORIZED
+            401,
+            "invalid_token",
+            "The access token is missing, expired or not valid; refresh it or log in.",
+            _UNAUTHORIZED,
         ),
         "ACCESS_DENIED": GatewayAnswer(
             403,
@@ -43,25 +46,33 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
         # An unknown path with an Authorization header: the gateway takes the header for a signature.
         "INVALID_SIGNATURE": GatewayAnswer(404, "not_found", "There is no such route."),
         "BAD_REQUEST_BODY": GatewayAnswer(400, "invalid_request", "The body is not what this route takes."),
-        "BAD_REQUEST_PARAMETERS": GatewayAnswer(400, "invalid_request", "A parameter is not what this route takes."),
+        "BAD_REQUEST_PARAMETERS": GatewayAnswer(
+            400, "invalid_request", "A parameter is not what this route takes."
+        ),
         "REQUEST_TOO_LARGE": GatewayAnswer(413, "invalid_request", "The request is too large."),
-        "UNSUPPORTED_MEDIA_TYPE": GatewayAnswer(415, "invalid_request", "This Content-Type is not taken here."),
+        "UNSUPPORTED_MEDIA_TYPE": GatewayAnswer(
+            415, "invalid_request", "This Content-Type is not taken here."
+        ),
         "THROTTLED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
         "QUOTA_EXCEEDED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
         "WAF_FILTERED": GatewayAnswer(403, "access_denied", "The request was refused."),
         "AUTHORIZER_FAILURE": GatewayAnswer(500, "server_error", "The token could not be checked."),
-        "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(500, "server_error", "The token could not be checked."),
+        "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(
+            500, "server_error", "The token could not be checked."
+        ),
         "INTEGRATION_FAILURE": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
         "INTEGRATION_TIMEOUT": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
-        # What is left for it here is, again, an unknown path with a bearer token (IncompleteSignatureException).
-        "DEFAULT_4XX": GatewayAnswer(404, "not_found", "There is no such route, or it does not take this request."),
+        # Left for it here is, again, an unknown path with a bearer token (IncompleteSignatureException).
+        "DEFAULT_4XX": GatewayAnswer(
+            404, "not_found", "There is no such route, or it does not take this request."
+        ),
         "DEFAULT_5XX": GatewayAnswer(None, "server_error", "The request failed."),
     }
 )
 
 
 def headers(answer: GatewayAnswer, *, cors_origin: str | None) -> dict[str, str]:
-    """Return the mapping of header name to API Gateway's expression: a quoted literal, or a value of the request."""
+    """Return header name to API Gateway's expression: a quoted literal, or a value of the request."""
     literal = {"Cache-Control": "no-store", **answer.headers}
     if cors_origin is not None:
         literal["Access-Control-Allow-Origin"] = cors_origin
@@ -77,5 +88,5 @@ def cors_origin(origins: str) -> str | None:
 
 
 def template(answer: GatewayAnswer) -> dict[str, Any]:
-    """Return the response templates: a JSON text without any variable, so nothing of the request is echoed."""
+    """Return the response templates: JSON without any variable, so nothing of the request is echoed."""
     return {"application/json": json.dumps(answer.body())}

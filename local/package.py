@@ -1,0 +1,67 @@
+"""`python -m local.package`: a template and a zip for those who deploy with SAM, CloudFormation or Terraform."""
+
+import argparse
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from local import sam, staging, stages, terraform, vendor
+from local.stages import PROJECT, Stage
+
+
+def package(
+    stage: Stage,
+    *,
+    form: str,
+    out: Path,
+    architecture: str | None = None,
+    project: Path = PROJECT,
+    build: Path = staging.BUILD,
+) -> Path:
+    """Write template and checked zip into `out`; return the template."""
+    architecture = architecture or stage.config["lambda_architecture"]
+    # The issuer is the template's parameter: it lays itself over whatever config.json may say.
+    copy = staging.make(stage, architecture=architecture, environment={}, project=project, build=build)
+    shutil.rmtree(out, ignore_errors=True)
+    write = _write_terraform if form == "terraform" else _write_sam
+    template = write(stage, copy, out)
+    staging.check(out / "deployment.zip", architecture=architecture, project=project)
+    return template
+
+
+def _write_sam(stage: Stage, copy: Path, out: Path) -> Path:
+    extra = copy / "merge.json"
+    extra.write_text(json.dumps(sam.merge_template(stage)))
+    staging.run_chalice(copy, "package", "--stage", stage.name, "--merge-template", str(extra), str(out))
+    return out / "sam.json"
+
+
+def _write_terraform(stage: Stage, copy: Path, out: Path) -> Path:
+    staging.run_chalice(copy, "package", "--stage", stage.name, "--pkg-format", "terraform", str(out))
+    template = out / "chalice.tf.json"
+    complete = terraform.complete(json.loads(template.read_text()), stage)
+    template.write_text(json.dumps(complete, indent=2))
+    return template
+
+
+def main() -> None:
+    """Read the command line and package."""
+    parser = argparse.ArgumentParser(prog="python -m local.package", description=__doc__)
+    parser.add_argument("--stage", required=True)
+    parser.add_argument("--format", choices=("sam", "terraform"), default="sam")
+    parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")
+    parser.add_argument("--out", type=Path, help="default: build/package/<stage>-<format>")
+    asked = parser.parse_args()
+    out = asked.out or staging.BUILD / "package" / f"{asked.stage}-{asked.format}"
+    try:
+        stage = stages.read(asked.stage)
+        template = package(stage, form=asked.format, out=out.resolve(), architecture=asked.architecture)
+    except (stages.NoSuchStageError, vendor.CannotVendorError, staging.CannotPackageError) as error:
+        sys.exit(str(error))
+    print(template)
+    print(template.with_name("deployment.zip"))
+
+
+if __name__ == "__main__":
+    main()

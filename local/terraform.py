@@ -1,0 +1,154 @@
+"""What Chalice's Terraform lacks or gets wrong: the same additions as for SAM, and a stage of its own for the API."""
+
+import json
+from typing import Any
+
+from chalicelib.store import tables
+from local import gateway_responses
+from local.stages import API_STAGE, GUARDS, Stage
+
+Resources = dict[str, Any]
+_API = "${aws_api_gateway_rest_api.rest_api.id}"
+_VERSIONS = {
+    # Chalice still asks for a Terraform older than 1.4 and a provider older than 5.
+    "required_version": ">= 1.5",
+    "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0, < 6.0"}},
+}
+
+
+def complete(made: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return Chalice's own document, put right: `made` is what chalice.tf.json holds."""
+    resource = {kind: dict(named) for kind, named in made["resource"].items()}
+    _repair_functions(resource, stage)
+    _repair_deployment(resource)
+    _repair_schedule(resource, stage)
+    swagger = json.loads(made["locals"]["chalice_api_swagger"])
+    swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses(stage)
+    return {
+        **made,
+        "resource": {**resource, **_tables(stage), **_log_groups(stage), **_api_stage(stage)},
+        "locals": {"chalice_api_swagger": json.dumps(swagger)},
+        "terraform": _VERSIONS,
+        "variable": {"issuer": _ISSUER},
+        # Its only use was a provider ("null") that nobody needs to install.
+        "data": {kind: named for kind, named in made["data"].items() if kind != "null_data_source"},
+        "output": {**made["output"], **_outputs()},
+    }
+
+
+_ISSUER = {
+    "type": "string",
+    "description": "The base URL that clients use, without a slash at its end: a custom domain, or the output "
+    "EndpointURL, which is known only after the first apply.",
+}
+
+
+def _repair_functions(resource: Resources, stage: Stage) -> None:
+    for name, function in resource["aws_lambda_function"].items():
+        function["environment"]["variables"] |= {
+            "LATCHKEY_ISSUER": "${var.issuer}",
+            "LATCHKEY_USERS_TABLE": "${aws_dynamodb_table.users.name}",
+            "LATCHKEY_GRANTS_TABLE": "${aws_dynamodb_table.grants.name}",
+        }
+        # The functions may not make log groups: theirs is there before they run.
+        function["depends_on"] = [f"aws_cloudwatch_log_group.{name}"]
+    resource["aws_api_gateway_rest_api"]["rest_api"]["name"] = f"{stage.app_name}-{stage.name}"
+
+
+def _repair_deployment(resource: Resources) -> None:
+    deployment = resource["aws_api_gateway_deployment"]["rest_api"]
+    # A stage made by its deployment can be neither traced nor throttled.
+    del deployment["stage_name"], deployment["stage_description"]
+    deployment["triggers"] = {"body": "${sha1(local.chalice_api_swagger)}"}
+
+
+def _repair_schedule(resource: Resources, stage: Stage) -> None:
+    """Chalice names the rule the same for every stage, so a second stage in the account could not be made."""
+    for name, rule in resource.get("aws_cloudwatch_event_rule", {}).items():
+        rule["name"] = f"{stage.app_name}-{stage.name}-{name}"
+
+
+def _tables(stage: Stage) -> Resources:
+    users, grants = tables.definition(users=stage.users_table, grants=stage.grants_table)
+    return {
+        "aws_dynamodb_table": {
+            "users": {
+                **_table(users),
+                "point_in_time_recovery": {"enabled": True},
+                "lifecycle": {"prevent_destroy": True},
+            },
+            "grants": {**_table(grants), "ttl": {"attribute_name": tables.EXPIRY, "enabled": True}},
+        }
+    }
+
+
+def _table(definition: dict[str, Any]) -> dict[str, Any]:
+    keys = {key["KeyType"]: key["AttributeName"] for key in definition["KeySchema"]}
+    return {
+        "name": definition["TableName"],
+        "billing_mode": definition["BillingMode"],
+        "hash_key": keys["HASH"],
+        "range_key": keys["RANGE"],
+        "attribute": [
+            {"name": a["AttributeName"], "type": a["AttributeType"]}
+            for a in definition["AttributeDefinitions"]
+        ],
+        "deletion_protection_enabled": definition.get("DeletionProtectionEnabled", False),
+    }
+
+
+def _log_groups(stage: Stage) -> Resources:
+    groups = {
+        function: {"name": stage.log_group(function), "retention_in_days": stage.limits.log_days}
+        for function in stage.functions
+    }
+    return {"aws_cloudwatch_log_group": groups}
+
+
+def _api_stage(stage: Stage) -> Resources:
+    limits = stage.limits
+    return {
+        "aws_api_gateway_stage": {
+            "rest_api": {
+                "rest_api_id": _API,
+                "deployment_id": "${aws_api_gateway_deployment.rest_api.id}",
+                "stage_name": API_STAGE,
+                "xray_tracing_enabled": bool(stage.config.get("xray", False)),
+            }
+        },
+        "aws_api_gateway_method_settings": {
+            "rest_api": {
+                "rest_api_id": _API,
+                "stage_name": "${aws_api_gateway_stage.rest_api.stage_name}",
+                "method_path": "*/*",
+                "settings": {
+                    "throttling_rate_limit": limits.rate,
+                    "throttling_burst_limit": limits.burst,
+                },
+            }
+        },
+    }
+
+
+def _gateway_responses(stage: Stage) -> dict[str, Any]:
+    """In the API's own document, so that they are in every deployment of it."""
+    origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
+    responses = {}
+    for kind, answer in gateway_responses.ANSWERS.items():
+        headers = gateway_responses.headers(answer, cors_origin=origin)
+        responses[kind] = {
+            "responseParameters": {f"gatewayresponse.header.{k}": v for k, v in headers.items()},
+            "responseTemplates": gateway_responses.template(answer),
+        }
+        if answer.status is not None:
+            responses[kind]["statusCode"] = str(answer.status)
+    return responses
+
+
+def _outputs() -> Resources:
+    arns = {f"{name}_arn": {"value": f"${{aws_lambda_function.{name}.arn}}"} for name in GUARDS}
+    return {
+        "EndpointURL": {"value": "${aws_api_gateway_stage.rest_api.invoke_url}"},
+        "issuer": {"value": "${var.issuer}"},
+        **arns,
+    }
