@@ -1,0 +1,242 @@
+"""A thin API Gateway: serves a Chalice app as the real one would, in process and from many threads.
+
+It matches the route, asks the authorizer, calls the app with the event of a Lambda proxy integration, and
+answers by itself what never reaches Lambda, in the shapes of `gateway_responses`. `server` puts it on a port.
+One thing that the real one does is left out on purpose: it renames a function's own WWW-Authenticate header.
+"""
+
+import base64
+import json
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from chalice.app import Chalice, ChaliceAuthorizer, CORSConfig, CustomAuthorizer, RouteEntry
+from chalice.local import LambdaContext
+
+from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
+from local.events import Api, Call, gathered, proxy_event
+from local.gateway_responses import ANSWERS, cors_origin
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 10 * 1024 * 1024
+LAMBDA_MILLISECONDS = 29_000
+
+
+class Answer(NamedTuple):
+    """An HTTP answer; a header that is sent several times is listed several times."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return a header's last value, whatever the case of its name."""
+        return {key.lower(): value for key, value in self.headers}.get(name.lower())
+
+    def json(self) -> Any:
+        """Return the body, read as JSON."""
+        return json.loads(self.body)
+
+
+class Route(NamedTuple):
+    """A resource of the API: its pattern, how to match it, and what it does for each method."""
+
+    pattern: str
+    regex: re.Pattern[str]
+    names: list[str]
+    methods: dict[str, RouteEntry]
+
+
+class Gateway:
+    """Serves one Chalice app.
+
+    `authorizers` gives, by name, the functions behind its CustomAuthorizers; `origins` are the web pages that
+    may read the gateway's own answers.
+    """
+
+    def __init__(
+        self,
+        app: Chalice,
+        *,
+        api_id: str = "latchkey",
+        stage: str = "api",
+        authorizers: Mapping[str, Handler] | None = None,
+        origins: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._app = _per_thread(app)
+        self._api = Api(api_id, stage)
+        self._origin = cors_origin(origins)
+        self._now = now
+        self._routes = _routes(app)
+        self._remembered = Authorizers(now=now)
+        self._authorizers = _authorizers(self._routes, authorizers or {})
+
+    def handle(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        body: bytes | None = b"",
+        *,
+        source_ip: str = "127.0.0.1",
+    ) -> Answer:
+        """Answer one request.
+
+        `target` is path and query as the request line has them; a body of None is one too long to be read.
+        """
+        path, _, query = target.partition("?")
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        call = Call(method, path, query, gathered(pairs), body or b"", source_ip, self._now())
+        try:
+            if body is None or len(body) > BODY_LIMIT:
+                raise Refused("REQUEST_TOO_LARGE")
+            return self._answer(call)
+        except Refused as refused:
+            return _own_answer(refused, call, self._origin)
+
+    def _answer(self, call: Call) -> Answer:
+        route, parameters = self._match(call)
+        entry = route.methods.get(call.method)
+        if entry is None:
+            return _preflight(route, call)
+        context = LambdaContext(self._app.app_name, 1024, LAMBDA_MILLISECONDS)
+        allowed = self._authorize(entry, call, context)
+        event = proxy_event(
+            call,
+            self._api,
+            pattern=route.pattern,
+            parameters=parameters,
+            binary_types=self._app.api.binary_types,
+        )
+        if allowed is not None:
+            event["requestContext"]["authorizer"] = allowed
+        try:
+            return _from_lambda(self._app(event, context), call)
+        except Exception:
+            log.exception("The function failed for %s %s", call.method, route.pattern)
+            raise Refused("DEFAULT_5XX", status=502) from None
+
+    def _match(self, call: Call) -> tuple[Route, dict[str, str]]:
+        path = call.path[:-1] if call.path.endswith("/") and call.path != "/" else call.path
+        for route in self._routes:
+            if found := route.regex.fullmatch(path):
+                return route, dict(zip(route.names, found.groups(), strict=True))
+        raise Refused("MISSING_AUTHENTICATION_TOKEN")
+
+    def _authorize(self, entry: RouteEntry, call: Call, context: LambdaContext) -> dict[str, str] | None:
+        if entry.authorizer is None:
+            return None
+        authorizer = self._authorizers[entry.authorizer.name]
+        token = call.header(authorizer.header)
+        arn = self._api.method_arn(call.method, call.path)
+        return self._remembered.authorize(authorizer, token=token, method_arn=arn, context=context)
+
+
+def _own_answer(refused: Refused, call: Call, origin: str | None) -> Answer:
+    shape = ANSWERS[refused.kind]
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **shape.headers}
+    if origin is not None:
+        headers["Access-Control-Allow-Origin"] = origin
+    return Answer(
+        shape.status or refused.status,
+        [*headers.items(), ("X-Request-Id", call.id)],
+        json.dumps(shape.body()).encode(),
+    )
+
+
+def _from_lambda(answer: Mapping[str, Any], call: Call) -> Answer:
+    several = answer.get("multiValueHeaders") or {}
+    headers = [(name, value) for name, value in (answer.get("headers") or {}).items() if name not in several]
+    headers += [(name, value) for name, values in several.items() for value in values]
+    for name, value in headers:
+        f"{name}: {value}".encode("latin-1")  # what cannot be put on the wire is a fault here, not there
+        if re.search(r"[\r\n]", name + value):
+            raise ValueError("a header has a line break in it")
+    body = answer.get("body") or ""
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return Answer(int(answer["statusCode"]), [*headers, ("x-amzn-RequestId", call.id)], content)
+
+
+def _preflight(route: Route, call: Call) -> Answer:
+    """Answer as the mock integration that Chalice deploys for `cors=`; every other method is unknown here."""
+    declared: dict[str, CORSConfig | None] = {name: entry.cors for name, entry in route.methods.items()}
+    shared = {method: cors for method, cors in declared.items() if cors is not None}
+    if call.method != "OPTIONS" or not shared:
+        raise Refused("MISSING_AUTHENTICATION_TOKEN")
+    one_for_all = next(iter(shared.values()))  # Chalice sees to it
+    methods = ",".join([*shared, "OPTIONS"])
+    headers = {**one_for_all.get_access_control_headers(), "Access-Control-Allow-Methods": methods}
+    return Answer(200, [*headers.items(), ("x-amzn-RequestId", call.id)], b"")
+
+
+def _routes(app: Chalice) -> list[Route]:
+    """Return the app's routes, those with fewer and later variables first: `/me` goes before `/{name}`."""
+    routes = [_route(pattern, methods) for pattern, methods in app.routes.items()]
+    return sorted(routes, key=lambda route: [_looseness(part) for part in route.pattern.split("/")])
+
+
+def _route(pattern: str, methods: dict[str, RouteEntry]) -> Route:
+    parts = re.split(r"\{([^{}]+)\}", pattern)
+    wild = {True: "(.+)", False: "([^/]+)"}
+    regex = "".join(wild[part.endswith("+")] if number % 2 else re.escape(part) for number, part in enumerate(parts))
+    return Route(pattern, re.compile(regex), [name.removesuffix("+") for name in parts[1::2]], dict(methods))
+
+
+def _looseness(part: str) -> int:
+    return part.startswith("{") + part.endswith("+}")
+
+
+def _authorizers(routes: Iterable[Route], custom: Mapping[str, Handler]) -> dict[str, TokenAuthorizer]:
+    found = {}
+    for entry in [entry for route in routes for entry in route.methods.values()]:
+        # Admitting everybody where something cannot be checked is what a gateway must never do.
+        if entry.api_key_required:
+            raise ValueError("an API key is asked for, which cannot be checked here")
+        if entry.authorizer is not None:
+            found[entry.authorizer.name] = _authorizer(entry.authorizer, custom)
+    return found
+
+
+def _authorizer(declared: Any, custom: Mapping[str, Handler]) -> TokenAuthorizer:
+    if isinstance(declared, ChaliceAuthorizer):
+        ttl = declared.config.ttl_seconds
+        header = declared.config.header
+        return TokenAuthorizer(declared.name, header, DEFAULT_TTL_SECONDS if ttl is None else ttl, declared)
+    if not isinstance(declared, CustomAuthorizer) or declared.name not in custom:
+        raise ValueError(f"no function is given for the authorizer {declared.name}")
+    described = declared.to_swagger()
+    ttl = described["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
+    return TokenAuthorizer(declared.name, described["name"], ttl, custom[declared.name])
+
+
+class _PerThread:
+    """Chalice keeps the request on the app, which does for Lambda; here every thread has its own."""
+
+    @property
+    def current_request(self) -> Any:
+        return getattr(self.__dict__["_per_thread"], "request", None)
+
+    @current_request.setter
+    def current_request(self, request: Any) -> None:
+        self.__dict__["_per_thread"].request = request
+
+    @property
+    def lambda_context(self) -> Any:
+        return getattr(self.__dict__["_per_thread"], "context", None)
+
+    @lambda_context.setter
+    def lambda_context(self, context: Any) -> None:
+        self.__dict__["_per_thread"].context = context
+
+
+def _per_thread(app: Chalice) -> Chalice:
+    if not isinstance(app, _PerThread):
+        app.__dict__["_per_thread"] = threading.local()
+        app.__class__ = type("PerThread", (_PerThread, type(app)), {})
+    return app
