@@ -1,0 +1,11 @@
+from chalice.app import Chalice
+
+from chalicelib.web import account, discovery, guard, rotation
+from chalicelib.web.edge import edge
+
+app = Chalice(app_name="latchkey")
+app.register_middleware(edge, "http")
+app.register_blueprint(account.bp)
+app.register_blueprint(discovery.bp)
+app.register_blueprint(guard.bp)
+app.register_blueprint(rotation.bp)

@@ -1,0 +1,32 @@
+import unicodedata
+
+from .errors import InvalidRequest
+
+MAX_LENGTH = 254  # RFC 5321 section 4.5.3.1.3
+
+
+def canonical(address: str) -> str:
+    """The one form under which an address is looked up, whatever its case, width or domain encoding (UTS 46).
+
+    Anything that cannot be an address comes back as it is, to be found nowhere.
+    """
+    text = unicodedata.normalize("NFKC", address).casefold()
+    local, _, domain = text.rpartition("@")
+    if domain.isascii():
+        return text
+    import idna
+
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return text
+
+
+def validated(address: str) -> str:
+    """The address as its owner writes it, normalised, to be stored and mailed; raises InvalidRequest if it is none."""
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(address, check_deliverability=False).normalized
+    except EmailNotValidError:
+        raise InvalidRequest("`email` is not an e-mail address.") from None

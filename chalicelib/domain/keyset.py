@@ -1,0 +1,131 @@
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+class State(Enum):
+    """Where a signing key is in its life; published in every state but the last."""
+
+    NEXT = "next"
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigningKey:
+    """A private key and the moment (epoch seconds) from which it signs. Immutable: its state is a matter of the clock."""
+
+    number: int
+    algorithm: str
+    active_at: int
+    private: PrivateKey
+    jwk: Mapping[str, str]
+
+    @property
+    def kid(self) -> str:
+        return self.jwk["kid"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefreshKey:
+    """An HMAC key for refresh tokens and the moment (epoch seconds) from which it makes them."""
+
+    number: int
+    active_at: int
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """All keys that exist, by number. `token_life` is how long, in seconds, the longest-lived signed token is good."""
+
+    signing: tuple[SigningKey, ...]
+    refresh: tuple[RefreshKey, ...]
+    token_life: int
+
+    def state(self, key: SigningKey, now: int) -> State:
+        """The state of one key at one moment."""
+        if key.active_at > now:
+            return State.NEXT
+        successor = next((k for k in self.signing if k.number > key.number and k.active_at <= now), None)
+        if successor is None:
+            return State.ACTIVE
+        return State.RETIRING if now < successor.active_at + self.token_life else State.SPENT
+
+    def signer(self, now: int) -> SigningKey:
+        """The active key; of a set whose keys all lie in the future, the first."""
+        return next((k for k in reversed(self.signing) if k.active_at <= now), self.signing[0])
+
+    def published(self, now: int) -> list[Mapping[str, str]]:
+        """The public keys that a verifier must know now (RFC 7517): next, active and retiring."""
+        return [key.jwk for key in self.signing if self.state(key, now) is not State.SPENT]
+
+    def refresher(self, now: int) -> RefreshKey:
+        """The HMAC key that makes refresh tokens now."""
+        return next((k for k in reversed(self.refresh) if k.active_at <= now), self.refresh[0])
+
+    def refresh_secrets(self) -> dict[int, bytes]:
+        """Every HMAC key by its number, for verifying."""
+        return {key.number: key.secret for key in self.refresh}
+
+
+def generate(algorithm: str) -> str:
+    """A new private key for a JWS algorithm (RFC 7518, RFC 8037), as PKCS #8 PEM."""
+    key: PrivateKey
+    if algorithm == "RS256":
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    elif algorithm == "ES256":
+        key = ec.generate_private_key(ec.SECP256R1())
+    elif algorithm == "EdDSA":
+        key = ed25519.Ed25519PrivateKey.generate()
+    else:
+        raise ValueError(f"unknown algorithm {algorithm}: one of {', '.join(ALGORITHMS)}")
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+def signing_key(*, number: int, algorithm: str, active_at: int, pem: str) -> SigningKey:
+    """A key as it was generated; `pem` must come from our own store, for its RSA arithmetic is not checked again."""
+    # Checking an RSA key's primes costs 35 ms at every cold start; ours were checked when we made them.
+    private = serialization.load_pem_private_key(pem.encode(), None, unsafe_skip_rsa_key_validation=True)
+    if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey):
+        raise ValueError("not a signing key")
+    return SigningKey(
+        number=number,
+        algorithm=algorithm,
+        active_at=active_at,
+        private=private,
+        jwk=_public_jwk(private, algorithm),
+    )
+
+
+def _public_jwk(private: PrivateKey, algorithm: str) -> dict[str, str]:
+    public = private.public_key()
+    jwk: dict[str, Any]
+    if isinstance(public, rsa.RSAPublicKey):
+        jwk = RSAAlgorithm.to_jwk(public, as_dict=True)
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        jwk = ECAlgorithm.to_jwk(public, as_dict=True)
+    else:
+        jwk = OKPAlgorithm.to_jwk(public, as_dict=True)
+    members: dict[str, str] = {name: jwk[name] for name in ("kty", "crv", "x", "y", "n", "e") if name in jwk}
+    return {**members, "use": "sig", "alg": algorithm, "kid": thumbprint(members)}
+
+
+def thumbprint(members: Mapping[str, str]) -> str:
+    """The JWK thumbprint of a public key's required members (RFC 7638), base64url."""
+    canonical = json.dumps(dict(members), sort_keys=True, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()

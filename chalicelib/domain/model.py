@@ -1,0 +1,73 @@
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """One account. `token_version` moves on to end every session at once; times are epoch seconds."""
+
+    uid: str
+    email: str
+    password_hash: str
+    created_at: int
+    name: str = ""
+    email_verified: bool = False
+    disabled: bool = False
+    token_version: int = 1
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One session of one client for one user, for its whole life; times are epoch seconds.
+
+    `generation` counts the refresh tokens issued so far; `rotated_at` is when the latest one replaced its predecessor.
+    """
+
+    uid: str
+    gid: str
+    client_id: str
+    scope: tuple[str, ...]
+    token_version: int
+    amr: tuple[str, ...]
+    auth_time: int
+    created_at: int
+    last_used_at: int
+    expires_at: int
+    ends_at: int
+    generation: int = 1
+    rotated_at: int = 0
+    device: str = ""
+    ended: str = ""
+
+    def alive(self, now: int) -> bool:
+        """Whether this grant may still issue tokens; says nothing about its user."""
+        return not self.ended and now < self.expires_at
+
+
+def in_force(user: User | None, grant: Grant | None, now: int) -> bool:
+    """Whether a session is live: its user exists, is not disabled and has not ended all sessions since it began."""
+    return (
+        user is not None
+        and grant is not None
+        and grant.alive(now)
+        and not user.disabled
+        and grant.token_version == user.token_version
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` attempts by one subject in each window of `seconds`."""
+
+    kind: str
+    subject: str
+    most: int
+    seconds: int
+
+    def window(self, now: int) -> int:
+        """The number of the window that `now` lies in."""
+        return now // self.seconds
+
+    def wait(self, now: int) -> int:
+        """Seconds until the next window."""
+        return self.seconds - now % self.seconds

@@ -1,0 +1,80 @@
+import os
+import unicodedata
+from base64 import b64encode
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from .errors import InvalidRequest, WeakPassword
+
+MIN_LENGTH, MAX_LENGTH = 8, 256
+MIN_SCORE = 3  # zxcvbn's "safely unguessable": more than 10^8 guesses
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one password hash costs: Argon2id memory in KiB, passes and lanes (RFC 9106)."""
+
+    memory: int
+    passes: int
+    lanes: int
+
+    def prefix(self) -> str:
+        """How a PHC string made with this profile begins."""
+        return f"$argon2id$v=19$m={self.memory},t={self.passes},p={self.lanes}$"
+
+
+OWASP_19_MIB = Profile(memory=19456, passes=2, lanes=1)
+CHEAPEST_ONLY_FOR_TESTS = Profile(memory=8, passes=1, lanes=1)
+
+
+def normalised(password: str) -> str:
+    """A password as it is hashed (NFC, as RFC 8265 has it); raises InvalidRequest over 256 characters."""
+    text = unicodedata.normalize("NFC", password)
+    if len(text) > MAX_LENGTH:
+        raise InvalidRequest(f"A password has at most {MAX_LENGTH} characters.")
+    return text
+
+
+def check_strength(password: str, *, about: tuple[str, ...]) -> None:
+    """Raises WeakPassword for one under 8 characters or easy to guess, above all from what is known `about` its owner."""
+    if len(password) < MIN_LENGTH:
+        raise WeakPassword(f"A password needs at least {MIN_LENGTH} characters.")
+    from zxcvbn import zxcvbn
+
+    found = zxcvbn(password[:72], user_inputs=[text for text in about if text])
+    if found["score"] < MIN_SCORE:
+        advice = " ".join(filter(None, [found["feedback"]["warning"], *found["feedback"]["suggestions"]]))
+        raise WeakPassword(f"This password is too easy to guess. {advice}".strip())
+
+
+def hash_password(password: str, *, profile: Profile) -> str:
+    """A PHC string of a normalised password."""
+    return _argon2id(profile, os.urandom(16)).derive_phc_encoded(password.encode())
+
+
+def verify_password(password: str, *, stored: str) -> bool:
+    """Whether a normalised password is the one behind a stored PHC string."""
+    if not stored.startswith("$argon2id$"):
+        return False
+    try:
+        Argon2id.verify_phc_encoded(password.encode(), stored)
+    except InvalidKey:
+        return False
+    return True
+
+
+def needs_rehash(stored: str, *, profile: Profile) -> bool:
+    """Whether a stored hash was made otherwise than this profile would."""
+    return not stored.startswith(profile.prefix())
+
+
+def unknown_users_hash(profile: Profile) -> str:
+    """A PHC string that no password matches and that costs as much to check as a real one."""
+    filler = [b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32)]
+    return profile.prefix() + "$".join(filler)
+
+
+def _argon2id(profile: Profile, salt: bytes) -> Argon2id:
+    return Argon2id(salt=salt, length=32, iterations=profile.passes, lanes=profile.lanes, memory_cost=profile.memory)

@@ -1,0 +1,25 @@
+import re
+
+from .errors import InvalidScope
+
+# RFC 6749 appendix A.4, less what would be awkward in a log or a policy.
+TOKEN = re.compile(r"[A-Za-z0-9!#%&'()*+,\-./:;<=>?@\[\]^_`{|}~]{1,128}")
+MAX_SCOPES = 50
+
+
+def parse(text: str) -> tuple[str, ...]:
+    """The scopes of a space-separated list (RFC 6749 section 3.3), each once, in order; raises InvalidScope."""
+    scopes = tuple(dict.fromkeys(text.split(" "))) if text else ()
+    if len(scopes) > MAX_SCOPES or not all(TOKEN.fullmatch(scope) for scope in scopes):
+        raise InvalidScope("`scope` must be a list of scope names with single spaces between them.")
+    return scopes
+
+
+def narrow(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """The requested scopes, or all that are allowed where none are asked for; raises InvalidScope for any other."""
+    if requested is None:
+        return allowed
+    scopes = parse(requested)
+    if not scopes or not set(scopes) <= set(allowed):
+        raise InvalidScope()
+    return scopes

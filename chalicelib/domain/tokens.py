@@ -1,0 +1,103 @@
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jwt
+
+from .errors import InvalidToken
+from .keyset import SigningKey
+
+ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
+# Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
+MAX_LENGTH = 8192
+# No access token of ours lives longer, whatever the settings say.
+MAX_LIFETIME = 24 * 3600
+CLOCK_SKEW = 60
+TEXTS = ("sub", "sid", "client_id", "scope", "jti")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedClaims:
+    """The claims of an access token (RFC 9068) that `verify` has found authentic and in force; only `verify` makes one."""
+
+    sub: str
+    sid: str
+    client_id: str
+    scope: tuple[str, ...]
+    exp: int
+    all: Mapping[str, Any]
+
+
+class Verifier:
+    """Knows which keys, issuer and audience an access token must have; it asks nobody."""
+
+    def __init__(self, jwks: Iterable[Mapping[str, str]], *, issuer: str, audience: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+        # A token of ours has one of a few exact headers, so the header is looked up, never believed: an unknown alg, typ,
+        # kid, crit, jwk or jku is simply not in the list.
+        self._keys = {header_segment(jwk): (jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]) for jwk in jwks}
+
+    def knows(self, unverified_token: str) -> bool:
+        """Whether the token's header names one of the keys."""
+        return unverified_token[:MAX_LENGTH].partition(".")[0] in self._keys
+
+    def verify(self, unverified_token: str, *, now: int) -> VerifiedClaims:
+        """The claims of an authentic access token in force at `now` (epoch seconds, RFC 9068 section 4); raises InvalidToken."""
+        if len(unverified_token) > MAX_LENGTH:
+            raise InvalidToken(reason="too long")
+        key = self._keys.get(unverified_token.partition(".")[0])
+        if key is None:
+            raise InvalidToken(reason="unknown header")
+        try:
+            payload = _jws.decode(unverified_token, key[0], algorithms=key[1])
+            claims = json.loads(payload)
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            raise InvalidToken(reason="signature") from None
+        return self._checked(claims, now)
+
+    def _checked(self, claims: Any, now: int) -> VerifiedClaims:
+        if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
+            raise InvalidToken(reason="issuer")
+        if not self._for_us(claims.get("aud")):
+            raise InvalidToken(reason="audience")
+        exp = claims.get("exp")
+        if type(exp) is not int or not now < exp <= now + MAX_LIFETIME:
+            raise InvalidToken(reason="expired")
+        if _in_future(claims.get("iat"), now) or _in_future(claims.get("nbf", now), now):
+            raise InvalidToken(reason="not yet valid")
+        if not all(type(claims.get(name)) is str for name in TEXTS):
+            raise InvalidToken(reason="claims")
+        return VerifiedClaims(
+            sub=claims["sub"],
+            sid=claims["sid"],
+            client_id=claims["client_id"],
+            scope=tuple(claims["scope"].split()),
+            exp=exp,
+            all=claims,
+        )
+
+    def _for_us(self, aud: Any) -> bool:
+        return aud == self._audience or (isinstance(aud, list) and self._audience in aud)
+
+
+# PyJWT's own class keeps all algorithms; each call names the one that its key is for.
+_jws = jwt.PyJWS()
+
+
+def _in_future(moment: Any, now: int) -> bool:
+    return type(moment) is not int or moment > now + CLOCK_SKEW
+
+
+def header_segment(jwk: Mapping[str, str]) -> str:
+    """The first segment of every access token signed with this key, exactly as `sign` writes it."""
+    header = {"alg": jwk["alg"], "kid": jwk["kid"], "typ": ACCESS_TOKEN}
+    return urlsafe_b64encode(json.dumps(header, separators=(",", ":")).encode()).rstrip(b"=").decode()
+
+
+def sign(claims: Mapping[str, Any], key: SigningKey) -> str:
+    """An access token (RFC 9068) with these claims; the caller sets iss, sub, aud, exp, iat, jti, client_id, scope, sid."""
+    headers = {"kid": key.kid, "typ": ACCESS_TOKEN}
+    return jwt.encode(dict(claims), key.private, algorithm=key.algorithm, headers=headers)

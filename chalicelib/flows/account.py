@@ -1,0 +1,43 @@
+from ..domain import email, passwords
+from ..domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
+from ..domain.model import Grant, User
+from ..services import Services
+from . import limits, login
+
+
+def rename(svc: Services, user: User, *, name: str) -> User:
+    """The account under a new display name."""
+    renamed = svc.users.rename(user.uid, name=name)
+    if renamed is None:
+        raise InvalidToken(reason="account deleted", uid=user.uid)
+    return renamed
+
+
+def change_password(
+    svc: Services, user: User, keep: Grant, *, current_password: str, new_password: str, network: str
+) -> None:
+    """A new password; every session but this one ends with the old one. Raises InvalidCredentials, WeakPassword."""
+    _prove(svc, user, current_password, network)
+    secret = passwords.normalised(new_password)
+    passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
+    hashed = passwords.hash_password(secret, profile=svc.hashing)
+    if not svc.users.change_password(user, password_hash=hashed, keep=keep):
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+
+
+def delete(svc: Services, user: User, last: Grant, *, password: str | None, network: str) -> None:
+    """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes."""
+    if password is not None:
+        _prove(svc, user, password, network)
+    elif svc.now() - last.auth_time > svc.settings.fresh_login_seconds:
+        raise LoginRequired(uid=user.uid)
+    # The account goes last: should anything fail before, its owner can still try again.
+    svc.grants.erase(user.uid, but=last.gid)
+    if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last):
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+
+
+def _prove(svc: Services, user: User, password: str, network: str) -> None:
+    secret = passwords.normalised(password)
+    limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
+    login.proved(svc, user, secret)

@@ -1,0 +1,55 @@
+from collections.abc import Mapping
+
+from ..domain.errors import TemporarilyUnavailable
+from ..domain.keyset import KeySet, State
+from ..services import Services
+
+DAY = 24 * 3600
+# Longer than any verifier keeps a key set: ours ten minutes, API Gateway's own JWT authorizer two hours.
+LEAD_SECONDS = DAY
+
+
+def current(svc: Services, *, hurry: bool = False) -> KeySet:
+    """The key set in use, made now if the account has none; `hurry` looks again sooner for a key that is missing."""
+    keys = svc.keys.recent(svc.now(), hurry=hurry)
+    return keys if keys.signing and keys.refresh else ensure(svc)
+
+
+def ensure(svc: Services) -> KeySet:
+    """The first keys, whoever makes them: of any number of callers at once one creates each and all read the same."""
+    now = svc.now()
+    keys = svc.keys.read(now)
+    if not keys.signing:
+        svc.keys.create_signing(1, algorithm=svc.settings.algorithm, active_at=now)
+    if not keys.refresh:
+        svc.keys.create_refresh(1, active_at=now)
+    keys = svc.keys.read(now)
+    if not keys.signing or not keys.refresh:
+        raise TemporarilyUnavailable(reason="new keys are not visible yet")
+    return keys
+
+
+def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) -> KeySet:
+    """Publishes successors `lead` seconds before they sign, when the active keys are due or `at_once`; drops spent keys.
+
+    Repeating it, or two at the same moment, changes nothing more: a waiting successor is not followed by another.
+    """
+    keys, now = ensure(svc), svc.now()
+    newest, newest_refresh = keys.signing[-1], keys.refresh[-1]
+    due = now - svc.settings.key_days * DAY
+    if newest.active_at <= now and (at_once or newest.active_at <= due):
+        svc.keys.create_signing(newest.number + 1, algorithm=svc.settings.algorithm, active_at=now + lead)
+    if newest_refresh.active_at <= now and (at_once or newest_refresh.active_at <= due):
+        svc.keys.create_refresh(newest_refresh.number + 1, active_at=now + lead)
+    for key in keys.signing:
+        if keys.state(key, now) is State.SPENT:
+            svc.keys.delete("signing", key.number)
+    for old, successor in zip(keys.refresh, keys.refresh[1:], strict=False):
+        if successor.active_at + svc.settings.refresh_idle_seconds < now:
+            svc.keys.delete("refresh", old.number)
+    return svc.keys.read(now)
+
+
+def published(svc: Services) -> list[Mapping[str, str]]:
+    """The public keys, as JWKs (RFC 7517)."""
+    return current(svc).published(svc.now())

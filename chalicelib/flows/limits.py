@@ -1,0 +1,26 @@
+from ..domain.errors import TooManyRequests
+from ..domain.model import Limit
+from ..services import Services
+
+QUARTER, HOUR = 15 * 60, 60 * 60
+
+
+def password_attempt(svc: Services, *, canonical_email: str, network: str) -> None:
+    """Counts one guess of a password; raises TooManyRequests. The limit of one network never shuts out another."""
+    _spend(
+        svc,
+        Limit("password from one network", f"{canonical_email}\0{network}", 10, QUARTER),
+        Limit("passwords from one network", network, 100, QUARTER),
+        Limit("password from anywhere", canonical_email, 100, HOUR),
+    )
+
+
+def sign_up(svc: Services, *, network: str) -> None:
+    """Counts one new account from a network; raises TooManyRequests."""
+    _spend(svc, Limit("sign-up", network, 20, HOUR))
+
+
+def _spend(svc: Services, *limits: Limit) -> None:
+    forbidding = svc.attempts.spend(limits, now=svc.now())
+    if forbidding:
+        raise TooManyRequests(retry_after=forbidding.wait(svc.now()), reason=forbidding.kind)

@@ -1,0 +1,38 @@
+from ..domain import email, passwords, scopes
+from ..domain.errors import AccountDisabled, InvalidCredentials
+from ..domain.model import User
+from ..services import Services
+from . import keys, limits, session
+from .session import TokenPair
+
+PASSWORD = ("pwd",)  # RFC 8176
+
+
+def with_password(
+    svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
+) -> TokenPair:
+    """A new session for the right password. An unknown address costs what a wrong password costs and answers the same."""
+    granted = scopes.narrow(scope, allowed=svc.settings.scopes)
+    secret = passwords.normalised(password)
+    canonical = email.canonical(address)
+    limits.password_attempt(svc, canonical_email=canonical, network=network)
+    uid = svc.users.find(canonical)
+    user = svc.users.read(uid) if uid else None
+    user = proved(svc, user, secret)
+    grant = session.draft(svc, user, scope=granted, device=device, amr=PASSWORD)
+    pair = session.issue(svc, keys.current(svc), user, grant)
+    svc.grants.start(grant)
+    return pair
+
+
+def proved(svc: Services, user: User | None, secret: str) -> User:
+    """The user if this normalised password is theirs and the account is open; raises InvalidCredentials, AccountDisabled."""
+    stored = user.password_hash if user and user.password_hash else passwords.unknown_users_hash(svc.hashing)
+    right = passwords.verify_password(secret, stored=stored)
+    if user is None or not right:
+        raise InvalidCredentials(reason="wrong password" if user else "unknown user", uid=user.uid if user else "")
+    if user.disabled:
+        raise AccountDisabled(uid=user.uid)
+    if passwords.needs_rehash(stored, profile=svc.hashing):
+        svc.users.rehash(user, password_hash=passwords.hash_password(secret, profile=svc.hashing))
+    return user

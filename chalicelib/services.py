@@ -1,0 +1,61 @@
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .config import Settings, load
+from .domain.passwords import OWASP_19_MIB, Profile
+from .store import dynamo
+from .store.attempts import Attempts
+from .store.grants import Grants
+from .store.keys import Keys
+from .store.users import Users
+
+
+def _epoch() -> int:
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What a story may use: the settings, the stores and the clock (epoch seconds)."""
+
+    settings: Settings
+    users: Users
+    grants: Grants
+    attempts: Attempts
+    keys: Keys
+    now: Callable[[], int] = _epoch
+    hashing: Profile = OWASP_19_MIB
+
+
+def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profile = OWASP_19_MIB) -> Services:
+    """Services on fresh AWS clients, which take region, credentials and endpoint from the environment."""
+    client = dynamo.dynamodb()
+    tables = {"users": settings.users_table, "grants": settings.grants_table}
+    return Services(
+        settings=settings,
+        users=Users(client, **tables),
+        grants=Grants(client, **tables),
+        attempts=Attempts(client, grants=settings.grants_table),
+        keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=settings.access_seconds),
+        now=now,
+        hashing=hashing,
+    )
+
+
+@lru_cache(maxsize=1)
+def services() -> Services:
+    """The container's own services, built from its environment on first use."""
+    return build(load(os.environ))
+
+
+def start_counting() -> None:
+    """Begins a new count of DynamoDB round trips for this request."""
+    dynamo.round_trips.set(0)
+
+
+def counted() -> int:
+    """DynamoDB round trips since `start_counting`."""
+    return dynamo.round_trips.get()

@@ -1,0 +1,108 @@
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ..domain.errors import TemporarilyUnavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_ssm import SSMClient
+
+Item = Mapping[str, Any]
+
+# Short enough to answer a caller before API Gateway gives up at 29 s, whatever fails.
+CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+
+# What a caller may simply try again. A validation or a permission error is a defect of ours and stays loud.
+PASSING = frozenset(
+    {
+        "InternalServerError",
+        "InternalServerErrorException",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestTimeout",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+        "TooManyUpdates",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    }
+)
+
+round_trips: ContextVar[int] = ContextVar("round_trips", default=0)
+
+
+def dynamodb() -> "DynamoDBClient":
+    """A DynamoDB client whose calls are counted in `round_trips`."""
+    client = boto3.client("dynamodb", config=CONFIG)
+    client.meta.events.register("before-call.dynamodb", _count)
+    return client
+
+
+def ssm() -> "SSMClient":
+    """An SSM client."""
+    return boto3.client("ssm", config=CONFIG)
+
+
+def _count(**_: Any) -> None:
+    round_trips.set(round_trips.get() + 1)
+
+
+def key(partition: tuple[str, str], sort: tuple[str, ...]) -> dict[str, Any]:
+    """The key of an item from its parts, as `key(("user", uid), ("grant", gid))`; raises ValueError for a part with a `#`."""
+    if any("#" in part for part in (*partition, *sort)):
+        raise ValueError("a part of a key contains the delimiter")
+    return {"pk": {"S": "#".join(partition)}, "sk": {"S": "#".join(sort)}}
+
+
+@contextmanager
+def storage_faults() -> Iterator[None]:
+    """Turns what a storage service suffers (throttling, time-outs, conflicts) into TemporarilyUnavailable."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code in PASSING or _conflict(error):
+            raise TemporarilyUnavailable(reason=code) from None
+        raise
+    except BotoCoreError as error:
+        raise TemporarilyUnavailable(reason=type(error).__name__) from None
+
+
+def _conflict(error: ClientError) -> bool:
+    return bool({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"} & set(reasons(error)))
+
+
+def reasons(error: ClientError) -> list[str]:
+    """Why each item of a cancelled transaction stood against it, in the transaction's order; empty for any other error."""
+    found = error.response.get("CancellationReasons", [])
+    return [reason.get("Code", "None") for reason in found]
+
+
+class ConditionFailed(Exception):
+    """A conditional write found another item than it needed; `item` is that item, None where there was none."""
+
+    def __init__(self, item: Item | None) -> None:
+        self.item = item
+        super().__init__("condition failed")
+
+
+def conditionally(write: Callable[..., Any], **request: Any) -> Any:
+    """One conditional write; raises ConditionFailed with the item that stood against it."""
+    try:
+        with storage_faults():
+            return write(**request, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        raise ConditionFailed(error.response.get("Item")) from None  # type: ignore[arg-type]

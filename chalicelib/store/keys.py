@@ -1,0 +1,106 @@
+import json
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import TYPE_CHECKING, Literal
+
+from ..domain import keyset
+from ..domain.errors import TemporarilyUnavailable
+from ..domain.keyset import KeySet, RefreshKey, SigningKey
+from .dynamo import storage_faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+Kind = Literal["signing", "refresh"]
+RELOAD_SECONDS = 600
+# A token that names a key we lack makes us look again, but never more often than this.
+HURRIED_RELOAD_SECONDS = 60
+
+
+class Keys:
+    """Private keys in SSM, one SecureString each, numbered and never overwritten: making number n is the one race."""
+
+    def __init__(self, client: "SSMClient", *, path: str, token_life: int) -> None:
+        self._client = client
+        self._path = path
+        self._token_life = token_life
+        self._cached: KeySet | None = None
+        self._cached_at = 0
+
+    def recent(self, now: int, *, hurry: bool = False) -> KeySet:
+        """The keys as they were at most ten minutes ago, at most one minute in a `hurry`; one SSM call when it is time."""
+        age = HURRIED_RELOAD_SECONDS if hurry else RELOAD_SECONDS
+        if self._cached is None or now >= self._cached_at + age:
+            try:
+                return self.read(now)
+            except TemporarilyUnavailable:
+                # Keys are published a day before they sign: old news beats none.
+                if self._cached is None:
+                    raise
+                self._cached_at = now
+        return self._cached
+
+    def read(self, now: int) -> KeySet:
+        """The keys as they are now."""
+        signing: list[SigningKey] = []
+        refresh: list[RefreshKey] = []
+        for name, value in self._parameters():
+            kind, number = name.split("/")[-2:]
+            stored = json.loads(value)
+            if kind == "signing":
+                signing.append(
+                    keyset.signing_key(
+                        number=int(number),
+                        algorithm=stored["alg"],
+                        active_at=stored["active_at"],
+                        pem=stored["private_key"],
+                    )
+                )
+            else:
+                secret = urlsafe_b64decode(stored["secret"])
+                refresh.append(RefreshKey(number=int(number), active_at=stored["active_at"], secret=secret))
+        self._cached = KeySet(
+            tuple(sorted(signing, key=lambda k: k.number)),
+            tuple(sorted(refresh, key=lambda k: k.number)),
+            self._token_life,
+        )
+        self._cached_at = now
+        return self._cached
+
+    def create_signing(self, number: int, *, algorithm: str, active_at: int) -> bool:
+        """A new signing key under a free number; False if another was quicker."""
+        value = {"alg": algorithm, "active_at": active_at, "private_key": keyset.generate(algorithm)}
+        return self._create("signing", number, value)
+
+    def create_refresh(self, number: int, *, active_at: int) -> bool:
+        """A new HMAC key under a free number; False if another was quicker."""
+        secret = urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        return self._create("refresh", number, {"active_at": active_at, "secret": secret})
+
+    def delete(self, kind: Kind, number: int) -> None:
+        """A key gone for good; nothing happens if it is not there."""
+        try:
+            with storage_faults():
+                self._client.delete_parameter(Name=f"{self._path}/{kind}/{number}")
+        except self._client.exceptions.ParameterNotFound:
+            pass
+
+    def _create(self, kind: Kind, number: int, value: dict[str, object]) -> bool:
+        try:
+            with storage_faults():
+                self._client.put_parameter(
+                    Name=f"{self._path}/{kind}/{number}",
+                    Value=json.dumps(value),
+                    Type="SecureString",
+                    Overwrite=False,
+                )
+        except self._client.exceptions.ParameterAlreadyExists:
+            return False
+        return True
+
+    def _parameters(self) -> list[tuple[str, str]]:
+        with storage_faults():
+            pages = self._client.get_paginator("get_parameters_by_path").paginate(
+                Path=self._path, Recursive=True, WithDecryption=True
+            )
+            return [(p["Name"], p["Value"]) for page in pages for p in page["Parameters"]]

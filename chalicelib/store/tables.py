@@ -1,0 +1,40 @@
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+EXPIRY = "expires_at"
+
+
+def definition(*, users: str, grants: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """CreateTable's arguments for both tables: `users` is durable, `grants` is swept by its time to live."""
+    shape: dict[str, Any] = {
+        "AttributeDefinitions": [
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+        "KeySchema": [
+            {"AttributeName": "pk", "KeyType": "HASH"},
+            {"AttributeName": "sk", "KeyType": "RANGE"},
+        ],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+    return (
+        {"TableName": users, "DeletionProtectionEnabled": True, **shape},
+        {"TableName": grants, **shape},
+    )
+
+
+def ensure(client: "DynamoDBClient", *, users: str, grants: str) -> None:
+    """Both tables, made where they are missing, with backups on the one and expiry on the other; safe to repeat."""
+    for table in definition(users=users, grants=grants):
+        with suppress(client.exceptions.ResourceInUseException):
+            client.create_table(**table)
+        client.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
+    expiry = client.describe_time_to_live(TableName=grants)["TimeToLiveDescription"]
+    if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+        client.update_time_to_live(TableName=grants, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY})
+    client.update_continuous_backups(
+        TableName=users, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+    )

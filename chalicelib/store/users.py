@@ -1,0 +1,189 @@
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from ..domain.model import Grant, User
+from .dynamo import ConditionFailed, Item, conditionally, key, reasons, storage_faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def user_key(uid: str) -> dict[str, Any]:
+    """The key of a user's profile."""
+    return key(("user", uid), ("profile",))
+
+
+def grant_key(uid: str, gid: str) -> dict[str, Any]:
+    """The key of one grant of a user."""
+    return key(("user", uid), ("grant", gid))
+
+
+def _email_key(canonical: str) -> dict[str, Any]:
+    # An address may contain a `#`, which a part of a key may not.
+    return key(("email", canonical.replace("%", "%25").replace("#", "%23")), ("user",))
+
+
+def to_item(user: User) -> dict[str, Any]:
+    """A user as it is stored; what was written once can be read for ever."""
+    return {
+        **user_key(user.uid),
+        "email": {"S": user.email},
+        "name": {"S": user.name},
+        "password_hash": {"S": user.password_hash},
+        "token_version": {"N": str(user.token_version)},
+        "created_at": {"N": str(user.created_at)},
+        "email_verified": {"BOOL": user.email_verified},
+        "disabled": {"BOOL": user.disabled},
+        "roles": {"L": [{"S": role} for role in user.roles]},
+    }
+
+
+def from_item(item: Item) -> User:
+    """The user in a stored item."""
+    return User(
+        uid=item["pk"]["S"].partition("#")[2],
+        email=item["email"]["S"],
+        name=item["name"]["S"],
+        password_hash=item["password_hash"]["S"],
+        token_version=int(item["token_version"]["N"]),
+        created_at=int(item["created_at"]["N"]),
+        email_verified=item["email_verified"]["BOOL"],
+        disabled=item["disabled"]["BOOL"],
+        roles=tuple(role["S"] for role in item["roles"]["L"]),
+    )
+
+
+class Users:
+    """Accounts and their e-mail addresses. Whatever could race is one conditional write."""
+
+    def __init__(self, client: "DynamoDBClient", *, users: str, grants: str) -> None:
+        self._client = client
+        self._users = users
+        self._grants = grants
+
+    def find(self, canonical_email: str) -> str | None:
+        """The uid of the account with this canonical address."""
+        with storage_faults():
+            found = self._client.get_item(TableName=self._users, Key=_email_key(canonical_email), ConsistentRead=True)
+        return found["Item"]["uid"]["S"] if "Item" in found else None
+
+    def read(self, uid: str) -> User | None:
+        """One account, as of now."""
+        with storage_faults():
+            found = self._client.get_item(TableName=self._users, Key=user_key(uid), ConsistentRead=True)
+        return from_item(found["Item"]) if "Item" in found else None
+
+    def create(self, user: User, *, canonical_email: str, also: Sequence[Any] = ()) -> bool:
+        """The account, its address and whatever is `also` to be written, all or nothing; False if the address is taken."""
+        address = {**_email_key(canonical_email), "uid": {"S": user.uid}}
+        new = {"ConditionExpression": "attribute_not_exists(pk)"}
+        return self._together(
+            {"Put": {"TableName": self._users, "Item": address, **new}},
+            {"Put": {"TableName": self._users, "Item": to_item(user), **new}},
+            *also,
+        )
+
+    def rename(self, uid: str, *, name: str) -> User | None:
+        """The account with a new display name; None if it is gone."""
+        return self._changed(uid, "SET #name = :name", {"#name": "name"}, {":name": {"S": name}})
+
+    def disable(self, uid: str) -> User | None:
+        """The account closed to logins and all its sessions ended, in one write; None if it is gone."""
+        return self._changed(
+            uid, "SET disabled = :true ADD token_version :one", {}, {":true": {"BOOL": True}, ":one": {"N": "1"}}
+        )
+
+    def rehash(self, user: User, *, password_hash: str) -> None:
+        """A stronger hash of the same password, unless the password has changed meanwhile."""
+        with suppress(ConditionFailed):
+            conditionally(
+                self._client.update_item,
+                TableName=self._users,
+                Key=user_key(user.uid),
+                UpdateExpression="SET password_hash = :new",
+                ConditionExpression="password_hash = :old",
+                ExpressionAttributeValues={":new": {"S": password_hash}, ":old": {"S": user.password_hash}},
+            )
+
+    def change_password(self, user: User, *, password_hash: str, keep: Grant) -> bool:
+        """A new password, with every session but one ended; False if the account or that session changed meanwhile."""
+        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
+
+    def end_other_sessions(self, user: User, *, keep: Grant) -> bool:
+        """Every session but one ended, in one write; False if the account or that session changed meanwhile."""
+        return self._move_on(user, keep, "", {})
+
+    def delete(self, user: User, *, canonical_email: str, last: Grant) -> bool:
+        """The account, its address and its last session erased; False if the account changed meanwhile."""
+        return self._together(
+            {
+                "Delete": {
+                    "TableName": self._users,
+                    "Key": user_key(user.uid),
+                    "ConditionExpression": "token_version = :version",
+                    "ExpressionAttributeValues": {":version": {"N": str(user.token_version)}},
+                }
+            },
+            {
+                "Delete": {
+                    "TableName": self._users,
+                    "Key": _email_key(canonical_email),
+                    "ConditionExpression": "uid = :uid",
+                    "ExpressionAttributeValues": {":uid": {"S": user.uid}},
+                }
+            },
+            {"Delete": {"TableName": self._grants, "Key": grant_key(last.uid, last.gid)}},
+        )
+
+    def _move_on(self, user: User, keep: Grant, change: str, values: dict[str, Any]) -> bool:
+        version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}
+        return self._together(
+            {
+                "Update": {
+                    "TableName": self._users,
+                    "Key": user_key(user.uid),
+                    "UpdateExpression": (f"{change}, " if change else "SET ") + "token_version = :next",
+                    "ConditionExpression": "token_version = :version AND disabled = :false",
+                    "ExpressionAttributeValues": {**version, **values, ":false": {"BOOL": False}},
+                }
+            },
+            {
+                "Update": {
+                    "TableName": self._grants,
+                    "Key": grant_key(keep.uid, keep.gid),
+                    "UpdateExpression": "SET token_version = :next",
+                    "ConditionExpression": "token_version = :version AND attribute_not_exists(ended)",
+                    "ExpressionAttributeValues": version,
+                }
+            },
+        )
+
+    def _changed(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
+        request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+        try:
+            written = conditionally(
+                self._client.update_item,
+                TableName=self._users,
+                Key=user_key(uid),
+                UpdateExpression=update,
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                **request,
+            )
+        except ConditionFailed:
+            return None
+        return from_item(written["Attributes"])
+
+    def _together(self, *items: Any) -> bool:
+        try:
+            with storage_faults():
+                self._client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if "ConditionalCheckFailed" not in reasons(error):
+                raise
+            return False
+        return True

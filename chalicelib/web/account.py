@@ -1,0 +1,302 @@
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from ..domain import errors
+from ..domain.model import Grant, User
+from ..flows import account, login, session, signup
+from ..flows.session import TokenPair
+from ..services import Services
+from . import journal
+from .door import Caller, Door
+
+bp = Door(__name__)
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
+Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
+Name = Annotated[str, Meta(max_length=200, description="How to address the user.")]
+Device = Annotated[
+    str, Meta(max_length=100, description="A label for this device, to be shown in the list of sessions.")
+]
+Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
+Token = Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What every request body is: it refuses fields that it does not know."""
+
+
+class SignUp(Body, frozen=True):
+    """A new account."""
+
+    email: Email
+    password: Password
+    name: Name = ""
+    device: Device = ""
+
+
+class LogIn(Body, frozen=True):
+    """E-mail address and password."""
+
+    email: Email
+    password: Password
+    scope: Scope | None = None
+    device: Device = ""
+
+
+class Refresh(Body, frozen=True):
+    """A refresh token, and a narrower scope for this access token alone."""
+
+    refresh_token: Token
+    scope: Scope | None = None
+
+
+class LogOut(Body, frozen=True):
+    """The refresh token of the session to end."""
+
+    refresh_token: Token
+
+
+class Verify(Body, frozen=True):
+    """An access token."""
+
+    token: Token
+
+
+class Rename(Body, frozen=True):
+    """What a user may change of the profile."""
+
+    name: Name
+
+
+class Delete(Body, frozen=True):
+    """The password, unless the login is minutes old."""
+
+    password: Password | None = None
+
+
+class ChangePassword(Body, frozen=True):
+    """The old and the new password."""
+
+    current_password: Password
+    new_password: Password
+
+
+class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
+    """RFC 6749 section 5.1."""
+
+    access_token: str
+    token_type: str
+    expires_in: Annotated[int, Meta(description="Seconds.")]
+    refresh_token: str
+    scope: str
+
+
+class Profile(msgspec.Struct, frozen=True):
+    """An account as its owner sees it."""
+
+    sub: str
+    email: str
+    email_verified: bool
+    name: str
+    created_at: Annotated[int, Meta(description="Seconds since 1970.")]
+
+
+class SignedUp(msgspec.Struct, frozen=True):
+    """The new account with the tokens of its first session."""
+
+    user: Profile
+    access_token: str
+    token_type: str
+    expires_in: int
+    refresh_token: str
+    scope: str
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """Whether an access token and its session are in force, and if so what the token says (RFC 9068)."""
+
+    active: bool
+    claims: dict[str, Any] | UnsetType = UNSET
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A device on which the user is logged in; times are seconds since 1970."""
+
+    id: str
+    device: str
+    client_id: str
+    created_at: int
+    last_used_at: int
+    current: Annotated[bool, Meta(description="Whether this is the session that asks.")]
+
+
+class Sessions(msgspec.Struct, frozen=True):
+    """All live sessions of the user, the latest used first."""
+
+    sessions: list[Session]
+
+
+GUARDED = (errors.InvalidToken, errors.InsufficientScope)
+GUESSES = (errors.InvalidCredentials, errors.TooManyRequests)
+
+
+@bp.serves(
+    "POST /signup",
+    status=201,
+    body=SignUp,
+    answer=SignedUp,
+    errors=(errors.EmailTaken, errors.WeakPassword, errors.TooManyRequests),
+)
+def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
+    """Creates an account and logs it in."""
+    user, pair = signup.sign_up(
+        svc,
+        address=body.email,
+        password=body.password,
+        name=body.name,
+        device=body.device,
+        network=caller.network,
+    )
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(_tokens(pair)))
+
+
+@bp.serves(
+    "POST /login",
+    body=LogIn,
+    answer=Tokens,
+    errors=(*GUESSES, errors.AccountDisabled, errors.InvalidScope),
+)
+def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
+    """Begins a session."""
+    pair = login.with_password(
+        svc,
+        address=body.email,
+        password=body.password,
+        scope=body.scope,
+        device=body.device,
+        network=caller.network,
+    )
+    return _tokens(pair)
+
+
+@bp.serves("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
+def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
+    """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
+    return _tokens(session.refresh(svc, body.refresh_token, scope=body.scope))
+
+
+@bp.serves("POST /logout", status=204, body=LogOut)
+def log_out(svc: Services, _: Caller, body: LogOut) -> None:
+    """Ends the session of a refresh token. Says the same whether there was one or not."""
+    journal.concerns(session.log_out(svc, body.refresh_token))
+
+
+@bp.serves("POST /verify", body=Verify, answer=Verified)
+def verify(svc: Services, _: Caller, body: Verify) -> Verified:
+    """Tells whether an access token is in force: for services behind no gateway."""
+    try:
+        claims = session.verify(svc, body.token)
+    except errors.InvalidToken:
+        return Verified(active=False)
+    journal.concerns(claims.sub)
+    return Verified(active=True, claims=dict(claims.all))
+
+
+@bp.serves("GET /me", answer=Profile, errors=GUARDED)
+def read_profile(svc: Services, caller: Caller) -> Profile:
+    """The account of the caller."""
+    user, _ = _current(svc, caller)
+    return _profile(user)
+
+
+@bp.serves("PATCH /me", body=Rename, answer=Profile, errors=GUARDED)
+def change_profile(svc: Services, caller: Caller, body: Rename) -> Profile:
+    """Changes the display name."""
+    user, _ = _current(svc, caller)
+    return _profile(account.rename(svc, user, name=body.name))
+
+
+@bp.serves(
+    "DELETE /me",
+    status=204,
+    body=Delete,
+    body_optional=True,
+    errors=(*GUARDED, errors.LoginRequired, *GUESSES),
+)
+def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
+    """Erases the account and all its sessions. Needs the password, or a login not older than five minutes."""
+    user, grant = _current(svc, caller)
+    account.delete(svc, user, grant, password=body.password, network=caller.network)
+
+
+@bp.serves("GET /me/sessions", answer=Sessions, errors=GUARDED)
+def list_sessions(svc: Services, caller: Caller) -> Sessions:
+    """The devices on which the caller is logged in."""
+    user, current = _current(svc, caller)
+    return Sessions([_session(grant, current) for grant in session.sessions(svc, user)])
+
+
+@bp.serves("DELETE /me/sessions", status=204, errors=GUARDED)
+def end_other_sessions(svc: Services, caller: Caller) -> None:
+    """Ends all sessions but this one."""
+    user, current = _current(svc, caller)
+    session.end_others(svc, user, current)
+
+
+@bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
+def end_session(svc: Services, caller: Caller, sid: str) -> None:
+    """Ends one session."""
+    user, _ = _current(svc, caller)
+    session.end(svc, user, sid=sid)
+
+
+@bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
+def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
+    """Changes the password and ends all sessions but this one."""
+    user, current = _current(svc, caller)
+    account.change_password(
+        svc,
+        user,
+        current,
+        current_password=body.current_password,
+        new_password=body.new_password,
+        network=caller.network,
+    )
+
+
+def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:
+    return session.current(svc, uid=caller.uid, sid=caller.sid)
+
+
+def _tokens(pair: TokenPair) -> Tokens:
+    journal.concerns(pair.uid)
+    return Tokens(
+        access_token=pair.access_token,
+        token_type="Bearer",
+        expires_in=pair.expires_in,
+        refresh_token=pair.refresh_token,
+        scope=" ".join(pair.scope),
+    )
+
+
+def _profile(user: User) -> Profile:
+    return Profile(
+        sub=user.uid,
+        email=user.email,
+        email_verified=user.email_verified,
+        name=user.name,
+        created_at=user.created_at,
+    )
+
+
+def _session(grant: Grant, current: Grant) -> Session:
+    return Session(
+        id=grant.gid,
+        device=grant.device,
+        client_id=grant.client_id,
+        created_at=grant.created_at,
+        last_used_at=grant.last_used_at,
+        current=grant.gid == current.gid,
+    )

@@ -1,0 +1,70 @@
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from chalice.app import Request, Response
+
+from ..domain import errors
+from ..services import counted, services, start_counting
+from . import journal
+from .door import error_response
+
+ALLOWED_METHODS = "GET,POST,PATCH,DELETE,OPTIONS"
+ALLOWED_HEADERS = "Authorization,Content-Type"
+
+# What Chalice answers by itself, in our words.
+CHALICE: Mapping[int, tuple[str, str]] = {
+    404: (errors.NotFound.code, errors.NotFound.default),
+    405: ("method_not_allowed", "This resource does not take that method: see the header Allow."),
+    415: (errors.UnsupportedMediaType.code, errors.UnsupportedMediaType.default),
+}
+
+
+def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
+    """Middleware around every route: the one error shape, the headers that every answer has, and one log line."""
+    started = perf_counter()
+    start_counting()
+    entry = journal.begin()
+    response = _in_our_shape(get_response(request), entry)
+    context = request.context if request else {}
+    request_id = context.get("requestId") or ""
+    response.headers["X-Request-Id"] = request_id
+    response.headers.update(_cors(request))
+    journal.write(
+        request_id=request_id,
+        route=f"{context.get('httpMethod')} {context.get('resourcePath')}",
+        status=response.status_code,
+        outcome=entry.outcome,
+        reason=entry.reason,
+        uid=entry.uid,
+        ms=round((perf_counter() - started) * 1000, 1),
+        dynamodb_calls=counted(),
+    )
+    return response
+
+
+def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
+    if not (isinstance(response.body, dict) and "Code" in response.body):
+        return response
+    code, description = CHALICE.get(response.status_code, (errors.LatchkeyError.code, errors.LatchkeyError.default))
+    entry.outcome, entry.reason = code, "answered by Chalice"
+    status = response.status_code if response.status_code in CHALICE else 500
+    ours = error_response(status, code, description)
+    ours.headers |= {name: value for name, value in response.headers.items() if name.lower() == "allow"}
+    return ours
+
+
+def _cors(request: Request | None) -> dict[str, str]:
+    origin = request.headers.get("origin") if request else None
+    if not origin:
+        return {}
+    if origin not in services().settings.origins:
+        return {"Vary": "Origin"}
+    return {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": ALLOWED_METHODS,
+        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate",
+        "Access-Control-Max-Age": "600",
+    }

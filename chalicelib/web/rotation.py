@@ -1,0 +1,14 @@
+from typing import Any
+
+from chalice.app import Blueprint, Rate
+
+from ..flows import keys
+from ..services import services
+
+bp = Blueprint(__name__)
+
+
+@bp.schedule(Rate(1, unit=Rate.DAYS), name="rotate_keys")
+def rotate_keys(_: Any) -> None:
+    """Once a day: publishes the keys that will sign next when the present ones grow old, and drops those that are spent."""
+    keys.rotate(services())

@@ -1,0 +1,13 @@
+"""What this API's own routes need. The same map declares the routes (door.py) and computes their policies (guard.py)."""
+
+ACCOUNT = "account"
+
+SCOPES = {
+    "GET /me": ACCOUNT,
+    "PATCH /me": ACCOUNT,
+    "DELETE /me": ACCOUNT,
+    "GET /me/sessions": ACCOUNT,
+    "DELETE /me/sessions": ACCOUNT,
+    "DELETE /me/sessions/{sid}": ACCOUNT,
+    "POST /me/password": ACCOUNT,
+}
