@@ -116,9 +116,7 @@ def _not_compiled(bundle: Bundle) -> Iterator[str]:
 
 
 def _strays(bundle: Bundle) -> Iterator[str]:
-    known = {"app.py", "chalice/app.py", "chalice/__init__.py"}.union(
-        *(w.files for w in bundle.wheels.values())
-    )
+    known = {"app.py", "chalice/app.py", "chalice/__init__.py"}.union(*(w.files for w in bundle.wheels.values()))
     known |= {n for n in bundle.names if n.startswith("chalicelib/") and PurePosixPath(n).suffix in _OURS}
     known |= {pyc_of(n) for n in known if n.endswith(".py") and n in bundle.names}
     for name in sorted(bundle.names - known):

@@ -1,4 +1,4 @@
-"""`python -m local.package`: a template and a zip for those who deploy with SAM, CloudFormation or Terraform."""
+"""`python -m local.package`: template and zip for who deploys with SAM, CloudFormation or Terraform."""
 
 import argparse
 import json
@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from local import sam, staging, stages, terraform, vendor
+from local import sam, stages, staging, terraform, vendor
 from local.stages import PROJECT, Stage
 
 

@@ -1,4 +1,4 @@
-"""What Chalice's SAM template lacks: tables, log retention, the gateway's answers, throttling, tracing, the issuer."""
+"""What Chalice's SAM template lacks: tables, log retention, the gateway's answers and limits, the issuer."""
 
 from typing import Any
 
@@ -23,8 +23,8 @@ def merge_template(stage: Stage) -> dict[str, Any]:
 _ISSUER = {
     "Type": "String",
     "AllowedPattern": "https?://.*[^/]",
-    "Description": "The base URL that clients use, without a slash at its end: a custom domain, or this API's own "
-    "URL (EndpointURL), which is known only after the first deployment.",
+    "Description": "The base URL that clients use, without a slash at its end: a custom domain, or this "
+    "API's own URL (EndpointURL), which is known only after the first deployment.",
 }
 
 
@@ -105,7 +105,7 @@ def _rest_api(stage: Stage) -> dict[str, Any]:
 
 def _gateway_responses(stage: Stage) -> dict[str, Any]:
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
-    responses = {}
+    responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
         responses[kind] = {
             "ResponseParameters": {"Headers": gateway_responses.headers(answer, cors_origin=origin)},

@@ -76,7 +76,5 @@ def read(name: str, *, project: Path = PROJECT) -> Stage:
     config = json.loads((project / ".chalice" / "config.json").read_text())
     stages = config["stages"]
     if name not in stages:
-        raise NoSuchStageError(
-            f"There is no stage {name!r} in .chalice/config.json, only {', '.join(stages)}."
-        )
+        raise NoSuchStageError(f"There is no stage {name!r} in .chalice/config.json, only {', '.join(stages)}.")
     return Stage(name=name, app_name=config["app_name"], config=stages[name])

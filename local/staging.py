@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ def make(
     *,
     architecture: str,
     environment: dict[str, str],
-    jwks: list[dict[str, Any]] | None = None,
+    jwks: Sequence[Mapping[str, Any]] | None = None,
     project: Path = PROJECT,
     build: Path = BUILD,
 ) -> Path:
@@ -46,9 +47,7 @@ def make(
     return copy
 
 
-def _configure(
-    copy: Path, stage: Stage, *, architecture: str, environment: dict[str, str], project: Path
-) -> None:
+def _configure(copy: Path, stage: Stage, *, architecture: str, environment: dict[str, str], project: Path) -> None:
     chalice = project / ".chalice"
     (copy / ".chalice").mkdir()
     for policy in chalice.glob("policy-*.json"):
@@ -66,9 +65,7 @@ def _configure(
 
 def check(zipped: Path, *, architecture: str, jwks: bool = False, project: Path = PROJECT) -> None:
     """Raise CannotPackageError unless the zip is fit to be deployed."""
-    found = bundle.problems(
-        zipped, architecture=architecture, requirements=project / "requirements.txt", jwks=jwks
-    )
+    found = bundle.problems(zipped, architecture=architecture, requirements=project / "requirements.txt", jwks=jwks)
     if found:
         raise CannotPackageError("\n".join([f"{zipped} may not be deployed:", *found]))
 

@@ -1,4 +1,4 @@
-"""What Chalice's Terraform lacks or gets wrong: the same additions as for SAM, and a stage of its own for the API."""
+"""What Chalice's Terraform lacks or gets wrong: as for SAM, and a stage of its own for the API."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from local.stages import API_STAGE, GUARDS, Stage
 
 Resources = dict[str, Any]
 _API = "${aws_api_gateway_rest_api.rest_api.id}"
-_VERSIONS = {
+VERSIONS = {
     # Chalice still asks for a Terraform older than 1.4 and a provider older than 5.
     "required_version": ">= 1.5",
     "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0, < 6.0"}},
@@ -28,7 +28,7 @@ def complete(made: dict[str, Any], stage: Stage) -> dict[str, Any]:
         **made,
         "resource": {**resource, **_tables(stage), **_log_groups(stage), **_api_stage(stage)},
         "locals": {"chalice_api_swagger": json.dumps(swagger)},
-        "terraform": _VERSIONS,
+        "terraform": VERSIONS,
         "variable": {"issuer": _ISSUER},
         # Its only use was a provider ("null") that nobody needs to install.
         "data": {kind: named for kind, named in made["data"].items() if kind != "null_data_source"},
@@ -38,8 +38,8 @@ def complete(made: dict[str, Any], stage: Stage) -> dict[str, Any]:
 
 _ISSUER = {
     "type": "string",
-    "description": "The base URL that clients use, without a slash at its end: a custom domain, or the output "
-    "EndpointURL, which is known only after the first apply.",
+    "description": "The base URL that clients use, without a slash at its end: a custom domain, or the "
+    "output EndpointURL, which is known only after the first apply.",
 }
 
 
@@ -90,8 +90,7 @@ def _table(definition: dict[str, Any]) -> dict[str, Any]:
         "hash_key": keys["HASH"],
         "range_key": keys["RANGE"],
         "attribute": [
-            {"name": a["AttributeName"], "type": a["AttributeType"]}
-            for a in definition["AttributeDefinitions"]
+            {"name": a["AttributeName"], "type": a["AttributeType"]} for a in definition["AttributeDefinitions"]
         ],
         "deletion_protection_enabled": definition.get("DeletionProtectionEnabled", False),
     }
@@ -133,7 +132,7 @@ def _api_stage(stage: Stage) -> Resources:
 def _gateway_responses(stage: Stage) -> dict[str, Any]:
     """In the API's own document, so that they are in every deployment of it."""
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
-    responses = {}
+    responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
         headers = gateway_responses.headers(answer, cors_origin=origin)
         responses[kind] = {

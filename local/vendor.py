@@ -1,6 +1,7 @@
 """The dependencies that ship: wheels for Lambda's machine from the hashed lock, pruned and compiled."""
 
 import hashlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,14 @@ _UNUSED = (
 
 class CannotVendorError(Exception):
     """pip refused: no wheel for the machine, or a file that does not have the hash that the lock names."""
+
+
+def of_this_machine() -> str:
+    """Return the architecture on which the zip would run here; only Linux runs Lambda's wheels."""
+    machine = {"x86_64": "x86_64", "aarch64": "arm64"}.get(platform.machine())
+    if machine is None or sys.platform != "linux":
+        raise CannotVendorError("Lambda's wheels run on Linux, on x86_64 or arm64, and this machine is neither.")
+    return machine
 
 
 def build(requirements: Path, *, architecture: str, cache: Path) -> Path:

@@ -1,0 +1,169 @@
+"""`python -m local.deploy`: everything from an empty AWS account to a live issuer; safe to repeat."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib import config, services
+from chalicelib.flows import keys
+from chalicelib.store import tables
+from local import live, smoke, stages, staging, vendor
+from local.stages import PROJECT, Stage
+
+# API Gateway lets an account make few changes a second; the client waits and tries again.
+PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10})
+# Stands in the functions between the first deployment, which shows the API's URL, and the second.
+UNKNOWN_ISSUER = "https://issuer.invalid"
+
+
+class CannotDeployError(Exception):
+    """Something is in the way; the message says what, in one line."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the deployment goes."""
+
+    number: str
+    region: str
+    identity: str
+
+
+def account() -> Account:
+    """Ask AWS who we are; the first thing to fail where credentials are missing or stale."""
+    session = boto3.Session()
+    if session.region_name is None:
+        raise CannotDeployError("No region: set AWS_DEFAULT_REGION, or region in your AWS profile.")
+    who = session.client("sts").get_caller_identity()
+    return Account(number=who["Account"], region=session.region_name, identity=who["Arn"])
+
+
+def deployed_api(stage: Stage, *, project: Path = PROJECT) -> dict[str, str] | None:
+    """Return what .chalice/deployed/<stage>.json remembers of the REST API."""
+    state = project / ".chalice" / "deployed" / f"{stage.name}.json"
+    if not state.exists():
+        return None
+    remembered = json.loads(state.read_text())["resources"]
+    return next((r for r in remembered if r["resource_type"] == "rest_api"), None)
+
+
+def issuer_of(stage: Stage) -> str | None:
+    """Return the issuer: as configured, or the URL that API Gateway gave; None before that is known."""
+    configured = stage.environment().get("LATCHKEY_ISSUER")
+    if configured:
+        return configured
+    api = deployed_api(stage)
+    return api["rest_api_url"].rstrip("/") if api else None
+
+
+def refuse_a_second_api(stage: Stage) -> None:
+    """Stop where the account has this deployment but we do not know its API: Chalice would make another."""
+    if deployed_api(stage) is not None:
+        return
+    functions = boto3.client("lambda", config=PATIENT)
+    name = stage.deployed_name("api_handler")
+    try:
+        functions.get_function_configuration(FunctionName=name)
+    except functions.exceptions.ResourceNotFoundException:
+        return
+    raise CannotDeployError(
+        f"The account has a function {name}, but .chalice/deployed/{stage.name}.json does not name its API: "
+        "deploying would make a second one under another URL. Bring the file back, or pass --with-a-new-api."
+    )
+
+
+def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
+    """Make tables, log groups and keys where they are missing; return the public keys."""
+    dynamodb = boto3.client("dynamodb", config=PATIENT)
+    tables.ensure(dynamodb, users=stage.users_table, grants=stage.grants_table)
+    live.ensure_log_groups(boto3.client("logs", config=PATIENT), stage)
+    environment = {**stage.environment(), "LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER}
+    svc = services.build(config.load(environment))
+    keys.ensure(svc)
+    return keys.published(svc)
+
+
+def publish(stage: Stage, *, architecture: str, issuer: str, jwks: list[Mapping[str, Any]]) -> None:
+    """Build the package, check it, and let Chalice deploy exactly that package."""
+    copy = staging.make(stage, architecture=architecture, environment={"LATCHKEY_ISSUER": issuer}, jwks=jwks)
+    out = staging.BUILD / "package" / f"{stage.name}-deployed"
+    staging.run_chalice(copy, "package", "--stage", stage.name, str(out))
+    staging.check(out / "deployment.zip", architecture=architecture, jwks=True)
+    print(staging.run_chalice(copy, "deploy", "--stage", stage.name).strip())
+
+
+def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
+    """Deploy one stage and return its issuer."""
+    jwks = make_storage(stage)
+    known = issuer_of(stage)
+    publish(stage, architecture=architecture, issuer=known or UNKNOWN_ISSUER, jwks=jwks)
+    issuer = issuer_of(stage)
+    api = deployed_api(stage)
+    if issuer is None or api is None:
+        raise CannotDeployError(f"Chalice left no REST API in .chalice/deployed/{stage.name}.json.")
+    if known is None:
+        print(f"The issuer is not configured: it will be the API's own URL, {issuer}. Once more, with it.")
+        publish(stage, architecture=architecture, issuer=issuer, jwks=jwks)
+    live.set_gateway(boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"])
+    if smoke_test and (found := smoke.failures(issuer)):
+        raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *found]))
+    return issuer
+
+
+def announce(stage: Stage, where: Account, architecture: str) -> None:
+    """Say what is going to happen before anything does."""
+    print(f"Account {where.number}, {where.region}, as {where.identity}. For the stage {stage.name}:")
+    print(f"  tables     {stage.users_table} (backups, protected), {stage.grants_table} (expiring)")
+    print(f"  keys       {stage.environment()['LATCHKEY_KEYS_PATH']} in the parameter store, if there are none")
+    print(f"  functions  {', '.join(map(stage.deployed_name, stage.functions))} ({architecture})")
+    print(f"  logs       kept {stage.limits.log_days} days")
+    print(f"  gateway    {stage.limits.rate} requests/s, bursts of {stage.limits.burst}, errors in our shape")
+    print(f"  issuer     {issuer_of(stage) or 'the URL that API Gateway gives'}")
+
+
+def in_one_line(work: Callable[[], None]) -> None:
+    """Run a command's work; end with one clear line, not a traceback, for what the operator can put right."""
+    try:
+        work()
+    except (CannotDeployError, stages.NoSuchStageError) as error:
+        sys.exit(str(error))
+    except (staging.CannotPackageError, vendor.CannotVendorError) as error:
+        sys.exit(str(error))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"AWS says: {error}")
+
+
+def main() -> None:
+    """Read the command line and deploy."""
+    parser = argparse.ArgumentParser(prog="python -m local.deploy", description=__doc__)
+    parser.add_argument("--stage", required=True)
+    parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")
+    parser.add_argument(
+        "--without-smoke-test", action="store_true", help="only where no live API is behind AWS_ENDPOINT_URL"
+    )
+    parser.add_argument("--with-a-new-api", action="store_true", help="though functions without a known API exist")
+    asked = parser.parse_args()
+
+    def work() -> None:
+        stage = stages.read(asked.stage)
+        architecture = asked.architecture or stage.config["lambda_architecture"]
+        announce(stage, account(), architecture)
+        if not asked.with_a_new_api:
+            refuse_a_second_api(stage)
+        issuer = deploy(stage, architecture=architecture, smoke_test=not asked.without_smoke_test)
+        print(f"Keep .chalice/deployed/{stage.name}.json: without it the next deployment makes a second API.")
+        print(f"The issuer is {issuer}")
+
+    in_one_line(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""moto's server, taught to take the REST API that Chalice uploads: `chalice_on_moto.py -H 127.0.0.1 -p PORT`.
+
+moto reads OpenAPI 3 only, asks for fields that Swagger 2 leaves out, and cannot read a mock integration.
+"""
+
+import sys
+from typing import Any
+
+from moto.apigateway.models import APIGatewayBackend
+from moto.server import main
+
+import_rest_api = APIGatewayBackend.import_rest_api
+put_rest_api = APIGatewayBackend.put_rest_api
+
+
+def understandable(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document as moto wants it."""
+    document = dict(document)
+    if document.pop("swagger", None):
+        document["openapi"] = "3.0.1"
+    document["info"] = {"description": "", **document["info"]}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            integration = operation.get("x-amazon-apigateway-integration", {})
+            integration.setdefault("uri", "")
+            integration.setdefault("httpMethod", "POST")
+    return document
+
+
+def importing(self: APIGatewayBackend, api_doc: dict[str, Any], fail_on_warnings: bool) -> Any:
+    return import_rest_api(self, understandable(api_doc), fail_on_warnings)
+
+
+def putting(
+    self: APIGatewayBackend,
+    function_id: str,
+    api_doc: dict[str, Any],
+    fail_on_warnings: bool,
+    mode: str = "merge",
+) -> Any:
+    return put_rest_api(self, function_id, understandable(api_doc), fail_on_warnings, mode)
+
+
+if __name__ == "__main__":
+    APIGatewayBackend.import_rest_api = importing  # type: ignore[method-assign]
+    APIGatewayBackend.put_rest_api = putting  # type: ignore[method-assign]
+    main(sys.argv[1:])

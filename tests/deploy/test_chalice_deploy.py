@@ -1,0 +1,283 @@
+"""`make deploy` and `make destroy` from end to end, on a copy of the project, against moto's server."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import boto3
+import pytest
+
+from local import bundle, gateway_responses, stages
+from local.stages import PROJECT
+
+# One deployment for all of them: on one worker.
+pytestmark = pytest.mark.xdist_group("deployment")
+
+DEV = stages.read("dev")
+REGION = "eu-west-1"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            continue
+        return
+    raise AssertionError("moto's server did not start")
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("chalice_on_moto.py"), "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}/moto-api/", server)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+class Operator:
+    """Someone with a checkout and an account."""
+
+    def __init__(self, project: Path, endpoint: str) -> None:
+        self.project = project
+        self.endpoint = endpoint
+        self.credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    def runs(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
+        aws = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **self.credentials}
+        return subprocess.run(
+            [sys.executable, "-m", f"local.{command}", "--stage", "dev", *arguments],
+            cwd=self.project,
+            env={**own, **aws, "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def deploys(self) -> str:
+        done = self.runs("deploy", "--without-smoke-test")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def client(self, service: str) -> Any:
+        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+        return session.client(service, endpoint_url=self.endpoint)
+
+    def functions(self) -> dict[str, dict[str, Any]]:
+        found = self.client("lambda").list_functions()["Functions"]
+        return {f["FunctionName"]: f for f in found if f["FunctionName"].startswith("latchkey-dev")}
+
+    def apis(self) -> list[str]:
+        return [api["id"] for api in self.client("apigateway").get_rest_apis()["items"]]
+
+    def state(self) -> dict[str, Any]:
+        """All that a deployment leaves behind, as far as a second one could change it."""
+        keys = self.client("ssm").get_parameters_by_path(Path="/latchkey/dev/keys", Recursive=True)
+        environments = {name: f["Environment"]["Variables"] for name, f in self.functions().items()}
+        return {
+            "apis": self.apis(),
+            "code": {name: f["CodeSha256"] for name, f in self.functions().items()},
+            "environments": environments,
+            "tables": sorted(self.client("dynamodb").list_tables()["TableNames"]),
+            "keys": [(key["Name"], key["Version"], key["Value"]) for key in keys["Parameters"]],
+            "remembered": json.loads((self.project / ".chalice/deployed/dev.json").read_text()),
+        }
+
+    def zipped(self) -> Path:
+        (found,) = (self.project / "build" / "dev" / ".chalice" / "deployments").glob("*.zip")
+        return found
+
+
+@pytest.fixture(scope="module")
+def operator(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    project = tmp_path_factory.mktemp("project")
+    left_out = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "*.orig")
+    for folder in ("chalicelib", "local", ".chalice"):
+        shutil.copytree(PROJECT / folder, project / folder, ignore=left_out)
+    for file in ("app.py", "requirements.txt"):
+        shutil.copy(PROJECT / file, project / file)
+    return Operator(project, moto)
+
+
+@pytest.fixture(scope="module")
+def said(operator: Operator) -> str:
+    """What the first deployment, from an empty account, printed."""
+    return operator.deploys()
+
+
+def api_of(operator: Operator) -> str:
+    (api,) = operator.apis()
+    return api
+
+
+def test_the_first_deployment_finds_its_issuer_and_prints_it(operator: Operator, said: str) -> None:
+    issuer = f"https://{api_of(operator)}.execute-api.{REGION}.amazonaws.com/api"
+    assert said.splitlines()[-1] == f"The issuer is {issuer}"
+    for function in operator.functions().values():
+        assert function["Environment"]["Variables"]["LATCHKEY_ISSUER"] == issuer
+
+
+def test_it_says_what_it_will_do_before_it_does(said: str) -> None:
+    plan, _, doing = said.partition("Creating IAM role")
+    assert "Account 123456789012, eu-west-1" in plan
+    assert "latchkey-dev-users" in plan
+    assert doing
+
+
+@pytest.mark.usefixtures("said")
+def test_each_function_runs_under_its_own_policy(operator: Operator) -> None:
+    iam = operator.client("iam")
+    for name in DEV.functions:
+        role = f"latchkey-dev-{name}"
+        (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        written = json.loads((PROJECT / ".chalice" / f"policy-{name}-dev.json").read_text())
+        assert iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"] == written
+        function = operator.functions()[DEV.deployed_name(name)]
+        assert function["Role"].endswith(f"/{role}")
+        assert function["MemorySize"] == DEV.config["lambda_functions"][name]["lambda_memory_size"]
+        assert function["Runtime"] == "python{}.{}".format(*sys.version_info)
+        assert function["Architectures"] == ["arm64"]
+
+
+@pytest.mark.usefixtures("said")
+def test_the_deployed_zip_is_the_checked_one_and_holds_the_public_keys(operator: Operator) -> None:
+    zipped = operator.zipped()
+    requirements = PROJECT / "requirements.txt"
+    assert bundle.problems(zipped, architecture="arm64", requirements=requirements, jwks=True) == []
+    digest = b64encode(hashlib.sha256(zipped.read_bytes()).digest()).decode()
+    assert {f["CodeSha256"] for f in operator.functions().values()} == {digest}
+    with ZipFile(zipped) as archive:
+        (key,) = json.loads(archive.read("chalicelib/jwks.json"))["keys"]
+    assert "d" not in key
+    assert key["alg"] == "RS256"
+
+
+@pytest.mark.usefixtures("said")
+def test_the_accounts_are_backed_up_and_protected_and_the_sessions_expire(operator: Operator) -> None:
+    dynamodb = operator.client("dynamodb")
+    backups = dynamodb.describe_continuous_backups(TableName="latchkey-dev-users")
+    recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
+    assert dynamodb.describe_table(TableName="latchkey-dev-users")["Table"]["DeletionProtectionEnabled"]
+    expiry = dynamodb.describe_time_to_live(TableName="latchkey-dev-grants")["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+
+
+@pytest.mark.usefixtures("said")
+def test_the_private_keys_are_encrypted_parameters(operator: Operator) -> None:
+    kept = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev/keys", Recursive=True)
+    assert {p["Type"] for p in kept["Parameters"]} == {"SecureString"}
+    assert len(kept["Parameters"]) == 2
+
+
+def check_gateway(operator: Operator) -> None:
+    gateway = operator.client("apigateway")
+    api = api_of(operator)
+    own = {r["responseType"]: r for r in gateway.get_gateway_responses(restApiId=api)["items"]}
+    assert own.keys() == gateway_responses.ANSWERS.keys()
+    unauthorized = own["UNAUTHORIZED"]
+    assert unauthorized["statusCode"] == "401"
+    assert unauthorized["responseParameters"]["gatewayresponse.header.WWW-Authenticate"].startswith("'Bearer")
+    stage = gateway.get_stage(restApiId=api, stageName="api")
+    settings = stage["methodSettings"]["*/*"]
+    assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)
+    assert stage["tracingEnabled"] is True
+
+
+@pytest.mark.usefixtures("said")
+def test_the_gateways_own_answers_limits_and_tracing_are_set(operator: Operator) -> None:
+    check_gateway(operator)
+
+
+@pytest.mark.usefixtures("said")
+def test_every_function_logs_into_a_group_that_forgets(operator: Operator) -> None:
+    groups = operator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/latchkey-dev")
+    retention = {g["logGroupName"]: g["retentionInDays"] for g in groups["logGroups"]}
+    assert retention == {DEV.log_group(function): 14 for function in DEV.functions}
+
+
+@pytest.mark.usefixtures("said")
+def test_deploying_again_changes_nothing(operator: Operator) -> None:
+    before = operator.state()
+    operator.deploys()
+    assert operator.state() == before
+    check_gateway(operator)
+
+
+@pytest.mark.usefixtures("said")
+def test_a_lost_memory_of_the_deployment_is_noticed_before_a_second_api_is_made(operator: Operator) -> None:
+    memory = operator.project / ".chalice/deployed/dev.json"
+    kept = memory.read_text()
+    memory.unlink()
+    try:
+        done = operator.runs("deploy", "--without-smoke-test")
+    finally:
+        memory.write_text(kept)
+    assert done.returncode == 1
+    assert "would make a second one" in done.stderr
+    assert len(operator.apis()) == 1
+
+
+def test_bad_credentials_get_one_clear_line(operator: Operator) -> None:
+    stranger = Operator(operator.project, operator.endpoint)
+    stranger.credentials = {}
+    done = stranger.runs("deploy", "--without-smoke-test")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "AWS says: Unable to locate credentials\n"
+
+
+@pytest.mark.usefixtures("said")
+def test_destroying_wants_the_stages_name(operator: Operator) -> None:
+    done = operator.runs("destroy", "--confirm", "prod")
+    assert done.returncode == 1
+    assert "Nothing was destroyed" in done.stderr
+    assert len(operator.functions()) == 4
+
+
+@pytest.mark.usefixtures("said")
+def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> None:
+    done = operator.runs("destroy", "--confirm", "dev")
+    assert done.returncode == 0, done.stderr
+    assert operator.functions() == {}
+    assert operator.apis() == []
+    assert operator.client("dynamodb").list_tables()["TableNames"] == ["latchkey-dev-users"]
+    keys = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev/keys", Recursive=True)
+    assert keys["Parameters"] == []
+    groups = operator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/latchkey-dev")
+    assert groups["logGroups"] == []
+
+
+@pytest.mark.usefixtures("said")
+def test_the_accounts_go_only_when_asked_for(operator: Operator) -> None:
+    done = operator.runs("destroy", "--confirm", "dev", "--with-users")
+    assert done.returncode == 0, done.stderr
+    assert operator.client("dynamodb").list_tables()["TableNames"] == []

@@ -1,0 +1,193 @@
+"""The hand-written policies against the code, which is read for its calls.
+
+A call without a right fails in AWS; a right without a call is a gift to whoever breaks in.
+"""
+
+import ast
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import stages
+from local.stages import PROJECT
+
+STORE = PROJECT / "chalicelib" / "store"
+# Making tables is the operator's, at deployment; no function does it.
+SHIPPED = [path for path in STORE.glob("*.py") if path.name != "tables.py"]
+STAGES = ("dev", "prod")
+TRANSACTION_PARTS = {"Put", "Update", "Delete", "ConditionCheck"}
+NO_CALLS = {"exceptions", "meta", "get_waiter", "get_paginator", "transact_write_items", "transact_get_items"}
+
+# An action and, for DynamoDB, the table that it touches.
+Right = tuple[str, str]
+
+
+def pascal(method: str) -> str:
+    return "".join(word.capitalize() for word in method.split("_"))
+
+
+def is_client(node: ast.expr) -> bool:
+    return (isinstance(node, ast.Name) and node.id == "client") or (
+        isinstance(node, ast.Attribute) and node.attr == "_client"
+    )
+
+
+def is_part_of_transaction(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value in TRANSACTION_PARTS
+
+
+def tables_in(node: ast.AST) -> set[str]:
+    named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    return {table for table in ("users", "grants") if f"_{table}" in named}
+
+
+def called(node: ast.AST) -> Iterator[str]:
+    """The DynamoDB or SSM operations that this very node stands for."""
+    if isinstance(node, ast.Attribute) and is_client(node.value) and node.attr not in NO_CALLS:
+        yield pascal(node.attr)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_paginator":
+        assert isinstance(node.args[0], ast.Constant)
+        yield pascal(str(node.args[0].value))
+    if isinstance(node, ast.Dict):
+        parts = [key for key in node.keys if is_part_of_transaction(key)]
+        yield from (f"{key.value}Item" for key in parts if isinstance(key, ast.Constant))
+
+
+def rights_used(path: Path) -> set[Right]:
+    """What a module of the store calls, with the tables that it names nearest to the call."""
+    found = set()
+    tree = ast.parse(path.read_text())
+    for function in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]:
+        calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
+        for node in ast.walk(function):
+            for operation in called(node):
+                around = [node, *(c for c in calls if any(node is inner for inner in ast.walk(c)))]
+                nearest = min(around, key=lambda n: (not tables_in(n), len(ast.dump(n))))
+                touched = tables_in(nearest) or tables_in(function) or {""}
+                found |= {(operation, table) for table in touched}
+    return found
+
+
+def table_of(resource: str) -> str:
+    name = resource.rpartition("/")[2]
+    return name.rpartition("-")[2] if ":table/" in resource else ""
+
+
+def statements(policy: str) -> list[dict[str, Any]]:
+    document = json.loads((PROJECT / ".chalice" / policy).read_text())
+    found: list[dict[str, Any]] = document["Statement"]
+    return found
+
+
+def resources(statement: dict[str, Any]) -> list[str]:
+    named = statement["Resource"]
+    return named if isinstance(named, list) else [named]
+
+
+def rights_given(policy: str) -> set[Right]:
+    """What a policy allows on tables and keys; logs and traces are not the code's own calls."""
+    return {
+        (action.partition(":")[2], table_of(resource))
+        for statement in statements(policy)
+        for action in statement["Action"]
+        for resource in resources(statement)
+        if action.startswith(("dynamodb:", "ssm:"))
+    }
+
+
+def all_calls() -> set[Right]:
+    return set().union(*map(rights_used, SHIPPED))
+
+
+def key_calls() -> set[Right]:
+    return rights_used(STORE / "keys.py")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_routes_may_do_what_the_store_calls_and_nothing_else(stage: str) -> None:
+    # A key is deleted by the scheduled function alone: see the next test.
+    expected = all_calls() - {("DeleteParameter", "")}
+    assert rights_given(f"policy-api_handler-{stage}.json") == expected
+
+
+def test_only_the_scheduled_function_reaches_the_deletion_of_keys() -> None:
+    callers = {
+        path.name
+        for path in (PROJECT / "chalicelib" / "web").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr == "rotate" and ast.unparse(node.value) == "keys"
+    }
+    deleters = {
+        (path.name, function.name)
+        for path in (PROJECT / "chalicelib" / "flows").glob("*.py")
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) == "svc.keys.delete"
+    }
+    assert callers == {"rotation.py"}
+    assert deleters == {("keys.py", "rotate")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_scheduled_function_may_only_handle_keys(stage: str) -> None:
+    assert rights_given(f"policy-rotate_keys-{stage}.json") == key_calls()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("guard", stages.GUARDS)
+def test_a_guard_reads_neither_tables_nor_keys(guard: str, stage: str) -> None:
+    assert rights_given(f"policy-{guard}-{stage}.json") == set()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("guard", stages.GUARDS)
+def test_a_guard_that_asks_for_sessions_has_one_action_more(guard: str, stage: str) -> None:
+    assert rights_given(f"policy-{guard}-sessions-{stage}.json") == {
+        ("BatchGetItem", "users"),
+        ("BatchGetItem", "grants"),
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_resource_is_this_stages_own(stage: str) -> None:
+    facts = stages.read(stage)
+    own = {facts.users_table, facts.grants_table, *map(facts.log_group, facts.functions)}
+    keys = facts.environment()["LATCHKEY_KEYS_PATH"]
+    for policy in (PROJECT / ".chalice").glob(f"policy-*-{stage}.json"):
+        for statement in statements(policy.name):
+            if statement["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]:
+                # AWS has no resources for traces.
+                continue
+            for resource in resources(statement):
+                _, _, name = resource.partition("*:*:")
+                kind, _, named = name.partition("/") if ":table/" in resource else name.partition(":")
+                assert named.removesuffix(":*") in own or name in (
+                    f"parameter{keys}",
+                    f"parameter{keys}/*",
+                ), f"{policy.name}: {kind} {resource}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_function_has_its_own_policy_and_size_under_its_stage(stage: str) -> None:
+    whole = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    facts = stages.read(stage)
+    assert "lambda_functions" not in whole
+    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys"}
+    for name, function in facts.config["lambda_functions"].items():
+        assert function["lambda_memory_size"] > 128, "Chalice's default is a fourteenth of a processor"
+        assert function["lambda_timeout"] <= 60
+        assert function["iam_policy_file"] in (
+            f"policy-{name}-{stage}.json",
+            f"policy-{name}-sessions-{stage}.json",
+        )
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_settings_that_chalice_gets_wrong_are_left_alone(stage: str) -> None:
+    text = json.dumps(stages.read(stage).config)
+    assert "log_retention_in_days" not in text
+    assert stages.read(stage).config["autogen_policy"] is False

@@ -1,0 +1,169 @@
+"""The templates for those who deploy with CloudFormation or Terraform."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.store import tables
+from local import gateway_responses, package, stages, terraform
+
+DEV = stages.read("dev")
+FUNCTIONS = {
+    "APIHandler": "api_handler",
+    "Guard": "guard",
+    "GuardRequest": "guard_request",
+    "RotateKeys": "rotate_keys",
+}
+# Where `terraform providers mirror` is commonly told to write, and where Terraform itself looks.
+MIRRORS = [
+    Path.home() / ".terraform.d/plugins",
+    Path("/usr/share/terraform/plugins"),
+    Path("/opt/tf-plugins"),
+]
+
+
+@pytest.fixture(scope="module")
+def sam(sam_folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((sam_folder / "sam.json").read_text())
+    return document
+
+
+@pytest.fixture(scope="module")
+def terraform_folder(build: Path) -> Path:
+    out = build / "terraform"
+    package.package(DEV, form="terraform", out=out, build=build)
+    return out
+
+
+@pytest.fixture(scope="module")
+def tf(terraform_folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((terraform_folder / "chalice.tf.json").read_text())
+    return document
+
+
+def test_cfn_lint_finds_nothing(sam_folder: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("cfn-lint"), sam_folder / "sam.json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout + done.stderr, done.returncode) == ("", 0)
+
+
+def test_the_templates_tables_are_those_that_the_code_makes(sam: dict[str, Any]) -> None:
+    users, grants = tables.definition(users="latchkey-dev-users", grants="latchkey-dev-grants")
+    in_users, in_grants = (sam["Resources"][name] for name in ("UsersTable", "GrantsTable"))
+    assert users.items() <= in_users["Properties"].items()
+    assert grants.items() <= in_grants["Properties"].items()
+    assert in_users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+    assert in_users["Properties"]["DeletionProtectionEnabled"]
+    assert in_grants["Properties"]["TimeToLiveSpecification"] == {
+        "AttributeName": "expires_at",
+        "Enabled": True,
+    }
+
+
+def test_deleting_the_stack_keeps_the_accounts_and_drops_the_sessions(sam: dict[str, Any]) -> None:
+    assert sam["Resources"]["UsersTable"]["DeletionPolicy"] == "Retain"
+    assert sam["Resources"]["GrantsTable"]["DeletionPolicy"] == "Delete"
+
+
+def test_every_function_logs_into_a_group_that_forgets(sam: dict[str, Any]) -> None:
+    for logical, function in FUNCTIONS.items():
+        resource = sam["Resources"][logical]
+        group = sam["Resources"][f"{logical}Logs"]["Properties"]
+        assert resource["Properties"]["FunctionName"] == DEV.deployed_name(function)
+        assert group == {"LogGroupName": DEV.log_group(function), "RetentionInDays": 14}
+        assert resource["DependsOn"] == [f"{logical}Logs"]
+
+
+def test_the_issuer_is_a_parameter_of_every_function(sam: dict[str, Any]) -> None:
+    assert "Default" not in sam["Parameters"]["Issuer"]
+    for logical in FUNCTIONS:
+        variables = sam["Resources"][logical]["Properties"]["Environment"]["Variables"]
+        assert variables["LATCHKEY_ISSUER"] == {"Ref": "Issuer"}
+
+
+def test_other_apis_find_the_guards_in_the_outputs(sam: dict[str, Any]) -> None:
+    assert sam["Outputs"]["GuardArn"]["Value"] == {"Fn::GetAtt": ["Guard", "Arn"]}
+    assert sam["Outputs"]["GuardRequestArn"]["Value"] == {"Fn::GetAtt": ["GuardRequest", "Arn"]}
+
+
+def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any]) -> None:
+    api = sam["Resources"]["RestAPI"]["Properties"]
+    assert api["TracingEnabled"] is True
+    assert api["EndpointConfiguration"] == "REGIONAL"
+    (settings,) = api["MethodSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
+    assert api["GatewayResponses"].keys() == gateway_responses.ANSWERS.keys()
+    unauthorized = api["GatewayResponses"]["UNAUTHORIZED"]
+    assert unauthorized["StatusCode"] == 401
+    assert unauthorized["ResponseParameters"]["Headers"]["WWW-Authenticate"].startswith("'Bearer")
+    assert set(json.loads(unauthorized["ResponseTemplates"]["application/json"])) == {
+        "error",
+        "error_description",
+    }
+
+
+def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:
+    made = tf["resource"]["aws_dynamodb_table"]
+    users, grants = tables.definition(users="latchkey-dev-users", grants="latchkey-dev-grants")
+    for table, definition in ((made["users"], users), (made["grants"], grants)):
+        assert table["name"] == definition["TableName"]
+        assert table["billing_mode"] == definition["BillingMode"]
+        keys = {key["KeyType"]: key["AttributeName"] for key in definition["KeySchema"]}
+        assert (table["hash_key"], table["range_key"]) == (keys["HASH"], keys["RANGE"])
+        assert table["deletion_protection_enabled"] is definition.get("DeletionProtectionEnabled", False)
+    assert made["users"]["lifecycle"] == {"prevent_destroy": True}
+    assert made["grants"]["ttl"] == {"attribute_name": "expires_at", "enabled": True}
+
+
+def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:
+    resource = tf["resource"]
+    assert resource["aws_api_gateway_stage"]["rest_api"]["xray_tracing_enabled"] is True
+    throttling = resource["aws_api_gateway_method_settings"]["rest_api"]["settings"]
+    assert throttling == {"throttling_rate_limit": 50, "throttling_burst_limit": 100}
+    groups = resource["aws_cloudwatch_log_group"]
+    assert {group["retention_in_days"] for group in groups.values()} == {14}
+    assert groups.keys() == resource["aws_lambda_function"].keys() == set(FUNCTIONS.values())
+    swagger = json.loads(tf["locals"]["chalice_api_swagger"])
+    assert swagger["x-amazon-apigateway-gateway-responses"].keys() == gateway_responses.ANSWERS.keys()
+
+
+def test_two_stages_can_live_in_one_account_under_terraform(tf: dict[str, Any]) -> None:
+    names = [rule["name"] for rule in tf["resource"]["aws_cloudwatch_event_rule"].values()]
+    assert names == ["latchkey-dev-rotate_keys-event"]
+
+
+def test_terraform_asks_for_no_provider_but_aws(tf: dict[str, Any]) -> None:
+    assert tf["terraform"] == terraform.VERSIONS
+    assert "null_data_source" not in tf["data"]
+
+
+def run_terraform(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        [shutil.which("terraform") or "", *arguments, "-no-color"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
+def test_terraform_validates(terraform_folder: Path) -> None:
+    mirror = next((m for m in MIRRORS if list(m.glob("*/hashicorp/aws"))), None)
+    if mirror is None:
+        pytest.skip("no mirror with Terraform's aws provider: run `terraform init && terraform validate` by hand")
+    run_terraform(terraform_folder, "init", "-input=false", f"-plugin-dir={mirror}")
+    verdict = json.loads(run_terraform(terraform_folder, "validate", "-json"))
+    assert verdict["valid"]
+    assert verdict["diagnostics"] == []
