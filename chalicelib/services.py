@@ -2,7 +2,6 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from .config import Settings, load
 from .domain.passwords import OWASP_19_MIB, Profile
@@ -45,10 +44,19 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
     )
 
 
-@lru_cache(maxsize=1)
+_of_this_container: list[Services] = []
+
+
 def services() -> Services:
     """The container's own services, built from its environment on first use."""
-    return build(load(os.environ))
+    if not _of_this_container:
+        _of_this_container.append(build(load(os.environ)))
+    return _of_this_container[0]
+
+
+def use(svc: Services) -> None:
+    """Makes these the container's services: for a process that brings its own clock or costs."""
+    _of_this_container[:] = [svc]
 
 
 def start_counting() -> None:

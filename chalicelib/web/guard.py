@@ -9,7 +9,6 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from chalice.app import AuthRequest, Blueprint
@@ -158,10 +157,19 @@ def _in_force(claims: VerifiedClaims) -> bool:
     return in_force(*svc.grants.with_user(claims.sub, claims.sid), svc.now())
 
 
-@lru_cache(maxsize=1)
+_of_this_container: list[Guard] = []
+
+
 def the_guard() -> Guard:
-    """This container's guard, made on first use."""
-    return Guard(load(os.environ), fetch=_fetch, in_force=_in_force)
+    """This container's guard, made from its environment on first use."""
+    if not _of_this_container:
+        _of_this_container.append(Guard(load(os.environ), fetch=_fetch, in_force=_in_force))
+    return _of_this_container[0]
+
+
+def use(guard: Guard) -> None:
+    """Makes this the container's guard: for a process that brings its own clock or keys."""
+    _of_this_container[:] = [guard]
 
 
 @bp.authorizer(ttl_seconds=TTL_SECONDS)

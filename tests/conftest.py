@@ -1,0 +1,83 @@
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+# Before anything of boto3 is imported: no test may reach an account, whatever the developer's shell is set to.
+for name in [name for name in os.environ if name.startswith(("AWS_", "LATCHKEY_"))]:
+    del os.environ[name]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+import boto3
+import moto.dynamodb.responses
+from moto import mock_aws
+
+from chalicelib.config import Settings, load
+from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
+from chalicelib.services import Services, build
+from chalicelib.store import tables
+from tests.phone import Clock, Phone, installed
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    """An AWS in this process, with its calls made one after the other: moto itself is not atomic across threads."""
+    handler, lock = moto.dynamodb.responses.DynamoHandler, threading.RLock()
+    unlocked = handler.call_action
+
+    def locked(self: moto.dynamodb.responses.DynamoHandler) -> object:
+        with lock:
+            return unlocked(self)
+
+    handler.call_action = locked  # type: ignore[method-assign, assignment]
+    with mock_aws():
+        yield
+    handler.call_action = unlocked  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+def settings(aws: None, tmp_path: Path) -> Settings:
+    """Settings of a deployment of this test's own: fresh tables and keys. ES256, for its keys are made at once."""
+    own = uuid4().hex
+    settings = load(
+        {
+            "LATCHKEY_ISSUER": "https://id.example",
+            "LATCHKEY_USERS_TABLE": f"users-{own}",
+            "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_KEYS_PATH": f"/{own}/keys",
+            "LATCHKEY_ALGORITHM": "ES256",
+            "LATCHKEY_SCOPES": "account notes:read notes:write",
+            "LATCHKEY_ORIGINS": "https://app.example",
+            "LATCHKEY_APIS_FILE": str(tmp_path / "apis.json"),
+            "LATCHKEY_JWKS_FILE": str(tmp_path / "jwks.json"),
+        }
+    )
+    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    return settings
+
+
+@pytest.fixture
+def svc(settings: Settings, clock: Clock) -> Services:
+    """Services on this test's own deployment, with its clock and the cheapest password hash."""
+    return build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+
+
+@pytest.fixture
+def phone(svc: Services, clock: Clock) -> Iterator[Phone]:
+    """A client at the public door: app.py behind a gateway that asks the guard, in this process."""
+    with installed(svc):
+        yield Phone(clock)

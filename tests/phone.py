@@ -1,0 +1,104 @@
+"""A client of the public door, as a phone would be one; every test of a door comes through here."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import chalicelib.services
+from app import app
+from chalicelib.flows import keys
+from chalicelib.services import Services
+from chalicelib.web import guard
+from chalicelib.web.guard import Guard
+from local.gateway import Answer, Gateway
+
+EMAIL = "ann@example.com"
+PASSWORD = "correct horse battery staple"
+
+
+@dataclass
+class Clock:
+    """Seconds since 1970, moved by hand."""
+
+    seconds: int = 1_800_000_000
+
+    def __call__(self) -> int:
+        return self.seconds
+
+    def advance(self, seconds: int) -> None:
+        """Lets time pass."""
+        self.seconds += seconds
+
+
+@contextmanager
+def installed(svc: Services) -> Iterator[None]:
+    """Makes these the services, and a guard on their keys the guard, of this process."""
+    chalicelib.services.use(svc)
+    guard.use(
+        Guard(
+            svc.settings,
+            fetch=lambda url: keys.published(svc),
+            in_force=guard._in_force,
+            now=svc.now,
+        )
+    )
+    yield
+    chalicelib.services._of_this_container.clear()
+    guard._of_this_container.clear()
+
+
+class Phone:
+    """Calls the app through the gateway, from one address."""
+
+    def __init__(self, clock: Clock, *, address: str = "198.51.100.7") -> None:
+        self.gateway = Gateway(app, now=clock)
+        self.address = address
+
+    def call(
+        self,
+        line: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        raw: bytes | None = None,
+    ) -> Answer:
+        """One request, `"METHOD /path"`; a `raw` body goes out as it is."""
+        method, _, path = line.partition(" ")
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if token is not None:
+            pairs.append(("Authorization", f"Bearer {token}"))
+        if raw is None:
+            raw = b"" if body is None else json.dumps(body).encode()
+        if raw and not any(name.lower() == "content-type" for name, _ in pairs):
+            pairs.append(("Content-Type", "application/json"))
+        return self.gateway.handle(method, path, pairs, raw, source_ip=self.address)
+
+    def sign_up(self, email: str = EMAIL, password: str = PASSWORD, **fields: Any) -> dict[str, Any]:
+        """The answer to a sign-up that must succeed."""
+        return self._expect(201, "POST /signup", {"email": email, "password": password, **fields})
+
+    def log_in(self, email: str = EMAIL, password: str = PASSWORD, **fields: Any) -> dict[str, Any]:
+        """The answer to a login that must succeed."""
+        return self._expect(200, "POST /login", {"email": email, "password": password, **fields})
+
+    def refresh(self, refresh_token: str, **fields: Any) -> dict[str, Any]:
+        """The answer to a refresh that must succeed."""
+        return self._expect(200, "POST /refresh", {"refresh_token": refresh_token, **fields})
+
+    def _expect(self, status: int, line: str, body: object) -> dict[str, Any]:
+        answer = self.call(line, body)
+        assert answer.status == status, (answer.status, answer.body)
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def refusal(answer: Answer) -> tuple[int, str]:
+    """Status and error code of a refusal, after checking that it has the one error shape."""
+    body = answer.json()
+    assert set(body) == {"error", "error_description"}, body
+    assert (answer.status == 401) == (answer.header("WWW-Authenticate") is not None)
+    assert answer.status not in (429, 503) or int(answer.header("Retry-After") or 0) > 0
+    return answer.status, body["error"]
