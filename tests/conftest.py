@@ -37,7 +37,7 @@ def aws() -> Iterator[None]:
         with lock:
             return unlocked(self)
 
-    handler.call_action = locked  # type: ignore[method-assign, assignment]
+    handler.call_action = locked  # type: ignore[method-assign]
     with mock_aws():
         yield
     handler.call_action = unlocked  # type: ignore[method-assign]
@@ -50,7 +50,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def settings(aws: None, tmp_path: Path) -> Settings:
+def settings(aws: None, tmp_path: Path) -> Settings:  # noqa: ARG001 - the AWS that it is deployed to
     """Settings of a deployment of this test's own: fresh tables and keys. ES256, for its keys are made at once."""
     own = uuid4().hex
     settings = load(

@@ -39,7 +39,7 @@ def installed(svc: Services) -> Iterator[None]:
     guard.use(
         Guard(
             svc.settings,
-            fetch=lambda url: keys.published(svc),
+            fetch=lambda _: keys.published(svc),
             in_force=guard._in_force,
             now=svc.now,
         )
