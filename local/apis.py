@@ -1,0 +1,167 @@
+"""`python -m local.apis`: which other APIs the guard protects, and what each of their routes needs."""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chalicelib.domain import policy
+from local import attaching, openapi_scopes
+from local.stages import GUARDS, PROJECT
+
+REVOCATION = ("stateless", "bounded", "strict")
+ANSWERS = ("policy", "simple")
+API_ID = re.compile(r"[A-Za-z0-9_-]+")
+
+Registry = dict[str, dict[str, Any]]
+
+
+class CannotRegisterError(Exception):
+    """The API cannot be guarded as asked; each line of the message is one reason."""
+
+
+@dataclass(frozen=True)
+class Register:
+    """The project's list of other APIs; it ships inside the package, so a change counts from the next deployment."""
+
+    project: Path = PROJECT
+
+    @property
+    def file(self) -> Path:
+        """Where the guard looks for it."""
+        return self.project / "chalicelib" / "apis.json"
+
+    def read(self) -> Registry:
+        """Return all registered APIs by their id."""
+        if not self.file.exists():
+            return {}
+        found: Registry = json.loads(self.file.read_text())
+        return found
+
+    def write(self, registry: Registry) -> None:
+        """Replace the list, and give the guards the rights that it asks for: sessions, or logs alone."""
+        self.file.write_text(json.dumps(registry, indent=2, sort_keys=True) + "\n")
+        asked = any(api["revocation"] != "stateless" for api in registry.values())
+        self._choose_policies(sessions=asked)
+
+    def _choose_policies(self, *, sessions: bool) -> None:
+        path = self.project / ".chalice" / "config.json"
+        config = json.loads(path.read_text())
+        for stage, part in config["stages"].items():
+            for guard in GUARDS:
+                kind = f"{guard}-sessions" if sessions else guard
+                part["lambda_functions"][guard]["iam_policy_file"] = f"policy-{kind}-{stage}.json"
+        path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def scope_map(file: Path) -> openapi_scopes.Reading:
+    """Read a scope map, or the scopes in an OpenAPI document, from JSON or YAML."""
+    try:
+        document = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CannotRegisterError(f"{file} cannot be read: {error}") from None
+    if not isinstance(document, dict):
+        raise CannotRegisterError(f"{file} is neither a scope map nor an OpenAPI document.")
+    if openapi_scopes.is_openapi(document):
+        return openapi_scopes.read(document)
+    if not all(isinstance(part, str) for entry in document.items() for part in entry):
+        raise CannotRegisterError(f'{file} must be like {{"GET /notes": "notes:read"}}.')
+    return openapi_scopes.Reading(scopes=document, public=())
+
+
+def entry(
+    *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None
+) -> dict[str, Any]:
+    """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
+    found = _problems(scopes, answer)
+    if found:
+        raise CannotRegisterError("\n".join(found))
+    named = {} if audience is None else {"audience": audience}
+    return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named}
+
+
+def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
+    if not scopes:
+        return ["No route needs a scope: there is nothing to guard."]
+    if answer == "policy":
+        return policy.problems(scopes)
+    # A simple answer is for one route, so it need not be told in one policy for all of them.
+    try:
+        policy.routes(scopes)
+    except ValueError as error:
+        return [f"{error}."]
+    return []
+
+
+def add(register: Register, asked: argparse.Namespace) -> None:
+    """Register an API, or register it anew, and print how it attaches the guard."""
+    if not API_ID.fullmatch(asked.id):
+        raise CannotRegisterError(f"{asked.id!r} is not the id of an API.")
+    reading = scope_map(asked.file)
+    api = entry(
+        name=asked.name,
+        scopes=reading.scopes,
+        revocation=asked.revocation,
+        answer=asked.answer,
+        audience=asked.audience,
+    )
+    register.write({**register.read(), asked.id: api})
+    for line in reading.public:
+        print(f"Not guarded, as it asks for no token: {line}")
+    print(attaching.instructions(asked.id, api, stage=asked.stage, project=register.project))
+    print("The guard knows of it from the next `make deploy` on.")
+
+
+def remove(register: Register, asked: argparse.Namespace) -> None:
+    """Take an API off the register."""
+    registry = register.read()
+    if registry.pop(asked.id, None) is None:
+        raise CannotRegisterError(f"No API {asked.id!r} is registered.")
+    register.write(registry)
+    print("The guard forgets it with the next `make deploy`; take its permission away as well:")
+    print(attaching.revocation(asked.id, stage=asked.stage))
+
+
+def list_all(register: Register, _: argparse.Namespace) -> None:
+    """Print what is registered."""
+    for api_id, api in register.read().items():
+        print(f"{api_id}  {api['name']}  {api['revocation']}  {api['answer']}  {len(api['scopes'])} routes")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """Return the parser: add, list, remove."""
+    parser = argparse.ArgumentParser(prog="python -m local.apis", description=__doc__)
+    parser.add_argument("--stage", default="dev", help="whose guard the instructions name (default: dev)")
+    commands = parser.add_subparsers(required=True)
+    adding = commands.add_parser("add", help="register an API, or change what is registered of it")
+    adding.set_defaults(run=add)
+    adding.add_argument("--id", required=True, help="its id in API Gateway")
+    adding.add_argument("--name", required=True, help="what to call it here")
+    adding.add_argument("--file", required=True, type=Path, help="a scope map, or OpenAPI as JSON or YAML")
+    adding.add_argument("--revocation", choices=REVOCATION, required=True, help="how late an ended session bites")
+    adding.add_argument("--answer", choices=ANSWERS, default="policy", help="simple: HTTP APIs, payload 2.0")
+    adding.add_argument("--audience", help="the `aud` that its tokens must have (default: the issuer)")
+    commands.add_parser("list", help="show what is registered").set_defaults(run=list_all)
+    removing = commands.add_parser("remove", help="take an API off the register")
+    removing.set_defaults(run=remove)
+    removing.add_argument("--id", required=True)
+    return parser
+
+
+def main(arguments: list[str] | None = None, *, register: Register | None = None) -> None:
+    """Read the command line and do it."""
+    asked = command_line().parse_args(arguments)
+    try:
+        asked.run(register or Register(), asked)
+    except (CannotRegisterError, openapi_scopes.CannotExpressError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

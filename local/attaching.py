@@ -1,0 +1,78 @@
+"""How another API attaches the guard: the text that its team copies."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from local import stages
+
+# How long API Gateway may remember an answer, which is how late an ended session bites.
+TTL_SECONDS = {"stateless": 300, "bounded": 60, "strict": 0}
+
+
+def guard_arn(function: str, *, stage: str, project: Path) -> str:
+    """Return the deployed guard's ARN, with blanks to fill in where it was not deployed from here."""
+    memory = project / ".chalice" / "deployed" / f"{stage}.json"
+    remembered = json.loads(memory.read_text())["resources"] if memory.exists() else []
+    known = [r["lambda_arn"] for r in remembered if r["name"] == function and "lambda_arn" in r]
+    name = stages.read(stage, project=project).deployed_name(function)
+    return str(known[0]) if known else f"arn:aws:lambda:<region>:<account>:function:{name}"
+
+
+def invocation_uri(arn: str) -> str:
+    """Return what API Gateway calls an authorizer by."""
+    region = arn.split(":")[3]
+    return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+
+
+def instructions(api_id: str, api: dict[str, Any], *, stage: str, project: Path) -> str:
+    """Return the authorizer's settings and the permission that it needs."""
+    ttl = TTL_SECONDS[api["revocation"]]
+    request = guard_arn("guard_request", stage=stage, project=project)
+    if api["answer"] == "simple":
+        return "\n".join([_http(request, ttl, simple=True), permission(api_id, request)])
+    token = guard_arn("guard", stage=stage, project=project)
+    return "\n".join(
+        [
+            _rest(token, ttl),
+            permission(api_id, token),
+            "",
+            _http(request, ttl, simple=False),
+            permission(api_id, request),
+        ]
+    )
+
+
+def _rest(arn: str, ttl: int) -> str:
+    uri = invocation_uri(arn)
+    return f"""\
+A REST API (TOKEN): header Authorization, result TTL {ttl} s, URI
+  {uri}
+In Chalice:
+  guard = CustomAuthorizer("latchkey", authorizer_uri="{uri}", ttl_seconds={ttl})"""
+
+
+def _http(arn: str, ttl: int, *, simple: bool) -> str:
+    # A simple answer is for one route: without the route in its key the gateway would reuse it for others.
+    sources = ["$request.header.Authorization", *(["$context.routeKey"] if simple else [])]
+    return f"""\
+An HTTP API (REQUEST): payload 2.0, simple responses {"on" if simple else "off"}, result TTL {ttl} s,
+identity sources {", ".join(sources)}, URI
+  {invocation_uri(arn)}"""
+
+
+def permission(api_id: str, arn: str) -> str:
+    """Return the command that lets the API call the guard."""
+    _, _, _, region, account, _, name = arn.split(":")
+    return f"""\
+Its permission:
+  aws lambda add-permission --function-name {name} --statement-id {api_id} \\
+    --action lambda:InvokeFunction --principal apigateway.amazonaws.com \\
+    --source-arn 'arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/*'"""
+
+
+def revocation(api_id: str, *, stage: str) -> str:
+    """Return the commands that take the permissions away."""
+    facts = stages.read(stage)
+    names = [facts.deployed_name(guard) for guard in stages.GUARDS]
+    return "\n".join(f"  aws lambda remove-permission --function-name {n} --statement-id {api_id}" for n in names)

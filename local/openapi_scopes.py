@@ -1,0 +1,62 @@
+"""An API's scope map from its OpenAPI document: what `security` asks of each operation."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+# Names that are not operations but may stand beside them in a path item.
+BESIDE = ("parameters", "summary", "description", "servers")
+
+
+class CannotExpressError(Exception):
+    """The document asks for something that no single list of scopes says; the message names the operation."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The scope map, and the operations that ask for no token and so are not in it."""
+
+    scopes: dict[str, str]
+    public: tuple[str, ...]
+
+
+def is_openapi(document: Mapping[str, Any]) -> bool:
+    """Tell an OpenAPI (or Swagger) document from a plain scope map."""
+    return "openapi" in document or "swagger" in document
+
+
+def read(document: Mapping[str, Any]) -> Reading:
+    """Return what each operation needs; raise CannotExpressError for what a scope map cannot hold."""
+    scopes: dict[str, str] = {}
+    public: list[str] = []
+    default = document.get("security", [])
+    for line, operation in _operations(document):
+        needed = _needed(line, operation.get("security", default))
+        if needed:
+            scopes[line] = needed
+        else:
+            public.append(line)
+    return Reading(scopes=scopes, public=tuple(public))
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for path, item in document.get("paths", {}).items():
+        for method, operation in item.items():
+            if method in METHODS:
+                yield f"{method.upper()} {path}", operation
+            elif method not in BESIDE and method != "x-amazon-apigateway-cors":
+                raise CannotExpressError(f"{path}: {method!r} is not a method; write each operation out.")
+
+
+def _needed(line: str, security: list[Mapping[str, list[str]]]) -> str:
+    """All schemes of one requirement are needed together, and so are all of their scopes."""
+    if not security:
+        return ""
+    if len(security) > 1:
+        raise CannotExpressError(f"{line}: alternatives in `security` cannot be guarded; leave one requirement.")
+    (requirement,) = security
+    scopes = dict.fromkeys(scope for named in requirement.values() for scope in named)
+    if not scopes:
+        raise CannotExpressError(f"{line}: `security` names no scope; name one, or make it [] for a public route.")
+    return " ".join(scopes)
