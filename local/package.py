@@ -4,7 +4,9 @@ import argparse
 import json
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from local import sam, stages, staging, terraform, vendor
 from local.stages import PROJECT, Stage
@@ -16,13 +18,16 @@ def package(
     form: str,
     out: Path,
     architecture: str | None = None,
+    registry: Mapping[str, Any] | None = None,
     project: Path = PROJECT,
     build: Path = staging.BUILD,
 ) -> Path:
     """Write template and checked zip into `out`; return the template."""
     architecture = architecture or stage.config["lambda_architecture"]
     # The issuer is the template's parameter: it lays itself over whatever config.json may say.
-    copy = staging.make(stage, architecture=architecture, environment={}, project=project, build=build)
+    copy = staging.make(
+        stage, architecture=architecture, environment={}, registry=registry, project=project, build=build
+    )
     shutil.rmtree(out, ignore_errors=True)
     write = _write_terraform if form == "terraform" else _write_sam
     template = write(stage, copy, out)

@@ -26,10 +26,14 @@ def make(
     architecture: str,
     environment: dict[str, str],
     jwks: Sequence[Mapping[str, Any]] | None = None,
+    registry: Mapping[str, Any] | None = None,
     project: Path = PROJECT,
     build: Path = BUILD,
 ) -> Path:
-    """Make the staging copy of one stage anew, with `environment` laid over the stage's own; return it."""
+    """Make the staging copy of one stage anew, with `environment` laid over the stage's own; return it.
+
+    `jwks` are the public keys to ship; `registry` stands in for the project's list of other APIs.
+    """
     copy = build / stage.name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(project / "chalicelib", copy / "chalicelib", ignore=_NEVER_SHIPS)
@@ -38,6 +42,8 @@ def make(
     (copy / "requirements.txt").write_text("")
     if jwks is not None:
         (copy / "chalicelib" / "jwks.json").write_text(json.dumps({"keys": jwks}, sort_keys=True))
+    if registry is not None:
+        (copy / "chalicelib" / "apis.json").write_text(json.dumps(registry, sort_keys=True))
     _configure(copy, stage, architecture=architecture, environment=environment, project=project)
     wheels = vendor.build(project / "requirements.txt", architecture=architecture, cache=build / "vendor")
     shutil.copytree(wheels, copy / "vendor")
@@ -70,14 +76,14 @@ def check(zipped: Path, *, architecture: str, jwks: bool = False, project: Path 
         raise CannotPackageError("\n".join([f"{zipped} may not be deployed:", *found]))
 
 
-def run_chalice(copy: Path, *arguments: str) -> str:
-    """Run Chalice on the staging copy and return what it printed."""
+def run_chalice(copy: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Run Chalice on the staging copy and return what it printed; `environment` is for the import of app.py."""
     chalice = Path(sys.executable).with_name("chalice")
     done = subprocess.run(
         [chalice, "--project-dir", str(copy), *arguments],
         cwd=copy,
         # A pyc that the import of app.py leaves behind would be a stray file in the zip.
-        env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={"AWS_DEFAULT_REGION": "us-east-1", **os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
         capture_output=True,
         text=True,
         check=False,

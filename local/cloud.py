@@ -1,0 +1,198 @@
+"""`python -m local.cloud`: the real zip, through CloudFormation, in an AWS on this machine; the notes example beside it.
+
+Each function runs in a process of its own under its own role, and the emulator holds it to its policy.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from local import apis, attaching, aws, bytecode, live, package, stages, staging, vendor
+from local.deploy import PATIENT, UNKNOWN_ISSUER, CannotDeployError, in_one_line
+from local.stages import API_STAGE, PROJECT
+
+SERVICES = (
+    *("apigateway", "cloudformation", "dynamodb", "events", "iam", "lambda"),
+    *("logs", "s3", "ssm", "sts"),
+)
+STAGE = "dev"
+BUCKET = "latchkey-packages"
+ACCOUNT = "000000000000"
+CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+EXAMPLE = PROJECT / "examples" / "notes"
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """An AWS on this machine, and the ids of the two APIs in it."""
+
+    endpoint: str
+    latchkey: str
+    notes: str
+
+    @property
+    def issuer(self) -> str:
+        """Latchkey's base URL."""
+        return base_url(self.endpoint, self.latchkey)
+
+    @property
+    def notes_url(self) -> str:
+        """The notes example's base URL."""
+        return base_url(self.endpoint, self.notes)
+
+    def client(self, service: str) -> Any:
+        """Return a client with the rights of the account's owner."""
+        return client(self.endpoint, service)
+
+
+def base_url(endpoint: str, api: str) -> str:
+    """Return where the emulator serves an API."""
+    return f"{endpoint}/restapis/{api}/{API_STAGE}/_user_request_"
+
+
+def client(endpoint: str, service: str) -> Any:
+    """Return a client of the emulator's, with the rights of the account's owner."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=aws.REGION)
+    return session.client(service, endpoint_url=endpoint, config=PATIENT)  # type: ignore[call-overload]
+
+
+@contextmanager
+def running(*, build: Path = staging.BUILD) -> Iterator[Cloud]:
+    """Have it for the length of a `with` block; nothing of it stays."""
+    _same_python()
+    with tempfile.TemporaryDirectory(prefix="latchkey-cloud-") as state:
+        emulator = aws.start(state=Path(state), services=SERVICES, persist=False, policies=True)
+        try:
+            yield fill(emulator.endpoint, build=build)
+        finally:
+            emulator.stop()
+
+
+def _same_python() -> None:
+    """The emulator runs the functions under its own Python, and our wheels and byte code are for ours."""
+    ask = [str(aws.PYTHON), "-c", "import sys; print(sys.implementation.cache_tag)"]
+    theirs = subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    if theirs != bytecode.TAG:
+        raise CannotDeployError(f".venv-aws has {theirs or 'no Python'}, .venv has {bytecode.TAG}: make both anew.")
+
+
+def fill(endpoint: str, *, build: Path) -> Cloud:
+    """Deploy notes, then Latchkey with notes on its register, and let the one call the other's guard."""
+    client(endpoint, "s3").create_bucket(Bucket=BUCKET)
+    stage = stages.read(STAGE)
+    guard = f"arn:aws:lambda:{aws.REGION}:{ACCOUNT}:function:{stage.deployed_name('guard')}"
+    notes = _deploy_notes(endpoint, guard=guard, build=build)
+    cloud = Cloud(endpoint, notes=notes, latchkey=_deploy_latchkey(endpoint, stage, notes=notes, build=build))
+    # As with a real API's own URL: it is known now, and the stack is told.
+    update_stack(endpoint, "latchkey", parameters={"Issuer": cloud.issuer})
+    # The emulator leaves out the gateway's answers that the template has.
+    live.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey)
+    allow(cloud, guard=guard, api=notes)
+    return cloud
+
+
+def _deploy_notes(endpoint: str, *, guard: str, build: Path) -> str:
+    copy, out = build / "cloud" / "notes-project", build / "cloud" / "notes"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__", "deploy*"))
+    # For the authorizer in the swagger, and for the function, which imports the same app.py.
+    uri = {"LATCHKEY_GUARD_URI": attaching.invocation_uri(guard)}
+    config = copy / ".chalice" / "config.json"
+    settings = json.loads(config.read_text())
+    settings["stages"]["dev"] |= {
+        "environment_variables": uri,
+        "lambda_architecture": vendor.of_this_machine(),
+    }
+    config.write_text(json.dumps(settings))
+    staging.run_chalice(copy, "package", "--stage", "dev", str(out), environment=uri)
+    return create_stack(endpoint, "notes", out / "sam.json", parameters={})
+
+
+def _deploy_latchkey(endpoint: str, stage: stages.Stage, *, notes: str, build: Path) -> str:
+    scopes = apis.scope_map(EXAMPLE / "scopes.json").scopes
+    entry = apis.entry(name="notes", scopes=scopes, revocation="stateless", answer="policy", audience=None)
+    template = package.package(
+        stage,
+        form="sam",
+        out=build / "cloud" / "latchkey",
+        architecture=vendor.of_this_machine(),
+        registry={notes: entry},
+        build=build,
+    )
+    return create_stack(endpoint, "latchkey", template, parameters={"Issuer": UNKNOWN_ISSUER})
+
+
+def allow(cloud: Cloud, *, guard: str, api: str) -> None:
+    """Let another API's authorizers call the guard: the one thing that Chalice does not do for it."""
+    cloud.client("lambda").add_permission(
+        FunctionName=guard,
+        StatementId=api,
+        Action="lambda:InvokeFunction",
+        Principal="apigateway.amazonaws.com",
+        SourceArn=f"arn:aws:execute-api:{aws.REGION}:{ACCOUNT}:{api}/authorizers/*",
+    )
+
+
+def create_stack(endpoint: str, name: str, template: Path, *, parameters: Mapping[str, str]) -> str:
+    """Upload a package as `aws cloudformation package` would, create its stack, and return the API's id."""
+    key = f"{name}.zip"
+    client(endpoint, "s3").upload_file(str(template.with_name("deployment.zip")), BUCKET, key)
+    document = json.loads(template.read_text())
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": key}
+        if resource["Type"] == "AWS::IAM::Role":
+            _let_read_by_path(resource["Properties"]["Policies"])
+    formation = client(endpoint, "cloudformation")
+    formation.create_stack(StackName=name, TemplateBody=json.dumps(document), **_with(parameters))
+    formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
+    outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
+    return outputs["RestAPIId"]
+
+
+def _let_read_by_path(policies: list[dict[str, Any]]) -> None:
+    """Widen one right for the emulator, which takes a look below a path for a look at everything."""
+    for policy in policies:
+        statements = policy["PolicyDocument"]["Statement"]
+        if any("ssm:GetParametersByPath" in statement["Action"] for statement in statements):
+            statements.append({"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*"})
+
+
+def update_stack(endpoint: str, name: str, *, parameters: Mapping[str, str]) -> None:
+    """Give a stack other parameters."""
+    formation = client(endpoint, "cloudformation")
+    formation.update_stack(StackName=name, UsePreviousTemplate=True, **_with(parameters))
+    formation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+def _with(parameters: Mapping[str, str]) -> dict[str, Any]:
+    listed = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    return {"Parameters": listed, "Capabilities": list(CAPABILITIES)}
+
+
+def main() -> None:
+    """Bring it up, say where it is, and keep it until Ctrl-C."""
+
+    def work() -> None:
+        with suppress(KeyboardInterrupt), running() as cloud:
+            print(f"Latchkey  {cloud.issuer}")
+            print(f"Notes     {cloud.notes_url}")
+            print(f"AWS       {cloud.endpoint} (any credentials, {aws.REGION})")
+            print("Ctrl-C stops it, and nothing of it stays.", flush=True)
+            threading.Event().wait()
+
+    in_one_line(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""The README's job, done through API Gateway with the zip that deploys."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local import smoke
+from local.cloud import Cloud
+from tests.cloud.conftest import PASSWORD, RACERS, Phone, processes_of, stored_keys
+
+pytestmark = pytest.mark.xdist_group("cloud")
+
+
+def claims(token: str) -> dict[str, Any]:
+    part = token.split(".")[1]
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+@pytest.fixture(scope="session")
+def account(phone: Phone) -> dict[str, Any]:
+    """Someone who has signed up."""
+    return phone.sign_up()
+
+
+def test_cold_functions_that_start_at_the_same_moment_agree_on_the_first_keys(
+    running_cloud: Cloud, first_keys: list[Any]
+) -> None:
+    assert processes_of(running_cloud, "api_handler") >= 2, "no two functions were cold at once"
+    assert all(keys == first_keys[0] for keys in first_keys)
+    assert len(first_keys[0]["keys"]) == 1
+    assert stored_keys(running_cloud) == ["/refresh/1", "/signing/1"]
+
+
+def test_the_smoke_test_of_deploying_finds_nothing(phone: Phone) -> None:
+    assert smoke.failures(phone.base, patience=0) == []
+
+
+def test_a_phone_signs_up_logs_in_and_sees_its_profile(phone: Phone, account: dict[str, Any]) -> None:
+    tokens = phone.log_in(account["email"], "account")
+    assert claims(tokens["access_token"])["iss"] == phone.base
+    answer = phone.call("GET /me", token=tokens["access_token"])
+    assert (answer.status, answer.body["email"]) == (200, account["email"])
+    assert answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("token", [None, "", "nonsense", "a.b.c"])
+def test_a_guarded_route_answers_401_without_a_good_token(phone: Phone, token: str | None) -> None:
+    answer = phone.call("GET /me", token=token)
+    assert answer.refusal == (401, "invalid_token")
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert answer.headers["X-Request-Id"]
+
+
+def test_a_good_token_without_the_scope_answers_403(phone: Phone, account: dict[str, Any]) -> None:
+    tokens = phone.log_in(account["email"], "notes:read")
+    assert phone.call("GET /me", token=tokens["access_token"]).refusal == (403, "insufficient_scope")
+
+
+def test_a_forged_token_answers_401(phone: Phone, account: dict[str, Any]) -> None:
+    head, payload, signature = account["access_token"].split(".")
+    forged = "A" if signature[0] != "A" else "B"
+    answer = phone.call("GET /me", token=f"{head}.{payload}.{forged}{signature[1:]}")
+    assert answer.refusal == (401, "invalid_token")
+
+
+def test_a_refresh_that_is_sent_again_gets_the_same_successor(phone: Phone) -> None:
+    old = phone.sign_up()["refresh_token"]
+    first = phone.call("POST /refresh", {"refresh_token": old})
+    again = phone.call("POST /refresh", {"refresh_token": old})
+    assert (first.status, again.status) == (200, 200)
+    assert first.body["refresh_token"] == again.body["refresh_token"] != old
+    assert phone.call("GET /me", token=again.body["access_token"]).status == 200
+
+
+def test_refreshes_in_many_processes_at_once_agree_on_the_successor(phone: Phone) -> None:
+    old = phone.sign_up()["refresh_token"]
+    with ThreadPoolExecutor(RACERS) as threads:
+        answers = list(threads.map(lambda _: phone.call("POST /refresh", {"refresh_token": old}), range(RACERS)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body["refresh_token"] for answer in answers}) == 1
+
+
+def test_a_refresh_token_two_generations_old_ends_the_session(phone: Phone) -> None:
+    oldest = phone.sign_up()["refresh_token"]
+    middle = phone.call("POST /refresh", {"refresh_token": oldest}).body["refresh_token"]
+    newest = phone.call("POST /refresh", {"refresh_token": middle}).body["refresh_token"]
+    assert phone.call("POST /refresh", {"refresh_token": oldest}).refusal == (401, "invalid_grant")
+    assert phone.call("POST /refresh", {"refresh_token": newest}).refusal == (401, "invalid_grant")
+
+
+def test_logging_out_ends_the_session(phone: Phone) -> None:
+    token = phone.sign_up()["refresh_token"]
+    assert phone.call("POST /logout", {"refresh_token": token}).status == 204
+    assert phone.call("POST /refresh", {"refresh_token": token}).refusal == (401, "invalid_grant")
+
+
+def test_devices_are_listed_and_ended_one_by_one_and_together(phone: Phone) -> None:
+    here = phone.sign_up()
+    there, elsewhere = (phone.log_in(here["email"], "account") for _ in range(2))
+    token = here["access_token"]
+    sessions = phone.call("GET /me/sessions", token=token).body["sessions"]
+    assert len(sessions) == 3
+    sid = claims(there["access_token"])["sid"]
+    assert phone.call(f"DELETE /me/sessions/{sid}", token=token).status == 204
+    assert phone.call("POST /refresh", {"refresh_token": there["refresh_token"]}).status == 401
+    assert phone.call("DELETE /me/sessions", token=token).status == 204
+    assert phone.call("POST /refresh", {"refresh_token": elsewhere["refresh_token"]}).status == 401
+    assert phone.call("POST /refresh", {"refresh_token": here["refresh_token"]}).status == 200
+
+
+def test_a_password_is_changed_and_an_account_deleted(phone: Phone) -> None:
+    someone = phone.sign_up()
+    token = someone["access_token"]
+    change = {"current_password": PASSWORD, "new_password": "another horse, another battery"}
+    assert phone.call("POST /me/password", change, token=token).status == 204
+    assert phone.call("PATCH /me", {"name": "Ann"}, token=token).body["name"] == "Ann"
+    assert phone.call("DELETE /me", {"password": change["new_password"]}, token=token).status == 204
+    login = {"email": someone["email"], "password": change["new_password"]}
+    assert phone.call("POST /login", login).refusal == (401, "invalid_credentials")
+
+
+@pytest.mark.parametrize("line", ["GET /no-such-route", "DELETE /login", "GET /me/nothing"])
+def test_what_api_gateway_answers_by_itself_has_our_shape(phone: Phone, line: str) -> None:
+    answer = phone.call(line)
+    assert answer.status == 404
+    assert answer.refusal == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("line", "scope", "status"),
+    [
+        ("GET /notes", "notes:read", 200),
+        ("GET /notes", "notes:write", 403),
+        ("POST /notes", "notes:write", 201),
+        ("POST /notes", "notes:read", 403),
+        ("GET /notes", "account", 403),
+        ("GET /notes", None, 401),
+    ],
+)
+def test_another_api_is_protected_by_the_same_guard(
+    phone: Phone, notes: Phone, account: dict[str, Any], line: str, scope: str | None, status: int
+) -> None:
+    token = None if scope is None else phone.log_in(account["email"], scope)["access_token"]
+    body = {"text": "bread"} if line.startswith("POST") else None
+    assert notes.call(line, body, token=token).status == status
+
+
+def test_a_cached_decision_neither_widens_nor_narrows_what_a_token_opens(
+    phone: Phone, notes: Phone, account: dict[str, Any]
+) -> None:
+    token = phone.log_in(account["email"], "notes:read")["access_token"]
+    asked = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
+    answers = [notes.call(line, {"text": "x"} if "POST" in line else None, token=token).status for line in asked]
+    assert answers == [200, 403, 404, 403, 200]
