@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 
 from .errors import InvalidToken
-from .keyset import SigningKey
+from .keyset import ALGORITHMS, SigningKey
 
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
 # Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
@@ -34,11 +34,12 @@ class Verifier:
     """Knows which keys, issuer and audience an access token must have; it asks nobody."""
 
     def __init__(self, jwks: Iterable[Mapping[str, str]], *, issuer: str, audience: str) -> None:
+        """Raises for a key that cannot be used, and for a kind of key that we never publish, such as a shared secret."""
         self._issuer = issuer
         self._audience = audience
         # A token of ours has one of a few exact headers, so the header is looked up, never believed: an unknown alg, typ,
         # kid, crit, jwk or jku is simply not in the list.
-        self._keys = {header_segment(jwk): (jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]) for jwk in jwks}
+        self._keys = {header_segment(jwk): _key(jwk) for jwk in jwks}
 
     def knows(self, unverified_token: str) -> bool:
         """Whether the token's header names one of the keys."""
@@ -52,10 +53,13 @@ class Verifier:
         if key is None:
             raise InvalidToken(reason="unknown header")
         try:
-            payload = _jws.decode(unverified_token, key[0], algorithms=key[1])
-            claims = json.loads(payload)
+            found = _jws.decode_complete(unverified_token, key[0], algorithms=key[1])
+            claims = json.loads(found["payload"])
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise InvalidToken(reason="signature") from None
+        # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
+        if not unverified_token.endswith(f".{_base64url(found['signature'])}"):
+            raise InvalidToken(reason="spelling")
         return self._checked(claims, now)
 
     def _checked(self, claims: Any, now: int) -> VerifiedClaims:
@@ -83,6 +87,12 @@ class Verifier:
         return aud == self._audience or (isinstance(aud, list) and self._audience in aud)
 
 
+def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
+    if jwk["alg"] not in ALGORITHMS:
+        raise ValueError("not a public key for signatures")
+    return jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]
+
+
 # PyJWT's own class keeps all algorithms; each call names the one that its key is for.
 _jws = jwt.PyJWS()
 
@@ -94,7 +104,11 @@ def _in_future(moment: Any, now: int) -> bool:
 def header_segment(jwk: Mapping[str, str]) -> str:
     """The first segment of every access token signed with this key, exactly as `sign` writes it."""
     header = {"alg": jwk["alg"], "kid": jwk["kid"], "typ": ACCESS_TOKEN}
-    return urlsafe_b64encode(json.dumps(header, separators=(",", ":")).encode()).rstrip(b"=").decode()
+    return _base64url(json.dumps(header, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def sign(claims: Mapping[str, Any], key: SigningKey) -> str:

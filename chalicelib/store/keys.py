@@ -26,9 +26,13 @@ class Keys:
         self._token_life = token_life
         self._cached: KeySet | None = None
         self._cached_at = 0
+        self._stale = False
 
     def recent(self, now: int, *, hurry: bool = False) -> KeySet:
-        """The keys as they were at most ten minutes ago, at most one minute in a `hurry`; one SSM call when it is time."""
+        """The keys as they were at most ten minutes ago, at most one minute in a `hurry`; one SSM call when it is time.
+
+        In a hurry it raises TemporarilyUnavailable where SSM fails: what names a missing key may still be good.
+        """
         age = HURRIED_RELOAD_SECONDS if hurry else RELOAD_SECONDS
         if self._cached is None or now >= self._cached_at + age:
             try:
@@ -37,7 +41,9 @@ class Keys:
                 # Keys are published a day before they sign: old news beats none.
                 if self._cached is None:
                     raise
-                self._cached_at = now
+                self._cached_at, self._stale = now, True
+        if hurry and self._stale:
+            raise TemporarilyUnavailable(reason="keys cannot be read again")
         return self._cached
 
     def read(self, now: int) -> KeySet:
@@ -64,7 +70,7 @@ class Keys:
             tuple(sorted(refresh, key=lambda k: k.number)),
             self._token_life,
         )
-        self._cached_at = now
+        self._cached_at, self._stale = now, False
         return self._cached
 
     def create_signing(self, number: int, *, algorithm: str, active_at: int) -> bool:

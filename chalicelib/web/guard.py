@@ -104,10 +104,14 @@ class Guard:
 
     def _reload(self) -> None:
         try:
-            self._use(self._fetch(self._settings.jwks_url))
-            self._fetch_failed = False
-        except (OSError, ValueError, KeyError):
-            self._fetch_failed = True
+            jwks = self._fetch(self._settings.jwks_url)
+            usable = bool(jwks) and Verifier(jwks, issuer=self._settings.issuer, audience=self._settings.audience)
+        except Exception:
+            usable = False
+        # Whatever came back, it must not displace keys that are good.
+        if usable:
+            self._use(jwks)
+        self._fetch_failed = not usable
 
     def _use(self, jwks: Jwks) -> None:
         self._jwks = jwks

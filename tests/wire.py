@@ -1,0 +1,91 @@
+"""What goes over the wire to DynamoDB and SSM: watched, counted, failed and overtaken, through botocore's own events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ReadTimeoutError
+
+from chalicelib.services import Services
+
+EVERY_CALL = ("dynamodb", "ssm")
+
+
+class Refused:
+    """The HTTP half of a refusal, which is all that botocore asks of it."""
+
+    status_code = 400
+
+
+@dataclass
+class Wire:
+    """The calls that were made, by name in order, and what is to happen to them."""
+
+    calls: list[str] = field(default_factory=list)
+    fail_at: int = 0
+    failure: Callable[[str], Any] | None = None
+    afterwards: bool = False
+
+    def before(self, model: Any, **_: Any) -> Any:
+        """Notes a call and fails the one whose turn it is before it is sent."""
+        self.calls.append(model.name)
+        if len(self.calls) == self.fail_at and self.failure and not self.afterwards:
+            return self.failure(model.name)
+        return None
+
+    def after(self, model: Any, **_: Any) -> None:
+        """Loses the answer of the call whose turn it is, after it has been carried out."""
+        if len(self.calls) == self.fail_at and self.failure and self.afterwards:
+            self.failure(model.name)
+
+
+def clients(svc: Services) -> tuple[Any, Any]:
+    """The DynamoDB and the SSM client of these services."""
+    return svc.users._client, svc.keys._client
+
+
+@contextmanager
+def watched(svc: Services, wire: Wire | None = None) -> Iterator[Wire]:
+    """Watches all calls of these services for the length of a `with` block."""
+    wire = wire or Wire()
+    # First in line and last: what fails a call must not keep the services' own counter from counting it.
+    for client, service in zip(clients(svc), EVERY_CALL, strict=True):
+        client.meta.events.register_last(f"before-call.{service}", wire.before)
+        client.meta.events.register_last(f"after-call.{service}", wire.after)
+    try:
+        yield wire
+    finally:
+        for client, service in zip(clients(svc), EVERY_CALL, strict=True):
+            client.meta.events.unregister(f"before-call.{service}", wire.before)
+            client.meta.events.unregister(f"after-call.{service}", wire.after)
+
+
+@contextmanager
+def rival(client: Any, event: str, step_in: Callable[[], Any]) -> Iterator[list[str]]:
+    """Lets a rival act once, just before our call: `event` is `before-call.dynamodb.UpdateItem` or the like."""
+    happened: list[str] = []
+
+    def once(**_: Any) -> None:
+        if not happened:
+            happened.append(event)
+            step_in()
+
+    client.meta.events.register_first(event, once)
+    try:
+        yield happened
+    finally:
+        client.meta.events.unregister(event, once)
+    assert happened, "the rival never had its turn"
+
+
+def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any]:
+    """A failure: the service refuses the call with this error code, before anything is done."""
+    told = [{"Code": reason} for reason in reasons]
+    parsed = {"Error": {"Code": code, "Message": "injected"}, "CancellationReasons": told, "ResponseMetadata": {}}
+    return lambda _: (Refused(), parsed)
+
+
+def timing_out(_: str) -> None:
+    """A failure: no answer within the time, whether the call was carried out or not."""
+    raise ReadTimeoutError(endpoint_url="https://aws.example")
