@@ -5,6 +5,7 @@
 
 PORT ?= 8000
 NOTES_PORT ?= 8001
+AWS_PORT ?= 8002
 WORKERS ?= 2
 
 # A name on PATH proves nothing (pyenv puts a shim there for versions that cannot run), so each is run to know.
@@ -22,7 +23,7 @@ help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001)
-	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT)
+	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
 
 test: check $(AWS)  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS)

@@ -24,19 +24,7 @@ SERVICES = ("dynamodb", "ssm")
 REGION = "us-east-1"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-
-# Whoever starts it holds the other end of its stdin. When that end is gone, for whatever reason, it stops by
-# itself, cleanly: a terminal that is closed or a test that is killed leaves nothing running.
-_BOOT = """
-import os, signal, threading
-def leave_with_the_parent():
-    while os.read(0, 1):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-threading.Thread(target=leave_with_the_parent, daemon=True).start()
-from ministack.app import main
-main()
-"""
+LEASH = Path(__file__).with_name("leash.py")
 
 
 class CannotStart(Exception):
@@ -84,17 +72,25 @@ def state_folder(root: Path = ROOT) -> Path:
 
 
 def start(
-    *, state: Path, port: int = 0, services: tuple[str, ...] = SERVICES, persist: bool = True
+    *,
+    state: Path,
+    port: int = 0,
+    services: tuple[str, ...] = SERVICES,
+    persist: bool = True,
+    policies: bool = False,
 ) -> EmbeddedAws:
-    """Start it on 127.0.0.1 (port 0: any free one), return once it answers, or raise CannotStart."""
+    """Start it on 127.0.0.1 (port 0: any free one), return once it answers, or raise CannotStart.
+
+    With `policies` it holds every caller, each function under its own role, to what IAM allows.
+    """
     if not PYTHON.exists():
         raise CannotStart("the embedded AWS is not installed: run `make .venv-aws/.made`")
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     port = _free_port(port)
     with (state / "aws.log").open("wb") as log:
         process = subprocess.Popen(
-            [PYTHON, "-c", _BOOT],
-            env=_settings(state=state, port=port, services=services, persist=persist),
+            [PYTHON, "-P", LEASH, "ministack"],
+            env=_settings(state=state, port=port, services=services, persist=persist, policies=policies),
             cwd=state,
             stdin=subprocess.PIPE,
             stdout=log,
@@ -120,7 +116,9 @@ def running(*, state: Path, port: int = 0, services: tuple[str, ...] = SERVICES)
         aws.stop()
 
 
-def _settings(*, state: Path, port: int, services: tuple[str, ...], persist: bool) -> dict[str, str]:
+def _settings(
+    *, state: Path, port: int, services: tuple[str, ...], persist: bool, policies: bool
+) -> dict[str, str]:
     # Of our own environment only what a process needs to run: nobody's real credentials reach the emulator.
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return inherited | {
@@ -128,6 +126,7 @@ def _settings(*, state: Path, port: int, services: tuple[str, ...], persist: boo
         "GATEWAY_PORT": str(port),
         "SERVICES": ",".join(services),
         "PERSIST_STATE": "1" if persist else "0",
+        "AUTH": str(policies).lower(),
         "STATE_DIR": str(state),
         "S3_DATA_DIR": str(state / "s3"),
         "IOT_MTLS_ENABLED": "0",
@@ -161,6 +160,4 @@ def _wait_until_ready(aws: EmbeddedAws, *, log: Path) -> None:
         except (URLError, OSError, ValueError):
             time.sleep(0.05)
     last = log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise CannotStart(
-        f"the embedded AWS did not start: {' '.join(last) or 'it said nothing'} (all of it in {log})"
-    )
+    raise CannotStart(f"the embedded AWS did not start: {' '.join(last) or 'it said nothing'} (all of it in {log})")

@@ -1,0 +1,230 @@
+"""`make serve`, run as a developer runs it: on free ports, and stopped as a developer stops it."""
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import demo
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 90
+LAST_LINE = "Ctrl-C stops everything."
+
+
+class Run:
+    """One run of the program in a checkout, with what it printed at its start."""
+
+    def __init__(self, root: Path, state: Path, *, ports: tuple[int, ...] = (0, 0, 0)) -> None:
+        options = [f"--port={ports[0]}", f"--notes-port={ports[1]}", f"--aws-port={ports[2]}", f"--state={state}"]
+        self.log = state.with_suffix(".log")
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.serve", *options],
+                cwd=root,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        self.welcome = self.printed_until(LAST_LINE)
+        self.ports = tuple(
+            int(port) for port in re.findall(r"^\w+ +http://127.0.0.1:(\d+)", self.welcome, re.MULTILINE)
+        )
+
+    def printed_until(self, line: str) -> str:
+        """Return what it prints up to a line; fail with its log if that line does not come."""
+        assert self.process.stdout is not None
+        printed = ""
+        patience = threading.Timer(PATIENCE_SECONDS, self.process.terminate)
+        patience.start()
+        try:
+            for each in self.process.stdout:
+                printed += each
+                if each.strip() == line:
+                    return printed
+        finally:
+            patience.cancel()
+        raise AssertionError(printed + self.log.read_text())
+
+    def call(self, port: int, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+        """Call one of its apps; return the status and what came back as JSON."""
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        content = None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            content = json.dumps(body)
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request(method, path, content, headers)
+            answer = connection.getresponse()
+            content_read = answer.read()
+            return answer.status, json.loads(content_read) if content_read else None
+
+    def log_in(self, **more: str) -> Any:
+        """Return the tokens of the demo user."""
+        who = {"email": demo.ADDRESS, "password": demo.PASSWORD, **more}
+        status, tokens = self.call(self.ports[0], "POST", "/login", who)
+        assert status == 200, tokens
+        return tokens
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Stop it as Ctrl-C would, and wait."""
+        self.process.send_signal(number)
+        status = self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return status
+
+
+@contextmanager
+def running(root: Path, state: Path, **how: Any) -> Iterator[Run]:
+    run = Run(root, state, **how)
+    try:
+        yield run
+    finally:
+        if run.process.returncode is None:
+            run.stop()
+
+
+def copied(root: Path) -> Path:
+    """Copy what is served, so that nobody's edits of the real files restart it in the midst of a test."""
+    for name in ("chalicelib", "local", "examples", ".chalice"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "deployed"))
+    (root / ".venv-aws").symlink_to(ROOT / ".venv-aws")
+    shutil.copy(ROOT / "app.py", root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied(tmp_path_factory.mktemp("checkout"))
+
+
+@pytest.fixture(scope="module")
+def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    with running(checkout, tmp_path_factory.mktemp("serve") / "state") as started:
+        yield started
+
+
+def descendants(pid: int) -> set[int]:
+    """Return the processes below one."""
+    table = subprocess.run(["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines())}
+    found: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
+        found |= more
+    return found
+
+
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="the lines that are printed call curl")
+def test_the_lines_that_it_prints_do_what_they_say(run: Run) -> None:
+    lines = run.welcome.partition("without its scope.\n")[2].rpartition(LAST_LINE)[0]
+    script = "\n".join(f"{line}; echo" for line in lines.splitlines() if line)
+    printed = subprocess.run(["sh", "-eu"], input=script, capture_output=True, text=True, check=True).stdout  # noqa: S607
+    tokens, me, refreshed, notes, refused = [json.loads(line) for line in printed.splitlines() if line]
+
+    assert tokens["token_type"] == "Bearer"
+    assert me["email"] == demo.ADDRESS
+    assert refreshed["refresh_token"] != tokens["refresh_token"]
+    assert notes == {"notes": []}
+    assert refused["error"] == "insufficient_scope"
+
+
+def test_the_example_keeps_the_notes_of_each_user_apart_and_obeys_scopes(run: Run) -> None:
+    notes = run.ports[1]
+    mine = run.log_in()["access_token"]
+    someone = {"email": "someone@example.com", "password": demo.PASSWORD}
+    other = run.call(run.ports[0], "POST", "/signup", someone)[1]["access_token"]
+
+    status, note = run.call(notes, "POST", "/notes", {"text": "hello"}, mine)
+    assert (status, note["text"]) == (201, "hello")
+    path = f"/notes/{note['id']}"
+    assert run.call(notes, "GET", path, token=mine) == (200, note)
+    assert run.call(notes, "GET", path, token=other)[0] == 404
+    assert run.call(notes, "DELETE", path, token=other)[0] == 404
+    reader = run.log_in(scope="notes:read")["access_token"]
+    assert run.call(notes, "GET", path, token=reader)[0] == 200
+    assert run.call(notes, "DELETE", path, token=reader)[1]["error"] == "insufficient_scope"
+    assert run.call(notes, "GET", path)[1]["error"] == "invalid_token"
+    assert run.call(notes, "DELETE", path, token=mine) == (204, None)
+    assert run.call(notes, "GET", "/notes", token=mine) == (200, {"notes": []})
+
+
+def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path, tmp_path: Path) -> None:
+    with running(checkout, tmp_path / "state") as first:
+        tokens = first.log_in()
+        assert first.stop() == 0
+    with running(checkout, tmp_path / "state", ports=first.ports) as second:
+        assert second.call(second.ports[0], "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        assert second.call(second.ports[0], "POST", "/refresh", refresh)[0] == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, tmp_path: Path, number: int) -> None:
+    with running(checkout, tmp_path / "state") as run:
+        started = descendants(run.process.pid)
+        assert len(started) == 3
+        assert run.stop(number) == 0
+    assert [pid for pid in started if exists(pid)] == []
+    for port in run.ports:
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind(("127.0.0.1", port))
+
+
+def refusal(*options: str) -> str:
+    """Return what it says when it does not start."""
+    command = [sys.executable, "-m", "local.serve", *options]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    return ended.stderr
+
+
+@pytest.mark.parametrize("option", ["--port", "--notes-port", "--aws-port"])
+def test_a_taken_port_is_told_in_one_line(tmp_path: Path, option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {"--port": 0, "--notes-port": 0, "--aws-port": 0, option: port}
+        said = refusal(f"--state={tmp_path}", *(f"{name}={value}" for name, value in ports.items()))
+    assert re.fullmatch(rf"Cannot serve: port {port} of 127.0.0.1 is taken.*\n", said)
+
+
+def test_a_second_run_on_the_same_state_is_refused(run: Run) -> None:
+    state = run.log.with_suffix("")
+    said = refusal(f"--state={state}", "--port=0", "--notes-port=0", "--aws-port=0")
+    assert said == f"Cannot serve: another one runs on the same state, {state}.\n"
+
+
+def test_an_edit_is_served_and_a_broken_one_only_until_the_next(tmp_path: Path) -> None:
+    root = copied(tmp_path / "checkout")
+    app = (root / "app.py").read_text()
+    with running(root, tmp_path / "state") as run:
+        assert run.call(run.ports[0], "GET", "/edited")[0] == 404
+        (root / "app.py").write_text("not python")
+        run.printed_until("It does not start, see above; it is tried again at the next edit.")
+        (root / "app.py").write_text(app + '\napp.route("/edited")(lambda: {"edited": True})\n')
+        run.printed_until("Edited: started anew.")
+        assert run.call(run.ports[0], "GET", "/edited") == (200, {"edited": True})
