@@ -99,6 +99,7 @@ def refusal(answer: Answer) -> tuple[int, str]:
     """Status and error code of a refusal, after checking that it has the one error shape."""
     body = answer.json()
     assert set(body) == {"error", "error_description"}, body
-    assert (answer.status == 401) == (answer.header("WWW-Authenticate") is not None)
+    challenged = answer.header("WWW-Authenticate") is not None
+    assert challenged if answer.status == 401 else answer.status == 403 or not challenged  # RFC 6750 section 3
     assert answer.status not in (429, 503) or int(answer.header("Retry-After") or 0) > 0
     return answer.status, body["error"]
