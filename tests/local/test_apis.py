@@ -140,7 +140,7 @@ def test_an_operation_that_asks_for_no_token_is_left_out_and_named(document: dic
         ({"GET /notes": 7}, "must be like"),
         (["GET /notes"], "neither a scope map nor"),
         ("{", "cannot be read"),
-        ({f"GET /{'x' * 90}{n}": "one" for n in range(80)}, "over 7000 bytes"),
+        ({f"GET /{'x' * 90}{n}": "one" for n in range(80)}, "over 7500 bytes"),
     ],
 )
 def test_what_a_policy_cannot_say_is_refused_with_a_reason_and_nothing_is_written(

@@ -1,0 +1,253 @@
+"""The cached policy against another router and another IAM: both are written here from AWS's descriptions, not from ours."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations, product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.domain.policy import document, opening, problems, routes
+from chalicelib.web.scope_map import SCOPES
+
+BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"
+# "z" is in no template: it stands for whatever a caller may think of.
+PATHS = [path for length in range(6) for path in product("abz", repeat=length)]
+
+ScopeMap = Mapping[str, str]
+Path = tuple[str, ...]
+Router = Callable[[ScopeMap, str, Path], str | None]
+
+
+def rest_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
+    """The line that a REST API sends a request to: at each segment a literal before {name} before {name+}."""
+    templates = {line: line.split(" ")[1].strip("/").split("/") for line in scope_map if line.startswith(f"{method} ")}
+    return descend({line: [s for s in segments if s] for line, segments in templates.items()}, path)
+
+
+def descend(templates: Mapping[str, list[str]], path: Path) -> str | None:
+    if not path:
+        return next((line for line, segments in templates.items() if not segments), None)
+    begun = {line: segments for line, segments in templates.items() if segments}
+    literal = {line: segments[1:] for line, segments in begun.items() if segments[0] == path[0]}
+    named = {line: segments[1:] for line, segments in begun.items() if re.fullmatch(r"\{\w+\}", segments[0])}
+    greedy = (line for line, segments in begun.items() if segments[0].endswith("+}"))
+    return descend(literal, path[1:]) or descend(named, path[1:]) or next(greedy, None) if begun else None
+
+
+def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
+    """The line that an HTTP API sends a request to: a full match of method and route before any with {name+}."""
+    full = {line: scopes for line, scopes in scope_map.items() if not line.endswith("+}")}
+    return rest_api(full, method, path) or rest_api(scope_map, method, path)
+
+
+def iam(scope_map: ScopeMap, scopes: frozenset[str]) -> Callable[[str, Path], bool]:
+    """Whether IAM lets a request through: `*` is any run of characters, slashes too, and one Deny outweighs every Allow."""
+    policy = document(BASE, opening(routes(scope_map), scopes))
+
+    def resources(effect: str) -> re.Pattern[str]:
+        listed = [r for s in policy["Statement"] if s["Effect"] == effect for r in s["Resource"]]
+        return re.compile("|".join(".*".join(map(re.escape, r.split("*"))) for r in listed) or "(?!)", re.DOTALL)
+
+    allow, deny = resources("Allow"), resources("Deny")
+
+    def allows(method: str, path: Path) -> bool:
+        requested = f"{BASE}/{method}/{'/'.join(path)}"
+        return bool(allow.fullmatch(requested)) and not deny.fullmatch(requested)
+
+    return allows
+
+
+def granted(scope_map: ScopeMap, line: str, scopes: frozenset[str]) -> bool:
+    return set(scope_map[line].split()) <= scopes
+
+
+def subsets(scope_map: ScopeMap) -> Iterator[frozenset[str]]:
+    every = sorted(set(" ".join(scope_map.values()).split()))
+    for size in range(len(every) + 1):
+        yield from map(frozenset, combinations(every, size))
+
+
+def narrowed(scope_map: ScopeMap, router: Router) -> bool:
+    """Whether some token is refused a path of a route that it may use."""
+    sent = {(m, path): line for m in ("GET", "PUT") for path in PATHS if (line := router(scope_map, m, path))}
+    for scopes in subsets(scope_map):
+        allows = iam(scope_map, scopes)
+        if any(granted(scope_map, line, scopes) and not allows(*request) for request, line in sent.items()):
+            return True
+    return False
+
+
+SEGMENTS = st.sampled_from(["a", "b", "{x}", "{x}"])
+GREEDY = st.sampled_from([[], [], [], ["{rest+}"]])
+TEMPLATES = st.builds(lambda start, end: "/" + "/".join(start + end), st.lists(SEGMENTS, max_size=3), GREEDY)
+LINES = st.builds(lambda method, path: f"{method} {path}", st.sampled_from(["GET", "GET", "GET", "PUT"]), TEMPLATES)
+NEEDED = st.sets(st.sampled_from(["r", "s", "t", "u"]), min_size=1, max_size=3).map(lambda s: " ".join(sorted(s)))
+MAPS = st.dictionaries(LINES, NEEDED, min_size=1, max_size=8)
+SMALL_MAPS = st.dictionaries(LINES, NEEDED, min_size=2, max_size=4)
+SCOPES_OF_TOKENS = st.frozensets(st.sampled_from(["r", "s", "t", "u", "other"]))
+ROUTERS = pytest.mark.parametrize("router", [rest_api, http_api])
+
+
+@ROUTERS
+@settings(max_examples=80, deadline=None)
+@given(scope_map=MAPS, scopes=SCOPES_OF_TOKENS)
+def test_no_path_is_open_whose_route_needs_a_scope_that_the_token_lacks(
+    router: Router, scope_map: ScopeMap, scopes: frozenset[str]
+) -> None:
+    allows = iam(scope_map, scopes)
+    for method, path in product(("GET", "PUT"), PATHS):
+        line = router(scope_map, method, path)
+        assert line is None or not allows(method, path) or granted(scope_map, line, scopes), (line, path)
+
+
+@ROUTERS
+@settings(max_examples=60, deadline=None)
+@given(scope_map=SMALL_MAPS)
+def test_a_map_that_shuts_a_granted_route_for_any_token_is_found_when_it_is_registered(
+    router: Router, scope_map: ScopeMap
+) -> None:
+    assert problems(scope_map) or not narrowed(scope_map, router)
+
+
+@ROUTERS
+@settings(max_examples=80, deadline=None)
+@given(scope_map=MAPS.filter(lambda scope_map: not problems(scope_map)), scopes=SCOPES_OF_TOKENS)
+def test_a_map_without_problems_opens_every_path_of_every_granted_route(
+    router: Router, scope_map: ScopeMap, scopes: frozenset[str]
+) -> None:
+    allows = iam(scope_map, scopes)
+    for method, path in product(("GET", "PUT"), PATHS):
+        line = router(scope_map, method, path)
+        assert line is None or allows(method, path) or not granted(scope_map, line, scopes), (line, path)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    scope_map=st.integers(1, 3).flatmap(
+        lambda depth: st.dictionaries(
+            st.lists(SEGMENTS, min_size=depth, max_size=depth).map(lambda s: "GET /" + "/".join(s)), NEEDED, min_size=1
+        )
+    ),
+    scopes=SCOPES_OF_TOKENS,
+)
+def test_nothing_that_the_map_does_not_name_is_open_where_no_granted_route_lies_deeper(
+    scope_map: ScopeMap, scopes: frozenset[str]
+) -> None:
+    allows = iam(scope_map, scopes)
+    assert not [path for path in PATHS if allows("GET", path) and rest_api(scope_map, "GET", path) is None]
+
+
+def test_the_gap_that_is_left_is_beside_a_granted_deeper_route_and_nowhere_else() -> None:
+    scope_map = {"GET /a/{x}": "r", "GET /a/{x}/b": "s"}
+    assert not iam(scope_map, frozenset("r"))("GET", ("a", "z", "z"))
+    assert not iam(scope_map, frozenset("s"))("GET", ("a", "z", "z"))
+    assert iam(scope_map, frozenset("rs"))("GET", ("a", "z", "z"))
+
+
+@pytest.mark.parametrize(
+    ("scope_map", "path"),
+    [
+        ({"GET /{x}": "r"}, ()),  # `*` is also nothing at all: the root
+        ({"GET /{x}": "r", "GET /": "s"}, ()),
+        ({"GET /{rest+}": "r", "GET /": "s"}, ()),
+        ({"GET /a/{x}": "r"}, ("a", "")),
+        ({"GET /a/{x}/b": "r"}, ("a", "", "b")),
+        ({"GET /a/{rest+}": "r"}, ("a", "z", "")),
+        ({"GET /a": "r"}, ("A",)),
+        ({"GET /a.b": "r"}, ("azb",)),
+        ({"GET /a": "r"}, ("a", "b")),
+        ({"GET /a/{rest+}": "r"}, ("a",)),
+    ],
+)
+def test_a_path_that_only_resembles_a_granted_route_stays_shut(scope_map: ScopeMap, path: Path) -> None:
+    assert not iam(scope_map, frozenset("r"))("GET", path)
+
+
+def test_the_root_is_open_to_whom_it_is_granted_beside_a_parameter() -> None:
+    allows = iam({"GET /": "r", "GET /{x}": "r"}, frozenset("r"))
+    assert allows("GET", ())
+    assert allows("GET", ("z",))
+
+
+def test_a_path_that_rest_and_http_apis_send_to_different_routes_needs_the_scopes_of_both() -> None:
+    scope_map = {"GET /a/{rest+}": "r", "GET /{x}/{y}": "s"}
+    assert rest_api(scope_map, "GET", ("a", "b")) != http_api(scope_map, "GET", ("a", "b"))
+    for alone in ("r", "s"):
+        assert not iam(scope_map, frozenset(alone))("GET", ("a", "b"))
+    assert problems(scope_map)
+
+
+def test_a_token_without_a_fitting_scope_opens_nothing_but_is_no_error() -> None:
+    assert document(BASE, opening(routes({"GET /a": "r"}), frozenset({"other"})))["Statement"] == [
+        {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{BASE}/*"]}
+    ]
+
+
+def test_another_method_of_a_granted_path_stays_shut() -> None:
+    allows = iam({"GET /a": "r", "PUT /a": "s"}, frozenset("r"))
+    assert (allows("GET", ("a",)), allows("PUT", ("a",)), allows("POST", ("a",))) == (True, False, False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET a",
+        "GET",
+        "get /a",
+        "ANY /a",
+        "GET /a/",
+        "GET //a",
+        "GET /a*",
+        "GET /a?",
+        "GET /a/{x+}/b",
+        "GET /a/{x",
+        "GET /a/x{y}",
+        "GET /${stage}",
+        "GET /a b",
+    ],
+)
+def test_a_line_that_is_no_route_of_api_gateway_is_a_problem(line: str) -> None:
+    assert problems({line: "r"})
+
+
+def test_a_line_without_a_scope_is_a_problem() -> None:
+    assert problems({"GET /a": " "})
+
+
+def test_one_route_under_two_names_is_a_problem() -> None:
+    assert problems({"GET /a/{x}": "r", "GET /a/{y}": "r"})
+
+
+def test_our_own_map_has_no_problems() -> None:
+    assert problems(SCOPES) == []
+
+
+def an_api_of_60_routes() -> ScopeMap:
+    nouns = ["invoices", "customers", "products", "suppliers", "warehouses", "employees", "contracts", "payments"]
+    nouns += ["shipments", "documents"]
+    verbs = {"GET": "read", "POST": "write"}
+    collections = {f"{method} /v1/{noun}": f"{noun}:{verb}" for noun in nouns for method, verb in verbs.items()}
+    singles = {
+        f"{method} /v1/{noun}/{{id}}": f"{noun}:{'read' if method == 'GET' else 'write'}"
+        for noun in nouns
+        for method in ("GET", "PUT", "PATCH", "DELETE")
+    }
+    return {**collections, **singles}
+
+
+def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api_gateway_takes() -> None:
+    scope_map = an_api_of_60_routes()
+    assert len(scope_map) == 60
+    assert problems(scope_map) == []
+    every = sorted(set(scope_map.values()))
+    for scopes in (every, every[::2], every[:1], []):
+        policy = document(BASE, opening(routes(scope_map), frozenset(scopes)))
+        assert len(json.dumps(policy)) < 8192
+
+
+def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
+    scope_map = {f"GET /v1/a-rather-long-name-of-a-collection-{n}/{{id}}/items": "r" for n in range(90)}
+    assert any("over" in problem for problem in problems(scope_map))
