@@ -1,0 +1,344 @@
+"""What the store's verbs promise, on two engines. Races are staged; where the engine is atomic they are run in threads too."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from chalicelib.domain.model import Grant, Limit, User
+from chalicelib.domain.refresh import Use
+from chalicelib.store import dynamo, tables
+from chalicelib.store.attempts import Attempts
+from chalicelib.store.grants import Grants
+from chalicelib.store.keys import Keys
+from chalicelib.store.users import Users
+from local import aws as embedded
+from tests.staged import just_before
+
+NOW = 1_800_000_000
+WINDOW = 30
+IDLE = 1000
+THREADS = 16
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where an atomic engine answers."""
+    with embedded.running(state=tmp_path_factory.mktemp("aws")) as running:
+        yield running.endpoint
+
+
+@pytest.fixture(params=["moto", "embedded"])
+def store(request: pytest.FixtureRequest, aws: None) -> Any:  # noqa: ARG001 - the engine in this process
+    """The verbs of one deployment on one engine."""
+    endpoint = request.getfixturevalue("embedded_aws") if request.param == "embedded" else None
+    return Deployment(endpoint)
+
+
+class Deployment:
+    """Fresh tables and a fresh place for keys, with the verbs on them and the clients to stage a rival on."""
+
+    def __init__(self, endpoint: str | None) -> None:
+        own = uuid4().hex
+        self.client = boto3.client("dynamodb", endpoint_url=endpoint, config=dynamo.CONFIG)
+        self.ssm = boto3.client("ssm", endpoint_url=endpoint, config=dynamo.CONFIG)
+        names = {"users": f"users-{own}", "grants": f"grants-{own}"}
+        tables.ensure(self.client, **names)
+        self.users = Users(self.client, **names)
+        self.grants = Grants(self.client, **names)
+        self.attempts = Attempts(self.client, grants=names["grants"])
+        self.keys = Keys(self.ssm, path=f"/{own}/keys", token_life=900)
+
+
+def user(**changes: Any) -> User:
+    uid = uuid4().hex
+    return replace(User(uid=uid, email="ann@example.com", password_hash="$argon2id$x", created_at=NOW), **changes)
+
+
+def grant(owner: User, **changes: Any) -> Grant:
+    plain = Grant(
+        uid=owner.uid,
+        gid=uuid4().hex,
+        client_id="latchkey",
+        scope=("account", "notes:read"),
+        token_version=owner.token_version,
+        amr=("pwd",),
+        auth_time=NOW,
+        created_at=NOW,
+        last_used_at=NOW,
+        expires_at=NOW + IDLE,
+        ends_at=NOW + 10 * IDLE,
+        device="Pixel",
+    )
+    return replace(plain, **changes)
+
+
+def rotate(store: Deployment, session: Grant, now: int = NOW) -> Use:
+    return store.grants.rotate(session, now=now, idle_seconds=IDLE, retry_window=WINDOW)
+
+
+def started(store: Deployment, **changes: Any) -> tuple[User, Grant]:
+    owner = user()
+    assert store.users.create(owner, canonical_email=f"{owner.uid}@example.com")
+    session = grant(owner, **changes)
+    store.grants.start(session)
+    return owner, session
+
+
+def test_what_is_written_is_what_is_read(store: Deployment) -> None:
+    owner = user(name="Ann Ä.", roles=("admin",), email_verified=True)
+    session = grant(owner, device="Pixel 9 😀")
+    assert store.users.create(owner, canonical_email="ann#1%@example.com", also=[store.grants.starting(session)])
+    assert store.users.find("ann#1%@example.com") == owner.uid
+    assert store.users.read(owner.uid) == owner
+    assert store.grants.with_user(owner.uid, session.gid) == (owner, session)
+    assert store.grants.of_user(owner.uid) == [session]
+
+
+def test_what_is_not_there_is_none(store: Deployment) -> None:
+    assert store.users.find("nobody@example.com") is None
+    assert store.users.read(uuid4().hex) is None
+    assert store.grants.with_user(uuid4().hex, uuid4().hex) == (None, None)
+    assert store.grants.of_user(uuid4().hex) == []
+    assert store.users.rename(uuid4().hex, name="x") is None
+    assert store.users.disable(uuid4().hex) is None
+
+
+def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: Deployment) -> None:
+    first, second = user(), user()
+    assert store.users.create(first, canonical_email="ann@example.com")
+    session = grant(second)
+    lost = store.users.create(second, canonical_email="ann@example.com", also=[store.grants.starting(session)])
+    assert lost is False
+    assert store.users.find("ann@example.com") == first.uid
+    assert store.users.read(second.uid) is None
+    assert store.grants.of_user(second.uid) == []
+
+
+def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
+    rival, ours = user(), user()
+    with just_before(
+        store.client, "TransactWriteItems", lambda: store.users.create(rival, canonical_email="ann@example.com")
+    ):
+        assert store.users.create(ours, canonical_email="ann@example.com") is False
+    assert store.users.find("ann@example.com") == rival.uid
+    assert store.users.read(ours.uid) is None
+
+
+def test_rotating_moves_the_generation_on_by_one_and_the_end_out_to_the_idle_limit(store: Deployment) -> None:
+    _, session = started(store)
+    assert rotate(store, session, NOW + 5) is Use.CURRENT
+    _, found = store.grants.with_user(session.uid, session.gid)
+    assert found == replace(session, generation=2, rotated_at=NOW + 5, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE)
+
+
+def test_no_rotation_outlives_the_absolute_end(store: Deployment) -> None:
+    _, session = started(store, ends_at=NOW + 700, expires_at=NOW + 700)
+    assert rotate(store, session, NOW + 5) is Use.CURRENT
+    _, found = store.grants.with_user(session.uid, session.gid)
+    assert found is not None
+    assert found.expires_at == NOW + 700
+
+
+@pytest.mark.parametrize(("later", "meaning"), [(0, Use.RETRY), (WINDOW, Use.RETRY), (WINDOW + 1, Use.REUSE)], ids=str)
+def test_a_lost_rotation_says_what_it_lost_to(store: Deployment, later: int, meaning: Use) -> None:
+    _, session = started(store)
+    with just_before(store.client, "UpdateItem", lambda: rotate(store, session, NOW)):
+        assert rotate(store, session, NOW + later) is meaning
+    _, found = store.grants.with_user(session.uid, session.gid)
+    assert found is not None
+    assert found.generation == 2
+
+
+def test_two_generations_behind_is_a_reuse_even_inside_the_window(store: Deployment) -> None:
+    _, session = started(store)
+    rotate(store, session)
+    rotate(store, replace(session, generation=2))
+    assert rotate(store, session) is Use.REUSE
+
+
+def test_a_session_that_ends_while_it_is_refreshed_stays_ended(store: Deployment) -> None:
+    _, session = started(store)
+    with just_before(store.client, "UpdateItem", lambda: store.grants.end(session.uid, session.gid, why="logout")):
+        assert rotate(store, session) is Use.DEAD
+    _, found = store.grants.with_user(session.uid, session.gid)
+    assert found is not None
+    assert (found.ended, found.generation) == ("logout", 1)
+
+
+def test_an_expired_session_that_is_not_yet_swept_cannot_be_rotated(store: Deployment) -> None:
+    _, session = started(store, expires_at=NOW)
+    assert rotate(store, session) is Use.DEAD
+
+
+def test_an_erased_session_cannot_be_rotated_back_into_being(store: Deployment) -> None:
+    owner, session = started(store)
+    with just_before(store.client, "UpdateItem", lambda: store.grants.erase(owner.uid, but="")):
+        assert rotate(store, session) is Use.DEAD
+    assert store.grants.of_user(owner.uid) == []
+
+
+def test_a_session_ends_once(store: Deployment) -> None:
+    _, session = started(store)
+    assert store.grants.end(session.uid, session.gid, why="logout") is True
+    assert store.grants.end(session.uid, session.gid, why="reuse") is False
+    assert store.grants.end(session.uid, uuid4().hex, why="logout") is False
+
+
+def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store: Deployment) -> None:
+    owner, session = started(store)
+    disabled = store.users.disable(owner.uid)
+    assert disabled == replace(owner, disabled=True, token_version=2)
+    found_user, found = store.grants.with_user(owner.uid, session.gid)
+    assert (found_user, found) == (disabled, session)
+
+
+def test_a_new_password_takes_one_session_along(store: Deployment) -> None:
+    owner, session = started(store)
+    other = grant(owner)
+    store.grants.start(other)
+    assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is True
+    changed, kept = store.grants.with_user(owner.uid, session.gid)
+    assert changed == replace(owner, password_hash="$argon2id$y", token_version=2)
+    assert kept == replace(session, token_version=2)
+    assert store.grants.with_user(owner.uid, other.gid)[1] == other
+
+
+def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) -> None:
+    owner, session = started(store)
+    with just_before(
+        store.client,
+        "TransactWriteItems",
+        lambda: store.users.change_password(owner, password_hash="$argon2id$rival", keep=session),
+    ):
+        assert store.users.change_password(owner, password_hash="$argon2id$ours", keep=session) is False
+    found = store.users.read(owner.uid)
+    assert found is not None
+    assert (found.password_hash, found.token_version) == ("$argon2id$rival", 2)
+
+
+def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
+    owner, session = started(store)
+    store.grants.end(session.uid, session.gid, why="logout")
+    assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is False
+    assert store.users.end_other_sessions(owner, keep=session) is False
+    assert store.users.read(owner.uid) == owner
+
+
+def test_a_disabled_account_cannot_change_its_password(store: Deployment) -> None:
+    owner, session = started(store)
+    with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
+        assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is False
+
+
+def test_a_rehash_never_brings_an_old_password_back(store: Deployment) -> None:
+    owner, session = started(store)
+    store.users.change_password(owner, password_hash="$argon2id$new", keep=session)
+    store.users.rehash(owner, password_hash="$argon2id$old-password-stronger")
+    found = store.users.read(owner.uid)
+    assert found is not None
+    assert found.password_hash == "$argon2id$new"
+
+
+def test_deleting_leaves_nothing_and_frees_the_address(store: Deployment) -> None:
+    owner, session = started(store)
+    for _ in range(30):  # more than one batch takes
+        store.grants.start(grant(owner))
+    store.grants.erase(owner.uid, but=session.gid)
+    assert store.grants.of_user(owner.uid) == [session]
+    assert store.users.delete(owner, canonical_email=f"{owner.uid}@example.com", last=session) is True
+    assert store.grants.with_user(owner.uid, session.gid) == (None, None)
+    assert store.users.create(user(), canonical_email=f"{owner.uid}@example.com") is True
+
+
+def test_an_account_that_changed_meanwhile_is_not_deleted(store: Deployment) -> None:
+    owner, session = started(store)
+    store.users.end_other_sessions(owner, keep=session)
+    assert store.users.delete(owner, canonical_email=f"{owner.uid}@example.com", last=session) is False
+    assert store.users.find(f"{owner.uid}@example.com") == owner.uid
+
+
+def test_an_attempt_counts_against_every_limit_or_against_none(store: Deployment) -> None:
+    wide, narrow = Limit("wide", "ann", 5, 60), Limit("narrow", "ann", 2, 60)
+    assert [store.attempts.spend([wide, narrow], now=NOW) for _ in range(4)] == [None, None, narrow, narrow]
+    assert [store.attempts.spend([wide], now=NOW) for _ in range(4)] == [None, None, None, wide]
+
+
+def test_a_limit_is_each_subjects_own_and_ends_with_its_window(store: Deployment) -> None:
+    limit = Limit("kind", "ann", 1, 60)
+    assert store.attempts.spend([limit], now=NOW) is None
+    assert store.attempts.spend([limit], now=NOW) == limit
+    assert store.attempts.spend([Limit("kind", "bob", 1, 60)], now=NOW) is None
+    assert store.attempts.spend([limit], now=NOW + limit.wait(NOW)) is None
+
+
+def test_a_key_number_is_given_once(store: Deployment) -> None:
+    with just_before(store.ssm, "PutParameter", lambda: store.keys.create_refresh(1, active_at=NOW)):
+        assert store.keys.create_refresh(1, active_at=NOW + 1) is False
+    assert [key.active_at for key in store.keys.read(NOW).refresh] == [NOW]
+
+
+def test_more_keys_than_fit_one_page_are_all_read_in_order(store: Deployment) -> None:
+    for number in range(12, 0, -1):
+        store.keys.create_signing(number, algorithm="EdDSA", active_at=NOW + number)
+    assert [key.number for key in store.keys.read(NOW).signing] == list(range(1, 13))
+    store.keys.delete("signing", 1)
+    store.keys.delete("signing", 1)
+    assert [key.number for key in store.keys.read(NOW).signing] == list(range(2, 13))
+
+
+def test_keys_are_read_again_when_it_is_time_and_sooner_only_in_a_hurry(store: Deployment) -> None:
+    store.keys.create_signing(1, algorithm="EdDSA", active_at=NOW)
+    assert len(store.keys.recent(NOW).signing) == 1
+    store.keys.create_signing(2, algorithm="EdDSA", active_at=NOW)
+    assert len(store.keys.recent(NOW + 599).signing) == 1
+    assert len(store.keys.recent(NOW + 59, hurry=True).signing) == 1
+    assert len(store.keys.recent(NOW + 60, hurry=True).signing) == 2
+    store.keys.create_signing(3, algorithm="EdDSA", active_at=NOW)
+    assert len(store.keys.recent(NOW + 60 + 600).signing) == 3
+
+
+@pytest.mark.parametrize("part", ["a#b", "#"])
+def test_no_part_of_a_key_may_hold_the_delimiter(part: str) -> None:
+    with pytest.raises(ValueError, match="delimiter"):
+        dynamo.key(("user", part), ("profile",))
+
+
+def test_tables_can_be_ensured_again(store: Deployment) -> None:
+    names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
+    tables.ensure(store.client, **names)
+    tables.ensure(store.client, **names)
+    assert store.client.describe_time_to_live(TableName=names["grants"])["TimeToLiveDescription"] == {
+        "TimeToLiveStatus": "ENABLED",
+        "AttributeName": "expires_at",
+    }
+
+
+def at_once(times: int, action: Any) -> list[Any]:
+    with ThreadPoolExecutor(times) as pool:
+        return list(pool.map(lambda _: action(), range(times)))
+
+
+def test_of_many_rotations_at_once_one_wins_and_the_rest_are_retries(store: Deployment) -> None:
+    for _ in range(5):
+        _, session = started(store)
+        uses = at_once(THREADS, lambda session=session: rotate(store, session))
+        assert sorted(use.name for use in uses) == ["CURRENT", *["RETRY"] * (THREADS - 1)]
+
+
+def test_of_many_sign_ups_at_once_one_wins(store: Deployment) -> None:
+    for _ in range(3):
+        address = f"{uuid4().hex}@example.com"
+        assert (
+            at_once(THREADS, lambda address=address: store.users.create(user(), canonical_email=address)).count(True)
+            == 1
+        )
+
+
+def test_of_many_attempts_at_once_no_more_than_the_limit_pass(store: Deployment) -> None:
+    limit = Limit("kind", uuid4().hex, 5, 60)
+    assert at_once(THREADS, lambda: store.attempts.spend([limit], now=NOW)).count(None) == 5
