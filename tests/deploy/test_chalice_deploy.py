@@ -21,9 +21,6 @@ import pytest
 from local import bundle, gateway_responses, stages
 from local.stages import PROJECT
 
-# One deployment for all of them: on one worker.
-pytestmark = pytest.mark.xdist_group("deployment")
-
 DEV = stages.read("dev")
 REGION = "eu-west-1"
 
