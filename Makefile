@@ -26,7 +26,7 @@ serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PO
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
 
 test: check $(AWS)  ## check the code, then run every test (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 check: $(DEV)  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .

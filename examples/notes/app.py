@@ -26,7 +26,8 @@ def edge(request: Any, get_response: Any) -> Response:
     """Refuse an expired token, and give every error the shape that Latchkey's errors have."""
     # API Gateway remembers the guard's answer for some minutes, and a token may expire meanwhile.
     if int(request.context["authorizer"]["exp"]) <= time.time():
-        return _error(401, "invalid_token", "The access token has expired.")
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        return _error(401, "invalid_token", "The access token has expired.", challenge)
     response: Response = get_response(request)
     if response.status_code >= 400:
         code = ERRORS.get(response.status_code, "server_error")
@@ -34,8 +35,8 @@ def edge(request: Any, get_response: Any) -> Response:
     return response
 
 
-def _error(status: int, code: str, description: str) -> Response:
-    return Response({"error": code, "error_description": description}, status_code=status)
+def _error(status: int, code: str, description: str, headers: Any = None) -> Response:
+    return Response({"error": code, "error_description": description}, headers, status)
 
 
 @app.route("/notes", methods=["GET"], authorizer=guard)

@@ -19,6 +19,8 @@ import pytest
 
 from local import demo
 
+pytestmark = pytest.mark.xdist_group("serve")
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 90
 LAST_LINE = "Ctrl-C stops everything."
