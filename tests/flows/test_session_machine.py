@@ -131,18 +131,20 @@ class Sessions(RuleBasedStateMachine):
         if password != account.password:
             assert self.post("POST /login", {"email": account.email, "password": password}).status == 401
 
-    @rule(
-        session=sessions,
-        back=st.integers(0, 2),
-        wait=st.sampled_from([0, WINDOW, WINDOW + 1]),
-        times=st.integers(1, 2),
-    )
-    def refresh(self, session: Session, back: int, wait: int, times: int) -> None:
-        """Presents the latest refresh token or one before it, after a while, once or twice at the same moment."""
+    @rule(session=sessions, back=st.integers(0, 2), wait=st.sampled_from([0, 0, IDLE - 1, IDLE]))
+    def refresh(self, session: Session, back: int, wait: int) -> None:
+        """Presents the latest refresh token or one before it, after a while."""
         self.clock.advance(wait)
-        place = max(0, len(session.refresh) - 1 - back)
-        for _ in range(times):
-            self.present(session, place, self.clock())
+        self.present(session, max(0, len(session.refresh) - 1 - back), self.clock())
+
+    @rule(session=sessions, wait=st.sampled_from([0, WINDOW, WINDOW + 1]))
+    def replay(self, session: Session, wait: int) -> None:
+        """Loses the answer to a refresh or has its token stolen, and presents that token again; then uses the latest."""
+        used = len(session.refresh) - 1
+        self.present(session, used, self.clock())
+        self.clock.advance(wait)
+        self.present(session, used, self.clock())
+        self.present(session, len(session.refresh) - 1, self.clock())
 
     def present(self, session: Session, place: int, now: int) -> None:
         answer = self.post("POST /refresh", {"refresh_token": session.refresh[place]})
