@@ -41,7 +41,7 @@ def _put_answer(
     status = {} if answer.status is None else {"statusCode": str(answer.status)}
     gateway.put_gateway_response(
         restApiId=api,
-        responseType=kind,
+        responseType=kind,  # type: ignore[arg-type]
         responseParameters={f"gatewayresponse.header.{name}": value for name, value in headers.items()},
         responseTemplates=gateway_responses.template(answer),
         **status,

@@ -87,7 +87,7 @@ class Operator:
 
     def client(self, service: str) -> Any:
         session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-        return session.client(service, endpoint_url=self.endpoint)
+        return session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
     def functions(self) -> dict[str, dict[str, Any]]:
         found = self.client("lambda").list_functions()["Functions"]

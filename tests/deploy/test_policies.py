@@ -35,10 +35,6 @@ def is_client(node: ast.expr) -> bool:
     )
 
 
-def is_part_of_transaction(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value in TRANSACTION_PARTS
-
-
 def tables_in(node: ast.AST) -> set[str]:
     named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
     return {table for table in ("users", "grants") if f"_{table}" in named}
@@ -52,8 +48,8 @@ def called(node: ast.AST) -> Iterator[str]:
         assert isinstance(node.args[0], ast.Constant)
         yield pascal(str(node.args[0].value))
     if isinstance(node, ast.Dict):
-        parts = [key for key in node.keys if is_part_of_transaction(key)]
-        yield from (f"{key.value}Item" for key in parts if isinstance(key, ast.Constant))
+        keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        yield from (f"{part}Item" for part in sorted(TRANSACTION_PARTS & keys))
 
 
 def rights_used(path: Path) -> set[Right]:

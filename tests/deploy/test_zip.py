@@ -10,12 +10,13 @@ from zipfile import ZipFile
 
 import pytest
 
-from local import bundle, package, stages, vendor
+from local import bundle, package, stages, staging, vendor
 from local.stages import PROJECT
 
 REQUIREMENTS = PROJECT / "requirements.txt"
 NATIVE = {"cffi", "cryptography", "markupsafe", "msgspec"}
 Entries = dict[str, bytes]
+Spoil = Callable[[Callable[[Entries], object]], list[str]]
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +31,10 @@ def problems(path: Path, architecture: str) -> list[str]:
 
 
 @pytest.fixture
-def spoilt(zips: dict[str, Path], tmp_path: Path) -> Callable[[Callable[[Entries], None]], list[str]]:
+def spoilt(zips: dict[str, Path], tmp_path: Path) -> Spoil:
     """Change the arm64 zip's entries and check it again."""
 
-    def change(spoil: Callable[[Entries], None]) -> list[str]:
+    def change(spoil: Callable[[Entries], object]) -> list[str]:
         with ZipFile(zips["arm64"]) as whole:
             entries = {name: whole.read(name) for name in whole.namelist()}
         spoil(entries)
@@ -66,7 +67,7 @@ def test_a_zip_for_another_machine_is_refused(zips: dict[str, Path]) -> None:
 
 
 def test_a_dependency_that_was_left_out_is_noticed(
-    spoilt: Callable[[Callable[[Entries], None]], list[str]],
+    spoilt: Spoil,
 ) -> None:
     def drop_cffi(entries: Entries) -> None:
         for name in [n for n in entries if n.startswith(("cffi", "_cffi"))]:
@@ -76,21 +77,21 @@ def test_a_dependency_that_was_left_out_is_noticed(
 
 
 def test_a_dependency_without_its_machine_code_is_noticed(
-    spoilt: Callable[[Callable[[Entries], None]], list[str]],
+    spoilt: Spoil,
 ) -> None:
-    found = spoilt(lambda entries: entries.pop("cryptography/hazmat/bindings/_rust.abi3.so") and None)
+    found = spoilt(lambda entries: entries.pop("cryptography/hazmat/bindings/_rust.abi3.so"))
     assert found == ["cryptography is here without its machine code"]
 
 
 def test_a_source_file_without_byte_code_is_noticed(
-    spoilt: Callable[[Callable[[Entries], None]], list[str]],
+    spoilt: Spoil,
 ) -> None:
-    found = spoilt(lambda entries: entries.pop(bundle.pyc_of("app.py")) and None)
+    found = spoilt(lambda entries: entries.pop(bundle.pyc_of("app.py")))
     assert found == ["app.py has no byte code"]
 
 
 def test_byte_code_that_the_zips_times_would_invalidate_is_noticed(
-    spoilt: Callable[[Callable[[Entries], None]], list[str]],
+    spoilt: Spoil,
 ) -> None:
     pyc = bundle.pyc_of("chalice/app.py")
 
@@ -103,7 +104,7 @@ def test_byte_code_that_the_zips_times_would_invalidate_is_noticed(
 @pytest.mark.parametrize(
     "stray", ["chalicelib/__pycache__/gone.cpython-313.pyc", "tests/test_x.py", ".env", "chalicelib/notes.md"]
 )
-def test_a_stray_file_is_noticed(spoilt: Callable[[Callable[[Entries], None]], list[str]], stray: str) -> None:
+def test_a_stray_file_is_noticed(spoilt: Spoil, stray: str) -> None:
     assert f"stray file {stray}" in spoilt(lambda entries: entries.update({stray: b""}))
 
 
@@ -148,7 +149,7 @@ def test_plain_chalice_package_makes_a_complete_zip_from_the_hashed_lock_file(tm
     shutil.copy(PROJECT / "app.py", project)
     shutil.copy(REQUIREMENTS, project)
     # Chalice takes only what its host's architecture or a wheel offers; it reports a missing one as success.
-    package.staging.run_chalice(project, "package", "--stage", "dev", str(tmp_path / "out"))
+    staging.run_chalice(project, "package", "--stage", "dev", str(tmp_path / "out"))
     found = bundle.problems(
         tmp_path / "out" / "deployment.zip", architecture="arm64", requirements=REQUIREMENTS, compiled=False
     )
