@@ -116,9 +116,7 @@ def running(*, state: Path, port: int = 0, services: tuple[str, ...] = SERVICES)
         aws.stop()
 
 
-def _settings(
-    *, state: Path, port: int, services: tuple[str, ...], persist: bool, policies: bool
-) -> dict[str, str]:
+def _settings(*, state: Path, port: int, services: tuple[str, ...], persist: bool, policies: bool) -> dict[str, str]:
     # Of our own environment only what a process needs to run: nobody's real credentials reach the emulator.
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return inherited | {

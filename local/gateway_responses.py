@@ -46,26 +46,18 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
         # An unknown path with an Authorization header: the gateway takes the header for a signature.
         "INVALID_SIGNATURE": GatewayAnswer(404, "not_found", "There is no such route."),
         "BAD_REQUEST_BODY": GatewayAnswer(400, "invalid_request", "The body is not what this route takes."),
-        "BAD_REQUEST_PARAMETERS": GatewayAnswer(
-            400, "invalid_request", "A parameter is not what this route takes."
-        ),
+        "BAD_REQUEST_PARAMETERS": GatewayAnswer(400, "invalid_request", "A parameter is not what this route takes."),
         "REQUEST_TOO_LARGE": GatewayAnswer(413, "invalid_request", "The request is too large."),
-        "UNSUPPORTED_MEDIA_TYPE": GatewayAnswer(
-            415, "invalid_request", "This Content-Type is not taken here."
-        ),
+        "UNSUPPORTED_MEDIA_TYPE": GatewayAnswer(415, "invalid_request", "This Content-Type is not taken here."),
         "THROTTLED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
         "QUOTA_EXCEEDED": GatewayAnswer(429, "slow_down", "Too many requests; try again shortly.", _LATER),
         "WAF_FILTERED": GatewayAnswer(403, "access_denied", "The request was refused."),
         "AUTHORIZER_FAILURE": GatewayAnswer(500, "server_error", "The token could not be checked."),
-        "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(
-            500, "server_error", "The token could not be checked."
-        ),
+        "AUTHORIZER_CONFIGURATION_ERROR": GatewayAnswer(500, "server_error", "The token could not be checked."),
         "INTEGRATION_FAILURE": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
         "INTEGRATION_TIMEOUT": GatewayAnswer(503, "temporarily_unavailable", "Try again shortly.", _LATER),
         # Left for it here is, again, an unknown path with a bearer token (IncompleteSignatureException).
-        "DEFAULT_4XX": GatewayAnswer(
-            404, "not_found", "There is no such route, or it does not take this request."
-        ),
+        "DEFAULT_4XX": GatewayAnswer(404, "not_found", "There is no such route, or it does not take this request."),
         "DEFAULT_5XX": GatewayAnswer(None, "server_error", "The request failed."),
     }
 )
