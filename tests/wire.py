@@ -1,4 +1,4 @@
-"""What goes over the wire to DynamoDB and SSM: watched, counted, failed and overtaken, through botocore's own events."""
+"""What goes over the wire to DynamoDB and SSM: watched, counted and failed, through botocore's own events."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,7 +49,7 @@ def clients(svc: Services) -> tuple[Any, Any]:
 def watched(svc: Services, wire: Wire | None = None) -> Iterator[Wire]:
     """Watches all calls of these services for the length of a `with` block."""
     wire = wire or Wire()
-    # First in line and last: what fails a call must not keep the services' own counter from counting it.
+    # Last in line: what fails a call must not keep the services' own counter from counting it.
     for client, service in zip(clients(svc), EVERY_CALL, strict=True):
         client.meta.events.register_last(f"before-call.{service}", wire.before)
         client.meta.events.register_last(f"after-call.{service}", wire.after)
@@ -59,24 +59,6 @@ def watched(svc: Services, wire: Wire | None = None) -> Iterator[Wire]:
         for client, service in zip(clients(svc), EVERY_CALL, strict=True):
             client.meta.events.unregister(f"before-call.{service}", wire.before)
             client.meta.events.unregister(f"after-call.{service}", wire.after)
-
-
-@contextmanager
-def rival(client: Any, event: str, step_in: Callable[[], Any]) -> Iterator[list[str]]:
-    """Lets a rival act once, just before our call: `event` is `before-call.dynamodb.UpdateItem` or the like."""
-    happened: list[str] = []
-
-    def once(**_: Any) -> None:
-        if not happened:
-            happened.append(event)
-            step_in()
-
-    client.meta.events.register_first(event, once)
-    try:
-        yield happened
-    finally:
-        client.meta.events.unregister(event, once)
-    assert happened, "the rival never had its turn"
 
 
 def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any]:

@@ -13,9 +13,9 @@ from chalicelib.services import Services
 from tests import wire
 from tests.forge import by_hmac, peek
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.wire import rival, watched
+from tests.staged import just_before
+from tests.wire import watched
 
-UPDATE = "before-call.dynamodb.UpdateItem"
 NEW_PASSWORD = "an entirely other phrase 7"
 WINDOW = 30
 
@@ -42,7 +42,7 @@ def test_eight_refreshes_at_once_rotate_once_and_get_the_same_successor(phone: P
 def test_a_refresh_overtaken_by_its_twin_gets_the_twins_successor(phone: Phone, svc: Services) -> None:
     first = phone.sign_up()["refresh_token"]
     twins: list[str] = []
-    with rival(wire.clients(svc)[0], UPDATE, lambda: twins.append(phone.refresh(first)["refresh_token"])):
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: twins.append(phone.refresh(first)["refresh_token"])):
         ours = phone.refresh(first)["refresh_token"]
     assert [ours] == twins
     phone.refresh(ours)
@@ -55,7 +55,7 @@ def test_a_refresh_overtaken_by_two_generations_ends_the_session(phone: Phone, s
     def run_ahead() -> None:
         latest.append(phone.refresh(phone.refresh(first)["refresh_token"])["refresh_token"])
 
-    with rival(wire.clients(svc)[0], UPDATE, run_ahead):
+    with just_before(wire.clients(svc)[0], "UpdateItem", run_ahead):
         assert refresh(phone, first) == (401, "invalid_grant")
     dead(phone, *latest)
 
@@ -211,7 +211,7 @@ def test_a_password_change_just_before_the_write_leaves_no_live_session_behind(p
     def overtake() -> None:
         assert phone.call("POST /me/password", change, token=keeper["access_token"]).status == 204
 
-    with rival(wire.clients(svc)[0], UPDATE, overtake):
+    with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         answer = phone.call("POST /refresh", {"refresh_token": other["refresh_token"]})
     # The refresh came first or last: whatever it was told, nothing that it got is in force.
     if answer.status == 200:
@@ -225,7 +225,7 @@ def test_a_logout_just_before_the_write_leaves_the_session_ended(phone: Phone, s
     def overtake() -> None:
         assert phone.call("POST /logout", {"refresh_token": first}).status == 204
 
-    with rival(wire.clients(svc)[0], UPDATE, overtake):
+    with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         assert refresh(phone, first) == (401, "invalid_grant")
     dead(phone, first)
 
@@ -233,7 +233,7 @@ def test_a_logout_just_before_the_write_leaves_the_session_ended(phone: Phone, s
 def test_a_refresh_just_before_a_logouts_write_does_not_outlive_it(phone: Phone, svc: Services) -> None:
     first = phone.sign_up()["refresh_token"]
     got: list[dict[str, Any]] = []
-    with rival(wire.clients(svc)[0], UPDATE, lambda: got.append(phone.refresh(first))):
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(phone.refresh(first))):
         assert phone.call("POST /logout", {"refresh_token": first}).status == 204
     dead(phone, first, got[0]["refresh_token"])
     assert phone.call("POST /verify", {"token": got[0]["access_token"]}).json() == {"active": False}
@@ -246,7 +246,7 @@ def test_a_session_ended_from_the_list_just_before_the_write_is_not_resurrected(
     def overtake() -> None:
         assert phone.call(f"DELETE /me/sessions/{sid}", token=keeper["access_token"]).status == 204
 
-    with rival(wire.clients(svc)[0], UPDATE, overtake):
+    with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         dead(phone, other["refresh_token"])
 
 
@@ -256,7 +256,7 @@ def test_an_account_erased_just_before_the_write_leaves_no_session_item(phone: P
     def overtake() -> None:
         assert phone.call("DELETE /me", token=signed_up["access_token"]).status == 204
 
-    with rival(wire.clients(svc)[0], UPDATE, overtake):
+    with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         dead(phone, signed_up["refresh_token"])
     assert svc.grants.of_user(signed_up["user"]["sub"]) == []
 
