@@ -195,6 +195,33 @@ def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, 
             free.bind(("127.0.0.1", port))
 
 
+def test_plain_chalice_local_works_beside_it_with_the_environment_that_the_manual_gives(
+    run: Run, checkout: Path
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    manual = (ROOT / "docs" / "local.md").read_text().replace("8002", str(run.ports[2])).replace("8010", str(port))
+    given = dict(re.findall(r"((?:AWS|LATCHKEY)_[A-Z_]+)=(\S+)", manual.partition("## Plain")[2]))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
+    chalice = subprocess.Popen(
+        [Path(sys.executable).with_name("chalice"), "local", "--stage", "dev", "--port", str(port), "--no-autoreload"],
+        cwd=checkout,
+        env=inherited | given | {"PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with chalice:
+        try:
+            assert chalice.stdout is not None
+            assert any(line.startswith("Serving on") for line in chalice.stdout)
+            tokens = run.call(port, "POST", "/login", {"email": demo.ADDRESS, "password": demo.PASSWORD})[1]
+            assert run.call(port, "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
+        finally:
+            chalice.terminate()
+
+
 def refusal(*options: str) -> str:
     """Return what it says when it does not start."""
     command = [sys.executable, "-m", "local.serve", *options]
