@@ -10,16 +10,19 @@ def canonical(address: str) -> str:
 
     Anything that cannot be an address comes back as it is, to be found nowhere.
     """
-    text = unicodedata.normalize("NFKC", address).casefold()
-    local, _, domain = text.rpartition("@")
-    if domain.isascii():
-        return text
+    local, at, domain = address.rpartition("@")
+    # UTS 46 alone for the domain: casefold and NFKC would make straße.de, which is another's, strasse.de.
+    name = domain.lower() if domain.isascii() else _ascii(domain)
+    return f"{unicodedata.normalize('NFKC', local).casefold()}{at}{name}"
+
+
+def _ascii(domain: str) -> str:
     import idna
 
     try:
-        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+        return idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        return text
+        return domain.lower()
 
 
 def validated(address: str) -> str:
