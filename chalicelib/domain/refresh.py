@@ -1,7 +1,7 @@
 import hashlib
 import hmac
 import struct
-from base64 import b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -72,7 +72,11 @@ def verify(unverified_text: str, secrets: Mapping[int, bytes]) -> RefreshToken:
 def _decoded(text: str) -> bytes:
     if len(text) != LENGTH:
         raise ValueError("length")
-    return b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+    raw = urlsafe_b64decode(text.encode("ascii"))
+    # Python's decoder takes `+` for `-` as well, and passes over what is no base64 at all.
+    if urlsafe_b64encode(raw).decode() != text:
+        raise ValueError("spelling")
+    return raw
 
 
 def use_of(grant: Grant | None, generation: int, *, now: int, retry_window: int) -> Use:

@@ -1,0 +1,138 @@
+import re
+
+import pytest
+
+from chalicelib.domain.errors import InvalidRequest, WeakPassword
+from chalicelib.domain.passwords import (
+    CHEAPEST_ONLY_FOR_TESTS,
+    OWASP_19_MIB,
+    Profile,
+    check_strength,
+    hash_password,
+    needs_rehash,
+    normalised,
+    unknown_users_hash,
+    verify_password,
+)
+
+# The reference implementation's own vectors: github.com/P-H-C/phc-winner-argon2, src/test.c, "Argon2id test vectors".
+REFERENCE = (
+    "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
+    "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
+)
+PHC = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)")
+
+
+def parts(phc: str) -> tuple[str, ...]:
+    found = PHC.fullmatch(phc)
+    assert found, phc
+    return found.groups()
+
+
+@pytest.mark.parametrize("stored", REFERENCE)
+def test_hashes_of_the_reference_implementation_verify(stored: str) -> None:
+    assert verify_password("password", stored=stored)
+    assert not verify_password("Password", stored=stored)
+    assert not verify_password("", stored=stored)
+
+
+def test_a_hash_is_a_phc_string_with_its_profile_a_salt_of_16_and_a_tag_of_32_bytes() -> None:
+    memory, passes, lanes, salt, tag = parts(hash_password("secret", profile=Profile(memory=64, passes=3, lanes=2)))
+    assert (memory, passes, lanes) == ("64", "3", "2")
+    assert (len(salt) * 6 // 8, len(tag) * 6 // 8) == (16, 32)
+
+
+def test_every_hash_has_a_salt_of_its_own() -> None:
+    assert len({hash_password("secret", profile=CHEAPEST_ONLY_FOR_TESTS) for _ in range(20)}) == 20
+
+
+def test_a_password_is_known_again_and_no_other() -> None:
+    stored = hash_password("sésame", profile=CHEAPEST_ONLY_FOR_TESTS)
+    assert verify_password("sésame", stored=stored)
+    assert not verify_password("sesame", stored=stored)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "secret",
+        "$argon2id$",
+        "$argon2i$v=19$m=8,t=1,p=1$c29tZXNhbHQ$AAAA",
+        "$2b$04$x",
+    ],
+)
+def test_what_is_no_argon2id_hash_matches_nothing_and_is_no_fault(stored: str) -> None:
+    assert not verify_password("secret", stored=stored)
+
+
+def test_the_shipped_profile_is_owasps_of_19_mebibytes() -> None:
+    # OWASP Password Storage Cheat Sheet: m=19456 (19 MiB), t=2, p=1.
+    assert OWASP_19_MIB.prefix() == "$argon2id$v=19$m=19456,t=2,p=1$"
+
+
+@pytest.mark.parametrize("profile", [OWASP_19_MIB, CHEAPEST_ONLY_FOR_TESTS])
+def test_an_unknown_users_hash_costs_what_a_real_one_costs(profile: Profile) -> None:
+    real, unknown = parts(hash_password("secret", profile=profile)), parts(unknown_users_hash(profile))
+    assert real[:3] == unknown[:3]
+    assert [len(part) for part in real[3:]] == [len(part) for part in unknown[3:]]
+
+
+@pytest.mark.parametrize("password", ["", "secret", "\0", "A" * 256])
+def test_no_password_opens_an_unknown_users_hash(password: str) -> None:
+    assert not verify_password(password, stored=unknown_users_hash(CHEAPEST_ONLY_FOR_TESTS))
+
+
+@pytest.mark.parametrize(
+    ("stored", "needed"),
+    [
+        ("$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$AAAA", False),
+        ("$argon2id$v=19$m=19456,t=2,p=11$c2FsdA$AAAA", True),
+        ("$argon2id$v=19$m=19456,t=3,p=1$c2FsdA$AAAA", True),
+        ("$argon2id$v=19$m=8,t=1,p=1$c2FsdA$AAAA", True),
+        ("$argon2id$v=16$m=19456,t=2,p=1$c2FsdA$AAAA", True),
+        ("$argon2i$v=19$m=19456,t=2,p=1$c2FsdA$AAAA", True),
+    ],
+)
+def test_a_hash_that_was_made_otherwise_is_made_anew(stored: str, needed: bool) -> None:
+    assert needs_rehash(stored, profile=OWASP_19_MIB) is needed
+
+
+def test_a_password_is_the_same_however_its_accents_are_composed() -> None:
+    assert normalised("se\u0301same") == normalised("s\u00e9same") == "s\u00e9same"
+
+
+def test_letters_that_only_look_alike_stay_different() -> None:
+    # NFC, not NFKC: a password keeps what its owner typed (RFC 8265 section 4.2.1).
+    assert len({normalised(text) for text in ("K", "\uff2b", "k", "\u043a")}) == 4
+
+
+def test_the_length_is_counted_in_characters_after_normalisation() -> None:
+    assert len(normalised("e\u0301" * 256)) == 256
+    with pytest.raises(InvalidRequest):
+        normalised("e\u0301" * 257)
+
+
+@pytest.mark.parametrize(
+    ("password", "about"),
+    [
+        ("Ab3$x9!", ()),
+        ("password1", ()),
+        ("qwertyuiop", ()),
+        ("ann.example.1987", ("ann.example", "example.com")),
+    ],
+)
+def test_a_short_or_guessable_password_is_weak(password: str, about: tuple[str, ...]) -> None:
+    with pytest.raises(WeakPassword):
+        check_strength(password, about=about)
+
+
+@pytest.mark.parametrize("password", ["correct horse battery staple", "k7#Qm!x2Lp9v"])
+def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
+    check_strength(password, about=("ann", "example.com", ""))
+
+
+def test_the_advice_does_not_repeat_the_password() -> None:
+    with pytest.raises(WeakPassword) as refusal:
+        check_strength("annexample1", about=("annexample",))
+    assert "annexample" not in refusal.value.description

@@ -1,0 +1,57 @@
+import pytest
+
+from chalicelib.domain.errors import InvalidScope
+from chalicelib.domain.scopes import narrow, parse
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ()),
+        ("account", ("account",)),
+        ("b a", ("b", "a")),
+        ("a b a", ("a", "b")),
+        ("https://api.example/notes.read", ("https://api.example/notes.read",)),
+        ("x" * 128, ("x" * 128,)),
+        (" ".join(map(str, range(50))), tuple(map(str, range(50)))),
+    ],
+)
+def test_a_scope_list_is_read_each_once_in_order(text: str, expected: tuple[str, ...]) -> None:
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ",
+        " a",
+        "a ",
+        "a  b",
+        "a\tb",
+        "a\nb",
+        'a"b',
+        "a\\b",
+        "é",
+        "a\0",
+        "a\n",
+        "x" * 129,
+        " ".join(map(str, range(51))),
+    ],
+)
+def test_a_list_that_rfc_6749_does_not_allow_is_refused(text: str) -> None:
+    with pytest.raises(InvalidScope):
+        parse(text)
+
+
+def test_nothing_asked_for_is_all_that_is_allowed() -> None:
+    assert narrow(None, allowed=("a", "b")) == ("a", "b")
+
+
+def test_a_part_of_what_is_allowed_can_be_asked_for() -> None:
+    assert narrow("b", allowed=("a", "b")) == ("b",)
+
+
+@pytest.mark.parametrize("requested", ["", "c", "a c", "A", "a:b"])
+def test_nothing_beyond_what_is_allowed_is_granted(requested: str) -> None:
+    with pytest.raises(InvalidScope):
+        narrow(requested, allowed=("a", "b"))

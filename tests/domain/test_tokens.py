@@ -1,0 +1,146 @@
+"""Access tokens against another implementation, made of the RFCs and `cryptography` alone; attacks: web/test_token_attacks.py."""
+
+import json
+from typing import Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from chalicelib.domain.errors import InvalidToken
+from chalicelib.domain.keyset import SigningKey, generate, signing_key
+from chalicelib.domain.tokens import Verifier, sign
+from tests import forge
+
+NOW = 1_800_000_000
+CLAIMS: dict[str, Any] = {
+    "iss": "https://id.example",
+    "sub": "ann",
+    "aud": "https://api.example",
+    "exp": NOW + 900,
+    "iat": NOW,
+    "jti": "1",
+    "client_id": "app",
+    "scope": "notes:read notes:write",
+    "sid": "s1",
+}
+ALGORITHMS = ("RS256", "ES256", "EdDSA")
+KEYS = {
+    algorithm: signing_key(number=1, algorithm=algorithm, active_at=0, pem=generate(algorithm))
+    for algorithm in ALGORITHMS
+}
+EVERY_KEY = [dict(key.jwk) for key in KEYS.values()]
+
+
+def verifier() -> Verifier:
+    return Verifier(EVERY_KEY, issuer="https://id.example", audience="https://api.example")
+
+
+def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
+    """RFC 7515 section 5.2 with the public key in the JWK; raises InvalidSignature."""
+    signed, _, signature = token.rpartition(".")
+    raw = forge.unb64(signature)
+    number = {name: int.from_bytes(forge.unb64(jwk[name])) for name in ("n", "e", "x", "y") if name in jwk}
+    if jwk["alg"] == "RS256":
+        rsa.RSAPublicNumbers(number["e"], number["n"]).public_key().verify(
+            raw, signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+        )
+    elif jwk["alg"] == "ES256":
+        der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
+        public = ec.EllipticCurvePublicNumbers(number["x"], number["y"], ec.SECP256R1()).public_key()
+        public.verify(der, signed.encode(), ec.ECDSA(hashes.SHA256()))
+    else:
+        ed25519.Ed25519PublicKey.from_public_bytes(forge.unb64(jwk["x"])).verify(raw, signed.encode())
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
+def test_a_token_is_made_as_rfc_9068_has_it(key: SigningKey) -> None:
+    header, claims = forge.peek(sign(CLAIMS, key))
+    assert header == {"typ": "at+jwt", "alg": key.algorithm, "kid": key.kid}
+    assert claims == CLAIMS
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
+def test_another_implementation_verifies_our_tokens(key: SigningKey) -> None:
+    token = sign(CLAIMS, key)
+    checked_by_hand(token, dict(key.jwk))
+    with pytest.raises(InvalidSignature):
+        checked_by_hand(token.replace(".", ".A", 1), dict(key.jwk))
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
+def test_we_verify_the_tokens_of_another_implementation(key: SigningKey) -> None:
+    header = {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
+    found = verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
+    assert (found.sub, found.sid, found.client_id, found.exp) == ("ann", "s1", "app", NOW + 900)
+    assert found.scope == ("notes:read", "notes:write")
+    assert found.all == CLAIMS
+
+
+def judged(now: int = NOW, **changes: Any) -> str:
+    """What is wrong with a token that differs in some claims (None: lacks them), "" if nothing is."""
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
+    try:
+        verifier().verify(sign(claims, KEYS["EdDSA"]), now=now)
+    except InvalidToken as refusal:
+        return refusal.reason
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"iss": "https://id.example/"}, "issuer"),
+        ({"iss": "https://id.example.evil"}, "issuer"),
+        ({"iss": None}, "issuer"),
+        ({"aud": "https://id.example"}, "audience"),
+        ({"aud": None}, "audience"),
+        ({"aud": []}, "audience"),
+        ({"aud": ["https://other.example"]}, "audience"),
+        ({"aud": ["https://other.example", "https://api.example"]}, ""),
+        ({"exp": None}, "expired"),
+        ({"exp": str(NOW + 900)}, "expired"),
+        ({"exp": NOW + 900.5}, "expired"),
+        ({"exp": True}, "expired"),
+        ({"exp": NOW}, "expired"),
+        ({"exp": NOW + 1}, ""),
+        ({"exp": NOW + 24 * 3600}, ""),
+        ({"exp": NOW + 24 * 3600 + 1}, "expired"),  # none of ours lives longer than a day
+        ({"iat": None}, "not yet valid"),
+        ({"iat": NOW + 60}, ""),  # clocks may differ by a minute
+        ({"iat": NOW + 61}, "not yet valid"),
+        ({"nbf": NOW + 60}, ""),
+        ({"nbf": NOW + 61}, "not yet valid"),
+        ({"nbf": "soon"}, "not yet valid"),
+        *[({name: None}, "claims") for name in ("sub", "sid", "client_id", "scope", "jti")],
+        *[({name: 7}, "claims") for name in ("sid", "client_id", "scope", "jti")],
+        ({"scope": ["notes:read"]}, "claims"),
+        ({"scope": ""}, ""),
+    ],
+)
+def test_each_claim_is_checked(changes: dict[str, Any], reason: str) -> None:
+    assert judged(**changes) == reason
+
+
+@pytest.mark.parametrize(("now", "reason"), [(NOW - 61, "not yet valid"), (NOW + 899, ""), (NOW + 900, "expired")])
+def test_a_token_is_good_from_its_issue_until_the_second_before_it_expires(now: int, reason: str) -> None:
+    assert judged(now) == reason
+
+
+def test_a_key_verifies_only_under_its_own_kid() -> None:
+    forged = forge.compact(
+        {"alg": "ES256", "kid": KEYS["RS256"].kid, "typ": "at+jwt"}, CLAIMS, forge.by(KEYS["ES256"].private)
+    )
+    assert not verifier().knows(forged)
+    with pytest.raises(InvalidToken):
+        verifier().verify(forged, now=NOW)
+
+
+def test_a_header_in_another_order_is_not_ours() -> None:
+    key = KEYS["ES256"]
+    header = json.dumps({"typ": "at+jwt", "alg": "ES256", "kid": key.kid}, separators=(",", ":"))
+    with pytest.raises(InvalidToken):
+        verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
