@@ -66,13 +66,13 @@ def client(endpoint: str, service: str) -> Any:
 
 
 @contextmanager
-def running(*, build: Path = staging.BUILD) -> Iterator[Cloud]:
+def running(*, project: Path = PROJECT, build: Path = staging.BUILD) -> Iterator[Cloud]:
     """Have it for the length of a `with` block; nothing of it stays."""
     _same_python()
     with tempfile.TemporaryDirectory(prefix="latchkey-cloud-") as state:
         emulator = aws.start(state=Path(state), services=SERVICES, persist=False, policies=True)
         try:
-            yield fill(emulator.endpoint, build=build)
+            yield fill(emulator.endpoint, project=project, build=build)
         finally:
             emulator.stop()
 
@@ -85,13 +85,14 @@ def _same_python() -> None:
         raise CannotDeployError(f".venv-aws has {theirs or 'no Python'}, .venv has {bytecode.TAG}: make both anew.")
 
 
-def fill(endpoint: str, *, build: Path) -> Cloud:
+def fill(endpoint: str, *, project: Path, build: Path) -> Cloud:
     """Deploy notes, then Latchkey with notes on its register, and let the one call the other's guard."""
     client(endpoint, "s3").create_bucket(Bucket=BUCKET)
-    stage = stages.read(STAGE)
+    stage = stages.read(STAGE, project=project)
     guard = f"arn:aws:lambda:{aws.REGION}:{ACCOUNT}:function:{stage.deployed_name('guard')}"
     notes = _deploy_notes(endpoint, guard=guard, build=build)
-    cloud = Cloud(endpoint, notes=notes, latchkey=_deploy_latchkey(endpoint, stage, notes=notes, build=build))
+    latchkey = _deploy_latchkey(endpoint, notes=notes, project=project, build=build)
+    cloud = Cloud(endpoint, notes=notes, latchkey=latchkey)
     # As with a real API's own URL: it is known now, and the stack is told.
     update_stack(endpoint, "latchkey", parameters={"Issuer": cloud.issuer})
     # The emulator leaves out the gateway's answers that the template has.
@@ -117,15 +118,16 @@ def _deploy_notes(endpoint: str, *, guard: str, build: Path) -> str:
     return create_stack(endpoint, "notes", out / "sam.json", parameters={})
 
 
-def _deploy_latchkey(endpoint: str, stage: stages.Stage, *, notes: str, build: Path) -> str:
+def _deploy_latchkey(endpoint: str, *, notes: str, project: Path, build: Path) -> str:
     scopes = apis.scope_map(EXAMPLE / "scopes.json").scopes
     entry = apis.entry(name="notes", scopes=scopes, revocation="stateless", answer="policy", audience=None)
     template = package.package(
-        stage,
+        stages.read(STAGE, project=project),
         form="sam",
         out=build / "cloud" / "latchkey",
         architecture=vendor.of_this_machine(),
-        registry={notes: entry},
+        registry={**apis.Register(project).read(), notes: entry},
+        project=project,
         build=build,
     )
     return create_stack(endpoint, "latchkey", template, parameters={"Issuer": UNKNOWN_ISSUER})

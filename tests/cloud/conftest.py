@@ -1,6 +1,7 @@
 """The real zip behind an API Gateway on this machine; each function in processes of its own."""
 
 import json
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -11,12 +12,18 @@ from uuid import uuid4
 
 import pytest
 
-from local import cloud, stages
-from local.cloud import Cloud
+from local import apis, cloud, stages
+from local.cloud import EXAMPLE, Cloud
+from local.stages import PROJECT
 
 PASSWORD = "correct horse battery staple"
 DEV = stages.read("dev")
 RACERS = 4
+# Registered as an operator does it, before the APIs exist: the emulator gives an API the id that it is asked for.
+HTTP_APIS = {
+    "simple": ["--answer", "simple", "--revocation", "strict"],
+    "policies": ["--answer", "policy", "--revocation", "bounded"],
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,16 @@ class Phone:
 @pytest.fixture(scope="session")
 def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A whole AWS, made once; it is stopped by the process that started it."""
-    with cloud.running(build=tmp_path_factory.mktemp("cloud")) as running:
+    project = tmp_path_factory.mktemp("project")
+    left_out = shutil.ignore_patterns("__pycache__", "deploy*", "apis.json")
+    for folder in ("chalicelib", ".chalice"):
+        shutil.copytree(PROJECT / folder, project / folder, ignore=left_out)
+    for file in ("app.py", "requirements.txt"):
+        shutil.copy(PROJECT / file, project / file)
+    for api_id, options in HTTP_APIS.items():
+        asked = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
+        apis.main(asked, register=apis.Register(project))
+    with cloud.running(project=project, build=tmp_path_factory.mktemp("build")) as running:
         yield running
 
 

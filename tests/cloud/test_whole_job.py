@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from local import aws, smoke
 from local.cloud import Cloud
+from tests.cloud import http_api
 from tests.cloud.conftest import DEV, PASSWORD, RACERS, Phone, processes_of, stored_keys
 
 SCHEDULED = {
@@ -186,6 +187,47 @@ def in_the_role_of(cloud: Cloud, function: str, service: str) -> Any:
     return session.client(service, endpoint_url=cloud.endpoint)  # type: ignore[call-overload]
 
 
+@pytest.fixture(scope="session")
+def simple(running_cloud: Cloud) -> Phone:
+    """A phone at an HTTP API with simple answers where a revocation bites at once."""
+    return http_api.attach(running_cloud, "simple", simple=True, ttl=0)
+
+
+@pytest.fixture(scope="session")
+def policies(running_cloud: Cloud) -> Phone:
+    """A phone at an HTTP API with policies that are kept for a minute."""
+    return http_api.attach(running_cloud, "policies", simple=False, ttl=60)
+
+
+@pytest.mark.parametrize("kind", ["simple", "policies"])
+def test_http_apis_are_protected_by_the_same_guard(
+    request: pytest.FixtureRequest, phone: Phone, account: dict[str, Any], kind: str
+) -> None:
+    api: Phone = request.getfixturevalue(kind)
+    token = phone.log_in(account["email"], "notes:read")["access_token"]
+    asked = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
+    assert [api.call(line, token=token).status for line in asked] == [200, 403, 404, 403, 200]
+    assert api.call("GET /notes").status == 401
+
+
+def test_a_strict_api_refuses_an_ended_session_at_once(phone: Phone, simple: Phone) -> None:
+    someone = phone.sign_up()
+    tokens = phone.log_in(someone["email"], "notes:read")
+    assert simple.call("GET /notes", token=tokens["access_token"]).status == 200
+    assert phone.call("POST /logout", {"refresh_token": tokens["refresh_token"]}).status == 204
+    assert simple.call("GET /notes", token=tokens["access_token"]).status != 200
+
+
+def test_a_bounded_api_keeps_its_answer_for_as_long_as_it_was_told(phone: Phone, policies: Phone) -> None:
+    someone = phone.sign_up()
+    known, unknown = (phone.log_in(someone["email"], "notes:read") for _ in range(2))
+    assert policies.call("GET /notes", token=known["access_token"]).status == 200
+    for tokens in (known, unknown):
+        assert phone.call("POST /logout", {"refresh_token": tokens["refresh_token"]}).status == 204
+    assert policies.call("GET /notes", token=known["access_token"]).status == 200
+    assert policies.call("GET /notes", token=unknown["access_token"]).status != 200
+
+
 @pytest.mark.usefixtures("phone")
 def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) -> None:
     answer = running_cloud.client("lambda").invoke(
@@ -199,6 +241,7 @@ def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) 
     ("function", "service", "operation", "arguments"),
     [
         ("guard", "dynamodb", "get_item", {"TableName": DEV.users_table, "Key": USER}),
+        ("guard_request", "dynamodb", "put_item", {"TableName": DEV.users_table, "Item": USER}),
         ("guard", "ssm", "get_parameter", {"Name": "/latchkey/dev/keys/signing/1"}),
         ("api_handler", "dynamodb", "scan", {"TableName": DEV.users_table}),
         ("api_handler", "dynamodb", "delete_table", {"TableName": DEV.users_table}),
