@@ -1,5 +1,5 @@
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -17,6 +17,8 @@ CACHED = {"Cache-Control": "public, max-age=300, stale-while-revalidate=60"}
 
 class KeySet(msgspec.Struct, frozen=True):
     """A JWK set (RFC 7517)."""
+
+    MEDIA_TYPE: ClassVar[str] = "application/jwk-set+json"
 
     keys: list[dict[str, str]]
 
@@ -37,7 +39,7 @@ def jwks(svc: Services, _: Caller) -> Answer:
     """The public keys that access tokens are signed with."""
     return Answer(
         body=KeySet([dict(jwk) for jwk in keys.published(svc)]),
-        headers={**CACHED, "Content-Type": "application/jwk-set+json"},
+        headers={**CACHED, "Content-Type": KeySet.MEDIA_TYPE},
     )
 
 
@@ -62,8 +64,7 @@ def openapi_document(svc: Services, _: Caller) -> Answer:
 @bp.serves("GET /docs")
 def docs(svc: Services, _: Caller) -> Answer:
     """The same for people."""
-    page = openapi.page(_document(svc.settings.issuer))
-    return Answer(body=page, headers={**CACHED, **openapi.PAGE_HEADERS})
+    return Answer(body=_page(svc.settings.issuer), headers={**CACHED, **openapi.PAGE_HEADERS})
 
 
 def _metadata(settings: Settings) -> Answer:
@@ -83,3 +84,8 @@ def _metadata(settings: Settings) -> Answer:
 @lru_cache(maxsize=4)
 def _document(issuer: str) -> dict[str, Any]:
     return openapi.document(issuer, [*account.bp.operations, *bp.operations])
+
+
+@lru_cache(maxsize=4)
+def _page(issuer: str) -> str:
+    return openapi.page(_document(issuer))

@@ -89,7 +89,8 @@ def _answer(operation: Operation) -> dict[str, Any]:
 
 
 def _content(shape: type) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
+    media_type = getattr(shape, "MEDIA_TYPE", "application/json")
+    return {media_type: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
 
 
 def _refusals(operation: Operation) -> dict[str, Any]:

@@ -1,0 +1,200 @@
+import hashlib
+import re
+from base64 import b64encode
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from app import app
+from chalicelib.web.scope_map import SCOPES
+from local.gateway import Answer
+from tests.phone import EMAIL, PASSWORD, Clock, Phone
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+
+
+@pytest.fixture
+def document(phone: Phone) -> dict[str, Any]:
+    found: dict[str, Any] = phone.call("GET /openapi.json").json()
+    return found
+
+
+def lines(document: dict[str, Any]) -> set[str]:
+    return {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+
+
+def test_the_document_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
+
+
+def test_the_document_has_every_route_of_the_app_and_no_other(document: dict[str, Any]) -> None:
+    served = {f"{method} {path}" for path, methods in app.routes.items() for method in methods}
+    assert lines(document) == {line for line in served if not line.startswith("OPTIONS ")}
+
+
+def test_every_route_can_be_asked_for_its_methods(document: dict[str, Any]) -> None:
+    assert {path for path, methods in app.routes.items() if "OPTIONS" in methods} == set(document["paths"])
+
+
+def test_what_a_route_needs_is_in_the_document(document: dict[str, Any]) -> None:
+    needed = {line: operation_of(document, line).get("security") for line in lines(document)}
+    assert {line: security for line, security in needed.items() if security} == {
+        line: [{"bearer": [scope]}] for line, scope in SCOPES.items()
+    }
+
+
+def test_every_operation_is_named_once_and_explained(document: dict[str, Any]) -> None:
+    operations = [operation_of(document, line) for line in lines(document)]
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    assert all(operation["summary"].endswith(".") for operation in operations)
+
+
+def operation_of(document: dict[str, Any], line: str) -> dict[str, Any]:
+    method, _, path = line.partition(" ")
+    found: dict[str, Any] = document["paths"][path][method.lower()]
+    return found
+
+
+class Checked(Phone):
+    """A phone that holds every answer against the document."""
+
+    document: dict[str, Any]
+    seen: set[tuple[str, int]]
+
+    def call(self, line: str, *arguments: Any, **more: Any) -> Answer:
+        answer = super().call(line, *arguments, **more)
+        method, _, path = line.partition(" ")
+        template = next(t for t in app.routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", t), path))
+        self.seen.add((f"{method} {template}", answer.status))
+        self._check(operation_of(self.document, f"{method} {template}"), answer)
+        return answer
+
+    def _check(self, operation: dict[str, Any], answer: Answer) -> None:
+        content = operation["responses"][str(answer.status)].get("content")
+        if content is None:
+            assert answer.body == b"" or "body" not in operation
+            return
+        ((media_type, shape),) = content.items()
+        assert answer.header("Content-Type") == media_type
+        schema = {**shape["schema"], "components": self.document["components"]}
+        OAS31Validator(schema).validate(answer.json())
+
+
+def walk(phone: Phone, clock: Clock) -> None:
+    """Does all that can be done at the door, well and badly."""
+    credentials = {"email": EMAIL, "password": PASSWORD}
+    phone.call("POST /signup", {**credentials, "name": "Ann", "device": "Pixel 9"})
+    phone.call("POST /signup", credentials)
+    phone.call("POST /signup", {"email": "bob@example.com", "password": "password"})
+    phone.call("POST /login", credentials)
+    phone.call("POST /login", {**credentials, "password": "wrong"})
+    phone.call("POST /login", {**credentials, "scope": "admin"})
+    phone.call("POST /login", raw=b"{")
+    phone.call("POST /login", raw=b"x" * 65537)
+    phone.call("POST /login", raw=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    phone.call("POST /refresh", {"refresh_token": "x"})
+    session = phone.refresh(phone.log_in()["refresh_token"])
+    access = session["access_token"]
+    phone.call("POST /verify", {"token": access})
+    phone.call("POST /verify", {"token": "x"})
+    phone.call("GET /me", token=access)
+    phone.call("GET /me")
+    phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
+    phone.call("PATCH /me", {"name": "Ann B."}, token=access)
+    sessions = phone.call("GET /me/sessions", token=access)
+    other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
+    phone.call(f"DELETE /me/sessions/{other}", token=access)
+    phone.call(f"DELETE /me/sessions/{other}", token=access)
+    phone.call("DELETE /me/sessions", token=access)
+    new = {"current_password": PASSWORD, "new_password": "an entirely other phrase 7"}
+    phone.call("POST /me/password", {**new, "new_password": "password"}, token=access)
+    phone.call("POST /me/password", new, token=access)
+    clock.advance(6 * 60)
+    access = phone.refresh(session["refresh_token"])["access_token"]
+    phone.call("DELETE /me", token=access)
+    phone.call("DELETE /me", {"password": "an entirely other phrase 7"}, token=access)
+    phone.call("POST /logout", {"refresh_token": session["refresh_token"]})
+    for path in ("jwks.json", "oauth-authorization-server", "openid-configuration"):
+        phone.call(f"GET /.well-known/{path}")
+    phone.call("GET /openapi.json")
+    phone.call("GET /docs")
+
+
+def test_every_answer_at_the_door_is_one_that_the_document_describes(clock: Clock, document: dict[str, Any]) -> None:
+    checked = Checked(clock)
+    checked.document, checked.seen = document, set()
+    walk(checked, clock)
+    assert {line for line, status in checked.seen if status < 300} == lines(document)
+    assert {status for _, status in checked.seen} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every element that is opened is closed, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == [], f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open[-1:] == [tag], f"</{tag}> closes what is not open"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append((self.open[-1] if self.open else "", data))
+
+
+@pytest.fixture
+def page(phone: Phone) -> Page:
+    return Page(phone.call("GET /docs").body.decode())
+
+
+def test_the_page_lists_every_operation(page: Page, document: dict[str, Any]) -> None:
+    assert lines(document) <= {text for tag, text in page.texts if tag == "code"}
+
+
+def test_the_page_explains_every_shape_and_leaves_no_link_without_its_end(page: Page, document: dict[str, Any]) -> None:
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert set(document["components"]["schemas"]) <= set(ids)
+    links = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
+    assert links <= {"openapi.json", *(f"#{anchor}" for anchor in ids)}
+
+
+def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:
+    names = {name for _, attributes in page.tags for name in attributes}
+    assert not {"src", "srcset", "style", "action", "data"} & names
+    assert not any(name.startswith("on") for name in names)
+    assert not {"script", "link", "iframe", "object", "img", "form", "base"} & {tag for tag, _ in page.tags}
+    styles = "".join(text for tag, text in page.texts if tag == "style")
+    assert "url(" not in styles
+    assert "@import" not in styles
+    assert "http" not in styles
+
+
+def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else(page: Page, phone: Phone) -> None:
+    policy = phone.call("GET /docs").header("Content-Security-Policy") or ""
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    styles = "".join(text for tag, text in page.texts if tag == "style")
+    digest = b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert directives.pop("style-src") == f"'sha256-{digest}'"
+    assert directives["default-src"] == "'none'"
+    assert set(directives.values()) == {"'none'"}
+
+
+def test_the_page_names_its_language_and_title(page: Page) -> None:
+    assert page.tags[0] == ("html", {"lang": "en"})
+    assert any(tag == "title" and text for tag, text in page.texts)
