@@ -58,11 +58,17 @@ def _count(**_: Any) -> None:
     round_trips.set(round_trips.get() + 1)
 
 
+MAX_PARTITION_BYTES, MAX_SORT_BYTES = 2048, 1024  # DynamoDB refuses longer keys, even to look for them
+
+
 def key(partition: tuple[str, str], sort: tuple[str, ...]) -> dict[str, Any]:
-    """The key of an item from its parts, as `key(("user", uid), ("grant", gid))`; raises ValueError for a part with a `#`."""
+    """The key of an item, as `key(("user", uid), ("grant", gid))`; raises ValueError where no item can have such a key."""
     if any("#" in part for part in (*partition, *sort)):
         raise ValueError("a part of a key contains the delimiter")
-    return {"pk": {"S": "#".join(partition)}, "sk": {"S": "#".join(sort)}}
+    pk, sk = "#".join(partition), "#".join(sort)
+    if len(pk.encode()) > MAX_PARTITION_BYTES or len(sk.encode()) > MAX_SORT_BYTES:
+        raise ValueError("a key is too long")
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 @contextmanager

@@ -65,9 +65,14 @@ class Users:
         self._grants = grants
 
     def find(self, canonical_email: str) -> str | None:
-        """The uid of the account with this canonical address."""
+        """The uid of the account with this canonical address, which may be any text."""
+        try:
+            address = _email_key(canonical_email)
+        except ValueError:
+            # Folding can make a text eighteen times as long, longer than any key.
+            return None
         with storage_faults():
-            found = self._client.get_item(TableName=self._users, Key=_email_key(canonical_email), ConsistentRead=True)
+            found = self._client.get_item(TableName=self._users, Key=address, ConsistentRead=True)
         return found["Item"]["uid"]["S"] if "Item" in found else None
 
     def read(self, uid: str) -> User | None:

@@ -15,9 +15,11 @@ bp = Door(__name__)
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
-Name = Annotated[str, Meta(max_length=200, description="How to address the user.")]
+ONE_LINE = r"^(?![\s\S]*[\u0000-\u001f\u007f])"  # no control characters; for Python and for JSON Schema alike
+Name = Annotated[str, Meta(max_length=200, pattern=ONE_LINE, description="How to address the user.")]
 Device = Annotated[
-    str, Meta(max_length=100, description="A label for this device, to be shown in the list of sessions.")
+    str,
+    Meta(max_length=100, pattern=ONE_LINE, description="A label for this device, to be shown in the list of sessions."),
 ]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]

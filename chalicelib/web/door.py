@@ -17,6 +17,9 @@ from .scope_map import SCOPES
 MAX_BODY_BYTES = 64 * 1024
 JSON = re.compile(r"application/json(\s*;\s*charset\s*=\s*\"?utf-8\"?)?\s*", re.IGNORECASE)
 Headers = dict[str, str | list[str]]
+# API Gateway puts this in the place of bytes that are not UTF-8, so that different passwords would come out the same.
+REPLACEMENT = "\ufffd".encode()
+NOT_JSON = "The body is not well-formed JSON in UTF-8."
 SINGLE_HEADERS = ("authorization", "content-type", "origin")
 
 STATUS: Mapping[str, int] = {
@@ -190,12 +193,14 @@ def _decoded(request: Request, body: type, *, optional: bool) -> Any:
         return body()
     if not JSON.fullmatch(request.headers.get("content-type", "")):
         raise errors.UnsupportedMediaType()
+    if REPLACEMENT in raw:
+        raise errors.InvalidRequest(NOT_JSON)
     try:
         return msgspec.json.decode(raw, type=body)
     except msgspec.ValidationError as error:
         raise errors.InvalidRequest(_explained(str(error), body)) from None
     except (ValueError, RecursionError):
-        raise errors.InvalidRequest("The body is not well-formed JSON in UTF-8.") from None
+        raise errors.InvalidRequest(NOT_JSON) from None
 
 
 def _explained(validation_error: str, body: type) -> str:
@@ -203,6 +208,8 @@ def _explained(validation_error: str, body: type) -> str:
     if "unknown field" in validation_error:
         known = ", ".join(f.encode_name for f in msgspec.structs.fields(body))
         return f"The body has an unknown field: it takes {known}."
+    if "matching regex" in validation_error:
+        return f"The body has control characters in it{validation_error[validation_error.rindex(' - at') :]}."
     return f"The body is not as documented: {validation_error}."
 
 

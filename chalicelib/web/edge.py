@@ -56,9 +56,7 @@ def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
 
 def _cors(request: Request | None) -> dict[str, str]:
     origin = request.headers.get("origin") if request else None
-    if not origin:
-        return {}
-    if origin not in services().settings.origins:
+    if not origin or origin not in services().settings.origins:
         return {"Vary": "Origin"}
     return {
         "Vary": "Origin",
