@@ -1,0 +1,88 @@
+"""`python -m local.keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+
+from chalicelib import config, services
+from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.keyset import KeySet
+from chalicelib.flows import keys
+from chalicelib.services import Services
+from local import stages
+from local.deploy import UNKNOWN_ISSUER, in_one_line, issuer_of
+
+
+def of_stage(name: str) -> Services:
+    """Services on the stage's own keys, in the account and region that the environment's credentials name."""
+    stage = stages.read(name)
+    # Keys know nothing of the issuer, but there are no settings without one.
+    return services.build(config.load({"LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER, **stage.environment()}))
+
+
+def table(keyset: KeySet, now: int) -> list[str]:
+    """One line a key: kind, number, state, since or from when, and for a signing key its algorithm and kid."""
+    rows = [
+        ("signing", key.number, keyset.state(key, now).value, key.active_at, f"{key.algorithm}  {key.kid}")
+        for key in keyset.signing
+    ]
+    maker = keyset.refresher(now) if keyset.refresh else None
+    for refresh in keyset.refresh:
+        state = "active" if refresh is maker else "next" if refresh.active_at > now else "retiring"
+        rows.append(("refresh", refresh.number, state, refresh.active_at, ""))
+    return [
+        f"{kind}  {number:>3}  {state:<8}  {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z  {more}".rstrip()
+        for kind, number, state, at, more in rows
+    ]
+
+
+def numbers(keyset: KeySet) -> tuple[list[int], list[int]]:
+    """The numbers of all keys, which are never used again."""
+    return [key.number for key in keyset.signing], [key.number for key in keyset.refresh]
+
+
+def run(asked: argparse.Namespace, svc: Services) -> None:
+    """Lists the keys, after rotating them if that is asked for."""
+    before = svc.keys.read(svc.now())
+    after = keys.rotate(svc, lead=asked.lead, at_once=asked.at_once) if asked.command == "rotate" else before
+    print("\n".join(table(after, svc.now())) or "No keys yet: the first deployment or the first login makes them.")
+    if asked.command == "rotate" and numbers(after) == numbers(before):
+        print("Nothing was due.")
+
+
+def command_line() -> argparse.ArgumentParser:
+    """The parser: list, rotate."""
+    parser = argparse.ArgumentParser(prog="python -m local.keys", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    listing = commands.add_parser("list", help="show the keys and their states")
+    rotating = commands.add_parser("rotate", help="publish successors of keys that are due, delete spent ones")
+    for command in (listing, rotating):
+        command.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
+    listing.set_defaults(at_once=False, lead=0)
+    rotating.add_argument("--at-once", action="store_true", help="whether or not they are due")
+    rotating.add_argument(
+        "--lead",
+        type=_seconds,
+        default=keys.LEAD_SECONDS,
+        help="seconds from now until they sign; verifiers must have read them by then (default: a day)",
+    )
+    return parser
+
+
+def _seconds(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("not a number of seconds")
+    return int(text)
+
+
+def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> None:
+    """Read the command line and do it."""
+    asked = command_line().parse_args(arguments)
+    try:
+        in_one_line(lambda: run(asked, svc or of_stage(asked.stage)))
+    except TemporarilyUnavailable as fault:
+        sys.exit(f"The parameter store cannot be reached: {fault.reason}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+from chalicelib.flows import keys as flow
+from chalicelib.services import Services
+from local import keys
+from tests.phone import Clock
+
+DAY = 24 * 3600
+
+
+def said(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> list[list[str]]:
+    keys.main(list(arguments), svc=svc)
+    return [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+def test_listing_an_empty_account_makes_no_keys(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, svc, "list")[0][:2] == ["No", "keys"]
+    assert not svc.keys.read(svc.now()).signing
+
+
+def test_keys_are_listed_with_their_states(svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    clock.seconds = 1_800_000_000  # 2027-01-15 08:00:00 UTC
+    (kid,) = (jwk["kid"] for jwk in flow.published(svc))
+    assert said(capsys, svc, "list") == [
+        ["signing", "1", "active", "2027-01-15", "08:00:00Z", "ES256", kid],
+        ["refresh", "1", "active", "2027-01-15", "08:00:00Z"],
+    ]
+
+
+def test_rotating_says_when_nothing_is_due(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    flow.ensure(svc)
+    assert said(capsys, svc, "rotate")[-1] == ["Nothing", "was", "due."]
+    assert len(svc.keys.read(svc.now()).signing) == 1
+
+
+def test_rotating_at_once_publishes_keys_that_sign_after_the_lead(
+    svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flow.ensure(svc)
+    lines = said(capsys, svc, "rotate", "--at-once", "--lead", "600")
+    assert [line[:3] for line in lines] == [
+        ["signing", "1", "active"],
+        ["signing", "2", "next"],
+        ["refresh", "1", "active"],
+        ["refresh", "2", "next"],
+    ]
+    clock.advance(600)
+    assert [line[:3] for line in said(capsys, svc, "list")] == [
+        ["signing", "1", "retiring"],
+        ["signing", "2", "active"],
+        ["refresh", "1", "retiring"],
+        ["refresh", "2", "active"],
+    ]
+
+
+def test_the_lead_is_a_day_unless_said_otherwise(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    flow.ensure(svc)
+    said(capsys, svc, "rotate", "--at-once")
+    assert svc.keys.read(svc.now()).signing[-1].active_at == svc.now() + DAY
+
+
+def test_no_private_key_is_printed(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    keyset = flow.ensure(svc)
+    keys.main(["rotate", "--at-once"], svc=svc)
+    told = capsys.readouterr().out
+    assert "PRIVATE" not in told
+    assert not any(key.secret.hex() in told or str(key.secret) in told for key in keyset.refresh)
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["rotate", "--lead", "-1"], ["rotate", "--lead", "soon"], ["list", "--at-once"]]
+)
+def test_a_command_that_makes_no_sense_is_refused(svc: Services, arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        keys.main(arguments, svc=svc)
+    assert ended.value.code == 2
+    assert not svc.keys.read(svc.now()).signing
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("stage", "path"), [("dev", "/latchkey/dev/keys"), ("prod", "/latchkey/prod/keys")])
+def test_a_stage_is_rotated_under_its_own_path(stage: str, path: str) -> None:
+    assert keys.of_stage(stage).settings.keys_path == path
+
+
+def test_a_stage_that_is_not_there_is_one_clear_line() -> None:
+    with pytest.raises(SystemExit, match="no stage 'staging'"):
+        keys.main(["list", "--stage", "staging"])
+
+
+def test_a_store_that_cannot_be_reached_is_one_clear_line(svc: Services) -> None:
+    def without_credentials(**_: object) -> None:
+        raise NoCredentialsError
+
+    svc.keys._client.meta.events.register_first("before-call.ssm", without_credentials)
+    with pytest.raises(SystemExit, match="NoCredentialsError"):
+        keys.main(["list"], svc=svc)
