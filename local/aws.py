@@ -118,7 +118,7 @@ def running(*, state: Path, port: int = 0, services: tuple[str, ...] = SERVICES)
 
 def _settings(*, state: Path, port: int, services: tuple[str, ...], persist: bool, policies: bool) -> dict[str, str]:
     # Of our own environment only what a process needs to run: nobody's real credentials reach the emulator.
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return inherited | {
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
@@ -126,6 +126,7 @@ def _settings(*, state: Path, port: int, services: tuple[str, ...], persist: boo
         "PERSIST_STATE": "1" if persist else "0",
         "AUTH": str(policies).lower(),
         "STATE_DIR": str(state),
+        "TMPDIR": str(state),  # it leaves its functions' unpacked code behind
         "S3_DATA_DIR": str(state / "s3"),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
