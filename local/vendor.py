@@ -10,8 +10,8 @@ from pathlib import Path
 
 from local import bytecode
 
-# Lambda's Python 3.12 and 3.13 run on Amazon Linux 2023, which has glibc 2.34.
-_GLIBC = ("2_34", "2_28", "2_17")
+# Lambda's Python 3.12 and later run on Amazon Linux 2023, which has glibc 2.34; 3.11 on its predecessor, with 2.26.
+_GLIBC = ("2_34", "2_28", "2_17") if sys.version_info >= (3, 12) else ("2_26", "2_17")
 _MACHINE = {"x86_64": "x86_64", "arm64": "aarch64"}
 ARCHITECTURES = tuple(_MACHINE)
 # Command-line scripts, type stubs and C sources: nothing that runs in Lambda.

@@ -1,5 +1,6 @@
 """`make deploy` and `make destroy` from end to end, on a copy of the project, against moto's server."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from zipfile import ZipFile
 import boto3
 import pytest
 
-from local import bundle, gateway_responses, stages
+from local import bundle, deploy, gateway_responses, stages
 from local.stages import PROJECT
 
 DEV = stages.read("dev")
@@ -141,6 +142,12 @@ def test_the_first_deployment_finds_its_issuer_and_prints_it(operator: Operator,
     assert said.splitlines()[-1] == f"The issuer is {issuer}"
     for function in operator.functions().values():
         assert function["Environment"]["Variables"]["LATCHKEY_ISSUER"] == issuer
+
+
+def test_a_configured_issuer_is_the_issuer_wherever_the_api_lives() -> None:
+    issuer = {"environment_variables": {"LATCHKEY_ISSUER": "https://auth.example.com"}}
+    configured = dataclasses.replace(DEV, config={**DEV.config, **issuer})
+    assert deploy.issuer_of(configured) == "https://auth.example.com"
 
 
 def test_it_says_what_it_will_do_before_it_does(said: str) -> None:

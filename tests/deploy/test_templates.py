@@ -111,6 +111,17 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
     }
 
 
+@pytest.mark.parametrize(
+    ("origins", "allowed"),
+    [("", None), ("https://a.example", "'https://a.example'"), ("https://a.example https://b.example", "'*'")],
+)
+def test_the_gateways_answers_allow_the_configured_origins(origins: str, allowed: str | None) -> None:
+    origin = gateway_responses.cors_origin(origins)
+    for answer in gateway_responses.ANSWERS.values():
+        headers = gateway_responses.headers(answer, cors_origin=origin)
+        assert headers.get("Access-Control-Allow-Origin") == allowed
+
+
 def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:
     made = tf["resource"]["aws_dynamodb_table"]
     users, grants = tables.definition(users="latchkey-dev-users", grants="latchkey-dev-grants")
