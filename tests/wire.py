@@ -61,6 +61,21 @@ def watched(svc: Services, wire: Wire | None = None) -> Iterator[Wire]:
             client.meta.events.unregister(f"after-call.{service}", wire.after)
 
 
+@contextmanager
+def down(svc: Services, service: str, failure: Callable[[str], Any] | None = None) -> Iterator[None]:
+    """Fails every call to one of the services for the length of a `with` block, by time-outs unless told otherwise."""
+    (client,) = [c for c, name in zip(clients(svc), EVERY_CALL, strict=True) if name == service]
+
+    def fail(model: Any, **_: Any) -> Any:
+        return (failure or timing_out)(model.name)
+
+    client.meta.events.register_last(f"before-call.{service}", fail)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(f"before-call.{service}", fail)
+
+
 def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any]:
     """A failure: the service refuses the call with this error code, before anything is done."""
     told = [{"Code": reason} for reason in reasons]
