@@ -45,7 +45,7 @@ lock: $(DEV)  ## resolve the *.in files anew
 LOCK := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 clean:  ## remove what was made here (not the local state: see `python -m local.serve --help`)
-	rm -rf .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf build .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): requirements.txt requirements-dev.txt
