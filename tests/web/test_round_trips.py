@@ -1,0 +1,165 @@
+"""The budget of round trips that DESIGN.md sets, counted on the wire and in the order in which they happen."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from chalicelib.domain import passwords
+from chalicelib.flows import keys
+from chalicelib.services import Services
+from chalicelib.web import guard
+from tests import forge
+from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.wire import Wire, watched
+
+RIGHT = {"email": EMAIL, "password": PASSWORD}
+HASH = "hash"
+
+
+@contextmanager
+def in_order(svc: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Calls and password hashes, as they happen."""
+    with watched(svc) as seen, monkeypatch.context() as patch:
+
+        class Noted:
+            def __new__(cls, **kwargs: Any) -> Any:
+                seen.calls.append(HASH)
+                return Argon2id(**kwargs)
+
+            @staticmethod
+            def verify_phc_encoded(secret: bytes, stored: str) -> None:
+                seen.calls.append(HASH)
+                Argon2id.verify_phc_encoded(secret, stored)
+
+        patch.setattr(passwords, "Argon2id", Noted)
+        yield seen.calls
+
+
+def test_a_login_makes_three_calls_before_the_hash_and_one_after(
+    phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.sign_up()
+    with in_order(svc, monkeypatch) as happened:
+        phone.log_in()
+    # The attempt is counted first: a limit that came after the hash would protect nothing.
+    assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "PutItem"]
+
+
+def test_a_failed_login_makes_as_many_calls_and_writes_no_session(
+    phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.sign_up()
+    with in_order(svc, monkeypatch) as happened:
+        phone.call("POST /login", {**RIGHT, "password": "wrong"})
+        phone.call("POST /login", {**RIGHT, "email": "unknown@example.com"})
+    assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "TransactWriteItems", "GetItem", HASH]
+
+
+def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(
+    phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.current(svc)
+    with in_order(svc, monkeypatch) as happened:
+        phone.sign_up()
+    assert happened == ["TransactWriteItems", HASH, "TransactWriteItems"]
+
+
+def test_a_refresh_is_one_read_and_one_write_and_its_retry_one_read(phone: Phone, svc: Services) -> None:
+    first = phone.sign_up()["refresh_token"]
+    with watched(svc) as seen:
+        phone.refresh(first)
+        assert seen.calls == ["BatchGetItem", "UpdateItem"]
+        phone.refresh(first)
+        assert seen.calls == ["BatchGetItem", "UpdateItem", "BatchGetItem"]
+
+
+ONE_CALL: dict[str, tuple[Callable[[dict[str, Any]], tuple[str, Any]], list[str]]] = {
+    "verify": (lambda s: ("POST /verify", {"token": s["access_token"]}), ["BatchGetItem"]),
+    "log out": (lambda s: ("POST /logout", {"refresh_token": s["refresh_token"]}), ["UpdateItem"]),
+    "profile": (lambda _: ("GET /me", None), ["BatchGetItem"]),
+    "rename": (lambda _: ("PATCH /me", {"name": "Ann"}), ["BatchGetItem", "UpdateItem"]),
+    "sessions": (lambda _: ("GET /me/sessions", None), ["BatchGetItem", "Query"]),
+    "end others": (lambda _: ("DELETE /me/sessions", None), ["BatchGetItem", "TransactWriteItems"]),
+    "end one": (lambda _: ("DELETE /me/sessions/x", None), ["BatchGetItem", "UpdateItem"]),
+    "keys": (lambda _: ("GET /.well-known/jwks.json", None), []),
+    "metadata": (lambda _: ("GET /.well-known/oauth-authorization-server", None), []),
+    "OIDC metadata": (lambda _: ("GET /.well-known/openid-configuration", None), []),
+    "OpenAPI": (lambda _: ("GET /openapi.json", None), []),
+    "docs": (lambda _: ("GET /docs", None), []),
+    "preflight": (lambda _: ("OPTIONS /me", None), []),
+    "malformed": (lambda _: ("POST /login", {"email": 1}), []),
+    "no token": (lambda _: ("PATCH /me", {"nam": "Ann"}), []),
+}
+
+
+@pytest.mark.parametrize("name", ONE_CALL)
+def test_every_other_operation_keeps_its_budget_and_says_so_in_its_log_line(
+    phone: Phone, svc: Services, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    session = phone.sign_up()
+    request, budget = ONE_CALL[name]
+    line, body = request(session)
+    capsys.readouterr()
+    with watched(svc) as seen:
+        phone.call(line, body, token=session["access_token"] if "/me" in line else None)
+    assert seen.calls == budget
+    (logged,) = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert logged["dynamodb_calls"] == len(budget)
+
+
+def test_the_guard_asks_nobody_once_it_has_its_keys(phone: Phone, svc: Services) -> None:
+    access = phone.sign_up()["access_token"]
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
+    event = {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {access}"}
+    guard.guard(event, None)
+    with watched(svc) as seen:
+        for _ in range(3):
+            guard.guard(event, None)
+    assert seen.calls == []
+
+
+def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, svc: Services, clock: Clock) -> None:
+    access = phone.sign_up()["access_token"]
+    shipped = {"keys": [dict(jwk) for jwk in keys.published(svc)]}
+    svc.settings.jwks_file.write_text(json.dumps(shipped))
+    fetched: list[str] = []
+
+    def fetch(url: str) -> list[Any]:
+        fetched.append(url)
+        return []
+
+    cold = guard.Guard(svc.settings, fetch=fetch, in_force=guard._in_force, now=clock)
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
+    with watched(svc) as seen:
+        assert guard.policy(cold, arn=arn, authorization=f"Bearer {access}")["principalId"]
+    assert (seen.calls, fetched) == ([], [])
+
+
+def test_a_forged_or_malformed_token_of_any_kind_costs_no_call(phone: Phone, svc: Services) -> None:
+    session = phone.sign_up()
+    access, refresh = session["access_token"], session["refresh_token"]
+    stranger = forge.by(forge.stranger("ES256"))
+    forged = [forge.resigned(access, stranger), access[:-8], access[8:], access + "x", "x.y.z", "x", refresh]
+    spoilt = [refresh[:-4], refresh[:-4] + "AAAA", "x", "x" * 100, access]
+    with watched(svc) as seen:
+        for token in forged:
+            phone.call("GET /me", token=token)
+            phone.call("POST /verify", {"token": token})
+        for token in spoilt:
+            phone.call("POST /refresh", {"refresh_token": token})
+            phone.call("POST /logout", {"refresh_token": token})
+    assert seen.calls == []
+
+
+def test_warm_containers_read_their_keys_once_in_ten_minutes(phone: Phone, svc: Services, clock: Clock) -> None:
+    phone.sign_up()
+    with watched(svc, Wire()) as seen:
+        for minute in range(21):
+            phone.call("GET /.well-known/jwks.json")
+            assert len(seen.calls) == minute // 10
+            clock.advance(60)
+    assert set(seen.calls) == {"GetParametersByPath"}
