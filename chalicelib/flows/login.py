@@ -16,8 +16,9 @@ def with_password(
     secret = passwords.normalised(password)
     canonical = email.canonical(address)
     limits.password_attempt(svc, canonical_email=canonical, network=network)
-    uid = svc.users.find(canonical)
-    user = svc.users.read(uid) if uid else None
+    # An unknown address costs the second read too, of an account that is not there; of another one each time,
+    # since all guesses at unknown addresses together would be too many for one partition.
+    user = svc.users.read(svc.users.find(canonical) or session.new_id())
     user = proved(svc, user, secret)
     grant = session.draft(svc, user, scope=granted, device=device, amr=PASSWORD)
     pair = session.issue(svc, keys.current(svc), user, grant)

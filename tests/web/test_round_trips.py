@@ -49,14 +49,15 @@ def test_a_login_makes_three_calls_before_the_hash_and_one_after(
     assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "PutItem"]
 
 
-def test_a_failed_login_makes_as_many_calls_and_writes_no_session(
+def test_a_failed_login_makes_the_same_calls_whether_or_not_there_is_an_account_and_writes_no_session(
     phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone.sign_up()
-    with in_order(svc, monkeypatch) as happened:
-        phone.call("POST /login", {**RIGHT, "password": "wrong"})
-        phone.call("POST /login", {**RIGHT, "email": "unknown@example.com"})
-    assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "TransactWriteItems", "GetItem", HASH]
+    svc.users.disable(phone.sign_up("disabled@example.com")["user"]["sub"])
+    for email in (EMAIL, "unknown@example.com", "disabled@example.com"):
+        with in_order(svc, monkeypatch) as happened:
+            phone.call("POST /login", {"email": email, "password": "wrong"})
+        assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH], email
 
 
 def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(
