@@ -391,6 +391,36 @@ def test_a_scope_of_another_api_does_not_open_the_account(phone: Phone) -> None:
         assert refusal(phone.call(line, token=access)) == (403, "insufficient_scope")
 
 
+# 26, 57
+POISON = [
+    "Host",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Prefix",
+    "Forwarded",
+    "X-Original-URL",
+    "X-Host",
+]
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_no_header_moves_the_issuer(phone: Phone, name: str) -> None:
+    poison = {name: "host=evil.example" if name == "Forwarded" else "evil.example"}
+    for path in (
+        "/.well-known/openid-configuration",
+        "/.well-known/oauth-authorization-server",
+        "/openapi.json",
+        "/docs",
+    ):
+        answer = phone.call(f"GET {path}", headers=poison)
+        assert answer.body == phone.call(f"GET {path}").body
+        assert b"evil" not in answer.body
+        assert not any("evil" in value for _, value in answer.headers)
+    session = phone.call("POST /signup", RIGHT, headers=poison).json()
+    _, claims = peek(session["access_token"])
+    assert (claims["iss"], claims["aud"]) == ("https://id.example", "https://id.example")
+
+
 # 60
 def guess(phone: Phone, times: int, **changes: Any) -> list[int]:
     return [phone.call("POST /login", {**WRONG, **changes}).status for _ in range(times)]

@@ -368,6 +368,15 @@ def test_a_token_of_a_generation_never_issued_does_no_harm(phone: Phone, svc: Se
     assert phone.refresh(first)
 
 
+def test_our_own_key_makes_no_refresh_token_for_another_purpose(phone: Phone, svc: Services) -> None:
+    first = phone.sign_up()["refresh_token"]
+    secret = svc.keys.recent(svc.now()).refresh[0].secret
+    payload = base64.urlsafe_b64decode(first)[: LAYOUT.size]
+    for purpose in (b"", b"latchkey", b"latchkey refresh token", b"latchkey reset token\x00"):
+        dead(phone, base64.urlsafe_b64encode(payload + by_hmac(secret)(purpose + payload)).decode())
+    assert phone.refresh(first)
+
+
 def test_someone_elses_refresh_token_ends_nobody_elses_session(phone: Phone) -> None:
     ann, ben = phone.sign_up(), phone.sign_up("ben@example.com")
     phone.call("POST /logout", {"refresh_token": ben["refresh_token"]}, token=ann["access_token"])

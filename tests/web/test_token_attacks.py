@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from http.client import BadStatusLine
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -99,11 +100,11 @@ def test_a_token_made_by_hand_with_our_key_is_taken(target: Target) -> None:
 
 # 1
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, "n\u043ene"])
-@pytest.mark.parametrize("signature", ["empty", "kept"])
-def test_no_signature_is_no_token_however_none_is_spelled(es256: Target, alg: str | None, signature: str) -> None:
+def test_no_signature_is_no_token_however_none_is_spelled(es256: Target, alg: str | None) -> None:
     header, claims = peek(es256.access)
     unsigned = f"{segment({**header, 'alg': alg})}.{segment(claims)}."
-    refused(es256, unsigned + (es256.access.rpartition(".")[2] if signature == "kept" else ""))
+    refused(es256, unsigned)
+    refused(es256, unsigned + es256.access.rpartition(".")[2])
 
 
 # 2
@@ -256,7 +257,7 @@ def test_a_key_that_the_token_points_to_is_not_fetched(es256: Target, no_sockets
 
 
 # 7
-KIDS = [
+KIDS: list[object] = [
     "../../../../dev/null",
     "/dev/null",
     "/proc/self/environ",
@@ -280,10 +281,9 @@ KIDS = [
 ]
 
 
-@pytest.mark.parametrize("kid", KIDS, ids=lambda kid: repr(kid)[:24])
-def test_a_kid_is_looked_up_and_nothing_else(es256: Target, no_sockets: list[object], kid: object) -> None:
+def test_a_kid_is_looked_up_and_nothing_else(es256: Target, no_sockets: list[object]) -> None:
     header, _ = peek(es256.access)
-    for sign in (es256.sign, by_hmac(b""), by_hmac(bytes(32))):
+    for kid, sign in product(KIDS, (es256.sign, by_hmac(b""), by_hmac(bytes(32)))):
         refused(es256, resigned(es256.access, sign, header={**header, "kid": kid}))
     assert no_sockets == []
 
@@ -536,11 +536,9 @@ def test_the_refresh_tokens_secret_signs_no_access_token(es256: Target) -> None:
 
 
 @pytest.mark.parametrize("name", ["sub", "sid", "client_id", "scope", "jti", "iss", "aud", "iat", "exp"])
-@pytest.mark.parametrize("value", [None, 1, True, [], ["x"], {"a": 1}, {}], ids=repr)
-def test_a_token_that_lacks_a_claim_or_has_it_in_another_form_is_refused(
-    es256: Target, name: str, value: object
-) -> None:
-    if (name, value) != ("iat", 1):  # which is long ago, and no more
+def test_a_token_that_lacks_a_claim_or_has_it_in_another_form_is_refused(es256: Target, name: str) -> None:
+    values: list[object] = [None, 1.5, True, [], ["x"], {"a": 1}, {}]
+    for value in values:
         refused(es256, resigned(es256.access, es256.sign, **{name: value}))
 
 
