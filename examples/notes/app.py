@@ -18,7 +18,7 @@ guard = CustomAuthorizer("latchkey", authorizer_uri=os.environ["LATCHKEY_GUARD_U
 # Gone with the process, and not shared between two. A real API has a table, with `sub` as its partition key.
 notes_of: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
 
-ERRORS = {400: "invalid_request", 404: "not_found", 415: "invalid_request"}
+ERRORS = {400: "invalid_request", 404: "not_found", 415: "unsupported_media_type"}
 
 
 @app.middleware("http")

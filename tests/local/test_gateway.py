@@ -168,7 +168,7 @@ def test_a_body_reaches_the_function_as_text_and_a_binary_one_in_base64(gateway:
 @pytest.mark.parametrize("body", [None, b"x" * (BODY_LIMIT + 1)])
 def test_a_body_over_ten_megabytes_is_413(gateway: Gateway, body: bytes | None) -> None:
     answer = gateway.handle("POST", "/things", {}, body)
-    assert (answer.status, answer.json()["error"]) == (413, "invalid_request")
+    assert (answer.status, answer.json()["error"]) == (413, "payload_too_large")
 
 
 def answering(response: Any) -> Gateway:

@@ -89,4 +89,4 @@ def test_a_body_that_is_no_note_is_a_400_in_the_shape_of_every_error(notes: Note
 
 def test_another_type_of_body_is_415(notes: Notes) -> None:
     answer = notes.call("POST", "/notes", b"text=a", **{"Content-Type": "application/x-www-form-urlencoded"})
-    assert (answer.status, answer.json()["error"]) == (415, "invalid_request")
+    assert (answer.status, answer.json()["error"]) == (415, "unsupported_media_type")
