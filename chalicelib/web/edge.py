@@ -1,6 +1,7 @@
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
+from uuid import uuid4
 
 from chalice.app import Request, Response
 
@@ -27,7 +28,7 @@ def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Re
     entry = journal.begin()
     response = _in_our_shape(get_response(request), entry)
     context = request.context if request else {}
-    request_id = context.get("requestId") or ""
+    request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     response.headers["X-Request-Id"] = request_id
     response.headers.update(_cors(request))
     journal.write(

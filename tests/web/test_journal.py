@@ -6,8 +6,11 @@ import logging
 import re
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
+from chalice.config import Config
+from chalice.local import LocalGateway
 
 from app import app
 from chalicelib.services import Services
@@ -82,6 +85,14 @@ def test_request_ids_are_each_requests_own(phone: Phone, capsys: pytest.CaptureF
     ids = [line["request_id"] for line in lines(capsys)]
     assert len(set(ids)) == 5
     assert "chosen-by-the-caller" not in ids
+
+
+@pytest.mark.usefixtures("phone")
+def test_where_the_gateway_gives_no_request_id_each_request_gets_one(capsys: pytest.CaptureFixture[str]) -> None:
+    local = LocalGateway(app, Config())  # Chalice's own, behind `chalice local`
+    told = [local.handle_request("GET", "/.well-known/jwks.json", {}, None)["headers"]["X-Request-Id"] for _ in "12"]
+    assert [line["request_id"] for line in lines(capsys)] == told
+    assert len({str(UUID(each)) for each in told}) == 2
 
 
 def test_a_line_cannot_be_broken_or_added_to_by_a_caller(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
