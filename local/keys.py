@@ -37,7 +37,7 @@ def table(keyset: KeySet, now: int) -> list[str]:
 
 
 def numbers(keyset: KeySet) -> tuple[list[int], list[int]]:
-    """The numbers of all keys, which are never used again."""
+    """The numbers of all keys: a rotation changes them, for it never gives a new key the number of one that is there."""
     return [key.number for key in keyset.signing], [key.number for key in keyset.refresh]
 
 

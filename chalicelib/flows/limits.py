@@ -6,7 +6,11 @@ QUARTER, HOUR = 15 * 60, 60 * 60
 
 
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> None:
-    """Counts one guess of a password; raises TooManyRequests. The limit of one network never shuts out another."""
+    """Counts one guess of a password; raises TooManyRequests.
+
+    The first two limits are each network's own. The third is all networks' together: no single one can use it up, for it
+    has 40 guesses in an hour by the first, but several can, and then nobody logs in to that account until the hour ends.
+    """
     _spend(
         svc,
         Limit("password from one network", f"{canonical_email}\0{network}", 10, QUARTER),
