@@ -11,9 +11,11 @@ from typing import Any
 
 import yaml
 
+from chalicelib.config import load
 from chalicelib.domain import policy
-from local import attaching, openapi_scopes
-from local.stages import GUARDS, PROJECT
+from local import attaching, openapi_scopes, stages
+from local.deploy import UNKNOWN_ISSUER
+from local.stages import GUARDS, PROJECT, Stage
 
 REVOCATION = ("stateless", "bounded", "strict")
 ANSWERS = ("policy", "simple")
@@ -103,6 +105,7 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
     if not API_ID.fullmatch(asked.id):
         raise CannotRegisterError(f"{asked.id!r} is not the id of an API.")
+    stage = stages.read(asked.stage or "dev", project=register.project)
     reading = scope_map(asked.file)
     api = entry(
         name=asked.name,
@@ -114,8 +117,29 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     register.write({**register.read(), asked.id: api})
     for line in reading.public:
         print(f"Not guarded, as it asks for no token: {line}")
-    print(attaching.instructions(asked.id, api, stage=asked.stage, project=register.project))
+    for line in warnings(api, stage):
+        print(line)
+    print(attaching.instructions(asked.id, api, stage=stage.name, project=register.project))
     print("The guard knows of it from the next `make deploy` on.")
+
+
+def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
+    """What would keep every token of a login away from this API in one stage, a line each."""
+    # There are no settings without an issuer; which one does not matter here.
+    offered = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment()}).scopes
+    needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
+    found = []
+    if missing := sorted(needed.difference(offered)):
+        found.append(
+            f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
+            "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
+        )
+    if audience := api.get("audience"):
+        found.append(
+            f"Only tokens whose `aud` is {audience} are let in; those of the JSON login carry LATCHKEY_AUDIENCE, "
+            "which is the issuer unless it is set."
+        )
+    return found
 
 
 def remove(register: Register, asked: argparse.Namespace) -> None:
@@ -123,9 +147,12 @@ def remove(register: Register, asked: argparse.Namespace) -> None:
     registry = register.read()
     if registry.pop(asked.id, None) is None:
         raise CannotRegisterError(f"No API {asked.id!r} is registered.")
+    # The register is for all stages and does not know which of them the API was attached to.
+    named = [asked.stage] if asked.stage else stages.names(project=register.project)
+    told = [attaching.revocation(asked.id, stages.read(name, project=register.project)) for name in named]
     register.write(registry)
-    print("The guard forgets it with the next `make deploy`; take its permission away as well:")
-    print(attaching.revocation(asked.id, stage=asked.stage))
+    print("The guard forgets it with the next `make deploy`; take its permission away as well, where it has one:")
+    print("\n".join(told))
 
 
 def list_all(register: Register, _: argparse.Namespace) -> None:
@@ -137,7 +164,7 @@ def list_all(register: Register, _: argparse.Namespace) -> None:
 def command_line() -> argparse.ArgumentParser:
     """Return the parser: add, list, remove."""
     parser = argparse.ArgumentParser(prog="python -m local.apis", description=__doc__)
-    parser.add_argument("--stage", default="dev", help="whose guard the instructions name (default: dev)")
+    parser.add_argument("--stage", help="whose guard the instructions name (default: dev to add, every one to remove)")
     commands = parser.add_subparsers(required=True)
     adding = commands.add_parser("add", help="register an API, or change what is registered of it")
     adding.set_defaults(run=add)
@@ -146,7 +173,7 @@ def command_line() -> argparse.ArgumentParser:
     adding.add_argument("--file", required=True, type=Path, help="a scope map, or OpenAPI as JSON or YAML")
     adding.add_argument("--revocation", choices=REVOCATION, required=True, help="how late an ended session bites")
     adding.add_argument("--answer", choices=ANSWERS, default="policy", help="simple: HTTP APIs, payload 2.0")
-    adding.add_argument("--audience", help="the `aud` that its tokens must have (default: the issuer)")
+    adding.add_argument("--audience", help="the `aud` that its tokens must have (default: LATCHKEY_AUDIENCE)")
     commands.add_parser("list", help="show what is registered").set_defaults(run=list_all)
     removing = commands.add_parser("remove", help="take an API off the register")
     removing.set_defaults(run=remove)
@@ -159,7 +186,7 @@ def main(arguments: list[str] | None = None, *, register: Register | None = None
     asked = command_line().parse_args(arguments)
     try:
         asked.run(register or Register(), asked)
-    except (CannotRegisterError, openapi_scopes.CannotExpressError) as error:
+    except (CannotRegisterError, openapi_scopes.CannotExpressError, stages.NoSuchStageError) as error:
         sys.exit(str(error))
 
 

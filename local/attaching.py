@@ -71,8 +71,7 @@ Its permission:
     --source-arn 'arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/*'"""
 
 
-def revocation(api_id: str, *, stage: str) -> str:
-    """Return the commands that take the permissions away."""
-    facts = stages.read(stage)
-    names = [facts.deployed_name(guard) for guard in stages.GUARDS]
+def revocation(api_id: str, stage: stages.Stage) -> str:
+    """Return the commands that take the permissions of one stage away."""
+    names = [stage.deployed_name(guard) for guard in stages.GUARDS]
     return "\n".join(f"  aws lambda remove-permission --function-name {n} --statement-id {api_id}" for n in names)

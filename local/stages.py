@@ -71,6 +71,11 @@ class Stage:
         return {**self.config.get("environment_variables", {}), **own}
 
 
+def names(*, project: Path = PROJECT) -> list[str]:
+    """Return the names of all stages in the project's config.json."""
+    return list(json.loads((project / ".chalice" / "config.json").read_text())["stages"])
+
+
 def read(name: str, *, project: Path = PROJECT) -> Stage:
     """Read one stage from the project's config.json."""
     config = json.loads((project / ".chalice" / "config.json").read_text())

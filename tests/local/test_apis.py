@@ -1,6 +1,7 @@
 """Registering another API: its routes come from a scope map or an OpenAPI document, and what cannot be kept is refused."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,60 @@ def test_simple_answers_are_keyed_by_their_route(
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--answer", "simple")
     assert "$request.header.Authorization, $context.routeKey" in capsys.readouterr().out
+
+
+def removal(register: apis.Register, capsys: pytest.CaptureFixture[str], *stage: str) -> list[str]:
+    """Return the names of the functions that the instructions take the permission from."""
+    capsys.readouterr()
+    apis.main([*stage, "remove", "--id", "abc123"], register=register)
+    return re.findall(r"remove-permission --function-name (\S+) --statement-id abc123", capsys.readouterr().out)
+
+
+def test_a_removal_names_the_guards_of_every_stage_or_of_the_one_asked_for(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everywhere = [f"latchkey-{stage}-{guard}" for stage in ("dev", "prod") for guard in ("guard", "guard_request")]
+    add(register, written(tmp_path, SCOPES))
+    assert removal(register, capsys) == everywhere
+    add(register, written(tmp_path, SCOPES))
+    assert removal(register, capsys, "--stage", "prod") == everywhere[2:]
+
+
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
+    register: apis.Register, tmp_path: Path, command: str
+) -> None:
+    file = written(tmp_path, SCOPES)
+    add(register, file)
+    before = register.read()
+    more = ["--name", "new", "--file", file, "--revocation", "strict"] if command == "add" else []
+    with pytest.raises(SystemExit, match="no stage 'staging'"):
+        apis.main(["--stage", "staging", command, "--id", "abc123", *more], register=register)
+    assert register.read() == before
+
+
+def told_of(register: apis.Register, file: str, capsys: pytest.CaptureFixture[str], *, stage: str) -> str:
+    asked = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
+    apis.main(asked, register=register)
+    return capsys.readouterr().out
+
+
+def test_a_scope_that_no_login_of_the_stage_can_ask_for_is_told_in_one_line(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, {**SCOPES, "DELETE /notes": "notes:write account"})
+    assert "LATCHKEY_SCOPES" not in told_of(register, file, capsys, stage="dev")
+    (line,) = [line for line in told_of(register, file, capsys, stage="prod").splitlines() if "LATCHKEY_SCOPES" in line]
+    assert line.startswith("No login can ask for notes:read, notes:write in the stage prod:")
+
+
+def test_an_audience_of_its_own_is_told_to_keep_other_tokens_away(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = written(tmp_path, SCOPES)
+    add(register, file)
+    assert "`aud`" not in capsys.readouterr().out
+    add(register, file, "--audience", "https://notes.example")
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "`aud`" in line]
+    assert "https://notes.example" in line
+    assert "LATCHKEY_AUDIENCE" in line
