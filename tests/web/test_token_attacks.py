@@ -578,6 +578,12 @@ def test_an_expiry_that_is_missing_odd_or_far_off_is_refused(es256: Target, exp:
     refused(es256, resigned(es256.access, es256.sign, exp=exp))
 
 
+def test_no_token_is_good_for_longer_than_a_day_whoever_signed_it(es256: Target) -> None:
+    day = 24 * 3600
+    assert accepted(es256, resigned(es256.access, es256.sign, exp=es256.clock() + day))
+    refused(es256, resigned(es256.access, es256.sign, exp=es256.clock() + day + 1))
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e400", "1.8e9", "1800000900.0", "9" * 5000])
 def test_an_expiry_that_is_no_plain_integer_is_refused(es256: Target, text: str) -> None:
     header, claims = peek(es256.access)
