@@ -22,7 +22,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001)
+serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002)
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
 
 test: check $(AWS)  ## check the code, then run every test (WORKERS=2)
@@ -50,6 +50,7 @@ clean:  ## remove what was made here (not the local state: see `python -m local.
 
 $(DEV): requirements.txt requirements-dev.txt
 	@$(found-python)
+	@echo "Making .venv, about a minute."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
 	$(BIN)/python $(PIP) install -r requirements-dev.txt
@@ -58,6 +59,7 @@ $(DEV): requirements.txt requirements-dev.txt
 # The embedded AWS pins another botocore than ours: an environment of its own.
 $(AWS): requirements-aws.txt
 	@$(found-python)
+	@echo "Making .venv-aws, about half a minute."
 	$(PYTHON) -m venv .venv-aws
 	.venv-aws/bin/python $(PIP) install -r requirements-aws.txt
 	@touch $@

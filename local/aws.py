@@ -31,6 +31,10 @@ class CannotStart(Exception):
     """The embedded AWS did not come up; the message says why in one line."""
 
 
+class PortTaken(CannotStart):
+    """Somebody else has the port."""
+
+
 @dataclass(frozen=True)
 class EmbeddedAws:
     """A running embedded AWS: where it is, and the process that it is."""
@@ -142,7 +146,7 @@ def _free_port(port: int) -> int:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise CannotStart(f"port {port} of 127.0.0.1 is taken") from None
+            raise PortTaken(f"port {port} of 127.0.0.1 is taken") from None
         found: int = probe.getsockname()[1]
     return found
 

@@ -13,8 +13,6 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ ROOT = Path(__file__).parents[1]
 WATCHED = ("app.py", "chalicelib", "examples/notes")
 NOT_WATCHED = {"__pycache__"}
 STOP_SECONDS = 10.0
+OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
 CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
 
@@ -73,13 +72,11 @@ class Worker:
         return self.process is not None and self.process.poll() is not None
 
     def answers(self) -> bool:
-        """Tell whether it answers a request, of whatever kind."""
+        """Tell whether it answers: whoever asks for nothing is hung up on as soon as somebody listens, without a log line."""
         try:
-            with urllib.request.urlopen(server.url(self.listening), timeout=0.5):
-                return True
-        except urllib.error.HTTPError as refusal:
-            refusal.close()
-            return True
+            with socket.create_connection(self.listening.getsockname(), timeout=0.5) as connection:
+                connection.shutdown(socket.SHUT_WR)
+                return connection.recv(1) == b""
         except OSError:
             return False
 
@@ -99,7 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
             _watch(workers, seen, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
-        print(f"Cannot serve: {error}.", file=sys.stderr)
+        more = f"; {OTHER_PORTS}" if isinstance(error, aws.PortTaken) else ""
+        print(f"Cannot serve: {error}{more}.", file=sys.stderr)
         return 1
     return 0
 
@@ -140,7 +138,7 @@ def _taking(port: int) -> Iterator[socket.socket]:
     try:
         listening = server.listen(port)
     except OSError:
-        raise CannotServe(f"port {port} of 127.0.0.1 is taken; choose others with PORT=, NOTES_PORT=") from None
+        raise aws.PortTaken(f"port {port} of 127.0.0.1 is taken") from None
     with listening:
         yield listening
 

@@ -43,6 +43,7 @@ def main(name: str, descriptor: str) -> None:
     """Serve until told to stop."""
     leash.hold()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name}: %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells at length where it found the test credentials
     server = Server(APPS[name](), socket.socket(fileno=int(descriptor)))
 
     def stop(_signal: int, _frame: Any) -> None:

@@ -138,6 +138,14 @@ def exists(pid: int) -> bool:
     return True
 
 
+def test_nothing_is_logged_but_what_was_asked_for(checkout: Path, tmp_path: Path) -> None:
+    with running(checkout, tmp_path / "state") as run:
+        assert run.log.read_text() == ""
+        run.log_in()
+        assert run.stop() == 0
+    assert re.fullmatch(r"[0-9:]{8} latchkey: POST /login 200 \d+ ms\n", run.log.read_text())
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="the lines that are printed call curl")
 def test_the_lines_that_it_prints_do_what_they_say(run: Run) -> None:
     lines = run.welcome.partition("without its scope.\n")[2].rpartition(LAST_LINE)[0]
@@ -238,7 +246,9 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path, option: str) -> None:
         port = taken.getsockname()[1]
         ports = {"--port": 0, "--notes-port": 0, "--aws-port": 0, option: port}
         said = refusal(f"--state={tmp_path}", *(f"{name}={value}" for name, value in ports.items()))
-    assert re.fullmatch(rf"Cannot serve: port {port} of 127.0.0.1 is taken.*\n", said)
+    assert re.fullmatch(
+        rf"Cannot serve: port {port} of 127.0.0.1 is taken; choose others with PORT=, NOTES_PORT=, AWS_PORT=\.\n", said
+    )
 
 
 def test_a_second_run_on_the_same_state_is_refused(run: Run) -> None:
