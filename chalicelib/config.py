@@ -1,8 +1,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+# Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
+PACKAGE = __file__.rpartition("/")[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +19,8 @@ class Settings:
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
-    apis_file: Path = PACKAGE / "apis.json"
-    jwks_file: Path = PACKAGE / "jwks.json"
+    apis_file: str = f"{PACKAGE}/apis.json"
+    jwks_file: str = f"{PACKAGE}/jwks.json"
     access_seconds: int = 15 * 60
     refresh_idle_seconds: int = 30 * 24 * 3600
     refresh_absolute_seconds: int = 365 * 24 * 3600
@@ -46,7 +46,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         algorithm=algorithm,
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
-        apis_file=Path(environ.get("LATCHKEY_APIS_FILE") or PACKAGE / "apis.json"),
-        jwks_file=Path(environ.get("LATCHKEY_JWKS_FILE") or PACKAGE / "jwks.json"),
+        apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
+        jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
     )

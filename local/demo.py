@@ -26,8 +26,8 @@ def prepare(settings: config.Settings) -> None:
     keys.ensure(svc)
     if svc.users.find(email.canonical(ADDRESS)) is None:
         signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local")
-    settings.jwks_file.write_text(json.dumps({"keys": keys.published(svc)}))
-    settings.apis_file.write_text(json.dumps(_registered(), indent=2))
+    Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
+    Path(settings.apis_file).write_text(json.dumps(_registered(), indent=2))
 
 
 def _registered() -> dict[str, object]:

@@ -124,15 +124,11 @@ class Guard:
 
 
 def _shipped(settings: Settings) -> Jwks:
-    if not settings.jwks_file.exists():
-        return []
-    keys: Jwks = json.loads(settings.jwks_file.read_text())["keys"]
-    return keys
+    found: dict[str, Jwks] = _read(settings.jwks_file)
+    return found.get("keys", [])
 
 
 def _registered(settings: Settings) -> dict[str, Api]:
-    if not settings.apis_file.exists():
-        return {}
     return {
         api_id: Api(
             audience=entry.get("audience") or settings.audience,
@@ -140,8 +136,16 @@ def _registered(settings: Settings) -> dict[str, Api]:
             asks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
         )
-        for api_id, entry in json.loads(settings.apis_file.read_text()).items()
+        for api_id, entry in _read(settings.apis_file).items()
     }
+
+
+def _read(file: str) -> Any:
+    try:
+        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see config.py
+            return json.load(opened)
+    except FileNotFoundError:
+        return {}
 
 
 def _fetch(url: str) -> Jwks:

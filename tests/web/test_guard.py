@@ -155,7 +155,7 @@ class Gate:
         """Other APIs by their ids, in the operator's file."""
         usual = {"name": "notes", "revocation": "stateless", "scopes": NOTES}
         entries = {api: {**usual, **entry} for api, entry in apis.items()}
-        self.svc.settings.apis_file.write_text(json.dumps(entries))
+        Path(self.svc.settings.apis_file).write_text(json.dumps(entries))
         self.install()
 
     def install(self, settings: Settings | None = None) -> None:
@@ -604,7 +604,7 @@ def test_an_api_that_nobody_registered_opens_nothing_of_its_own(gate: Gate) -> N
     ],
 )
 def test_a_register_that_cannot_be_read_starts_no_guard(gate: Gate, rubbish: str) -> None:
-    gate.svc.settings.apis_file.write_text(rubbish)
+    Path(gate.svc.settings.apis_file).write_text(rubbish)
     with pytest.raises((ValueError, KeyError, TypeError, AttributeError)):
         gate.install()
 
@@ -718,7 +718,7 @@ def test_the_guard_starts_without_boto3_and_without_the_app() -> None:
 
 def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, gate: Gate, tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": [dict(jwk) for jwk in keys.published(gate.svc)]}))
-    far_off = replace(settings, jwks_file=tmp_path / "jwks.json")
+    far_off = replace(settings, jwks_file=str(tmp_path / "jwks.json"))
     program = (
         "import json, sys; from chalicelib.web import guard\n"
         "event = json.load(sys.stdin)\n"
@@ -728,8 +728,8 @@ def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, g
     )
     env = {
         "LATCHKEY_ISSUER": far_off.issuer,
-        "LATCHKEY_JWKS_FILE": str(far_off.jwks_file),
-        "LATCHKEY_APIS_FILE": str(far_off.apis_file),
+        "LATCHKEY_JWKS_FILE": far_off.jwks_file,
+        "LATCHKEY_APIS_FILE": far_off.apis_file,
     }
     event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
     done = subprocess.run(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,7 +127,7 @@ def test_the_guard_asks_nobody_once_it_has_its_keys(phone: Phone, svc: Services)
 def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, svc: Services, clock: Clock) -> None:
     access = phone.sign_up()["access_token"]
     shipped = {"keys": [dict(jwk) for jwk in keys.published(svc)]}
-    svc.settings.jwks_file.write_text(json.dumps(shipped))
+    Path(svc.settings.jwks_file).write_text(json.dumps(shipped))
     fetched: list[str] = []
 
     def fetch(url: str) -> list[Any]:
