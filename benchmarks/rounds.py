@@ -1,0 +1,62 @@
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How our work compares with a yardstick: the median ratio of all rounds, and both medians."""
+
+    name: str
+    ratio: float
+    at_most: float
+    ours: str
+    yardstick: str
+
+    def __str__(self) -> str:
+        verdict = "met" if self.ratio <= self.at_most else "NOT MET"
+        return (
+            f"{self.name:<44} {self.ratio:6.2f}   ≤ {self.at_most:<5} {self.ours:>11} {self.yardstick:>11}   {verdict}"
+        )
+
+
+HEADING = f"{'':<44} {'ratio':>6}   {'target':<7} {'ours':>11} {'yardstick':>11}"
+
+
+def of_pairs(name: str, pairs: list[tuple[float, float]], *, at_most: float, unit: str, scale: float) -> Comparison:
+    """A comparison from each round's two figures: ratios are taken within a round, for a busy machine slows both alike."""
+    ours, yardstick = (median(figures) * scale for figures in zip(*pairs, strict=True))
+    return Comparison(
+        name=name,
+        ratio=median(a / b for a, b in pairs),
+        at_most=at_most,
+        ours=f"{ours:,.0f} {unit}",
+        yardstick=f"{yardstick:,.0f} {unit}",
+    )
+
+
+def compared(
+    name: str, ours: Work, yardstick: Work, *, at_most: float, calls: int, rounds: int = 41, warm: int = 3
+) -> Comparison:
+    """The CPU time of this process for one call of each, in rounds that take turns in who goes first."""
+    for _ in range(warm):
+        ours()
+        yardstick()
+    pairs = []
+    for number in range(rounds):
+        if number % 2:
+            second, first = _cpu(yardstick, calls), _cpu(ours, calls)
+        else:
+            first, second = _cpu(ours, calls), _cpu(yardstick, calls)
+        pairs.append((first, second))
+    return of_pairs(name, pairs, at_most=at_most, unit="µs", scale=1e6)
+
+
+def _cpu(work: Work, calls: int) -> float:
+    started = time.process_time()
+    for _ in range(calls):
+        work()
+    return (time.process_time() - started) / calls

@@ -1,0 +1,56 @@
+"""Reading the keys and the discovery document, from event to answer, against a route of Chalice's that does nothing."""
+
+import json
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from os import devnull
+from pathlib import Path
+from typing import Any
+
+from chalice.app import Chalice
+from moto import mock_aws
+
+from app import app
+from benchmarks.rounds import Comparison, compared
+from chalicelib import config, services
+from chalicelib.flows import keys
+from local.events import Api, Call, proxy_event
+
+AT_MOST = 3.0
+
+
+def event(method: str, path: str, body: object = None, *, network: str = "198.51.100.7") -> dict[str, Any]:
+    """The event of one request, as a REST API makes it."""
+    sent = b"" if body is None else json.dumps(body).encode()
+    headers = {"Content-Type": ["application/json"]} if sent else {}
+    call = Call(method=method, path=path, query="", headers=headers, body=sent, source_ip=network, at=0.0)
+    return proxy_event(call, Api("bench", "api"), pattern=path, parameters={}, binary_types=())
+
+
+def empty_app() -> Chalice:
+    """An app with one route that answers `{}`."""
+    made = Chalice("empty")
+
+    @made.route("/")
+    def nothing() -> dict[str, str]:
+        return {}
+
+    return made
+
+
+def measure() -> Iterator[Comparison]:
+    """The key set and the metadata; the keys are in memory, as in any container but a new one."""
+    empty, root = empty_app(), event("GET", "/")
+    with mock_aws(), Path(devnull).open("w") as nowhere:
+        svc = services.build(config.load({"LATCHKEY_ISSUER": "https://id.example"}))
+        keys.ensure(svc)
+        services.use(svc)
+        for name in ("jwks.json", "openid-configuration"):
+            asked = event("GET", f"/.well-known/{name}")
+            with redirect_stdout(nowhere):  # where the log lines go; making them is part of the work
+
+                def ours(asked: dict[str, Any] = asked) -> object:
+                    return app(asked, None)
+
+                found = compared(name, ours, lambda: empty(root, None), at_most=AT_MOST, calls=200)
+            yield found
