@@ -1,3 +1,5 @@
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +28,7 @@ def definition(*, users: str, grants: str) -> tuple[dict[str, Any], dict[str, An
     )
 
 
-def ensure(client: "DynamoDBClient", *, users: str, grants: str) -> None:
+def ensure(client: "DynamoDBClient", *, users: str, grants: str, pause: Callable[[float], None] = time.sleep) -> None:
     """Both tables, made where they are missing, with backups on the one and expiry on the other; safe to repeat."""
     for table in definition(users=users, grants=grants):
         with suppress(client.exceptions.ResourceInUseException):
@@ -35,6 +37,18 @@ def ensure(client: "DynamoDBClient", *, users: str, grants: str) -> None:
     expiry = client.describe_time_to_live(TableName=grants)["TimeToLiveDescription"]
     if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
         client.update_time_to_live(TableName=grants, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY})
-    client.update_continuous_backups(
-        TableName=users, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
-    )
+    _keep_backups(client, users, pause)
+
+
+def _keep_backups(client: "DynamoDBClient", table: str, pause: Callable[[float], None]) -> None:
+    # A table that has just been made is not ready for backups at once.
+    for seconds in (1, 2, 4, 8, 16, 0):
+        try:
+            client.update_continuous_backups(
+                TableName=table, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
+            )
+            return
+        except client.exceptions.ContinuousBackupsUnavailableException:
+            if not seconds:
+                raise
+            pause(seconds)

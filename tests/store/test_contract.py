@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -47,7 +48,7 @@ class Deployment:
         self.client = boto3.client("dynamodb", endpoint_url=endpoint, config=dynamo.CONFIG)
         self.ssm = boto3.client("ssm", endpoint_url=endpoint, config=dynamo.CONFIG)
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
-        tables.ensure(self.client, **names)
+        tables.ensure(self.client, users=names["users"], grants=names["grants"])
         self.users = Users(self.client, **names)
         self.grants = Grants(self.client, **names)
         self.attempts = Attempts(self.client, grants=names["grants"])
@@ -310,12 +311,25 @@ def test_no_part_of_a_key_may_hold_the_delimiter(part: str) -> None:
 
 def test_tables_can_be_ensured_again(store: Deployment) -> None:
     names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
-    tables.ensure(store.client, **names)
-    tables.ensure(store.client, **names)
+    tables.ensure(store.client, users=names["users"], grants=names["grants"])
+    tables.ensure(store.client, users=names["users"], grants=names["grants"])
     assert store.client.describe_time_to_live(TableName=names["grants"])["TimeToLiveDescription"] == {
         "TimeToLiveStatus": "ENABLED",
         "AttributeName": "expires_at",
     }
+
+
+def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(store: Deployment) -> None:
+    names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
+    refusals, pauses = [True, True], list[float]()
+    unready = {"Error": {"Code": "ContinuousBackupsUnavailableException", "Message": "Backups are being enabled"}}
+
+    def not_yet(**_: Any) -> Any:
+        return (SimpleNamespace(status_code=400), unready) if refusals and refusals.pop() else None
+
+    store.client.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
+    tables.ensure(store.client, users=names["users"], grants=names["grants"], pause=pauses.append)
+    assert pauses == [1, 2]
 
 
 def at_once(times: int, action: Any) -> list[Any]:
