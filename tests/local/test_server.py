@@ -154,7 +154,7 @@ def test_a_body_over_ten_megabytes_is_413_and_the_answer_arrives(port: int, chun
         connection.request("POST", "/body", body, encode_chunked=chunked)
         answer = connection.getresponse()
         assert answer.status == 413
-        assert json.loads(answer.read())["error"] == "invalid_request"
+        assert json.loads(answer.read())["error"] == "payload_too_large"
         assert answer.getheader("X-Request-Id")
 
 
