@@ -25,10 +25,10 @@ def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Re
     """Middleware around every route: the one error shape, the headers that every answer has, and one log line."""
     started = perf_counter()
     start_counting()
-    entry = journal.begin()
-    response = _in_our_shape(get_response(request), entry)
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
+    entry = journal.begin(request_id)
+    response = _in_our_shape(get_response(request), entry)
     response.headers["X-Request-Id"] = request_id
     response.headers.update(_cors(request))
     journal.write(

@@ -15,6 +15,7 @@ from ..domain.errors import LatchkeyError
 class Entry:
     """What the line will say of how the request went."""
 
+    request_id: str
     outcome: str = "ok"
     uid: str = ""
     reason: str = ""
@@ -35,9 +36,9 @@ _log.propagate = False
 _log.addHandler(_StandardOutput())
 
 
-def begin() -> Entry:
+def begin(request_id: str) -> Entry:
     """A new entry for the request that begins."""
-    entry = Entry()
+    entry = Entry(request_id)
     _entry.set(entry)
     return entry
 
@@ -63,6 +64,12 @@ def write(**fields: Any) -> None:
 
 
 def fault(error: Exception) -> None:
-    """A line for a fault of ours: what kind and where. Its message is left out, for it may quote a request."""
+    """A line beside the request's own for a fault of ours: what and where. Its message may quote a request: left out."""
+    entry = _entry.get()
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    write(level="error", fault=type(error).__name__, where=where)
+    write(
+        level="error",
+        request_id=entry.request_id if entry else "",
+        fault=type(error).__name__,
+        where=where,
+    )

@@ -136,6 +136,7 @@ def test_a_fault_leaves_what_and_where_and_the_503_its_reason(
     assert refusal(answer) == (500, "server_error")
     fault, logged = lines(capsys)
     assert fault["level"] == "error"
+    assert fault["request_id"] == logged["request_id"] == answer.header("X-Request-Id")
     assert fault["fault"]
     assert any("grants.py" in place for place in fault["where"])
     assert "injected" not in json.dumps(fault)
