@@ -17,6 +17,7 @@ from chalicelib.services import build
 from chalicelib.store import tables
 from local.gateway import Answer
 from tests.phone import Clock, Phone, installed
+from tests.staged import just_before
 
 WINDOW, IDLE, ACCESS = 30, 30 * 24 * 3600, 15 * 60
 YEAR = 365 * 24 * 3600
@@ -145,6 +146,25 @@ class Sessions(RuleBasedStateMachine):
         self.clock.advance(wait)
         self.present(session, used, self.clock())
         self.present(session, len(session.refresh) - 1, self.clock())
+
+    @rule(session=sessions)
+    def refresh_twice_at_once(self, session: Session) -> None:
+        """Presents the latest refresh token while another request with it steps in between our read and our write."""
+        used = len(session.refresh) - 1
+        if not session.live(self.clock()):
+            return
+        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.present(session, used, self.clock())):
+            self.present(session, used, self.clock())
+
+    @rule(session=sessions)
+    def log_out_during_a_refresh(self, session: Session) -> None:
+        """Ends the session between a refresh's read and its write: the refresh comes too late."""
+        if not session.live(self.clock()):
+            return
+        body = {"refresh_token": session.refresh[-1]}
+        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.post("POST /logout", body)):
+            assert self.post("POST /refresh", body).status == 401
+        session.ended = True
 
     def present(self, session: Session, place: int, now: int) -> None:
         answer = self.post("POST /refresh", {"refresh_token": session.refresh[place]})
