@@ -14,10 +14,12 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 
 DEV := .venv/.made
 AWS := .venv-aws/.made
+# The clients in JavaScript are there where Node is; without it their tests are skipped, but not in CI.
+CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test check bench lock clean
+.PHONY: help serve test chromium check bench lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -25,8 +27,13 @@ help:  ## list the commands
 serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002)
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
 
-test: check $(AWS)  ## check the code, then run every test (WORKERS=2)
+test: check $(AWS) $(CLIENTS) chromium  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+chromium:  ## install the browser that the tests of the pages need (as root on Debian)
+	@test -x /usr/bin/chromium || { test "$$(id -u)" = 0 && test -e /etc/debian_version && echo "Installing Chromium." && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
+		echo "There is no /usr/bin/chromium: the tests of the pages are skipped."
 
 check: $(DEV)  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .
@@ -45,7 +52,7 @@ lock: $(DEV)  ## resolve the *.in files anew
 LOCK := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
 clean:  ## remove what was made here (not the local state: see `python -m local.serve --help`)
-	rm -rf build .venv .venv-aws .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
+	rm -rf build .venv .venv-aws tests/interop/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): requirements.txt requirements-dev.txt
@@ -62,6 +69,10 @@ $(AWS): requirements-aws.txt
 	@echo "Making .venv-aws, about half a minute."
 	$(PYTHON) -m venv .venv-aws
 	.venv-aws/bin/python $(PIP) install -r requirements-aws.txt
+	@touch $@
+
+tests/interop/node_modules/.made: tests/interop/package-lock.json
+	npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 found-python = test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; name one with PYTHON=..." >&2; exit 1; }

@@ -1,11 +1,16 @@
 from chalice.app import Chalice
 
-from chalicelib.web import account, discovery, guard, rotation
+from chalicelib.web import account, device, discovery, guard, logout, oauth, pages, registration, rotation
 from chalicelib.web.edge import edge
 
 app = Chalice(app_name="latchkey")
 app.register_middleware(edge, "http")
 app.register_blueprint(account.bp)
+app.register_blueprint(oauth.bp)
+app.register_blueprint(pages.bp)
+app.register_blueprint(device.bp)
+app.register_blueprint(registration.bp)
+app.register_blueprint(logout.bp)
 app.register_blueprint(discovery.bp)
 app.register_blueprint(guard.bp)
 app.register_blueprint(rotation.bp)

@@ -1,4 +1,5 @@
-"""Login and refresh as Lambda runs them, from event to answer, against one `jwt.encode` and the same calls by a bare client.
+"""Login, refresh and a machine's token request as Lambda runs them, from event to answer, against one `jwt.encode` and the
+same calls by a bare client.
 
 The calls go to the embedded AWS: it is another process, whose time is not counted, and its answers are real. With moto in
 this process its own work, ten times ours, would drown the difference. The password hash is the cheapest there is.
@@ -13,6 +14,7 @@ from os import devnull, environ
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import jwt
@@ -21,8 +23,9 @@ from app import app
 from benchmarks.rounds import Comparison, compared
 from benchmarks.routes import event
 from chalicelib import config, services
+from chalicelib.domain.client import CLIENT_CREDENTIALS, Client
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.flows import keys
+from chalicelib.flows import clients, keys
 from chalicelib.services import Services
 from chalicelib.store import tables
 from local import aws
@@ -35,11 +38,15 @@ Call = tuple[str, dict[str, Any]]
 
 
 def measure() -> Iterator[Comparison]:
-    """Login, then refresh."""
+    """Login, then refresh, then client_credentials."""
     with _deployment() as svc, Path(devnull).open("w") as nowhere:
         with redirect_stdout(nowhere):  # where the log lines go; making them is part of the work
             bench = Bench(svc)
-        for name, work in (("login without the hash", bench.login), ("refresh", bench.refresh)):
+        for name, work in (
+            ("login without the hash", bench.login),
+            ("refresh", bench.refresh),
+            ("client_credentials", bench.client_credentials),
+        ):
             with redirect_stdout(nowhere):
                 bench.prepare(work)
                 found = compared(name, work, bench.replay, at_most=AT_MOST, calls=CALLS, rounds=ROUNDS)
@@ -77,6 +84,7 @@ class Bench:
             {"kid": signer.kid, "typ": "at+jwt"},
         )
         self._claims = jwt.decode(self._accounts[0][2], options={"verify_signature": False})
+        self._machine = self._register()
         self._twins = list(zip(self._session(0), self._session(1), strict=True))
         svc.users._client.meta.events.register("provide-client-params.dynamodb", self._note)
 
@@ -96,6 +104,12 @@ class Bench:
         """The next refresh of one session."""
         self._noted.append([])
         self._refresh_token = self._answer("POST", "/refresh", {"refresh_token": self._refresh_token})["refresh_token"]
+
+    def client_credentials(self) -> None:
+        """One token for a machine that authenticates with its secret."""
+        self._noted.append([])
+        answer = app(event("POST", "/oauth/token", form=self._machine), None)
+        assert answer["statusCode"] == 200, answer
 
     def replay(self) -> None:
         """Signs a token, and makes the calls of one piece of work that was done, without the work."""
@@ -123,6 +137,17 @@ class Bench:
         address = f"{uuid.uuid4().hex}@example.com"
         answer = self._answer("POST", "/signup", {"email": address, "password": PASSWORD})
         return address, answer["refresh_token"], answer["access_token"]
+
+    def _register(self) -> str:
+        machine = Client(
+            client_id="",
+            token_endpoint_auth_method="client_secret_post",
+            grant_types=(CLIENT_CREDENTIALS,),
+            scopes=("notes:read", "notes:write"),
+        )
+        client, secret = clients.create(self._svc, machine)
+        fields = {"grant_type": CLIENT_CREDENTIALS, "client_id": client.client_id, "client_secret": secret}
+        return urlencode(fields)
 
     def _answer(self, method: str, path: str, body: object) -> Any:
         network = next(self._numbers)

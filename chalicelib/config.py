@@ -1,11 +1,23 @@
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
 PACKAGE = __file__.rpartition("/")[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True)
+class Brand:
+    """How the pages present themselves; the colour is #rrggbb."""
+
+    name: str = "Latchkey"
+    logo: str = ""
+    colour: str = "#1f5fbf"
+
+
+# Compared as one object, not by its thirty values: some answers are kept per settings.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
     """All that a deployment can choose; lifetimes are seconds."""
 
@@ -15,18 +27,33 @@ class Settings:
     grants_table: str
     keys_path: str
     jwks_url: str
+    brand: Brand = Brand()
     algorithm: str = "RS256"
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
+    registration_open: bool = False
+    registration_tokens: frozenset[str] = frozenset()
+    client_documents: bool = False
+    self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
+    self_registered_resources: tuple[str, ...] = ()
     apis_file: str = f"{PACKAGE}/apis.json"
     jwks_file: str = f"{PACKAGE}/jwks.json"
     access_seconds: int = 15 * 60
+    id_token_seconds: int = 3600
+    code_seconds: int = 60
+    pushed_request_seconds: int = 90
+    device_code_seconds: int = 600
     refresh_idle_seconds: int = 30 * 24 * 3600
     refresh_absolute_seconds: int = 365 * 24 * 3600
     retry_window_seconds: int = 30
     fresh_login_seconds: int = 5 * 60
     key_days: int = 90
+
+    @property
+    def registration(self) -> bool:
+        """Whether clients can register themselves, with a token or without."""
+        return self.registration_open or bool(self.registration_tokens)
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -44,9 +71,42 @@ def load(environ: Mapping[str, str]) -> Settings:
         grants_table=environ.get("LATCHKEY_GRANTS_TABLE", "latchkey-grants"),
         keys_path=environ.get("LATCHKEY_KEYS_PATH", "/latchkey/keys"),
         algorithm=algorithm,
+        brand=_brand(environ),
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
+        **_of_strangers(environ),
         apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
     )
+
+
+def _brand(environ: Mapping[str, str]) -> Brand:
+    logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or Brand.colour
+    if logo and not logo.startswith("https://"):
+        raise ValueError("LATCHKEY_BRAND_LOGO must be an https URL")
+    if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+        raise ValueError("LATCHKEY_BRAND_COLOUR must be a colour as #rrggbb")
+    return Brand(environ.get("LATCHKEY_BRAND_NAME") or Brand.name, logo, colour)
+
+
+def _of_strangers(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What clients that nobody here has registered can get."""
+    found: dict[str, Any] = {
+        "registration_open": _one_of(environ, "LATCHKEY_REGISTRATION", "open"),
+        "client_documents": _one_of(environ, "LATCHKEY_CLIENT_DOCUMENTS", "on"),
+        "registration_tokens": frozenset(environ.get("LATCHKEY_REGISTRATION_TOKEN_SHA256", "").split()),
+        "self_registered_resources": tuple(environ.get("LATCHKEY_SELF_REGISTERED_RESOURCES", "").split()),
+    }
+    if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found["registration_tokens"]):
+        raise ValueError("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
+    if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
+        found["self_registered_scopes"] = tuple(scopes)
+    return found
+
+
+def _one_of(environ: Mapping[str, str], name: str, switch: str) -> bool:
+    value = environ.get(name, "")
+    if value not in ("", "off", switch):
+        raise ValueError(f"{name} must be {switch} or off")
+    return value == switch

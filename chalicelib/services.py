@@ -1,14 +1,17 @@
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .config import Settings, load
 from .domain.passwords import OWASP_19_MIB, Profile
+from .fetch import Fetch
 from .store import dynamo
 from .store.attempts import Attempts
+from .store.clients import Clients
 from .store.grants import Grants
 from .store.keys import Keys
+from .store.once import Once
 from .store.users import Users
 
 
@@ -18,13 +21,16 @@ def _epoch() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a story may use: the settings, the stores and the clock (epoch seconds)."""
+    """What a story may use: the settings, the stores, the way to other servers, and the clock (epoch seconds)."""
 
     settings: Settings
     users: Users
     grants: Grants
+    clients: Clients
+    once: Once
     attempts: Attempts
     keys: Keys
+    fetch: Fetch = field(default_factory=Fetch)
     now: Callable[[], int] = _epoch
     hashing: Profile = OWASP_19_MIB
 
@@ -37,6 +43,8 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         settings=settings,
         users=Users(client, **tables),
         grants=Grants(client, **tables),
+        clients=Clients(client, users=settings.users_table),
+        once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
         keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=settings.access_seconds),
         now=now,

@@ -78,14 +78,15 @@ def scope_map(file: Path) -> openapi_scopes.Reading:
 
 
 def entry(
-    *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None
+    *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None, dpop: bool = False
 ) -> dict[str, Any]:
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
     found = _problems(scopes, answer)
     if found:
         raise CannotRegisterError("\n".join(found))
-    named = {} if audience is None else {"audience": audience}
-    return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named}
+    named: dict[str, Any] = {} if audience is None else {"audience": audience}
+    proofs = {"dpop": True} if dpop else {}
+    return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named, **proofs}
 
 
 def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
@@ -113,6 +114,7 @@ def add(register: Register, asked: argparse.Namespace) -> None:
         revocation=asked.revocation,
         answer=asked.answer,
         audience=asked.audience,
+        dpop=asked.dpop,
     )
     register.write({**register.read(), asked.id: api})
     for line in reading.public:
@@ -174,6 +176,7 @@ def command_line() -> argparse.ArgumentParser:
     adding.add_argument("--revocation", choices=REVOCATION, required=True, help="how late an ended session bites")
     adding.add_argument("--answer", choices=ANSWERS, default="policy", help="simple: HTTP APIs, payload 2.0")
     adding.add_argument("--audience", help="the `aud` that its tokens must have (default: LATCHKEY_AUDIENCE)")
+    adding.add_argument("--dpop", action="store_true", help="take tokens bound to a key (RFC 9449) with a proof of it")
     commands.add_parser("list", help="show what is registered").set_defaults(run=list_all)
     removing = commands.add_parser("remove", help="take an API off the register")
     removing.set_defaults(run=remove)

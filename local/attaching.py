@@ -29,6 +29,8 @@ def instructions(api_id: str, api: dict[str, Any], *, stage: str, project: Path)
     """Return the authorizer's settings and the permission that it needs."""
     ttl = TTL_SECONDS[api["revocation"]]
     request = guard_arn("guard_request", stage=stage, project=project)
+    if api.get("dpop"):
+        return "\n".join([_with_proofs(request, simple=api["answer"] == "simple"), permission(api_id, request)])
     if api["answer"] == "simple":
         return "\n".join([_http(request, ttl, simple=True), permission(api_id, request)])
     token = guard_arn("guard", stage=stage, project=project)
@@ -59,6 +61,17 @@ def _http(arn: str, ttl: int, *, simple: bool) -> str:
 An HTTP API (REQUEST): payload 2.0, simple responses {"on" if simple else "off"}, result TTL {ttl} s,
 identity sources {", ".join(sources)}, URI
   {invocation_uri(arn)}"""
+
+
+def _with_proofs(arn: str, *, simple: bool) -> str:
+    # A proof is good once and a cache remembers its answer, so there must be none. It would serve nobody: proofs differ.
+    return f"""\
+A REST API (REQUEST, not TOKEN, which is not shown the DPoP header) or an HTTP API (REQUEST): payload 2.0,
+simple responses {"on" if simple else "off"}, result TTL 0 s, no identity sources, URI
+  {invocation_uri(arn)}
+Should it ever be cached, both headers must be in the cache's key, or a thief without the key gets in:
+  REST: method.request.header.Authorization, method.request.header.DPoP
+  HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if simple else ""}"""
 
 
 def permission(api_id: str, arn: str) -> str:

@@ -155,7 +155,9 @@ def create_stack(endpoint: str, name: str, template: Path, *, parameters: Mappin
         if resource["Type"] == "AWS::IAM::Role":
             _let_read_by_path(resource["Properties"]["Policies"])
     formation = client(endpoint, "cloudformation")
-    formation.create_stack(StackName=name, TemplateBody=json.dumps(document), **_with(parameters))
+    # Past 51,200 bytes CloudFormation takes a template from a bucket only.
+    client(endpoint, "s3").put_object(Bucket=BUCKET, Key=f"{name}.json", Body=json.dumps(document).encode())
+    formation.create_stack(StackName=name, TemplateURL=f"{endpoint}/{BUCKET}/{name}.json", **_with(parameters))
     formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
     outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}

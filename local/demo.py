@@ -1,4 +1,4 @@
-"""What the local run starts from: tables, keys, a demo user, and the files a deployment would ship in its package.
+"""What the local run starts from: tables, keys, a demo user and demo clients, and the files a deployment would ship.
 
 Run as a program it prepares the place that its environment names, once; repeating it changes nothing.
 """
@@ -11,12 +11,33 @@ import boto3
 
 from chalicelib import config, services
 from chalicelib.domain import email
-from chalicelib.flows import keys, signup
+from chalicelib.domain.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
+from chalicelib.flows import clients, keys, signup
+from chalicelib.services import Services
 from chalicelib.store import tables
 
 ROOT = Path(__file__).parents[1]
 ADDRESS = "demo@example.com"
 PASSWORD = "rivers-and-lanterns"
+SERVICE_SECRET = "bridges-and-harbours"
+APP = Client(
+    client_id="demo-app",
+    client_name="Demo app",
+    token_endpoint_auth_method="none",
+    application_type="native",
+    grant_types=(CODE, REFRESH, DEVICE_CODE),
+    redirect_uris=("http://127.0.0.1/callback",),
+    scopes=("openid", "profile", "email", "offline_access", "account", "notes:read", "notes:write"),
+)
+SERVICE = Client(
+    client_id="demo-service",
+    client_name="Demo service",
+    grant_types=(CLIENT_CREDENTIALS,),
+    scopes=("notes:read", "notes:write"),
+    # A secret that a human can remember is for the demo alone: what `clients.create` makes has full entropy.
+    secrets=(clients.digest_of(SERVICE_SECRET),),
+    introspects=True,
+)
 
 
 def prepare(settings: config.Settings) -> None:
@@ -26,8 +47,14 @@ def prepare(settings: config.Settings) -> None:
     keys.ensure(svc)
     if svc.users.find(email.canonical(ADDRESS)) is None:
         signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local")
+    _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
     Path(settings.apis_file).write_text(json.dumps(_registered(), indent=2))
+
+
+def _register(svc: Services) -> None:
+    for client in (APP, SERVICE):
+        svc.clients.create(client)  # nothing happens where it is there already
 
 
 def _registered() -> dict[str, object]:

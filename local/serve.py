@@ -219,6 +219,8 @@ Latchkey   {base}
 Notes      {notes}   (examples/notes, which trusts Latchkey's guard)
 AWS        {workers[0].environment["AWS_ENDPOINT_URL"]}   (embedded: DynamoDB and SSM)
 Demo user  {demo.ADDRESS}, password {demo.PASSWORD}
+Clients    {demo.APP.client_id} (public, redirects to {demo.APP.redirect_uris[0]} on any port)
+           {demo.SERVICE.client_id}, secret {demo.SERVICE_SECRET} (client_credentials)
 State      {state}   (delete it to begin anew)
 
 Try it in another terminal: log in, who am I, refresh, the guarded example, and a token without its scope.

@@ -54,6 +54,12 @@ class InvalidToken(LatchkeyError):
     default = "The access token is missing, invalid or expired."
 
 
+class UnprovedToken(InvalidToken):
+    """RFC 9449 section 7.1: the token is bound to a key that was not shown."""
+
+    default = "This access token is good with a DPoP proof of its own key only."
+
+
 class LoginRequired(LatchkeyError):
     code = "login_required"
     default = "This needs the password or a fresh login."
@@ -94,3 +100,130 @@ class TemporarilyUnavailable(LatchkeyError):
     code = "temporarily_unavailable"
     default = "The service is busy: try again."
     retry_after = 1
+
+
+class OAuthError(LatchkeyError):
+    """A refusal in the words of an OAuth specification, told in the place that the specification names."""
+
+
+class InvalidClient(OAuthError):
+    """RFC 6749 section 5.2. `basic` says whether the client tried HTTP Basic and so is owed a challenge."""
+
+    code = "invalid_client"
+    default = "The client is unknown or did not authenticate as it is registered to."
+
+    def __init__(self, description: str | None = None, *, reason: str = "", basic: bool = False) -> None:
+        super().__init__(description, reason=reason)
+        self.basic = basic
+
+
+class UnauthorizedClient(OAuthError):
+    code = "unauthorized_client"
+    default = "This client may not do that."
+
+
+class UnsupportedGrantType(OAuthError):
+    code = "unsupported_grant_type"
+    default = "There is no such grant type here: see grant_types_supported in the server's metadata."
+
+
+class UnsupportedResponseType(OAuthError):
+    code = "unsupported_response_type"
+    default = "The only response type here is code."
+
+
+class InvalidTarget(OAuthError):
+    code = "invalid_target"
+    default = "`resource` must name one API that this server issues tokens for."
+
+
+class AccessDenied(OAuthError):
+    code = "access_denied"
+    default = "The user did not agree."
+
+
+class ConsentRequired(OAuthError):
+    code = "consent_required"
+    default = "The user has to be asked for consent."
+
+
+class InteractionRequired(OAuthError):
+    code = "interaction_required"
+    default = "The user has to do something first."
+
+
+class UnmetAuthentication(OAuthError):
+    code = "unmet_authentication_requirements"
+    default = "This server cannot log a user in that strongly."
+
+
+class RequestNotSupported(OAuthError):
+    code = "request_not_supported"
+    default = "Request objects are not supported: send the parameters themselves, or push them."
+
+
+class RequestUriNotSupported(OAuthError):
+    code = "request_uri_not_supported"
+    default = "Only a request_uri that this server gave for a pushed request is supported."
+
+
+class InvalidRequestUri(OAuthError):
+    code = "invalid_request_uri"
+    default = "This pushed request is unknown, another client's or expired: push it again."
+
+
+class AuthorizationPending(OAuthError):
+    code = "authorization_pending"
+    default = "The user has not decided yet: ask again."
+
+
+class SlowDown(OAuthError):
+    code = "slow_down"
+    default = "Ask less often: add five seconds to the interval."
+
+
+class ExpiredToken(OAuthError):
+    code = "expired_token"
+    default = "The device code has expired: begin anew."
+
+
+class InvalidDpopProof(OAuthError):
+    code = "invalid_dpop_proof"
+    default = "The DPoP proof is missing, invalid or for another request."
+
+
+class UseDpopNonce(OAuthError):
+    """RFC 9449 section 8: the proof was fine but for the nonce, which the answer brings."""
+
+    code = "use_dpop_nonce"
+    default = "Put the nonce of this answer's DPoP-Nonce header into the proof and try again."
+
+    def __init__(self, *, nonce: str) -> None:
+        super().__init__()
+        self.nonce = nonce
+
+
+class InvalidRedirectUri(OAuthError):
+    code = "invalid_redirect_uri"
+    default = "A redirect URI is not allowed here."
+
+
+class InvalidClientMetadata(OAuthError):
+    code = "invalid_client_metadata"
+    default = "The client's metadata is not as it has to be."
+
+
+class InsufficientAuthorization(OAuthError):
+    """The first-party app has to ask the user for more; draft-ietf-oauth-first-party-apps."""
+
+    code = "insufficient_authorization"
+    default = "Ask the user for e-mail address and password."
+
+    def __init__(self, description: str | None = None, *, auth_session: str, reason: str = "", uid: str = "") -> None:
+        super().__init__(description, reason=reason, uid=uid)
+        self.auth_session = auth_session
+
+
+class InvalidSession(OAuthError):
+    code = "invalid_session"
+    default = "`auth_session` is unknown or expired: begin anew without it."

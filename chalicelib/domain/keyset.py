@@ -50,11 +50,20 @@ class RefreshKey:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """All keys that exist, by number. `token_life` is how long, in seconds, the longest-lived signed token is good."""
+    """All keys that exist, by number. `token_life` is how long, in seconds, the longest-lived signed token is good.
+
+    `pairwise` is what pairwise subjects are derived with. It never changes: with another one every user would be another.
+    """
 
     signing: tuple[SigningKey, ...]
     refresh: tuple[RefreshKey, ...]
     token_life: int
+    pairwise: bytes = b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is one of each kind."""
+        return bool(self.signing and self.refresh and self.pairwise)
 
     def state(self, key: SigningKey, now: int) -> State:
         """The state of one key at one moment."""

@@ -20,7 +20,9 @@ class User:
 class Grant:
     """One session of one client for one user, for its whole life; times are epoch seconds.
 
-    `generation` counts the refresh tokens issued so far; `rotated_at` is when the latest one replaced its predecessor.
+    `generation` counts the refresh tokens issued so far, 0 while its authorization code waits; `rotated_at` is when the
+    latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
+    thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707).
     """
 
     uid: str
@@ -38,6 +40,13 @@ class Grant:
     rotated_at: int = 0
     device: str = ""
     ended: str = ""
+    redirect_uri: str = ""
+    challenge: str = ""
+    nonce: str = ""
+    resource: str = ""
+    jkt: str = ""
+    browser: str = ""
+    claims: str = ""
 
     def alive(self, now: int) -> bool:
         """Whether this grant may still issue tokens; says nothing about its user."""

@@ -165,6 +165,19 @@ def opening(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Opening:
     )
 
 
+def narrowed(opened: Opening, resource: str) -> Opening:
+    """An opening for one request alone, given as `GET/notes/7`; for none if it does not open that one."""
+    caught = any(_matches(pattern, resource) for pattern in (*opened.deny, "*//*", "*/*/"))
+    # A star in a path would be IAM's own in a policy.
+    if caught or set("*?") & set(resource) or not any(_matches(pattern, resource) for pattern in opened.allow):
+        return Opening(allow=(), deny=(), shut=())
+    return Opening(allow=(resource,), deny=(), shut=())
+
+
+def _matches(pattern: str, resource: str) -> bool:
+    return bool(re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), resource, re.DOTALL))
+
+
 def _harmless(spill: Pattern, granted: Iterable[Route]) -> bool:
     """Whether a spill may be denied for every method at once, which keeps policies short; this `*` crosses slashes as well."""
     return not any(_catches(("*", *spill), (a.method, *a.segments)) for a in granted)

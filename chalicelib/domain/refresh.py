@@ -14,13 +14,14 @@ from .model import Grant
 # token has exactly one spelling.
 LAYOUT = struct.Struct(">BH16s16sQ")
 VERSION = 1
-PURPOSE = b"latchkey refresh token\x00"
+# Every kind of text has its own purpose inside the MAC: a code or a cookie is never a refresh token.
+REFRESH, CODE, BROWSER = b"latchkey refresh token\x00", b"latchkey code\x00", b"latchkey browser\x00"
 LENGTH = (LAYOUT.size + hashlib.sha256().digest_size) // 3 * 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshToken:
-    """What an authentic refresh token says: the grant it belongs to and its place in the line."""
+class Handle:
+    """What an authentic text says: the grant it belongs to and its place in the line."""
 
     uid: str
     gid: str
@@ -36,14 +37,14 @@ class Use(Enum):
     DEAD = "dead"
 
 
-def _mac(secret: bytes, payload: bytes) -> bytes:
-    return hmac.digest(secret, PURPOSE + payload, "sha256")
+def _mac(secret: bytes, purpose: bytes, payload: bytes) -> bytes:
+    return hmac.digest(secret, purpose + payload, "sha256")
 
 
-def derive(token: RefreshToken, *, key_number: int, secret: bytes) -> str:
-    """The one text of this refresh token under this key: the same token always gives the same text."""
-    payload = LAYOUT.pack(VERSION, key_number, bytes.fromhex(token.uid), bytes.fromhex(token.gid), token.generation)
-    return urlsafe_b64encode(payload + _mac(secret, payload)).decode()
+def derive(handle: Handle, *, key_number: int, secret: bytes, purpose: bytes = REFRESH) -> str:
+    """The one text of this handle under this key: the same handle always gives the same text."""
+    payload = LAYOUT.pack(VERSION, key_number, bytes.fromhex(handle.uid), bytes.fromhex(handle.gid), handle.generation)
+    return urlsafe_b64encode(payload + _mac(secret, purpose, payload)).decode()
 
 
 def key_number(unverified_text: str) -> int:
@@ -55,8 +56,8 @@ def key_number(unverified_text: str) -> int:
     return int(number) if version == VERSION else 0
 
 
-def verify(unverified_text: str, secrets: Mapping[int, bytes]) -> RefreshToken:
-    """The token inside an authentic text; raises InvalidGrant for any other, before anything is read from a table."""
+def verify(unverified_text: str, secrets: Mapping[int, bytes], *, purpose: bytes = REFRESH) -> Handle:
+    """The handle inside an authentic text; raises InvalidGrant for any other, before anything is read from a table."""
     try:
         raw = _decoded(unverified_text)
         payload, mac = raw[: LAYOUT.size], raw[LAYOUT.size :]
@@ -64,9 +65,9 @@ def verify(unverified_text: str, secrets: Mapping[int, bytes]) -> RefreshToken:
         secret = secrets[number]
     except (ValueError, KeyError, struct.error):
         raise InvalidGrant(reason="malformed") from None
-    if version != VERSION or not hmac.compare_digest(mac, _mac(secret, payload)):
+    if version != VERSION or not hmac.compare_digest(mac, _mac(secret, purpose, payload)):
         raise InvalidGrant(reason="forged")
-    return RefreshToken(uid=uid.hex(), gid=gid.hex(), generation=generation)
+    return Handle(uid=uid.hex(), gid=gid.hex(), generation=generation)
 
 
 def _decoded(text: str) -> bytes:

@@ -13,17 +13,21 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
+ID_TOKEN = "JWT"
 # Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
 MAX_LENGTH = 8192
 # No access token of ours lives longer, whatever the settings say.
 MAX_LIFETIME = 24 * 3600
 CLOCK_SKEW = 60
-TEXTS = ("sub", "sid", "client_id", "scope", "jti")
+TEXTS = ("sub", "client_id", "scope", "jti")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedClaims:
-    """The claims of an access token (RFC 9068) that `verify` has found authentic and in force; only `verify` makes one."""
+    """The claims of an access token (RFC 9068) that `verify` has found authentic and in force; only `verify` makes one.
+
+    `sid` is "" where a client acts for itself, in no user's session.
+    """
 
     sub: str
     sid: str
@@ -36,8 +40,11 @@ class VerifiedClaims:
 class Verifier:
     """Knows which keys, issuer and audience an access token must have; it asks nobody."""
 
-    def __init__(self, jwks: Iterable[Mapping[str, str]], *, issuer: str, audience: str) -> None:
-        """Raises for a key that cannot be used, and for a kind of key that we never publish, such as a shared secret."""
+    def __init__(self, jwks: Iterable[Mapping[str, str]], *, issuer: str, audience: str | None) -> None:
+        """Raises for a key that cannot be used, and for a kind that we never publish, such as a shared secret.
+
+        `audience` is None for whoever tells others what a token is worth.
+        """
         self._issuer = issuer
         self._audience = audience
         # A token of ours has one of a few exact headers, so the header is looked up, never believed: an unknown alg, typ,
@@ -77,9 +84,12 @@ class Verifier:
             raise InvalidToken(reason="not yet valid")
         if not all(type(claims.get(name)) is str for name in TEXTS):
             raise InvalidToken(reason="claims")
+        sid = claims.get("sid", "" if claims["sub"] == claims["client_id"] else None)
+        if type(sid) is not str:
+            raise InvalidToken(reason="claims")
         return VerifiedClaims(
             sub=claims["sub"],
-            sid=claims["sid"],
+            sid=sid,
             client_id=claims["client_id"],
             scope=tuple(claims["scope"].split()),
             exp=exp,
@@ -87,6 +97,8 @@ class Verifier:
         )
 
     def _for_us(self, aud: Any) -> bool:
+        if self._audience is None:
+            return isinstance(aud, str | list)
         return aud == self._audience or (isinstance(aud, list) and self._audience in aud)
 
 
@@ -104,9 +116,23 @@ def _in_future(moment: Any, now: int) -> bool:
     return type(moment) is not int or moment > now + CLOCK_SKEW
 
 
-def header_segment(jwk: Mapping[str, str]) -> str:
-    """The first segment of every access token signed with this key, exactly as `sign` writes it."""
-    header = {"alg": jwk["alg"], "kid": jwk["kid"], "typ": ACCESS_TOKEN}
+def ours(unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer: str) -> dict[str, Any] | None:
+    """The claims of an id_token that we signed, expired or not; None for any other text."""
+    segment = unverified_id_token.partition(".")[0]
+    for jwk in jwks:
+        if segment == header_segment(jwk, typ=ID_TOKEN):
+            key, algorithms = _key(jwk)
+            try:
+                claims = json.loads(_jws.decode(unverified_id_token, key, algorithms=algorithms))
+            except (jwt.InvalidTokenError, ValueError):
+                return None
+            return claims if claims.get("iss") == issuer else None
+    return None
+
+
+def header_segment(jwk: Mapping[str, str], *, typ: str = ACCESS_TOKEN) -> str:
+    """The first segment of every token of a kind signed with this key, exactly as `sign` writes it."""
+    header = {"alg": jwk["alg"], "kid": jwk["kid"], "typ": typ}
     return _base64url(json.dumps(header, separators=(",", ":")).encode())
 
 
@@ -114,7 +140,7 @@ def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def sign(claims: Mapping[str, Any], key: "SigningKey") -> str:
+def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str = ACCESS_TOKEN) -> str:
     """An access token (RFC 9068) with these claims; the caller sets iss, sub, aud, exp, iat, jti, client_id, scope, sid."""
-    headers = {"kid": key.kid, "typ": ACCESS_TOKEN}
+    headers = {"kid": key.kid, "typ": typ}
     return jwt.encode(dict(claims), key.private, algorithm=key.algorithm, headers=headers)

@@ -33,6 +33,7 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
     svc.grants.erase(user.uid, but=last.gid)
+    svc.clients.forget(user.uid)
     if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 

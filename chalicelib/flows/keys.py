@@ -12,7 +12,7 @@ LEAD_SECONDS = DAY
 def current(svc: Services, *, hurry: bool = False) -> KeySet:
     """The key set in use, made now if the account has none; `hurry` looks again sooner for a key that is missing."""
     keys = svc.keys.recent(svc.now(), hurry=hurry)
-    return keys if keys.signing and keys.refresh else ensure(svc)
+    return keys if keys.complete else ensure(svc)
 
 
 def ensure(svc: Services) -> KeySet:
@@ -23,8 +23,10 @@ def ensure(svc: Services) -> KeySet:
         svc.keys.create_signing(1, algorithm=svc.settings.algorithm, active_at=now)
     if not keys.refresh:
         svc.keys.create_refresh(1, active_at=now)
+    if not keys.pairwise:
+        svc.keys.create_pairwise()
     keys = svc.keys.read(now)
-    if not keys.signing or not keys.refresh:
+    if not keys.complete:
         raise TemporarilyUnavailable(reason="new keys are not visible yet")
     return keys
 

@@ -24,6 +24,21 @@ def sign_up(svc: Services, *, network: str) -> None:
     _spend(svc, Limit("sign-up", network, 20, HOUR))
 
 
+def device_code(svc: Services, *, network: str) -> None:
+    """Counts one user code typed; raises TooManyRequests."""
+    _spend(svc, Limit("device code", network, 30, QUARTER))
+
+
+def client_document(svc: Services, *, host: str) -> None:
+    """Counts one look at a host that a stranger named; raises TooManyRequests, so that nobody is flooded through us."""
+    _spend(svc, Limit("client document", host, 100, QUARTER))
+
+
+def registration(svc: Services, *, network: str) -> None:
+    """Counts one client registered without a token; raises TooManyRequests."""
+    _spend(svc, Limit("registration", network, 20, HOUR))
+
+
 def _spend(svc: Services, *limits: Limit) -> None:
     forbidding = svc.attempts.spend(limits, now=svc.now())
     if forbidding:

@@ -3,27 +3,32 @@ from ..domain.errors import AccountDisabled, InvalidCredentials
 from ..domain.model import User
 from ..services import Services
 from . import keys, limits, session
-from .session import TokenPair
+from .session import TokenSet
 
 PASSWORD = ("pwd",)  # RFC 8176
 
 
 def with_password(
     svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
-) -> TokenPair:
-    """A new session for the right password. An unknown address costs what a wrong password costs and answers the same."""
-    granted = scopes.narrow(scope, allowed=svc.settings.scopes)
+) -> TokenSet:
+    """A new session of the JSON door for the right password."""
+    client = session.own_client(svc)
+    granted = scopes.narrow(scope, allowed=client.scopes)
+    user = authenticate(svc, address=address, password=password, network=network)
+    grant = session.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
+    issued = session.issue(svc, keys.current(svc), user, grant, client)
+    svc.grants.start(grant)
+    return issued
+
+
+def authenticate(svc: Services, *, address: str, password: str, network: str) -> User:
+    """The user with this address and password. An unknown address costs what a wrong password costs and answers the same."""
     secret = passwords.normalised(password)
     canonical = email.canonical(address)
     limits.password_attempt(svc, canonical_email=canonical, network=network)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    user = svc.users.read(svc.users.find(canonical) or session.new_id())
-    user = proved(svc, user, secret)
-    grant = session.draft(svc, user, scope=granted, device=device, amr=PASSWORD)
-    pair = session.issue(svc, keys.current(svc), user, grant)
-    svc.grants.start(grant)
-    return pair
+    return proved(svc, svc.users.read(svc.users.find(canonical) or session.new_id()), secret)
 
 
 def proved(svc: Services, user: User | None, secret: str) -> User:

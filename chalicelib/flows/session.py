@@ -1,28 +1,35 @@
+import json
 import uuid
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ..domain import refresh as refresh_tokens
+from ..domain import claims as claim
+from ..domain import refresh as handles
 from ..domain import scopes, tokens
-from ..domain.errors import InvalidGrant, InvalidToken, NotFound, TemporarilyUnavailable
+from ..domain.client import REFRESH, Client
+from ..domain.errors import InvalidGrant, InvalidTarget, InvalidToken, NotFound, TemporarilyUnavailable
 from ..domain.keyset import KeySet
 from ..domain.model import Grant, User, in_force
-from ..domain.refresh import RefreshToken, Use, use_of
+from ..domain.refresh import Handle, Use, use_of
 from ..domain.tokens import VerifiedClaims, Verifier
 from ..services import Services
-from . import keys
+from . import keys, subjects
 
 PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenPair:
-    """What a client gets for a session (RFC 6749 section 5.1)."""
+class TokenSet:
+    """What a client gets (RFC 6749 section 5.1, OpenID Connect Core 3.1.3.3); "" for what it does not get."""
 
     uid: str
     access_token: str
-    refresh_token: str
+    token_type: str
     expires_in: int
     scope: tuple[str, ...]
+    refresh_token: str = ""
+    id_token: str = ""
+    issued_token_type: str = ""
 
 
 def new_id() -> str:
@@ -30,121 +37,249 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def draft(svc: Services, user: User, *, scope: tuple[str, ...], device: str, amr: tuple[str, ...]) -> Grant:
+def own_client(svc: Services) -> Client:
+    """The client that the JSON door is: ours, public, and with all scopes of a first-party login."""
+    return Client(
+        client_id=svc.settings.client_id,
+        token_endpoint_auth_method="none",
+        grant_types=(REFRESH,),
+        scopes=svc.settings.scopes,
+        first_party=True,
+    )
+
+
+def draft(
+    svc: Services, user: User, client: Client, *, scope: tuple[str, ...], device: str = "", amr: tuple[str, ...]
+) -> Grant:
     """A session that begins now and is not yet written anywhere."""
     now, settings = svc.now(), svc.settings
-    ends_at = now + settings.refresh_absolute_seconds
+    ends_at = now + (client.refresh_absolute_seconds or settings.refresh_absolute_seconds)
     return Grant(
         uid=user.uid,
         gid=new_id(),
-        client_id=settings.client_id,
+        client_id=client.client_id,
         scope=scope,
         token_version=user.token_version,
         amr=amr,
         auth_time=now,
         created_at=now,
         last_used_at=now,
-        expires_at=min(now + settings.refresh_idle_seconds, ends_at),
+        expires_at=min(now + idle_seconds(svc, client), ends_at),
         ends_at=ends_at,
         device=device,
     )
 
 
+def idle_seconds(svc: Services, client: Client) -> int:
+    """How long a session of this client lives unused."""
+    return client.refresh_idle_seconds or svc.settings.refresh_idle_seconds
+
+
+def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
+    """Whether a session gets refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
+    asked = client.first_party or "openid" not in scope or "offline_access" in scope
+    return asked and REFRESH in client.grant_types
+
+
 def issue(
-    svc: Services, keyset: KeySet, user: User, grant: Grant, *, scope: tuple[str, ...] | None = None
-) -> TokenPair:
+    svc: Services,
+    keyset: KeySet,
+    user: User,
+    grant: Grant,
+    client: Client,
+    *,
+    scope: tuple[str, ...] | None = None,
+    nonce: str = "",
+    jkt: str = "",
+) -> TokenSet:
     """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
-    now, settings = svc.now(), svc.settings
     granted = grant.scope if scope is None else scope
-    claims = {
-        "iss": settings.issuer,
-        "sub": user.uid,
-        "aud": settings.audience,
-        "exp": now + settings.access_seconds,
-        "iat": now,
-        "jti": new_id(),
+    lifetime = client.access_seconds or svc.settings.access_seconds
+    access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
+    id_token = refresh_token = ""
+    if "openid" in granted:
+        id_token = _id_token(svc, keyset, user, grant, client, nonce=nonce, access_token=access_token)
+    if refreshes(client, grant.scope):
+        refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
+    return TokenSet(
+        uid=user.uid,
+        access_token=access_token,
+        token_type="DPoP" if jkt else "Bearer",
+        expires_in=lifetime,
+        scope=granted,
+        refresh_token=refresh_token,
+        id_token=id_token,
+    )
+
+
+def _about(svc: Services, user: User, grant: Grant, client: Client) -> dict[str, object]:
+    return {
+        **subjects.claims(svc, client, user.uid),
+        "aud": grant.resource,
         "client_id": grant.client_id,
-        "scope": " ".join(granted),
         "sid": grant.gid,
         "auth_time": grant.auth_time,
         "amr": list(grant.amr),
         "acr": PASSWORD_ONLY,
         **({"roles": list(user.roles)} if user.roles else {}),
     }
-    key = keyset.refresher(now)
-    token = RefreshToken(uid=grant.uid, gid=grant.gid, generation=grant.generation)
-    return TokenPair(
-        uid=user.uid,
-        access_token=tokens.sign(claims, keyset.signer(now)),
-        refresh_token=refresh_tokens.derive(token, key_number=key.number, secret=key.secret),
-        expires_in=settings.access_seconds,
-        scope=granted,
-    )
 
 
-def refresh(svc: Services, unverified_token: str, *, scope: str | None = None) -> TokenPair:
-    """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope with nothing spent."""
-    keyset, presented = _authentic(svc, unverified_token)
+def sign_access(
+    svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str = ""
+) -> str:
+    """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs."""
+    now, settings = svc.now(), svc.settings
+    audience = about["aud"] or settings.audience
+    if "openid" in scope and audience != settings.audience:
+        audience = [audience, settings.audience]  # it opens userinfo too
+    claims = {
+        **about,
+        "iss": settings.issuer,
+        "aud": audience,
+        "exp": now + lifetime,
+        "iat": now,
+        "jti": new_id(),
+        "scope": " ".join(scope),
+        **({"cnf": {"jkt": jkt}} if jkt else {}),
+    }
+    return tokens.sign(claims, keyset.signer(now))
+
+
+def _id_token(
+    svc: Services, keyset: KeySet, user: User, grant: Grant, client: Client, *, nonce: str, access_token: str
+) -> str:
+    now = svc.now()
+    key = keyset.signer(now)
+    wanted = json.loads(grant.claims or "{}").get("id_token", [])
+    claims = {
+        **claim.of_user(user, scope=(), wanted=wanted),
+        "iss": svc.settings.issuer,
+        "sub": subjects.shown(svc, client, user.uid),
+        "aud": grant.client_id,
+        "exp": now + svc.settings.id_token_seconds,
+        "iat": now,
+        "auth_time": grant.auth_time,
+        "amr": list(grant.amr),
+        "acr": PASSWORD_ONLY,
+        # One browser session logs in to many clients: told as it is, it would tie pairwise subjects together.
+        "sid": subjects.shown(svc, client, grant.browser) if grant.browser else grant.gid,
+        "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
+        **({"nonce": nonce} if nonce else {}),
+    }
+    return tokens.sign(claims, key, typ=tokens.ID_TOKEN)
+
+
+def sealed(svc: Services, keyset: KeySet, grant: Grant, purpose: bytes) -> str:
+    """The one text for a grant at its generation and this purpose: its refresh token, its code or its cookie."""
+    key = keyset.refresher(svc.now())
+    handle = Handle(uid=grant.uid, gid=grant.gid, generation=grant.generation)
+    return handles.derive(handle, key_number=key.number, secret=key.secret, purpose=purpose)
+
+
+def refresh(
+    svc: Services,
+    client: Client,
+    unverified_token: str,
+    *,
+    scope: str | None = None,
+    resource: str | None = None,
+    jkt: str = "",
+) -> TokenSet:
+    """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
+    nothing spent."""
+    keyset, presented = opened(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    use = use_of(grant, presented.generation, now=svc.now(), retry_window=svc.settings.retry_window_seconds)
+    if grant is not None and (grant.client_id != client.client_id or grant.jkt not in ("", jkt)):
+        raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
+    window = _retry_window(svc, grant)
+    use = use_of(grant, presented.generation, now=svc.now(), retry_window=window)
     if user is None or grant is None or use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant(reason="disabled or ended", uid=user.uid)
     narrowed = scopes.narrow(scope, allowed=grant.scope)
+    if resource not in (None, grant.resource):  # RFC 8707 section 2.2: no other than the user agreed to
+        raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
-    pair = issue(svc, keyset, user, successor, scope=narrowed)
+    issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
     if use is Use.CURRENT:
-        use = svc.grants.rotate(
-            grant,
-            now=svc.now(),
-            idle_seconds=svc.settings.refresh_idle_seconds,
-            retry_window=svc.settings.retry_window_seconds,
-        )
+        idle = idle_seconds(svc, client)
+        use = svc.grants.rotate(grant, now=svc.now(), idle_seconds=idle, retry_window=window)
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
-    return pair
+    return issued
 
 
-def _authentic(svc: Services, unverified_token: str) -> tuple[KeySet, RefreshToken]:
+def _retry_window(svc: Services, grant: Grant | None) -> int:
+    # A thief cannot use a token that is bound to a key, so its owner may come back for the successor at any time.
+    if grant is not None and grant.jkt:
+        return grant.ends_at - grant.created_at
+    return svc.settings.retry_window_seconds
+
+
+def opened(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet, Handle]:
+    """The handle in an authentic text of this purpose, and the keys; raises InvalidGrant before any table is read."""
     keyset = keys.current(svc)
     secrets = keyset.refresh_secrets()
-    number = refresh_tokens.key_number(unverified_token)
+    number = handles.key_number(unverified_text)
     if number and number not in secrets:
         keyset = keys.current(svc, hurry=True)
         secrets = keyset.refresh_secrets()
-    return keyset, refresh_tokens.verify(unverified_token, secrets)
+    return keyset, handles.verify(unverified_text, secrets, purpose=purpose)
 
 
-def _refused(svc: Services, presented: RefreshToken, use: Use) -> InvalidGrant:
+def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
     if use is not Use.REUSE:
         return InvalidGrant(reason="ended, expired or unknown", uid=presented.uid)
     svc.grants.end(presented.uid, presented.gid, why="reuse")
     return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)
 
 
-def log_out(svc: Services, unverified_token: str) -> str:
-    """Ends the session of an authentic refresh token, of whatever generation, and says whose it was; "" for any other."""
+def log_out(svc: Services, client: Client, unverified_token: str) -> str:
+    """Ends the session of the client's own refresh token, of whatever generation, and says whose it was; "" for any other."""
     try:
-        _, presented = _authentic(svc, unverified_token)
+        _, presented = opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    svc.grants.end(presented.uid, presented.gid, why="logout")
-    return presented.uid
+    ended = svc.grants.end(presented.uid, presented.gid, why="logout", client_id=client.client_id)
+    return presented.uid if ended else ""
 
 
 def verify(svc: Services, unverified_token: str) -> VerifiedClaims:
     """The claims of an access token whose session is in force at this moment; raises InvalidToken."""
-    claims = _verifier(svc, unverified_token).verify(unverified_token, now=svc.now())
-    if not in_force(*svc.grants.with_user(claims.sub, claims.sid), svc.now()):
-        raise InvalidToken(reason="session ended", uid=claims.sub)
-    return claims
+    return live(svc, unverified_token)[0]
 
 
-def _verifier(svc: Services, unverified_token: str) -> Verifier:
+def authentic(svc: Services, unverified_token: str, *, any_audience: bool = False) -> VerifiedClaims:
+    """The claims of an access token of ours, for this server's own APIs or for any; raises InvalidToken."""
+    audience = None if any_audience else svc.settings.audience
+    return _verifier(svc, unverified_token, audience).verify(unverified_token, now=svc.now())
+
+
+def live(
+    svc: Services, unverified_token: str, *, any_audience: bool = False
+) -> tuple[VerifiedClaims, User | None, Grant | None]:
+    """An access token in force, with its user and session; without them where a client acts for itself."""
+    claims = authentic(svc, unverified_token, any_audience=any_audience)
+    if not claims.sid:
+        return claims, None, None
+    uid = subjects.uid(svc, claims)
+    user, grant = svc.grants.with_user(uid, claims.sid)
+    if not in_force(user, grant, svc.now()):
+        raise InvalidToken(reason="session ended", uid=uid)
+    return claims, user, grant
+
+
+def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:
+    """The claims of an id_token of ours, however old (OpenID Connect Core 3.1.2.1); None for any other text."""
+    return tokens.ours(id_token, keys.current(svc).published(svc.now()), issuer=svc.settings.issuer)
+
+
+def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:
     for hurry in (False, True):
         jwks = keys.current(svc, hurry=hurry).published(svc.now())
-        verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=svc.settings.audience)
+        verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=audience)
         if verifier.knows(unverified_token):
             break
     return verifier

@@ -1,30 +1,41 @@
 from ..domain import email, passwords
 from ..domain.errors import EmailTaken
-from ..domain.model import User
+from ..domain.model import Grant, User
 from ..services import Services
 from . import keys, limits, session
 from .login import PASSWORD
-from .session import TokenPair
+from .session import TokenSet
 
 
 def sign_up(
     svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = ""
-) -> tuple[User, TokenPair]:
-    """A new account with its first session, all or nothing; raises EmailTaken, WeakPassword, InvalidRequest."""
+) -> tuple[User, TokenSet]:
+    """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
+    client = session.own_client(svc)
+    user = draft(svc, address=address, password=password, network=network, name=name)
+    grant = session.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
+    issued = session.issue(svc, keys.current(svc), user, grant, client)
+    create(svc, user, first=grant)
+    return user, issued
+
+
+def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
+    """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
     secret = passwords.normalised(password)
     mailed = email.validated(address)
     limits.sign_up(svc, network=network)
     passwords.check_strength(secret, about=(*mailed.split("@"), name))
-    user = User(
+    return User(
         uid=session.new_id(),
         email=mailed,
         name=name,
         password_hash=passwords.hash_password(secret, profile=svc.hashing),
         created_at=svc.now(),
     )
-    grant = session.draft(svc, user, scope=svc.settings.scopes, device=device, amr=PASSWORD)
-    pair = session.issue(svc, keys.current(svc), user, grant)
-    first_session = [svc.grants.starting(grant)]
-    if not svc.users.create(user, canonical_email=email.canonical(mailed), also=first_session):
+
+
+def create(svc: Services, user: User, *, first: Grant) -> None:
+    """Writes an account, its address and its first session, all or nothing; raises EmailTaken."""
+    together = [svc.grants.starting(first)]
+    if not svc.users.create(user, canonical_email=email.canonical(user.email), also=together):
         raise EmailTaken()
-    return user, pair

@@ -1,9 +1,11 @@
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.model import Grant, User
 from ..domain.refresh import Use, use_of
-from .dynamo import ConditionFailed, Item, conditionally, storage_faults
+from .dynamo import ConditionFailed, Item, conditionally, reasons, storage_faults
 from .users import from_item as user_from_item
 from .users import grant_key, user_key
 
@@ -15,7 +17,7 @@ BATCH = 25  # BatchWriteItem takes no more
 
 def to_item(grant: Grant) -> dict[str, Any]:
     """A grant as it is stored; what was written once can be read for ever. `expires_at` is the table's time to live."""
-    ended = {"ended": {"S": grant.ended}} if grant.ended else {}
+    told = {name: {"S": getattr(grant, name)} for name in TEXTS if getattr(grant, name)}
     return {
         **grant_key(grant.uid, grant.gid),
         "client_id": {"S": grant.client_id},
@@ -29,8 +31,7 @@ def to_item(grant: Grant) -> dict[str, Any]:
         "ends_at": {"N": str(grant.ends_at)},
         "generation": {"N": str(grant.generation)},
         "rotated_at": {"N": str(grant.rotated_at)},
-        "device": {"S": grant.device},
-        **ended,
+        **told,
     }
 
 
@@ -42,12 +43,16 @@ def from_item(item: Item) -> Grant:
         client_id=item["client_id"]["S"],
         scope=tuple(item["scope"]["S"].split()),
         amr=tuple(item["amr"]["S"].split()),
-        device=item["device"]["S"],
-        ended=item.get("ended", {"S": ""})["S"],
-        **{name: int(item[name]["N"]) for name in NUMBERS},
+        **_rest(item),
     )
 
 
+def _rest(item: Item) -> dict[str, Any]:
+    texts = {name: item[name]["S"] for name in TEXTS if name in item}
+    return {**texts, **{name: int(item[name]["N"]) for name in NUMBERS}}
+
+
+TEXTS = ("device", "ended", "redirect_uri", "challenge", "nonce", "resource", "jkt", "browser", "claims")
 NUMBERS = (
     "token_version",
     "auth_time",
@@ -76,6 +81,17 @@ class Grants:
         """A new grant. Its random gid needs no condition, and without one a repeated write stays harmless."""
         with storage_faults():
             self._client.put_item(TableName=self._grants, Item=to_item(grant))
+
+    def start_by(self, spending: dict[str, Any], grant: Grant) -> bool:
+        """A new grant in exchange for what is good once, together; False if that is spent."""
+        try:
+            with storage_faults():
+                self._client.transact_write_items(TransactItems=[spending, self.starting(grant)])  # type: ignore[list-item]
+        except ClientError as error:
+            if "ConditionalCheckFailed" not in reasons(error):
+                raise
+            return False
+        return True
 
     def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
         """A grant and its user, as of now, in one round trip."""
@@ -114,16 +130,46 @@ class Grants:
             return use_of(rival, grant.generation, now=now, retry_window=retry_window)
         return Use.CURRENT
 
-    def end(self, uid: str, gid: str, *, why: str) -> bool:
-        """Ends a grant for good, if it is there and has not ended; the item stays, so that a replay is known."""
+    def begin(self, grant: Grant, *, jkt: str, now: int, expires_at: int) -> bool:
+        """Spends the code of a waiting grant, whose session begins; False if it is spent, changed or expired."""
+        bound = {name: getattr(grant, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}
+        same = [f"{name} = :{name}" if value else f"attribute_not_exists({name})" for name, value in bound.items()]
+        values = {f":{name}": {"S": value} for name, value in bound.items() if value}
+        bind = ", jkt = :bind" if jkt else " REMOVE jkt"
+        try:
+            conditionally(
+                self._client.update_item,
+                TableName=self._grants,
+                Key=grant_key(grant.uid, grant.gid),
+                UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end{bind}",
+                ConditionExpression=" AND ".join(
+                    ["generation = :zero", "attribute_not_exists(ended)", "expires_at > :now", *same]
+                ),
+                ExpressionAttributeValues={
+                    **values,
+                    **({":bind": {"S": jkt}} if jkt else {}),
+                    ":zero": {"N": "0"},
+                    ":one": {"N": "1"},
+                    ":now": {"N": str(now)},
+                    ":end": {"N": str(expires_at)},
+                },
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def end(self, uid: str, gid: str, *, why: str, client_id: str | None = None) -> bool:
+        """Ends a grant for good, if it is there (and `client_id`'s) and has not ended; the item stays, to know a replay by."""
+        of_client = "client_id = :client" if client_id is not None else "attribute_exists(pk)"
+        values = {} if client_id is None else {":client": {"S": client_id}}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=grant_key(uid, gid),
                 UpdateExpression="SET ended = :why",
-                ConditionExpression="attribute_exists(pk) AND attribute_not_exists(ended)",
-                ExpressionAttributeValues={":why": {"S": why}},
+                ConditionExpression=f"{of_client} AND attribute_not_exists(ended)",
+                ExpressionAttributeValues={":why": {"S": why}, **values},
             )
         except ConditionFailed:
             return False

@@ -11,7 +11,7 @@ from .dynamo import storage_faults
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-Kind = Literal["signing", "refresh"]
+Kind = Literal["signing", "refresh", "pairwise"]
 RELOAD_SECONDS = 600
 # A token that names a key we lack makes us look again, but never more often than this.
 HURRIED_RELOAD_SECONDS = 60
@@ -27,6 +27,7 @@ class Keys:
         self._cached: KeySet | None = None
         self._cached_at = 0
         self._stale = False
+        self._pairwise = b""
 
     def recent(self, now: int, *, hurry: bool = False) -> KeySet:
         """The keys as they were at most ten minutes ago, at most one minute in a `hurry`; one SSM call when it is time.
@@ -50,6 +51,7 @@ class Keys:
         """The keys as they are now."""
         signing: list[SigningKey] = []
         refresh: list[RefreshKey] = []
+        pairwise = b""
         for name, value in self._parameters():
             kind, number = name.split("/")[-2:]
             stored = json.loads(value)
@@ -62,13 +64,16 @@ class Keys:
                         pem=stored["private_key"],
                     )
                 )
-            else:
+            elif kind == "refresh":
                 secret = urlsafe_b64decode(stored["secret"])
                 refresh.append(RefreshKey(number=int(number), active_at=stored["active_at"], secret=secret))
+            elif kind == "pairwise":
+                pairwise = urlsafe_b64decode(stored["secret"])
         self._cached = KeySet(
             tuple(sorted(signing, key=lambda k: k.number)),
             tuple(sorted(refresh, key=lambda k: k.number)),
             self._token_life,
+            pairwise,
         )
         self._cached_at, self._stale = now, False
         return self._cached
@@ -82,6 +87,18 @@ class Keys:
         """A new HMAC key under a free number; False if another was quicker."""
         secret = urlsafe_b64encode(secrets.token_bytes(32)).decode()
         return self._create("refresh", number, {"active_at": active_at, "secret": secret})
+
+    def create_pairwise(self) -> bool:
+        """The one secret for pairwise subjects, which is never replaced; False if it is there."""
+        return self._create("pairwise", 1, {"secret": urlsafe_b64encode(secrets.token_bytes(32)).decode()})
+
+    def pairwise_alone(self) -> bytes:
+        """The secret for pairwise subjects, for a function that has no right to read any key; read once."""
+        if not self._pairwise:
+            with storage_faults():
+                found = self._client.get_parameter(Name=f"{self._path}/pairwise/1", WithDecryption=True)
+            self._pairwise = urlsafe_b64decode(json.loads(found["Parameter"]["Value"])["secret"])
+        return self._pairwise
 
     def delete(self, kind: Kind, number: int) -> None:
         """A key gone for good; nothing happens if it is not there."""

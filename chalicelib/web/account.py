@@ -6,10 +6,10 @@ from msgspec import UNSET, Meta, UnsetType
 from ..domain import errors
 from ..domain.model import Grant, User
 from ..flows import account, login, session, signup
-from ..flows.session import TokenPair
 from ..services import Services
 from . import journal
 from .door import Caller, Door
+from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)
 
@@ -85,16 +85,6 @@ class ChangePassword(Body, frozen=True):
     new_password: Password
 
 
-class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 6749 section 5.1."""
-
-    access_token: str
-    token_type: str
-    expires_in: Annotated[int, Meta(description="Seconds.")]
-    refresh_token: str
-    scope: str
-
-
 class Profile(msgspec.Struct, frozen=True):
     """An account as its owner sees it."""
 
@@ -105,15 +95,10 @@ class Profile(msgspec.Struct, frozen=True):
     created_at: Annotated[int, Meta(description="Seconds since 1970.")]
 
 
-class SignedUp(msgspec.Struct, frozen=True):
+class SignedUp(Tokens, frozen=True, kw_only=True):
     """The new account with the tokens of its first session."""
 
     user: Profile
-    access_token: str
-    token_type: str
-    expires_in: int
-    refresh_token: str
-    scope: str
 
 
 class Verified(msgspec.Struct, frozen=True):
@@ -153,7 +138,7 @@ GUESSES = (errors.InvalidCredentials, errors.TooManyRequests)
 )
 def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
     """Creates an account and logs it in."""
-    user, pair = signup.sign_up(
+    user, issued = signup.sign_up(
         svc,
         address=body.email,
         password=body.password,
@@ -161,7 +146,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
         device=body.device,
         network=caller.network,
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(_tokens(pair)))
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(issued)))
 
 
 @bp.serves(
@@ -172,7 +157,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
 )
 def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
     """Begins a session."""
-    pair = login.with_password(
+    issued = login.with_password(
         svc,
         address=body.email,
         password=body.password,
@@ -180,29 +165,29 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
         device=body.device,
         network=caller.network,
     )
-    return _tokens(pair)
+    return tokens_of(issued)
 
 
 @bp.serves("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
 def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
     """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
-    return _tokens(session.refresh(svc, body.refresh_token, scope=body.scope))
+    return tokens_of(session.refresh(svc, session.own_client(svc), body.refresh_token, scope=body.scope))
 
 
 @bp.serves("POST /logout", status=204, body=LogOut)
 def log_out(svc: Services, _: Caller, body: LogOut) -> None:
     """Ends the session of a refresh token. Says the same whether there was one or not."""
-    journal.concerns(session.log_out(svc, body.refresh_token))
+    journal.concerns(session.log_out(svc, session.own_client(svc), body.refresh_token))
 
 
 @bp.serves("POST /verify", body=Verify, answer=Verified)
 def verify(svc: Services, _: Caller, body: Verify) -> Verified:
     """Tells whether an access token is in force: for services behind no gateway."""
     try:
-        claims = session.verify(svc, body.token)
+        claims, user = session.live(svc, body.token)[:2]
     except errors.InvalidToken:
         return Verified(active=False)
-    journal.concerns(claims.sub)
+    journal.concerns(user.uid if user else claims.sub)
     return Verified(active=True, claims=dict(claims.all))
 
 
@@ -270,17 +255,6 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
 
 def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:
     return session.current(svc, uid=caller.uid, sid=caller.sid)
-
-
-def _tokens(pair: TokenPair) -> Tokens:
-    journal.concerns(pair.uid)
-    return Tokens(
-        access_token=pair.access_token,
-        token_type="Bearer",
-        expires_in=pair.expires_in,
-        refresh_token=pair.refresh_token,
-        scope=" ".join(pair.scope),
-    )
 
 
 def _profile(user: User) -> Profile:

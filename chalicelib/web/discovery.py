@@ -1,13 +1,20 @@
+import json
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ..config import Settings
+from ..domain import dpop
+from ..domain.errors import NotFound
 from ..flows import keys
 from ..services import Services
-from . import account, openapi
-from .door import Answer, Caller, Door
+from . import account, device, logout, metadata, oauth, openapi, pages, registration
+from .door import Answer, Caller, Door, Operation
+from .metadata import Metadata
+from .scope_map import SCOPES
 
 bp = Door(__name__)
 
@@ -23,22 +30,23 @@ class KeySet(msgspec.Struct, frozen=True):
     keys: list[dict[str, str]]
 
 
-class Metadata(msgspec.Struct, frozen=True):
-    """Server metadata (RFC 8414), as far as it is true of this server."""
+class ProtectedResource(msgspec.Struct, frozen=True):
+    """Metadata of an API that takes our access tokens (RFC 9728)."""
 
-    issuer: str
-    jwks_uri: str
+    resource: str
+    resource_name: str
+    authorization_servers: list[str]
     scopes_supported: list[str]
-    response_types_supported: list[str]
-    grant_types_supported: list[str]
-    service_documentation: str
+    bearer_methods_supported: list[str]
+    dpop_signing_alg_values_supported: list[str]
+    dpop_bound_access_tokens_required: bool
 
 
 @bp.serves("GET /.well-known/jwks.json", answer=KeySet)
 def jwks(svc: Services, _: Caller) -> Answer:
     """The public keys that access tokens are signed with."""
     return Answer(
-        body=KeySet([dict(jwk) for jwk in keys.published(svc)]),
+        body={"keys": keys.published(svc)},  # as KeySet has it, without making one for every request
         headers={**CACHED, "Content-Type": KeySet.MEDIA_TYPE},
     )
 
@@ -46,44 +54,100 @@ def jwks(svc: Services, _: Caller) -> Answer:
 @bp.serves("GET /.well-known/oauth-authorization-server", answer=Metadata)
 def oauth_metadata(svc: Services, _: Caller) -> Answer:
     """What this server is and does (RFC 8414)."""
-    return _metadata(svc.settings)
+    return _metadata(svc)
 
 
 @bp.serves("GET /.well-known/openid-configuration", answer=Metadata)
 def openid_metadata(svc: Services, _: Caller) -> Answer:
-    """The same where API Gateway's own JWT authorizer looks for it."""
-    return _metadata(svc.settings)
+    """The same where OpenID Connect Discovery has it, and API Gateway's own JWT authorizer looks for it."""
+    return _metadata(svc)
 
 
-@bp.serves("GET /openapi.json")
+@bp.serves("GET /.well-known/oauth-authorization-server/{path}", answer=Metadata, errors=(NotFound,))
+def oauth_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
+    """The same for an issuer with a path, whose metadata is asked for at the host's root (RFC 8414 section 3.1)."""
+    return _metadata_of_path(svc, path)
+
+
+@bp.serves("GET /.well-known/openid-configuration/{path}", answer=Metadata, errors=(NotFound,))
+def openid_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
+    """The same again (RFC 8414 section 5)."""
+    return _metadata_of_path(svc, path)
+
+
+@bp.serves("GET /.well-known/oauth-protected-resource", answer=ProtectedResource)
+def own_resource(svc: Services, _: Caller) -> Answer:
+    """This server's own API as a resource (RFC 9728)."""
+    settings = svc.settings
+    return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
+
+
+@bp.serves("GET /.well-known/oauth-protected-resource/{name}", answer=ProtectedResource, errors=(NotFound,))
+def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
+    """An API behind the guard as a resource (RFC 9728), by the name that it is registered under."""
+    for api in _apis(svc.settings.apis_file):
+        if api["name"] == name:
+            needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
+            return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, sorted(needed))
+    raise NotFound("There is no API of this name.")
+
+
+@bp.serves("GET /openapi.json", media=("application/json",))
 def openapi_document(svc: Services, _: Caller) -> Answer:
     """This API as an OpenAPI 3.1 document."""
     return Answer(body=msgspec.json.encode(_document(svc.settings.issuer)).decode(), headers=CACHED)
 
 
-@bp.serves("GET /docs")
+@bp.serves("GET /docs", media=(openapi.HTML,))
 def docs(svc: Services, _: Caller) -> Answer:
     """The same for people."""
     return Answer(body=_page(svc.settings.issuer), headers={**CACHED, **openapi.PAGE_HEADERS})
 
 
-def _metadata(settings: Settings) -> Answer:
-    return Answer(
-        body=Metadata(
-            issuer=settings.issuer,
-            jwks_uri=f"{settings.issuer}/.well-known/jwks.json",
-            scopes_supported=list(settings.scopes),
-            response_types_supported=[],
-            grant_types_supported=[],
-            service_documentation=f"{settings.issuer}/docs",
-        ),
-        headers=CACHED,
+def _metadata(svc: Services) -> Answer:
+    algorithms = tuple(dict.fromkeys(jwk["alg"] for jwk in keys.published(svc)))
+    return Answer(body=_told(svc.settings, algorithms), headers=CACHED)
+
+
+def _metadata_of_path(svc: Services, path: str) -> Answer:
+    if urlsplit(svc.settings.issuer).path != f"/{path}":
+        raise NotFound("There is no issuer at this path.")
+    return _metadata(svc)
+
+
+@lru_cache(maxsize=4)
+def _told(settings: Settings, algorithms: tuple[str, ...]) -> str:
+    served = frozenset(operation.path for operation in _operations())
+    return msgspec.json.encode(metadata.of(settings, served=served, algorithms=algorithms)).decode()
+
+
+def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -> Answer:
+    told = ProtectedResource(
+        resource=resource,
+        resource_name=name,
+        authorization_servers=[settings.issuer],
+        scopes_supported=scopes,
+        bearer_methods_supported=["header"],
+        dpop_signing_alg_values_supported=list(dpop.ALGORITHMS),
+        dpop_bound_access_tokens_required=False,
     )
+    return Answer(body=told, headers=CACHED)
+
+
+@lru_cache(maxsize=4)
+def _apis(file: str) -> list[dict[str, Any]]:
+    # It ships with the code, so it is read once.
+    return list(json.loads(Path(file).read_text()).values()) if Path(file).exists() else []
+
+
+def _operations() -> list[Operation]:
+    doors = (account.bp, oauth.bp, pages.bp, device.bp, registration.bp, logout.bp, bp)
+    return [operation for door in doors for operation in door.operations]
 
 
 @lru_cache(maxsize=4)
 def _document(issuer: str) -> dict[str, Any]:
-    return openapi.document(issuer, [*account.bp.operations, *bp.operations])
+    return openapi.document(issuer, _operations())
 
 
 @lru_cache(maxsize=4)

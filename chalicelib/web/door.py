@@ -3,28 +3,32 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
 from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..services import services
+from ..services import Services, services
 from . import journal
 from .guard import guard
 from .scope_map import SCOPES
 
 MAX_BODY_BYTES = 64 * 1024
+FORM = re.compile(r"application/x-www-form-urlencoded(\s*;\s*charset\s*=\s*\"?utf-8\"?)?\s*", re.IGNORECASE)
+MAX_FIELDS = 100
 JSON = re.compile(r"application/json(\s*;\s*charset\s*=\s*\"?utf-8\"?)?\s*", re.IGNORECASE)
 Headers = dict[str, str | list[str]]
 # API Gateway puts this in the place of bytes that are not UTF-8, so that different passwords would come out the same.
 REPLACEMENT = "\ufffd".encode()
 NOT_JSON = "The body is not well-formed JSON in UTF-8."
-SINGLE_HEADERS = ("authorization", "content-type", "origin")
+SINGLE_HEADERS = ("authorization", "content-type", "origin", "dpop")
 
 STATUS: Mapping[str, int] = {
     errors.InvalidRequest.code: 400,
     errors.InvalidScope.code: 400,
+    errors.InvalidClient.code: 401,
     errors.InvalidCredentials.code: 401,
     errors.InvalidGrant.code: 401,
     errors.InvalidToken.code: 401,
@@ -35,6 +39,7 @@ STATUS: Mapping[str, int] = {
     errors.EmailTaken.code: 409,
     errors.PayloadTooLarge.code: 413,
     errors.UnsupportedMediaType.code: 415,
+    "stale_page": 403,
     errors.WeakPassword.code: 422,
     errors.TooManyRequests.code: 429,
     errors.LatchkeyError.code: 500,
@@ -51,24 +56,55 @@ class ErrorBody(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A body with headers other than the usual ones; a text is sent as it is."""
+    """A body with a status or headers other than the usual ones; a text is sent as it is."""
 
     body: object
-    headers: Mapping[str, str] = field(default_factory=dict)
+    status: int | None = None
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks: the network a request comes from, and what the guard proved of it (empty on an open route)."""
+class Form:
+    """The fields of a form, in their order; one may come twice."""
 
-    network: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, as the request says it, and what the guard proved (on a guarded route). Most routes ask for little of it."""
+
+    request: Request
     uid: str = ""
     sid: str = ""
+
+    @property
+    def network(self) -> str:
+        """The network that rate limits count."""
+        return network_of(self.request.context.get("identity", {}).get("sourceIp") or "")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, whatever the case of their names."""
+        found: Mapping[str, str] = self.request.headers
+        return found
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The query, in its order; a name may come twice."""
+        return _query(self.request)
+
+
+# Makes a page of a refusal, from the request's headers and whatever fields of it could be read.
+RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...], LatchkeyError], Answer]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One route as it was declared: what it takes, what it answers, and the function behind it."""
+    """One route as it was declared: what it takes, what it answers, and the function behind it.
+
+    `scope` is what its caller needs, None for an open route.
+    """
 
     method: str
     path: str
@@ -78,11 +114,11 @@ class Operation:
     body_optional: bool
     answer: type | None
     errors: tuple[type[LatchkeyError], ...]
-
-    @property
-    def scope(self) -> str | None:
-        """The scope that its caller needs; None for an open route."""
-        return SCOPES.get(f"{self.method} {self.path}")
+    statuses: Mapping[str, int]
+    page: RefusalPage | None
+    scope: str | None
+    takes: frozenset[str]
+    media: tuple[str, ...]
 
     def serve(self, request: Request, path_parameters: Mapping[str, str]) -> Response:
         """Answers one request; every refusal and every fault of ours leaves in the one error shape."""
@@ -93,10 +129,18 @@ class Operation:
             body = [_decoded(request, self.body, optional=self.body_optional)] if self.body else []
             return _success(self.story(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:
-            return refused(refusal)
+            return self._refused(request, refusal)
         except Exception as fault:
             journal.fault(fault)
-            return refused(LatchkeyError(reason=type(fault).__name__))
+            return self._refused(request, LatchkeyError(reason=type(fault).__name__))
+
+    def _refused(self, request: Request, refusal: LatchkeyError) -> Response:
+        plain = refused(refusal, self.statuses)
+        if self.page is None:
+            return plain
+        shown = _success(self.page(services(), request.headers, _sent(request), refusal), plain.status_code)
+        shown.headers = {**plain.headers, **shown.headers}
+        return shown
 
 
 class Door(Blueprint):
@@ -118,8 +162,16 @@ class Door(Blueprint):
         body_optional: bool = False,
         answer: type | None = None,
         errors: tuple[type[LatchkeyError], ...] = (),
+        statuses: Mapping[str, int] = {},
+        page: RefusalPage | None = None,
+        takes: frozenset[str] = frozenset(),
+        media: tuple[str, ...] = (),
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declares `"METHOD /path"`; the function gets Services, Caller, its body if it has one, and path parameters."""
+        """Declares `"METHOD /path"`; the function gets Services, Caller, its body if it has one, and path parameters.
+
+        With `page`, refusals are pages and not JSON. What has no type of its own is described by name: `takes` are the
+        fields of a form or a query that mean something here, `media` the content types of an answer.
+        """
         method, _, path = line.partition(" ")
 
         def declare(story: Callable[..., Any]) -> Callable[..., Any]:
@@ -132,6 +184,11 @@ class Door(Blueprint):
                 body_optional=body_optional,
                 answer=answer,
                 errors=errors,
+                statuses=statuses,
+                page=page,
+                scope=SCOPES.get(line),
+                takes=takes,
+                media=media,
             )
             self._add(operation)
             return story
@@ -161,9 +218,8 @@ def _refuse_doubled_headers(request: Request) -> None:
 
 
 def _caller(request: Request, scope: str | None, now: int) -> Caller:
-    network = network_of(request.context.get("identity", {}).get("sourceIp") or "")
     if scope is None:
-        return Caller(network)
+        return Caller(request=request)
     proved = request.context.get("authorizer") or {}
     # The gateway keeps a policy for minutes, so it can outlive the token that it was made for.
     if not proved.get("sub") or not proved.get("sid") or int(proved.get("exp") or 0) <= now:
@@ -171,7 +227,17 @@ def _caller(request: Request, scope: str | None, now: int) -> Caller:
     journal.concerns(proved["sub"])
     if scope not in proved.get("scope", "").split(" "):
         raise errors.InsufficientScope(f"This route needs the scope {scope}.")
-    return Caller(network, uid=proved["sub"], sid=proved["sid"])
+    return Caller(request=request, uid=proved["sub"], sid=proved["sid"])
+
+
+def _query(request: Request) -> tuple[tuple[str, str], ...]:
+    many = request.to_original_event().get("multiValueQueryStringParameters") or {}
+    return tuple((name, value) for name, values in many.items() for value in values)
+
+
+def _sent(request: Request) -> tuple[tuple[str, str], ...]:
+    raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
+    return (*_query(request), *parse_qsl(raw[:MAX_BODY_BYTES].decode(errors="replace")))
 
 
 def network_of(address: str) -> str:
@@ -186,9 +252,11 @@ def network_of(address: str) -> str:
 
 
 def _decoded(request: Request, body: type, *, optional: bool) -> Any:
-    raw = request.raw_body
+    raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
     if len(raw) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
+    if body is Form:
+        return _form(request, raw)
     if optional and not raw:
         return body()
     if not JSON.fullmatch(request.headers.get("content-type", "")):
@@ -198,9 +266,19 @@ def _decoded(request: Request, body: type, *, optional: bool) -> Any:
     try:
         return msgspec.json.decode(raw, type=body)
     except msgspec.ValidationError as error:
-        raise errors.InvalidRequest(_explained(str(error), body)) from None
+        refusal: type[LatchkeyError] = getattr(body, "REFUSAL", errors.InvalidRequest)
+        raise refusal(_explained(str(error), body)) from None
     except (ValueError, RecursionError):
         raise errors.InvalidRequest(NOT_JSON) from None
+
+
+def _form(request: Request, raw: bytes) -> Form:
+    if not FORM.fullmatch(request.headers.get("content-type", "")):
+        raise errors.UnsupportedMediaType("Send the body as application/x-www-form-urlencoded.")
+    try:
+        return Form(tuple(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)))
+    except ValueError:
+        raise errors.InvalidRequest("The body is not a form in UTF-8.") from None
 
 
 def _explained(validation_error: str, body: type) -> str:
@@ -217,6 +295,7 @@ def _success(result: object, status: int) -> Response:
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
     if isinstance(result, Answer):
         headers |= result.headers
+        status = result.status or status
         result = result.body
     if result is None:
         return Response("", status_code=204, headers=headers)
@@ -224,20 +303,29 @@ def _success(result: object, status: int) -> Response:
     return Response(text, status_code=status, headers=headers)
 
 
-def refused(refusal: LatchkeyError) -> Response:
+def status_of(code: str, statuses: Mapping[str, int]) -> int:
+    """The status of an error code: what a route has for it, or the usual; 400 for OAuth's own codes (RFC 6749 5.2)."""
+    return statuses.get(code) or STATUS.get(code, 400)
+
+
+def refused(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Response:
     """A refusal as clients see it: its code and description, the status, and the headers that the status asks for."""
-    status = STATUS[refusal.code]
+    status = status_of(refusal.code, statuses)
     journal.outcome(refusal)
-    return error_response(status, refusal.code, refusal.description, retry_after=getattr(refusal, "retry_after", None))
+    extra: Headers = {}
+    if isinstance(refusal, errors.InvalidClient):
+        extra["WWW-Authenticate"] = 'Basic realm="latchkey", charset="UTF-8"'
+    if isinstance(refusal, errors.UseDpopNonce):
+        extra["DPoP-Nonce"] = refusal.nonce
+    if (wait := getattr(refusal, "retry_after", None)) is not None:
+        extra["Retry-After"] = str(wait)
+    return error_response(status, refusal.code, refusal.description, extra)
 
 
-def error_response(status: int, code: str, description: str, *, retry_after: int | None = None) -> Response:
+def error_response(status: int, code: str, description: str, extra: Mapping[str, str | list[str]] = {}) -> Response:
     """The one error shape, with the headers that the status asks for (RFC 6750 section 3, RFC 9110 section 10.2.3)."""
-    headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
+    headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json", **extra}
     if status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="latchkey"' + (
-            f', error="{code}"' if code == errors.InvalidToken.code else ""
-        )
-    if retry_after is not None:
-        headers["Retry-After"] = str(retry_after)
+        error = f', error="{code}"' if code == errors.InvalidToken.code else ""
+        headers.setdefault("WWW-Authenticate", f'Bearer realm="latchkey"{error}')
     return Response(msgspec.json.encode(ErrorBody(code, description)).decode(), status_code=status, headers=headers)

@@ -10,8 +10,8 @@ from ..services import counted, services, start_counting
 from . import journal
 from .door import error_response
 
-ALLOWED_METHODS = "GET,POST,PATCH,DELETE,OPTIONS"
-ALLOWED_HEADERS = "Authorization,Content-Type"
+ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
+ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"
 
 # What Chalice answers by itself, in our words.
 CHALICE: Mapping[int, tuple[str, str]] = {
@@ -30,7 +30,7 @@ def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Re
     entry = journal.begin(request_id)
     response = _in_our_shape(get_response(request), entry)
     response.headers["X-Request-Id"] = request_id
-    response.headers.update(_cors(request))
+    response.headers.update(_cors(request, response))
     journal.write(
         request_id=request_id,
         route=f"{context.get('httpMethod')} {context.get('resourcePath')}",
@@ -55,15 +55,17 @@ def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
     return ours
 
 
-def _cors(request: Request | None) -> dict[str, str]:
+def _cors(request: Request | None, response: Response) -> dict[str, str]:
     origin = request.headers.get("origin") if request else None
-    if not origin or origin not in services().settings.origins:
+    # What people see in a browser, and where it sends them, is for no script to read (RFC 9700 section 2.6).
+    for_people = response.status_code == 303 or "text/html" in response.headers.get("Content-Type", "")
+    if not origin or for_people or origin not in services().settings.origins:
         return {"Vary": "Origin"}
     return {
         "Vary": "Origin",
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": ALLOWED_METHODS,
         "Access-Control-Allow-Headers": ALLOWED_HEADERS,
-        "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate",
+        "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate,DPoP-Nonce",
         "Access-Control-Max-Age": "600",
     }

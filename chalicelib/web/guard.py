@@ -15,15 +15,17 @@ from chalice.app import AuthRequest, Blueprint
 
 from ..config import Settings, load
 from ..domain.errors import InvalidToken
-from ..domain.policy import Route, document, opening, routes
+from ..domain.policy import Route, document, narrowed, opening, routes
 from ..domain.tokens import VerifiedClaims, Verifier
 from .scope_map import SCOPES
 
 bp = Blueprint(__name__)
 
 RELOAD_SECONDS = 60
+KEEP_SECONDS = 3600  # how long a key that was struck out may still count in a container that goes on running
 MAX_JWKS_BYTES = 64 * 1024
 TTL_SECONDS = 300
+MAX_PROOFS = 10_000
 BASE = re.compile(r"arn:aws[a-z-]*:execute-api:[a-z0-9-]+:[0-9]+:([A-Za-z0-9_-]+)/[A-Za-z0-9$._-]+")
 
 Jwks = list[Mapping[str, str]]
@@ -45,6 +47,16 @@ class Api:
     routes: tuple[Route, ...]
     asks_session: bool = False
     simple: bool = False
+    dpop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A DPoP proof (RFC 9449) as it came, not verified, with the method and the URL that it has to be for."""
+
+    unverified_proof: str
+    method: str
+    url: str
 
 
 class Guard:
@@ -64,8 +76,10 @@ class Guard:
         self._now = now
         self._own = Api(audience=settings.audience, routes=routes(SCOPES))
         self._apis = _registered(settings)
-        self._tried_at = 0.0
+        # So that an unknown key is looked up at once, and the known ones not for a while.
+        self._tried_at = now() - RELOAD_SECONDS
         self._fetch_failed = False
+        self._proofs: dict[tuple[str, str], float] = {}
         self._use(_shipped(settings))
 
     def api(self, arn: str) -> tuple[str, Api]:
@@ -75,25 +89,58 @@ class Guard:
             raise ValueError("not an ARN of API Gateway")
         return found[0], self._apis.get(found[1], self._own)
 
-    def claims(self, api: Api, authorization: str | None) -> VerifiedClaims:
-        """The claims of the bearer token in an Authorization header (RFC 6750 section 2.1); raises Unauthorized."""
+    def claims(self, api: Api, authorization: str | None, shown: Shown | None = None) -> VerifiedClaims:
+        """The claims of the token in an Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1); raises Unauthorized.
+
+        A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
+        """
         scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        if not token or scheme.lower() != ("dpop" if shown else "bearer"):
             raise Unauthorized
         try:
             verified = self._verifier(api.audience, token).verify(token, now=int(self._now()))
         except InvalidToken:
             raise Unauthorized from None
-        if api.asks_session and not self._in_force(verified):
+        if shown is not None:
+            self._check(shown, token, verified)
+        elif "cnf" in verified.all:
+            raise Unauthorized
+        # A client that acts for itself is in no session that could have ended.
+        if api.asks_session and verified.sid and not self._in_force(verified):
             raise Unauthorized
         return verified
 
+    def _check(self, shown: Shown, token: str, verified: VerifiedClaims) -> None:
+        # Here and not above: an API that takes no proofs pays nothing for them.
+        from ..domain import dpop
+        from ..domain.errors import InvalidDpopProof
+
+        now = int(self._now())
+        try:
+            proof = dpop.verify(shown.unverified_proof, method=shown.method, url=shown.url, now=now, access_token=token)
+        except InvalidDpopProof:
+            raise Unauthorized from None
+        if {"jkt": proof.jkt} != verified.all.get("cnf") or not self._first(proof.jkt, proof.jti, now):
+            raise Unauthorized
+
+    def _first(self, jkt: str, jti: str, now: int) -> bool:
+        """Whether this container sees a proof for the first time, as far back as a proof can be good."""
+        from ..domain import dpop
+
+        while self._proofs:
+            oldest, until = next(iter(self._proofs.items()))
+            if until >= now and len(self._proofs) < MAX_PROOFS:
+                break
+            del self._proofs[oldest]
+        if (jkt, jti) in self._proofs:
+            return False
+        self._proofs[jkt, jti] = now + 2 * dpop.SECONDS
+        return True
+
     def _verifier(self, audience: str, token: str) -> Verifier:
         verifier = self._for(audience)
-        if verifier.knows(token):
-            return verifier
         now = self._now()
-        if now >= self._tried_at + RELOAD_SECONDS:
+        if now >= self._tried_at + (RELOAD_SECONDS if not verifier.knows(token) else KEEP_SECONDS):
             self._tried_at = now
             self._reload()
             verifier = self._for(audience)
@@ -135,6 +182,7 @@ def _registered(settings: Settings) -> dict[str, Api]:
             routes=routes(entry["scopes"]),
             asks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
+            dpop=entry.get("dpop", False),
         )
         for api_id, entry in _read(settings.apis_file).items()
     }
@@ -162,7 +210,12 @@ def _in_force(claims: VerifiedClaims) -> bool:
     from ..services import services
 
     svc = services()
-    return in_force(*svc.grants.with_user(claims.sub, claims.sid), svc.now())
+    uid = claims.sub
+    if "sector" in claims.all:
+        from ..domain import pairwise
+
+        uid = pairwise.identifier(uid, sector=claims.all["sector"], secret=svc.keys.pairwise_alone())
+    return in_force(*svc.grants.with_user(uid, claims.sid), svc.now())
 
 
 _of_this_container: list[Guard] = []
@@ -196,43 +249,63 @@ def decide(guard: Guard, event: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to an authorizer event of any of API Gateway's shapes."""
     if event.get("type") == "TOKEN":
         return policy(guard, arn=event["methodArn"], authorization=event["authorizationToken"])
-    authorization = _authorization(event)
+    authorization = _header(event, "authorization")
     arn = event.get("routeArn") or event["methodArn"]
     _, api = guard.api(arn)
+    shown = _shown(event) if api.dpop and (authorization or "").lower().startswith("dpop ") else None
     if event.get("version") == "2.0" and api.simple:
-        return _simple(guard, api, event, authorization)
-    return policy(guard, arn=arn, authorization=authorization)
+        return _simple(guard, api, event, authorization, shown)
+    return policy(guard, arn=arn, authorization=authorization, shown=shown)
 
 
-def _authorization(event: Mapping[str, Any]) -> str | None:
-    """The one Authorization header; a request with two of them has none."""
+def _header(event: Mapping[str, Any], wanted: str) -> str | None:
+    """The one header of a name; a request with two of them has none."""
     many = event.get("multiValueHeaders") or {}
-    values = [v for name, vs in many.items() if name.lower() == "authorization" for v in vs]
+    values = [v for name, vs in many.items() if name.lower() == wanted for v in vs]
     if not many:
         headers = event.get("headers") or {}
-        values = [value for name, value in headers.items() if name.lower() == "authorization"]
+        values = [value for name, value in headers.items() if name.lower() == wanted]
     return values[0] if len(values) == 1 else None
 
 
-def policy(guard: Guard, *, arn: str, authorization: str | None) -> dict[str, Any]:
-    """What a token opens on the API of `arn`, for all of that API's routes at once; raises Unauthorized."""
+def _shown(event: Mapping[str, Any]) -> Shown:
+    proof = _header(event, "dpop")
+    if proof is None:
+        raise Unauthorized
+    # An HTTP API says what its cache goes by (none, if it keeps nothing); a REST API does not: see local/attaching.py.
+    sources = event.get("identitySource")
+    if sources and proof not in (sources.split(",") if isinstance(sources, str) else sources):
+        raise RuntimeError("this authorizer must not be cached without $request.header.DPoP: set TTL 0 and no sources")
+    context = event["requestContext"]
+    http = context.get("http") or {"method": event.get("httpMethod"), "path": context.get("path")}
+    # The name that the gateway found the API by and the path as it was asked for; never the Host header.
+    return Shown(proof, http["method"], f"https://{context['domainName']}{http['path']}")
+
+
+def policy(guard: Guard, *, arn: str, authorization: str | None, shown: Shown | None = None) -> dict[str, Any]:
+    """What a token opens on the API of `arn`, for all of that API's routes at once; raises Unauthorized.
+
+    With a proof it is for this one request, as the proof is: whoever replays both must not get elsewhere by the cache.
+    """
     base, api = guard.api(arn)
-    claims = guard.claims(api, authorization)
-    return {
-        "principalId": claims.sub,
-        "policyDocument": document(base, opening(api.routes, frozenset(claims.scope))),
-        "context": _context(claims),
-    }
+    claims = guard.claims(api, authorization, shown)
+    opened = opening(api.routes, frozenset(claims.scope))
+    if shown is not None:
+        opened = narrowed(opened, arn[len(base) + 1 :])
+    return {"principalId": claims.sub, "policyDocument": document(base, opened), "context": _context(claims)}
 
 
-def _simple(guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None) -> dict[str, Any]:
+def _simple(
+    guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, shown: Shown | None
+) -> dict[str, Any]:
     route_key = event["routeKey"]
-    if route_key not in event["identitySource"]:
+    # Without identity sources an HTTP API keeps nothing, which is how one with DPoP proofs has to be.
+    if not (shown and not event.get("identitySource")) and route_key not in event["identitySource"]:
         # The gateway would keep this answer for the token's other routes as well.
         raise RuntimeError(
             "add $context.routeKey to this authorizer's identity sources, or register the API for policies"
         )
-    claims = guard.claims(api, authorization)
+    claims = guard.claims(api, authorization, shown)
     needed = _needed(api.routes, route_key)
     return {
         "isAuthorized": needed is not None and needed <= set(claims.scope),

@@ -1,22 +1,24 @@
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ..domain import errors
+from ..domain import errors, oauth
 from ..domain.errors import LatchkeyError
-from .door import STATUS, ErrorBody, Operation
+from ..flows.grants import GRANTS
+from .door import ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
 ROOM = Path(__file__).parent
 STYLE = (ROOM / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
+FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
 PAGE_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
+    "Content-Type": HTML,
     "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -24,7 +26,15 @@ PAGE_HEADERS = {
 }
 WITH_BODY = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 ALWAYS = (errors.InvalidRequest, errors.LatchkeyError, errors.TemporarilyUnavailable)
-DESCRIPTION = "Accounts, sessions and access tokens. Every refusal has the one shape of ErrorBody."
+DESCRIPTION = "Accounts, sessions and access tokens. Every refusal has the one shape of ErrorBody; a page's is a page."
+# Fields of which only these values mean something.
+CHOICES: Mapping[str, Sequence[str]] = {
+    "grant_type": tuple(GRANTS),
+    "response_type": ("code",),
+    "response_mode": oauth.RESPONSE_MODES,
+    "code_challenge_method": ("S256",),
+    "decision": ("allow", "deny", "switch"),
+}
 
 
 def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
@@ -52,7 +62,7 @@ def page(doc: dict[str, Any]) -> str:
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
-    named = (t for operation in operations for t in (operation.body, operation.answer) if t)
+    named = (t for operation in operations for t in (operation.body, operation.answer) if t and t is not Form)
     return list(dict.fromkeys([*named, ErrorBody]))
 
 
@@ -65,27 +75,54 @@ def _operation(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": operation.story.__name__,
         "summary": (operation.story.__doc__ or "").strip(),
-        "responses": {str(operation.status): _answer(operation), **_refusals(operation)},
+        "responses": {**_answers(operation), **_refusals(operation)},
     }
-    parameters = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    if parameters:
-        found["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in parameters
-        ]
+    if parameters := _parameters(operation):
+        found["parameters"] = parameters
     if operation.body:
         found["requestBody"] = {
             "required": not operation.body_optional,
-            "content": _content(operation.body),
+            "content": _form(operation) if operation.body is Form else _content(operation.body),
         }
     if operation.scope:
         found["security"] = [{"bearer": [operation.scope]}]
     return found
 
 
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    of_path = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    of_query = [] if operation.body else sorted(operation.takes)
+    return of_path + [{"name": name, "in": "query", "schema": _field(name)} for name in of_query]
+
+
+def _form(operation: Operation) -> dict[str, Any]:
+    fields = {name: _field(name) for name in sorted(operation.takes)}
+    return {FORM: {"schema": {"type": "object", "properties": fields}}}
+
+
+def _field(name: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(CHOICES[name])} if name in CHOICES else {"type": "string"}
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    found = {str(operation.status): _answer(operation)}
+    if operation.page and not operation.media:
+        found["303"] = {
+            "description": "On to the next page, or back to the client.",
+            "headers": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
+        }
+    return found
+
+
 def _answer(operation: Operation) -> dict[str, Any]:
-    if operation.answer is None:
-        return {"description": "Done." if operation.status == 204 else "The document."}
-    return {"description": (operation.answer.__doc__ or "").strip(), "content": _content(operation.answer)}
+    if operation.answer:
+        return {"description": (operation.answer.__doc__ or "").strip(), "content": _content(operation.answer)}
+    media = operation.media or ((HTML,) if operation.page else ())
+    found: dict[str, Any] = {"description": "The document." if media else "Done."}
+    if media:
+        found["content"] = {name: {"schema": {}} for name in media}
+    return found
 
 
 def _content(shape: type) -> dict[str, Any]:
@@ -96,11 +133,11 @@ def _content(shape: type) -> dict[str, Any]:
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
     for error in dict.fromkeys((*operation.errors, *(WITH_BODY if operation.body else ()), *ALWAYS)):
-        by_status[str(STATUS[error.code])].append(error)
+        by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {
             "description": " ".join(f"`{error.code}`: {error.default}" for error in found),
-            "content": _content(ErrorBody),
+            "content": {HTML: {"schema": {}}} if operation.page else _content(ErrorBody),
         }
         for status, found in sorted(by_status.items())
     }

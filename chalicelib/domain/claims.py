@@ -1,0 +1,23 @@
+import hashlib
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from typing import Any
+
+from .model import User
+
+# OpenID Connect Core 5.4, as far as an account of ours has them.
+OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified")}
+OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
+HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+
+
+def of_user(user: User, *, scope: Iterable[str], wanted: Iterable[str] = ()) -> dict[str, Any]:
+    """The claims about a user that these scopes and these single wishes (OpenID Connect Core 5.5) open."""
+    open_to_client = {*wanted, *(name for each in scope for name in OF_SCOPE.get(each, ()))}
+    return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
+
+
+def half_hash(text: str, *, algorithm: str) -> str:
+    """at_hash and c_hash (OpenID Connect Core 3.1.3.6): the left half of the hash that the signature's algorithm uses."""
+    digest = HASHES[algorithm](text.encode()).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()

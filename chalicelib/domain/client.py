@@ -1,0 +1,172 @@
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import InvalidClientMetadata, InvalidRedirectUri
+
+CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+GRANT_TYPES = (CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE)
+SUBJECT_TYPES = ("public", "pairwise")
+ACCOUNT = "account"  # the scope of our own API
+AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+# OpenID Connect Registration 1.0 section 2 has localhost beside the addresses, and many command-line tools use it.
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
+HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
+KEY_TYPES = ("RSA", "EC", "OKP")
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+MAX_KEYS = 20
+MAX_URI = 2000
+PRINTABLE = re.compile(r"[\x21-\x7e]+")
+SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    """A registered client, with RFC 7591's names where it has them. Lifetimes are seconds, 0 for the server's own.
+
+    `secrets` are SHA-256 digests in hexadecimal: a generated secret has full entropy and needs no slow hash.
+    """
+
+    client_id: str
+    client_name: str = ""
+    token_endpoint_auth_method: str = "client_secret_basic"
+    secrets: tuple[str, ...] = ()
+    grant_types: tuple[str, ...] = (CODE,)
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    application_type: str = "web"
+    first_party: bool = False
+    require_pushed_authorization_requests: bool = False
+    dpop_bound_access_tokens: bool = False
+    subject_type: str = "public"
+    sector_identifier: str = ""
+    jwks: dict[str, Any] = field(default_factory=dict)
+    jwks_uri: str = ""
+    backchannel_logout_uri: str = ""
+    backchannel_logout_session_required: bool = False
+    introspects: bool = False
+    exchanges: tuple[str, ...] = ()
+    client_uri: str = ""
+    logo_uri: str = ""
+    policy_uri: str = ""
+    tos_uri: str = ""
+    access_seconds: int = 0
+    refresh_idle_seconds: int = 0
+    refresh_absolute_seconds: int = 0
+    registration_token: str = ""
+    created_at: int = 0
+    version: int = 1
+
+    @property
+    def public(self) -> bool:
+        """Whether it has nothing to authenticate with."""
+        return self.token_endpoint_auth_method == "none"
+
+    @property
+    def native(self) -> bool:
+        """Whether it runs on its user's device (RFC 8252)."""
+        return self.application_type == "native"
+
+    def redirects_to(self, uri: str) -> bool:
+        """Whether a redirect URI is one of its own, to the letter; a native client's loopback port floats (RFC 8252 7.3)."""
+        if uri in self.redirect_uris:
+            return True
+        asked = LOOPBACK.fullmatch(uri) if self.native else None
+        return asked is not None and any(_same_but_for_port(asked, known) for known in self.redirect_uris)
+
+
+def _same_but_for_port(asked: re.Match[str], known: str) -> bool:
+    registered = LOOPBACK.fullmatch(known)
+    return registered is not None and registered.groups() == asked.groups()
+
+
+def check(client: Client) -> Client:
+    """The client, if it may be registered as it is; raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 3.2.2)."""
+    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
+        if not _may_redirect(uri, native=client.native):
+            raise InvalidRedirectUri(f"{_shown(uri)} cannot be a redirect URI of a {client.application_type} client.")
+    for problem in _problems(client):
+        raise InvalidClientMetadata(problem)
+    return client
+
+
+def _problems(client: Client) -> list[str]:
+    checks = {
+        "`application_type` is web or native.": client.application_type in ("web", "native"),
+        "`token_endpoint_auth_method` is not supported.": client.token_endpoint_auth_method in AUTH_METHODS,
+        "`grant_types` has one that is not supported.": set(client.grant_types) <= set(GRANT_TYPES),
+        "`grant_types` is empty.": bool(client.grant_types),
+        "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
+        "A public client cannot use client_credentials or token exchange.": not (
+            client.public and {CLIENT_CREDENTIALS, TOKEN_EXCHANGE} & set(client.grant_types)
+        ),
+        "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
+            client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
+        ),
+        "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
+        "`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES,
+        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": (
+            client.subject_type != "pairwise" or bool(sector(client))
+        ),
+        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
+            client.subject_type != "pairwise" or ACCOUNT not in client.scopes
+        ),
+        "URIs must be https.": all(
+            _is_https(uri)
+            for uri in (
+                client.jwks_uri,
+                client.backchannel_logout_uri,
+                client.client_uri,
+                client.logo_uri,
+                client.policy_uri,
+                client.tos_uri,
+            )
+            if uri
+        ),
+    }
+    return [problem for problem, fine in checks.items() if not fine]
+
+
+def sector(client: Client) -> str:
+    """The sector that a pairwise subject is for (OpenID Connect Core 8.1): the one host of its redirect URIs, or as told."""
+    if client.sector_identifier:
+        return client.sector_identifier
+    # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
+    hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
+    return hosts.pop() if len(hosts) == 1 else ""
+
+
+def are_public_keys(jwks: Mapping[str, Any]) -> bool:
+    """Whether a JWK set (RFC 7517) holds public keys for signatures, and not too many."""
+    keys = jwks.get("keys")
+    return isinstance(keys, list) and 0 < len(keys) <= MAX_KEYS and all(_is_public_key(key) for key in keys)
+
+
+def _is_public_key(key: Any) -> bool:
+    return isinstance(key, dict) and key.get("kty") in KEY_TYPES and not PRIVATE_MEMBERS & set(key)
+
+
+def _is_https(uri: str) -> bool:
+    return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and HTTPS.fullmatch(uri)) and not set("#\\") & set(uri)
+
+
+def _may_redirect(uri: str, *, native: bool) -> bool:
+    if len(uri) > MAX_URI or not PRINTABLE.fullmatch(uri) or set("#\\*") & set(uri):
+        return False
+    scheme, colon, rest = uri.partition(":")
+    if scheme == "https":
+        return _is_https(uri)
+    if not native or not colon:
+        return False
+    # A private-use scheme is the app's own reversed domain name (RFC 8252 7.1): a dot keeps javascript: and data: out.
+    return bool(LOOPBACK.fullmatch(uri)) or (bool(SCHEME.fullmatch(scheme)) and not rest.startswith("//"))
+
+
+def _shown(uri: str) -> str:
+    return uri if PRINTABLE.fullmatch(uri) and len(uri) < 200 else "One"

@@ -1,0 +1,82 @@
+import json
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from . import jws
+from .errors import InvalidDpopProof
+from .keyset import thumbprint
+
+ALGORITHMS = jws.ALGORITHMS
+REQUIRED_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+MAX_LENGTH = 8192
+SECONDS = 60  # how far a proof's own time may lie from ours, either way
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A DPoP proof found good for one request: its key's thumbprint, and what tells it from others."""
+
+    jkt: str
+    jti: str
+    nonce: str
+
+
+def verify(proof: str, *, method: str, url: str, now: int, access_token: str = "") -> Proof:
+    """RFC 9449 section 4.3, less the nonce and the memory of jti, which need a server; raises InvalidDpopProof."""
+    jwk, claims = _signed(proof)
+    if claims.get("htm") != method or not _same_url(claims.get("htu"), url):
+        raise InvalidDpopProof("The DPoP proof is for another request: see htm and htu.")
+    iat, jti, nonce = claims.get("iat"), claims.get("jti"), claims.get("nonce", "")
+    if type(iat) is not int or abs(now - iat) > SECONDS:
+        raise InvalidDpopProof("The DPoP proof is too old or from the future: see iat.")
+    if not isinstance(jti, str) or not 0 < len(jti) <= 256 or not isinstance(nonce, str):
+        raise InvalidDpopProof("The DPoP proof's jti or nonce is not a text.")
+    if access_token and claims.get("ath") != _hash(access_token):
+        raise InvalidDpopProof("The DPoP proof is for another access token: see ath.")
+    members = {name: jwk[name] for name in REQUIRED_MEMBERS[jwk["kty"]]}
+    return Proof(thumbprint(members), jti, nonce)
+
+
+def _signed(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    try:
+        if len(proof) > MAX_LENGTH:
+            raise ValueError("length")
+        header = jwt.get_unverified_header(proof)
+        jwk = header["jwk"]
+        if header.get("typ") != "dpop+jwt" or PRIVATE_MEMBERS & set(jwk):
+            raise ValueError("header")
+        if not all(isinstance(jwk[name], str) for name in REQUIRED_MEMBERS[jwk["kty"]]):
+            raise ValueError("key")
+        claims = json.loads(jws.payload(proof, jwk))
+    except (jwt.PyJWTError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise InvalidDpopProof() from None
+    if not isinstance(claims, dict):
+        raise InvalidDpopProof()
+    return jwk, claims
+
+
+def _same_url(htu: object, url: str) -> bool:
+    """RFC 9449 section 4.3 (9): without query and fragment, and with scheme and host whatever their case."""
+    if not isinstance(htu, str):
+        return False
+    try:
+        asked, ours = urlsplit(htu), urlsplit(url)
+        ports = [part.port or {"https": 443, "http": 80}.get(part.scheme) for part in (asked, ours)]
+    except ValueError:
+        return False
+    return (
+        asked.scheme == ours.scheme
+        and asked.hostname == ours.hostname
+        and ports[0] == ports[1]
+        and (asked.path or "/") == (ours.path or "/")
+    )
+
+
+def _hash(access_token: str) -> str:
+    return urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=").decode()

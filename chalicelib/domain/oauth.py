@@ -1,0 +1,266 @@
+"""The authorization request, as a list of named checks (RFC 6749, OAuth 2.1, OpenID Connect Core 3.1.2)."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import client as clients
+from . import scopes
+from .claims import OF_SCOPE
+from .client import Client
+from .errors import (
+    InvalidRequest,
+    InvalidTarget,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    UnauthorizedClient,
+    UnmetAuthentication,
+    UnsupportedResponseType,
+)
+
+Parameters = Mapping[str, str]
+
+PROMPTS = ("none", "login", "consent", "select_account")
+RESPONSE_MODES = ("query", "form_post")
+ACR_VALUES = ("aal1",)  # NIST SP 800-63B
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
+VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
+MAX_VALUE = 2048
+LONG = ("claims", "id_token_hint")
+# What an authorization request may say; anything else is ignored, as RFC 6749 section 3.1 asks.
+KNOWN = frozenset(
+    {
+        "response_type",
+        "client_id",
+        "redirect_uri",
+        "scope",
+        "state",
+        "response_mode",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "prompt",
+        "max_age",
+        "login_hint",
+        "acr_values",
+        "claims",
+        "claims_locales",
+        "ui_locales",
+        "id_token_hint",
+        "resource",
+        "dpop_jkt",
+        "request",
+        "request_uri",
+        "display",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationRequest:
+    """What a client asks of its user, checked."""
+
+    client_id: str
+    redirect_uri: str
+    response_mode: str
+    state: str
+    scope: tuple[str, ...]
+    nonce: str
+    challenge: str
+    prompt: frozenset[str]
+    max_age: int | None
+    login_hint: str
+    claims: Mapping[str, Any]
+    subject: str
+    resource: str
+    dpop_jkt: str
+    id_token_hint: str
+
+    @property
+    def consent(self) -> tuple[str, ...]:
+        """The scopes that the user has to agree to: a single claim needs the same consent as the scope that it is of."""
+        wished = {name for names in self.claims.values() for name in names}
+        return tuple(dict.fromkeys((*self.scope, *(each for each, names in OF_SCOPE.items() if wished & set(names)))))
+
+
+def gathered(
+    pairs: Iterable[tuple[str, str]], *, known: frozenset[str] = KNOWN, long: int = MAX_VALUE
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The known parameters, and why others that are known cannot be used: sent twice, or not as a value can be."""
+    found: dict[str, str] = {}
+    faults: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in known or not value:
+            continue  # RFC 6749 section 3.1: a parameter without a value is as good as left out
+        if name in found:
+            faults[name] = f"`{name}` is sent more than once."
+        elif "\x00" in value or "\ufffd" in value or len(value) > (4 * long if name in LONG else long):
+            faults[name] = f"`{name}` is too long or has characters that it cannot have."
+        found[name] = value
+    return {name: value for name, value in found.items() if name not in faults}, faults
+
+
+def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], long: int = MAX_VALUE) -> dict[str, str]:
+    """The known parameters; raises InvalidRequest if one of them cannot be used."""
+    found, faults = gathered(pairs, known=known, long=long)
+    for fault in faults.values():
+        raise InvalidRequest(fault)
+    return found
+
+
+def response_type(params: Parameters, _: Client) -> dict[str, Any]:
+    """OAuth 2.1 section 4.1.1: code, and nothing else."""
+    if "response_type" not in params:
+        raise InvalidRequest("`response_type` is missing.")
+    if params["response_type"] != "code":
+        raise UnsupportedResponseType()
+    return {}
+
+
+def response_mode(params: Parameters, _: Client) -> dict[str, Any]:
+    """OAuth 2.0 Multiple Response Types section 2.1, Form Post Response Mode section 2."""
+    mode = params.get("response_mode", "query")
+    if mode not in RESPONSE_MODES:
+        raise InvalidRequest("`response_mode` is query or form_post.")
+    return {"response_mode": mode}
+
+
+def no_request_object(params: Parameters, _: Client) -> dict[str, Any]:
+    """RFC 9101 is not supported; a pushed request (RFC 9126) has been unpacked before."""
+    if "request" in params:
+        raise RequestNotSupported()
+    if "request_uri" in params:
+        raise RequestUriNotSupported()
+    return {}
+
+
+def grant_type(_: Parameters, client: Client) -> dict[str, Any]:
+    """RFC 6749 section 4.1.2.1: the client must be registered for codes."""
+    if clients.CODE not in client.grant_types:
+        raise UnauthorizedClient()
+    return {}
+
+
+def pkce(params: Parameters, _: Client) -> dict[str, Any]:
+    """RFC 7636, S256 only, for every client (RFC 9700 section 2.1.1)."""
+    challenge = params.get("code_challenge", "")
+    if params.get("code_challenge_method") != "S256" or not CHALLENGE.fullmatch(challenge):
+        raise InvalidRequest("`code_challenge` with code_challenge_method=S256 is needed (RFC 7636).")
+    return {"challenge": challenge}
+
+
+def scope(params: Parameters, client: Client) -> dict[str, Any]:
+    """RFC 6749 section 3.3: of the client's own scopes, all of them if it names none; offline_access as Core 11 has it."""
+    return {"scope": scopes.narrow(params.get("scope"), allowed=client.scopes)}
+
+
+def prompt(params: Parameters, _: Client) -> dict[str, Any]:
+    """OpenID Connect Core 3.1.2.1: none stands alone."""
+    prompts = frozenset(params.get("prompt", "").split())
+    if not prompts <= set(PROMPTS) or ("none" in prompts and len(prompts) > 1):
+        raise InvalidRequest("`prompt` is none alone, or any of login, consent and select_account.")
+    return {"prompt": prompts}
+
+
+def max_age(params: Parameters, _: Client) -> dict[str, Any]:
+    """OpenID Connect Core 3.1.2.1: seconds."""
+    text = params.get("max_age")
+    if text is not None and not re.fullmatch(r"[0-9]{1,9}", text):
+        raise InvalidRequest("`max_age` is a number of seconds.")
+    return {"max_age": None if text is None else int(text)}
+
+
+def claims(params: Parameters, client: Client) -> dict[str, Any]:
+    """OpenID Connect Core 5.5: a JSON object with id_token and userinfo; what no scope of the client opens is left out."""
+    try:
+        asked = json.loads(params.get("claims", "{}"))
+    except (ValueError, RecursionError):
+        asked = None
+    wanted = {part: asked.get(part) or {} for part in ("id_token", "userinfo")} if isinstance(asked, dict) else {}
+    if not wanted or not all(isinstance(part, dict) for part in wanted.values()):
+        raise InvalidRequest("`claims` is not as OpenID Connect Core 5.5 has it.")
+    may = {name for each in client.scopes for name in OF_SCOPE.get(each, ())}
+    told = {part: sorted(may & set(names)) for part, names in wanted.items()}
+    return {"claims": {part: names for part, names in told.items() if names}, "subject": _subject(wanted["id_token"])}
+
+
+def _subject(wanted: Mapping[str, Any]) -> str:
+    """The one user that a client wants an answer about (OpenID Connect Core 5.5.1), "" for any."""
+    sub = wanted.get("sub")
+    if not isinstance(sub, dict) or "value" not in sub:
+        return ""
+    if not isinstance(sub["value"], str) or not sub["value"]:
+        raise InvalidRequest("`claims` asks for a `sub` that is not a text.")
+    return sub["value"]
+
+
+def acr(params: Parameters, _: Client) -> dict[str, Any]:
+    """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not."""
+    try:
+        essential = json.loads(params.get("claims", "{}"))["id_token"]["acr"]
+        values = essential.get("values", [essential["value"]] if "value" in essential else ACR_VALUES)
+        unmet = essential.get("essential") is True and not set(values) & set(ACR_VALUES)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+    if unmet:
+        raise UnmetAuthentication()
+    return {}
+
+
+def resource(params: Parameters, client: Client) -> dict[str, Any]:
+    """RFC 8707 section 2: one absolute URI, of an API that this client may have tokens for."""
+    target = params.get("resource", "")
+    if target and target not in client.resources:
+        raise InvalidTarget()
+    return {"resource": target}
+
+
+def dpop_key(params: Parameters, _: Client) -> dict[str, Any]:
+    """RFC 9449 section 10: the thumbprint of the key that the code will be bound to."""
+    thumbprint = params.get("dpop_jkt", "")
+    if thumbprint and not CHALLENGE.fullmatch(thumbprint):
+        raise InvalidRequest("`dpop_jkt` is a JWK thumbprint.")
+    return {"dpop_jkt": thumbprint}
+
+
+CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
+    no_request_object,
+    response_type,
+    response_mode,
+    grant_type,
+    pkce,
+    scope,
+    prompt,
+    max_age,
+    claims,
+    acr,
+    resource,
+    dpop_key,
+)
+
+
+# A first-party app's own login form (draft-ietf-oauth-first-party-apps) has no browser, and so nowhere to redirect to.
+FIRST_PARTY_CHECKS = (response_type, pkce, scope, claims, acr, resource, dpop_key)
+
+
+def checked(params: Parameters, client: Client) -> AuthorizationRequest:
+    """The request, if every check lets it through; raises the OAuth error of the first that does not."""
+    found: dict[str, Any] = {}
+    for check in CHECKS:
+        found |= check(params, client)
+    for name in ("redirect_uri", "state", "nonce", "login_hint", "id_token_hint"):
+        found[name] = params.get(name, "")
+    return AuthorizationRequest(client_id=client.client_id, **found)
+
+
+def answers(verifier: str, challenge: str) -> bool:
+    """Whether a PKCE verifier is the one behind a challenge (RFC 7636 section 4.6)."""
+    if not VERIFIER.fullmatch(verifier):
+        return False
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
+    return hmac.compare_digest(digest, challenge.encode())

@@ -1,0 +1,107 @@
+"""What a client says of itself (RFC 7591 section 2, OpenID Connect Registration section 2) and how much of it counts."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta
+
+from . import scopes
+from .client import CODE, DEVICE_CODE, REFRESH, Client
+from .errors import InvalidClientMetadata, InvalidScope
+
+# What a client can be without anybody's word for it: not one that acts for itself, or that turns tokens into others.
+GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
+# Neither control characters nor such as turn the direction of the text around them: people read this when they consent.
+NAME = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+
+Text = Annotated[str, Meta(max_length=2000)] | None
+Texts = Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)] | None
+
+
+class ClientMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a client registers of itself; null is as good as left out, and what is not here is ignored."""
+
+    REFUSAL: ClassVar = InvalidClientMetadata
+
+    client_id: Text = None
+    client_secret: Text = None
+    redirect_uris: Texts = None
+    token_endpoint_auth_method: Text = None
+    grant_types: Texts = None
+    response_types: Texts = None
+    client_name: Annotated[str, Meta(max_length=100, pattern=NAME)] | None = None
+    client_uri: Text = None
+    logo_uri: Text = None
+    policy_uri: Text = None
+    tos_uri: Text = None
+    scope: Text = None
+    jwks: dict[str, Any] | None = None
+    jwks_uri: Text = None
+    application_type: Text = None
+    subject_type: Text = None
+    post_logout_redirect_uris: Texts = None
+    backchannel_logout_uri: Text = None
+    backchannel_logout_session_required: bool | None = None
+    require_pushed_authorization_requests: bool | None = None
+    dpop_bound_access_tokens: bool | None = None
+
+
+def fields(told: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
+    """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what nobody may say of himself."""
+    grant_types = tuple(told.grant_types or (CODE,))
+    if not set(grant_types) <= set(GRANT_TYPES):
+        raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")
+    if told.response_types and told.response_types != ["code"]:
+        raise InvalidClientMetadata("The only response type here is code.")
+    return {
+        "token_endpoint_auth_method": told.token_endpoint_auth_method or default_method,
+        "grant_types": grant_types,
+        "redirect_uris": tuple(told.redirect_uris or ()),
+        "post_logout_redirect_uris": tuple(told.post_logout_redirect_uris or ()),
+        "scopes": _scopes(told.scope, offered),
+        "application_type": told.application_type or _application_type(told.redirect_uris or ()),
+        "subject_type": told.subject_type or "public",
+        "jwks": told.jwks or {},
+        **{name: getattr(told, name) or "" for name in TEXTS},
+        **{name: bool(getattr(told, name)) for name in SWITCHES},
+    }
+
+
+TEXTS = ("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri", "backchannel_logout_uri")
+SWITCHES = (
+    "backchannel_logout_session_required",
+    "require_pushed_authorization_requests",
+    "dpop_bound_access_tokens",
+)
+
+
+def _application_type(redirect_uris: Iterable[str]) -> str:
+    # Plain OAuth clients do not know this member of OpenID's: what cannot be a web client's URI says it as well.
+    return "web" if all(uri.startswith("https:") for uri in redirect_uris) else "native"
+
+
+def _scopes(asked: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """RFC 7591 section 2: what is not offered is left out of what a client asks for."""
+    if not asked:
+        return offered
+    try:
+        granted = tuple(scope for scope in scopes.parse(asked) if scope in offered)
+    except InvalidScope as malformed:
+        raise InvalidClientMetadata(malformed.description) from None
+    if not granted:
+        raise InvalidClientMetadata(f"`scope` has none of what is offered here: {' '.join(offered)}.")
+    return granted
+
+
+def of(client: Client) -> dict[str, Any]:
+    """A client's metadata as it is registered, in the words of RFC 7591; what it does not have is left out."""
+    told = {
+        "client_id": client.client_id,
+        "scope": " ".join(client.scopes),
+        "response_types": ["code"] if CODE in client.grant_types else [],
+        **{name: list(getattr(client, name)) for name in ("redirect_uris", "grant_types", "post_logout_redirect_uris")},
+        **{name: getattr(client, name) for name in ("token_endpoint_auth_method", "application_type", "subject_type")},
+        **{name: getattr(client, name) for name in ("jwks", *TEXTS, *SWITCHES)},
+    }
+    return {name: value for name, value in told.items() if value or name in ("redirect_uris", "response_types")}

@@ -1,0 +1,215 @@
+"""Requests to addresses that strangers name. Nothing of ours is imported here, nor anything that is slow to start."""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlencode, urlsplit
+
+if TYPE_CHECKING:
+    import ssl
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+SECONDS = 3.0
+MAX_BYTES = 64 * 1024
+PORT = 443
+URL = re.compile(r"https://[A-Za-z0-9.\[\]:-]+(/[\x21-\x7e]*)?")
+# Python's is_global goes with its version and is true of more than unicast: these are not for us, whatever it says.
+NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local, and the metadata of every cloud
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",  # 6to4 relays
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",  # multicast and reserved
+        "2001::/23",  # Teredo among them, which has an IPv4 address inside
+        "2001:db8::/32",
+        "2002::/16",  # 6to4, likewise
+        "3fff::/20",
+    )
+)
+# All other unicast of IPv6 is not global: loopback, mapped and compatible IPv4, NAT64, unique local, link-local.
+GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """An answer; `status` is 0 where none was had, and then `reason` says why, for the log."""
+
+    status: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    reason: str = ""
+
+
+class Refused(Exception):
+    """A request that is not made, or given up."""
+
+
+def public(address: Address) -> bool:
+    """Whether an address is global unicast, and no other address in disguise."""
+    if isinstance(address, ipaddress.IPv6Address) and address not in GLOBAL_UNICAST:
+        return False
+    return address.is_global and not any(address in network for network in NEVER)
+
+
+def resolve(name: str) -> list[str]:
+    """The addresses of a name."""
+    found = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(where[0]) for *_, where in found))
+
+
+def connect(address: str, seconds: float) -> socket.socket:
+    """A connection to an address, never to a name."""
+    return socket.create_connection((address, PORT), seconds)
+
+
+@cache
+def trust() -> "ssl.SSLContext":
+    """The certificate authorities of this machine."""
+    import ssl
+
+    return ssl.create_default_context()
+
+
+class Fetch:
+    """GET and POST over https, to port 443 of public addresses; no redirect is followed and no proxy asked.
+
+    A name is resolved once and the connection goes to an address that was checked, so it cannot change in between.
+    """
+
+    def __init__(
+        self,
+        *,
+        resolve: Callable[[str], list[str]] = resolve,
+        connect: Callable[[str, float], socket.socket] = connect,
+        trust: "Callable[[], ssl.SSLContext]" = trust,
+        seconds: float = SECONDS,
+    ) -> None:
+        self._resolve = resolve
+        self._connect = connect
+        self._trust = trust
+        self._seconds = seconds
+
+    def get(self, url: str) -> Fetched:
+        """What is at a URL."""
+        return self._within_time(_Request("GET", url, headers={"Accept": "application/json"}))
+
+    def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """The answer to a form."""
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self._within_time(_Request("POST", url, headers=kind, body=urlencode(form).encode()))
+
+    def _within_time(self, request: "_Request") -> Fetched:
+        # Only another thread bounds all together: a slow name server, a slow handshake and an answer that drips.
+        import queue
+        import threading
+
+        outcome: queue.SimpleQueue[Fetched] = queue.SimpleQueue()
+        threading.Thread(target=lambda: outcome.put(self._outcome(request)), daemon=True).start()
+        try:
+            return outcome.get(timeout=self._seconds)
+        except queue.Empty:
+            request.give_up()
+            return Fetched(reason="too slow")
+
+    def _outcome(self, request: "_Request") -> Fetched:
+        import http.client
+
+        try:
+            where = _split(request.url)
+            with self._connected(request, str(where.hostname)) as secured:
+                return request.exchange(where, secured)
+        except Refused as refused:
+            return Fetched(reason=str(refused))
+        except (OSError, ValueError, http.client.HTTPException) as failure:
+            return Fetched(reason=type(failure).__name__)
+
+    def _connected(self, request: "_Request", name: str) -> "ssl.SSLSocket":
+        raw = self._dialled(name)
+        try:
+            secured = self._trust().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
+        except BaseException:
+            raw.close()
+            raise
+        request.opened = secured
+        return secured
+
+    def _dialled(self, name: str) -> socket.socket:
+        failure: Exception = Refused("no public address")
+        for text in self._resolve(name):
+            try:
+                if public(ipaddress.ip_address(text)):
+                    return self._connect(text, self._seconds)
+            except OSError as unreachable:
+                failure = unreachable
+        raise failure
+
+
+def _split(url: str) -> SplitResult:
+    if not URL.fullmatch(url) or "#" in url or "\\" in url:
+        raise Refused("not an https URL")
+    where = urlsplit(url)
+    if not where.hostname or where.port not in (None, PORT):
+        raise Refused("not the port of https")
+    return where
+
+
+class _Request:
+    """One request, which another thread may give up at any time."""
+
+    def __init__(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None = None) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.opened: ssl.SSLSocket | None = None
+        self._given_up = False
+
+    def exchange(self, where: SplitResult, secured: "ssl.SSLSocket") -> Fetched:
+        """Sends the request over a connection that is made already, and reads what comes back as far as it may go."""
+        import http.client
+
+        if self._given_up:
+            raise Refused("too slow")
+        secured.do_handshake()
+        connection = http.client.HTTPConnection(str(where.hostname))
+        connection.sock = secured
+        target = where.path + (f"?{where.query}" if where.query else "")
+        connection.request(self.method, target or "/", body=self.body, headers={**self.headers, "Connection": "close"})
+        with connection.getresponse() as answer:
+            return Fetched(
+                status=answer.status,
+                headers={name.lower(): value for name, value in answer.getheaders()},
+                body=self._read(answer),
+            )
+
+    def _read(self, answer: Any) -> bytes:
+        body = b""
+        while chunk := answer.read1(MAX_BYTES):
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise Refused("too long")
+        return body
+
+    def give_up(self) -> None:
+        """Breaks the connection, so that the thread that uses it comes to its end."""
+        self._given_up = True
+        if self.opened is not None:
+            with suppress(OSError):
+                self.opened.shutdown(socket.SHUT_RDWR)

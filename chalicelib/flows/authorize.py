@@ -1,0 +1,247 @@
+"""The authorization endpoint's story: where an answer may go, what the user has to do first, and the code."""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ..domain import oauth
+from ..domain import refresh as handles
+from ..domain.client import Client
+from ..domain.errors import (
+    ConsentRequired,
+    InvalidRequest,
+    InvalidRequestUri,
+    InvalidScope,
+    LatchkeyError,
+    LoginRequired,
+    OAuthError,
+)
+from ..domain.oauth import AuthorizationRequest
+from ..services import Services
+from . import clients, keys, session, subjects
+from .browser import Browser
+
+PUSHED = "urn:ietf:params:oauth:request_uri:"
+# How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
+PATIENCE = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Send the browser back to the client with these fields, in its response mode."""
+
+    uri: str
+    fields: Mapping[str, str]
+    mode: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class AskLogin:
+    """Have the user log in (or sign up) first; `known` is who is logged in already and may go on."""
+
+    client: Client
+    hint: str
+    known: Browser | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskConsent:
+    """Have the user agree to these scopes first."""
+
+    client: Client
+    browser: Browser
+    scope: tuple[str, ...]
+
+
+Step = Redirect | AskLogin | AskConsent
+
+
+class Done(Enum):
+    """What the user has just done for a request; each includes the ones before it."""
+
+    CHOSEN = "chosen"
+    LOGGED_IN = "logged in"
+    AGREED = "agreed"
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A request of a known client that may be answered at its redirect URI, its errors too."""
+
+    client: Client
+    params: Mapping[str, str]
+    faults: Mapping[str, str]
+    pushed: str = ""
+
+    def answer(self, issuer: str, fields: Mapping[str, str]) -> Redirect:
+        """The answer with what every answer has (RFC 6749 section 4.1.2, RFC 9207)."""
+        state = {"state": self.params["state"]} if "state" in self.params else {}
+        mode = self.params.get("response_mode", "query")
+        mode = mode if mode in oauth.RESPONSE_MODES else "query"
+        return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
+
+
+def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool = False) -> Destination:
+    """Whose request this is and where its answer may go; raises for a page of ours, for there is nowhere else to tell it.
+
+    A pushed request that has `arrived` in time before, as a form's mark shows, waits for its user.
+    """
+    params, faults = oauth.gathered(pairs)
+    if "client_id" in faults or "client_id" not in params:
+        raise InvalidRequest("`client_id` is missing or sent more than once.")
+    client = clients.find(svc, params["client_id"])
+    if client is None:
+        raise InvalidRequest("The application that sent you here is not registered.")
+    pushed = ""
+    if params.get("request_uri", "").startswith(PUSHED):
+        pushed = params["request_uri"]
+        params, faults = _unpacked(svc, client, pushed, arrived=arrived), {}
+    if "redirect_uri" in faults or not client.redirects_to(params.get("redirect_uri", "")):
+        raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
+    return Destination(client, params, faults, pushed)
+
+
+def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool) -> dict[str, str]:
+    stored = svc.once.read("pushed request", request_uri, now=svc.now())
+    if stored is None or stored["params"]["client_id"] != client.client_id:
+        raise InvalidRequestUri()
+    _, spent_until = stored.get("spent", ("", svc.now()))
+    if spent_until < svc.now() or (not arrived and stored["until"] <= svc.now()):
+        raise InvalidRequestUri()
+    return dict(stored["params"])
+
+
+def push(svc: Services, client: Client, params: Mapping[str, str]) -> str:
+    """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
+    if "request_uri" in params:
+        raise InvalidRequest("`request_uri` cannot be pushed.")
+    if not client.redirects_to(params.get("redirect_uri", "")):
+        raise InvalidRequest("`redirect_uri` is not registered for this client.")
+    oauth.checked(params, client)
+    request_uri = PUSHED + secrets.token_urlsafe(32)
+    now = svc.now()
+    told = {
+        "params": {**params, "client_id": client.client_id},
+        "until": now + svc.settings.pushed_request_seconds,
+    }
+    svc.once.first("pushed request", request_uri, value=told, expires_at=now + PATIENCE, now=now)
+    return request_uri
+
+
+def next_step(svc: Services, asked: Destination, browser: Browser | None, *, done: Done | None = None) -> Step:
+    """What comes next for a request, after what its user has just `done` for it."""
+    try:
+        for fault in asked.faults.values():
+            raise InvalidRequest(fault)
+        if asked.client.require_pushed_authorization_requests and not asked.pushed:
+            raise InvalidRequest("This client has to push its requests (RFC 9126).")
+        request = oauth.checked(asked.params, asked.client)
+        return _step(svc, asked, request, browser, done)
+    except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
+        return refusal(svc, asked, error)
+
+
+def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:
+    """An error for the client, at its redirect URI."""
+    return asked.answer(
+        svc.settings.issuer, {"error": error.code, "error_description": error.description.replace('"', "'")}
+    )
+
+
+def _step(
+    svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser | None, done: Done | None
+) -> Step:
+    if browser is None or _login_is_due(svc, asked, request, browser, done):
+        if "none" in request.prompt:
+            raise LoginRequired("The user has to log in.")
+        # Who has to log in anew is not offered to go on as they are.
+        choice = browser and done is None and not _proof_is_due(svc, request, browser)
+        return AskLogin(asked.client, request.login_hint, browser if choice else None)
+    if _is_another(svc, asked, request, browser):
+        raise LoginRequired("Another user than the client asks for is logged in.")
+    if done is not Done.AGREED and _consent_is_due(svc, asked.client, request, browser):
+        if "none" in request.prompt:
+            raise ConsentRequired()
+        return AskConsent(asked.client, browser, request.consent)
+    if done is Done.AGREED and not asked.client.first_party:
+        svc.clients.remember_consent(browser.user.uid, asked.client.client_id, request.consent, now=svc.now())
+    return asked.answer(svc.settings.issuer, {"code": code(svc, asked, request, browser)})
+
+
+def _login_is_due(
+    svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser, done: Done | None
+) -> bool:
+    if done in (Done.LOGGED_IN, Done.AGREED):
+        return False
+    if _proof_is_due(svc, request, browser):
+        return True
+    return done is not Done.CHOSEN and ("select_account" in request.prompt or _is_another(svc, asked, request, browser))
+
+
+def _proof_is_due(svc: Services, request: AuthorizationRequest, browser: Browser) -> bool:
+    """Whether the client wants to see a login of now, which no choice of a known account stands for."""
+    age = svc.now() - browser.grant.auth_time
+    return "login" in request.prompt or (request.max_age is not None and age > request.max_age)
+
+
+def _is_another(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> bool:
+    hinted = session.hinted(svc, request.id_token_hint) if request.id_token_hint else None
+    wanted = {request.subject, str(hinted.get("sub")) if hinted else ""} - {""}
+    return bool(wanted) and wanted != {subjects.shown(svc, asked.client, browser.user.uid)}
+
+
+def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
+    if "consent" in request.prompt:
+        return True
+    if client.first_party:
+        return False
+    return not set(request.consent) <= svc.clients.consent(browser.user.uid, client.client_id)
+
+
+def code(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> str:
+    """An authorization code: the one text of a grant that waits, written with all that its redemption must match."""
+    now = svc.now()
+    grant = replace(
+        session.draft(
+            svc,
+            browser.user,
+            asked.client,
+            scope=request.scope,
+            device=asked.client.client_name,
+            amr=browser.grant.amr,
+        ),
+        auth_time=browser.grant.auth_time,
+        browser=browser.grant.gid,
+        generation=0,
+        expires_at=now + svc.settings.code_seconds,
+        redirect_uri=request.redirect_uri,
+        challenge=request.challenge,
+        nonce=request.nonce,
+        resource=request.resource,
+        jkt=request.dpop_jkt,
+        claims=json.dumps(request.claims) if request.claims else "",
+    )
+    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
+    if asked.pushed:
+        _spend(svc, asked.pushed, browser)
+    svc.grants.start(grant)
+    return text
+
+
+def _spend(svc: Services, request_uri: str, browser: Browser) -> None:
+    """Uses up a pushed request (RFC 9126 section 4), but for a button that its user presses twice."""
+    now = svc.now()
+    # Two presses at once: one of them finds the request changed, and reads again.
+    for _ in range(2):
+        stored = svc.once.read("pushed request", request_uri, now=now)
+        if stored is None:
+            break
+        uid, until = stored.get("spent", (browser.user.uid, now))
+        if uid != browser.user.uid or now > until:
+            break
+        spent = {**stored, "spent": (uid, until if "spent" in stored else now + svc.settings.retry_window_seconds)}
+        if "spent" in stored or svc.once.change("pushed request", request_uri, old=stored, new=spent, now=now):
+            return
+    raise InvalidRequestUri()

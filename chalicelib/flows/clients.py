@@ -1,0 +1,185 @@
+import hashlib
+import hmac
+import json
+import secrets
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import unquote_plus
+
+import jwt
+
+from ..domain import client as clients
+from ..domain import jws
+from ..domain.client import Client
+from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ..services import Services
+from . import client_documents, client_keys, session
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+ASSERTION_ALGORITHMS = jws.ALGORITHMS
+ASSERTION_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
+CLOCK_SKEW = 60
+CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """How a client says who it is: one of the methods of RFC 6749 section 2.3.1 and RFC 7523, with what goes with it."""
+
+    method: str
+    client_id: str
+    secret: str = ""
+
+
+def presented(params: Mapping[str, str], authorization: str) -> Presented:
+    """The one way in which a request authenticates its client; raises InvalidRequest where there are two."""
+    basic = authorization[:6].lower() == "basic "
+    ways = [basic, "client_secret" in params, "client_assertion" in params]
+    if sum(ways) > 1:
+        raise InvalidRequest("A client authenticates in one way only.")
+    if basic:
+        return _basic(authorization[6:], params.get("client_id", ""))
+    if "client_assertion" in params:
+        return Presented("private_key_jwt", _assertion_issuer(params), params["client_assertion"])
+    if not params.get("client_id"):
+        raise InvalidClient("`client_id` is missing.")
+    if "client_secret" in params:
+        return Presented("client_secret_post", params["client_id"], params["client_secret"])
+    return Presented("none", params["client_id"])
+
+
+def _basic(credentials: str, client_id: str) -> Presented:
+    try:
+        user, colon, password = b64decode(credentials.strip(), validate=True).decode().partition(":")
+        # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
+        name, secret = unquote_plus(user, errors="strict"), unquote_plus(password, errors="strict")
+    except ValueError:
+        raise InvalidClient(basic=True) from None
+    if not colon or not name or client_id not in ("", name):
+        raise InvalidClient(basic=True)
+    return Presented("client_secret_basic", name, secret)
+
+
+def _assertion_issuer(params: Mapping[str, str]) -> str:
+    if params.get("client_assertion_type") != ASSERTION_TYPE:
+        raise InvalidRequest(f"`client_assertion_type` is {ASSERTION_TYPE}.")
+    try:
+        unverified = jwt.decode(params["client_assertion"], options={"verify_signature": False})
+    except (jwt.InvalidTokenError, ValueError, RecursionError):
+        raise InvalidClient(reason="assertion malformed") from None
+    issuer = unverified.get("iss")
+    if not isinstance(issuer, str) or params.get("client_id", issuer) != issuer:
+        raise InvalidClient(reason="assertion of another client")
+    return issuer
+
+
+def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -> Client:
+    """The client behind a request, proved in the way that it is registered for (one read); raises InvalidClient."""
+    shown = presented(params, authorization)
+    basic = shown.method == "client_secret_basic"
+    client = find(svc, shown.client_id)
+    if client is None or client.token_endpoint_auth_method != shown.method:
+        raise InvalidClient(reason="unknown, or another method", basic=basic)
+    if basic or shown.method == "client_secret_post":
+        digest = digest_of(shown.secret)
+        if True not in [hmac.compare_digest(digest, known) for known in client.secrets]:
+            raise InvalidClient(reason="wrong secret", basic=basic)
+    elif shown.method == "private_key_jwt":
+        _check_assertion(svc, client, shown.secret)
+    return client
+
+
+def find(svc: Services, client_id: str) -> Client | None:
+    """A client that is registered, or that has a document of its own at its id."""
+    if not 0 < len(client_id) <= 500:
+        return None
+    return svc.clients.read(client_id) or client_documents.find(svc, client_id)
+
+
+def digest_of(secret: str) -> str:
+    """How a generated secret is stored."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
+    """RFC 7523 section 3: ours to be heard, of this client, short-lived, and never heard before."""
+    now = svc.now()
+    claims = _signed_by(svc, client, assertion)
+    aud = claims.get("aud")
+    audiences = aud if isinstance(aud, list) and aud else [aud]
+    ours = {svc.settings.issuer, f"{svc.settings.issuer}/oauth/token", f"{svc.settings.issuer}/oauth/par"}
+    exp, jti = claims.get("exp"), claims.get("jti")
+    if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= ours:
+        raise InvalidClient(reason="assertion for another")
+    if type(exp) is not int or not now - CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + CLOCK_SKEW:
+        raise InvalidClient(reason="assertion expired or too long-lived")
+    if any(type(m) is not int or m > now + CLOCK_SKEW for m in (claims.get("nbf", now), claims.get("iat", now))):
+        raise InvalidClient(reason="assertion not yet valid")
+    if not isinstance(jti, str) or not 0 < len(jti) <= 500:
+        raise InvalidClient(reason="assertion without jti")
+    seen_until = exp + CLOCK_SKEW + 1
+    if not svc.once.first("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
+        raise InvalidClient(reason="assertion replayed")
+
+
+def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, object]:
+    try:
+        header = jwt.get_unverified_header(assertion)
+    except jwt.PyJWTError:
+        raise InvalidClient(reason="assertion malformed") from None
+    for key in client_keys.find(svc, client, kid=header.get("kid")):
+        try:
+            found = json.loads(jws.payload(assertion, key))
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            return found
+    raise InvalidClient(reason="assertion's signature")
+
+
+def create(svc: Services, client: Client) -> tuple[Client, str]:
+    """A new client with a fresh id unless it brings one, and its secret if it has one, which is told this once."""
+    client, secret = with_secret(replace(client, secrets=()))
+    client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now())
+    if not svc.clients.create(clients.check(client)):
+        raise InvalidRequest("This client id is taken.")
+    return client, secret
+
+
+def with_secret(client: Client) -> tuple[Client, str]:
+    """A client with as many secrets as its way to authenticate needs: none, or those it has, or a new one, which is told."""
+    if not client.token_endpoint_auth_method.startswith("client_secret"):
+        return replace(client, secrets=()), ""
+    if client.secrets:
+        return client, ""
+    secret = _new_secret()
+    return replace(client, secrets=(digest_of(secret),)), secret
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def change(svc: Services, old: Client, new: Client) -> Client:
+    """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
+    new = replace(clients.check(new), version=old.version + 1)
+    if not svc.clients.replace(old, new):
+        raise TemporarilyUnavailable(reason="client changed meanwhile")
+    return new
+
+
+def rotate_secret(svc: Services, client: Client, *, keep_old: bool) -> str:
+    """A new secret for a client, beside the old one until the next rotation if that is to be kept."""
+    if not client.secrets:
+        raise UnauthorizedClient("This client has no secret.")
+    secret = _new_secret()
+    kept = client.secrets[:1] if keep_old else ()
+    change(svc, client, replace(client, secrets=(digest_of(secret), *kept)))
+    return secret
+
+
+def delete(svc: Services, client_id: str) -> None:
+    """A client gone for good. Its sessions end with their next refresh, which needs the client."""
+    if not svc.clients.delete(client_id):
+        raise NotFound()

@@ -1,0 +1,157 @@
+"""The device authorization grant (RFC 8628): a code on a screen, approved in a browser, polled for by the device."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..domain import scopes
+from ..domain.client import DEVICE_CODE, Client
+from ..domain.errors import (
+    AccessDenied,
+    AuthorizationPending,
+    ExpiredToken,
+    InvalidGrant,
+    NotFound,
+    SlowDown,
+    TemporarilyUnavailable,
+    UnauthorizedClient,
+)
+from ..services import Services
+from . import clients, keys, limits, session
+from .browser import Browser
+from .session import TokenSet
+
+# No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
+LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+INTERVAL = 5
+PENDING, APPROVED, DENIED = "pending", "approved", "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCodes:
+    """What a device gets (RFC 8628 section 3.2); lifetimes in seconds."""
+
+    device_code: str
+    user_code: str
+    expires_in: int
+    interval: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A device that waits for its user: which client it is, and what it asks for."""
+
+    client: Client
+    scope: tuple[str, ...]
+    user_code: str
+    place: str
+    value: dict[str, Any]
+
+
+def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
+    """A new pair of codes for a client's device."""
+    if DEVICE_CODE not in client.grant_types:
+        raise UnauthorizedClient()
+    asked = scopes.narrow(scope, allowed=client.scopes)
+    now, life = svc.now(), svc.settings.device_code_seconds
+    device_code = secrets.token_urlsafe(32)
+    user_code = "".join(secrets.choice(LETTERS) for _ in range(8))
+    value = {
+        "client_id": client.client_id,
+        "scope": " ".join(asked),
+        "status": PENDING,
+        "polled_at": 0,
+        "interval": INTERVAL,
+    }
+    place = _place(device_code)
+    svc.once.first("device", place, value=value, expires_at=now + life, now=now)
+    if not svc.once.first("user code", user_code, value={"place": place}, expires_at=now + life, now=now):
+        raise TemporarilyUnavailable(reason="user code in use")
+    return DeviceCodes(device_code, f"{user_code[:4]}-{user_code[4:]}", life, INTERVAL)
+
+
+def _place(device_code: str) -> str:
+    return hashlib.sha256(device_code.encode()).hexdigest()
+
+
+def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) -> Waiting:
+    """The device behind a code that a user typed, however it is spaced; raises NotFound, or TooManyRequests for guessing.
+
+    The user who has decided finds it once more: a button may be pressed twice.
+    """
+    limits.device_code(svc, network=network)
+    letters = "".join(c for c in user_code.upper() if c in LETTERS)
+    found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
+    value = svc.once.read("device", found["place"], now=svc.now()) if found else None
+    client = clients.find(svc, value["client_id"]) if value else None
+    if not found or not value or not client or value.get("uid", decider.user.uid) != decider.user.uid:
+        raise NotFound("This code is wrong, has been used, or has expired.")
+    shown = f"{letters[:4]}-{letters[4:]}"
+    return Waiting(client, tuple(value["scope"].split()), shown, found["place"], value)
+
+
+def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:
+    """Writes the user's decision, once; raises NotFound if it was decided otherwise or expired meanwhile."""
+    grant = browser.grant
+    decided = {
+        "status": APPROVED if approve else DENIED,
+        "uid": browser.user.uid,
+        "browser": grant.gid,
+        "auth_time": grant.auth_time,
+        "amr": " ".join(grant.amr),
+    }
+    # Not compared with the value as it was read: the device keeps polling, which changes it.
+    for _ in range(3):
+        value = svc.once.read("device", asked.place, now=svc.now())
+        if value is None or value["status"] != PENDING:
+            if value and (value["uid"], value["status"]) == (browser.user.uid, decided["status"]):
+                return
+            break
+        if svc.once.change("device", asked.place, old=value, new={**value, **decided}, now=svc.now()):
+            return
+    raise NotFound("This code has been used or has expired.")
+
+
+def poll(svc: Services, client: Client, device_code: str, *, jkt: str) -> TokenSet:
+    """The device's tokens once its user has approved (RFC 8628 section 3.5); of many polls at once one gets them."""
+    now, place = svc.now(), _place(device_code)
+    value = svc.once.read("device", place, now=now)
+    if value is None:
+        raise ExpiredToken()
+    if value["client_id"] != client.client_id:
+        raise InvalidGrant("The device code was issued to another client.")
+    if value["status"] == PENDING:
+        raise _waited(svc, place, value, now)
+    if value["status"] == DENIED:
+        raise AccessDenied()
+    return _issued(svc, client, place, value, jkt)
+
+
+def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowDown | AuthorizationPending:
+    hasty = now < value["polled_at"] + value["interval"]
+    interval = value["interval"] + (5 if hasty else 0)
+    new = {**value, "polled_at": now, "interval": interval}
+    if not svc.once.change("device", place, old=value, new=new, now=now) or hasty:
+        return SlowDown()
+    return AuthorizationPending()
+
+
+def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jkt: str) -> TokenSet:
+    user = svc.users.read(value["uid"])
+    if user is None or user.disabled:
+        raise AccessDenied(reason="user gone or disabled")
+    scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
+    grant = replace(
+        session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),
+        auth_time=value["auth_time"],
+        browser=value["browser"],
+        jkt=jkt if client.public else "",
+    )
+    issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=jkt)
+    if not issued.refresh_token:
+        grant = replace(grant, expires_at=svc.now() + issued.expires_in)
+    spending = svc.once.spending("device", place, old=value, now=svc.now())
+    if not svc.grants.start_by(spending, grant):
+        raise InvalidGrant("The device code has been used.", uid=user.uid)
+    return issued

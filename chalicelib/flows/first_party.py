@@ -1,0 +1,94 @@
+"""The native-app door (draft-ietf-oauth-first-party-apps): an app of ours asks for the password itself and gets a code."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..domain import oauth, sealing
+from ..domain import refresh as handles
+from ..domain.client import CODE, Client
+from ..domain.errors import (
+    InsufficientAuthorization,
+    InvalidCredentials,
+    InvalidRequest,
+    InvalidSession,
+    UnauthorizedClient,
+)
+from ..domain.model import User
+from ..services import Services
+from . import keys, login, session
+
+REQUEST = frozenset(
+    {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}
+)
+PARAMETERS = REQUEST | {"email", "password", "auth_session"}
+AUTH_SESSION = b"latchkey auth session\x00"
+AUTH_SESSION_SECONDS = 600
+
+
+def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, network: str) -> str:
+    """A code for the right password; raises InsufficientAuthorization with what the app has to come back with.
+
+    `jkt` is the thumbprint of a proved DPoP key, "" without one; the code is bound to it.
+    """
+    if not client.first_party or CODE not in client.grant_types:
+        raise UnauthorizedClient("This endpoint is for first-party apps.")
+    asked, bound = _asked(svc, client, params, jkt)
+    request = _checked(client, {**asked, "dpop_jkt": bound})
+    try:
+        if not params.get("email") or not params.get("password"):
+            raise InsufficientAuthorization(auth_session=_sealed(svc, client, asked, bound))
+        user = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
+    except InvalidCredentials as wrong:
+        again = _sealed(svc, client, asked, bound)
+        raise InsufficientAuthorization(
+            wrong.description, reason=wrong.reason, uid=wrong.uid, auth_session=again
+        ) from None
+    return _code(svc, client, user, request, bound)
+
+
+def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
+    """The request, from its auth_session too, and the key that it is bound to; both stay what they were at the beginning."""
+    now_asked = {name: value for name, value in params.items() if name in REQUEST}
+    named = now_asked.pop("dpop_jkt", jkt)
+    if jkt and named != jkt:
+        raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
+    if "auth_session" not in params:
+        return now_asked, named
+    secrets = keys.current(svc).refresh_secrets().values()
+    before = sealing.unseal(params["auth_session"], secrets, purpose=AUTH_SESSION)
+    if before is None or before["until"] <= svc.now() or before["client_id"] != client.client_id:
+        raise InvalidSession()
+    if before["jkt"] not in ("", jkt) or any(before["asked"].get(n) != value for n, value in now_asked.items()):
+        raise InvalidSession("`auth_session` belongs to another request or another key.")
+    return before["asked"], before["jkt"] or named
+
+
+def _sealed(svc: Services, client: Client, asked: Mapping[str, str], jkt: str) -> str:
+    told = {"client_id": client.client_id, "asked": asked, "jkt": jkt, "until": svc.now() + AUTH_SESSION_SECONDS}
+    secret = keys.current(svc).refresher(svc.now()).secret
+    return sealing.seal(told, secret=secret, purpose=AUTH_SESSION)
+
+
+def _checked(client: Client, asked: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for check in oauth.FIRST_PARTY_CHECKS:
+        found |= check(asked, client)
+    return {**found, "nonce": asked.get("nonce", "")}
+
+
+def _code(svc: Services, client: Client, user: User, request: Mapping[str, Any], jkt: str) -> str:
+    grant = replace(
+        session.draft(svc, user, client, scope=request["scope"], device=client.client_name, amr=login.PASSWORD),
+        generation=0,
+        expires_at=svc.now() + svc.settings.code_seconds,
+        challenge=request["challenge"],
+        nonce=request["nonce"],
+        resource=request["resource"],
+        jkt=jkt,
+        claims=json.dumps(request["claims"]) if request["claims"] else "",
+    )
+    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
+    svc.grants.start(grant)
+    return text

@@ -1,0 +1,43 @@
+"""One file a grant type, one line in GRANTS. What no grant may forget is done here, before any of them runs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ...domain.client import Client
+from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from ...services import Services
+from .. import clients
+from ..session import TokenSet
+from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A grant type: the parameters that it takes, and what it does for a client that has proved itself."""
+
+    parameters: frozenset[str]
+    redeem: Callable[[Services, Client, Mapping[str, str], str], TokenSet]
+
+
+GRANTS: Mapping[str, Grant] = {
+    each.GRANT_TYPE: Grant(each.PARAMETERS, each.redeem)
+    for each in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
+}
+KNOWN = frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
+
+
+def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, jkt: str) -> TokenSet:
+    """Answers a token request (RFC 6749 section 3.2); `jkt` is the thumbprint of a proved DPoP key, "" without one."""
+    if not params.get("grant_type"):
+        raise InvalidRequest("`grant_type` is missing.")
+    grant = GRANTS.get(params["grant_type"])
+    if grant is None:
+        raise UnsupportedGrantType()
+    client = clients.authenticate(svc, params, authorization)
+    if params["grant_type"] not in client.grant_types:
+        raise UnauthorizedClient()
+    if client.dpop_bound_access_tokens and not jkt:
+        raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
+    # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
+    own = {name: value for name, value in params.items() if name in grant.parameters}
+    return grant.redeem(svc, client, own, jkt)

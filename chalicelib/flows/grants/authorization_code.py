@@ -1,0 +1,52 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ...domain import oauth
+from ...domain import refresh as handles
+from ...domain.client import CODE, Client
+from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
+from ...domain.model import Grant, in_force
+from ...services import Services
+from .. import session
+from ..session import TokenSet
+
+GRANT_TYPE = CODE
+PARAMETERS = frozenset({"code", "redirect_uri", "code_verifier", "resource"})
+
+
+def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+    """RFC 6749 section 4.1.3 with RFC 7636: only the code's own client with its own verifier spends it, and once."""
+    if "code" not in params:
+        raise InvalidRequest("`code` is missing.")
+    keyset, presented = session.opened(svc, params["code"], handles.CODE)
+    user, grant = svc.grants.with_user(presented.uid, presented.gid)
+    if user is None or grant is None or not _belongs(grant, client, params, jkt):
+        raise InvalidGrant("The code is unknown, or was issued to another client, redirect URI, verifier or key.")
+    if grant.generation > 0:
+        raise _replayed(svc, grant)
+    if not in_force(user, grant, svc.now()):
+        raise InvalidGrant("The code has expired.", uid=user.uid)
+    if params.get("resource", grant.resource) != grant.resource:
+        raise InvalidTarget()
+    bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
+    begun = replace(grant, generation=1, jkt=bound)
+    issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=jkt)
+    life = session.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
+    if not svc.grants.begin(grant, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, grant.ends_at)):
+        raise _replayed(svc, grant)
+    return issued
+
+
+def _belongs(grant: Grant, client: Client, params: Mapping[str, str], jkt: str) -> bool:
+    return (
+        grant.client_id == client.client_id
+        and grant.redirect_uri == params.get("redirect_uri", grant.redirect_uri)
+        and oauth.answers(params.get("code_verifier", ""), grant.challenge)
+        and (grant.generation > 0 or grant.jkt in ("", jkt))
+    )
+
+
+def _replayed(svc: Services, grant: Grant) -> InvalidGrant:
+    """RFC 6749 section 4.1.2: whoever holds code and verifier twice, one of them is a thief."""
+    svc.grants.end(grant.uid, grant.gid, why="code replayed")
+    return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=grant.uid)

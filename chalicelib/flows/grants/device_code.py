@@ -1,0 +1,17 @@
+from collections.abc import Mapping
+
+from ...domain.client import DEVICE_CODE, Client
+from ...domain.errors import InvalidRequest
+from ...services import Services
+from .. import device
+from ..session import TokenSet
+
+GRANT_TYPE = DEVICE_CODE
+PARAMETERS = frozenset({"device_code"})
+
+
+def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+    """RFC 8628 section 3.4."""
+    if "device_code" not in params:
+        raise InvalidRequest("`device_code` is missing.")
+    return device.poll(svc, client, params["device_code"], jkt=jkt)

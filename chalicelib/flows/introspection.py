@@ -1,0 +1,73 @@
+"""What becomes of a token in other hands: its client revokes it, a resource server asks what it is worth."""
+
+from typing import Any
+
+from ..domain import refresh as handles
+from ..domain import tokens
+from ..domain.client import Client
+from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient
+from ..domain.model import in_force
+from ..services import Services
+from . import keys, session, subjects
+
+INTROSPECTION = "token-introspection+jwt"
+
+
+def revoke(svc: Services, client: Client, unverified_token: str) -> str:
+    """Ends the session of a client's own refresh or access token (RFC 7009) and says whose; "" for any other text."""
+    try:
+        _, handle = session.opened(svc, unverified_token, handles.REFRESH)
+        uid, gid = handle.uid, handle.gid
+    except InvalidGrant:
+        try:
+            claims = session.authentic(svc, unverified_token, any_audience=True)
+        except InvalidToken:
+            return ""
+        uid, gid = subjects.uid(svc, claims), claims.sid
+    if not gid or not svc.grants.end(uid, gid, why="revoked", client_id=client.client_id):
+        return ""
+    return uid
+
+
+def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
+    """What a token is worth at this moment (RFC 7662); a refresh token is told to its own client alone."""
+    if not client.introspects or client.public:
+        raise UnauthorizedClient("This client may not introspect tokens.")
+    try:
+        claims, _, _ = session.live(svc, unverified_token, any_audience=True)
+    except InvalidToken:
+        return _of_refresh_token(svc, client, unverified_token)
+    aud = claims.all["aud"]
+    if not {svc.settings.audience, *client.resources} & set(aud if isinstance(aud, list) else [aud]):
+        return {"active": False}  # for another resource server, and so worth nothing to this one (RFC 9701 section 5)
+    return {**claims.all, "active": True, "token_type": "DPoP" if "cnf" in claims.all else "Bearer"}
+
+
+def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
+    try:
+        _, handle = session.opened(svc, unverified_token, handles.REFRESH)
+    except InvalidGrant:
+        return {"active": False}
+    user, grant = svc.grants.with_user(handle.uid, handle.gid)
+    if grant is None or grant.client_id != client.client_id or not in_force(user, grant, svc.now()):
+        return {"active": False}
+    if handle.generation != grant.generation:
+        return {"active": False}
+    return {
+        "active": True,
+        "iss": svc.settings.issuer,
+        "sub": subjects.shown(svc, client, grant.uid),
+        "client_id": grant.client_id,
+        "scope": " ".join(grant.scope),
+        "sid": grant.gid,
+        "iat": grant.created_at,
+        "exp": grant.expires_at,
+        "token_type": "refresh_token",
+    }
+
+
+def signed(svc: Services, client: Client, told: dict[str, Any]) -> str:
+    """An introspection answer that its receiver can keep as evidence (RFC 9701)."""
+    now = svc.now()
+    claims = {"iss": svc.settings.issuer, "aud": client.client_id, "iat": now, "token_introspection": told}
+    return tokens.sign(claims, keys.current(svc).signer(now), typ=INTROSPECTION)

@@ -1,0 +1,69 @@
+"""Clients that register themselves, and look after their registration (RFC 7591, RFC 7592)."""
+
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+
+from ..domain import registration
+from ..domain.client import Client
+from ..domain.errors import InvalidClientMetadata, InvalidToken
+from ..domain.registration import ClientMetadata
+from ..services import Services
+from . import clients, limits
+
+BASIC = "client_secret_basic"  # RFC 7591 section 2
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A client with what only its owner is told: a secret if it has a new one, and the token of its registration."""
+
+    client: Client
+    secret: str
+    token: str
+
+
+def register(svc: Services, told: ClientMetadata, *, initial_token: str, network: str) -> Registered:
+    """A new client, for whoever has an initial access token, or for all where registration is open."""
+    if not _is_one_of(initial_token, svc.settings.registration_tokens):
+        if not svc.settings.registration_open:
+            raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
+        limits.registration(svc, network=network)
+    fields = registration.fields(told, offered=svc.settings.self_registered_scopes, default_method=BASIC)
+    token = secrets.token_urlsafe(32)
+    resources = svc.settings.self_registered_resources
+    client = Client(client_id="", resources=resources, registration_token=clients.digest_of(token), **fields)
+    client, secret = clients.create(svc, client)
+    return Registered(client, secret, token)
+
+
+def own(svc: Services, client_id: str, token: str) -> Client:
+    """The client that a registration access token is for; raises InvalidToken, whether there is such a client or not."""
+    client = svc.clients.read(client_id)
+    known = client.registration_token if client else ""
+    if client is None or not _is_one_of(token, {known}):
+        raise InvalidToken("The registration access token is not this client's.")
+    return client
+
+
+def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
+    """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has allowed it stays."""
+    old = own(svc, client_id, token)
+    if told.client_id != client_id:
+        raise InvalidClientMetadata("`client_id` must be the client's own.")
+    if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
+        raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
+    offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
+    new = replace(old, **registration.fields(told, offered=offered, default_method=BASIC))
+    new, secret = clients.with_secret(new)
+    return Registered(clients.change(svc, old, new), secret, token)
+
+
+def delete(svc: Services, client_id: str, token: str) -> None:
+    """The client gone for good (RFC 7592 section 2.3)."""
+    clients.delete(svc, own(svc, client_id, token).client_id)
+
+
+def _is_one_of(secret: str, digests: frozenset[str] | set[str] | tuple[str, ...]) -> bool:
+    digest = clients.digest_of(secret)
+    return True in [hmac.compare_digest(digest, known) for known in digests]

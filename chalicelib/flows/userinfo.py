@@ -1,0 +1,24 @@
+import json
+from typing import Any
+
+from ..domain import claims as claim
+from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
+from ..domain.model import User
+from ..services import Services
+from . import dpop, session
+
+
+def read(svc: Services, *, authorization: str, proof: str, method: str, path: str) -> tuple[User, dict[str, Any]]:
+    """The user and the claims that an access token opens (OpenID Connect Core 5.3), a bearer or a bound one (RFC 9449 7)."""
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() not in ("bearer", "dpop") or not token:
+        raise InvalidToken()
+    found, user, grant = session.live(svc, token)
+    if "cnf" in found.all or scheme.lower() == "dpop":
+        jkt = dpop.proved(svc, proof, method=method, path=path, access_token=token)
+        if scheme.lower() != "dpop" or not jkt or found.all.get("cnf") != {"jkt": jkt}:
+            raise UnprovedToken(uid=user.uid if user else "")
+    if user is None or grant is None or "openid" not in found.scope:
+        raise InsufficientScope("This needs the scope openid.")
+    wanted = json.loads(grant.claims or "{}").get("userinfo", [])
+    return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=wanted)}

@@ -1,0 +1,100 @@
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ..domain.client import Client
+from .dynamo import ConditionFailed, conditionally, key, storage_faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def _key(client_id: str) -> dict[str, Any]:
+    return key(("client", client_id.replace("%", "%25").replace("#", "%23")), ("client",))
+
+
+def _consent_key(uid: str, client_id: str) -> dict[str, Any]:
+    return key(("user", uid), ("consent", client_id.replace("%", "%25").replace("#", "%23")))
+
+
+class Clients:
+    """OAuth clients, and what users have agreed to for each."""
+
+    def __init__(self, client: "DynamoDBClient", *, users: str) -> None:
+        self._client = client
+        self._users = users
+
+    def read(self, client_id: str) -> Client | None:
+        """One client, as of now; `client_id` may be any text."""
+        try:
+            where = _key(client_id)
+        except ValueError:
+            return None
+        with storage_faults():
+            found = self._client.get_item(TableName=self._users, Key=where, ConsistentRead=True)
+        return msgspec.json.decode(found["Item"]["client"]["S"], type=Client) if "Item" in found else None
+
+    def create(self, client: Client) -> bool:
+        """A new client; False if its id is taken."""
+        return self._put(client, "attribute_not_exists(pk)", {})
+
+    def replace(self, old: Client, new: Client) -> bool:
+        """A client changed as it was read; False if another change came between. The caller moves `version` on."""
+        return self._put(new, "version = :version", {":version": {"N": str(old.version)}})
+
+    def delete(self, client_id: str) -> bool:
+        """A client gone for good; False if there was none."""
+        try:
+            conditionally(
+                self._client.delete_item,
+                TableName=self._users,
+                Key=_key(client_id),
+                ConditionExpression="attribute_exists(pk)",
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def consent(self, uid: str, client_id: str) -> frozenset[str]:
+        """The scopes that a user has agreed to for a client."""
+        with storage_faults():
+            found = self._client.get_item(TableName=self._users, Key=_consent_key(uid, client_id), ConsistentRead=True)
+        return frozenset(found["Item"]["scopes"]["SS"]) if "Item" in found else frozenset()
+
+    def remember_consent(self, uid: str, client_id: str, scopes: tuple[str, ...], *, now: int) -> None:
+        """Adds to what a user has agreed to for a client."""
+        with storage_faults():
+            self._client.update_item(
+                TableName=self._users,
+                Key=_consent_key(uid, client_id),
+                UpdateExpression="SET agreed_at = :now ADD scopes :scopes",
+                ExpressionAttributeValues={":now": {"N": str(now)}, ":scopes": {"SS": list(scopes)}},
+            )
+
+    def forget(self, uid: str) -> None:
+        """Erases all that a user has agreed to."""
+        with storage_faults():
+            pages = self._client.get_paginator("query").paginate(
+                TableName=self._users,
+                KeyConditionExpression="pk = :user AND begins_with(sk, :consent)",
+                ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":consent": {"S": "consent#"}},
+                ProjectionExpression="pk, sk",
+                ConsistentRead=True,
+            )
+            for where in [item for page in pages for item in page["Items"]]:
+                self._client.delete_item(TableName=self._users, Key=where)
+
+    def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
+        item = {
+            **_key(registered.client_id),
+            "version": {"N": str(registered.version)},
+            "client": {"S": msgspec.json.encode(registered).decode()},
+        }
+        request: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        try:
+            conditionally(
+                self._client.put_item, TableName=self._users, Item=item, ConditionExpression=condition, **request
+            )
+        except ConditionFailed:
+            return False
+        return True

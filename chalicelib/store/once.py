@@ -1,0 +1,99 @@
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .dynamo import ConditionFailed, conditionally, key, storage_faults
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Once:
+    """What is good once or for a short time, under a digest of its secret text, so that the table holds no secrets.
+
+    A `kind` keeps the texts of different uses apart. Expiry (epoch seconds) is compared here: the table sweeps late.
+    """
+
+    def __init__(self, client: "DynamoDBClient", *, grants: str) -> None:
+        self._client = client
+        self._grants = grants
+
+    def first(self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None) -> bool:
+        """Keeps a value under a text that is not in use; False if it is, as when an assertion is replayed."""
+        try:
+            conditionally(
+                self._client.put_item,
+                TableName=self._grants,
+                Item={
+                    **_key(kind, text),
+                    "expires_at": {"N": str(expires_at)},
+                    "value": {"S": json.dumps(value or {})},
+                },
+                ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
+                ExpressionAttributeValues={":now": {"N": str(now)}},
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def read(self, kind: str, text: str, *, now: int) -> dict[str, Any] | None:
+        """The value under a text, as of now."""
+        with storage_faults():
+            found = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
+        item = found.get("Item")
+        if item is None or int(item["expires_at"]["N"]) <= now:
+            return None
+        value: dict[str, Any] = json.loads(item["value"]["S"])
+        return value
+
+    def change(self, kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int) -> bool:
+        """Replaces a value that has not changed since it was read; False if it has."""
+        try:
+            conditionally(
+                self._client.update_item,
+                TableName=self._grants,
+                Key=_key(kind, text),
+                UpdateExpression="SET #value = :new",
+                ConditionExpression="#value = :old AND expires_at > :now",
+                ExpressionAttributeNames={"#value": "value"},
+                ExpressionAttributeValues={
+                    ":new": {"S": json.dumps(new)},
+                    ":old": {"S": json.dumps(old)},
+                    ":now": {"N": str(now)},
+                },
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def spending(self, kind: str, text: str, *, old: Mapping[str, Any], now: int) -> dict[str, Any]:
+        """The using up of an unchanged value, as one part of another verb's transaction."""
+        return {
+            "Delete": {
+                "TableName": self._grants,
+                "Key": _key(kind, text),
+                "ConditionExpression": "#value = :old AND expires_at > :now",
+                "ExpressionAttributeNames": {"#value": "value"},
+                "ExpressionAttributeValues": {":old": {"S": json.dumps(old)}, ":now": {"N": str(now)}},
+            }
+        }
+
+    def take(self, kind: str, text: str, *, now: int) -> bool:
+        """Uses up what is under a text; False if there is nothing left to use, as for all but one of several at once."""
+        try:
+            conditionally(
+                self._client.delete_item,
+                TableName=self._grants,
+                Key=_key(kind, text),
+                ConditionExpression="expires_at > :now",
+                ExpressionAttributeValues={":now": {"N": str(now)}},
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+
+def _key(kind: str, text: str) -> dict[str, Any]:
+    digest = hashlib.sha256(f"{kind}\0{text}".encode()).hexdigest()
+    return key(("once", digest), (kind,))

@@ -1,0 +1,113 @@
+"""Pages: the frame around every template, in the reader's language and the operator's brand, and the headers they need."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..config import Settings
+from . import stylesheet
+from .door import Answer
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+ROOM = Path(__file__).parent
+# The one script there is: it saves a click on the page that posts an answer back to a client.
+SUBMIT = "document.forms[0].submit()"
+SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
+LANGUAGES = ("en", "ar")
+RIGHT_TO_LEFT = frozenset({"ar"})
+QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
+
+
+def page(settings: Settings, template: str, *, language: str, sends_to: str = "", **values: Any) -> Answer:
+    """A page; `sends_to` is the redirect URI that its forms may lead to besides ourselves."""
+    body = (
+        templates()
+        .get_template(template)
+        .render(
+            t=messages(language),
+            fill=filled,
+            language=language,
+            direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+            issuer=settings.issuer,
+            brand=settings.brand,
+            style=stylesheet.version(settings.brand.colour),
+            submit=SUBMIT,
+            **values,
+        )
+    )
+    return Answer(body=body, headers=headers(sends_to))
+
+
+def headers(sends_to: str = "") -> dict[str, str | list[str]]:
+    """What every page comes with."""
+    # Browsers hold a form to this list on every redirect that follows it, also on those that the client's own server
+    # sends its user on with: its place alone would be too little, and what it may be is known by its scheme only.
+    forms = f"'self' {_schemes(sends_to)}".strip()
+    return {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src 'self' https:; "
+        f"script-src 'sha256-{SUBMIT_HASH}'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
+        "X-Frame-Options": "DENY",
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: a form would then be sent with `Origin: null`, which is also what a stranger's has.
+        "Referrer-Policy": "same-origin",
+    }
+
+
+def _schemes(uri: str) -> str:
+    return " ".join(dict.fromkeys(("https:", f"{urlsplit(uri).scheme}:"))) if uri else ""
+
+
+@lru_cache(maxsize=1)
+def templates() -> "Environment":
+    """The templates, loaded when the first page is asked for: no other request needs Jinja."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(ROOM / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def filled(text: str, **values: str) -> "Markup":
+    """A text with values in its {places}, each set apart so that it cannot disturb a line of the other direction."""
+    from markupsafe import Markup, escape
+
+    apart = Markup("<b><bdi>{}</bdi></b>")
+    return escape(text).format(**{name: apart.format(value) for name, value in values.items()})
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def messages(language: str) -> Mapping[str, str]:
+    """All texts of one language."""
+    texts: dict[str, str] = json.loads((ROOM / "messages" / f"{language}.json").read_text())
+    return texts
+
+
+def language_of(wanted: str, accepted: str) -> str:
+    """The reader's language: the first that we have of `ui_locales`, then the one that Accept-Language likes best."""
+    liked = sorted(accepted.split(",")[:50], key=_quality, reverse=True)
+    for tag in [*wanted.split(), *(range_ for range_ in liked if _quality(range_) > 0)]:
+        primary = tag.partition(";")[0].partition("-")[0].strip().lower()
+        if primary in LANGUAGES:
+            return primary
+    return LANGUAGES[0]
+
+
+def _quality(language_range: str) -> float:
+    """RFC 9110 section 12.4.2: from 0, which is a refusal, to 1, which is what has none."""
+    _, marked, weight = language_range.partition(";")
+    found = QUALITY.fullmatch(weight)
+    return float(found[1]) if found else float(not marked)

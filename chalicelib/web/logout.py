@@ -1,0 +1,77 @@
+from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ..domain import oauth
+from ..flows import browser, logout
+from ..flows.browser import Browser
+from ..flows.logout import Leaving
+from ..services import Services
+from . import cookies, journal
+from .door import Answer, Caller, Form
+from .visit import FIELDS, StalePage, Visit, door, see, with_cookie
+
+bp, page = door(__name__)
+
+PATH = "/oauth/logout"
+MARK = "logout"
+
+
+@page("GET /oauth/logout", takes=logout.KNOWN)
+def log_out_by_get(svc: Services, caller: Caller) -> Answer:
+    """Ends the browser's session for a client (OpenID Connect RP-Initiated Logout 1.0); asks the user where that is due."""
+    leaving = _asked(svc, caller.query)
+    visit = Visit(svc, caller, dict(caller.query))
+    known = visit.browser()
+    if known is None:
+        return _left(visit, leaving)
+    if leaving.is_of(svc, known):
+        return _end(visit, known, leaving)
+    request = urlencode([pair for pair in caller.query if pair[0] in logout.KNOWN])
+    mark = browser.mark(svc, MARK, known.grant.gid, request)
+    return visit.show("logout.html", sends_to=leaving.uri, hidden={"request": request, "mark": mark})
+
+
+@page("POST /oauth/logout", body=Form, takes=logout.KNOWN)
+def log_out_by_post(svc: Services, _: Caller, form: Form) -> Answer:
+    """The same with the request in a form."""
+    _asked(svc, form.pairs)
+    # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
+    return _begin_anew(svc, urlencode(form.pairs))
+
+
+@page("POST /oauth/logout/confirm", body=Form, takes=FIELDS)
+def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The form that asks whether to log out."""
+    visit = Visit(svc, caller, dict(form.pairs))
+    leaving = _asked(svc, parse_qsl(visit.request))
+    known = visit.browser()
+    if known is None:
+        return _left(visit, leaving)
+    try:
+        visit.check_form(MARK, known)
+    except StalePage:
+        return _begin_anew(svc, visit.request)
+    return _end(visit, known, leaving)
+
+
+def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
+    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN, long=8192))
+
+
+def _begin_anew(svc: Services, request: str) -> Answer:
+    return see(f"{svc.settings.issuer}{PATH}?{request}")
+
+
+def _end(visit: Visit, known: Browser, leaving: Leaving) -> Answer:
+    journal.concerns(known.user.uid)
+    for failure in logout.end(visit.svc, known):
+        journal.write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
+    return with_cookie(_left(visit, leaving), cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
+
+
+def _left(visit: Visit, leaving: Leaving) -> Answer:
+    if not leaving.uri:
+        return visit.show("logged_out.html")
+    fields = urlencode({"state": leaving.state}) if leaving.state else ""
+    joint = ("&" if urlsplit(leaving.uri).query else "?") if fields else ""
+    return see(f"{leaving.uri}{joint}{fields}")

@@ -1,0 +1,221 @@
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ..domain import client as clients_domain
+from ..domain import errors, oauth
+from ..domain.dpop import ALGORITHMS
+from ..flows import authorize, clients, device, dpop, first_party, grants, introspection, userinfo
+from ..services import Services
+from . import journal
+from .door import Answer, Caller, Door, Form
+from .tokens import Tokens, tokens_of
+
+bp = Door(__name__)
+
+# RFC 6749 section 5.2: at these endpoints a bad grant is the request's fault; 401 is for clients that did not authenticate.
+RFC6749 = {errors.InvalidGrant.code: 400}
+PROOFS = (errors.InvalidDpopProof, errors.UseDpopNonce)
+REFUSALS = (errors.InvalidClient, errors.UnauthorizedClient, errors.InvalidScope)
+MAX_PUSHED = 8192
+JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
+# The fields of these endpoints' forms.
+OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
+OF_PUSHED = oauth.KNOWN | clients.CREDENTIALS
+OF_DEVICE = clients.CREDENTIALS | {"scope"}
+OF_TOKEN = clients.CREDENTIALS | {"token", "token_type_hint"}
+
+
+class PushedRequest(msgspec.Struct, frozen=True):
+    """RFC 9126 section 2.2."""
+
+    request_uri: str
+    expires_in: Annotated[int, Meta(description="Seconds.")]
+
+
+class DeviceAuthorization(msgspec.Struct, frozen=True):
+    """RFC 8628 section 3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: Annotated[int, Meta(description="Seconds.")]
+    interval: Annotated[int, Meta(description="Seconds between two polls.")]
+
+
+@bp.serves(
+    "POST /oauth/token",
+    body=Form,
+    takes=grants.KNOWN,
+    answer=Tokens,
+    statuses=RFC6749,
+    errors=(
+        *REFUSALS,
+        errors.InvalidGrant,
+        errors.UnsupportedGrantType,
+        errors.InvalidTarget,
+        *PROOFS,
+        errors.AuthorizationPending,
+        errors.SlowDown,
+        errors.ExpiredToken,
+        errors.AccessDenied,
+    ),
+)
+def token(svc: Services, caller: Caller, form: Form) -> Answer:
+    """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
+    params = oauth.once(form.pairs, known=grants.KNOWN, long=MAX_PUSHED)
+    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
+    issued = grants.redeem(svc, params, authorization=_credentials(caller), jkt=jkt)
+    return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if jkt else {})
+
+
+class AuthorizationCode(msgspec.Struct, frozen=True):
+    """What a first-party app gets for the right password."""
+
+    authorization_code: str
+
+
+@bp.serves(
+    "POST /oauth/authorize-challenge",
+    body=Form,
+    takes=OF_CHALLENGE,
+    answer=AuthorizationCode,
+    statuses={**RFC6749, errors.InsufficientAuthorization.code: 403},
+    errors=(
+        *REFUSALS,
+        errors.InsufficientAuthorization,
+        errors.InvalidSession,
+        errors.AccountDisabled,
+        errors.TooManyRequests,
+        errors.InvalidTarget,
+        errors.UnsupportedResponseType,
+        errors.UnmetAuthentication,
+        *PROOFS,
+    ),
+)
+def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
+    """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
+    params = oauth.once(form.pairs, known=OF_CHALLENGE, long=MAX_PUSHED)
+    client = clients.authenticate(svc, params, _credentials(caller))
+    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
+    try:
+        return AuthorizationCode(first_party.challenge(svc, client, params, jkt=jkt, network=caller.network))
+    except errors.InsufficientAuthorization as more:
+        return _refused(more, 403, {}, auth_session=more.auth_session)
+
+
+def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, str], **more: str) -> Answer:
+    """A refusal that says more than the usual."""
+    journal.outcome(refusal)
+    body = {"error": refusal.code, "error_description": refusal.description, **more}
+    return Answer(body=body, status=status, headers=headers)
+
+
+@bp.serves(
+    "POST /oauth/par", status=201, body=Form, takes=OF_PUSHED, answer=PushedRequest, statuses=RFC6749, errors=REFUSALS
+)
+def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
+    """Takes an authorization request before the browser brings it (RFC 9126)."""
+    params = oauth.once(form.pairs, known=OF_PUSHED)
+    client = clients.authenticate(svc, params, _credentials(caller))
+    asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
+    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
+    if jkt and asked.setdefault("dpop_jkt", jkt) != jkt:  # RFC 9449 section 10.1
+        raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
+    request_uri = authorize.push(svc, client, asked)
+    return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
+
+
+@bp.serves(
+    "POST /oauth/device", body=Form, takes=OF_DEVICE, answer=DeviceAuthorization, statuses=RFC6749, errors=REFUSALS
+)
+def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
+    """Begins a login on a device without a browser (RFC 8628)."""
+    params = oauth.once(form.pairs, known=OF_DEVICE, long=MAX_PUSHED)
+    client = clients.authenticate(svc, params, _credentials(caller))
+    codes = device.begin(svc, client, scope=params.get("scope"))
+    page = f"{svc.settings.issuer}/device"
+    return DeviceAuthorization(
+        verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)
+    )
+
+
+@bp.serves("POST /oauth/revoke", body=Form, takes=OF_TOKEN, statuses=RFC6749, errors=REFUSALS)
+def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
+    """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
+    client, unverified_token = _token_of(svc, caller, form)
+    journal.concerns(introspection.revoke(svc, client, unverified_token))
+    return Answer(body="", status=200)
+
+
+@bp.serves("POST /oauth/introspect", body=Form, takes=OF_TOKEN, media=(JSON, SIGNED), statuses=RFC6749, errors=REFUSALS)
+def introspect(svc: Services, caller: Caller, form: Form) -> Answer:
+    """Tells a resource server what a token is worth (RFC 7662), signed if it accepts that (RFC 9701)."""
+    client, unverified_token = _token_of(svc, caller, form)
+    told = introspection.introspect(svc, client, unverified_token)
+    if SIGNED in caller.headers.get("accept", ""):
+        return Answer(body=introspection.signed(svc, client, told), headers={"Content-Type": SIGNED})
+    return Answer(body=told)
+
+
+def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain.Client, str]:
+    params = oauth.once(form.pairs, known=OF_TOKEN, long=MAX_PUSHED)
+    client = clients.authenticate(svc, params, _credentials(caller))
+    if "token" not in params:
+        raise errors.InvalidRequest("`token` is missing.")
+    return client, params["token"]
+
+
+# RFC 9449 section 7.1: here a bad proof is a bad credential.
+AT_RESOURCE = {each.code: 401 for each in PROOFS}
+CHALLENGE = f'DPoP error="{{}}", algs="{" ".join(ALGORITHMS)}"'
+
+
+@bp.serves(
+    "GET /oauth/userinfo",
+    media=(JSON,),
+    statuses=AT_RESOURCE,
+    errors=(errors.InvalidToken, errors.InsufficientScope, *PROOFS),
+)
+def read_userinfo(svc: Services, caller: Caller) -> Answer:
+    """The user behind an access token (OpenID Connect Core 5.3)."""
+    return _userinfo(svc, caller, "GET")
+
+
+@bp.serves(
+    "POST /oauth/userinfo",
+    media=(JSON,),
+    statuses=AT_RESOURCE,
+    errors=(errors.InvalidToken, errors.InsufficientScope, *PROOFS),
+)
+def post_userinfo(svc: Services, caller: Caller) -> Answer:
+    """The same by POST."""
+    return _userinfo(svc, caller, "POST")
+
+
+def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
+    proof = caller.headers.get("dpop", "")
+    fresh = {"DPoP-Nonce": dpop.nonce(svc)} if proof else {}
+    try:
+        user, told = userinfo.read(
+            svc,
+            authorization=caller.headers.get("authorization", ""),
+            proof=proof,
+            method=method,
+            path="/oauth/userinfo",
+        )
+    except (*PROOFS, errors.UnprovedToken) as refusal:
+        return _refused(refusal, 401, {**fresh, "WWW-Authenticate": CHALLENGE.format(refusal.code)})
+    journal.concerns(user.uid)
+    return Answer(body=told, headers=fresh)
+
+
+def _credentials(caller: Caller) -> str:
+    if any(name in ("client_secret", "client_assertion") for name, _ in caller.query):
+        raise errors.InvalidRequest("Credentials do not belong into a URL.")
+    found: str = caller.headers.get("authorization", "")
+    return found

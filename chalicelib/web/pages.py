@@ -1,0 +1,255 @@
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from ..domain import errors, oauth, passwords
+from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
+from ..domain.model import User
+from ..flows import authorize, browser, login, signup
+from ..flows.authorize import AskConsent, AskLogin, Destination, Done, Redirect, Step
+from ..flows.browser import Browser
+from ..services import Services
+from . import cookies, journal, stylesheet
+from .door import Answer, Caller, Form
+from .visit import FIELDS, Visit, door, note, see, start_over, with_cookie
+
+bp, page = door(__name__)
+
+Pairs = tuple[tuple[str, str], ...]
+# What a person may mend in the form itself; anything else is a page of its own.
+MENDABLE = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
+MENDABLE_SIGN_UP = (errors.TooManyRequests, errors.WeakPassword, errors.EmailTaken, errors.InvalidRequest)
+# What we add to an authorization request when a form of ours sends the browser back to it.
+DONE = {"latchkey_logged_in": Done.LOGGED_IN, "latchkey_chosen": Done.CHOSEN}
+LONGEST_QUERY = 4096
+CSS = "text/css; charset=utf-8"
+KEPT_FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Type": CSS}
+
+
+class LongPassword(InvalidRequest):
+    """A password that is longer than any of ours."""
+
+    code = "long_password"
+
+
+class LongName(InvalidRequest):
+    """A name that does not fit on one line of a page."""
+
+    code = "long_name"
+
+
+@page("GET /oauth/authorize", takes=oauth.KNOWN)
+def authorize_by_get(svc: Services, caller: Caller) -> Answer:
+    """Begins a login for a client (RFC 6749 section 3.1)."""
+    pairs = tuple(pair for pair in caller.query if pair[0] not in DONE)
+    visit = Visit(svc, caller, dict(pairs))
+    known = visit.browser()
+    return _proceed(visit, pairs, known, done=_just_done(visit, known, urlencode(pairs)))
+
+
+@page("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
+def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The same with the request in a form (OpenID Connect Core 3.1.2.1)."""
+    # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
+    request = urlencode(form.pairs)
+    if len(request) <= LONGEST_QUERY:
+        return see(f"{svc.settings.issuer}/oauth/authorize?{request}")
+    visit = Visit(svc, caller, dict(form.pairs))
+    return _proceed(visit, form.pairs, visit.browser())
+
+
+@page("POST /authorize/login", body=Form, takes=FIELDS | {"email", "password"})
+def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The login form."""
+    visit = Visit(svc, caller, dict(form.pairs))
+    visit.check_form("login")
+    try:
+        address, password = visit.fields.get("email", ""), visit.fields.get("password", "")
+        user = login.authenticate(svc, address=address, password=password, network=caller.network)
+    except MENDABLE as refusal:
+        malformed = isinstance(refusal, InvalidRequest)
+        return _again(visit, "login.html", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
+    grant = browser.draft(svc, user, amr=login.PASSWORD)
+    svc.grants.start(grant)
+    return _logged_in(visit, Browser(user, grant))
+
+
+@page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
+def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The sign-up form; without an address in it, the way to it."""
+    visit = Visit(svc, caller, dict(form.pairs))
+    visit.check_form("login")
+    if "email" not in visit.fields:
+        return _again(visit, "signup.html")
+    try:
+        user = _signed_up(visit)
+        grant = browser.draft(svc, user, amr=login.PASSWORD)
+        signup.create(svc, user, first=grant)
+    except MENDABLE_SIGN_UP as refusal:
+        malformed = refusal.code == InvalidRequest.code
+        return _again(visit, "signup.html", refusal, "invalid_email" if malformed else refusal.code)
+    return _logged_in(visit, Browser(user, grant))
+
+
+def _signed_up(visit: Visit) -> User:
+    address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
+    if len(name) > 200 or any(ord(c) < 32 for c in name):
+        raise LongName()
+    try:
+        passwords.normalised(password)
+    except InvalidRequest:
+        raise LongPassword() from None
+    return signup.draft(visit.svc, address=address, password=password, name=name, network=visit.caller.network)
+
+
+@page("POST /authorize/continue", body=Form, takes=FIELDS)
+def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The choice to go on as who is logged in already."""
+    visit = Visit(svc, caller, dict(form.pairs))
+    visit.check_form("login")
+    known = visit.browser()
+    return _onward(visit, known, Done.CHOSEN) if known else _again(visit, "login.html")
+
+
+@page("POST /authorize/consent", body=Form, takes=FIELDS | {"decision"})
+def consent(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The consent form."""
+    visit = Visit(svc, caller, dict(form.pairs))
+    known = visit.browser()
+    pairs = tuple(parse_qsl(visit.request))
+    if known is None and pairs:
+        return _proceed(visit, pairs, None, arrived=True)
+    visit.check_form("consent", known)
+    asked = authorize.destination(svc, pairs, arrived=True)
+    if visit.fields.get("decision") == "switch":
+        return _ask_login(visit, AskLogin(asked.client, ""), asked, visit.request)
+    if visit.fields.get("decision") != "allow":
+        return _redirected(visit, authorize.refusal(svc, asked, AccessDenied()))
+    return _proceed(visit, pairs, known, done=Done.AGREED, arrived=True)
+
+
+@page("GET /pages.css", media=(CSS,))
+def style(svc: Services, _: Caller) -> Answer:
+    """The stylesheet of all pages; they ask for it by its version, so it may be kept."""
+    return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=KEPT_FOR_GOOD)
+
+
+def _just_done(visit: Visit, known: Browser | None, request: str) -> Done | None:
+    """What this browser has just done for this very request, as a redirect of ours says."""
+    if known is None:
+        return None
+    fresh = visit.svc.now() - known.grant.auth_time <= visit.svc.settings.fresh_login_seconds
+    for name, mark in visit.caller.query:
+        if name in DONE and browser.marked(visit.svc, mark, name, known.grant.gid, request):
+            return DONE[name] if fresh or DONE[name] is Done.CHOSEN else None
+    return None
+
+
+def _onward(visit: Visit, known: Browser, done: Done) -> Answer:
+    """Back to what the login was for, by a redirect, so that nobody who goes back or reloads sends a form again."""
+    issuer = visit.svc.settings.issuer
+    if not visit.request:
+        return see(start_over(issuer, visit.fields) or f"{issuer}/device")
+    pairs = tuple(parse_qsl(visit.request))
+    if len(visit.request) > LONGEST_QUERY or _pushed_too_long_ago(visit, pairs):
+        return _proceed(visit, pairs, known, done=done, arrived=True)
+    name = next(name for name, what in DONE.items() if what is done)
+    mark = browser.mark(visit.svc, name, known.grant.gid, visit.request)
+    return see(f"{issuer}/oauth/authorize?{visit.request}&{urlencode({name: mark})}")
+
+
+def _pushed_too_long_ago(visit: Visit, pairs: Pairs) -> bool:
+    try:
+        authorize.destination(visit.svc, pairs)
+    except errors.InvalidRequestUri:
+        return True
+    return False
+
+
+def _proceed(
+    visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None, arrived: bool = False
+) -> Answer:
+    asked = authorize.destination(visit.svc, pairs, arrived=arrived)
+    step = authorize.next_step(visit.svc, asked, known, done=done)
+    return _answered(visit, asked, step, urlencode(pairs))
+
+
+def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Answer:
+    if isinstance(step, Redirect):
+        return _redirected(visit, step)
+    if isinstance(step, AskLogin):
+        return _ask_login(visit, step, asked, request)
+    journal.concerns(step.browser.user.uid)
+    return _ask_consent(visit, step, asked, request)
+
+
+def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
+    uri = urlsplit(asked.params["redirect_uri"])
+    return visit.show(
+        "consent.html",
+        locales=asked.params.get("ui_locales", ""),
+        sends_to=asked.params["redirect_uri"],
+        client=step.client,
+        user=step.browser.user.email,
+        scope=step.scope,
+        user_code="",
+        place=uri.hostname if uri.scheme == "https" else "",
+        action="authorize/consent",
+        hidden={"request": request, "mark": browser.mark(visit.svc, "consent", step.browser.grant.gid, request)},
+    )
+
+
+def _ask_login(visit: Visit, step: AskLogin, asked: Destination, request: str) -> Answer:
+    return visit.form(
+        "login.html",
+        hidden={"request": request},
+        error=None,
+        email=step.hint,
+        known=step.known.user.email if step.known else "",
+        **_around(asked),
+    )
+
+
+def _around(asked: Destination) -> dict[str, Any]:
+    return {
+        "client": asked.client.client_name,
+        "sends_to": asked.params["redirect_uri"],
+        "locales": asked.params.get("ui_locales", ""),
+    }
+
+
+def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, error: str = "") -> Answer:
+    """A form again with what is wrong with it, and all that was typed but the password."""
+    around: dict[str, Any] = {"client": ""}
+    if visit.request:
+        around = _around(authorize.destination(visit.svc, parse_qsl(visit.request), arrived=True))
+    if refusal:
+        note(refusal)
+    return visit.form(
+        template,
+        hidden={name: visit.fields[name] for name in ("request", "user_code") if name in visit.fields},
+        error=error,
+        email=visit.fields.get("email", ""),
+        name=visit.fields.get("name", ""),
+        known="",
+        again=start_over(visit.svc.settings.issuer, visit.fields),
+        **around,
+    )
+
+
+def _logged_in(visit: Visit, known: Browser) -> Answer:
+    """Goes on with what the login was for, under a new session cookie; the session of an earlier login ends."""
+    svc = visit.svc
+    journal.concerns(known.user.uid)
+    before = visit.browser()
+    if before is not None:
+        browser.end(svc, before, why="logged in anew")
+    seconds = known.grant.ends_at - known.grant.created_at
+    cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
+    return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)
+
+
+def _redirected(visit: Visit, step: Redirect) -> Answer:
+    if step.mode == "form_post":
+        return visit.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
+    joint = "&" if urlsplit(step.uri).query else "?"
+    return see(f"{step.uri}{joint}{urlencode(step.fields)}")

@@ -1,0 +1,77 @@
+from typing import Any
+
+from ..domain import errors, registration
+from ..domain.registration import ClientMetadata
+from ..flows import registration as stories
+from ..flows.registration import Registered
+from ..services import Services
+from .door import Caller, Door
+
+bp = Door(__name__)
+
+REFUSALS = (errors.InvalidClientMetadata, errors.InvalidRedirectUri)
+PATH = "/oauth/register"
+
+
+class ClientInformation(ClientMetadata, frozen=True, kw_only=True, omit_defaults=True):
+    """A registered client (RFC 7591 section 3.2.1); its secret is told once, when it is new."""
+
+    client_id: str
+    client_id_issued_at: int
+    registration_access_token: str
+    registration_client_uri: str
+    client_secret_expires_at: int | None = None
+
+
+@bp.serves(
+    f"POST {PATH}",
+    status=201,
+    body=ClientMetadata,
+    answer=ClientInformation,
+    errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
+)
+def register_client(svc: Services, caller: Caller, told: ClientMetadata) -> ClientInformation:
+    """Registers a client at its own request (RFC 7591)."""
+    made = stories.register(svc, told, initial_token=_bearer(caller), network=caller.network)
+    return _information(svc, made)
+
+
+@bp.serves(f"GET {PATH}/{{client_id}}", answer=ClientInformation, errors=(errors.InvalidToken,))
+def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
+    """A client's registration, for the client itself (RFC 7592)."""
+    token = _bearer(caller)
+    return _information(svc, Registered(stories.own(svc, client_id, token), "", token))
+
+
+@bp.serves(
+    f"PUT {PATH}/{{client_id}}",
+    body=ClientMetadata,
+    answer=ClientInformation,
+    errors=(*REFUSALS, errors.InvalidToken),
+)
+def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id: str) -> ClientInformation:
+    """Replaces what a client says of itself (RFC 7592 section 2.2)."""
+    return _information(svc, stories.change(svc, client_id, _bearer(caller), told))
+
+
+@bp.serves(f"DELETE {PATH}/{{client_id}}", status=204, errors=(errors.InvalidToken,))
+def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
+    """Deletes a client at its own request (RFC 7592 section 2.3)."""
+    stories.delete(svc, client_id, _bearer(caller))
+
+
+def _bearer(caller: Caller) -> str:
+    scheme, _, token = caller.headers.get("authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def _information(svc: Services, made: Registered) -> ClientInformation:
+    secret: dict[str, Any] = {"client_secret": made.secret, "client_secret_expires_at": 0} if made.secret else {}
+    return ClientInformation(
+        **registration.of(made.client),
+        **secret,
+        client_id_issued_at=made.client.created_at,
+        # As it was presented: only its digest is kept here (RFC 7592 section 3 has it in every answer).
+        registration_access_token=made.token,
+        registration_client_uri=f"{svc.settings.issuer}{PATH}/{made.client.client_id}",
+    )
