@@ -49,7 +49,7 @@ def test_cold_functions_that_start_at_the_same_moment_agree_on_the_first_keys(
     assert processes_of(running_cloud, "api_handler") >= 2, "no two functions were cold at once"
     assert all(keys == first_keys[0] for keys in first_keys)
     assert len(first_keys[0]["keys"]) == 1
-    assert stored_keys(running_cloud) == ["/refresh/1", "/signing/1"]
+    assert stored_keys(running_cloud) == ["/pairwise/1", "/refresh/1", "/signing/1"]
 
 
 def test_the_smoke_test_of_deploying_finds_nothing(phone: Phone) -> None:
@@ -234,7 +234,7 @@ def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) 
         FunctionName=DEV.deployed_name("rotate_keys"), Payload=json.dumps(SCHEDULED)
     )
     assert "FunctionError" not in answer, answer["Payload"].read()
-    assert stored_keys(running_cloud) == ["/refresh/1", "/signing/1"]
+    assert stored_keys(running_cloud) == ["/pairwise/1", "/refresh/1", "/signing/1"]
 
 
 @pytest.mark.parametrize(

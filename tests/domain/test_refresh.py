@@ -8,10 +8,10 @@ import pytest
 
 from chalicelib.domain.errors import InvalidGrant
 from chalicelib.domain.model import Grant
-from chalicelib.domain.refresh import RefreshToken, Use, derive, key_number, use_of, verify
+from chalicelib.domain.refresh import Handle, Use, derive, key_number, use_of, verify
 
 UID, GID = bytes(range(16)), bytes(range(16, 32))
-TOKEN = RefreshToken(uid=UID.hex(), gid=GID.hex(), generation=7)
+TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)
 SECRET = bytes(range(100, 132))
 # Computed once by `openssl dgst -sha256 -mac HMAC`, over the bytes as refresh.py's comment lays them out.
 PINNED = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"

@@ -238,3 +238,26 @@ def test_an_audience_of_its_own_is_told_to_keep_other_tokens_away(
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "`aud`" in line]
     assert "https://notes.example" in line
     assert "LATCHKEY_AUDIENCE" in line
+
+
+def test_an_api_that_takes_proofs_is_told_never_to_cache_and_which_authorizer_sees_them(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(register, written(tmp_path, SCOPES), "--dpop")
+    told = capsys.readouterr().out
+    assert register.read()["abc123"]["dpop"] is True
+    assert "result TTL 0 s, no identity sources" in told
+    assert "method.request.header.DPoP" in told
+    assert "guard_request" in told
+    assert "CustomAuthorizer" not in told  # Chalice's are TOKEN authorizers
+    add(register, written(tmp_path, SCOPES))
+    assert "dpop" not in register.read()["abc123"]
+
+
+def test_an_api_that_takes_proofs_answers_simply_if_asked(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(register, written(tmp_path, SCOPES), "--dpop", "--answer", "simple")
+    told = capsys.readouterr().out
+    assert "simple responses on" in told
+    assert "$request.header.DPoP, $context.routeKey" in told

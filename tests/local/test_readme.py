@@ -15,7 +15,8 @@ README = (ROOT / "README.md").read_text()
 STEP = re.compile(r"```bash\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
 STATUS = re.compile(r"^(\d{3})$\n?", re.MULTILINE)
 END = "--- end of step ---\n"
-IDENTIFIER = re.compile(r"[0-9a-f]{32}")
+# Random: ids, the codes that a device shows, and those that it keeps.
+CHANCE = re.compile(r"[0-9a-f]{32}|\b[B-Z]{4}-[B-Z]{4}\b|^[A-Za-z0-9_-]{43}$")
 FIRST_TIMESTAMP = 10**9
 TOKEN_LENGTH = 60
 
@@ -51,7 +52,7 @@ def without_chance(value: Any) -> Any:
     if isinstance(value, list):
         return sorted(map(without_chance, value), key=json.dumps)
     if isinstance(value, str):
-        return f"{value[:4]}…" if is_token(value) else IDENTIFIER.sub("<id>", value)
+        return f"{value[:4]}…" if is_token(value) else CHANCE.sub("<id>", value)
     return "<time>" if type(value) is int and value > FIRST_TIMESTAMP else value
 
 
@@ -65,9 +66,15 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     root = copied(tmp_path_factory.mktemp("checkout"))
     with running(root, tmp_path_factory.mktemp("serve") / "state") as served:
         script = "".join(f"{commands}\necho -n '{END}'\n" for commands, _ in steps())
-        for documented, real in zip(("8000", "8001"), served.ports, strict=False):
-            script = script.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{real}")
-        yield run(script)
+        ports = [
+            (f"127.0.0.1:{port}", f"127.0.0.1:{real}") for port, real in zip((8000, 8001), served.ports, strict=False)
+        ]
+        for documented, real in ports:
+            script = script.replace(documented, real)
+        parts = run(script)
+        for documented, real in ports:
+            parts = [part.replace(real, documented) for part in parts]
+        yield parts
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the tour is for bash with curl")

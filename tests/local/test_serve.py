@@ -1,5 +1,6 @@
 """`make serve`, run as a developer runs it: on free ports, and stopped as a developer stops it."""
 
+import base64
 import http.client
 import json
 import os
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -118,6 +120,30 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with running(checkout, tmp_path_factory.mktemp("serve") / "state") as started:
         yield started
+
+
+def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:
+    for client in (demo.APP, demo.SERVICE):
+        assert client.client_id in run.welcome
+    with closing(http.client.HTTPConnection("127.0.0.1", run.ports[0], timeout=60)) as connection:
+        fields = {"grant_type": "client_credentials", "scope": "notes:read"}
+        credentials = base64.b64encode(f"{demo.SERVICE.client_id}:{demo.SERVICE_SECRET}".encode()).decode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credentials}"}
+        connection.request("POST", "/oauth/token", urlencode(fields), headers)
+        answer = connection.getresponse()
+        tokens = json.loads(answer.read())
+        assert answer.status == 200, tokens
+        asked = {
+            "client_id": demo.APP.client_id,
+            "redirect_uri": "http://127.0.0.1:5555/callback",
+            "response_type": "code",
+        }
+        asked |= {"code_challenge": "x" * 43, "code_challenge_method": "S256", "scope": "openid notes:read"}
+        connection.request("GET", f"/oauth/authorize?{urlencode(asked)}")
+        page = connection.getresponse()
+        assert page.status == 200
+        assert b'type="password"' in page.read()
+    assert run.call(run.ports[1], "GET", "/notes", token=tokens["access_token"])[0] == 200
 
 
 def descendants(pid: int) -> set[int]:

@@ -1,5 +1,6 @@
 import pytest
 
+from chalicelib.services import Services
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 
@@ -108,3 +109,14 @@ def test_verify_knows_a_live_token_from_a_dead_one(phone: Phone) -> None:
     assert told["claims"]["sub"] == session["user"]["sub"]
     phone.call("POST /logout", {"refresh_token": session["refresh_token"]})
     assert phone.call("POST /verify", {"token": session["access_token"]}).json() == {"active": False}
+
+
+def test_an_erased_account_leaves_nothing_of_what_it_agreed_to(phone: Phone, svc: Services) -> None:
+    session = phone.sign_up()
+    uid = session["user"]["sub"]
+    for client_id in ("one", "two", "https://app.example/a#b"):
+        svc.clients.remember_consent(uid, client_id, ("openid",), now=svc.now())
+    svc.clients.remember_consent("0" * 32, "one", ("openid",), now=svc.now())
+    assert phone.call("DELETE /me", {"password": PASSWORD}, token=session["access_token"]).status == 204
+    assert not any(svc.clients.consent(uid, client_id) for client_id in ("one", "two", "https://app.example/a#b"))
+    assert svc.clients.consent("0" * 32, "one")

@@ -620,7 +620,7 @@ def of_one_mind(*containers: Services) -> None:
         for other in containers:
             assert session.verify(other, pair.access_token).sub == pair.uid
         for other in containers:
-            pair = session.refresh(other, pair.refresh_token)
+            pair = session.refresh(other, session.own_client(other), pair.refresh_token)
 
 
 @pytest.mark.parametrize("step", range(1, 6))  # look, look, make, make, look

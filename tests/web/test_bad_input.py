@@ -574,4 +574,6 @@ def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(door: Door
         methods = (answer.header("Access-Control-Allow-Methods") or "").replace(" ", "").split(",")
         assert {"GET", "POST", "PATCH", "DELETE"} <= set(methods)
         allowed = (answer.header("Access-Control-Allow-Headers") or "").lower().replace(" ", "").split(",")
-        assert {"authorization", "content-type"} <= set(allowed)
+        # A single-page app that binds its tokens sends proofs, and reads the nonce for the next one.
+        assert {"authorization", "content-type", "dpop"} <= set(allowed)
+        assert "DPoP-Nonce" in (answer.header("Access-Control-Expose-Headers") or "").split(",")

@@ -1,9 +1,10 @@
+import json
 from collections.abc import Mapping
+from pathlib import Path
 
 import jwt
 import pytest
 
-from app import app
 from chalicelib.config import Settings
 from tests.phone import Phone
 
@@ -11,34 +12,6 @@ WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-co
 DOCUMENTS = (*WELL_KNOWN, "/.well-known/jwks.json", "/openapi.json", "/docs")
 # RFC 7518 sections 6.2.2, 6.3.2 and 6.4, RFC 8037 section 2: members that only a private key has.
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-
-
-@pytest.mark.parametrize("path", WELL_KNOWN)
-def test_the_metadata_says_what_is_true_of_this_server_and_no_more(phone: Phone, settings: Settings, path: str) -> None:
-    told = phone.call(f"GET {path}").json()
-    assert told == {
-        "issuer": settings.issuer,
-        "jwks_uri": f"{settings.issuer}/.well-known/jwks.json",
-        "scopes_supported": list(settings.scopes),
-        # No OAuth endpoint is served, so there is nothing to offer there.
-        "response_types_supported": [],
-        "grant_types_supported": [],
-        "service_documentation": f"{settings.issuer}/docs",
-    }
-
-
-@pytest.mark.parametrize("path", WELL_KNOWN)
-def test_every_address_in_the_metadata_is_a_route_of_this_server(phone: Phone, settings: Settings, path: str) -> None:
-    told = phone.call(f"GET {path}").json()
-    addresses = [v for name, v in told.items() if isinstance(v, str) and name != "issuer"]
-    assert {a.removeprefix(settings.issuer) for a in addresses} <= set(app.routes)
-    assert all(phone.call(f"GET {a.removeprefix(settings.issuer)}").status == 200 for a in addresses)
-
-
-def test_every_scope_in_the_metadata_can_be_had(phone: Phone) -> None:
-    phone.sign_up()
-    scopes = phone.call(f"GET {WELL_KNOWN[0]}").json()["scopes_supported"]
-    assert phone.log_in(scope=" ".join(scopes))["scope"].split() == scopes
 
 
 @pytest.mark.parametrize(
@@ -92,3 +65,12 @@ def test_the_key_set_verifies_a_token_by_itself_and_holds_nothing_private(phone:
 def test_every_key_says_what_it_is_for(phone: Phone) -> None:
     (jwk,) = phone.call("GET /.well-known/jwks.json").json()["keys"]
     assert (jwk["use"], jwk["alg"], jwk["kty"], jwk["crv"]) == ("sig", "ES256", "EC", "P-256")
+
+
+def test_a_registered_api_is_a_resource_by_its_name_and_no_other_is(phone: Phone, settings: Settings) -> None:
+    scopes = {"GET /notes": "notes:read", "POST /notes": "notes:read notes:write"}
+    Path(settings.apis_file).write_text(json.dumps({"a1b2c3d4e5": {"name": "notes", "scopes": scopes}}))
+    told = phone.call("GET /.well-known/oauth-protected-resource/notes").json()
+    assert (told["resource"], told["authorization_servers"]) == (settings.audience, [settings.issuer])
+    assert told["scopes_supported"] == ["notes:read", "notes:write"]
+    assert phone.call("GET /.well-known/oauth-protected-resource/eggs").status == 404

@@ -5,12 +5,12 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.web.scope_map import SCOPES
 from local.gateway import Answer
+from tests.documented import check
 from tests.phone import EMAIL, PASSWORD, Clock, Phone
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
@@ -67,21 +67,8 @@ class Checked(Phone):
 
     def call(self, line: str, *arguments: Any, **more: Any) -> Answer:
         answer = super().call(line, *arguments, **more)
-        method, _, path = line.partition(" ")
-        template = next(t for t in app.routes if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", t), path))
-        self.seen.add((f"{method} {template}", answer.status))
-        self._check(operation_of(self.document, f"{method} {template}"), answer)
+        self.seen.add((check(self.document, line.partition("?")[0], answer), answer.status))
         return answer
-
-    def _check(self, operation: dict[str, Any], answer: Answer) -> None:
-        content = operation["responses"][str(answer.status)].get("content")
-        if content is None:
-            assert answer.body == b"" or "body" not in operation
-            return
-        ((media_type, shape),) = content.items()
-        assert answer.header("Content-Type") == media_type
-        schema = {**shape["schema"], "components": self.document["components"]}
-        OAS31Validator(schema).validate(answer.json())
 
 
 def walk(phone: Phone, clock: Clock) -> None:
@@ -118,17 +105,22 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("DELETE /me", token=access)
     phone.call("DELETE /me", {"password": "an entirely other phrase 7"}, token=access)
     phone.call("POST /logout", {"refresh_token": session["refresh_token"]})
-    for path in ("jwks.json", "oauth-authorization-server", "openid-configuration"):
+    for path in ("jwks.json", "oauth-authorization-server", "openid-configuration", "oauth-protected-resource"):
         phone.call(f"GET /.well-known/{path}")
     phone.call("GET /openapi.json")
     phone.call("GET /docs")
 
 
-def test_every_answer_at_the_door_is_one_that_the_document_describes(clock: Clock, document: dict[str, Any]) -> None:
+def test_every_answer_at_the_first_door_is_one_that_the_document_describes(
+    clock: Clock, document: dict[str, Any]
+) -> None:
     checked = Checked(clock)
     checked.document, checked.seen = document, set()
     walk(checked, clock)
-    assert {line for line, status in checked.seen if status < 300} == lines(document)
+    door = {
+        line for line in lines(document) if re.match(r"\w+ /(?!oauth|authorize|device|pages\.css|.*known.*\{)", line)
+    }
+    assert {line for line, status in checked.seen if status < 300} == door
     assert {status for _, status in checked.seen} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}
 
 

@@ -316,7 +316,7 @@ def test_forged_truncated_and_bit_flipped_tokens_are_refused_without_asking_a_ta
 def test_a_token_under_another_deployments_key_is_refused_without_asking_a_table(phone: Phone, svc: Services) -> None:
     user, first = phone.sign_up()["user"]["sub"], phone.log_in()["refresh_token"]
     with pytest.raises(InvalidGrant):
-        session.refresh(svc, "A" * len(first))
+        session.refresh(svc, session.own_client(svc), "A" * len(first))
     raw = base64.urlsafe_b64decode(first)
     assert raw[3:19].hex() == user
     for secret in (bytes(32), b"latchkey", raw[: LAYOUT.size]):

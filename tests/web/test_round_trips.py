@@ -14,6 +14,7 @@ from chalicelib.flows import keys
 from chalicelib.services import Services
 from chalicelib.web import guard
 from tests import forge
+from tests.browser import Browser, granted, register
 from tests.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.wire import Wire, watched
 
@@ -165,3 +166,64 @@ def test_warm_containers_read_their_keys_once_in_ten_minutes(phone: Phone, svc: 
             assert len(seen.calls) == minute // 10
             clock.advance(60)
     assert set(seen.calls) == {"GetParametersByPath"}
+
+
+# The standard door
+def test_a_code_is_redeemed_by_reading_client_and_grant_and_one_write(phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    for kind in ("web", "spa"):
+        app = register(svc, phone, kind)
+        code = Browser(phone).code(app)
+        with watched(svc) as seen:
+            granted(app.redeem(code))
+        assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+
+
+def test_a_standard_refresh_is_reading_client_and_grant_and_one_write(phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    app = register(svc, phone, "spa")
+    tokens = app.tokens(Browser(phone))
+    with watched(svc) as seen:
+        granted(app.refresh(tokens["refresh_token"]))
+    assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+
+
+def test_a_pairwise_client_costs_no_call_more(phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    app, api = register(svc, phone, subject_type="pairwise"), register(svc, phone, "api")
+    code = Browser(phone).code(app)
+    with watched(svc) as seen:
+        tokens = granted(app.redeem(code))
+        assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+        seen.calls.clear()
+        assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
+        assert seen.calls == ["BatchGetItem"]
+        seen.calls.clear()
+        assert api.post("/oauth/introspect", {"token": tokens["access_token"]}).json()["active"]
+        assert seen.calls == ["GetItem", "BatchGetItem"]
+        seen.calls.clear()
+        app.post("/oauth/revoke", {"token": tokens["access_token"]})
+        assert seen.calls == ["GetItem", "UpdateItem"]
+
+
+def test_a_machine_gets_its_token_for_one_read(phone: Phone, svc: Services) -> None:
+    app = register(svc, phone, "machine")
+    keys.current(svc)
+    with watched(svc) as seen:
+        granted(app.token("client_credentials"))
+    assert seen.calls == ["GetItem"]
+
+
+def test_a_forged_text_at_the_standard_door_costs_the_clients_read_alone(phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    app, api = register(svc, phone, "spa"), register(svc, phone, "api")
+    tokens = app.tokens(Browser(phone))
+    stranger = forge.by(forge.stranger("ES256"))
+    with watched(svc) as seen:
+        for text in ("x", tokens["refresh_token"][:-4] + "AAAA", forge.resigned(tokens["access_token"], stranger)):
+            assert app.redeem(text).status == 400
+            assert app.refresh(text).status == 400
+            assert app.post("/oauth/revoke", {"token": text}).status == 200
+            assert api.post("/oauth/introspect", {"token": text}).json() == {"active": False}
+            assert phone.call("GET /oauth/userinfo", token=text).status == 401
+    assert seen.calls == ["GetItem"] * 12

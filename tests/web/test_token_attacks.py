@@ -10,13 +10,14 @@ from itertools import product
 from typing import Any
 from uuid import uuid4
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from chalicelib.config import Settings
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.domain.refresh import PURPOSE
+from chalicelib.domain.refresh import REFRESH as PURPOSE
 from chalicelib.services import Services, build
 from chalicelib.web import guard
 from tests import forge, wire
@@ -343,6 +344,20 @@ def test_a_flood_of_unknown_keys_causes_one_reload_an_interval(es256: Target) ->
         assert server.asked == interval
         assert es256.phone.call("GET /me", token=es256.access).status == 200
         es256.clock.advance(guard.RELOAD_SECONDS)
+
+
+def test_a_key_that_is_struck_out_counts_for_an_hour_at_most(es256: Target) -> None:
+    struck_out = published(es256)
+    server = KeyServer(struck_out)
+    guarded_by(es256, server)
+    lasting = resigned(es256.access, es256.sign, exp=es256.clock() + 7200)
+    assert es256.phone.call("GET /me", token=unknown(es256)).status == 401
+    es256.clock.advance(301)  # past the gateway's own memory of the policy
+    other = ec.generate_private_key(ec.SECP256R1()).public_key()
+    server.answer = [{**struck_out[0], **json.loads(jwt.algorithms.ECAlgorithm.to_jwk(other))}]
+    assert es256.phone.call("GET /me", token=lasting).status == 200
+    es256.clock.advance(3600)
+    assert es256.phone.call("GET /me", token=lasting).status == 401
 
 
 def test_a_flood_of_unknown_keys_at_verify_reads_the_store_once_an_interval(es256: Target) -> None:

@@ -1,0 +1,44 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.sealing import seal, unseal
+from tests.forge import unb64
+
+SECRET, OTHER = bytes(range(32)), bytes(32)
+PURPOSE = b"for a test\x00"
+TOLD = {"scope": "openid", "until": 1}
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_what_was_sealed_comes_out_again_under_any_of_the_keys(told: dict[str, str]) -> None:
+    assert unseal(seal(told, secret=SECRET, purpose=PURPOSE), [OTHER, SECRET], purpose=PURPOSE) == told
+
+
+def test_a_seal_is_for_its_secret_and_its_purpose_alone() -> None:
+    text = seal(TOLD, secret=SECRET, purpose=PURPOSE)
+    assert unseal(text, [OTHER], purpose=PURPOSE) is None
+    assert unseal(text, [SECRET], purpose=b"another\x00") is None
+
+
+def test_nothing_can_be_read_in_it_and_no_two_are_the_same() -> None:
+    texts = {seal(TOLD, secret=SECRET, purpose=PURPOSE) for _ in range(8)}
+    assert len(texts) == 8
+    assert not any(b"openid" in unb64(text) for text in texts)
+
+
+@given(st.integers(min_value=0), st.integers(min_value=1, max_value=63))
+def test_a_changed_letter_spoils_it(place: int, step: int) -> None:
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    text = seal({"told": json.dumps(TOLD)}, secret=SECRET, purpose=PURPOSE).rstrip("=")
+    place %= len(text) - 1  # the last letter has bits to spare
+    changed = letters[(letters.index(text[place]) + step) % 64]
+    spoilt = text[:place] + changed + text[place + 1 :]
+    assert unseal(spoilt + "=" * (-len(spoilt) % 4), [SECRET], purpose=PURPOSE) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "é", "AAAA", "A" * 100, "=", "x" * 8000])
+def test_any_other_text_is_none(text: str) -> None:
+    assert unseal(text, [SECRET], purpose=PURPOSE) is None

@@ -1,0 +1,27 @@
+// How a script and its test talk: a line of JSON each way, over the script's own input and output.
+import { createInterface } from 'node:readline'
+
+const input = createInterface({ input: process.stdin })
+const lines = input[Symbol.asyncIterator]()
+const heard = async () => JSON.parse((await lines.next()).value)
+const say = (what) => process.stdout.write(JSON.stringify(what) + '\n')
+
+/** What the developer of this client knows: issuer, client_id, credentials, and what the test adds. */
+export const told = await heard()
+
+/** Has the user's browser open an address; gives the request that comes back to the redirect URI, or what page it stays on. */
+export async function visit(address) {
+  say({ visit: String(address) })
+  const { url, form, ...page } = await heard()
+  if (form) return new Request(url, { method: 'POST', body: new URLSearchParams(form) })
+  return url ? new URL(url) : page
+}
+
+/** The script's last word. */
+export function answer(what) {
+  say({ answer: what })
+  input.close()
+}
+
+/** What an error says that a client can act on. */
+export const refusal = ({ error, status, code, message, cause }) => ({ error, status, code, message, cause: String(cause) })

@@ -1,0 +1,145 @@
+"""Authlib's client, and joserfc for our signatures: a second implementation that is not of our family either."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+import requests
+from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
+from authlib.oidc.core import CodeIDToken
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+
+from chalicelib.domain.client import CLIENT_CREDENTIALS
+from tests.internet import Page
+from tests.interop.person import Person
+from tests.interop.served import API, OF_THE_API, Served
+
+ALGORITHM = "ES256"
+SECRETS = ("client_secret_basic", "client_secret_post")
+VERIFIER = "an-authlib-client-makes-its-own-verifier-of-43-letters"
+
+
+@pytest.fixture(autouse=True)
+def insecure_transport(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have Authlib talk to loopback without TLS."""
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
+
+
+def read(address: str) -> Any:
+    """What a JSON document says."""
+    return requests.get(address, timeout=10).json()
+
+
+class Peer:
+    """An Authlib client that knows the issuer and its own registration."""
+
+    def __init__(self, told: dict[str, Any], scope: str = "openid profile email offline_access notes:read") -> None:
+        self.told = told
+        self.metadata = read(f"{told['issuer']}/.well-known/openid-configuration")
+        self.keys = KeySet.import_key_set(read(self.metadata["jwks_uri"]))
+        self.session = OAuth2Session(
+            told["client_id"],
+            told["client_secret"] or (told["key"] and ECKey.import_key(told["key"])),
+            token_endpoint_auth_method=told["method"],
+            revocation_endpoint_auth_method=told["method"],
+            scope=scope,
+            redirect_uri=told["redirect_uri"],
+            code_challenge_method="S256",
+        )
+        assertion = PrivateKeyJWT(self.metadata["token_endpoint"], alg="ES256")
+        self.session.register_client_auth_method(assertion)
+
+    def log_in(self, person: Person) -> dict[str, Any]:
+        """The tokens of a code login."""
+        endpoint = self.metadata["authorization_endpoint"]
+        address, state = self.session.create_authorization_url(endpoint, code_verifier=VERIFIER, nonce="n1")
+        back = person.visit(address)["url"]
+        found: dict[str, Any] = self.session.fetch_token(
+            self.metadata["token_endpoint"], authorization_response=back, code_verifier=VERIFIER, state=state
+        )
+        return found
+
+    def verified(self, token: str) -> jwt.Token:
+        """A token with one of the server's signatures."""
+        return jwt.decode(token, self.keys, algorithms=[ALGORITHM])
+
+
+@pytest.mark.parametrize("method", ["none", *SECRETS, "private_key_jwt"])
+def test_a_code_login_with_an_id_token_that_authlib_finds_in_order(served: Served, method: str) -> None:
+    peer = Peer(served.client(method))
+    tokens = peer.log_in(served.person())
+    found = peer.verified(tokens["id_token"])
+    must = {"iss": served.issuer, "aud": peer.told["client_id"], "nonce": "n1"}
+    options = {name: {"essential": True, "value": value} for name, value in must.items()}
+    params = {"nonce": "n1", "client_id": peer.told["client_id"], "access_token": tokens["access_token"]}
+    CodeIDToken(found.claims, found.header, options, params).validate()
+    assert peer.session.get(peer.metadata["userinfo_endpoint"]).json()["sub"] == found.claims["sub"]
+
+
+@pytest.mark.parametrize("method", ["none", *SECRETS])
+def test_a_refresh_brings_new_tokens(served: Served, method: str) -> None:
+    peer = Peer(served.client(method))
+    before = dict(peer.log_in(served.person()))
+    after = peer.session.refresh_token(peer.metadata["token_endpoint"])
+    assert after["refresh_token"] != before["refresh_token"]
+    assert peer.session.get(peer.metadata["userinfo_endpoint"]).ok
+
+
+def api_of(peer: Peer, audience: str) -> Any:
+    """An API in Python that checks our access tokens by Authlib's own reading of RFC 9068."""
+    api = JWTBearerTokenValidator(peer.told["issuer"], audience)
+    api.get_jwks = lambda: peer.keys
+    return api
+
+
+@pytest.mark.parametrize("method", [*SECRETS, "private_key_jwt"])
+def test_a_machine_gets_a_token_that_an_api_finds_in_order(served: Served, method: str) -> None:
+    machine = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": OF_THE_API, "resources": (API,)}
+    peer = Peer(served.client(method, **machine), scope="notes:read")
+    tokens = peer.session.fetch_token(peer.metadata["token_endpoint"], grant_type=CLIENT_CREDENTIALS, resource=API)
+    api = api_of(peer, API)
+    api.validate_token(api.authenticate_token(tokens["access_token"]), ["notes:read"], None)
+
+
+def test_a_users_token_is_in_order_for_an_api_too(served: Served) -> None:
+    peer = Peer(served.client("none"), scope="notes:read")
+    api = api_of(peer, served.issuer)
+    api.validate_token(api.authenticate_token(peer.log_in(served.person())["access_token"]), ["notes:read"], None)
+
+
+@pytest.mark.parametrize("method", SECRETS)
+def test_an_api_asks_what_a_token_is_worth(served: Served, method: str) -> None:
+    token = Peer(served.client("none")).log_in(served.person())["access_token"]
+    api = Peer(served.client(method, introspects=True))
+    for told, active in ((token, True), ("not a token", False)):
+        answer = api.session.introspect_token(api.metadata["introspection_endpoint"], told, "access_token")
+        assert answer.json()["active"] is active
+
+
+@pytest.mark.parametrize("method", ["none", *SECRETS])
+@pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
+def test_a_revoked_token_ends_its_session(served: Served, method: str, kind: str) -> None:
+    peer = Peer(served.client(method))
+    token = peer.log_in(served.person())[kind]
+    assert peer.session.revoke_token(peer.metadata["revocation_endpoint"], token, token_type_hint=kind).ok
+    assert peer.session.get(peer.metadata["userinfo_endpoint"]).status_code == 401
+
+
+def test_a_client_hears_at_its_back_channel_that_the_user_left(served: Served) -> None:
+    hook = "https://app.example/backchannel"
+    served.internet.pages[hook] = Page()
+    peer = Peer(served.client("client_secret_basic", backchannel_logout_uri=hook), scope="openid")
+    person = served.person()
+    id_token = peer.verified(peer.log_in(person)["id_token"]).claims
+    person.visit(f"{peer.metadata['end_session_endpoint']}?{urlencode({'client_id': peer.told['client_id']})}")
+    (told,) = [request.form for request in served.internet.requests if request.line == "POST /backchannel"]
+    found = peer.verified(told["logout_token"])
+    assert found.header["typ"] == "logout+jwt"
+    assert (found.claims["iss"], found.claims["aud"]) == (served.issuer, peer.told["client_id"])
+    assert (found.claims["sub"], found.claims["sid"]) == (id_token["sub"], id_token["sid"])
+    assert found.claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert "nonce" not in found.claims
+    assert found.claims["iat"] < found.claims["exp"]

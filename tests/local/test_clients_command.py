@@ -1,0 +1,117 @@
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.flows import clients as flow
+from chalicelib.services import Services
+from local import clients
+
+WEB = (
+    "client_name=Notes for the web",
+    "redirect_uris=https://a.example/cb https://b.example/cb",
+    "scopes=openid email",
+)
+
+
+def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> tuple[dict[str, Any], str]:
+    clients.main(list(arguments), svc=svc)
+    told, _, secret = capsys.readouterr().out.partition("client_secret (told this once): ")
+    return json.loads(told), secret.strip()
+
+
+def works(svc: Services, client_id: str, secret: str) -> bool:
+    try:
+        flow.authenticate(svc, {"client_id": client_id, "client_secret": secret}, "")
+    except Exception:
+        return False
+    return True
+
+
+def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, secret = did(
+        capsys,
+        svc,
+        "create",
+        *WEB,
+        "first_party=yes",
+        "access_seconds=600",
+        "token_endpoint_auth_method=client_secret_post",
+    )
+    client = svc.clients.read(told["client_id"])
+    assert client is not None
+    assert client.redirect_uris == ("https://a.example/cb", "https://b.example/cb")
+    assert client.scopes == ("openid", "email")
+    assert (client.client_name, client.first_party, client.access_seconds) == ("Notes for the web", True, 600)
+    assert works(svc, client.client_id, secret)
+
+
+def test_a_public_client_under_an_id_of_its_own_has_no_secret(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, secret = did(capsys, svc, "create", "--id", "my-app", *WEB, "token_endpoint_auth_method=none")
+    assert (told["client_id"], secret) == ("my-app", "")
+    with pytest.raises(SystemExit, match="taken"):
+        clients.main(["create", "--id", "my-app", *WEB], svc=svc)
+
+
+def test_what_is_shown_has_no_digest_in_it(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    _, secret = did(capsys, svc, "create", "--id", "my-app", *WEB)
+    told, again = did(capsys, svc, "show", "my-app")
+    assert again == ""
+    assert flow.digest_of(secret) not in json.dumps(told)
+    assert told["client_name"] == "Notes for the web"
+
+
+def test_a_change_leaves_the_rest_and_the_secret_as_they_were(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, secret = did(capsys, svc, "create", *WEB, "token_endpoint_auth_method=client_secret_post")
+    told, none = did(capsys, svc, "change", before["client_id"], "scopes=openid")
+    assert (told["scopes"], none) == (["openid"], "")
+    assert told["redirect_uris"] == before["redirect_uris"]
+    assert works(svc, before["client_id"], secret)
+
+
+def test_a_rotation_keeps_the_old_secret_unless_told_otherwise(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, first = did(capsys, svc, "create", *WEB, "token_endpoint_auth_method=client_secret_post")
+    name = told["client_id"]
+    _, second = did(capsys, svc, "rotate-secret", name)
+    assert [works(svc, name, secret) for secret in (first, second)] == [True, True]
+    _, third = did(capsys, svc, "rotate-secret", name, "--at-once")
+    assert [works(svc, name, secret) for secret in (first, second, third)] == [False, False, True]
+
+
+def test_a_deleted_client_is_gone(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    did(capsys, svc, "create", "--id", "my-app", *WEB)
+    clients.main(["delete", "my-app"], svc=svc)
+    assert svc.clients.read("my-app") is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["create", "scopes"], "name=value"),
+        (["create", "secrets=x"], "name=value"),
+        (["create", "colour=blue"], "name=value"),
+        (["create", "first_party=perhaps"], "yes or no"),
+        (["create", "jwks={"], "JSON"),
+        (["create", "redirect_uris=http://a.example/cb"], "redirect URI"),
+        (
+            ["create", "subject_type=pairwise", "redirect_uris=https://a.example/ https://b.example/"],
+            "sector_identifier",
+        ),
+        (["show", "nobody"], "no client"),
+        (["change", "nobody", "scopes=openid"], "no client"),
+        (["rotate-secret", "nobody"], "no client"),
+        (["delete", "nobody"], "nothing here"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(svc: Services, arguments: list[str], told: str) -> None:
+    with pytest.raises(SystemExit, match=told) as ended:
+        clients.main(arguments, svc=svc)
+    assert "\n" not in str(ended.value)

@@ -1,0 +1,132 @@
+"""A deployment on a port of this machine, an application that uses it, and Debian's Chromium in front of both."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from app import app
+from chalicelib.config import load
+from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
+from chalicelib.services import build
+from chalicelib.store import tables
+from local import server
+from local.gateway import Gateway
+from tests.pages.site import Application, Site
+from tests.phone import installed
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave these tests out where there is no Chromium, in one line a file; never where all has to be tested."""
+    if CHROMIUM.exists() or os.environ.get("CI") == "true":
+        return
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.skip(f"{CHROMIUM} is missing: `make chromium` installs it on Debian"))
+
+
+@pytest.fixture(scope="module")
+def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: ARG001 - its AWS
+    """A deployment of this module's own, served on a free port."""
+    own, listening = uuid4().hex, server.listen()
+    settings = load(
+        {
+            "LATCHKEY_ISSUER": server.url(listening),
+            "LATCHKEY_USERS_TABLE": f"users-{own}",
+            "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_KEYS_PATH": f"/{own}/keys",
+            "LATCHKEY_ALGORITHM": "ES256",
+            "LATCHKEY_APIS_FILE": str(tmp_path_factory.mktemp("site") / "apis.json"),
+        }
+    )
+    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    svc = build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    with installed(svc), server.serving(Gateway(app), listening):
+        yield Site(svc)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium, with a profile of its own that is empty."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+Opener = Callable[..., Page]
+
+
+@pytest.fixture
+def opened(chromium: Browser) -> Iterator[Opener]:
+    """Opens a window of a person of its own: nothing of other windows is known in it."""
+    contexts = []
+
+    def open_window(**options: object) -> Page:
+        context = chromium.new_context(**{"viewport": {"width": 1000, "height": 800}, **options})  # type: ignore[arg-type]
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        return context.new_page()
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def window(opened: Opener) -> Page:
+    """A window."""
+    return opened()
+
+
+@pytest.fixture
+def application(site: Site) -> Iterator[Application]:
+    """An application on its user's machine, with a server that waits for the answer."""
+    answers: list[str] = []
+    onward: list[str] = []
+
+    class Waiting(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self._answer(self.path)
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self._answer(f"{self.path}?{body}")
+
+        def _answer(self, target: str) -> None:
+            if target.startswith("/cb?"):
+                answers.append(target)
+            self.send_response(303 if onward and target.startswith("/cb?") else 200)
+            for place in onward:
+                self.send_header("Location", place)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>The application</title><p>Welcome")
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class's name
+            pass
+
+    waiting = ThreadingHTTPServer(("127.0.0.1", 0), Waiting)
+    thread = threading.Thread(target=waiting.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield Application(site, f"http://127.0.0.1:{waiting.server_address[1]}/cb", answers, onward)
+    waiting.shutdown()
+    thread.join()
+    waiting.server_close()

@@ -1,0 +1,203 @@
+"""What people do with the pages in a real browser: they log in, hesitate, go back, press twice, and get where they want."""
+
+from playwright.sync_api import Page, expect
+
+from chalicelib.domain.client import DEVICE_CODE
+from tests.pages.conftest import Opener
+from tests.pages.site import PASSWORD, Application, decide, log_in, press
+
+LOG_IN = "form[action$='/authorize/login'] button"
+SIGN_UP = "form[action$='/authorize/signup'] button"
+
+
+def test_a_person_logs_in_and_allows_and_the_application_gets_tokens(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    log_in(window, application.site.person())
+    expect(window.get_by_role("heading", level=1)).to_have_text("Allow access?")
+    decide(window, "allow")
+    told = application.told(window)
+    assert (told["state"], told["iss"]) == ("a state", application.site.url)
+    tokens = application.redeemed(told["code"])
+    assert set(tokens) >= {"access_token", "id_token", "refresh_token"}
+
+
+def test_a_wrong_password_is_mended_on_the_spot(window: Page, application: Application) -> None:
+    address = application.site.person()
+    window.goto(application.link())
+    window.locator("#email").fill(address)
+    window.locator("#password").fill("not the password")
+    press(window, LOG_IN)
+    expect(window.get_by_role("alert")).to_be_visible()
+    expect(window.locator("#email")).to_have_value(address)
+    expect(window.locator("#password")).to_be_focused()
+    expect(window).to_have_title("Error: Log in · Latchkey")
+    window.locator("#password").fill(PASSWORD)
+    press(window, LOG_IN)
+    expect(window.locator("button[value=allow]")).to_be_visible()
+
+
+def test_somebody_new_signs_up_on_the_way(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    press(window, SIGN_UP)
+    window.locator("#name").fill("Amal")
+    window.locator("#email").fill("amal@example.com")
+    window.locator("#password").fill(PASSWORD)
+    press(window, SIGN_UP)
+    decide(window, "allow")
+    assert "code" in application.told(window)
+
+
+def test_a_person_who_does_not_allow_is_brought_back_with_access_denied(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    log_in(window, application.site.person())
+    decide(window, "deny")
+    told = application.told(window)
+    assert (told["error"], told["state"]) == ("access_denied", "a state")
+
+
+def test_a_person_may_take_another_account_instead(window: Page, application: Application) -> None:
+    one, other = application.site.person(), application.site.person()
+    window.goto(application.link())
+    log_in(window, one)
+    decide(window, "switch")
+    log_in(window, other)
+    expect(window.locator("main")).to_contain_text(other)
+    decide(window, "allow")
+    assert "code" in application.told(window)
+
+
+def test_form_post_needs_no_click(window: Page, application: Application) -> None:
+    window.goto(application.link(response_mode="form_post"))
+    log_in(window, application.site.person())
+    window.locator("button[value=allow]").click()
+    told = application.told(window)
+    assert "code" in told
+    assert "?" not in window.url
+
+
+def test_all_of_it_works_without_a_script(opened: Opener, application: Application) -> None:
+    window = opened(java_script_enabled=False)
+    window.goto(application.link(response_mode="form_post"))
+    log_in(window, application.site.person())
+    decide(window, "allow")
+    press(window, "main button")
+    assert "code" in application.told(window)
+
+
+def test_all_of_it_works_with_a_keyboard_alone(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    expect(window.locator("#email")).to_be_focused()
+    window.keyboard.type(application.site.person())
+    window.keyboard.press("Tab")
+    window.keyboard.type(PASSWORD)
+    window.keyboard.press("Enter")
+    expect(window.locator("button[value=allow]")).to_be_visible()
+    for _ in range(10):
+        window.keyboard.press("Tab")
+        if window.evaluate("document.activeElement.value") == "allow":
+            break
+    assert window.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    window.keyboard.press("Enter")
+    assert "code" in application.told(window)
+
+
+def test_who_goes_back_from_the_application_gets_on(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    log_in(window, application.site.person())
+    decide(window, "allow")
+    application.told(window)
+    window.go_back()
+    # The agreement is remembered, so the way leads to the application again.
+    assert "code" in application.told(window)
+    assert len(application.answers) == 2
+
+
+def test_a_reloaded_page_asks_nobody_to_send_a_form_again(window: Page, application: Application) -> None:
+    window.goto(application.link(prompt="login"))
+    log_in(window, application.site.person())
+    expect(window.locator("button[value=allow]")).to_be_visible()
+    window.reload()
+    expect(window.locator("button[value=allow]")).to_be_visible()
+    assert window.evaluate("performance.getEntriesByType('navigation')[0].type") == "reload"
+    assert window.url.startswith(f"{application.site.url}/oauth/authorize?")
+
+
+def test_a_button_pressed_twice_is_pressed_once(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    window.locator("#email").fill(application.site.person())
+    window.locator("#password").fill(PASSWORD)
+    window.locator(LOG_IN).dblclick()
+    window.locator("button[value=allow]").dblclick()
+    assert "code" in application.told(window)
+
+
+def test_two_tabs_both_get_on(window: Page, application: Application) -> None:
+    other = window.context.new_page()
+    address = application.site.person()
+    for tab in (window, other):
+        tab.goto(application.link())
+    for tab in (window, other):
+        log_in(tab, address)
+    # The login in the other tab has ended the session that the first tab's form belongs to.
+    decide(window, "allow")
+    window.get_by_role("link", name="Start again").click()
+    decide(window, "allow")
+    assert "code" in application.told(window)
+    decide(other, "allow")
+    assert "code" in application.told(other)
+
+
+def test_who_is_logged_in_goes_on_with_one_press(window: Page, application: Application) -> None:
+    address = application.site.person()
+    window.goto(application.link())
+    log_in(window, address)
+    decide(window, "allow")
+    application.told(window)
+    window.goto(application.link(prompt="select_account"))
+    press(window, f"button:has-text('{address}')")
+    assert "code" in application.told(window)
+
+
+def test_an_application_may_send_its_user_on_to_another_place(window: Page, application: Application) -> None:
+    # Another host, so that the consent form's policy, which names the application's place, does not name this one.
+    home = application.uri.replace("127.0.0.1", "localhost").replace("/cb", "/home")
+    application.onward.append(home)
+    window.goto(application.link())
+    log_in(window, application.site.person())
+    decide(window, "allow")
+    expect(window).to_have_url(home)
+
+
+def test_a_device_is_connected_only_after_its_user_has_said_so_for_its_code(
+    window: Page, application: Application
+) -> None:
+    codes = application.device()
+    window.goto(codes["verification_uri_complete"])
+    log_in(window, application.site.person())
+    expect(window.locator("#user_code")).to_have_value(codes["user_code"])
+    assert poll(application, codes)[1]["error"] == "authorization_pending"
+    press(window, "main form button")
+    expect(window.locator("code.shown")).to_have_text(codes["user_code"])
+    assert poll(application, codes)[1]["error"] in ("authorization_pending", "slow_down")
+    decide(window, "allow")
+    expect(window.get_by_role("heading", level=1)).to_have_text("Device connected")
+    status, tokens = poll(application, codes)
+    assert status == 200
+    assert "access_token" in tokens
+
+
+def test_a_device_that_is_refused_is_told_so(window: Page, application: Application) -> None:
+    codes = application.device()
+    window.goto(codes["verification_uri"])
+    log_in(window, application.site.person())
+    window.locator("#user_code").fill(codes["user_code"].lower().replace("-", " "))
+    press(window, "main form button")
+    window.locator("button[value=deny]").dblclick()
+    expect(window.get_by_role("heading", level=1)).to_have_text("Device not connected")
+    assert poll(application, codes)[1]["error"] == "access_denied"
+
+
+def poll(application: Application, codes: dict[str, str]) -> tuple[int, dict[str, str]]:
+    return application.site.post(
+        "/oauth/token", grant_type=DEVICE_CODE, client_id=application.id, device_code=codes["device_code"]
+    )

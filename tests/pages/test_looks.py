@@ -1,0 +1,169 @@
+"""Every page, in both languages and both schemes: axe finds nothing, it fits a small telephone, and it is kept as a picture."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+from tests.pages.conftest import Opener
+from tests.pages.site import Application, decide, log_in, press
+
+PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
+LANGUAGES = ("en", "ar")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
+
+def login(window: Page, application: Application) -> None:
+    window.goto(application.link())
+
+
+def login_refused(window: Page, application: Application) -> None:
+    login(window, application)
+    log_in(window, "nobody@example.com")
+
+
+def login_known(window: Page, application: Application) -> None:
+    consent(window, application)
+    window.goto(application.link(prompt="select_account"))
+
+
+def sign_up(window: Page, application: Application) -> None:
+    login(window, application)
+    press(window, "form[action$='/authorize/signup'] button")
+
+
+def sign_up_refused(window: Page, application: Application) -> None:
+    sign_up(window, application)
+    window.locator("#email").fill("layla@example.com")
+    window.locator("#password").fill("password123")
+    press(window, "main form button")
+
+
+def consent(window: Page, application: Application) -> None:
+    login(window, application)
+    log_in(window, application.site.person())
+
+
+def device(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/device")
+    log_in(window, application.site.person())
+
+
+def device_prefilled(window: Page, application: Application) -> None:
+    window.goto(application.device()["verification_uri_complete"])
+    log_in(window, application.site.person())
+
+
+def device_refused(window: Page, application: Application) -> None:
+    device(window, application)
+    window.locator("#user_code").fill("BCDF-GHJK")
+    press(window, "main form button")
+
+
+def device_consent(window: Page, application: Application) -> None:
+    device_prefilled(window, application)
+    press(window, "main form button")
+
+
+def device_connected(window: Page, application: Application) -> None:
+    device_consent(window, application)
+    decide(window, "allow")
+
+
+def device_denied(window: Page, application: Application) -> None:
+    device_consent(window, application)
+    decide(window, "deny")
+
+
+def error(window: Page, application: Application) -> None:
+    window.goto(application.link(client_id="nobody"))
+
+
+def stale(window: Page, application: Application) -> None:
+    login(window, application)
+    window.context.clear_cookies()
+    log_in(window, "nobody@example.com")
+
+
+def form_post(window: Page, application: Application) -> None:
+    # A server without anything to say leaves a browser on the page where it is, so that this one can be seen.
+    window.route("https://garden.example/**", lambda route: route.fulfill(status=204))
+    window.goto(application.link(response_mode="form_post", redirect_uri="https://garden.example/cb"))
+    log_in(window, application.site.person())
+    decide(window, "allow")
+
+
+def log_out(window: Page, application: Application) -> None:
+    consent(window, application)
+    window.goto(f"{application.site.url}/oauth/logout")
+
+
+def logged_out(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/oauth/logout")
+
+
+def docs(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/docs")
+
+
+PAGES: Mapping[str, Callable[[Page, Application], None]] = {
+    page.__name__: page
+    for page in (
+        login,
+        login_refused,
+        login_known,
+        sign_up,
+        sign_up_refused,
+        consent,
+        device,
+        device_prefilled,
+        device_refused,
+        device_consent,
+        device_connected,
+        device_denied,
+        error,
+        stale,
+        form_post,
+        log_out,
+        logged_out,
+        docs,
+    )
+}
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# A link inside a sentence is as high as its line (WCAG 2.2, 2.5.8); everything else has room for a thumb.
+SMALL = """[...document.querySelectorAll("main a, main button, main input:not([type=hidden]), main summary")]
+    .filter(e => !e.closest("p:not(.aside)") && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_page_is_readable_by_everybody_on_every_screen(
+    opened: Opener, application: Application, page: str, language: str
+) -> None:
+    window = opened(locale=language)
+    PAGES[page](window, application)
+    if page != "docs":
+        assert window.locator("html").get_attribute("lang") == language
+        assert window.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
+    for scheme in SCHEMES:
+        window.emulate_media(color_scheme=scheme)
+        found = Axe().run(window)
+        assert found.violations_count == 0, found.generate_report()
+        picture(window, f"{page}-{language}-{scheme}")
+    window.set_viewport_size({"width": 320, "height": 640})
+    assert window.evaluate(SIDEWAYS) <= 0
+    assert page == "docs" or window.evaluate(SMALL) == []
+    picture(window, f"{page}-{language}-320")
+    # 1280 px at 200 % zoom, and text alone twice as large.
+    window.set_viewport_size({"width": 640, "height": 400})
+    window.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert window.evaluate(SIDEWAYS) <= 0
+
+
+def picture(window: Page, name: str) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    window.screenshot(path=PICTURES / f"{name}.png", full_page=not window.url.endswith("/docs"))

@@ -1,0 +1,362 @@
+"""How a client proves who it is, and all that does not pass for it (ATTACKS.md 48; RFC 6749 2.3, RFC 7523 3)."""
+
+import base64
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from chalicelib.domain.client import CLIENT_CREDENTIALS, REFRESH
+from chalicelib.flows import clients
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests import wire
+from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, basic, granted, register, send
+from tests.forge import by, by_hmac, compact, jwk, stranger
+from tests.phone import Clock, Phone, refusal
+from tests.staged import just_before
+
+INVALID_CLIENT = (401, "invalid_client")
+AUTHENTICATED = ("/oauth/token", "/oauth/par", "/oauth/device", "/oauth/revoke", "/oauth/introspect")
+ASK = {"grant_type": CLIENT_CREDENTIALS}
+MACHINE: dict[str, Any] = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": ("notes:read",)}
+
+
+@pytest.fixture
+def machine(svc: Services, phone: Phone) -> App:
+    """A machine with a secret, by HTTP Basic."""
+    return register(svc, phone, "machine")
+
+
+@pytest.fixture
+def poster(svc: Services, phone: Phone) -> App:
+    """A machine with a secret, in the body."""
+    return register(svc, phone, "post", **MACHINE)
+
+
+@pytest.fixture
+def keyed(svc: Services, phone: Phone) -> App:
+    """A machine with a key."""
+    return register(svc, phone, "key", **MACHINE)
+
+
+def ask(phone: Phone, *, headers: Any = (), **fields: str) -> Answer:
+    return send(phone, "/oauth/token", {**ASK, **fields}, headers=headers)
+
+
+def asserted(app: App, assertion: str, **fields: str) -> Answer:
+    return ask(app.phone, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion, **fields)
+
+
+@pytest.mark.parametrize("path", AUTHENTICATED)
+def test_every_endpoint_for_clients_wants_their_proof_before_anything_else(
+    machine: App, keyed: App, phone: Phone, path: str
+) -> None:
+    fields = {**ASK, "token": "x", "redirect_uri": CALLBACK, "scope": "notes:read"}
+    assert refusal(send(phone, path, fields)) == INVALID_CLIENT
+    assert refusal(send(phone, path, {**fields, "client_id": "nobody"})) == INVALID_CLIENT
+    for app in (machine, keyed):
+        assert refusal(send(phone, path, {**fields, "client_id": app.id})) == INVALID_CLIENT
+    wrong = send(phone, path, fields, headers=[("Authorization", basic(machine.id, "wrong"))])
+    assert refusal(wrong) == INVALID_CLIENT
+    assert (wrong.header("WWW-Authenticate") or "").startswith("Basic ")  # RFC 6749 section 5.2
+
+
+def test_each_client_proves_itself_in_the_one_way_that_it_is_registered_for(
+    machine: App, poster: App, keyed: App, phone: Phone
+) -> None:
+    for app in (machine, poster, keyed):
+        granted(app.token(CLIENT_CREDENTIALS))
+    assert refusal(ask(phone, client_id=machine.id, client_secret=machine.secret)) == INVALID_CLIENT
+    by_basic = [("Authorization", basic(poster.id, poster.secret))]
+    assert refusal(ask(phone, headers=by_basic)) == INVALID_CLIENT
+    assert refusal(ask(phone, client_id=keyed.id, client_secret="")) == INVALID_CLIENT
+    signed = compact(
+        {"alg": "HS256"},
+        {"iss": machine.id, "sub": machine.id, "aud": ISSUER, "exp": machine.svc.now() + 60, "jti": "1"},
+        by_hmac(machine.secret.encode()),
+    )
+    assert refusal(asserted(machine, signed)) == INVALID_CLIENT
+
+
+def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, keyed: App, phone: Phone) -> None:
+    invalid = (400, "invalid_request")
+    by_basic = [("Authorization", basic(machine.id, machine.secret))]
+    secret = {"client_id": machine.id, "client_secret": machine.secret}
+    assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": keyed.assertion()}
+    assert refusal(ask(phone, headers=by_basic, **secret)) == invalid
+    assert refusal(ask(phone, headers=by_basic, **assertion)) == invalid
+    assert refusal(ask(phone, client_id=poster.id, client_secret=poster.secret, **assertion)) == invalid
+    assert refusal(asserted(keyed, keyed.assertion(), client_secret="x")) == invalid
+
+
+@pytest.mark.parametrize("name", ["client_secret", "client_assertion"])
+@pytest.mark.parametrize("path", AUTHENTICATED)
+def test_credentials_in_a_url_are_an_invalid_request(machine: App, path: str, name: str) -> None:
+    answer = machine.post(f"{path}?{name}=x&client_id={machine.id}", {**ASK, "token": "x"})
+    assert refusal(answer) == (400, "invalid_request")
+
+
+def test_a_secret_is_neither_echoed_nor_logged(
+    machine: App, poster: App, phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "wrong-secret-of-somebody"
+    answers = [
+        ask(phone, client_id=poster.id, client_secret=wrong),
+        ask(phone, headers=[("Authorization", basic(machine.id, wrong))]),
+        send(phone, f"/oauth/token?client_secret={wrong}", ASK),
+        machine.token(CLIENT_CREDENTIALS),
+        poster.token(CLIENT_CREDENTIALS),
+    ]
+    said = "".join(answer.body.decode() for answer in answers) + capsys.readouterr().out
+    for secret in (wrong, machine.secret, poster.secret, clients.digest_of(machine.secret)):
+        assert secret not in said
+
+
+def raw_basic(text: bytes) -> list[tuple[str, str]]:
+    return [("Authorization", "Basic " + base64.b64encode(text).decode())]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Basic",
+        "Basic ",
+        "Basic !!!",
+        "Basic " + base64.b64encode(b"no colon").decode(),
+        "Basic " + base64.b64encode(b":").decode(),
+        "Basic " + base64.b64encode(b"").decode(),
+        "Basic " + base64.b64encode(b":secret").decode(),
+        "Basic " + base64.b64encode(b"\xff\xfe:secret").decode(),
+        "Basic " + base64.b64encode(b"a:%ff").decode(),
+        "Basic " + base64.b64encode(b"%ff%fe:b").decode(),
+        "Basic " + base64.b64encode(b"a\x00b:c").decode(),
+        "Basic " + base64.b64encode(b"a#b:c").decode(),
+        "Basic " + base64.b64encode(b"x" * 3000 + b":y").decode(),
+        "Basic " + base64.b64encode(b"a:b").decode() + " trailing",
+        "Basic " + base64.b64encode(b"a:b").decode().rstrip("="),
+        "Bearer abc",
+        "Digest x",
+        "basic",
+        "é",
+    ],
+    ids=lambda header: header[:40],
+)
+def test_a_header_that_is_no_good_basic_credentials_is_an_invalid_client(phone: Phone, header: str) -> None:
+    assert refusal(ask(phone, headers=[("Authorization", header)])) == INVALID_CLIENT
+
+
+@pytest.mark.parametrize("secret", ["with space", "100%", "%41", "a:b", "a+b", "a&b=c", "ünï", "'\"\\", "%zz"])
+@pytest.mark.parametrize("client_id", ["plain", "https://app.example/client id", "a:b", "a%b", "a+b", "ünï", "a#b"])
+def test_odd_ids_and_secrets_work_form_encoded_in_the_header_and_in_the_body(
+    svc: Services, phone: Phone, client_id: str, secret: str
+) -> None:
+    for kind, method in (("machine", "client_secret_basic"), ("post", "client_secret_post")):
+        app = register(svc, phone, kind, **{**MACHINE, "client_id": f"{client_id}-{method}"})
+        found = svc.clients.read(app.id)
+        assert found
+        stored = {"secrets": (clients.digest_of(secret),), "version": found.version + 1}
+        assert svc.clients.replace(found, type(found)(**{**_fields(found), **stored}))
+        app.secret = secret
+        granted(app.token(CLIENT_CREDENTIALS))
+
+
+def _fields(client: Any) -> dict[str, Any]:
+    return {name: getattr(client, name) for name in client.__dataclass_fields__}
+
+
+def test_basic_is_known_in_any_case_and_a_client_id_beside_it_has_to_agree(machine: App, phone: Phone) -> None:
+    encoded = basic(machine.id, machine.secret).removeprefix("Basic ")
+    for scheme in ("basic", "BASIC", "Basic"):
+        granted(ask(phone, headers=[("Authorization", f"{scheme} {encoded}")]))
+    good = [("Authorization", f"Basic {encoded}")]
+    granted(ask(phone, headers=good, client_id=machine.id))
+    assert refusal(ask(phone, headers=good, client_id="another")) == INVALID_CLIENT
+    assert ask(phone, headers=[*good, *good]).status == 400
+
+
+@pytest.mark.parametrize(
+    "change", [lambda s: s[:-1], lambda s: s + "x", lambda s: s.swapcase(), lambda _: "", lambda s: f" {s}"]
+)
+def test_a_secret_that_is_nearly_right_is_wrong(machine: App, poster: App, phone: Phone, change: Any) -> None:
+    header = [("Authorization", basic(machine.id, change(machine.secret)))]
+    assert refusal(ask(phone, headers=header)) == INVALID_CLIENT
+    assert refusal(ask(phone, client_id=poster.id, client_secret=change(poster.secret))) == INVALID_CLIENT
+    digest = clients.digest_of(poster.secret)
+    assert refusal(ask(phone, client_id=poster.id, client_secret=digest)) == INVALID_CLIENT
+
+
+def test_after_a_rotation_the_old_secret_works_until_the_next_one(poster: App, svc: Services, phone: Phone) -> None:
+    old = poster.secret
+    new = clients.rotate_secret(svc, poster.client, keep_old=True)
+    for secret in (old, new):
+        granted(ask(phone, client_id=poster.id, client_secret=secret))
+    current = svc.clients.read(poster.id)
+    assert current
+    newest = clients.rotate_secret(svc, current, keep_old=False)
+    for secret in (old, new):
+        assert refusal(ask(phone, client_id=poster.id, client_secret=secret)) == INVALID_CLIENT
+    granted(ask(phone, client_id=poster.id, client_secret=newest))
+
+
+# RFC 7523 section 3
+BAD_CLAIMS: dict[str, dict[str, Any]] = {
+    "no issuer": {"iss": None},
+    "issuer of another kind": {"iss": ["x"]},
+    "another issuer": {"iss": "nobody"},
+    "no subject": {"sub": None},
+    "another subject": {"sub": "nobody"},
+    "no audience": {"aud": None},
+    "another audience": {"aud": "https://evil.example"},
+    "ours and another": {"aud": [ISSUER, "https://evil.example"]},
+    "an empty audience": {"aud": []},
+    "nearly ours": {"aud": ISSUER + "/"},
+    "an object": {"aud": {ISSUER: 1}},
+    "no expiry": {"exp": None},
+    "expired": {"exp": 1_800_000_000 - 61},
+    "too far ahead": {"exp": 1_800_000_000 + 24 * 3600},
+    "expiry as a text": {"exp": "1800000060"},
+    "expiry as a fraction": {"exp": 1_800_000_060.5},
+    "expiry without end": {"exp": 1e400},
+    "not yet": {"nbf": 1_800_000_000 + 120},
+    "from the future": {"iat": 1_800_000_000 + 120},
+    "time as a text": {"iat": "now"},
+    "no jti": {"jti": None},
+    "an empty jti": {"jti": ""},
+    "a long jti": {"jti": "x" * 501},
+    "a jti of another kind": {"jti": 7},
+}
+
+
+@pytest.mark.parametrize("changes", BAD_CLAIMS.values(), ids=BAD_CLAIMS)
+def test_an_assertion_that_is_not_ours_to_hear_of_this_client_and_short_lived_is_refused(
+    keyed: App, changes: dict[str, Any]
+) -> None:
+    assert refusal(asserted(keyed, keyed.assertion(**changes))) == INVALID_CLIENT
+
+
+@pytest.mark.parametrize("aud", [ISSUER, f"{ISSUER}/oauth/token", [ISSUER], [ISSUER, f"{ISSUER}/oauth/token"]], ids=str)
+def test_an_assertion_may_be_for_the_issuer_or_the_token_endpoint(keyed: App, aud: object) -> None:
+    granted(asserted(keyed, keyed.assertion(aud=aud)))
+
+
+def test_an_assertion_is_good_once(keyed: App, clock: Clock) -> None:
+    assertion = keyed.assertion(exp=keyed.svc.now() + 300)
+    granted(asserted(keyed, assertion))
+    for _ in range(4):
+        assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
+        clock.advance(100)
+    fresh = keyed.assertion(jti="again")
+    granted(asserted(keyed, fresh))
+    assert refusal(asserted(keyed, keyed.assertion(jti="again"))) == INVALID_CLIENT
+
+
+def test_of_one_assertion_sent_many_times_at_once_one_counts(keyed: App, svc: Services) -> None:
+    assertion = keyed.assertion()
+    with just_before(wire.clients(svc)[0], "PutItem", lambda: granted(asserted(keyed, assertion))):
+        assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
+    other = keyed.assertion()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = [answer.status for answer in pool.map(lambda _: asserted(keyed, other), range(8))]
+    assert sorted(statuses) == [200] + [401] * 7
+
+
+def test_two_clients_may_use_the_same_jti(keyed: App, svc: Services, phone: Phone) -> None:
+    other = register(svc, phone, "key", **MACHINE)
+    granted(asserted(keyed, keyed.assertion(jti="1")))
+    granted(asserted(other, other.assertion(jti="1")))
+
+
+def test_an_assertion_that_is_refused_does_not_use_up_its_jti(keyed: App) -> None:
+    assert refusal(asserted(keyed, keyed.assertion(jti="1", aud="https://evil.example"))) == INVALID_CLIENT
+    granted(asserted(keyed, keyed.assertion(jti="1")))
+
+
+def test_an_assertion_has_to_be_signed_by_the_clients_own_key(keyed: App, svc: Services, phone: Phone) -> None:
+    other = register(svc, phone, "key", **MACHINE)
+    claims = {"iss": keyed.id, "sub": keyed.id, "aud": ISSUER, "exp": svc.now() + 60, "jti": "1"}
+    assert other.key
+    assert keyed.key
+    public = json.dumps(jwk(keyed.key)).encode()
+    forged = {
+        "another client's key": compact({"alg": "ES256", "kid": "1"}, claims, by(other.key)),
+        "nobody's key": compact({"alg": "ES256", "kid": "1", "jwk": jwk(other.key)}, claims, by(other.key)),
+        "no signature": compact({"alg": "none", "kid": "1"}, claims, lambda _: b""),
+        "none in capitals": compact({"alg": "NONE", "kid": "1"}, claims, lambda _: b""),
+        "the public key as a secret": compact({"alg": "HS256", "kid": "1"}, claims, by_hmac(public)),
+        "an empty secret": compact({"alg": "HS256", "kid": "1"}, claims, by_hmac(b"")),
+        "another algorithm's name": compact({"alg": "RS256", "kid": "1"}, claims, by(keyed.key)),
+        "no algorithm": compact({"kid": "1"}, claims, by(keyed.key)),
+        "an unknown kid": compact({"alg": "ES256", "kid": "2"}, claims, by(keyed.key)),
+        "a kid of another kind": compact({"alg": "ES256", "kid": ["1"]}, claims, by(keyed.key)),
+        "a critical header": compact({"alg": "ES256", "kid": "1", "crit": ["x"], "x": 1}, claims, by(keyed.key)),
+        "a signature of zeros": compact({"alg": "ES256", "kid": "1"}, claims, lambda _: bytes(64)),
+        "a stripped signature": compact({"alg": "ES256", "kid": "1"}, claims, lambda _: b""),
+        "no JSON": compact("{", claims, by(keyed.key)),
+        "an array": compact({"alg": "ES256", "kid": "1"}, [claims], by(keyed.key)),
+        "deep": compact({"alg": "ES256", "kid": "1"}, "[" * 1500, by(keyed.key)),
+        "two parts": "e30.e30",
+        "not ASCII": "é.é.é",
+        "empty": "",
+        "long": "x" * 8000,
+    }
+    for name, assertion in forged.items():
+        status, code = refusal(asserted(keyed, assertion))
+        assert (status, code) == INVALID_CLIENT, name
+    granted(asserted(keyed, compact({"alg": "ES256", "kid": "1"}, claims, by(keyed.key))))
+
+
+def test_an_assertion_without_a_kid_is_checked_with_the_clients_only_key(keyed: App) -> None:
+    granted(asserted(keyed, keyed.assertion(header={"alg": "ES256"})))
+
+
+def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) -> None:
+    first, second = stranger("ES256"), stranger("RS256")
+    jwks = {"keys": [{**jwk(first), "kid": "a"}, {**jwk(second), "kid": "b", "alg": "RS256", "use": "sig"}]}
+    app = register(svc, phone, "key", **MACHINE, jwks=jwks)
+    claims = {"iss": app.id, "sub": app.id, "aud": ISSUER, "exp": svc.now() + 60}
+    for key, algorithm, kid in ((first, "ES256", "a"), (second, "RS256", "b")):
+        granted(asserted(app, compact({"alg": algorithm, "kid": kid}, {**claims, "jti": kid}, by(key))))
+    crossed = compact({"alg": "ES256", "kid": "b"}, {**claims, "jti": "c"}, by(first))
+    assert refusal(asserted(app, crossed)) == INVALID_CLIENT
+
+
+@pytest.mark.parametrize("kind", ["", "x", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"])
+def test_an_assertion_of_another_type_is_malformed(keyed: App, phone: Phone, kind: str) -> None:
+    answer = ask(phone, client_assertion_type=kind, client_assertion=keyed.assertion())
+    assert answer.status in (400, 401)
+    assert answer.json()["error"] in ("invalid_request", "invalid_client")
+
+
+def test_a_client_id_beside_an_assertion_has_to_agree(keyed: App, machine: App) -> None:
+    granted(asserted(keyed, keyed.assertion(), client_id=keyed.id))
+    assert refusal(asserted(keyed, keyed.assertion(), client_id=machine.id)) == INVALID_CLIENT
+
+
+def test_a_public_client_that_sends_a_secret_is_refused(svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, "spa")
+    fields = {"grant_type": REFRESH, "refresh_token": "x", "client_id": app.id}
+    assert refusal(send(phone, "/oauth/token", fields)) == (400, "invalid_grant")
+    assert refusal(send(phone, "/oauth/token", {**fields, "client_secret": "x"})) == INVALID_CLIENT
+    header = [("Authorization", basic(app.id, ""))]
+    assert refusal(send(phone, "/oauth/token", fields, headers=header)) == INVALID_CLIENT
+
+
+def test_an_unknown_client_and_a_wrong_secret_are_one_answer(machine: App, phone: Phone) -> None:
+    unknown = ask(phone, headers=[("Authorization", basic("nobody", "x"))])
+    wrong = ask(phone, headers=[("Authorization", basic(machine.id, "x"))])
+    assert unknown.body == wrong.body
+    assert unknown.header("WWW-Authenticate") == wrong.header("WWW-Authenticate")
+
+
+def test_a_failed_read_of_the_client_is_a_503_and_never_an_invalid_client(machine: App, svc: Services) -> None:
+    with wire.down(svc, "dynamodb"):
+        assert refusal(machine.token(CLIENT_CREDENTIALS)) == (503, "temporarily_unavailable")
+    granted(machine.token(CLIENT_CREDENTIALS))
+
+
+def test_raw_credentials_without_form_encoding_work_where_they_are_the_same(machine: App, phone: Phone) -> None:
+    granted(ask(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
+    assert quote_plus(machine.secret) == machine.secret

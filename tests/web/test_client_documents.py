@@ -1,0 +1,408 @@
+"""Clients at an address of their own (client-id metadata documents), and keys at an address of a client's."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import Client
+from chalicelib.flows import clients
+from chalicelib.flows.client_documents import is_address, kept_for
+from chalicelib.services import Services
+from tests.browser import ASSERTION_TYPE, App, Browser, register, send
+from tests.forge import jwk, stranger
+from tests.internet import Internet, Page, running
+from tests.phone import Clock, Phone, installed, refusal
+
+ID = "https://app.example/oauth/client.json"
+OTHER_ID = "https://app.example/other.json"
+JWKS = "https://keys.example/jwks.json"
+REDIRECT = "https://app.example/cb"
+DOCUMENT = {
+    "client_id": ID,
+    "client_name": "A stranger's app",
+    "redirect_uris": [REDIRECT],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "token_endpoint_auth_method": "none",
+}
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "app.example", "keys.example") as found:
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    """A deployment that takes clients by their documents, on an internet of the test's own."""
+    settings = replace(svc.settings, client_documents=True)
+    return replace(svc, settings=settings, fetch=internet.fetch())
+
+
+def publish(internet: Internet, **changes: Any) -> None:
+    internet.pages[ID] = Page(json.dumps({**DOCUMENT, **changes}).encode())
+
+
+def authorize(phone: Phone, client_id: str = ID, **changes: str) -> bytes:
+    app = App(phone, None, Client(client_id=client_id, redirect_uris=(REDIRECT,)))  # type: ignore[arg-type]
+    answer = Browser(phone).authorize(app, scope="openid", **changes)
+    assert answer.header("Location") is None
+    return answer.body
+
+
+def known(phone: Phone, client_id: str = ID) -> bool:
+    """Whether the authorization endpoint takes it for a client: it asks for a login then."""
+    page = authorize(phone, client_id)
+    assert (b'name="password"' in page) != (b"invalid_request" in page)
+    return b'name="password"' in page
+
+
+def test_a_client_that_nobody_registered_logs_a_user_in(svc: Services, phone: Phone, internet: Internet) -> None:
+    publish(internet)
+    phone.sign_up()
+    client = clients.find(svc, ID)
+    assert client
+    tokens = App(phone, svc, client).tokens(Browser(phone), scope="openid offline_access")
+    assert {"access_token", "refresh_token", "id_token"} <= set(tokens)
+
+
+def test_where_documents_are_off_no_address_is_asked(svc: Services, clock: Clock, internet: Internet) -> None:
+    publish(internet)
+    with installed(replace(svc, settings=replace(svc.settings, client_documents=False))):
+        assert not known(Phone(clock))
+    assert internet.resolved == []
+
+
+@pytest.mark.parametrize(
+    "client_id",
+    [
+        "http://app.example/client.json",
+        "https://app.example",
+        "https://app.example/",
+        "https://app.example?x=/y",
+        "https://app.example/a/../client.json",
+        "https://app.example/./client.json",
+        "https://app.example/a/%2e%2e/client.json",
+        "https://app.example/a/%2E/client.json",
+        "https://app.example/..",
+        "https://app.example/client.json#x",
+        "https://app.example/client.json#",
+        "https://user@app.example/client.json",
+        "https://user:pass@app.example/client.json",
+        "https://app.example\\@evil.example/client.json",
+        "https:app.example/client.json",
+        "https:///client.json",
+        "ftp://app.example/client.json",
+        "javascript:https://app.example/client.json",
+        f"https://app.example/{'x' * 500}",
+    ],
+)
+def test_what_is_no_address_of_a_document_is_not_asked(phone: Phone, internet: Internet, client_id: str) -> None:
+    internet.pages[client_id] = Page(json.dumps({**DOCUMENT, "client_id": client_id}).encode())
+    assert not is_address(client_id)
+    assert not known(phone, client_id)
+    assert internet.resolved == []
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "::1",
+        "::ffff:a9fe:a9fe",
+        "fd00:ec2::254",
+        "64:ff9b::1",
+    ],
+)
+def test_a_document_inside_is_never_read(phone: Phone, internet: Internet, address: str) -> None:
+    publish(internet)
+    internet.addresses["app.example"] = [address]
+    assert not known(phone)
+    assert internet.dialled == []
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "[fd00:ec2::254]", "127.1", "2130706433", "localhost", "app.example:8443", "app.example:22"]
+)  # fmt: skip
+def test_a_host_that_is_ours_or_a_port_that_is_not_the_webs_is_never_asked(
+    phone: Phone, internet: Internet, host: str
+) -> None:
+    internet.addresses |= {
+        name: ["127.0.0.1"] for name in ("169.254.169.254", "fd00:ec2::254", "127.1", "2130706433", "localhost")
+    }
+    assert not known(phone, f"https://{host}/latest/meta-data/iam/")
+    assert internet.dialled == []
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    handler.rfile.read(1)  # until the other side hangs up
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        Page(status=302, headers={"Location": OTHER_ID}),
+        Page(status=404),
+        Page(status=500),
+        Page(json.dumps(DOCUMENT).encode(), status=201),
+        Page(json.dumps(DOCUMENT).encode(), headers={"Content-Type": "text/html"}),
+        Page(json.dumps(DOCUMENT).encode(), headers={}),
+        Page(json.dumps({**DOCUMENT, "more": "x" * 65536}).encode()),
+        Page(b"not json"),
+        Page(b"[]"),
+        Page(b"null"),
+        Page(b"\xff\xfe"),
+        Page(b"[" * 60000),
+        Page(write=endless),
+    ],
+    ids=["redirect", "404", "500", "201", "html", "untyped", "long", "no json", "list", "null", "bytes", "deep", "slow"],
+)  # fmt: skip
+def test_what_is_no_good_answer_is_no_client(svc: Services, clock: Clock, internet: Internet, page: Page) -> None:
+    internet.pages[ID] = page
+    internet.pages[OTHER_ID] = Page(json.dumps(DOCUMENT).encode())
+    with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
+        assert not known(Phone(clock))
+    assert len(internet.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"client_id": OTHER_ID},
+        {"client_id": f"{ID}/"},
+        {"client_id": ID.replace("app", "APP")},
+        {"client_id": None},
+        {"token_endpoint_auth_method": "client_secret_basic"},
+        {"token_endpoint_auth_method": "client_secret_post"},
+        {"token_endpoint_auth_method": "private_key_jwt"},
+        {"client_secret": "everybody can read this"},
+        {"grant_types": ["client_credentials"]},
+        {"grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"]},
+        {"redirect_uris": ["javascript:alert(1)"]},
+        {"redirect_uris": ["http://evil.example/cb"]},
+        {"redirect_uris": []},
+        {"redirect_uris": REDIRECT},
+        {"scope": "account"},
+    ],
+)
+def test_a_document_that_says_what_it_may_not_is_no_client(
+    phone: Phone, internet: Internet, wrong: dict[str, Any]
+) -> None:
+    publish(internet, **wrong)
+    assert not known(phone)
+
+
+def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> None:
+    publish(
+        internet, first_party=True, introspects=True, exchanges=["impersonation"], scopes=["account"], secrets=["00"]
+    )
+    client = clients.find(svc, ID)
+    assert client
+    assert (client.first_party, client.introspects, client.exchanges, client.secrets) == (False, False, (), ())
+    assert client.scopes == ("openid", "profile", "email", "offline_access")
+
+
+def test_no_answer_goes_where_the_document_does_not_say(phone: Phone, internet: Internet) -> None:
+    publish(internet)
+    page = authorize(phone, redirect_uri="https://evil.example/cb")
+    assert b"invalid_request" in page
+
+
+def test_a_registered_client_goes_before_a_document_of_the_same_name(svc: Services, internet: Internet) -> None:
+    publish(internet)
+    registered, _ = clients.create(svc, Client(client_id=ID, client_name="Ours", redirect_uris=(REDIRECT,)))
+    assert clients.find(svc, ID) == registered
+    assert internet.requests == []
+
+
+@pytest.mark.parametrize(
+    ("cache_control", "seconds"),
+    [
+        ("", 3600),
+        ("public", 3600),
+        ("max-age=600", 600),
+        ("public, max-age=7200", 7200),
+        ('Max-Age="900"', 900),
+        ("max-age=0", 300),
+        ("max-age=1", 300),
+        ("no-store", 300),
+        ("no-cache, max-age=86400", 300),
+        ("max-age=99999999", 86400),
+        ("max-age=999999999999999999999", 3600),
+        ("max-age=-1", 3600),
+        ("s-maxage=600", 3600),
+    ],
+)
+def test_an_answer_is_kept_for_minutes_at_least_and_a_day_at_most(cache_control: str, seconds: int) -> None:
+    assert kept_for(cache_control) == seconds
+
+
+def test_a_document_is_asked_for_again_when_its_time_is_over(svc: Services, clock: Clock, internet: Internet) -> None:
+    internet.pages[ID] = Page(
+        json.dumps(DOCUMENT).encode(), headers={"Content-Type": "application/json", "Cache-Control": "max-age=600"}
+    )
+    for _ in range(3):
+        assert clients.find(svc, ID)
+    clock.advance(599)
+    assert clients.find(svc, ID)
+    assert len(internet.requests) == 1
+    clock.advance(1)
+    internet.pages[ID] = Page(status=410)
+    assert clients.find(svc, ID) is None
+    assert len(internet.requests) == 2
+
+
+def test_a_document_that_was_no_good_is_asked_for_again_after_a_minute(
+    svc: Services, clock: Clock, internet: Internet
+) -> None:
+    for _ in range(3):
+        assert clients.find(svc, ID) is None
+    assert len(internet.requests) == 1
+    publish(internet)
+    assert clients.find(svc, ID) is None
+    clock.advance(60)
+    assert clients.find(svc, ID)
+
+
+def test_what_a_client_may_have_is_judged_when_it_is_read(svc: Services, internet: Internet) -> None:
+    publish(internet)
+    assert clients.find(svc, ID)
+    fewer = replace(svc, settings=replace(svc.settings, self_registered_scopes=("openid",)))
+    client = clients.find(fewer, ID)
+    assert client
+    assert client.scopes == ("openid",)
+
+
+def test_nobody_floods_another_host_through_us(phone: Phone, internet: Internet) -> None:
+    for number in range(100):
+        assert not known(phone, f"https://app.example/{number}")
+    assert b"too_many_requests" in authorize(phone, "https://app.example/100")
+    assert len(internet.requests) == 100
+    internet.pages["https://keys.example/c"] = Page(
+        json.dumps({**DOCUMENT, "client_id": "https://keys.example/c"}).encode()
+    )
+    assert known(phone, "https://keys.example/c")
+
+
+# Keys of private_key_jwt clients.
+
+FIRST, SECOND = stranger("ES256"), stranger("RS256")
+
+
+def keys(*kids: str) -> Page:
+    each = {"1": (FIRST, "ES256"), "2": (SECOND, "RS256")}
+    return Page(json.dumps({"keys": [{**jwk(each[kid][0]), "kid": kid, "alg": each[kid][1]} for kid in kids]}).encode())
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone, internet: Internet) -> App:
+    """A client that signs, whose keys are at an address of its own."""
+    internet.pages[JWKS] = keys("1")
+    found = register(svc, phone, "key", jwks={}, jwks_uri=JWKS)
+    found.key = FIRST
+    return found
+
+
+def proves(app: App, assertion: str | None = None) -> bool | tuple[int, str]:
+    """Whether the client is taken for who it is, or how it is refused."""
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion or app.assertion()}
+    answer = send(app.phone, "/oauth/revoke", {**proof, "token": "x"})
+    return answer.status == 200 or refusal(answer)
+
+
+def by_second(app: App, kid: str | None = "2") -> str:
+    """An assertion under the client's other key."""
+    return replace(app, key=SECOND).assertion(header={"alg": "RS256", **({"kid": kid} if kid else {})})
+
+
+INVALID = (401, "invalid_client")
+
+
+def test_keys_at_an_address_are_asked_for_once(app: App, internet: Internet) -> None:
+    for _ in range(3):
+        assert proves(app) is True
+    assert [request.line for request in internet.requests] == ["GET /jwks.json"]
+
+
+def test_an_unknown_kid_makes_us_look_again_once_a_minute(app: App, clock: Clock, internet: Internet) -> None:
+    assert proves(app) is True
+    internet.pages[JWKS] = keys("1", "2")
+    assert proves(app, by_second(app)) == INVALID  # asked just now
+    clock.advance(60)
+    assert proves(app, by_second(app)) is True
+    for number in range(5):
+        assert proves(app, by_second(app, kid=f"unknown {number}")) == INVALID
+    assert len(internet.requests) == 2
+    assert proves(app) is True  # the others are none the worse
+
+
+def test_a_key_that_its_client_took_back_stops_counting_when_the_set_is_read_again(
+    app: App, clock: Clock, internet: Internet
+) -> None:
+    assert proves(app) is True
+    internet.pages[JWKS] = keys("2")
+    clock.advance(3600)
+    assert proves(app) == INVALID
+    assert proves(app, by_second(app)) is True
+
+
+def test_a_signature_that_names_no_key_is_tried_with_all_of_its_kind(app: App, internet: Internet) -> None:
+    internet.pages[JWKS] = keys("1", "2")
+    assert proves(app, by_second(app, kid=None)) is True
+
+
+def test_a_set_that_cannot_be_read_is_no_reason_to_lose_a_session(app: App, clock: Clock, internet: Internet) -> None:
+    internet.pages[JWKS] = Page(status=500)
+    for _ in range(3):
+        assert proves(app) == (503, "temporarily_unavailable")
+    assert len(internet.requests) == 1
+    internet.pages[JWKS] = keys("1")
+    clock.advance(60)
+    assert proves(app) is True
+
+
+def test_a_failure_to_look_again_leaves_the_keys_that_are_known(app: App, clock: Clock, internet: Internet) -> None:
+    assert proves(app) is True
+    internet.pages[JWKS] = Page(b"[]")
+    clock.advance(60)
+    assert proves(app, by_second(app)) == INVALID
+    assert proves(app) is True
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "1"}]}',
+        b'{"keys": [{"kty": "EC", "d": "AA", "kid": "1"}]}',
+        b'{"keys": {"kid": "1"}}',
+        b'{"keys": [null]}',
+        b"[" * 60000,
+        b"\xff",
+    ],
+)
+def test_a_set_with_anything_but_public_keys_is_no_set(app: App, internet: Internet, body: bytes) -> None:
+    internet.pages[JWKS] = Page(body)
+    assert proves(app) == (503, "temporarily_unavailable")
+
+
+def test_keys_inside_are_never_read(app: App, internet: Internet) -> None:
+    internet.addresses["keys.example"] = ["169.254.169.254"]
+    assert proves(app) == (503, "temporarily_unavailable")
+    assert internet.dialled == []
+
+
+def test_a_document_brings_keys_of_its_own(svc: Services, phone: Phone, internet: Internet) -> None:
+    internet.pages[JWKS] = keys("1")
+    publish(internet, token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
+    client = clients.find(svc, ID)
+    assert client
+    assert proves(App(phone, svc, client, key=FIRST)) is True

@@ -1,0 +1,208 @@
+"""Token exchange (RFC 8693): narrower and shorter only, by permission only, for a subject that is real."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import TOKEN_EXCHANGE
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.browser import API, ISSUER, App, Browser, granted, register
+from tests.forge import by, peek, resigned, stranger
+from tests.phone import EMAIL, Clock, Phone, refusal
+
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+INVALID = (400, "invalid_request")
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    """A browser whose user has an account."""
+    phone.sign_up()
+    return Browser(phone)
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    """The client whose user it is about."""
+    return register(svc, phone)
+
+
+@pytest.fixture
+def exchanger(svc: Services, phone: Phone) -> App:
+    """A service that may exchange in both ways."""
+    return register(svc, phone, "exchanger")
+
+
+def exchange(app: App, token: str, **fields: str) -> Answer:
+    good = {"grant_type": TOKEN_EXCHANGE, "subject_token": token, "subject_token_type": ACCESS}
+    return app.post("/oauth/token", {**good, **fields})
+
+
+def test_a_token_is_exchanged_for_one_of_the_same_user_session_and_of_no_more_scope(
+    browser: Browser, app: App, exchanger: App
+) -> None:
+    token = app.tokens(browser, scope="openid notes:read")["access_token"]
+    got = granted(exchange(exchanger, token, resource=API))
+    assert set(got) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
+    assert got["issued_token_type"] == ACCESS
+    (_, before), (_, after) = peek(token), peek(got["access_token"])
+    assert {name: after[name] for name in ("sub", "sid", "auth_time", "amr")} == {
+        name: before[name] for name in ("sub", "sid", "auth_time", "amr")
+    }
+    assert (after["client_id"], after["aud"], after["scope"]) == (exchanger.id, API, "notes:read")
+    assert after["jti"] != before["jti"]
+
+
+@pytest.mark.parametrize("scope", ["notes:write", "notes:read notes:write", "openid", "admin", "account"])
+def test_a_wider_scope_is_refused(browser: Browser, app: App, exchanger: App, scope: str) -> None:
+    token = app.tokens(browser, scope="openid notes:read")["access_token"]
+    assert refusal(exchange(exchanger, token, scope=scope)) == (400, "invalid_scope")
+
+
+def test_a_subject_without_a_scope_of_the_exchangers_gives_nothing(browser: Browser, app: App, exchanger: App) -> None:
+    token = app.tokens(browser, scope="openid email")["access_token"]
+    assert refusal(exchange(exchanger, token)) == (400, "invalid_scope")
+
+
+def test_the_new_token_never_outlives_the_old_one(
+    browser: Browser, app: App, svc: Services, phone: Phone, clock: Clock
+) -> None:
+    long_lived = register(svc, phone, "exchanger", access_seconds=3600)
+    token = app.tokens(browser)["access_token"]
+    clock.advance(880)
+    got = granted(exchange(long_lived, token))
+    assert got["expires_in"] == 20
+    assert peek(got["access_token"])[1]["exp"] == peek(token)[1]["exp"]
+    again = granted(exchange(long_lived, got["access_token"]))
+    assert peek(again["access_token"])[1]["exp"] == peek(token)[1]["exp"]
+    clock.advance(20)
+    assert refusal(exchange(long_lived, token)) == INVALID
+
+
+def test_the_session_that_ends_ends_what_was_exchanged(
+    browser: Browser, app: App, exchanger: App, svc: Services, phone: Phone
+) -> None:
+    tokens = app.tokens(browser)
+    got = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
+    api = register(svc, phone, "api", resources=(API,))
+    assert api.post("/oauth/introspect", {"token": got}).json() == {"active": False}
+    assert refusal(exchange(exchanger, tokens["access_token"])) == INVALID
+    assert refusal(exchange(exchanger, got)) == INVALID
+
+
+def test_an_exchanged_token_cannot_end_its_subjects_session(browser: Browser, app: App, exchanger: App) -> None:
+    tokens = app.tokens(browser)
+    got = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    assert exchanger.post("/oauth/revoke", {"token": got}).status == 200
+    granted(app.refresh(tokens["refresh_token"]))
+
+
+@pytest.mark.parametrize(
+    ("exchanges", "delegating", "status"),
+    [
+        ((), False, 400),
+        ((), True, 400),
+        (("impersonation",), False, 200),
+        (("impersonation",), True, 400),
+        (("delegation",), False, 400),
+        (("delegation",), True, 200),
+    ],
+)
+def test_each_way_needs_its_own_permission(
+    browser: Browser, app: App, svc: Services, phone: Phone, exchanges: Any, delegating: bool, status: int
+) -> None:
+    exchanger = register(svc, phone, "exchanger", exchanges=exchanges)
+    token = app.tokens(browser)["access_token"]
+    own = granted(exchanger.token("client_credentials"))["access_token"]
+    actor = {"actor_token": own, "actor_token_type": ACCESS} if delegating else {}
+    answer = exchange(exchanger, token, **actor)
+    assert answer.status == status
+    assert status == 200 or refusal(answer) == (400, "unauthorized_client")
+
+
+def test_a_client_without_the_grant_may_not(browser: Browser, app: App) -> None:
+    token = app.tokens(browser)["access_token"]
+    assert refusal(exchange(app, token)) == (400, "unauthorized_client")
+
+
+def test_a_delegated_token_names_who_acts_and_who_acted_before(
+    browser: Browser, app: App, exchanger: App, svc: Services, phone: Phone
+) -> None:
+    token = app.tokens(browser)["access_token"]
+    own = granted(exchanger.token("client_credentials"))["access_token"]
+    first = granted(exchange(exchanger, token, actor_token=own, actor_token_type=ACCESS))["access_token"]
+    assert peek(first)[1]["act"]["sub"] == exchanger.id
+    second = register(svc, phone, "exchanger")
+    others = granted(second.token("client_credentials"))["access_token"]
+    chained = granted(exchange(second, first, actor_token=others, actor_token_type=ACCESS))["access_token"]
+    act = peek(chained)[1]["act"]
+    assert (act["sub"], act["act"]["sub"]) == (second.id, exchanger.id)
+
+
+@pytest.mark.parametrize("target", ["https://evil.example", "notes", ISSUER + "/", "http://notes.example"])
+@pytest.mark.parametrize("name", ["resource", "audience"])
+def test_another_target_than_the_clients_own_is_an_invalid_target(
+    browser: Browser, app: App, exchanger: App, name: str, target: str
+) -> None:
+    token = app.tokens(browser)["access_token"]
+    assert refusal(exchange(exchanger, token, **{name: target})) == (400, "invalid_target")
+
+
+def test_a_second_target_is_not_slipped_in_beside_a_good_one(browser: Browser, app: App, exchanger: App) -> None:
+    token = app.tokens(browser)["access_token"]
+    answer = exchange(exchanger, token, resource=API, audience="https://evil.example")
+    assert answer.status == 400 or peek(answer.json()["access_token"])[1]["aud"] == API
+
+
+def test_what_is_no_access_token_in_force_is_no_subject(
+    browser: Browser, app: App, exchanger: App, svc: Services
+) -> None:
+    code, tokens = browser.code(app), app.tokens(browser)
+    access = tokens["access_token"]
+    key = stranger("ES256")
+    texts = [code, tokens["refresh_token"], tokens["id_token"], browser.cookies["__Host-latchkey-session"], "x", "é"]
+    texts += [access[:-1], access + "A", resigned(access, by(key)), resigned(access, by(key), sub="0" * 32)]
+    texts += [resigned(access, lambda _: b"", header={"alg": "none", "typ": "at+jwt"})]
+    for text in texts:
+        assert refusal(exchange(exchanger, text)) == INVALID, text[:20]
+        actor = {"actor_token": text, "actor_token_type": ACCESS}
+        assert refusal(exchange(exchanger, access, **actor)) == INVALID, text[:20]
+    svc.users.disable(svc.users.find(EMAIL) or "")
+    assert refusal(exchange(exchanger, access)) == INVALID
+
+
+def test_a_machines_token_is_no_users(exchanger: App, svc: Services, phone: Phone) -> None:
+    token = granted(register(svc, phone, "machine").token("client_credentials"))["access_token"]
+    assert refusal(exchange(exchanger, token)) == INVALID
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"subject_token": ""},
+        {"subject_token_type": ""},
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:id_token"},
+        {"subject_token_type": "urn:ietf:params:oauth:token-type:saml2"},
+        {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
+        {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"},
+        {"actor_token": "x"},
+        {"actor_token": "x", "actor_token_type": "x"},
+    ],
+    ids=str,
+)
+def test_a_malformed_exchange_is_an_invalid_request(
+    browser: Browser, app: App, exchanger: App, fields: dict[str, str]
+) -> None:
+    token = app.tokens(browser)["access_token"]
+    assert refusal(exchange(exchanger, token, **fields)) == INVALID
+
+
+def test_a_token_for_an_api_that_the_exchanger_has_nothing_to_do_with_is_refused(
+    browser: Browser, exchanger: App, svc: Services, phone: Phone
+) -> None:
+    app = register(svc, phone, resources=("https://bank.example",))
+    token = app.tokens(browser, scope="notes:read", resource="https://bank.example")["access_token"]
+    assert refusal(exchange(exchanger, token)) == INVALID

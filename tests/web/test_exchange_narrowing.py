@@ -1,0 +1,174 @@
+"""Token exchange (RFC 8693) narrows: scopes, time, keys and actors never get lost or better on the way."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests import forge
+from tests.browser import API, App, Browser, granted, register
+from tests.phone import Clock, Phone
+from tests.prover import Prover
+
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    phone.sign_up()
+    return Browser(phone)
+
+
+@pytest.fixture
+def app(svc: Services, browser: Browser) -> App:
+    return register(svc, browser.phone, "spa", resources=(API, "https://other.example"))
+
+
+@pytest.fixture
+def service(svc: Services, browser: Browser) -> App:
+    return register(svc, browser.phone, "exchanger")
+
+
+def exchange(service: App, subject: str, *, headers: Any = (), actor: str = "", **fields: str) -> Answer:
+    acting = {"actor_token": actor, "actor_token_type": ACCESS} if actor else {}
+    told = {"subject_token": subject, "subject_token_type": ACCESS, **acting, **fields}
+    return service.token(TOKEN_EXCHANGE, headers=headers, **told)
+
+
+def refused(answer: Answer) -> str:
+    assert answer.status == 400, (answer.status, answer.body)
+    found: str = answer.json()["error"]
+    return found
+
+
+def claims(answer: Answer) -> dict[str, Any]:
+    return forge.peek(granted(answer)["access_token"])[1]
+
+
+def test_the_new_token_has_the_scopes_that_subject_and_client_both_have(
+    app: App, service: App, browser: Browser
+) -> None:
+    subject = app.tokens(browser, scope="openid email notes:read")["access_token"]
+    assert claims(exchange(service, subject))["scope"] == "notes:read"
+    assert claims(exchange(service, subject, scope="notes:read"))["scope"] == "notes:read"
+    for more in ("notes:write", "openid", "notes:read notes:write"):
+        assert refused(exchange(service, subject, scope=more)) == "invalid_scope"
+
+
+def test_a_subject_without_a_scope_in_common_is_exchanged_for_nothing(app: App, service: App, browser: Browser) -> None:
+    subject = app.tokens(browser, scope="openid email")["access_token"]
+    assert refused(exchange(service, subject)) == "invalid_scope"
+
+
+def test_the_new_token_does_not_outlive_the_subjects(app: App, service: App, browser: Browser, clock: Clock) -> None:
+    subject = app.tokens(browser)["access_token"]
+    clock.advance(800)
+    answer = exchange(service, subject)
+    assert claims(answer)["exp"] == forge.peek(subject)[1]["exp"]
+    assert answer.json()["expires_in"] == 100
+    clock.advance(100)
+    assert refused(exchange(service, subject)) == "invalid_request"
+
+
+def test_the_new_token_ends_with_the_subjects_session(app: App, service: App, browser: Browser, svc: Services) -> None:
+    tokens = app.tokens(browser)
+    exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
+    api = register(svc, app.phone, "api")
+    assert api.post("/oauth/introspect", {"token": exchanged}).json()["active"]
+    app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
+    assert api.post("/oauth/introspect", {"token": exchanged}).json() == {"active": False}
+    assert refused(exchange(service, tokens["access_token"])) == "invalid_request"
+
+
+def test_who_revokes_an_exchanged_token_does_not_end_the_subjects_session(
+    app: App, service: App, browser: Browser
+) -> None:
+    tokens = app.tokens(browser)
+    exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
+    assert service.post("/oauth/revoke", {"token": exchanged}).status == 200
+    assert granted(app.refresh(tokens["refresh_token"]))
+
+
+@pytest.mark.parametrize("allowed", [(), ("impersonation",), ("delegation",)])
+def test_a_client_exchanges_in_the_ways_that_it_is_allowed_only(
+    svc: Services, app: App, browser: Browser, allowed: tuple[str, ...]
+) -> None:
+    service = register(svc, app.phone, "exchanger", exchanges=allowed)
+    subject = app.tokens(browser)["access_token"]
+    actor = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
+    for way, acting in (("impersonation", ""), ("delegation", actor)):
+        answer = exchange(service, subject, actor=acting)
+        assert answer.status == 200 if way in allowed else refused(answer) == "unauthorized_client"
+
+
+def test_who_acts_is_in_the_token_and_who_acted_before_stays_in_it(svc: Services, app: App, browser: Browser) -> None:
+    subject = app.tokens(browser)["access_token"]
+    one, other = (register(svc, app.phone, "exchanger") for _ in range(2))
+    actors = [granted(each.token(CLIENT_CREDENTIALS))["access_token"] for each in (one, other)]
+    first = granted(exchange(one, subject, actor=actors[0]))["access_token"]
+    by_one = {"sub": one.id, "client_id": one.id}
+    assert forge.peek(first)[1]["act"] == by_one
+    second = claims(exchange(other, first, actor=actors[1]))
+    assert second["act"] == {"sub": other.id, "client_id": other.id, "act": by_one}
+    assert second["sub"] == forge.peek(subject)[1]["sub"]
+    assert claims(exchange(other, first))["act"] == by_one
+
+
+def test_a_token_for_an_api_is_exchanged_by_those_only_who_may_have_tokens_for_it(
+    app: App, service: App, browser: Browser
+) -> None:
+    ours = app.tokens(browser, scope="notes:read", resource=API)["access_token"]
+    foreign = app.tokens(browser, scope="notes:read", resource="https://other.example")["access_token"]
+    assert claims(exchange(service, ours, resource=API))["aud"] == API
+    assert refused(exchange(service, foreign, resource=API)) == "invalid_request"
+    assert refused(exchange(service, ours, resource="https://other.example")) == "invalid_target"
+    assert refused(exchange(service, ours, audience="https://other.example")) == "invalid_target"
+
+
+def test_a_machines_own_token_is_nobody_to_act_for(service: App) -> None:
+    own = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
+    assert refused(exchange(service, own)) == "invalid_request"
+
+
+@pytest.mark.parametrize("kind", ["id_token", "refresh_token"])
+def test_nothing_but_an_access_token_is_exchanged(app: App, service: App, browser: Browser, kind: str) -> None:
+    tokens = app.tokens(browser)
+    assert refused(exchange(service, tokens[kind])) == "invalid_request"
+    other = f"urn:ietf:params:oauth:token-type:{kind}"
+    assert refused(exchange(service, tokens["access_token"], subject_token_type=other)) == "invalid_request"
+    assert refused(exchange(service, tokens["access_token"], requested_token_type=other)) == "invalid_request"
+
+
+# Bound tokens
+def nonced(prover: Prover, service: App) -> Prover:
+    answer = service.token(TOKEN_EXCHANGE, headers=prover.headers())
+    prover.nonce = answer.header("DPoP-Nonce") or ""
+    return prover
+
+
+def test_a_bound_token_is_not_laundered_into_a_bearer_token(
+    svc: Services, app: App, service: App, browser: Browser
+) -> None:
+    owner, thief = (nonced(Prover(svc.now), service) for _ in range(2))
+    subject = granted(app.redeem(browser.code(app), headers=owner.headers()))["access_token"]
+    assert refused(exchange(service, subject)) == "invalid_request"
+    assert refused(exchange(service, subject, headers=thief.headers())) == "invalid_request"
+    answer = exchange(service, subject, headers=owner.headers())
+    assert answer.json()["token_type"] == "DPoP"
+    assert claims(answer)["cnf"] == {"jkt": owner.thumbprint}
+
+
+def test_nor_is_a_bound_actor_shown_without_its_key(svc: Services, app: App, service: App, browser: Browser) -> None:
+    owner = nonced(Prover(svc.now), service)
+    subject = app.tokens(browser)["access_token"]
+    actor = granted(service.token(CLIENT_CREDENTIALS, headers=owner.headers()))["access_token"]
+    assert refused(exchange(service, subject, actor=actor)) == "invalid_request"
+    assert claims(exchange(service, subject, actor=actor, headers=owner.headers()))["act"]["sub"] == service.id
+
+
+def test_a_free_token_may_be_bound_on_the_way(svc: Services, app: App, service: App, browser: Browser) -> None:
+    owner = nonced(Prover(svc.now), service)
+    answer = exchange(service, app.tokens(browser)["access_token"], headers=owner.headers())
+    assert claims(answer)["cnf"] == {"jkt": owner.thumbprint}

@@ -1,0 +1,284 @@
+"""The native-app door (draft-ietf-oauth-first-party-apps): a first-party app's own login form, by standard."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.flows import keys
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests import forge, wire
+from tests.browser import CHALLENGE, VERIFIER, App, granted, register, send
+from tests.oidc import verified
+from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.prover import Prover
+
+PATH = "/oauth/authorize-challenge"
+REQUEST = {
+    "response_type": "code",
+    "scope": "openid email notes:read",
+    "code_challenge": CHALLENGE,
+    "code_challenge_method": "S256",
+    "nonce": "n-1",
+}
+RIGHT = {"email": EMAIL, "password": PASSWORD}
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    phone.sign_up(name="Ann")
+    return register(svc, phone, "native", first_party=True)
+
+
+def ask(app: App, *, headers: Any = (), **changes: str | None) -> Answer:
+    fields = {**REQUEST, **changes}
+    return app.post(PATH, {name: value for name, value in fields.items() if value is not None}, headers=headers)
+
+
+def follow(app: App, auth_session: str, *, headers: Any = (), **fields: str) -> Answer:
+    return app.post(PATH, {"auth_session": auth_session, **fields}, headers=headers)
+
+
+def more(answer: Answer) -> str:
+    """The auth_session of an answer that asks for more."""
+    assert answer.status == 403, (answer.status, answer.body)
+    assert answer.header("Cache-Control") == "no-store"
+    told = answer.json()
+    assert set(told) == {"error", "error_description", "auth_session"}
+    assert told["error"] == "insufficient_authorization"
+    found: str = told["auth_session"]
+    return found
+
+
+def code(answer: Answer) -> str:
+    found: str = granted(answer)["authorization_code"]
+    return found
+
+
+def refused(answer: Answer) -> tuple[int, str]:
+    assert set(answer.json()) == {"error", "error_description"}
+    return answer.status, answer.json()["error"]
+
+
+def test_the_right_password_gives_a_code_and_the_code_a_session(svc: Services, app: App) -> None:
+    tokens = granted(app.redeem(code(ask(app, **RIGHT)), redirect_uri=None))
+    claims = verified(tokens["id_token"], keys.published(svc), audience=app.id)
+    assert (claims["nonce"], claims["amr"], claims["auth_time"]) == ("n-1", ["pwd"], svc.now())
+    assert tokens["scope"] == "openid email notes:read"
+    assert app.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == EMAIL
+    assert granted(app.refresh(tokens["refresh_token"]))
+
+
+def test_a_login_is_counted_then_hashed_then_written_like_any_other(svc: Services, app: App) -> None:
+    ask(app)
+    with wire.watched(svc) as seen:
+        ask(app, **RIGHT)
+    assert seen.calls == ["GetItem", "TransactWriteItems", "GetItem", "GetItem", "PutItem"]
+    with wire.watched(svc) as seen:
+        ask(app)
+    assert seen.calls == ["GetItem"]
+
+
+@pytest.mark.parametrize("given", [{}, {"email": EMAIL}, {"password": PASSWORD}, {"email": "", "password": ""}])
+def test_what_is_missing_is_asked_for_and_the_request_need_not_be_said_again(
+    svc: Services, app: App, given: dict[str, str]
+) -> None:
+    auth_session = more(ask(app, **given))
+    tokens = granted(app.redeem(code(follow(app, auth_session, **RIGHT)), redirect_uri=None))
+    assert tokens["scope"] == REQUEST["scope"]
+    assert verified(tokens["id_token"], keys.published(svc), audience=app.id)["nonce"] == "n-1"
+
+
+def test_a_wrong_password_asks_again_and_says_no_more_than_for_an_unknown_user(app: App) -> None:
+    wrong = ask(app, **{**RIGHT, "password": "wrong"})
+    unknown = ask(app, email="unknown@example.com", password=PASSWORD)
+    assert more(wrong)
+    assert more(unknown)
+    assert wrong.json()["error_description"] == unknown.json()["error_description"]
+    assert code(follow(app, more(wrong), **RIGHT))
+
+
+def test_guesses_are_limited_as_at_the_other_doors_whatever_the_auth_session(app: App) -> None:
+    for _ in range(5):
+        auth_session = more(ask(app, **{**RIGHT, "password": "wrong"}))
+        more(follow(app, auth_session, **{**RIGHT, "password": "wrong"}))
+    answer = follow(app, auth_session, **RIGHT)
+    assert refused(answer) == (429, "too_many_requests")
+    assert int(answer.header("Retry-After") or 0) > 0
+    assert refused(app.phone.call("POST /login", RIGHT)) == (429, "too_many_requests")
+
+
+def test_a_disabled_account_is_told_after_the_right_password_only(svc: Services, app: App) -> None:
+    uid = svc.users.find(EMAIL)
+    assert uid
+    svc.users.disable(uid)
+    assert more(ask(app, **{**RIGHT, "password": "wrong"}))
+    assert refused(ask(app, **RIGHT)) == (403, "account_disabled")
+
+
+@pytest.mark.parametrize("kind", ["native", "web", "machine", "television"])
+def test_an_app_that_is_not_ours_never_gets_to_try_a_password(svc: Services, phone: Phone, kind: str) -> None:
+    phone.sign_up()
+    stranger = register(svc, phone, kind)
+    with wire.watched(svc) as seen:
+        answer = ask(stranger, scope=None, **RIGHT)
+    assert refused(answer) == (400, "unauthorized_client")
+    assert seen.calls == ["GetItem"]
+
+
+def test_a_confidential_app_has_to_authenticate(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    ours = register(svc, phone, "web", first_party=True)
+    assert code(ask(ours, **RIGHT))
+    ours.secret = "wrong"
+    assert refused(ask(ours, **RIGHT)) == (401, "invalid_client")
+    assert refused(ours.phone.call(f"POST {PATH}", RIGHT))[0] == 415
+
+
+BAD: list[tuple[dict[str, str | None], str]] = [
+    ({"response_type": None}, "invalid_request"),
+    ({"response_type": "token"}, "unsupported_response_type"),
+    ({"code_challenge": None}, "invalid_request"),
+    ({"code_challenge_method": None}, "invalid_request"),
+    ({"code_challenge_method": "plain"}, "invalid_request"),
+    ({"code_challenge": "short"}, "invalid_request"),
+    ({"scope": "admin"}, "invalid_scope"),
+    ({"scope": " "}, "invalid_scope"),
+    ({"resource": "https://elsewhere.example"}, "invalid_target"),
+    ({"claims": "{"}, "invalid_request"),
+    ({"dpop_jkt": "short"}, "invalid_request"),
+    ({"auth_session": "x"}, "invalid_session"),
+    ({"auth_session": "A" * 200}, "invalid_session"),
+    ({"email": "x" * 9000}, "invalid_request"),
+]
+
+
+@pytest.mark.parametrize(("change", "error"), BAD, ids=str)
+def test_a_request_that_is_not_as_it_has_to_be_is_refused_before_the_password(
+    svc: Services, app: App, change: dict[str, str | None], error: str
+) -> None:
+    ask(app)
+    with wire.watched(svc) as seen:
+        assert refused(ask(app, **{**RIGHT, **change})) == (400, error)
+    assert set(seen.calls) <= {"GetItem"}
+
+
+@pytest.mark.parametrize("name", ["client_id", "scope", "code_challenge", "email", "password", "auth_session"])
+def test_a_parameter_that_comes_twice_is_refused(app: App, name: str) -> None:
+    fields = {**REQUEST, **RIGHT, "client_id": app.id, "auth_session": "x"}
+    pairs = [*fields.items(), (name, fields[name])]
+    answer = send(app.phone, PATH, pairs)
+    assert refused(answer) == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("change", [{"scope": "openid"}, {"code_challenge": "A" * 43}, {"nonce": "n-2"}], ids=str)
+def test_an_auth_session_is_for_the_request_that_it_began_with(app: App, change: dict[str, str]) -> None:
+    auth_session = more(ask(app))
+    assert refused(follow(app, auth_session, **RIGHT, **change)) == (400, "invalid_session")
+    assert code(follow(app, auth_session, **RIGHT))
+
+
+def test_an_auth_session_is_for_its_own_client(svc: Services, phone: Phone, app: App) -> None:
+    other = register(svc, phone, "native", first_party=True)
+    assert refused(follow(other, more(ask(app)), **RIGHT)) == (400, "invalid_session")
+
+
+def test_an_auth_session_ends_after_minutes(app: App, clock: Clock) -> None:
+    auth_session = more(ask(app))
+    clock.advance(599)
+    assert more(follow(app, auth_session))
+    clock.advance(1)
+    assert refused(follow(app, auth_session, **RIGHT)) == (400, "invalid_session")
+
+
+def test_an_auth_session_outlives_a_rotation_of_keys_and_tells_its_holder_nothing(svc: Services, app: App) -> None:
+    auth_session = more(ask(app))
+    assert b"openid" not in forge.unb64(auth_session)
+    keys.rotate(svc, lead=0, at_once=True)
+    assert code(follow(app, auth_session, **RIGHT))
+
+
+def test_no_other_text_of_ours_is_an_auth_session_nor_the_other_way_round(app: App) -> None:
+    auth_session = more(ask(app))
+    tokens = granted(app.redeem(code(ask(app, **RIGHT)), redirect_uri=None))
+    for text in (tokens["access_token"], tokens["refresh_token"], tokens["id_token"]):
+        assert refused(follow(app, text, **RIGHT)) == (400, "invalid_session")
+    assert app.redeem(auth_session, redirect_uri=None).status == 400
+    assert app.refresh(auth_session).status == 400
+
+
+# The code
+def test_its_code_has_no_redirect_uri_and_is_not_redeemed_with_one(app: App) -> None:
+    text = code(ask(app, **RIGHT))
+    for uri in ("http://127.0.0.1/cb", "https://evil.example/"):
+        assert refused(app.redeem(text, redirect_uri=uri)) == (400, "invalid_grant")
+    assert granted(app.redeem(text, redirect_uri=None))
+
+
+def test_a_wrong_verifier_does_not_burn_it(app: App) -> None:
+    text = code(ask(app, **RIGHT))
+    assert refused(app.redeem(text, redirect_uri=None, code_verifier="x" * 43)) == (400, "invalid_grant")
+    assert refused(app.redeem(text, redirect_uri=None, code_verifier=None)) == (400, "invalid_grant")
+    assert granted(app.redeem(text, redirect_uri=None, code_verifier=VERIFIER))
+
+
+def test_used_twice_it_ends_its_session(app: App) -> None:
+    text = code(ask(app, **RIGHT))
+    tokens = granted(app.redeem(text, redirect_uri=None))
+    assert refused(app.redeem(text, redirect_uri=None)) == (400, "invalid_grant")
+    assert refused(app.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+
+
+def test_it_lives_for_a_minute(app: App, clock: Clock) -> None:
+    text = code(ask(app, **RIGHT))
+    clock.advance(60)
+    assert refused(app.redeem(text, redirect_uri=None)) == (400, "invalid_grant")
+
+
+def test_it_is_in_the_list_of_sessions_under_the_apps_name(app: App) -> None:
+    access = app.phone.log_in()["access_token"]
+    granted(app.redeem(code(ask(app, **RIGHT)), redirect_uri=None))
+    listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
+    assert app.client.client_name in {each["device"] for each in listed}
+
+
+# DPoP
+@pytest.fixture
+def owner(app: App, svc: Services) -> Prover:
+    prover = Prover(svc.now)
+    answer = ask(app, headers=prover.headers(PATH))
+    assert refused(answer) == (400, "use_dpop_nonce")
+    prover.nonce = answer.header("DPoP-Nonce") or ""
+    return prover
+
+
+def test_a_proof_binds_the_code_and_the_auth_session_to_its_key(app: App, owner: Prover, svc: Services) -> None:
+    thief = Prover(svc.now, nonce=owner.nonce)
+    auth_session = more(ask(app, headers=owner.headers(PATH)))
+    assert refused(follow(app, auth_session, **RIGHT)) == (400, "invalid_session")
+    assert refused(follow(app, auth_session, headers=thief.headers(PATH), **RIGHT)) == (400, "invalid_session")
+    text = code(follow(app, auth_session, headers=owner.headers(PATH), **RIGHT))
+    for headers in ((), thief.headers()):
+        assert refused(app.redeem(text, redirect_uri=None, headers=headers)) == (400, "invalid_grant")
+    tokens = granted(app.redeem(text, redirect_uri=None, headers=owner.headers()))
+    assert forge.peek(tokens["access_token"])[1]["cnf"] == {"jkt": owner.thumbprint}
+
+
+def test_dpop_jkt_alone_binds_the_code(app: App, owner: Prover) -> None:
+    text = code(ask(app, dpop_jkt=owner.thumbprint, **RIGHT))
+    assert refused(app.redeem(text, redirect_uri=None)) == (400, "invalid_grant")
+    assert granted(app.redeem(text, redirect_uri=None, headers=owner.headers()))["token_type"] == "DPoP"
+
+
+def test_dpop_jkt_and_proof_have_to_agree(app: App, owner: Prover, svc: Services) -> None:
+    other = Prover(svc.now).thumbprint
+    answer = ask(app, headers=owner.headers(PATH), dpop_jkt=other, **RIGHT)
+    assert refused(answer) == (400, "invalid_request")
+
+
+def test_no_password_is_logged(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    auth_session = more(ask(app, **{**RIGHT, "password": "wrong-but-mine"}))
+    text = code(follow(app, auth_session, **RIGHT))
+    logged = capsys.readouterr().out
+    assert "insufficient_authorization" in logged
+    assert not any(secret in logged for secret in ("wrong-but-mine", PASSWORD, EMAIL, auth_session, text, VERIFIER))

@@ -1,0 +1,355 @@
+"""Leaving (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+
+from chalicelib.flows import keys
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.browser import App, Browser, forms, place, register, send, told
+from tests.forge import peek
+from tests.internet import Internet, Page, running
+from tests.oidc import signed_by
+from tests.phone import Clock, Phone, refusal
+
+PATH = "/oauth/logout"
+CONFIRM = "/oauth/logout/confirm"
+LEFT = "https://app.example/left"
+HOOK = "https://app.example/backchannel?of=latchkey"
+OTHER_HOOK = "https://other.example/backchannel"
+ONLINE = "openid notes:read"
+SESSION = "__Host-latchkey-session"
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "app.example", "other.example") as found:
+        found.pages |= {HOOK: Page(), OTHER_HOOK: Page(status=204)}
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    return replace(svc, fetch=internet.fetch())
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    return register(svc, phone, post_logout_redirect_uris=(LEFT, f"{LEFT}?a=b"), backchannel_logout_uri=HOOK)
+
+
+@pytest.fixture
+def web(phone: Phone, app: App) -> Browser:  # noqa: ARG001 - the client comes first
+    phone.sign_up()
+    return Browser(phone)
+
+
+def logged_in(web: Browser, app: App) -> bool:
+    """Whether the browser's session is alive: a silent login then needs nobody."""
+    return "code" in told(web.authorize(app, scope="openid", prompt="none"))
+
+
+def asks(page: Answer) -> bool:
+    return page.status == 200 and CONFIRM in forms(page)
+
+
+def alive(app: App, refresh_token: str) -> bool:
+    return app.refresh(refresh_token).status == 200
+
+
+def test_the_client_that_shows_its_id_token_logs_its_user_out_without_asking(web: Browser, app: App) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    answer = web.get(
+        PATH,
+        {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT, "state": "a b&c", "client_id": app.id},
+    )
+    assert place(answer) == LEFT
+    assert told(answer) == {"state": "a b&c"}
+    assert SESSION not in web.cookies
+    assert "login_required" in told(web.authorize(app, scope="openid", prompt="none"))["error"]
+
+
+def test_an_expired_id_token_is_as_good_a_hint(web: Browser, app: App, clock: Clock) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    clock.advance(7200)
+    assert place(web.get(PATH, {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT})) == LEFT
+
+
+def test_the_cookie_of_a_session_that_was_left_is_worth_nothing(web: Browser, app: App) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    kept = dict(web.cookies)
+    web.get(PATH, {"id_token_hint": tokens["id_token"]})
+    web.cookies = kept
+    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+
+
+def test_with_the_browsers_session_ends_what_began_in_it_but_not_what_was_granted_for_absence(
+    svc: Services, phone: Phone, web: Browser, app: App
+) -> None:
+    """Back-Channel Logout 1.0 section 2.7."""
+    machine = register(svc, phone, first_party=True)
+    other_browser = Browser(phone)
+    # A client that does not speak OpenID has refresh tokens without asking for offline_access.
+    here = machine.tokens(web, scope="notes:read")
+    offline = app.tokens(web, scope="openid offline_access")
+    elsewhere = machine.tokens(other_browser, scope="notes:read")
+    web.get(PATH, {"id_token_hint": offline["id_token"]})
+    assert not alive(machine, here["refresh_token"])
+    assert alive(app, offline["refresh_token"])
+    assert alive(machine, elsewhere["refresh_token"])
+    assert logged_in(other_browser, app)
+
+
+def test_an_access_token_of_a_session_that_was_left_opens_userinfo_no_more(
+    phone: Phone, web: Browser, app: App
+) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    web.get(PATH, {"id_token_hint": tokens["id_token"]})
+    assert refusal(phone.call("GET /oauth/userinfo", token=tokens["access_token"])) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    "hint", ["none", "nonsense", "forged", "an access token", "another user's", "an earlier session's"]
+)
+def test_without_a_hint_at_this_very_session_the_user_is_asked(phone: Phone, web: Browser, app: App, hint: str) -> None:
+    earlier = app.tokens(web, scope=ONLINE)
+    web.cookies.clear()
+    now = app.tokens(web, scope=ONLINE)
+    phone.sign_up(email="bob@example.com")
+    bob = app.tokens(Browser(phone), email="bob@example.com", scope=ONLINE)
+    head, _, signature = now["id_token"].rpartition(".")
+    hints = {
+        "none": {},
+        "nonsense": {"id_token_hint": "nonsense"},
+        "forged": {"id_token_hint": f"{head}.{signature[::-1]}"},
+        "an access token": {"id_token_hint": now["access_token"]},
+        "another user's": {"id_token_hint": bob["id_token"]},
+        "an earlier session's": {"id_token_hint": earlier["id_token"]},
+    }
+    page = web.get(PATH, {"client_id": app.id, "post_logout_redirect_uri": LEFT, "state": "s", **hints[hint]})
+    assert asks(page)
+    assert logged_in(web, app)
+    answer = web.submit(page, CONFIRM)
+    assert (place(answer), told(answer)) == (LEFT, {"state": "s"})
+    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+
+
+def test_the_page_that_asks_cannot_be_framed_or_kept(web: Browser, app: App) -> None:
+    app.tokens(web, scope=ONLINE)
+    page = web.get(PATH)
+    assert "frame-ancestors 'none'" in (page.header("Content-Security-Policy") or "")
+    assert page.header("X-Frame-Options") == "DENY"
+    assert page.header("Cache-Control") == "no-store"
+
+
+@pytest.mark.parametrize(
+    "by", ["another site", "no mark", "another session's mark", "another page's mark", "other fields"]
+)
+def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App, by: str) -> None:
+    app.tokens(web, scope=ONLINE)
+    form = forms(web.get(PATH, {"client_id": app.id}))[CONFIRM].hidden
+    attacker = Browser(phone)
+    app.tokens(attacker, scope=ONLINE)
+    strange = forms(attacker.get(PATH, {"client_id": app.id}))[CONFIRM].hidden
+    elsewhere = urlencode({"client_id": app.id, "post_logout_redirect_uri": LEFT})
+    sent = {
+        "another site": form,
+        "no mark": {"request": form["request"]},
+        "another session's mark": strange,
+        "another page's mark": forms(web.authorize(app, prompt="consent"))["/authorize/consent"].hidden,
+        "other fields": {**form, "request": elsewhere},
+    }
+    answer = web.post(
+        CONFIRM, sent[by], origin="https://evil.example" if by == "another site" else "https://id.example"
+    )
+    assert answer.status == 400 or asks(answer)
+    assert logged_in(web, app)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://evil.example/",
+        "https://app.example/cb",  # where logins go is not where logouts go
+        f"{LEFT}/",
+        f"{LEFT}?x=y",
+        f"{LEFT}#x",
+        f"{LEFT}%20",
+        LEFT.upper(),
+        LEFT.replace("https", "http"),
+        "https://app.example:443/left",
+        "https://app.example/x/../left",
+        "//app.example/left",
+        "javascript:alert(1)",
+        "data:text/html,x",
+    ],
+)
+@pytest.mark.parametrize("hinted", [True, False])
+def test_nobody_is_sent_to_an_unregistered_place(web: Browser, app: App, uri: str, hinted: bool) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    hint = {"id_token_hint": tokens["id_token"]} if hinted else {"client_id": app.id}
+    for answer in (
+        web.get(PATH, {**hint, "post_logout_redirect_uri": uri}),
+        web.post(PATH, {**hint, "post_logout_redirect_uri": uri}),
+        web.post(CONFIRM, {"request": urlencode({**hint, "post_logout_redirect_uri": uri})}),
+        Browser(web.phone).get(PATH, {**hint, "post_logout_redirect_uri": uri}),
+    ):
+        assert answer.status == 400
+        assert answer.header("Location") is None
+        assert answer.header("Content-Type") == "text/html; charset=utf-8"
+    assert logged_in(web, app)
+
+
+@pytest.mark.parametrize("client_id", ["", "unknown", "https://app.example/client.json"])
+def test_without_a_client_nobody_is_sent_anywhere(web: Browser, app: App, client_id: str) -> None:
+    app.tokens(web, scope=ONLINE)
+    answer = web.get(PATH, {"post_logout_redirect_uri": LEFT, **({"client_id": client_id} if client_id else {})})
+    assert (answer.status, answer.header("Location")) == (400, None)
+
+
+def test_a_client_does_not_borrow_anothers_place(svc: Services, phone: Phone, web: Browser, app: App) -> None:
+    other = register(svc, phone)
+    tokens = app.tokens(web, scope=ONLINE)
+    answer = web.get(
+        PATH, {"id_token_hint": tokens["id_token"], "client_id": other.id, "post_logout_redirect_uri": LEFT}
+    )
+    assert (answer.status, answer.header("Location")) == (400, None)
+    assert logged_in(web, app)
+
+
+@pytest.mark.parametrize("name", ["id_token_hint", "client_id", "post_logout_redirect_uri", "state"])
+def test_a_parameter_that_is_sent_twice_is_a_mistake(web: Browser, app: App, name: str) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    good = {"id_token_hint": tokens["id_token"], "client_id": app.id, "post_logout_redirect_uri": LEFT, "state": "s"}
+    assert web.get(PATH, [*good.items(), (name, good[name])]).status == 400
+    assert web.get(PATH, {**good, name: "\x00"}).status == 400
+    assert logged_in(web, app)
+
+
+def test_who_is_not_logged_in_is_sent_on_all_the_same(phone: Phone, app: App) -> None:
+    stranger = Browser(phone)
+    answer = stranger.get(PATH, {"client_id": app.id, "post_logout_redirect_uri": f"{LEFT}?a=b", "state": "s"})
+    assert told(answer) == {"a": "b", "state": "s"}
+    assert stranger.get(PATH).status == 200
+
+
+def test_state_goes_nowhere_without_a_place(web: Browser, app: App) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    answer = web.get(PATH, {"id_token_hint": tokens["id_token"], "state": "<script>secret"})
+    assert answer.status == 200
+    assert b"secret" not in answer.body
+
+
+def test_a_form_of_the_clients_own_site_comes_without_cookies_and_is_sent_around(web: Browser, app: App) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    fields = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT, "state": "s"}
+    # SameSite=Lax: a browser leaves the cookie out of another site's POST, and sends it with the GET that follows.
+    answer = send(web.phone, PATH, fields, headers=[("Origin", "https://app.example")])
+    assert place(answer) == f"https://id.example{PATH}"
+    assert told(answer) == fields
+    assert place(web.get(PATH, told(answer))) == LEFT
+    assert SESSION not in web.cookies
+
+
+def test_twice_is_as_good_as_once(web: Browser, app: App) -> None:
+    app.tokens(web, scope=ONLINE)
+    page = web.get(PATH, {"client_id": app.id, "post_logout_redirect_uri": LEFT})
+    assert place(web.submit(page, CONFIRM)) == place(web.submit(page, CONFIRM)) == LEFT
+
+
+# Back-channel logout.
+
+
+def claims_of(svc: Services, internet: Internet) -> tuple[dict[str, object], dict[str, object]]:
+    (request,) = internet.requests
+    token = request.form["logout_token"]
+    (key,) = keys.published(svc)
+    assert signed_by(key, token)
+    header, claims = peek(token)
+    return header, claims
+
+
+def test_a_client_is_told_as_the_specification_has_it(
+    svc: Services, web: Browser, app: App, internet: Internet, clock: Clock
+) -> None:
+    """Back-Channel Logout 1.0 section 2.4."""
+    tokens = app.tokens(web, scope=ONLINE)
+    _, of_login = peek(tokens["id_token"])
+    web.get(PATH, {"id_token_hint": tokens["id_token"]})
+    (request,) = internet.requests
+    assert request.line == "POST /backchannel?of=latchkey"
+    assert request.headers["content-type"] == "application/x-www-form-urlencoded"
+    header, claims = claims_of(svc, internet)
+    assert header["typ"] == "logout+jwt"
+    assert {name: claims[name] for name in ("iss", "aud", "sub", "sid", "iat", "exp", "events")} == {
+        **{name: of_login[name] for name in ("iss", "aud", "sub", "sid")},
+        "iat": clock(),
+        "exp": clock() + 120,
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+    assert claims["jti"]
+    assert "nonce" not in claims
+
+
+def test_a_pairwise_client_is_told_in_its_own_words(
+    svc: Services, phone: Phone, web: Browser, internet: Internet
+) -> None:
+    app = register(svc, phone, subject_type="pairwise", backchannel_logout_uri=HOOK, post_logout_redirect_uris=(LEFT,))
+    tokens = app.tokens(web, scope=ONLINE)
+    assert place(web.get(PATH, {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT})) == LEFT
+    _, of_login = peek(tokens["id_token"])
+    _, claims = claims_of(svc, internet)
+    assert (claims["sub"], claims["sid"]) == (of_login["sub"], of_login["sid"])
+    (user,) = {svc.users.find("ann@example.com")}
+    assert claims["sub"] != user
+
+
+def test_a_logout_token_is_no_other_token(phone: Phone, web: Browser, app: App, internet: Internet) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    web.get(PATH, {"id_token_hint": tokens["id_token"]})
+    token = internet.requests[0].form["logout_token"]
+    assert refusal(phone.call("GET /oauth/userinfo", token=token)) == (401, "invalid_token")
+    app.tokens(web, scope=ONLINE)
+    assert asks(web.get(PATH, {"id_token_hint": token, "client_id": app.id}))
+
+
+def test_every_client_that_took_part_is_told_and_no_other(
+    svc: Services, phone: Phone, web: Browser, app: App, internet: Internet
+) -> None:
+    other = register(svc, phone, backchannel_logout_uri=OTHER_HOOK)
+    register(svc, phone, backchannel_logout_uri="https://app.example/never")
+    app.tokens(web, scope=ONLINE)
+    app.tokens(web, scope=ONLINE)
+    tokens = other.tokens(web, scope="openid offline_access")
+    other.tokens(Browser(phone), scope=ONLINE)
+    web.get(PATH, {"id_token_hint": tokens["id_token"]})
+    assert sorted(request.line for request in internet.requests) == [
+        "POST /backchannel",
+        "POST /backchannel?of=latchkey",
+    ]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Page(status=400), Page(status=500), Page(status=302, headers={"Location": OTHER_HOOK}), None],
+)
+def test_a_client_that_cannot_be_told_holds_nobody_back_and_is_logged(
+    web: Browser, app: App, internet: Internet, answer: Page | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = app.tokens(web, scope=ONLINE)
+    if answer is None:
+        internet.addresses["app.example"] = ["169.254.169.254"]
+    else:
+        internet.pages[HOOK] = answer
+    capsys.readouterr()
+    assert place(web.get(PATH, {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT})) == LEFT
+    assert SESSION not in web.cookies
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (warning,) = [line for line in lines if line.get("level") == "warning"]
+    assert warning["client"] == app.id
+    assert internet.dialled == ([] if answer is None else internet.dialled[:1])

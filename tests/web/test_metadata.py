@@ -1,0 +1,467 @@
+"""The server's metadata, walked: whatever is advertised works, and whatever works is advertised."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import jwt
+import pytest
+
+from app import app as server
+from chalicelib.domain import claims, client, dpop, oauth
+from chalicelib.flows import clients
+from chalicelib.flows.grants import GRANTS
+from chalicelib.services import Services
+from chalicelib.web import html
+from chalicelib.web.metadata import ENDPOINTS, Metadata
+from local.gateway import Answer
+from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, granted, place, register, send, told
+from tests.forge import PrivateKey, by, compact, jwk, peek, stranger
+from tests.internet import Internet, Page, running
+from tests.phone import Clock, Phone, installed, refusal
+
+WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
+HOOK = "https://app.example/backchannel"
+DOCUMENT = "https://app.example/client.json"
+DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "app.example") as found:
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    """A deployment with all that can be switched on."""
+    settings = replace(svc.settings, registration_open=True, client_documents=True)
+    return replace(svc, settings=settings, fetch=internet.fetch())
+
+
+@dataclass
+class World:
+    """The server with a user, and what a test needs to try what it advertises."""
+
+    svc: Services
+    phone: Phone
+    internet: Internet
+
+    def app(self, kind: str = "web", **metadata: Any) -> App:
+        return register(self.svc, self.phone, kind, **metadata)
+
+    def browser(self) -> Browser:
+        return Browser(self.phone)
+
+    @cached_property
+    def claims(self) -> set[str]:
+        """The claims that a client can get to see."""
+        tokens = self.app().tokens(self.browser(), scope="openid profile email")
+        about = self.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()
+        return {*peek(tokens["id_token"])[1], *about}
+
+
+@pytest.fixture
+def world(svc: Services, phone: Phone, internet: Internet) -> World:
+    phone.sign_up(name="Ann")
+    return World(svc, phone, internet)
+
+
+def metadata(phone: Phone) -> dict[str, Any]:
+    found: dict[str, Any] = phone.call(f"GET {WELL_KNOWN[1]}").json()
+    return found
+
+
+def key_for(algorithm: str) -> PrivateKey:
+    return stranger("RS256" if algorithm[1] == "S" and algorithm[0] in "RP" else algorithm)
+
+
+def signed(body: dict[str, Any], key: PrivateKey, algorithm: str, **header: Any) -> str:
+    if algorithm == "Ed25519":  # PyJWT does not know this name (RFC 9864)
+        return compact({"alg": algorithm, **header}, body, by(key))
+    return jwt.encode(body, key, algorithm, headers=header)
+
+
+# One way to try each member; it gets each of its values in turn.
+
+
+def endpoint(world: World, address: str) -> None:
+    path = address.removeprefix(ISSUER)
+    methods = server.routes[path]
+    answers = [world.phone.call(f"{method} {path}") for method in methods if method != "OPTIONS"]
+    assert answers
+    assert {answer.status for answer in answers} <= {200, 400, 401, 415}
+
+
+def issuer(world: World, value: str) -> None:
+    assert value == world.svc.settings.issuer
+
+
+def scope(world: World, value: str) -> None:
+    app = world.app(scopes=("openid", value))
+    assert value in app.tokens(world.browser(), scope=value)["scope"].split()
+
+
+def response_type(world: World, value: str) -> None:
+    assert value in world.browser().log_in(world.app(), response_type=value)
+
+
+def response_mode(world: World, value: str) -> None:
+    browser, app = world.browser(), world.app()
+    answer = browser.finish(browser.authorize(app, response_mode=value))
+    assert place(answer) == CALLBACK if value == "query" else CALLBACK in forms(answer)
+
+
+def grant_type(world: World, value: str) -> None:
+    assert value in TRY_GRANT
+    TRY_GRANT[value](world)
+
+
+def refresh(world: World) -> None:
+    app = world.app()
+    granted(app.refresh(app.tokens(world.browser())["refresh_token"]))
+
+
+def television(world: World) -> None:
+    app = world.app("television")
+    begun = app.post("/oauth/device", {"scope": "openid"}).json()
+    assert refusal(app.token(DEVICE, device_code=begun["device_code"])) == (400, "authorization_pending")
+
+
+def exchange(world: World) -> None:
+    subject = world.app().tokens(world.browser())["access_token"]
+    app = world.app("exchanger")
+    assert granted(app.token(EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN))
+
+
+TRY_GRANT: Mapping[str, Callable[[World], object]] = {
+    "authorization_code": lambda world: world.app().tokens(world.browser()),
+    "refresh_token": refresh,
+    "client_credentials": lambda world: granted(world.app("machine").token("client_credentials")),
+    DEVICE: television,
+    EXCHANGE: exchange,
+}
+
+
+def challenge_method(world: World, value: str) -> None:
+    assert world.app().tokens(world.browser(), code_challenge_method=value)
+
+
+def prompt(world: World, value: str) -> None:
+    browser, app = world.browser(), world.app()
+    if value == "none":
+        assert told(browser.authorize(app, prompt=value))["error"] == "login_required"
+        return
+    browser.log_in(app)
+    form = {"login": "/authorize/login", "consent": "/authorize/consent", "select_account": "/authorize/continue"}[
+        value
+    ]
+    assert form in forms(browser.authorize(app, prompt=value))
+
+
+def acr(world: World, value: str) -> None:
+    wanted = json.dumps({"id_token": {"acr": {"essential": True, "value": value}}})
+    assert peek(world.app().tokens(world.browser(), claims=wanted)["id_token"])[1]["acr"] == value
+
+
+def display(world: World, value: str) -> None:
+    assert world.browser().authorize(world.app(), display=value).status == 200
+
+
+def locale(world: World, value: str) -> None:
+    page = world.browser().authorize(world.app(), ui_locales=value)
+    assert f'<html lang="{value}"'.encode() in page.body
+
+
+def subject_type(world: World, value: str) -> None:
+    _, of_token = peek(world.app(subject_type=value).tokens(world.browser(), scope="openid")["id_token"])
+    assert (of_token["sub"] == world.svc.users.find("ann@example.com")) == (value == "public")
+
+
+def claim_type(world: World, value: str) -> None:
+    assert value == "normal"  # OpenID Connect Core 5.6: no claim is at another place
+    assert not {"_claim_names", "_claim_sources"} & world.claims
+
+
+def claim(world: World, value: str) -> None:
+    assert value in world.claims
+
+
+def claims_parameter(world: World, value: bool) -> None:
+    wanted = json.dumps({"userinfo": {"name": None}})
+    tokens = world.app(first_party=True).tokens(world.browser(), scope="openid", claims=wanted)
+    assert ("name" in world.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()) == value
+
+
+def id_token_algorithm(world: World, value: str) -> None:
+    assert peek(world.app().tokens(world.browser())["id_token"])[0]["alg"] == value
+
+
+def introspection_algorithm(world: World, value: str) -> None:
+    accept = ("Accept", "application/token-introspection+jwt")
+    answer = world.app("api").post("/oauth/introspect", {"token": "x"}, headers=[accept])
+    assert peek(answer.body.decode())[0]["alg"] == value
+
+
+KIND_OF = {"none": "spa", "client_secret_basic": "web", "client_secret_post": "post", "private_key_jwt": "key"}
+
+
+def method_at(path: str) -> Callable[[World, str], None]:
+    def attempt(world: World, value: str) -> None:
+        app = world.app(KIND_OF[value], introspects=True)
+        assert app.client.token_endpoint_auth_method == value
+        assert authenticated(app.post(path, {"token": "x", "grant_type": "refresh_token", "refresh_token": "x"}))
+
+    return attempt
+
+
+def authenticated(answer: Answer) -> bool:
+    return answer.status == 200 or answer.json()["error"] == "invalid_grant"
+
+
+def assertion_at(path: str) -> Callable[[World, str], None]:
+    def attempt(world: World, value: str) -> None:
+        assert authenticated(asserted(world, path, value))
+
+    return attempt
+
+
+def asserted(world: World, path: str, algorithm: str) -> Answer:
+    key = key_for(algorithm)
+    app = world.app("key", jwks={"keys": [jwk(key)]}, introspects=True)
+    now = world.svc.now()
+    body = {"iss": app.id, "sub": app.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": uuid4().hex}
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed(body, key, algorithm)}
+    return send(world.phone, path, {**proof, "token": "x", "grant_type": "refresh_token", "refresh_token": "x"})
+
+
+def proof_algorithm(world: World, value: str) -> None:
+    answer = with_proof(world, value)
+    assert answer.json()["error"] == "use_dpop_nonce"  # which is said of a proof that is good but for its nonce
+
+
+def with_proof(world: World, algorithm: str) -> Answer:
+    key = key_for(algorithm)
+    body = {"htm": "POST", "htu": f"{ISSUER}/oauth/token", "iat": world.svc.now(), "jti": uuid4().hex}
+    proof = signed(body, key, algorithm, typ="dpop+jwt", jwk=jwk(key))
+    return world.app("machine").token("client_credentials", headers=[("DPoP", proof)])
+
+
+def request_object(world: World, value: bool) -> None:
+    answer = told(world.browser().authorize(world.app(), request="eyJ.eyJ."))
+    assert value is False
+    assert answer["error"] == "request_not_supported"
+
+
+def request_uri(world: World, value: bool) -> None:
+    answer = told(world.browser().authorize(world.app(), request_uri="https://app.example/request.jwt"))
+    assert value is False
+    assert answer["error"] == "request_uri_not_supported"
+    assert world.internet.requests == []
+
+
+def pushing_is_due(world: World, value: bool) -> None:
+    assert ("code" in world.browser().log_in(world.app())) != value
+
+
+def issuer_in_answers(world: World, value: bool) -> None:
+    assert (world.browser().log_in(world.app()).get("iss") == ISSUER) == value
+
+
+def logged_out(world: World) -> dict[str, Any]:
+    world.internet.pages[HOOK] = Page()
+    browser = world.browser()
+    tokens = world.app(backchannel_logout_uri=HOOK).tokens(browser, scope="openid")
+    browser.get("/oauth/logout", {"id_token_hint": tokens["id_token"]})
+    return peek(world.internet.requests[-1].form["logout_token"])[1]
+
+
+def document(world: World, value: bool) -> None:
+    body = {"client_id": DOCUMENT, "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+    world.internet.pages[DOCUMENT] = Page(json.dumps(body).encode())
+    assert (clients.find(world.svc, DOCUMENT) is not None) == value
+
+
+TRY: Mapping[str, Callable[[World, Any], None]] = {
+    "issuer": issuer,
+    **dict.fromkeys(ENDPOINTS, endpoint),
+    "scopes_supported": scope,
+    "response_types_supported": response_type,
+    "response_modes_supported": response_mode,
+    "grant_types_supported": grant_type,
+    "code_challenge_methods_supported": challenge_method,
+    "prompt_values_supported": prompt,
+    "acr_values_supported": acr,
+    "display_values_supported": display,
+    "ui_locales_supported": locale,
+    "subject_types_supported": subject_type,
+    "claim_types_supported": claim_type,
+    "claims_supported": claim,
+    "claims_parameter_supported": claims_parameter,
+    "id_token_signing_alg_values_supported": id_token_algorithm,
+    "introspection_signing_alg_values_supported": introspection_algorithm,
+    "token_endpoint_auth_methods_supported": method_at("/oauth/token"),
+    "token_endpoint_auth_signing_alg_values_supported": assertion_at("/oauth/token"),
+    "revocation_endpoint_auth_methods_supported": method_at("/oauth/revoke"),
+    "revocation_endpoint_auth_signing_alg_values_supported": assertion_at("/oauth/revoke"),
+    "introspection_endpoint_auth_methods_supported": method_at("/oauth/introspect"),
+    "introspection_endpoint_auth_signing_alg_values_supported": assertion_at("/oauth/introspect"),
+    "dpop_signing_alg_values_supported": proof_algorithm,
+    "request_parameter_supported": request_object,
+    "request_uri_parameter_supported": request_uri,
+    "require_pushed_authorization_requests": pushing_is_due,
+    "authorization_response_iss_parameter_supported": issuer_in_answers,
+    "backchannel_logout_supported": lambda world, value: check(bool(logged_out(world)) == value),
+    "backchannel_logout_session_supported": lambda world, value: check(("sid" in logged_out(world)) == value),
+    "client_id_metadata_document_supported": document,
+}
+
+
+def check(fact: bool) -> None:
+    assert fact
+
+
+@pytest.mark.parametrize("member", TRY)
+def test_every_advertised_value_works(world: World, member: str) -> None:
+    value = metadata(world.phone)[member]
+    for each in value if isinstance(value, list) else [value]:
+        TRY[member](world, each)
+
+
+def test_nothing_is_advertised_that_is_not_tried(world: World) -> None:
+    assert set(metadata(world.phone)) == set(TRY) == set(Metadata.__struct_fields__)
+
+
+# What is implemented is in these lists, whichever file it is in.
+
+
+def test_whatever_is_implemented_is_advertised(world: World) -> None:
+    found = metadata(world.phone)
+    assert set(found["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)
+    assert set(found["response_modes_supported"]) == set(oauth.RESPONSE_MODES)
+    assert set(found["prompt_values_supported"]) == set(oauth.PROMPTS)
+    assert set(found["acr_values_supported"]) == set(oauth.ACR_VALUES)
+    assert set(found["subject_types_supported"]) == set(client.SUBJECT_TYPES)
+    assert set(found["token_endpoint_auth_methods_supported"]) == set(client.AUTH_METHODS) == set(KIND_OF)
+    assert set(found["dpop_signing_alg_values_supported"]) == set(dpop.ALGORITHMS)
+    assert set(found["token_endpoint_auth_signing_alg_values_supported"]) == set(clients.ASSERTION_ALGORITHMS)
+    assert set(found["claims_supported"]) >= {name for names in claims.OF_SCOPE.values() for name in names}
+    languages = {file.stem for file in (html.ROOM / "messages").glob("*.json")}
+    assert set(found["ui_locales_supported"]) == set(html.LANGUAGES) == languages
+
+
+def test_every_claim_of_a_token_is_advertised(world: World) -> None:
+    assert world.claims <= set(metadata(world.phone)["claims_supported"])
+
+
+def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
+    found = metadata(world.phone)
+    advertised = {value.removeprefix(ISSUER) for value in found.values() if isinstance(value, str)}
+    # What a client is led to, and does not have to know beforehand.
+    led_to = {"/oauth/logout/confirm", "/oauth/register/{client_id}"}
+    assert {path for path in server.routes if path.startswith("/oauth/")} - led_to <= advertised
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": "id_token"}, "unsupported_response_type"),
+        ({"response_type": "code id_token"}, "unsupported_response_type"),
+        ({"response_type": "none"}, "unsupported_response_type"),
+        ({"response_mode": "fragment"}, "invalid_request"),
+        ({"response_mode": "jwt"}, "invalid_request"),
+        ({"response_mode": "web_message"}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"prompt": "create"}, "invalid_request"),
+        ({"scope": "openid phone"}, "invalid_scope"),
+    ],
+)
+def test_what_is_not_advertised_is_refused(world: World, changes: dict[str, str], error: str) -> None:
+    assert told(world.browser().authorize(world.app(), **changes))["error"] == error
+
+
+@pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS384", "PS512"])
+def test_no_algorithm_works_that_is_not_advertised(world: World, algorithm: str) -> None:
+    assert refusal(asserted(world, "/oauth/token", algorithm)) == (401, "invalid_client")
+    assert refusal(with_proof(world, algorithm)) == (400, "invalid_dpop_proof")
+
+
+@pytest.mark.parametrize(
+    "grant", ["password", "urn:ietf:params:oauth:grant-type:jwt-bearer", "implicit", "Client_Credentials"]
+)
+def test_no_grant_works_that_is_not_advertised(world: World, grant: str) -> None:
+    assert refusal(world.app("machine").token(grant)) == (400, "unsupported_grant_type")
+
+
+# Where it is, and what depends on the deployment.
+
+
+def test_both_places_say_the_same(world: World) -> None:
+    first, second = (world.phone.call(f"GET {path}") for path in WELL_KNOWN)
+    assert first.body == second.body
+
+
+def test_what_is_switched_off_is_not_advertised(svc: Services, clock: Clock) -> None:
+    with installed(replace(svc, settings=replace(svc.settings, registration_open=False, client_documents=False))):
+        found = metadata(Phone(clock))
+    assert "registration_endpoint" not in found
+    assert found["client_id_metadata_document_supported"] is False
+
+
+def test_registration_behind_a_token_is_advertised(svc: Services, clock: Clock) -> None:
+    behind = replace(svc.settings, registration_open=False, registration_tokens=frozenset({"0" * 64}))
+    with installed(replace(svc, settings=behind)):
+        assert "registration_endpoint" in metadata(Phone(clock))
+
+
+@pytest.mark.parametrize("path", WELL_KNOWN)
+def test_an_issuer_with_a_path_is_found_at_the_hosts_root_as_well(svc: Services, clock: Clock, path: str) -> None:
+    """RFC 8414 section 3.1, as far as requests for the root get here at all."""
+    staged = replace(svc, settings=replace(svc.settings, issuer="https://id.example/api"))
+    with installed(staged):
+        phone = Phone(clock)
+        below, root = phone.call(f"GET {path}"), phone.call(f"GET {path}/api")
+        assert below.body == root.body
+        assert root.json()["issuer"] == "https://id.example/api"
+        assert root.json()["token_endpoint"] == "https://id.example/api/oauth/token"
+        assert refusal(phone.call(f"GET {path}/other")) == (404, "not_found")
+
+
+def test_an_issuer_without_a_path_is_not_found_at_one(world: World) -> None:
+    for path in WELL_KNOWN:
+        assert refusal(world.phone.call(f"GET {path}/api")) == (404, "not_found")
+
+
+# RFC 9728.
+
+RESOURCE = "/.well-known/oauth-protected-resource"
+
+
+def test_our_own_api_is_described_as_a_resource(world: World) -> None:
+    found = world.phone.call(f"GET {RESOURCE}").json()
+    assert found["resource"] == world.svc.settings.audience
+    assert found["authorization_servers"] == [ISSUER]
+    assert found["scopes_supported"] == ["account"]
+    assert found["bearer_methods_supported"] == ["header"]
+
+
+def test_an_api_behind_the_guard_is_described_as_a_resource(svc: Services, clock: Clock) -> None:
+    entry = {"name": "notes", "audience": "https://notes.example", "revocation": "stateless"}
+    plain = {**entry, "name": "plain", "scopes": {"GET /": "plain:read"}}
+    del plain["audience"]
+    scopes = {"GET /notes": "notes:read", "POST /notes": "notes:read notes:write"}
+    Path(svc.settings.apis_file).write_text(json.dumps({"abc": {**entry, "scopes": scopes}, "def": plain}))
+    with installed(svc):
+        phone = Phone(clock)
+        found = phone.call(f"GET {RESOURCE}/notes").json()
+        assert (found["resource"], found["resource_name"]) == ("https://notes.example", "notes")
+        assert found["scopes_supported"] == ["notes:read", "notes:write"]
+        assert phone.call(f"GET {RESOURCE}/plain").json()["resource"] == svc.settings.audience
+        assert refusal(phone.call(f"GET {RESOURCE}/unknown")) == (404, "not_found")

@@ -1,0 +1,445 @@
+"""The pages as people meet them: stale tabs, double presses, two tabs, no cookies, and every reader's language."""
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from string import Formatter
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.config import Settings, load
+from chalicelib.services import Services
+from chalicelib.web import cookies, html
+from local.gateway import Answer
+from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
+from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.wire import down, refusing
+
+ROOM = Path(html.__file__).parent
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    phone.sign_up(name="Ann")
+    return register(svc, phone)
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    return Browser(phone)
+
+
+def start_again(page: Answer) -> str:
+    """Where the way on of an error page leads, as a path."""
+    links = re.findall(r'<a class="button" href="([^"]+)"', page.body.decode())
+    assert len(links) == 1, page.body
+    return unescape(links[0]).removeprefix(ISSUER)
+
+
+def language(page: Answer) -> str:
+    found = re.search(r'<html lang="(\w+)" dir="(\w+)"', page.body.decode())
+    assert found
+    assert found[2] == ("rtl" if found[1] == "ar" else "ltr")
+    return found[1]
+
+
+def logged_in(browser: Browser, page: Answer) -> Answer:
+    return browser.submit(page, "/authorize/login", email=EMAIL, password=PASSWORD)
+
+
+# --- who was away for long ---
+
+
+@pytest.mark.parametrize("asked", ["as a link", "pushed"])
+def test_a_login_form_that_waited_for_an_hour_still_leads_to_the_client(
+    app: App, browser: Browser, clock: Clock, asked: str
+) -> None:
+    page = browser.authorize(app) if asked == "as a link" else browser.get("/oauth/authorize", pushed(app))
+    clock.advance(3600)
+    assert "code" in told(browser.finish(page))
+
+
+def pushed(app: App, **changes: str | None) -> dict[str, str]:
+    answer = app.post("/oauth/par", app.request(**changes))
+    return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}
+
+
+def test_a_form_that_outlived_its_cookie_offers_to_start_again(app: App, browser: Browser) -> None:
+    page = browser.authorize(app, state="kept")
+    browser.cookies.clear()
+    stale = logged_in(browser, page)
+    assert stale.status == 403
+    assert told(browser.finish(browser.get(start_again(stale))))["state"] == "kept"
+
+
+def test_without_cookies_a_person_is_told_to_allow_them_and_how_to_go_on(app: App, browser: Browser) -> None:
+    page = browser.authorize(app)
+    for _ in range(2):
+        browser.cookies.clear()
+        refused = logged_in(browser, page)
+        assert refused.status == 403
+        assert "Allow cookies" in refused.body.decode()
+        browser.cookies.clear()
+        page = browser.get(start_again(refused))
+
+
+def test_a_stale_device_form_leads_back_to_its_code(svc: Services, phone: Phone, app: App, browser: Browser) -> None:
+    television = register(svc, phone, "television")
+    code = television.post("/oauth/device", {}).json()["user_code"]
+    page = browser.finish(browser.get("/device", {"user_code": code}))
+    other = Browser(phone)
+    other.finish(other.authorize(app))
+    stale = other.submit(page, "/device", user_code=code)
+    assert stale.status == 403
+    assert forms(other.get(start_again(stale)))["/device"].typed["user_code"] == code
+
+
+def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Browser) -> None:
+    for request in (
+        "https://evil.example/?a=b",
+        "//evil.example",
+        "a=b#c",
+        "a=b\r\nX: y",
+        "a=b&c=%0d%0aX: y",
+        '"><script>',
+    ):
+        stale = browser.post("/authorize/login", {"request": request})
+        for link in re.findall(r'href="([^"]+)"', stale.body.decode()):
+            assert unescape(link).startswith((f"{ISSUER}/oauth/authorize?", f"{ISSUER}/pages.css?"))
+            assert re.fullmatch(r"[\w:/?&=%.+-]+", unescape(link), re.ASCII)
+
+
+def test_a_consent_form_of_an_ended_session_asks_for_the_login_again(app: App, browser: Browser, phone: Phone) -> None:
+    consent = logged_in(browser, browser.authorize(app))
+    token = phone.log_in()["access_token"]
+    phone.call("DELETE /me/sessions", token=token)
+    page = browser.submit(consent, "/authorize/consent", decision="allow")
+    assert "/authorize/login" in forms(page)
+    assert "code" in told(browser.finish(page))
+
+
+def test_what_is_busy_is_a_page_that_offers_to_try_again(svc: Services, app: App, browser: Browser) -> None:
+    page = browser.authorize(app, state="kept")
+    with down(svc, "dynamodb"):
+        answer = logged_in(browser, page)
+    assert (answer.status, answer.header("Retry-After")) == (503, "1")
+    assert told(browser.finish(browser.get(start_again(answer))))["state"] == "kept"
+
+
+def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: App, browser: Browser) -> None:
+    page = browser.authorize(app)
+    with down(svc, "dynamodb", refusing("ValidationException")):
+        answer = logged_in(browser, page)
+    assert answer.status == 500
+    assert "Something went wrong on our side" in answer.body.decode()
+    assert "code" in told(browser.finish(browser.get(start_again(answer))))
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind", "status"),
+    [
+        (b"{}", "application/json", 415),
+        (b"request=%ff", "application/x-www-form-urlencoded", 400),
+        (b"a=" + b"b" * 70_000, "application/x-www-form-urlencoded", 413),
+    ],
+)
+def test_what_cannot_be_read_is_a_page_too(phone: Phone, raw: bytes, kind: str, status: int) -> None:
+    answer = phone.call("POST /authorize/login", raw=raw, headers={"Content-Type": kind})
+    assert answer.status == status
+    assert answer.header("Content-Type") == "text/html; charset=utf-8"
+    assert answer.header("WWW-Authenticate") is None
+
+
+# --- twice, and side by side ---
+
+
+@pytest.mark.parametrize("asked", ["as a link", "pushed"])
+def test_a_form_pressed_twice_leads_to_the_client_both_times(
+    app: App, phone: Phone, browser: Browser, asked: str
+) -> None:
+    page = browser.authorize(app) if asked == "as a link" else browser.get("/oauth/authorize", pushed(app))
+    twin = Browser(phone)
+    twin.cookies = dict(browser.cookies)
+    consent = logged_in(browser, page)
+    assert "/authorize/consent" in forms(consent)
+    assert "/authorize/consent" in forms(logged_in(twin, page))
+    answers = [browser.submit(consent, "/authorize/consent", decision="allow") for _ in range(2)]
+    first, second = (told(answer)["code"] for answer in answers)
+    assert app.redeem(second).status == 200
+    assert first != second
+
+
+def test_a_pushed_request_pressed_twice_is_no_use_to_anybody_else(
+    app: App, phone: Phone, browser: Browser, clock: Clock, svc: Services
+) -> None:
+    short = pushed(app)
+    assert "code" in told(browser.finish(browser.get("/oauth/authorize", short)))
+    phone.sign_up("bob@example.com", PASSWORD)
+    bob = Browser(phone)
+    answer = bob.finish(bob.get("/oauth/authorize", short), email="bob@example.com")
+    assert told(answer)["error"] == "invalid_request_uri"
+    clock.advance(svc.settings.retry_window_seconds + 1)
+    assert browser.get("/oauth/authorize", short).status == 400
+
+
+@pytest.mark.usefixtures("app")
+def test_a_device_decision_pressed_twice_is_made_once(svc: Services, phone: Phone, browser: Browser) -> None:
+    television = register(svc, phone, "television")
+    codes = television.post("/oauth/device", {}).json()
+    page = browser.finish(browser.get("/device", {"user_code": codes["user_code"]}))
+    question = browser.submit(page, "/device", user_code=codes["user_code"])
+    for _ in range(2):
+        done = browser.submit(question, "/device", decision="allow")
+        assert "Device connected" in done.body.decode()
+    other_way = browser.submit(question, "/device", decision="deny")
+    assert "Device not connected" not in other_way.body.decode()
+    token = television.token("urn:ietf:params:oauth:grant-type:device_code", device_code=codes["device_code"])
+    assert token.status == 200
+
+
+def test_logins_in_two_tabs_both_lead_to_the_client(app: App, browser: Browser) -> None:
+    first, second = browser.authorize(app, state="1"), browser.authorize(app, state="2")
+    one, two = logged_in(browser, first), logged_in(browser, second)
+    # The second login ended the session that the first tab's consent form belongs to.
+    stale = browser.submit(one, "/authorize/consent", decision="allow")
+    again = browser.get(start_again(stale))
+    assert told(browser.submit(again, "/authorize/consent", decision="allow"))["state"] == "1"
+    assert told(browser.submit(two, "/authorize/consent", decision="allow"))["state"] == "2"
+
+
+def test_who_goes_back_after_the_login_is_not_asked_for_it_again(app: App, browser: Browser) -> None:
+    browser.finish(browser.authorize(app))
+    assert "code" in told(browser.authorize(app))
+
+
+def test_a_login_that_a_client_asks_for_is_good_for_that_request_only(
+    svc: Services, app: App, browser: Browser, clock: Clock
+) -> None:
+    browser.finish(browser.authorize(app, prompt="login"))
+    assert "/authorize/login" in forms(browser.authorize(app, prompt="login", state="another"))
+    form = forms(browser.authorize(app, prompt="login"))["/authorize/login"]
+    filled = encoded({**form.hidden, "email": EMAIL, "password": PASSWORD}).encode()
+    answer = browser._call("POST", "/authorize/login", filled, [("Content-Type", FORM_TYPE)])
+    onward = (answer.header("Location") or "").removeprefix(ISSUER)
+    other = Browser(browser.phone)
+    other.finish(other.authorize(app))
+    assert "/authorize/login" in forms(other.get(onward))  # the mark is of a session, not of a user
+    assert "/authorize/login" in forms(browser.get(onward.replace("state=xyz", "state=abc")))
+    assert "code" in told(browser.get(onward))
+    clock.advance(svc.settings.fresh_login_seconds + 1)
+    assert "/authorize/login" in forms(browser.get(onward))
+
+
+def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser, phone: Phone) -> None:
+    phone.sign_up("bob@example.com", PASSWORD)
+    consent = logged_in(browser, browser.authorize(app))
+    login = browser.submit(consent, "/authorize/consent", decision="switch")
+    consent = browser.submit(login, "/authorize/login", email="bob@example.com", password=PASSWORD)
+    assert "bob@example.com" in consent.body.decode()
+    assert EMAIL not in consent.body.decode()
+    code = told(browser.submit(consent, "/authorize/consent", decision="allow"))["code"]
+    assert phone.call("GET /oauth/userinfo", token=app.redeem(code).json()["access_token"]).json()["email"] == (
+        "bob@example.com"
+    )
+
+
+# --- mistakes in a form ---
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"email": "not an address"}, "This is not an e-mail address."),
+        ({"email": EMAIL}, "There is an account with this e-mail address already."),
+        ({"password": "password1"}, "This password is too easy to guess."),
+        ({"password": "x" * 257}, "This password is too long."),
+        ({"name": "n" * 201}, "This name is too long."),
+    ],
+)
+def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(
+    app: App, browser: Browser, fields: dict[str, str], said: str
+) -> None:
+    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    typed = {"email": "new@example.com", "password": PASSWORD, "name": "Nora", **fields}
+    again = browser.submit(page, "/authorize/signup", **typed)
+    assert said in unescape(again.body.decode())
+    kept = forms(again)["/authorize/signup"].typed
+    assert (kept["email"], kept["name"], kept["password"]) == (typed["email"], typed["name"], "")
+
+
+@pytest.mark.parametrize("fields", [{}, {"email": EMAIL}, {"email": "?", "password": "x" * 2000}])
+def test_a_malformed_login_is_a_wrong_one(app: App, browser: Browser, fields: dict[str, str]) -> None:
+    again = browser.submit(browser.authorize(app), "/authorize/login", **fields)
+    assert "The e-mail address or the password is wrong." in again.body.decode()
+
+
+# --- the reader's language ---
+
+
+@pytest.mark.parametrize(
+    ("accepted", "expected"),
+    [
+        ("", "en"),
+        ("ar", "ar"),
+        ("AR-eg", "ar"),
+        ("de, ar;q=0.5", "ar"),
+        ("ar;q=0.2, en;q=0.8", "en"),
+        ("en;q=0.1,ar;q=0.9", "ar"),
+        ("fr;q=1, ar;q=0", "en"),
+        ("en;q=0, ar;q=0.001", "ar"),
+        ("ar;q=2, en", "en"),
+        ("ar;q=nan", "en"),
+        ("arc, en", "en"),
+        ("*", "en"),
+        (";;,,q=1;" * 2000, "en"),
+    ],
+)
+def test_accept_language_is_weighed(phone: Phone, accepted: str, expected: str) -> None:
+    assert language(phone.call("GET /device", headers={"Accept-Language": accepted})) == expected
+
+
+@pytest.mark.parametrize("asked", ["as a link", "pushed", "by POST"])
+def test_the_language_that_a_client_asks_for_lasts_through_all_forms(app: App, browser: Browser, asked: str) -> None:
+    request = app.request(ui_locales="fr ar-EG en")
+    if asked == "by POST":
+        page = browser.post("/oauth/authorize", request, origin="https://app.example")
+    else:
+        page = browser.get("/oauth/authorize", pushed(app, ui_locales="fr ar-EG en") if asked == "pushed" else request)
+    pages = [page, browser.submit(page, "/authorize/login", email=EMAIL, password="wrong")]
+    pages.append(browser.submit(page, "/authorize/signup"))
+    pages.append(logged_in(browser, page))
+    assert [language(page) for page in pages] == ["ar"] * 4
+    browser.cookies.clear()
+    stale = logged_in(browser, page)
+    assert asked == "pushed" or language(stale) == "ar"  # a stale form is not believed, so nothing is looked up for it
+
+
+def texts(tongue: str) -> dict[str, str]:
+    found: dict[str, str] = json.loads((ROOM / "messages" / f"{tongue}.json").read_text())
+    return found
+
+
+def test_every_language_has_every_text_with_the_same_places_in_it() -> None:
+    english = texts("en")
+    for tongue in html.LANGUAGES:
+        assert {p.stem for p in (ROOM / "messages").glob("*.json")} == set(html.LANGUAGES)
+        assert list(texts(tongue)) == list(english)
+        for key, text in texts(tongue).items():
+            assert places(text) == places(english[key]), key
+            assert text.strip()
+
+
+def places(text: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+
+def test_arabic_is_written_in_arabic() -> None:
+    for key, text in texts("ar").items():
+        letters = [c for c in re.sub(r"\{\w+\}", "", text) if c.isalpha()]
+        assert letters, key
+        assert all("\u0600" <= c <= "\u06ff" for c in letters), key
+
+
+def test_the_templates_use_all_texts_and_no_others() -> None:
+    sources = "".join(
+        p.read_text() for p in [*(ROOM / "templates").glob("*.html"), ROOM / "pages.py", ROOM / "device.py"]
+    )
+    used = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
+    used |= {key for key in texts("en") if key.startswith(("scope.", "error."))} | set(
+        re.findall(r't\["([\w.]+)"\]', sources)
+    )
+    assert used == set(texts("en"))
+
+
+# --- cookies and headers ---
+
+
+@pytest.mark.parametrize(
+    ("issuer", "name", "path", "secure"),
+    [
+        ("https://id.example", "__Host-latchkey-session", "/", True),
+        ("https://abc.execute-api.eu-central-1.amazonaws.com/api", "__Secure-latchkey-session", "/api", True),
+        ("http://127.0.0.1:8000", "latchkey-session", "/", False),
+    ],
+)
+def test_a_cookie_is_as_narrow_as_the_address_allows(
+    settings: Settings, issuer: str, name: str, path: str, secure: bool
+) -> None:
+    here = replace(settings, issuer=issuer)
+    pair, *attributes = cookies.write(here, cookies.SESSION, "value", seconds=60).split("; ")
+    assert pair == f"{name}=value"
+    expected = {f"Path={path}", "Max-Age=60", "HttpOnly", "SameSite=Lax"} | ({"Secure"} if secure else set())
+    assert set(attributes) == expected
+    assert cookies.read(here, {"cookie": f"a=b; {pair}; c=d"}, cookies.SESSION) == "value"
+
+
+@pytest.mark.parametrize("other", ['theme={"dark":true}', "a b=c", "=", ";;", 'x="', "päge=1", "[1]=2"])
+def test_cookies_of_others_on_the_host_do_no_harm(settings: Settings, other: str) -> None:
+    header = {"cookie": f"{other}; __Host-latchkey-form=mine; {other}"}
+    assert cookies.read(settings, header, cookies.FORM) == "mine"
+
+
+def test_a_name_that_only_looks_like_ours_is_not(settings: Settings) -> None:
+    for header in (
+        "",
+        "x__Host-latchkey-form=1",
+        "latchkey-form=1",
+        "__Secure-latchkey-form=1",
+        "__Host-latchkey-form",
+    ):
+        assert cookies.read(settings, {"cookie": header}, cookies.FORM) == ""
+
+
+def test_the_stylesheet_may_be_kept_for_good_because_its_address_changes_with_it(
+    browser: Browser, settings: Settings
+) -> None:
+    page = browser.get("/device").body.decode()
+    (link,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+    sheet = browser.get(urlsplit(link).path)
+    assert sheet.header("Content-Type") == "text/css; charset=utf-8"
+    assert "immutable" in (sheet.header("Cache-Control") or "")
+    branded = replace(settings, brand=replace(settings.brand, colour="#aa3355"))
+    other = html.page(branded, "logged_out.html", language="en").body
+    assert link not in str(other)
+    assert "style=" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LATCHKEY_BRAND_COLOUR", "red"),
+        ("LATCHKEY_BRAND_COLOUR", "#fff"),
+        ("LATCHKEY_BRAND_COLOUR", "#123456;} body{display:none"),
+        ("LATCHKEY_BRAND_LOGO", "http://insecure.example/logo.png"),
+        ("LATCHKEY_BRAND_LOGO", "javascript:alert(1)"),
+    ],
+)
+def test_a_brand_that_cannot_be_shown_stops_the_start(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        load({"LATCHKEY_ISSUER": ISSUER, name: value})
+
+
+def test_the_brand_is_on_the_page(settings: Settings) -> None:
+    branded = load(
+        {
+            "LATCHKEY_ISSUER": ISSUER,
+            "LATCHKEY_BRAND_NAME": "Fern & Co",
+            "LATCHKEY_BRAND_LOGO": "https://f.example/l.svg",
+        }
+    )
+    body = str(html.page(branded, "logged_out.html", language="en").body)
+    assert '<img src="https://f.example/l.svg" alt="Fern &amp; Co">' in body
+    assert "· Fern &amp; Co</title>" in body
+    assert settings.brand.name in str(html.page(settings, "logged_out.html", language="en").body)
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="&"), max_size=40))
+def test_a_value_in_a_text_stays_text(value: str) -> None:
+    shown = html.filled("{client} & more", client=value)
+    assert unescape(re.sub("</?(b|bdi)>", "", shown)) == f"{value} & more"
+    assert shown.count("<") == 4

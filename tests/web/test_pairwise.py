@@ -1,0 +1,202 @@
+"""Pairwise subjects (OpenID Connect Core 8): what one client learns of a user says nothing to another."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import TOKEN_EXCHANGE, Client, check
+from chalicelib.domain.errors import InvalidClientMetadata
+from chalicelib.flows import clients, keys
+from chalicelib.services import Services
+from chalicelib.store.keys import Keys
+from chalicelib.web import guard
+from tests import forge, wire
+from tests.browser import API, App, Browser, granted, register, told
+from tests.oidc import verified
+from tests.phone import EMAIL, Clock, Phone
+from tests.web.test_guard import Gate, gate, http_2_event, rest_event
+
+__all__ = ["gate"]
+
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
+
+
+def pairwise(svc: Services, phone: Phone, host: str = "app.example", kind: str = "web", **more: Any) -> App:
+    return register(svc, phone, kind, subject_type="pairwise", redirect_uris=(f"https://{host}/cb",), **more)
+
+
+@pytest.fixture
+def uid(phone: Phone) -> str:
+    found: str = phone.sign_up(name="Ann")["user"]["sub"]
+    return found
+
+
+@pytest.fixture
+def browser(phone: Phone, uid: str) -> Browser:
+    assert uid
+    return Browser(phone)
+
+
+def subjects(svc: Services, app: App, tokens: dict[str, Any]) -> set[str]:
+    """What a client is told, wherever it is told who somebody is."""
+    api = register(svc, app.phone, "api")
+    of_token = forge.peek(tokens["access_token"])[1]["sub"]
+    of_id_token = verified(tokens["id_token"], keys.published(svc), audience=app.id)["sub"]
+    userinfo = app.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["sub"]
+    introspected = api.post("/oauth/introspect", {"token": tokens["access_token"]}).json()["sub"]
+    verified_by_us = app.phone.call("POST /verify", {"token": tokens["access_token"]}).json()["claims"]["sub"]
+    return {of_token, of_id_token, userinfo, introspected, verified_by_us}
+
+
+def test_a_sector_has_one_name_for_a_user_everywhere_and_it_is_not_the_accounts(
+    svc: Services, phone: Phone, browser: Browser, uid: str
+) -> None:
+    app = pairwise(svc, phone)
+    (sub,) = subjects(svc, app, app.tokens(browser))
+    assert sub != uid
+    assert subjects(svc, app, app.tokens(browser)) == {sub}
+
+
+def test_clients_of_one_sector_agree_and_those_of_others_do_not(
+    svc: Services, phone: Phone, browser: Browser, uid: str
+) -> None:
+    one, same, other = (pairwise(svc, phone, host) for host in ("a.example", "a.example", "b.example"))
+    public = register(svc, phone)
+    (a,), (b,), (c,), (d,) = (subjects(svc, app, app.tokens(browser)) for app in (one, same, other, public))
+    assert a == b
+    assert len({a, c, d}) == 3
+    assert d == uid
+
+
+def test_nothing_in_the_tokens_of_two_sectors_is_the_same_but_what_is_the_same_for_everybody(
+    svc: Services, phone: Phone, browser: Browser, uid: str, clock: Clock
+) -> None:
+    told = []
+    for host in ("a.example", "b.example"):
+        app = pairwise(svc, phone, host)
+        tokens = app.tokens(browser, scope="openid")
+        told.append({**forge.peek(tokens["id_token"])[1], **forge.peek(tokens["access_token"])[1]})
+        told[-1]["sid of the browser"] = forge.peek(tokens["id_token"])[1]["sid"]
+        clock.advance(1)
+    shared = {name for name in told[0] if told[0][name] == told[1][name]}
+    assert shared == {"iss", "aud", "acr", "amr", "auth_time", "nonce", "scope"}
+    assert uid not in str(told)
+
+
+def test_a_refresh_keeps_the_name(svc: Services, phone: Phone, browser: Browser) -> None:
+    app = pairwise(svc, phone)
+    tokens = app.tokens(browser)
+    (sub,) = subjects(svc, app, tokens)
+    assert subjects(svc, app, granted(app.refresh(tokens["refresh_token"]))) == {sub}
+
+
+def test_a_refresh_token_introspected_by_its_client_bears_the_name(
+    svc: Services, phone: Phone, browser: Browser
+) -> None:
+    app = pairwise(svc, phone, introspects=True)
+    tokens = app.tokens(browser)
+    told = app.post("/oauth/introspect", {"token": tokens["refresh_token"]}).json()
+    assert told["active"]
+    assert told["sub"] == forge.peek(tokens["access_token"])[1]["sub"]
+
+
+@pytest.mark.parametrize("which", ["access_token", "refresh_token"])
+def test_revoking_finds_the_session_behind_the_name(svc: Services, phone: Phone, browser: Browser, which: str) -> None:
+    app = pairwise(svc, phone)
+    tokens = app.tokens(browser)
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
+    assert app.post("/oauth/revoke", {"token": tokens[which]}).status == 200
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 401
+    assert phone.call("POST /verify", {"token": tokens["access_token"]}).json() == {"active": False}
+
+
+def test_a_name_of_one_sector_is_nobody_in_another(svc: Services, phone: Phone, browser: Browser) -> None:
+    app = pairwise(svc, phone)
+    signer = forge.by(svc.keys.read(svc.now()).signing[0].private)
+    for change in ({"sector": "b.example"}, {"sector": None}, {"sub": "x"}, {"sub": "0" * 32}):
+        forged = forge.resigned(app.tokens(browser)["access_token"], signer, **change)
+        assert phone.call("GET /oauth/userinfo", token=forged).status == 401
+        assert phone.call("POST /verify", {"token": forged}).json() == {"active": False}
+
+
+def test_an_id_token_hint_speaks_the_clients_own_language(svc: Services, phone: Phone, browser: Browser) -> None:
+    app, other = pairwise(svc, phone), pairwise(svc, phone, "b.example")
+    hint, foreign = (each.tokens(browser)["id_token"] for each in (app, other))
+    assert "code" in told(browser.authorize(app, prompt="none", id_token_hint=hint))
+    assert told(browser.authorize(app, prompt="none", id_token_hint=foreign))["error"] == "login_required"
+
+
+def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
+    svc: Services, phone: Phone, browser: Browser, uid: str
+) -> None:
+    app = pairwise(svc, phone)
+    subject = app.tokens(browser, scope="openid notes:read")["access_token"]
+    seen = {forge.peek(subject)[1]["sub"]}
+    for exchanger in (register(svc, phone, "exchanger"), pairwise(svc, phone, "b.example", "exchanger")):
+        fields = {"subject_token": subject, "subject_token_type": ACCESS, "resource": API}
+        token = granted(exchanger.token(TOKEN_EXCHANGE, **fields))["access_token"]
+        seen.add(forge.peek(token)[1]["sub"])
+        api = register(svc, phone, "api", resources=(API,))
+        assert api.post("/oauth/introspect", {"token": token}).json()["active"]
+    assert len(seen) == 3
+    assert uid in seen
+
+
+def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
+    gate: Gate, svc: Services, phone: Phone, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = pairwise(svc, phone)
+    tokens = app.tokens(Browser(phone), email=EMAIL)
+    gate.register(notes12345={"revocation": "strict"})
+
+    def forbidden(*_: Any, **__: Any) -> Any:
+        raise AssertionError("a guard has no right to read keys")
+
+    monkeypatch.setattr(Keys, "recent", forbidden)
+    monkeypatch.setattr(gate.svc.keys, "_pairwise", b"")
+    guarded = rest_event(f"Bearer {tokens['access_token']}", "notes12345")
+    fetched = svc.keys.read(clock()).published(clock())
+    guard.use(guard.Guard(svc.settings, fetch=lambda _: fetched, in_force=guard._in_force, now=clock))
+    with wire.watched(svc) as seen:
+        assert gate.policy(guarded)
+        assert gate.policy(guarded)
+    assert seen.calls == ["GetParameter", "BatchGetItem", "BatchGetItem"]
+    monkeypatch.undo()
+    app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
+    assert gate.ask(guarded) == 401
+
+
+def test_what_a_guarded_api_is_told_is_the_name(gate: Gate, svc: Services, phone: Phone) -> None:
+    app = pairwise(svc, phone)
+    token = app.tokens(Browser(phone))["access_token"]
+    answer = gate.ask(http_2_event(f"Bearer {token}", "notes12345"))
+    assert answer["principalId"] == answer["context"]["sub"] == forge.peek(token)[1]["sub"]
+    assert gate.session["user"]["sub"] not in str(answer)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"scopes": ("openid", "account")},
+        {"redirect_uris": ("https://a.example/cb", "https://b.example/cb")},
+        {"application_type": "native", "redirect_uris": ("http://127.0.0.1/cb",)},
+        {"application_type": "native", "redirect_uris": ("http://127.0.0.1/cb", "https://a.example/cb")},
+    ],
+    ids=str,
+)
+def test_a_pairwise_client_that_could_not_keep_its_promise_is_not_registered(metadata: dict[str, Any]) -> None:
+    usual = Client(client_id="x", subject_type="pairwise", redirect_uris=("https://a.example/cb",), scopes=("openid",))
+    assert check(usual) == usual
+    with pytest.raises(InvalidClientMetadata):
+        check(replace(usual, **metadata))
+
+
+def test_tokens_survive_a_change_of_the_clients_sector(svc: Services, phone: Phone, browser: Browser) -> None:
+    app = pairwise(svc, phone)
+    tokens = app.tokens(browser)
+    clients.change(svc, app.client, replace(app.client, sector_identifier="b.example"))
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
+    renewed = granted(app.refresh(tokens["refresh_token"]))
+    assert forge.peek(renewed["access_token"])[1]["sub"] != forge.peek(tokens["access_token"])[1]["sub"]
+    assert phone.call("GET /oauth/userinfo", token=renewed["access_token"]).status == 200

@@ -1,0 +1,358 @@
+"""Clients that register themselves (RFC 7591, RFC 7592)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import Client
+from chalicelib.flows import clients
+from chalicelib.services import Services
+from tests.browser import App, Browser, granted
+from tests.phone import Clock, Phone, installed, refusal
+
+TOKEN = "an initial access token"
+REDIRECT = "https://app.example/cb"
+GOOD: Mapping[str, Any] = {
+    "client_name": "My App",
+    "redirect_uris": [REDIRECT],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "client_secret_basic",
+}
+
+
+def changed(svc: Services, **settings: Any) -> Services:
+    return replace(svc, settings=replace(svc.settings, **settings))
+
+
+@pytest.fixture
+def svc(svc: Services) -> Services:
+    """A deployment where an initial access token lets clients register."""
+    return changed(svc, registration_tokens=frozenset({hashlib.sha256(TOKEN.encode()).hexdigest()}))
+
+
+def register(phone: Phone, *, token: str | None = TOKEN, without: str = "", **changes: Any) -> dict[str, Any]:
+    told = {name: value for name, value in {**GOOD, **changes}.items() if name != without}
+    answer = phone.call("POST /oauth/register", told, token=token)
+    assert answer.status == 201, answer.body
+    assert answer.header("Cache-Control") == "no-store"
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def refused(phone: Phone, *, token: str | None = TOKEN, **changes: Any) -> tuple[int, str]:
+    return refusal(phone.call("POST /oauth/register", {**GOOD, **changes}, token=token))
+
+
+def path(client: Mapping[str, Any]) -> str:
+    found: str = client["registration_client_uri"].removeprefix("https://id.example")
+    return found
+
+
+def stored(svc: Services, client: Mapping[str, Any]) -> Client:
+    found = svc.clients.read(client["client_id"])
+    assert found is not None
+    return found
+
+
+def test_a_client_that_registered_itself_logs_a_user_in(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    told = register(phone)
+    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    tokens = app.tokens(Browser(phone), scope="openid email offline_access")
+    assert {"access_token", "id_token", "refresh_token"} <= set(tokens)
+
+
+def test_the_answer_is_what_rfc_7591_asks_for(svc: Services, phone: Phone) -> None:
+    told = register(phone)
+    assert {name: told[name] for name in GOOD} == GOOD
+    assert told["client_id_issued_at"] == svc.now()
+    assert told["client_secret_expires_at"] == 0
+    assert told["registration_client_uri"] == f"https://id.example/oauth/register/{told['client_id']}"
+    assert told["scope"] == "openid profile email offline_access"
+
+
+def test_nothing_that_lets_anybody_in_is_stored_as_it_is(svc: Services, phone: Phone) -> None:
+    told = register(phone)
+    text = repr(stored(svc, told))
+    assert told["client_secret"] not in text
+    assert told["registration_access_token"] not in text
+
+
+@pytest.mark.parametrize("token", [None, "", "wrong", TOKEN.upper(), hashlib.sha256(TOKEN.encode()).hexdigest()])
+def test_nobody_registers_without_the_initial_access_token(phone: Phone, token: str | None) -> None:
+    assert refused(phone, token=token) == (401, "invalid_token")
+
+
+def test_where_no_token_is_set_nobody_registers_at_all(svc: Services, clock: Clock) -> None:
+    with installed(changed(svc, registration_tokens=frozenset())):
+        phone = Phone(clock)
+        assert refused(phone) == (401, "invalid_token")
+        assert refused(phone, token=None) == (401, "invalid_token")
+
+
+def test_where_registration_is_open_anybody_registers_a_few(svc: Services, clock: Clock) -> None:
+    with installed(changed(svc, registration_open=True)):
+        phone = Phone(clock)
+        for _ in range(20):
+            register(phone, token=None)
+        assert refused(phone, token=None) == (429, "too_many_requests")
+        register(phone, token=TOKEN)  # not a stranger
+        register(Phone(clock, address="192.0.2.1"), token=None)
+
+
+@pytest.mark.parametrize(
+    "privilege",
+    [
+        {"first_party": True},
+        {"introspects": True},
+        {"exchanges": ["impersonation"]},
+        {"resources": ["https://notes.example"]},
+        {"scopes": ["account"]},
+        {"access_seconds": 999999},
+        {"refresh_absolute_seconds": 999999999},
+        {"client_id": "latchkey"},
+        {"client_id": "browser"},
+        {"secrets": ["00"]},
+        {"registration_token": "00"},
+        {"version": 7},
+        {"created_at": 1},
+        {"sector_identifier": "victim.example"},
+        {"software_statement": "eyJ", "contacts": ["a@b.example"], "unknown": {"deep": [1]}},
+    ],
+)
+def test_what_is_not_a_clients_own_to_say_is_ignored(svc: Services, phone: Phone, privilege: dict[str, Any]) -> None:
+    plain, ambitious = (stored(svc, register(phone, **more)) for more in ({}, privilege))
+    own: dict[str, Any] = {"client_id": "", "secrets": (), "registration_token": ""}
+    assert replace(ambitious, **own) == replace(plain, **own)
+    assert ambitious.client_id not in ("latchkey", "browser")
+    assert not ambitious.first_party
+
+
+@pytest.mark.parametrize(
+    ("asked", "granted_scope"),
+    [
+        ("openid account", "openid"),
+        ("openid notes:write email", "openid email"),
+        (None, "openid profile email offline_access"),
+        ("", "openid profile email offline_access"),
+    ],
+)
+def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, asked: str | None, granted_scope: str) -> None:
+    assert register(phone, scope=asked)["scope"] == granted_scope
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"grant_types": ["client_credentials"]},
+        {"grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange"]},
+        {"grant_types": ["password"]},
+        {"grant_types": ["implicit"]},
+        {"response_types": ["token"]},
+        {"response_types": ["code", "code id_token"]},
+        {"token_endpoint_auth_method": "client_secret_jwt"},
+        {"token_endpoint_auth_method": "private_key_jwt"},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://app.example/jwks"},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": []}},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": "all"}},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": ["EC"]}},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "EC", "d": "c2VjcmV0"}]}},
+        {"scope": "account"},
+        {"scope": "openid  email"},
+        {"redirect_uris": []},
+        {"redirect_uris": REDIRECT},
+        {"redirect_uris": [1]},
+        {"redirect_uris": [REDIRECT] * 21},
+        {"redirect_uris": [f"https://app.example/{'x' * 1981}"]},
+        {"client_name": "x" * 101},
+        {"client_name": "Pay\u202elpal"},
+        {"client_name": "two\nlines"},
+        {"client_name": {"en": "x"}},
+        {"logo_uri": "javascript:alert(1)"},
+        {"logo_uri": "http://app.example/logo.png"},
+        {"client_uri": "https://user@app.example/"},
+        {"policy_uri": "https://app.example/\" onload=\""},
+        {"backchannel_logout_uri": "http://app.example/out"},
+        {"backchannel_logout_uri": "https://app.example/out#x"},
+        {"subject_type": "secret"},
+        {"application_type": "desktop"},
+        {"subject_type": "pairwise", "redirect_uris": [REDIRECT, "https://other.example/cb"]},
+    ],
+)  # fmt: skip
+def test_metadata_that_cannot_be_is_refused(phone: Phone, wrong: dict[str, Any]) -> None:
+    assert refused(phone, **wrong) == (400, "invalid_client_metadata")
+
+
+WEB_NEVER = [
+    "http://app.example/cb",
+    "http://localhost/cb",
+    "http://127.0.0.1/cb",
+    "com.example.app:/cb",
+    "https:evil.example",
+    "https:/evil.example",
+    "https:///evil.example",
+    "//evil.example/cb",
+    "/cb",
+    "app.example/cb",
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "blob:https://app.example/x",
+    "about:blank",
+    "\x00https://app.example/cb",
+    " https://app.example/cb",
+    "\thttps://app.example/cb",
+    "https://app.example/cb\n",
+    "https://app.example/a b",
+    "https://app.example/cb#fragment",
+    "https://app.example/cb#",
+    "https://user@app.example/cb",
+    "https://app.example@evil.example/cb",
+    "https://app.example\\@evil.example/cb",
+    "https://*.app.example/cb",
+    "https://*/cb",
+    "https://app.example/*",
+    "https://[::1",
+    "https://[evil]/cb",
+    "https://-/cb",
+    "https://app.example:port/cb",
+    "https://app.example:/cb",
+    "https://",
+    "https://äpp.example/cb",
+    "https://app.example/é",
+    "HTTPS://app.example/cb",
+    "",
+]
+
+
+@pytest.mark.parametrize("uri", WEB_NEVER)
+@pytest.mark.parametrize("member", ["redirect_uris", "post_logout_redirect_uris"])
+def test_a_web_client_sends_nobody_to_such_a_place(phone: Phone, member: str, uri: str) -> None:
+    uris: dict[str, Any] = {"redirect_uris": [REDIRECT], member: [REDIRECT, uri]}
+    assert refused(phone, application_type="web", **uris) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["http://app.example/cb", "javascript:alert(1)", "data:text/html,x", "cursor:/cb", "com.example.app://evil.example",
+     "COM.example.app:/cb", "intent:/x", "file:///x", "http://127.0.0.1.evil.example/cb", "http://127.0.0.2/cb",
+     "http://localhost.evil.example/", "http://localhost@evil.example/", "http://[::]/cb", "http://0.0.0.0/"],
+)  # fmt: skip
+def test_a_native_client_sends_nobody_to_such_a_place(phone: Phone, uri: str) -> None:
+    assert refused(phone, application_type="native", redirect_uris=[uri]) == (400, "invalid_redirect_uri")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1/cb",
+        "http://127.0.0.1:8080/cb",
+        "http://[::1]/cb",
+        "http://localhost:3118/cb",
+        "com.example:/cb",
+    ],
+)
+def test_an_oauth_client_need_not_say_that_it_is_native(phone: Phone, uri: str) -> None:
+    uris: dict[str, Any] = {"redirect_uris": [uri, REDIRECT], "token_endpoint_auth_method": "none"}
+    told = register(phone, **uris)
+    assert (told["application_type"], told["redirect_uris"]) == ("native", uris["redirect_uris"])
+    assert "client_secret" not in told
+
+
+def test_null_is_as_good_as_left_out(phone: Phone) -> None:
+    told = register(phone, client_name=None, grant_types=None, jwks=None, backchannel_logout_session_required=None)
+    assert told["grant_types"] == ["authorization_code"]
+    assert "client_name" not in told
+
+
+def test_a_client_reads_its_registration_but_not_its_secret(phone: Phone) -> None:
+    told = register(phone)
+    answer = phone.call(f"GET {path(told)}", token=told["registration_access_token"])
+    assert answer.status == 200
+    secret = {"client_secret", "client_secret_expires_at"}
+    assert answer.json() == {name: value for name, value in told.items() if name not in secret}
+
+
+def test_a_client_replaces_its_metadata_and_keeps_its_secret(svc: Services, phone: Phone) -> None:
+    told = register(phone, client_uri="https://app.example/")
+    new = {**GOOD, "client_id": told["client_id"], "client_secret": told["client_secret"], "client_name": "Renamed"}
+    answer = phone.call(f"PUT {path(told)}", new, token=told["registration_access_token"])
+    assert answer.status == 200
+    assert answer.json()["client_name"] == "Renamed"
+    assert "client_uri" not in answer.json()  # what is left out is gone
+    assert "client_secret" not in answer.json()
+    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    assert app.post("/oauth/revoke", {"token": "x"}).status == 200
+
+
+def test_another_way_to_authenticate_brings_another_secret(svc: Services, phone: Phone) -> None:
+    told = register(phone)
+    token = told["registration_access_token"]
+    new = {**GOOD, "client_id": told["client_id"]}
+    phone.call(f"PUT {path(told)}", {**new, "token_endpoint_auth_method": "none"}, token=token)
+    assert stored(svc, told).secrets == ()
+    again = phone.call(f"PUT {path(told)}", new, token=token).json()
+    assert again["client_secret"] != told["client_secret"]
+    stale = App(phone, svc, stored(svc, told), told["client_secret"])
+    assert refusal(stale.post("/oauth/revoke", {"token": "x"})) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize("change", [{"client_id": "another"}, {"client_id": None}, {"client_secret": "chosen"}])
+def test_a_client_changes_neither_its_id_nor_its_secret(
+    svc: Services, phone: Phone, change: dict[str, str | None]
+) -> None:
+    told = register(phone)
+    before = stored(svc, told)
+    body = {**GOOD, "client_id": told["client_id"], **change}
+    answer = phone.call(f"PUT {path(told)}", body, token=told["registration_access_token"])
+    assert refusal(answer) == (400, "invalid_client_metadata")
+    assert stored(svc, told) == before
+
+
+def test_what_an_operator_has_allowed_a_client_survives_its_own_changes(svc: Services, phone: Phone) -> None:
+    told = register(phone)
+    plain = stored(svc, told)
+    trusted = replace(plain, introspects=True, scopes=(*plain.scopes, "notes:read"), access_seconds=60)
+    clients.change(svc, plain, trusted)
+    new = {**GOOD, "client_id": told["client_id"]}
+    assert phone.call(f"PUT {path(told)}", new, token=told["registration_access_token"]).status == 200
+    after = stored(svc, told)
+    assert (after.introspects, after.access_seconds) == (True, 60)
+    assert "notes:read" in after.scopes
+
+
+def test_a_deleted_client_is_gone_with_all_that_it_holds(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    told = register(phone)
+    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    tokens = granted(app.redeem(Browser(phone).code(app, scope="openid offline_access")))
+    assert phone.call(f"DELETE {path(told)}", token=told["registration_access_token"]).status == 204
+    assert refusal(app.refresh(tokens["refresh_token"])) == (401, "invalid_client")
+    assert refusal(phone.call(f"GET {path(told)}", token=told["registration_access_token"])) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+@pytest.mark.parametrize("whose", ["nobody", "another's", "the initial", "the secret", "an operator's client"])
+def test_a_foreign_registration_token_opens_nothing(svc: Services, phone: Phone, method: str, whose: str) -> None:
+    told, another = register(phone), register(phone)
+    by_operator, _ = clients.create(svc, Client(client_id="", redirect_uris=(REDIRECT,), scopes=("openid",)))
+    token = {
+        "another's": another["registration_access_token"],
+        "the initial": TOKEN,
+        "the secret": told["client_secret"],
+        "an operator's client": "",
+    }.get(whose)
+    target = by_operator.client_id if whose == "an operator's client" else told["client_id"]
+    before = svc.clients.read(target)
+    body = {**GOOD, "client_id": target} if method == "PUT" else None
+    answer = phone.call(f"{method} /oauth/register/{target}", body, token=token)
+    unknown = phone.call(f"{method} /oauth/register/{'0' * 32}", body, token=token)
+    assert refusal(answer) == refusal(unknown) == (401, "invalid_token")
+    assert svc.clients.read(target) == before

@@ -1,0 +1,78 @@
+"""Colours that everybody can read, whatever the operator's is."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.web.stylesheet import DARK_GROUND, LIGHT_GROUND, SHEET, contrast, readable, stylesheet, text_on, version
+
+colours = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
+TEXT, BOUNDARY = 4.5, 3.0  # WCAG 2.2, success criteria 1.4.3 and 1.4.11
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "ratio"),
+    # From WCAG's own definition and the examples of its techniques G17 and G18.
+    [
+        ("#000000", "#ffffff", 21.0),
+        ("#777777", "#ffffff", 4.48),
+        ("#767676", "#ffffff", 4.54),
+        ("#ff0000", "#ffffff", 4.0),
+    ],
+)
+def test_contrast_is_wcags(one: str, other: str, ratio: float) -> None:
+    assert contrast(one, other) == pytest.approx(ratio, abs=0.005)
+    assert contrast(other, one) == contrast(one, other)
+
+
+@given(colours)
+def test_text_on_any_brand_colour_can_be_read(colour: str) -> None:
+    assert contrast(text_on(colour), colour) >= TEXT
+
+
+@given(colours)
+def test_links_in_any_brand_colour_can_be_read_in_both_schemes(colour: str) -> None:
+    light, dark = schemes(stylesheet(colour))
+    for scheme in (light, dark):
+        assert contrast(scheme["accent"], scheme["card"]) >= TEXT
+        assert contrast(scheme["accent"], scheme["ground"]) >= TEXT
+    assert light["brand"] == colour
+
+
+@pytest.mark.parametrize("colour", ["#1f5fbf", "#0b6e4f", "#7a1f5c"])
+def test_a_colour_that_can_be_read_is_left_alone(colour: str) -> None:
+    assert readable(colour, LIGHT_GROUND) == colour
+
+
+def test_all_that_the_sheet_itself_writes_can_be_read_in_both_schemes() -> None:
+    for scheme in schemes(stylesheet("#1f5fbf")):
+        for ink in ("text", "quiet", "error"):
+            assert contrast(scheme[ink], scheme["card"]) >= TEXT
+            assert contrast(scheme[ink], scheme["ground"]) >= TEXT
+        assert contrast(scheme["error"], scheme["error-ground"]) >= TEXT
+        assert contrast(scheme["line"], scheme["card"]) >= BOUNDARY
+
+
+def test_shades_are_made_for_the_grounds_that_are_in_the_sheet() -> None:
+    light, dark = schemes(stylesheet("#1f5fbf"))
+    assert LIGHT_GROUND in (light["ground"], light["card"])
+    assert DARK_GROUND in (dark["ground"], dark["card"])
+
+
+def test_the_version_is_of_every_byte() -> None:
+    assert version("#1f5fbf") != version("#1f5fc0")
+
+
+def test_the_sheet_is_small() -> None:
+    assert SHEET.stat().st_size < 8 * 1024
+
+
+def schemes(sheet: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The colours of the light scheme, and of the dark one."""
+    light: dict[str, str] = {}
+    dark: dict[str, str] = {}
+    for prefix, block in re.findall(r"(@media \(prefers-color-scheme: dark\) \{\s*)?:root \{([^}]*)\}", sheet):
+        (dark if prefix else light).update(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block))
+    return light, {**light, **dark}

@@ -1,0 +1,263 @@
+"""Refresh tokens of OAuth clients, at both doors (ATTACKS.md 38 to 45), and grants mixed up with one another."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
+from chalicelib.services import Services
+from tests import wire
+from tests.browser import App, Browser, basic, granted, register, send
+from tests.forge import peek
+from tests.phone import EMAIL, Clock, Phone, refusal
+from tests.staged import just_before
+
+INVALID_GRANT = (400, "invalid_grant")
+WINDOW = 30
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    """A browser whose user has an account."""
+    phone.sign_up()
+    return Browser(phone)
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    """A web client."""
+    return register(svc, phone)
+
+
+@pytest.mark.parametrize("kind", ["web", "post", "key", "spa", "native"])
+def test_another_client_gets_nothing_and_the_family_lives_on(
+    browser: Browser, app: App, svc: Services, phone: Phone, clock: Clock, kind: str
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    thief = register(svc, phone, kind)
+    assert refusal(thief.refresh(first)) == INVALID_GRANT
+    second = granted(app.refresh(first))["refresh_token"]
+    clock.advance(WINDOW + 1)
+    assert refusal(thief.refresh(first)) == INVALID_GRANT  # a replay, but not by its own client
+    granted(app.refresh(second))
+
+
+def test_without_client_authentication_nothing_is_got_and_the_family_lives_on(
+    browser: Browser, app: App, phone: Phone, clock: Clock
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    second = granted(app.refresh(first))["refresh_token"]
+    clock.advance(WINDOW + 1)
+    for token in (first, second):
+        fields = {"grant_type": REFRESH, "refresh_token": token}
+        assert refusal(send(phone, "/oauth/token", fields)) == (401, "invalid_client")
+        assert refusal(send(phone, "/oauth/token", {**fields, "client_id": app.id})) == (401, "invalid_client")
+        wrong = [("Authorization", basic(app.id, "wrong"))]
+        assert refusal(send(phone, "/oauth/token", fields, headers=wrong)) == (401, "invalid_client")
+    granted(app.refresh(second))
+
+
+def test_the_json_door_refuses_an_oauth_clients_token_and_leaves_it_alone(
+    browser: Browser, app: App, phone: Phone, clock: Clock
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    second = granted(app.refresh(first))["refresh_token"]
+    clock.advance(WINDOW + 1)
+    for token in (first, second):
+        assert refusal(phone.call("POST /refresh", {"refresh_token": token})) == (401, "invalid_grant")
+        assert phone.call("POST /logout", {"refresh_token": token}).status == 204
+    granted(app.refresh(second))
+
+
+def test_an_oauth_client_cannot_use_the_json_doors_token_and_leaves_it_alone(
+    app: App, svc: Services, phone: Phone, clock: Clock
+) -> None:
+    session = phone.sign_up()
+    first = session["refresh_token"]
+    second = phone.refresh(first)["refresh_token"]
+    clock.advance(WINDOW + 1)
+    for each in (app, register(svc, phone, "native")):
+        for token in (first, second):
+            assert refusal(each.refresh(token)) == INVALID_GRANT
+            assert each.post("/oauth/revoke", {"token": token}).status == 200
+    named = {"grant_type": REFRESH, "refresh_token": second, "client_id": svc.settings.client_id}
+    assert refusal(send(phone, "/oauth/token", named)) == (401, "invalid_client")
+    phone.refresh(second)
+
+
+def test_eight_refreshes_at_once_get_the_same_successor(browser: Browser, app: App) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [granted(answer) for answer in pool.map(app.refresh, [first] * 8)]
+    (successor,) = {answer["refresh_token"] for answer in answers}
+    granted(app.refresh(successor))
+
+
+def test_a_replay_after_the_window_ends_the_family(browser: Browser, app: App, phone: Phone, clock: Clock) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    second = granted(app.refresh(first))
+    clock.advance(WINDOW)
+    assert granted(app.refresh(first))["refresh_token"] == second["refresh_token"]
+    clock.advance(1)
+    assert refusal(app.refresh(first)) == INVALID_GRANT
+    assert refusal(app.refresh(second["refresh_token"])) == INVALID_GRANT
+    assert refusal(phone.call("GET /oauth/userinfo", token=second["access_token"])) == (401, "invalid_token")
+
+
+def test_a_token_two_generations_old_ends_the_family(browser: Browser, app: App) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    third = granted(app.refresh(granted(app.refresh(first))["refresh_token"]))["refresh_token"]
+    assert refusal(app.refresh(first)) == INVALID_GRANT
+    assert refusal(app.refresh(third)) == INVALID_GRANT
+
+
+@pytest.mark.parametrize(
+    "scope", ["openid profile", "notes:write", "account", "openid  email", " openid", "OPENID", "*"]
+)
+def test_a_wider_or_odd_scope_is_refused_and_nothing_is_spent(
+    browser: Browser, app: App, clock: Clock, scope: str
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    assert refusal(app.refresh(first, scope=scope)) == (400, "invalid_scope")
+    clock.advance(WINDOW + 1)
+    granted(app.refresh(first))
+
+
+def test_a_narrower_scope_is_this_access_tokens_alone(browser: Browser, app: App) -> None:
+    narrowed = granted(app.refresh(app.tokens(browser)["refresh_token"], scope="notes:read"))
+    assert narrowed["scope"] == peek(narrowed["access_token"])[1]["scope"] == "notes:read"
+    assert "id_token" not in narrowed
+    again = granted(app.refresh(narrowed["refresh_token"]))
+    assert again["scope"] == "openid email offline_access notes:read"
+
+
+FOREIGN: dict[str, str] = {
+    "code": "x",
+    "redirect_uri": "https://evil.example",
+    "code_verifier": "x",
+    "device_code": "x",
+    "subject_token": "x",
+    "subject_token_type": "x",
+    "audience": "https://evil.example",
+    "username": "ann@example.com",
+    "password": "x",
+    "assertion": "x",
+    "sub": "0" * 32,
+    "client_secret_": "x",
+}
+
+
+def test_parameters_of_other_grants_are_ignored(browser: Browser, app: App) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    tokens = granted(app.post("/oauth/token", {"grant_type": REFRESH, "refresh_token": first, **FOREIGN}))
+    assert peek(tokens["access_token"])[1]["aud"] == "https://id.example"
+    code = browser.code(app)
+    extra = {name: value for name, value in FOREIGN.items() if name not in ("code", "redirect_uri", "code_verifier")}
+    granted(app.post("/oauth/token", {**app.redemption(code), **extra, "refresh_token": "x", "scope": "admin"}))
+
+
+def test_an_id_token_of_a_refresh_tells_the_first_login_and_no_nonce(browser: Browser, app: App, clock: Clock) -> None:
+    first = app.tokens(browser)
+    clock.advance(100)
+    again = granted(app.refresh(first["refresh_token"]))
+    (_, old), (_, new) = peek(first["id_token"]), peek(again["id_token"])
+    # OpenID Connect Core 12.2.
+    assert {name: new[name] for name in ("iss", "sub", "aud", "auth_time", "sid")} == {
+        name: old[name] for name in ("iss", "sub", "aud", "auth_time", "sid")
+    }
+    assert new["iat"] == old["iat"] + 100
+    assert "nonce" not in new
+
+
+def test_a_revocation_just_before_the_refreshs_write_leaves_the_session_ended(
+    browser: Browser, app: App, svc: Services
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+
+    def overtake() -> None:
+        assert app.post("/oauth/revoke", {"token": first}).status == 200
+
+    with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
+        assert refusal(app.refresh(first)) == INVALID_GRANT
+    assert refusal(app.refresh(first)) == INVALID_GRANT
+
+
+def test_a_refresh_just_before_the_revocations_write_does_not_outlive_it(
+    browser: Browser, app: App, svc: Services, phone: Phone
+) -> None:
+    first = app.tokens(browser)["refresh_token"]
+    got: list[dict[str, Any]] = []
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(granted(app.refresh(first)))):
+        assert app.post("/oauth/revoke", {"token": first}).status == 200
+    assert refusal(app.refresh(got[0]["refresh_token"])) == INVALID_GRANT
+    assert refusal(phone.call("GET /oauth/userinfo", token=got[0]["access_token"])) == (401, "invalid_token")
+
+
+def test_a_deleted_client_and_a_disabled_user_get_nothing_more(browser: Browser, app: App, svc: Services) -> None:
+    tokens, other = app.tokens(browser), app.tokens(browser)
+    svc.users.disable(svc.users.find(EMAIL) or "")
+    assert refusal(app.refresh(tokens["refresh_token"])) == INVALID_GRANT
+    svc.clients.delete(app.id)
+    assert refusal(app.refresh(other["refresh_token"])) == (401, "invalid_client")
+
+
+def test_an_idle_session_of_a_client_ends_after_its_own_time(
+    browser: Browser, svc: Services, phone: Phone, clock: Clock
+) -> None:
+    app = register(svc, phone, refresh_idle_seconds=1000, refresh_absolute_seconds=2500)
+    token = app.tokens(browser)["refresh_token"]
+    for _ in range(2):
+        clock.advance(999)
+        token = granted(app.refresh(token))["refresh_token"]
+    clock.advance(502)
+    assert refusal(app.refresh(token)) == INVALID_GRANT
+
+
+def test_openid_without_offline_access_gets_no_refresh_token(browser: Browser, app: App) -> None:
+    assert "refresh_token" not in app.tokens(browser, scope="openid email")
+    assert "refresh_token" in app.tokens(browser, scope="notes:read")
+
+
+# Grants mixed up
+@pytest.mark.parametrize(
+    ("grant_type", "answer"),
+    [
+        ("", (400, "invalid_request")),
+        ("password", (400, "unsupported_grant_type")),
+        ("implicit", (400, "unsupported_grant_type")),
+        ("Authorization_Code", (400, "unsupported_grant_type")),
+        ("authorization_code ", (400, "unsupported_grant_type")),
+        ("urn:ietf:params:oauth:grant-type:jwt-bearer", (400, "unsupported_grant_type")),
+        ("urn:ietf:params:oauth:grant-type:saml2-bearer", (400, "unsupported_grant_type")),
+        (CLIENT_CREDENTIALS, (400, "unauthorized_client")),
+        (DEVICE_CODE, (400, "unauthorized_client")),
+        (TOKEN_EXCHANGE, (400, "unauthorized_client")),
+        (CODE, (400, "invalid_request")),
+        (REFRESH, (400, "invalid_request")),
+    ],
+)
+def test_a_grant_that_is_unknown_or_not_the_clients_has_its_own_code(
+    app: App, grant_type: str, answer: tuple[int, str]
+) -> None:
+    assert refusal(app.token(grant_type)) == answer
+    assert refusal(app.token(grant_type, username=EMAIL, password="correct horse battery staple")) == answer
+
+
+def test_a_public_client_gets_no_token_for_itself(svc: Services, phone: Phone) -> None:
+    for kind in ("spa", "native", "television"):
+        assert refusal(register(svc, phone, kind).token(CLIENT_CREDENTIALS)) == (400, "unauthorized_client")
+
+
+def test_a_machines_token_is_for_itself_and_has_no_users_scope(svc: Services, phone: Phone) -> None:
+    machine = register(svc, phone, "machine", scopes=("notes:read", "openid", "profile", "email", "offline_access"))
+    tokens = granted(machine.token(CLIENT_CREDENTIALS))
+    assert set(tokens) == {"access_token", "token_type", "expires_in", "scope"}
+    claims = peek(tokens["access_token"])[1]
+    assert (claims["sub"], claims["scope"]) == (machine.id, "notes:read")
+    assert "sid" not in claims
+    for scope in ("openid", "admin", "notes:read openid", "notes:write"):
+        assert refusal(machine.token(CLIENT_CREDENTIALS, scope=scope)) == (400, "invalid_scope")
+    assert refusal(machine.token(CLIENT_CREDENTIALS, resource="https://evil.example")) == (400, "invalid_target")
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status in (401, 403)
+    assert phone.call("GET /me", token=tokens["access_token"]).status in (401, 403)
