@@ -147,11 +147,6 @@ class ConsentRequired(OAuthError):
     default = "The user has to be asked for consent."
 
 
-class InteractionRequired(OAuthError):
-    code = "interaction_required"
-    default = "The user has to do something first."
-
-
 class UnmetAuthentication(OAuthError):
     code = "unmet_authentication_requirements"
     default = "This server cannot log a user in that strongly."

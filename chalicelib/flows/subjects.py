@@ -19,16 +19,6 @@ def shown(svc: Services, client: Client, identifier: str) -> str:
     return pairwise.name(identifier, sector=sector(client), secret=keys.current(svc).pairwise)
 
 
-def behind(svc: Services, client: Client, name: str) -> str:
-    """The user or browser session that a client knows by this name; "" if there can be none."""
-    if client.subject_type != pairwise.PAIRWISE:
-        return name
-    try:
-        return pairwise.identifier(name, sector=sector(client), secret=keys.current(svc).pairwise)
-    except ValueError:
-        return ""
-
-
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
     """The `sub` of an access token, with its `sector` where it is pairwise."""
     mark = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}

@@ -79,20 +79,6 @@ class Once:
             }
         }
 
-    def take(self, kind: str, text: str, *, now: int) -> bool:
-        """Uses up what is under a text; False if there is nothing left to use, as for all but one of several at once."""
-        try:
-            conditionally(
-                self._client.delete_item,
-                TableName=self._grants,
-                Key=_key(kind, text),
-                ConditionExpression="expires_at > :now",
-                ExpressionAttributeValues={":now": {"N": str(now)}},
-            )
-        except ConditionFailed:
-            return False
-        return True
-
 
 def _key(kind: str, text: str) -> dict[str, Any]:
     digest = hashlib.sha256(f"{kind}\0{text}".encode()).hexdigest()
