@@ -86,3 +86,15 @@ def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any
 def timing_out(_: str) -> None:
     """A failure: no answer within the time, whether the call was carried out or not."""
     raise ReadTimeoutError(endpoint_url="https://aws.example")
+
+
+# How a call can fail: what stands for it, and whether it has been carried out by then.
+CONFLICT = refusing("TransactionCanceledException", reasons=("None", "TransactionConflict"))
+MODES: dict[str, tuple[Callable[[str], Any], bool]] = {
+    "throttled": (refusing("ThrottlingException"), False),
+    "never sent": (timing_out, False),
+    "answer lost": (timing_out, True),
+    "in conflict": (CONFLICT, False),
+}
+# What the caller is told of each, in JSON.
+UNAVAILABLE = (503, "temporarily_unavailable")

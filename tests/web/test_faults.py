@@ -13,17 +13,9 @@ from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests import wire
 from tests.phone import PASSWORD, Clock, Phone, installed, refusal
-from tests.wire import Wire, watched
+from tests.wire import CONFLICT, MODES, UNAVAILABLE, Wire, watched
 
 NEW_PASSWORD = "an entirely other phrase 7"
-UNAVAILABLE = (503, "temporarily_unavailable")
-CONFLICT = wire.refusing("TransactionCanceledException", reasons=("None", "TransactionConflict"))
-MODES: dict[str, tuple[Callable[[str], Any], bool]] = {
-    "throttled": (wire.refusing("ThrottlingException"), False),
-    "never sent": (wire.timing_out, False),
-    "answer lost": (wire.timing_out, True),
-    "in conflict": (CONFLICT, False),
-}
 _numbers = count(1)
 
 

@@ -18,17 +18,9 @@ from tests import wire
 from tests.browser import API, App, Browser, forms, granted, place, register, told
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.prover import Prover
-from tests.wire import Wire, watched
+from tests.wire import MODES, UNAVAILABLE, Wire, watched
 
-UNAVAILABLE = (503, "temporarily_unavailable")
 TRANSACT = "TransactWriteItems"
-CONFLICT = wire.refusing("TransactionCanceledException", reasons=("None", "TransactionConflict"))
-MODES: dict[str, tuple[Callable[[str], Any], bool]] = {
-    "throttled": (wire.refusing("ThrottlingException"), False),
-    "never sent": (wire.timing_out, False),
-    "answer lost": (wire.timing_out, True),
-    "in conflict": (CONFLICT, False),
-}
 _numbers = count(1)
 
 
