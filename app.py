@@ -4,6 +4,7 @@ from chalicelib.web import account, device, discovery, guard, logout, oauth, pag
 from chalicelib.web.edge import edge
 
 app = Chalice(app_name="latchkey")
+app.api.binary_types = []  # all that comes and goes is text; Chalice would look through its list three times a request
 app.register_middleware(edge, "http")
 app.register_blueprint(account.bp)
 app.register_blueprint(oauth.bp)

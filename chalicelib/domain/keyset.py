@@ -24,7 +24,7 @@ class State(Enum):
     SPENT = "spent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SigningKey:
     """A private key and the moment (epoch seconds) from which it signs. Immutable: its state is a matter of the clock."""
 
@@ -78,9 +78,9 @@ class KeySet:
         """The active key; of a set whose keys all lie in the future, the first."""
         return next((k for k in reversed(self.signing) if k.active_at <= now), self.signing[0])
 
-    def published(self, now: int) -> list[Mapping[str, str]]:
-        """The public keys that a verifier must know now (RFC 7517): next, active and retiring."""
-        return [key.jwk for key in self.signing if self.state(key, now) is not State.SPENT]
+    def published(self, now: int) -> tuple[SigningKey, ...]:
+        """The keys whose public halves a verifier must know now: next, active and retiring."""
+        return tuple([key for key in self.signing if self.state(key, now) is not State.SPENT])
 
     def refresher(self, now: int) -> RefreshKey:
         """The HMAC key that makes refresh tokens now."""

@@ -52,6 +52,6 @@ def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) ->
     return svc.keys.read(now)
 
 
-def published(svc: Services) -> list[Mapping[str, str]]:
-    """The public keys, as JWKs (RFC 7517)."""
-    return current(svc).published(svc.now())
+def published(svc: Services, *, hurry: bool = False) -> list[Mapping[str, str]]:
+    """The public keys, as JWKs (RFC 7517); `hurry` as in `current`."""
+    return [key.jwk for key in current(svc, hurry=hurry).published(svc.now())]

@@ -273,12 +273,12 @@ def live(
 
 def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:
     """The claims of an id_token of ours, however old (OpenID Connect Core 3.1.2.1); None for any other text."""
-    return tokens.ours(id_token, keys.current(svc).published(svc.now()), issuer=svc.settings.issuer)
+    return tokens.ours(id_token, keys.published(svc), issuer=svc.settings.issuer)
 
 
 def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:
     for hurry in (False, True):
-        jwks = keys.current(svc, hurry=hurry).published(svc.now())
+        jwks = keys.published(svc, hurry=hurry)
         verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=audience)
         if verifier.knows(unverified_token):
             break

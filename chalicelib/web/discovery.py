@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ import msgspec
 from ..config import Settings
 from ..domain import dpop
 from ..domain.errors import NotFound
+from ..domain.keyset import SigningKey
 from ..flows import keys
 from ..services import Services
 from . import account, device, logout, metadata, oauth, openapi, pages, registration
@@ -27,7 +29,10 @@ class KeySet(msgspec.Struct, frozen=True):
 
     MEDIA_TYPE: ClassVar[str] = "application/jwk-set+json"
 
-    keys: list[dict[str, str]]
+    keys: list[Mapping[str, str]]
+
+
+KEYS_CACHED = {**CACHED, "Content-Type": KeySet.MEDIA_TYPE}
 
 
 class ProtectedResource(msgspec.Struct, frozen=True):
@@ -45,10 +50,7 @@ class ProtectedResource(msgspec.Struct, frozen=True):
 @bp.serves("GET /.well-known/jwks.json", answer=KeySet)
 def jwks(svc: Services, _: Caller) -> Answer:
     """The public keys that access tokens are signed with."""
-    return Answer(
-        body={"keys": keys.published(svc)},  # as KeySet has it, without making one for every request
-        headers={**CACHED, "Content-Type": KeySet.MEDIA_TYPE},
-    )
+    return Answer(body=_key_set(keys.current(svc).published(svc.now())), headers=KEYS_CACHED)
 
 
 @bp.serves("GET /.well-known/oauth-authorization-server", answer=Metadata)
@@ -105,8 +107,7 @@ def docs(svc: Services, _: Caller) -> Answer:
 
 
 def _metadata(svc: Services) -> Answer:
-    algorithms = tuple(dict.fromkeys(jwk["alg"] for jwk in keys.published(svc)))
-    return Answer(body=_told(svc.settings, algorithms), headers=CACHED)
+    return Answer(body=_told(svc.settings, keys.current(svc).published(svc.now())), headers=CACHED)
 
 
 def _metadata_of_path(svc: Services, path: str) -> Answer:
@@ -115,9 +116,16 @@ def _metadata_of_path(svc: Services, path: str) -> Answer:
     return _metadata(svc)
 
 
+# Both are asked for more often than anything else and change with the keys alone, so their text is kept.
 @lru_cache(maxsize=4)
-def _told(settings: Settings, algorithms: tuple[str, ...]) -> str:
+def _key_set(published: tuple[SigningKey, ...]) -> str:
+    return msgspec.json.encode(KeySet([key.jwk for key in published])).decode()
+
+
+@lru_cache(maxsize=4)
+def _told(settings: Settings, published: tuple[SigningKey, ...]) -> str:
     served = frozenset(operation.path for operation in _operations())
+    algorithms = tuple(dict.fromkeys(key.algorithm for key in published))
     return msgspec.json.encode(metadata.of(settings, served=served, algorithms=algorithms)).decode()
 
 

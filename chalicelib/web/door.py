@@ -1,7 +1,8 @@
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -54,13 +55,12 @@ class ErrorBody(msgspec.Struct, frozen=True):
     error_description: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """A body with a status or headers other than the usual ones; a text is sent as it is."""
 
     body: object
     status: int | None = None
-    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,7 @@ class Form:
     pairs: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks, as the request says it, and what the guard proved (on a guarded route). Most routes ask for little of it."""
 
     request: Request
@@ -204,10 +203,10 @@ class Door(Blueprint):
 
         guarded = {"authorizer": guard} if operation.scope else {}
         name = operation.story.__name__
-        route = {"content_types": ["*/*"]}  # Chalice's own check has another shape and other holes: see _decoded
-        self.route(operation.path, methods=[operation.method], name=name, **route, **guarded)(view)
+        declare = partial(self.route, operation.path, content_types=[])  # what may come is _decoded's to say
+        declare(methods=[operation.method], name=name, **guarded)(view)
         if all(operation.path != other.path for other in self.operations):
-            self.route(operation.path, methods=["OPTIONS"], name=f"{name}_preflight", **route)(preflight)
+            declare(methods=["OPTIONS"], name=f"{name}_preflight")(preflight)
         self.operations.append(operation)
 
 
@@ -294,7 +293,7 @@ def _explained(validation_error: str, body: type) -> str:
 def _success(result: object, status: int) -> Response:
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
     if isinstance(result, Answer):
-        headers |= result.headers
+        headers.update(result.headers)
         status = result.status or status
         result = result.body
     if result is None:

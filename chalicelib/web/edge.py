@@ -27,20 +27,14 @@ def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Re
     start_counting()
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
-    entry = journal.begin(request_id)
+    entry = journal.begin(request_id, f"{context.get('httpMethod')} {context.get('resourcePath')}")
     response = _in_our_shape(get_response(request), entry)
     response.headers["X-Request-Id"] = request_id
+    response.headers["Vary"] = "Origin"
     response.headers.update(_cors(request, response))
-    journal.write(
-        request_id=request_id,
-        route=f"{context.get('httpMethod')} {context.get('resourcePath')}",
-        status=response.status_code,
-        outcome=entry.outcome,
-        reason=entry.reason,
-        uid=entry.uid,
-        ms=round((perf_counter() - started) * 1000, 1),
-        dynamodb_calls=counted(),
-    )
+    entry.status, entry.dynamodb_calls = response.status_code, counted()
+    entry.ms = round((perf_counter() - started) * 1000, 1)
+    journal.end(entry)
     return response
 
 
@@ -55,14 +49,14 @@ def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
     return ours
 
 
-def _cors(request: Request | None, response: Response) -> dict[str, str]:
+def _cors(request: Request | None, response: Response) -> Mapping[str, str]:
     origin = request.headers.get("origin") if request else None
+    if not origin or origin not in services().settings.origins:
+        return {}
     # What people see in a browser, and where it sends them, is for no script to read (RFC 9700 section 2.6).
-    for_people = response.status_code == 303 or "text/html" in response.headers.get("Content-Type", "")
-    if not origin or for_people or origin not in services().settings.origins:
-        return {"Vary": "Origin"}
+    if response.status_code == 303 or "text/html" in response.headers.get("Content-Type", ""):
+        return {}
     return {
-        "Vary": "Origin",
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": ALLOWED_METHODS,
         "Access-Control-Allow-Headers": ALLOWED_HEADERS,

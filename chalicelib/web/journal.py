@@ -1,44 +1,33 @@
 """The one log line of a request, as JSON. Nothing that a caller sent ever enters it, but for the route that matched."""
 
-import json
-import logging
 import sys
 import traceback
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from ..domain.errors import LatchkeyError
 
 
-@dataclass(slots=True)
-class Entry:
-    """What the line will say of how the request went."""
+class Entry(msgspec.Struct, omit_defaults=True):
+    """The line, filled in as the request goes on; `ms` is how long it took, in milliseconds."""
 
     request_id: str
-    outcome: str = "ok"
+    route: str
+    outcome: str
+    status: int | None = None
     uid: str = ""
     reason: str = ""
-
-
-class _StandardOutput(logging.Handler):
-    def emit(self, record: logging.LogRecord) -> None:
-        # Not a StreamHandler, which would keep the stream that standard output was when this was imported.
-        sys.stdout.write(record.getMessage() + "\n")
-        sys.stdout.flush()
+    ms: float | None = None
+    dynamodb_calls: int | None = None
 
 
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
-# Not "latchkey": that is the logger of the Chalice app, which sets its own level on it.
-_log = logging.getLogger("latchkey.journal")
-_log.setLevel(logging.INFO)
-_log.propagate = False
-_log.addHandler(_StandardOutput())
 
 
-def begin(request_id: str) -> Entry:
+def begin(request_id: str, route: str) -> Entry:
     """A new entry for the request that begins."""
-    entry = Entry(request_id)
+    entry = Entry(request_id, route, "ok")
     _entry.set(entry)
     return entry
 
@@ -58,18 +47,24 @@ def outcome(refusal: LatchkeyError) -> None:
         entry.uid = refusal.uid or entry.uid
 
 
-def write(**fields: Any) -> None:
-    """One line."""
-    _log.info(json.dumps({name: value for name, value in fields.items() if value != ""}))
+def end(entry: Entry) -> None:
+    """Writes the line of a request that was answered."""
+    _print(entry)
+
+
+def write(**fields: str | list[str]) -> None:
+    """A line beside the request's own."""
+    entry = _entry.get()
+    _print({"request_id": entry.request_id if entry else "", **fields})
 
 
 def fault(error: Exception) -> None:
     """A line beside the request's own for a fault of ours: what and where. Its message may quote a request: left out."""
-    entry = _entry.get()
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    write(
-        level="error",
-        request_id=entry.request_id if entry else "",
-        fault=type(error).__name__,
-        where=where,
-    )
+    write(level="error", fault=type(error).__name__, where=where)
+
+
+def _print(line: object) -> None:
+    # Lambda keeps what is printed; logging's machinery would cost more than some answers do.
+    sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
+    sys.stdout.flush()

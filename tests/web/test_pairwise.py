@@ -156,7 +156,7 @@ def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
     monkeypatch.setattr(Keys, "recent", forbidden)
     monkeypatch.setattr(gate.svc.keys, "_pairwise", b"")
     guarded = rest_event(f"Bearer {tokens['access_token']}", "notes12345")
-    fetched = svc.keys.read(clock()).published(clock())
+    fetched = [key.jwk for key in svc.keys.read(clock()).published(clock())]
     guard.use(guard.Guard(svc.settings, fetch=lambda _: fetched, in_force=guard._in_force, now=clock))
     with wire.watched(svc) as seen:
         assert gate.policy(guarded)
