@@ -5,6 +5,8 @@ from typing import Any
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
 PACKAGE = __file__.rpartition("/")[0]
+# Below the issuer: what this API is as a protected resource (RFC 9728). A registered API's is below that, by its name.
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 
 
 @dataclass(frozen=True)

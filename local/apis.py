@@ -14,7 +14,7 @@ import yaml
 from chalicelib.config import load
 from chalicelib.domain import policy
 from local import attaching, openapi_scopes, stages
-from local.deploy import UNKNOWN_ISSUER
+from local.deploy import UNKNOWN_ISSUER, issuer_of
 from local.stages import GUARDS, PROJECT, Stage
 
 REVOCATION = ("stateless", "bounded", "strict")
@@ -122,6 +122,7 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     for line in warnings(api, stage):
         print(line)
     print(attaching.instructions(asked.id, api, stage=stage.name, project=register.project))
+    print(f"\n{attaching.challenge(asked.id, api['name'], issuer_of(stage) or '<issuer>')}")
     print("The guard knows of it from the next `make deploy` on.")
 
 

@@ -1,9 +1,11 @@
 """How another API attaches the guard: the text that its team copies."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
+from chalicelib.config import RESOURCE_METADATA
 from local import stages
 
 # How long API Gateway may remember an answer, which is how late an ended session bites.
@@ -52,6 +54,17 @@ A REST API (TOKEN): header Authorization, result TTL {ttl} s, URI
   {uri}
 In Chalice:
   guard = CustomAuthorizer("latchkey", authorizer_uri="{uri}", ttl_seconds={ttl})"""
+
+
+def challenge(api_id: str, name: str, issuer: str) -> str:
+    """Return the command that has a REST API say, with its 401, where tokens for it come from (RFC 9728 section 5.1)."""
+    value = f'\'Bearer error="invalid_token", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
+    header = json.dumps({"gatewayresponse.header.WWW-Authenticate": value})
+    return f"""\
+Its 401, for clients that look for the way to a token (a REST API; an HTTP API's answer is the gateway's own):
+  aws apigateway put-gateway-response --rest-api-id {api_id} --response-type UNAUTHORIZED --status-code 401 \\
+    --response-parameters {shlex.quote(header)}
+  aws apigateway create-deployment --rest-api-id {api_id} --stage-name <stage>"""
 
 
 def _http(arn: str, ttl: int, *, simple: bool) -> str:

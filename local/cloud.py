@@ -96,7 +96,7 @@ def fill(endpoint: str, *, project: Path, build: Path) -> Cloud:
     # As with a real API's own URL: it is known now, and the stack is told.
     update_stack(endpoint, "latchkey", parameters={"Issuer": cloud.issuer})
     # The emulator leaves out the gateway's answers that the template has.
-    live.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey)
+    live.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey, issuer=cloud.issuer)
     allow(cloud, guard=guard, api=notes)
     return cloud
 

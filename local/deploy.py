@@ -112,7 +112,7 @@ def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     if known is None:
         print(f"The issuer is not configured: it will be the API's own URL, {issuer}. Once more, with it.")
         publish(stage, architecture=architecture, issuer=issuer, jwks=jwks)
-    live.set_gateway(boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"])
+    live.set_gateway(boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer)
     if smoke_test and (found := smoke.failures(issuer)):
         raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *found]))
     return issuer

@@ -19,7 +19,7 @@ from chalice.local import LambdaContext
 
 from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
 from local.events import Api, Call, gathered, proxy_event
-from local.gateway_responses import ANSWERS, cors_origin
+from local.gateway_responses import ANSWERS, cors_origin, literal_headers
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +67,13 @@ class Gateway:
         stage: str = "api",
         authorizers: Mapping[str, Handler] | None = None,
         origins: str = "",
+        metadata: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = _per_thread(app)
         self._api = Api(api_id, stage)
         self._origin = cors_origin(origins)
+        self._metadata = metadata
         self._now = now
         self._routes = _routes(app)
         self._remembered = Authorizers(now=now)
@@ -98,7 +100,8 @@ class Gateway:
                 raise Refused("REQUEST_TOO_LARGE")
             return self._answer(call)
         except Refused as refused:
-            return _own_answer(refused, call, self._origin)
+            own = literal_headers(ANSWERS[refused.kind], cors_origin=self._origin, metadata=self._metadata)
+            return _own_answer(refused, call, own)
 
     def _answer(self, call: Call) -> Answer:
         route, parameters = self._match(call)
@@ -138,14 +141,11 @@ class Gateway:
         return self._remembered.authorize(authorizer, token=token, method_arn=arn, context=context)
 
 
-def _own_answer(refused: Refused, call: Call, origin: str | None) -> Answer:
+def _own_answer(refused: Refused, call: Call, headers: Mapping[str, str]) -> Answer:
     shape = ANSWERS[refused.kind]
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", **shape.headers}
-    if origin is not None:
-        headers["Access-Control-Allow-Origin"] = origin
     return Answer(
         shape.status or refused.status,
-        [*headers.items(), ("X-Request-Id", call.id)],
+        [("Content-Type", "application/json"), *headers.items(), ("X-Request-Id", call.id)],
         json.dumps(shape.body()).encode(),
     )
 

@@ -63,11 +63,19 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
 )
 
 
-def headers(answer: GatewayAnswer, *, cors_origin: str | None) -> dict[str, str]:
-    """Return header name to API Gateway's expression: a quoted literal, or a value of the request."""
+def literal_headers(answer: GatewayAnswer, *, cors_origin: str | None, metadata: str) -> dict[str, str]:
+    """Return the headers whose values are known beforehand; `metadata` is the URL of the API's own (RFC 9728 section 5.1)."""
     literal = {"Cache-Control": "no-store", **answer.headers}
+    if metadata and "WWW-Authenticate" in literal:
+        literal["WWW-Authenticate"] += f', resource_metadata="{metadata}"'
     if cors_origin is not None:
         literal["Access-Control-Allow-Origin"] = cors_origin
+    return literal
+
+
+def headers(answer: GatewayAnswer, *, cors_origin: str | None, metadata: str) -> dict[str, str]:
+    """Return header name to API Gateway's expression: a quoted literal, or a value of the request."""
+    literal = literal_headers(answer, cors_origin=cors_origin, metadata=metadata)
     return {**{name: f"'{value}'" for name, value in literal.items()}, "X-Request-Id": "context.requestId"}
 
 

@@ -3,6 +3,7 @@
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.config import RESOURCE_METADATA
 from local import gateway_responses
 from local.stages import API_STAGE, Stage
 
@@ -20,11 +21,12 @@ def ensure_log_groups(logs: Any, stage: Stage) -> None:
         logs.put_retention_policy(logGroupName=group, retentionInDays=stage.limits.log_days)
 
 
-def set_gateway(gateway: "APIGatewayClient", stage: Stage, *, api: str) -> None:
+def set_gateway(gateway: "APIGatewayClient", stage: Stage, *, api: str, issuer: str) -> None:
     """Set the gateway's own answers, its limits and its tracing, and put them into force."""
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
     for kind, answer in gateway_responses.ANSWERS.items():
-        _put_answer(gateway, api, kind, answer, origin)
+        headers = gateway_responses.headers(answer, cors_origin=origin, metadata=issuer + RESOURCE_METADATA)
+        _put_answer(gateway, api, kind, answer, headers)
     # An answer counts from the next deployment on; Chalice's own wiped those of the one before.
     gateway.create_deployment(restApiId=api, stageName=API_STAGE, description="The gateway's own answers")
     gateway.update_stage(restApiId=api, stageName=API_STAGE, patchOperations=_limits(stage))
@@ -35,9 +37,8 @@ def _put_answer(
     api: str,
     kind: str,
     answer: gateway_responses.GatewayAnswer,
-    origin: str | None,
+    headers: dict[str, str],
 ) -> None:
-    headers = gateway_responses.headers(answer, cors_origin=origin)
     status = {} if answer.status is None else {"statusCode": str(answer.status)}
     gateway.put_gateway_response(
         restApiId=api,

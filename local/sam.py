@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
 from local import gateway_responses
 from local.stages import GUARDS, Stage
@@ -107,8 +108,11 @@ def _gateway_responses(stage: Stage) -> dict[str, Any]:
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
+        headers = gateway_responses.headers(answer, cors_origin=origin, metadata=f"${{Issuer}}{RESOURCE_METADATA}")
         responses[kind] = {
-            "ResponseParameters": {"Headers": gateway_responses.headers(answer, cors_origin=origin)},
+            "ResponseParameters": {
+                "Headers": {name: {"Fn::Sub": value} if "${" in value else value for name, value in headers.items()}
+            },
             "ResponseTemplates": gateway_responses.template(answer),
         }
         if answer.status is not None:

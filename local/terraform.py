@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
 from local import gateway_responses
 from local.stages import API_STAGE, GUARDS, Stage
@@ -134,7 +135,8 @@ def _gateway_responses(stage: Stage) -> dict[str, Any]:
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
-        headers = gateway_responses.headers(answer, cors_origin=origin)
+        metadata = f"${{var.issuer}}{RESOURCE_METADATA}"
+        headers = gateway_responses.headers(answer, cors_origin=origin, metadata=metadata)
         responses[kind] = {
             "responseParameters": {f"gatewayresponse.header.{k}": v for k, v in headers.items()},
             "responseTemplates": gateway_responses.template(answer),

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from chalicelib.config import RESOURCE_METADATA
 from local import leash
 from local.gateway import Gateway
 from local.server import Server
@@ -25,7 +26,8 @@ def latchkey() -> Gateway:
     """Return Latchkey itself, behind its own guard."""
     from app import app
 
-    return Gateway(app, origins=os.environ.get("LATCHKEY_ORIGINS", ""))
+    metadata = os.environ["LATCHKEY_ISSUER"] + RESOURCE_METADATA
+    return Gateway(app, origins=os.environ.get("LATCHKEY_ORIGINS", ""), metadata=metadata)
 
 
 def notes() -> Gateway:
@@ -33,7 +35,8 @@ def notes() -> Gateway:
     from chalicelib.web.guard import guard
 
     example = runpy.run_path(str(NOTES), run_name="notes")
-    return Gateway(example["app"], api_id="notes", authorizers={"latchkey": guard})
+    metadata = f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/notes"
+    return Gateway(example["app"], api_id="notes", authorizers={"latchkey": guard}, metadata=metadata)
 
 
 APPS = {"latchkey": latchkey, "notes": notes}

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ..config import Settings
+from ..config import RESOURCE_METADATA, Settings
 from ..domain import dpop
 from ..domain.errors import NotFound
 from ..domain.keyset import SigningKey
@@ -77,14 +77,14 @@ def openid_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
     return _metadata_of_path(svc, path)
 
 
-@bp.serves("GET /.well-known/oauth-protected-resource", answer=ProtectedResource)
+@bp.serves(f"GET {RESOURCE_METADATA}", answer=ProtectedResource)
 def own_resource(svc: Services, _: Caller) -> Answer:
     """This server's own API as a resource (RFC 9728)."""
     settings = svc.settings
     return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
 
 
-@bp.serves("GET /.well-known/oauth-protected-resource/{name}", answer=ProtectedResource, errors=(NotFound,))
+@bp.serves(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
 def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     """An API behind the guard as a resource (RFC 9728), by the name that it is registered under."""
     for api in _apis(svc.settings.apis_file):

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
+from ..config import RESOURCE_METADATA
 from ..domain import errors
 from ..domain.errors import LatchkeyError
 from ..services import Services, services
@@ -314,6 +315,8 @@ def refused(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Respons
     extra: Headers = {}
     if isinstance(refusal, errors.InvalidClient):
         extra["WWW-Authenticate"] = 'Basic realm="latchkey", charset="UTF-8"'
+    if isinstance(refusal, errors.InvalidToken):
+        extra["WWW-Authenticate"] = f'Bearer realm="latchkey", error="{refusal.code}", {resource_metadata()}'
     if isinstance(refusal, errors.UseDpopNonce):
         extra["DPoP-Nonce"] = refusal.nonce
     if (wait := getattr(refusal, "retry_after", None)) is not None:
@@ -321,10 +324,14 @@ def refused(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Respons
     return error_response(status, refusal.code, refusal.description, extra)
 
 
+def resource_metadata() -> str:
+    """Where a client without a token may read how to get one, as a challenge has it (RFC 9728 section 5.1)."""
+    return f'resource_metadata="{services().settings.issuer}{RESOURCE_METADATA}"'
+
+
 def error_response(status: int, code: str, description: str, extra: Mapping[str, str | list[str]] = {}) -> Response:
     """The one error shape, with the headers that the status asks for (RFC 6750 section 3, RFC 9110 section 10.2.3)."""
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json", **extra}
     if status == 401:
-        error = f', error="{code}"' if code == errors.InvalidToken.code else ""
-        headers.setdefault("WWW-Authenticate", f'Bearer realm="latchkey"{error}')
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="latchkey"')
     return Response(msgspec.json.encode(ErrorBody(code, description)).decode(), status_code=status, headers=headers)

@@ -11,7 +11,7 @@ from ..domain.dpop import ALGORITHMS
 from ..flows import authorize, clients, device, dpop, first_party, grants, introspection, userinfo
 from ..services import Services
 from . import journal
-from .door import Answer, Caller, Door, Form
+from .door import Answer, Caller, Door, Form, resource_metadata
 from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)
@@ -172,7 +172,7 @@ def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain
 
 # RFC 9449 section 7.1: here a bad proof is a bad credential.
 AT_RESOURCE = {each.code: 401 for each in PROOFS}
-CHALLENGE = f'DPoP error="{{}}", algs="{" ".join(ALGORITHMS)}"'
+CHALLENGE = f'DPoP error="{{}}", algs="{" ".join(ALGORITHMS)}", {{}}'
 
 
 @bp.serves(
@@ -209,7 +209,9 @@ def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
             path="/oauth/userinfo",
         )
     except (*PROOFS, errors.UnprovedToken) as refusal:
-        return _refused(refusal, 401, {**fresh, "WWW-Authenticate": CHALLENGE.format(refusal.code)})
+        return _refused(
+            refusal, 401, {**fresh, "WWW-Authenticate": CHALLENGE.format(refusal.code, resource_metadata())}
+        )
     journal.concerns(user.uid)
     return Answer(body=told, headers=fresh)
 

@@ -68,7 +68,8 @@ def test_a_phone_signs_up_logs_in_and_sees_its_profile(phone: Phone, account: di
 def test_a_guarded_route_answers_401_without_a_good_token(phone: Phone, token: str | None) -> None:
     answer = phone.call("GET /me", token=token)
     assert answer.refusal == (401, "invalid_token")
-    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    pointer = f'resource_metadata="{phone.base}/.well-known/oauth-protected-resource"'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {pointer}'
     assert answer.headers["X-Request-Id"]
 
 

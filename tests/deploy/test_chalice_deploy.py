@@ -210,7 +210,8 @@ def check_gateway(operator: Operator) -> None:
     assert own.keys() == gateway_responses.ANSWERS.keys()
     unauthorized = own["UNAUTHORIZED"]
     assert unauthorized["statusCode"] == "401"
-    assert unauthorized["responseParameters"]["gatewayresponse.header.WWW-Authenticate"].startswith("'Bearer")
+    challenge = unauthorized["responseParameters"]["gatewayresponse.header.WWW-Authenticate"]
+    assert challenge.endswith("/.well-known/oauth-protected-resource\"'")
     stage = gateway.get_stage(restApiId=api, stageName="api")
     settings = stage["methodSettings"]["*/*"]
     assert (settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) == (50.0, 100)

@@ -95,6 +95,11 @@ def test_other_apis_find_the_guards_in_the_outputs(sam: dict[str, Any]) -> None:
     assert sam["Outputs"]["GuardRequestArn"]["Value"] == {"Fn::GetAtt": ["GuardRequest", "Arn"]}
 
 
+def challenge_at(issuer: str) -> str:
+    """The 401's challenge, as API Gateway takes a literal, with the pointer of RFC 9728 section 5.1."""
+    return f"""'Bearer error="invalid_token", resource_metadata="{issuer}/.well-known/oauth-protected-resource"'"""
+
+
 def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any]) -> None:
     api = sam["Resources"]["RestAPI"]["Properties"]
     assert api["TracingEnabled"] is True
@@ -104,7 +109,8 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
     assert api["GatewayResponses"].keys() == gateway_responses.ANSWERS.keys()
     unauthorized = api["GatewayResponses"]["UNAUTHORIZED"]
     assert unauthorized["StatusCode"] == 401
-    assert unauthorized["ResponseParameters"]["Headers"]["WWW-Authenticate"].startswith("'Bearer")
+    challenge = unauthorized["ResponseParameters"]["Headers"]["WWW-Authenticate"]
+    assert challenge == {"Fn::Sub": challenge_at("${Issuer}")}
     assert set(json.loads(unauthorized["ResponseTemplates"]["application/json"])) == {
         "error",
         "error_description",
@@ -118,7 +124,7 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
 def test_the_gateways_answers_allow_the_configured_origins(origins: str, allowed: str | None) -> None:
     origin = gateway_responses.cors_origin(origins)
     for answer in gateway_responses.ANSWERS.values():
-        headers = gateway_responses.headers(answer, cors_origin=origin)
+        headers = gateway_responses.headers(answer, cors_origin=origin, metadata="https://id.example/m")
         assert headers.get("Access-Control-Allow-Origin") == allowed
 
 
@@ -143,8 +149,10 @@ def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:
     groups = resource["aws_cloudwatch_log_group"]
     assert {group["retention_in_days"] for group in groups.values()} == {14}
     assert groups.keys() == resource["aws_lambda_function"].keys() == set(FUNCTIONS.values())
-    swagger = json.loads(tf["locals"]["chalice_api_swagger"])
-    assert swagger["x-amazon-apigateway-gateway-responses"].keys() == gateway_responses.ANSWERS.keys()
+    answers = json.loads(tf["locals"]["chalice_api_swagger"])["x-amazon-apigateway-gateway-responses"]
+    assert answers.keys() == gateway_responses.ANSWERS.keys()
+    challenge = answers["UNAUTHORIZED"]["responseParameters"]["gatewayresponse.header.WWW-Authenticate"]
+    assert challenge == challenge_at("${var.issuer}")
 
 
 def test_two_stages_can_live_in_one_account_under_terraform(tf: dict[str, Any]) -> None:

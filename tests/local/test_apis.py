@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,19 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
     assert f"lambda:path/2015-03-31/functions/{arn}/invocations" in told
     assert "execute-api:<region>:<account>:abc123/authorizers/*" in told
     assert "ttl_seconds=0" in told
+
+
+def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_has_read_it(
+    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(register, written(tmp_path, SCOPES))
+    words = shlex.split(capsys.readouterr().out.rpartition("Its 401")[2].partition("\n")[2])
+    (header,) = [word for word in words if word.startswith("{")]
+    assert json.loads(header) == {
+        "gatewayresponse.header.WWW-Authenticate": '\'Bearer error="invalid_token", '
+        'resource_metadata="<issuer>/.well-known/oauth-protected-resource/notes"\''
+    }
+    assert words[words.index("--rest-api-id") + 1] == "abc123"
 
 
 def test_the_instructions_name_the_deployed_guard_where_it_is_known(

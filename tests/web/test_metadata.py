@@ -1,6 +1,7 @@
 """The server's metadata, walked: whatever is advertised works, and whatever works is advertised."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -442,6 +443,17 @@ def test_an_issuer_without_a_path_is_not_found_at_one(world: World) -> None:
 # RFC 9728.
 
 RESOURCE = "/.well-known/oauth-protected-resource"
+
+
+@pytest.mark.parametrize("scheme", ["", "Bearer", "DPoP"])
+def test_whoever_comes_without_a_good_token_is_told_where_to_read_how_to_get_one(world: World, scheme: str) -> None:
+    headers = {"Authorization": f"{scheme} x.y.z"} if scheme else {}
+    answer = world.phone.call("GET /oauth/userinfo", headers={**headers, "DPoP": "x"} if scheme == "DPoP" else headers)
+    assert answer.status == 401
+    pointer = re.search(r'resource_metadata="([^"]+)"', answer.header("WWW-Authenticate") or "")
+    assert pointer
+    # RFC 9728 section 3.3: what is found there is about the resource that was called.
+    assert world.phone.call(f"GET {pointer[1].removeprefix(ISSUER)}").json()["resource"] == world.svc.settings.audience
 
 
 def test_our_own_api_is_described_as_a_resource(world: World) -> None:
