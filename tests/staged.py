@@ -1,4 +1,4 @@
-"""Races that happen every time: a rival steps in just before our own call leaves."""
+"""What happens rarely, happening every time: a rival steps in just before our own call leaves, an answer is lost behind it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,3 +19,18 @@ def just_before(client: Any, operation: str, rival: Callable[[], object]) -> Ite
     yield
     client.meta.events.unregister(event, step_in)
     assert not pending, f"{operation} was never called"
+
+
+@contextmanager
+def answer_lost(client: Any, operation: str) -> Iterator[None]:
+    """Has the client's own retry send the first call of an operation again, after it was carried out."""
+    event = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+    seconds = [0]  # that the retry waits
+
+    def lost(**_: Any) -> int | None:
+        return seconds.pop() if seconds else None
+
+    client.meta.events.register_first(event, lost)
+    yield
+    client.meta.events.unregister(event, lost)
+    assert not seconds, f"{operation} was never called"

@@ -35,7 +35,7 @@ class Clients:
         return msgspec.json.decode(found["Item"]["client"]["S"], type=Client) if "Item" in found else None
 
     def create(self, client: Client) -> bool:
-        """A new client; False if its id is taken."""
+        """A new client; False if its id is another's."""
         return self._put(client, "attribute_not_exists(pk)", {})
 
     def replace(self, old: Client, new: Client) -> bool:
@@ -95,6 +95,6 @@ class Clients:
             conditionally(
                 self._client.put_item, TableName=self._users, Item=item, ConditionExpression=condition, **request
             )
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failed:
+            return failed.item == item  # botocore had sent it before, and the answer was lost
         return True

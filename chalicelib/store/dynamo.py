@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -101,6 +102,11 @@ class ConditionFailed(Exception):
     def __init__(self, item: Item | None) -> None:
         self.item = item
         super().__init__("condition failed")
+
+
+def attempt() -> dict[str, str]:
+    """A mark for an item, by which a call whose answer was lost, and which botocore sent again, knows its own work."""
+    return {"S": secrets.token_urlsafe(9)}
 
 
 def conditionally(write: Callable[..., Any], **request: Any) -> Any:

@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.model import Grant, User
 from ..domain.refresh import Use, use_of
-from .dynamo import ConditionFailed, Item, conditionally, reasons, storage_faults
+from .dynamo import ConditionFailed, Item, attempt, conditionally, reasons, storage_faults
 from .users import from_item as user_from_item
 from .users import grant_key, user_key
 
@@ -136,26 +136,28 @@ class Grants:
         same = [f"{name} = :{name}" if value else f"attribute_not_exists({name})" for name, value in bound.items()]
         values = {f":{name}": {"S": value} for name, value in bound.items() if value}
         bind = ", jkt = :bind" if jkt else " REMOVE jkt"
+        ours = attempt()
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=grant_key(grant.uid, grant.gid),
-                UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end{bind}",
+                UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end, begun_by = :ours{bind}",
                 ConditionExpression=" AND ".join(
                     ["generation = :zero", "attribute_not_exists(ended)", "expires_at > :now", *same]
                 ),
                 ExpressionAttributeValues={
                     **values,
                     **({":bind": {"S": jkt}} if jkt else {}),
+                    ":ours": ours,
                     ":zero": {"N": "0"},
                     ":one": {"N": "1"},
                     ":now": {"N": str(now)},
                     ":end": {"N": str(expires_at)},
                 },
             )
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failed:
+            return failed.item is not None and failed.item.get("begun_by") == ours
         return True
 
     def end(self, uid: str, gid: str, *, why: str, client_id: str | None = None) -> bool:

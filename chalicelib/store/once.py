@@ -3,7 +3,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .dynamo import ConditionFailed, conditionally, key, storage_faults
+from .dynamo import ConditionFailed, attempt, conditionally, key, storage_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +21,7 @@ class Once:
 
     def first(self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None) -> bool:
         """Keeps a value under a text that is not in use; False if it is, as when an assertion is replayed."""
+        ours = attempt()
         try:
             conditionally(
                 self._client.put_item,
@@ -29,12 +30,13 @@ class Once:
                     **_key(kind, text),
                     "expires_at": {"N": str(expires_at)},
                     "value": {"S": json.dumps(value or {})},
+                    "kept_by": ours,
                 },
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
                 ExpressionAttributeValues={":now": {"N": str(now)}},
             )
-        except ConditionFailed:
-            return False
+        except ConditionFailed as failed:
+            return failed.item is not None and failed.item.get("kept_by") == ours
         return True
 
     def read(self, kind: str, text: str, *, now: int) -> dict[str, Any] | None:

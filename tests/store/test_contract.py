@@ -10,15 +10,18 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from chalicelib.domain.client import Client
 from chalicelib.domain.model import Grant, Limit, User
 from chalicelib.domain.refresh import Use
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
+from chalicelib.store.clients import Clients
 from chalicelib.store.grants import Grants
 from chalicelib.store.keys import Keys
+from chalicelib.store.once import Once
 from chalicelib.store.users import Users
 from local import aws as embedded
-from tests.staged import just_before
+from tests.staged import answer_lost, just_before
 
 NOW = 1_800_000_000
 WINDOW = 30
@@ -51,6 +54,8 @@ class Deployment:
         tables.ensure(self.client, users=names["users"], grants=names["grants"])
         self.users = Users(self.client, **names)
         self.grants = Grants(self.client, **names)
+        self.clients = Clients(self.client, users=names["users"])
+        self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
         self.keys = Keys(self.ssm, path=f"/{own}/keys", token_life=900)
 
@@ -188,6 +193,144 @@ def test_a_session_ends_once(store: Deployment) -> None:
     assert store.grants.end(session.uid, session.gid, why="logout") is True
     assert store.grants.end(session.uid, session.gid, why="reuse") is False
     assert store.grants.end(session.uid, uuid4().hex, why="logout") is False
+
+
+def waiting(store: Deployment, **changes: Any) -> Grant:
+    """A grant whose code has not been redeemed."""
+    bound = {"redirect_uri": "https://app.example/cb", "challenge": "c" * 43}
+    return started(store, **{"generation": 0, "expires_at": NOW + 60, **bound, **changes})[1]
+
+
+def begin(store: Deployment, code: Grant, now: int = NOW, jkt: str = "") -> bool:
+    return store.grants.begin(code, jkt=jkt, now=now, expires_at=now + IDLE)
+
+
+def test_a_code_begins_its_session_once(store: Deployment) -> None:
+    code = waiting(store)
+    assert begin(store, code, NOW + 5, jkt="thumbprint") is True
+    _, found = store.grants.with_user(code.uid, code.gid)
+    assert found == replace(code, generation=1, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE, jkt="thumbprint")
+    assert begin(store, code, NOW + 6) is False
+    assert store.grants.with_user(code.uid, code.gid)[1] == found
+
+
+def test_of_two_that_redeem_a_code_at_the_same_moment_one_begins(store: Deployment) -> None:
+    code = waiting(store)
+    with just_before(store.client, "UpdateItem", lambda: begin(store, code, jkt="rival")):
+        assert begin(store, code, jkt="ours") is False
+    _, found = store.grants.with_user(code.uid, code.gid)
+    assert found is not None
+    assert found.jkt == "rival"
+
+
+def test_a_code_that_has_expired_ended_or_is_anothers_begins_nothing(store: Deployment) -> None:
+    code = waiting(store)
+    assert begin(store, code, NOW + 60) is False
+    for name in ("client_id", "redirect_uri", "challenge", "jkt"):
+        changed: dict[str, Any] = {name: "another"}
+        assert begin(store, replace(code, **changed)) is False, name
+    store.grants.end(code.uid, code.gid, why="logout")
+    assert begin(store, code) is False
+    assert store.grants.with_user(code.uid, code.gid)[1] == replace(code, ended="logout")
+
+
+def test_what_is_bound_to_a_key_is_not_begun_as_if_it_were_not(store: Deployment) -> None:
+    code = waiting(store, jkt="thumbprint")
+    assert begin(store, replace(code, jkt="")) is False
+    assert begin(store, code, jkt="") is True
+    _, found = store.grants.with_user(code.uid, code.gid)
+    assert found is not None
+    assert found.jkt == ""  # a confidential client's refresh tokens need no key
+
+
+@pytest.mark.parametrize("lost", ["begin", "first", "create", "replace"])
+def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_work(store: Deployment, lost: str) -> None:
+    code, client = waiting(store), Client(client_id=uuid4().hex)
+    if lost == "replace":
+        store.clients.create(client)
+    calls: dict[str, tuple[str, Any]] = {
+        "begin": ("UpdateItem", lambda: begin(store, code)),
+        "first": ("PutItem", lambda: store.once.first("kind", code.gid, expires_at=NOW + 60, now=NOW)),
+        "create": ("PutItem", lambda: store.clients.create(client)),
+        "replace": ("PutItem", lambda: store.clients.replace(client, replace(client, version=2, client_name="New"))),
+    }
+    operation, call = calls[lost]
+    with answer_lost(store.client, operation):
+        assert call() is True
+    assert call() is (lost in ("create", "replace"))  # to write the very same again is no conflict
+
+
+def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:
+    owner, _ = started(store)
+    told = {"user": owner.uid}
+    assert store.once.first("device", "code", value=told, expires_at=NOW + 60, now=NOW)
+    spending = store.once.spending("device", "code", old=told, now=NOW)
+    session, second = grant(owner), grant(owner)
+    assert store.grants.start_by(spending, session) is True
+    assert store.grants.start_by(spending, second) is False
+    assert store.once.read("device", "code", now=NOW) is None
+    assert {each.gid for each in store.grants.of_user(owner.uid)} >= {session.gid}
+    assert second not in store.grants.of_user(owner.uid)
+
+
+def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment) -> None:
+    def first(kind: str, text: str, now: int, **value: int) -> bool:
+        return store.once.first(kind, text, expires_at=now + 60, now=now, value=value)
+
+    assert first("kind", "text", NOW, n=1) is True
+    assert first("kind", "text", NOW + 59, n=2) is False
+    assert first("kind", "other text", NOW) is True
+    assert first("other kind", "text", NOW) is True
+    assert store.once.read("kind", "text", now=NOW + 59) == {"n": 1}
+    assert store.once.read("kind", "text", now=NOW + 60) is None
+    assert first("kind", "text", NOW + 60, n=3) is True
+    assert store.once.read("kind", "text", now=NOW + 60) == {"n": 3}
+
+
+def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Deployment) -> None:
+    owner, _ = started(store)
+    assert store.once.first("kind", "text", expires_at=NOW + 60, now=NOW, value={"n": 1})
+    with just_before(
+        store.client, "UpdateItem", lambda: store.once.change("kind", "text", old={"n": 1}, new={"n": 2}, now=NOW)
+    ):
+        assert store.once.change("kind", "text", old={"n": 1}, new={"n": 3}, now=NOW) is False
+    assert store.once.change("kind", "text", old={"n": 2}, new={"n": 3}, now=NOW + 60) is False
+    for spending in (
+        store.once.spending("kind", "text", old={"n": 1}, now=NOW),
+        store.once.spending("kind", "text", old={"n": 2}, now=NOW + 60),
+    ):
+        assert store.grants.start_by(spending, grant(owner)) is False
+    assert store.once.read("kind", "text", now=NOW) == {"n": 2}
+
+
+def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
+    client = Client(
+        client_id=f"https://a#b%{uuid4().hex}", client_name="One", redirect_uris=("https://app.example/cb",)
+    )
+    assert store.clients.create(client) is True
+    assert store.clients.create(replace(client, client_name="Two")) is False
+    newer = replace(client, client_name="Two", version=client.version + 1)
+    with just_before(store.client, "PutItem", lambda: store.clients.replace(client, newer)):
+        assert store.clients.replace(client, replace(newer, client_name="Three")) is False
+    assert store.clients.read(client.client_id) == newer
+    assert (store.clients.delete(client.client_id), store.clients.delete(client.client_id)) == (True, False)
+    assert store.clients.replace(newer, replace(newer, version=9)) is False
+    assert store.clients.read(client.client_id) is None
+
+
+def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together(store: Deployment) -> None:
+    owner, _ = started(store)
+    for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("b#c", ("x",))):
+        store.clients.remember_consent(owner.uid, client_id, scopes, now=NOW)
+    assert store.clients.consent(owner.uid, "a") == {"x", "y", "z"}
+    assert store.clients.consent(owner.uid, "b#c") == {"x"}
+    assert store.clients.consent(uuid4().hex, "a") == frozenset()
+    store.clients.forget(owner.uid)
+    assert (store.clients.consent(owner.uid, "a"), store.clients.consent(owner.uid, "b#c")) == (
+        frozenset(),
+        frozenset(),
+    )
+    assert store.users.read(owner.uid) == owner
 
 
 def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store: Deployment) -> None:
