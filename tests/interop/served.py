@@ -66,7 +66,7 @@ class Served:
     def client(self, method: str, **metadata: Any) -> dict[str, Any]:
         """A new client that authenticates by a method; gives what its developer knows of it."""
         key = {}
-        if method == "private_key_jwt":
+        if method == "private_key_jwt" and "jwks_uri" not in metadata:
             key = private_jwk()
             metadata["jwks"] = {"keys": [{name: value for name, value in key.items() if name != "d"}]}
         usual = {"scopes": (*OF_USERS, *OF_THE_API), "grant_types": (CODE, REFRESH), "redirect_uris": (CALLBACK,)}
@@ -115,7 +115,7 @@ def latchkey(algorithm: str, files: Path) -> Iterator[Served]:
         }
     )
     tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
-    with running(files, "app.example") as internet:
+    with running(files, "app.example", "wiki.example", "localhost") as internet:
         svc = replace(build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS), fetch=internet.fetch())
         gateway = Recording(app)
         with installed(svc), serving(gateway, listening) as issuer:
