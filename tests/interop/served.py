@@ -97,8 +97,8 @@ def private_jwk() -> dict[str, str]:
 
 
 @contextmanager
-def latchkey(algorithm: str, files: Path) -> Iterator[Served]:
-    """Serves app.py on a free port, by the real clock, with tables and keys of its own."""
+def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
+    """Serves app.py on a free port, by the real clock, with tables and keys of its own and perhaps more settings."""
     own, listening = uuid4().hex, listen()
     settings = load(
         {
@@ -112,6 +112,7 @@ def latchkey(algorithm: str, files: Path) -> Iterator[Served]:
             "LATCHKEY_CLIENT_DOCUMENTS": "on",
             "LATCHKEY_APIS_FILE": str(files / "apis.json"),
             "LATCHKEY_JWKS_FILE": str(files / "jwks.json"),
+            **more,
         }
     )
     tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
