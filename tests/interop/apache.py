@@ -1,7 +1,6 @@
 """Apache with mod_auth_openidc in front of an application, on loopback, and how tests are skipped where there is none."""
 
 import os
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -42,13 +41,6 @@ def needed() -> None:
     if not there and os.environ.get("CI") != "true":
         why = "Apache or mod_auth_openidc is missing: `make debian` installs them on Debian"
         pytest.skip(why, allow_module_level=True)
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 @contextmanager

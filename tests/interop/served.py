@@ -1,6 +1,7 @@
 """Latchkey as clients find it that know nothing but its address."""
 
 import hashlib
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -94,6 +95,13 @@ def private_jwk() -> dict[str, str]:
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     d = b64(key.private_numbers().private_value.to_bytes(32, "big"))
     return {**jwk(key), "d": d, "kid": "1", "alg": "ES256"}
+
+
+def free_port() -> int:
+    """A port of loopback that nobody has, for a peer that takes it by itself."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from chalicelib.domain.client import CODE, REFRESH
 from tests.forge import stranger
 from tests.interop import apache
 from tests.interop.person import Person
-from tests.interop.served import Served
+from tests.interop.served import Served, free_port
 
 apache.needed()
 ALGORITHM = "RS256"
@@ -50,7 +50,7 @@ class Site:
 @contextmanager
 def site(served: Served, folder: Path, method: str, *lines: str, **metadata: Any) -> Iterator[Site]:
     """Has Apache serve a site as the document says, and these lines; a new client authenticates by the method."""
-    port = apache.free_port()
+    port = free_port()
     url = f"https://localhost:{port}"
     served.internet.addresses[NAME], served.internet.ports[ADDRESS] = [ADDRESS], port
     usual = {"redirect_uris": (f"{url}/oidc",), "post_logout_redirect_uris": (f"{url}/bye",)}
