@@ -19,7 +19,7 @@ CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test chromium check bench lock clean
+.PHONY: help serve test debian check bench lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,13 +27,16 @@ help:  ## list the commands
 serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002)
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
 
-test: check $(AWS) $(CLIENTS) chromium  ## check the code, then run every test (WORKERS=2)
+test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-chromium:  ## install the browser that the tests of the pages need (as root on Debian)
-	@test -x /usr/bin/chromium || { test "$$(id -u)" = 0 && test -e /etc/debian_version && echo "Installing Chromium." && \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } || \
-		echo "There is no /usr/bin/chromium: the tests of the pages are skipped."
+debian:  ## install the browser and the Apache that some tests need (as root on Debian)
+	@missing=; test -x /usr/bin/chromium || missing=" chromium"; \
+	test -x /usr/sbin/apache2 && test -e /usr/lib/apache2/modules/mod_auth_openidc.so || \
+		missing="$$missing apache2-bin libapache2-mod-auth-openidc"; \
+	test -z "$$missing" || { test "$$(id -u)" = 0 && test -e /etc/debian_version && echo "Installing$$missing." && \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; } || \
+		echo "Not installed:$$missing. The tests that need them are skipped."
 
 check: $(DEV)  ## lint, formatting, types, and who may import whom
 	$(BIN)/ruff check .

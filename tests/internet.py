@@ -48,10 +48,16 @@ class Request:
 
 @dataclass
 class Internet:
-    """Names with their addresses, and pages by URL; all that was asked of it and dialled is kept."""
+    """Names with their addresses, and pages by URL; all that was asked of it and dialled is kept.
+
+    Another server of the test's, with the same `chain` for its certificate, has an address of its own in `ports`.
+    """
 
     port: int
+    authority: Path
+    chain: Path
     trust: ssl.SSLContext
+    ports: dict[str, int] = field(default_factory=dict)
     pages: dict[str, Page] = field(default_factory=dict)
     addresses: dict[str, list[str]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
@@ -64,9 +70,9 @@ class Internet:
         return self.addresses.get(name, [PUBLIC])
 
     def connect(self, address: str, seconds: float) -> socket.socket:
-        """A connection to the loopback server, whatever address it is that was dialled."""
+        """A connection to a server on loopback, whatever address it is that was dialled."""
         self.dialled.append(address)
-        return socket.create_connection(("127.0.0.1", self.port), seconds)
+        return socket.create_connection(("127.0.0.1", self.ports.get(address, self.port)), seconds)
 
     def fetch(self, *, seconds: float = 5) -> Fetch:
         """The real thing, with this internet for the world."""
@@ -116,7 +122,8 @@ def running(folder: Path, *names: str) -> Iterator[Internet]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    handler.internet = Internet(server.server_address[1], ssl.create_default_context(cadata=authority))  # type: ignore[attr-defined]
+    trust = ssl.create_default_context(cafile=authority)
+    handler.internet = Internet(server.server_address[1], authority, chain, trust)  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield handler.internet  # type: ignore[attr-defined]
@@ -125,7 +132,7 @@ def running(folder: Path, *names: str) -> Iterator[Internet]:
         server.server_close()
 
 
-def _certified(folder: Path, names: tuple[str, ...]) -> tuple[str, Path]:
+def _certified(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
     root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "The test's authority")])
     own = _builder(issuer, issuer, root).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -140,9 +147,9 @@ def _certified(folder: Path, names: tuple[str, ...]) -> tuple[str, Path]:
         encipher_only=False,
         decipher_only=False,
     )
-    authority = own.add_extension(usage, critical=True)
+    root_of_all = own.add_extension(usage, critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(root.public_key())
-    signed_root = authority.add_extension(identifier, critical=False).sign(root, hashes.SHA256())
+    signed_root = root_of_all.add_extension(identifier, critical=False).sign(root, hashes.SHA256())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     by_root = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())
@@ -150,9 +157,10 @@ def _certified(folder: Path, names: tuple[str, ...]) -> tuple[str, Path]:
     certificate = signed.add_extension(by_root, critical=False).sign(root, hashes.SHA256())
     pem = serialization.Encoding.PEM
     key = leaf.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    chain = folder / "server.pem"
+    authority, chain = folder / "authority.pem", folder / "server.pem"
+    authority.write_bytes(signed_root.public_bytes(pem))
     chain.write_bytes(key + certificate.public_bytes(pem))
-    return signed_root.public_bytes(pem).decode(), chain
+    return authority, chain
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

@@ -1,6 +1,7 @@
 """Latchkey as clients find it that know nothing but its address."""
 
 import hashlib
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -66,7 +67,7 @@ class Served:
     def client(self, method: str, **metadata: Any) -> dict[str, Any]:
         """A new client that authenticates by a method; gives what its developer knows of it."""
         key = {}
-        if method == "private_key_jwt":
+        if method == "private_key_jwt" and "jwks_uri" not in metadata:
             key = private_jwk()
             metadata["jwks"] = {"keys": [{name: value for name, value in key.items() if name != "d"}]}
         usual = {"scopes": (*OF_USERS, *OF_THE_API), "grant_types": (CODE, REFRESH), "redirect_uris": (CALLBACK,)}
@@ -96,9 +97,16 @@ def private_jwk() -> dict[str, str]:
     return {**jwk(key), "d": d, "kid": "1", "alg": "ES256"}
 
 
+def free_port() -> int:
+    """A port of loopback that nobody has, for a peer that takes it by itself."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 @contextmanager
-def latchkey(algorithm: str, files: Path) -> Iterator[Served]:
-    """Serves app.py on a free port, by the real clock, with tables and keys of its own."""
+def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
+    """Serves app.py on a free port, by the real clock, with tables and keys of its own and perhaps more settings."""
     own, listening = uuid4().hex, listen()
     settings = load(
         {
@@ -112,10 +120,11 @@ def latchkey(algorithm: str, files: Path) -> Iterator[Served]:
             "LATCHKEY_CLIENT_DOCUMENTS": "on",
             "LATCHKEY_APIS_FILE": str(files / "apis.json"),
             "LATCHKEY_JWKS_FILE": str(files / "jwks.json"),
+            **more,
         }
     )
     tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
-    with running(files, "app.example") as internet:
+    with running(files, "app.example", "wiki.example", "localhost") as internet:
         svc = replace(build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS), fetch=internet.fetch())
         gateway = Recording(app)
         with installed(svc), serving(gateway, listening) as issuer:

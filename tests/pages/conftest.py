@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.skip(f"{CHROMIUM} is missing: `make chromium` installs it on Debian"))
+            item.add_marker(pytest.mark.skip(f"{CHROMIUM} is missing: `make debian` installs it on Debian"))
 
 
 @pytest.fixture(scope="module")
