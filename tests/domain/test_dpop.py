@@ -1,12 +1,15 @@
 """What a DPoP proof may be like at its edges; each check of RFC 9449 section 4.3 through the door: web/test_dpop.py."""
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.domain import dpop
 from chalicelib.domain.errors import InvalidDpopProof
-from tests.forge import by, compact, jwk, stranger
+from tests.forge import b64, by, compact, jwk, stranger
 
 NOW = 1_800_000_000
 URL = "https://id.example/oauth/token"
@@ -47,6 +50,14 @@ def test_time_and_jti_are_taken_up_to_their_bounds(changes: dict[str, Any], expe
     assert good({**CLAIMS, **changes}) is expected
 
 
+@pytest.mark.parametrize(("changes", "nonce"), [({}, ""), ({"nonce": "n"}, "n")])
+def test_a_proof_is_told_from_others_by_its_key_its_jti_and_its_nonce(changes: dict[str, Any], nonce: str) -> None:
+    proof = compact(HEADER, {**CLAIMS, **changes}, by(KEY))
+    text = json.dumps(jwk(KEY), sort_keys=True, separators=(",", ":"))  # RFC 7638
+    expected = dpop.Proof(b64(hashlib.sha256(text.encode()).digest()), "1", nonce)
+    assert dpop.verify(proof, method="POST", url=URL, now=NOW) == expected
+
+
 @pytest.mark.parametrize("claims", [[], ["htm"], "text", 7, True, None])
 def test_a_proof_that_says_no_claims_is_refused(claims: object) -> None:
     assert not good("null" if claims is None else claims)
@@ -54,7 +65,9 @@ def test_a_proof_that_says_no_claims_is_refused(claims: object) -> None:
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])  # RFC 7518 sections 6.2 to 6.4
 def test_no_private_member_of_any_kind_of_key_is_taken(member: str) -> None:
-    assert not good(header={**HEADER, "jwk": {**jwk(KEY), member: "AAAA"}})
+    assert isinstance(KEY, ec.EllipticCurvePrivateKey)
+    private = b64(KEY.private_numbers().private_value.to_bytes(32))  # one that fits, or the library would refuse it
+    assert not good(header={**HEADER, "jwk": {**jwk(KEY), member: private}})
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
@@ -74,6 +87,8 @@ def test_every_required_member_of_a_key_is_a_text(algorithm: str, other: object)
         ("http://id.example/a", "http://id.example:80/a", True),
         ("http://id.example/a", "http://id.example:443/a", False),
         ("https://id.example/a", "https://id.example:80/a", False),
+        ("https://id.example/a", "http://id.example:443/a", False),
+        ("https://id.example/a", "https://other.example/a", False),
         ("https://id.example:8443/a", "https://id.example:8443/a", True),
         ("https://id.example:8443/a", "https://id.example/a", False),
         ("https://id.example", "https://id.example/", True),
