@@ -5,12 +5,22 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import Client, are_public_keys, check, sector
+from chalicelib.domain.client import GRANT_TYPES, Client, are_public_keys, check, sector
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
 EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
+
+
+def test_grant_types_are_named_as_their_rfcs_name_them() -> None:
+    assert sorted(GRANT_TYPES) == [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",  # RFC 8628 section 3.4
+        "urn:ietf:params:oauth:grant-type:token-exchange",  # RFC 8693 section 2.1
+    ]
 
 
 def registered(client: Client, **changes: Any) -> bool:
@@ -43,7 +53,10 @@ def registered(client: Client, **changes: Any) -> bool:
         ("http://127.0.0.1:65535/a/b?x=y", False, True),
         ("http://127.0.0.1:655350/", False, False),
         ("http://127.0.0.1?x=y", False, True),
-        ("http://127x0x0x1/", False, False),
+        ("http://127.0.0.1/?", False, True),
+        ("http://127x0.0.1/", False, False),
+        ("http://127.0x0.1/", False, False),
+        ("http://127.0.0x1/", False, False),
         ("http://[::1]:1/cb", False, True),
         ("http://localhost/cb", False, True),
         ("http://app.example/", False, False),

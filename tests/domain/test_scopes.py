@@ -57,7 +57,8 @@ def test_nothing_asked_for_is_all_that_is_allowed() -> None:
     assert narrow(None, allowed=("a", "b")) == ("a", "b")
 
 
-def test_a_part_of_what_is_allowed_can_be_asked_for() -> None:
+def test_all_or_a_part_of_what_is_allowed_can_be_asked_for() -> None:
+    assert narrow("b a", allowed=("a", "b")) == ("b", "a")
     assert narrow("b", allowed=("a", "b")) == ("b",)
 
 
