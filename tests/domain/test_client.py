@@ -1,6 +1,6 @@
 """What a client may be registered with, by whomever; through the registration endpoint: web/test_registration.py."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -23,6 +23,17 @@ def test_grant_types_are_named_as_their_rfcs_name_them() -> None:
     ]
 
 
+def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_privilege() -> None:
+    assert {name: value for name, value in asdict(Client(client_id="shop")).items() if value} == {
+        "client_id": "shop",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ("authorization_code",),
+        "application_type": "web",
+        "subject_type": "public",
+        "version": 1,
+    }
+
+
 def registered(client: Client, **changes: Any) -> bool:
     try:
         return check(replace(client, **changes)) == replace(client, **changes)
@@ -35,6 +46,7 @@ def registered(client: Client, **changes: Any) -> bool:
     [
         ("https://a", True, True),
         ("https://A9", True, True),
+        ("https://aBc.ExamplE/", True, True),
         ("https://a-b.c-d.example", True, True),
         ("https://0.example/", True, True),
         ("https://z9.example:8/", True, True),
