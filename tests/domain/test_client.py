@@ -96,6 +96,22 @@ def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) ->
 
 
 @pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://app.example/", "http://app.example/"),
+        ("http://" + "x" * 192, "http://" + "x" * 192),
+        ("http://" + "x" * 193, "One"),
+        ("http://app.example/\u202e", "One"),
+        ("http://app.example/\n", "One"),
+    ],
+)
+def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, shown: str) -> None:
+    with pytest.raises(InvalidRedirectUri) as refusal:
+        check(replace(WEB, redirect_uris=(uri,)))
+    assert refusal.value.description == f"{shown} cannot be a redirect URI of a web client."
+
+
+@pytest.mark.parametrize(
     "member", ["jwks_uri", "backchannel_logout_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri"]
 )
 @pytest.mark.parametrize(
@@ -125,6 +141,7 @@ def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, ex
         ({"token_endpoint_auth_method": "client_secret_jwt"}, False),
         ({"grant_types": ("refresh_token",), "redirect_uris": ()}, True),
         ({"grant_types": ("client_credentials",), "redirect_uris": ()}, True),
+        ({"grant_types": GRANT_TYPES}, True),
         ({"grant_types": ("authorization_code", "password")}, False),
         ({"grant_types": ("authorization_code",), "redirect_uris": ()}, False),
         ({"grant_types": ("client_credentials",), "token_endpoint_auth_method": "none"}, False),
