@@ -230,6 +230,36 @@ def test_a_parameter_is_said_once_or_counts_nowhere() -> None:
 def test_an_endpoint_may_take_values_of_another_length(long: int, usable: bool) -> None:
     found, _ = oauth.gathered([("code", "abc")], known=frozenset({"code"}), long=long)
     assert bool(found) is usable
+    try:
+        assert oauth.once([("code", "abc")], known=frozenset({"code"}), long=long) == found
+    except LatchkeyError:
+        assert not usable
+
+
+PARAMETERS = {
+    "RFC 6749 section 4.1.1": ("response_type", "client_id", "redirect_uri", "scope", "state"),
+    "RFC 7636 section 4.3": ("code_challenge", "code_challenge_method"),
+    "RFC 8707 section 2": ("resource",),
+    "RFC 9101 section 5": ("request", "request_uri"),
+    "RFC 9449 section 10": ("dpop_jkt",),
+    "OAuth 2.0 Multiple Response Types section 2.1": ("response_mode",),
+    "OpenID Connect Core 3.1.2.1, how": ("nonce", "display", "prompt", "max_age", "acr_values"),
+    "OpenID Connect Core 3.1.2.1, who": ("ui_locales", "id_token_hint", "login_hint"),
+    "OpenID Connect Core 5": ("claims", "claims_locales"),
+}
+NAMES = [name for names in PARAMETERS.values() for name in names]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_of_the_specifications_is_heard_and_once_only(name: str) -> None:
+    assert oauth.gathered([(name, "x")]) == ({name: "x"}, {})
+    found, faults = oauth.gathered([(name, "x"), (name, "x")])
+    assert (found, set(faults)) == ({}, {name})
+
+
+def test_no_other_parameter_is_heard() -> None:
+    found, _ = oauth.gathered([(name, "x") for name in (*NAMES, "code", "client_secret", "State")])
+    assert set(found) == set(NAMES)
 
 
 @pytest.mark.parametrize(
