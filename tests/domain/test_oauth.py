@@ -101,6 +101,7 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"max_age": "-1"}, "invalid_request"),
         ({"resource": "https://other.example"}, "invalid_target"),
         ({"dpop_jkt": "a" * 42}, "invalid_request"),
+        ({"dpop_jkt": "a" * 44}, "invalid_request"),
         ({"claims": "{"}, "invalid_request"),
         ({"claims": "[]"}, "invalid_request"),
         ({"claims": "null"}, "invalid_request"),
@@ -126,6 +127,13 @@ def test_a_prompt_is_a_set_of_those_of_core_3_1_2_1(prompt: str) -> None:
     found = asked(prompt=prompt)
     assert isinstance(found, oauth.AuthorizationRequest)
     assert found.prompt == set(prompt.split())
+
+
+@pytest.mark.parametrize("seconds", ["0", "7", "123456789"])
+def test_an_age_is_a_number_of_seconds(seconds: str) -> None:
+    found = asked(max_age=seconds)
+    assert isinstance(found, oauth.AuthorizationRequest)
+    assert found.max_age == int(seconds)
 
 
 def test_a_client_that_is_not_registered_for_codes_gets_none() -> None:
