@@ -2,7 +2,8 @@
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
 
 from chalicelib.domain import jws
 from tests.forge import b64, by, compact, jwk, stranger
@@ -21,6 +22,16 @@ def test_either_name_of_the_edwards_curve_signature_is_understood(alg: str, name
 def test_a_key_signs_by_no_algorithm_of_another_kind(alg: object) -> None:
     with pytest.raises((jwt.PyJWTError, ValueError, TypeError)):
         jws.payload(compact({"alg": alg}, {}, by(ED)), jwk(ED))
+
+
+def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names() -> None:
+    assert isinstance(RSA, rsa.RSAPrivateKey)
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)  # RFC 7518 section 3.5
+    token = compact({"alg": "PS256"}, {}, lambda signed: RSA.sign(signed, pss, hashes.SHA256()))
+    for named in ({}, {"alg": "PS256"}):
+        assert jws.payload(token, {**jwk(RSA), **named}) == b"{}"
+    with pytest.raises(ValueError, match="algorithm of the key"):
+        jws.payload(token, {**jwk(RSA), "alg": "RS256"})
 
 
 def test_a_key_that_names_its_algorithm_signs_by_no_other() -> None:

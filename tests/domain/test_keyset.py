@@ -1,6 +1,11 @@
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from chalicelib.domain.keyset import KeySet, RefreshKey, SigningKey, State, generate, signing_key, thumbprint
 from tests import forge
@@ -47,6 +52,15 @@ def test_keys_are_of_the_size_that_the_rfcs_ask_for() -> None:
 def test_no_key_is_made_for_another_algorithm() -> None:
     with pytest.raises(ValueError):
         generate("HS256")
+
+
+@pytest.mark.parametrize("stranger", [x25519.X25519PrivateKey.generate(), ed448.Ed448PrivateKey.generate()])
+def test_a_key_that_signs_nothing_of_ours_is_not_taken(
+    stranger: x25519.X25519PrivateKey | ed448.Ed448PrivateKey,
+) -> None:
+    pem = stranger.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    with pytest.raises(ValueError):
+        signing_key(number=1, algorithm="EdDSA", active_at=0, pem=pem)
 
 
 def key(number: int, active_at: int) -> SigningKey:
@@ -109,3 +123,11 @@ def test_at_every_moment_the_keys_of_all_tokens_in_force_are_published() -> None
 def test_the_newest_active_refresh_key_makes_tokens_and_all_verify(now: int, number: int) -> None:
     assert SET.refresher(now).number == number
     assert SET.refresh_secrets() == {1: b"1", 2: b"2"}
+
+
+def test_a_set_is_complete_with_a_key_of_each_kind() -> None:
+    signing, refresh = SET.signing, SET.refresh
+    assert not SET.complete
+    assert KeySet(signing, refresh, token_life=900, pairwise=b"1").complete
+    assert not KeySet((), refresh, token_life=900, pairwise=b"1").complete
+    assert not KeySet(signing, (), token_life=900, pairwise=b"1").complete

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidGrant
 from chalicelib.domain.model import Grant
-from chalicelib.domain.refresh import Handle, Use, derive, key_number, use_of, verify
+from chalicelib.domain.refresh import BROWSER, CODE, Handle, Use, derive, key_number, use_of, verify
 
 UID, GID = bytes(range(16)), bytes(range(16, 32))
 TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)
@@ -17,9 +17,11 @@ SECRET = bytes(range(100, 132))
 PINNED = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"
 
 
-def by_hand(*, version: int = 1, number: int = 3, generation: int = 7, secret: bytes = SECRET) -> str:
+def by_hand(
+    *, version: int = 1, number: int = 3, generation: int = 7, secret: bytes = SECRET, purpose: bytes = b"refresh token"
+) -> str:
     payload = struct.pack(">BH", version, number) + UID + GID + struct.pack(">Q", generation)
-    mac = hmac.new(secret, b"latchkey refresh token\0" + payload, hashlib.sha256).digest()
+    mac = hmac.new(secret, b"latchkey " + purpose + b"\0" + payload, hashlib.sha256).digest()
     return urlsafe_b64encode(payload + mac).decode()
 
 
@@ -30,6 +32,19 @@ def test_a_token_is_written_as_it_was_written_first() -> None:
 def test_a_token_that_was_written_once_can_be_read() -> None:
     assert verify(PINNED, {3: SECRET}) == TOKEN
     assert key_number(PINNED) == 3
+
+
+@pytest.mark.parametrize(("purpose", "name"), [(CODE, b"code"), (BROWSER, b"browser")])
+def test_codes_and_cookies_are_written_as_they_were_written_first(purpose: bytes, name: bytes) -> None:
+    assert derive(TOKEN, key_number=3, secret=SECRET, purpose=purpose) == by_hand(purpose=name)
+    assert verify(by_hand(purpose=name), {3: SECRET}, purpose=purpose) == TOKEN
+
+
+@pytest.mark.parametrize("number", [1, 2**15, 2**16 - 1])
+def test_a_token_names_its_key_whatever_its_number(number: int) -> None:
+    assert derive(TOKEN, key_number=number, secret=SECRET) == by_hand(number=number)
+    assert verify(by_hand(number=number), {number: SECRET}) == TOKEN
+    assert key_number(by_hand(number=number)) == number
 
 
 @pytest.mark.parametrize("generation", [1, 2, 2**32, 2**64 - 1])
@@ -80,7 +95,7 @@ def test_a_mac_made_for_another_purpose_is_refused() -> None:
         verify(urlsafe_b64encode(payload + bare).decode(), {3: SECRET})
 
 
-@pytest.mark.parametrize("text", ["", "A" * 100, "é" * 100, by_hand(version=2)])
+@pytest.mark.parametrize("text", ["", "A" * 100, "é" * 100, by_hand(version=2), PINNED[:-4], PINNED + "AAAA"])
 def test_a_text_that_cannot_be_ours_names_no_key(text: str) -> None:
     assert key_number(text) == 0
 

@@ -43,11 +43,22 @@ def test_a_list_that_rfc_6749_does_not_allow_is_refused(text: str) -> None:
         parse(text)
 
 
+def test_a_scope_is_of_the_letters_of_rfc_6749_appendix_a_4_but_for_the_dollar_sign() -> None:
+    allowed = {chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))} - {"$"}
+    for letter in map(chr, range(0x21, 0x180)):
+        if letter in allowed:
+            assert parse(letter) == (letter,)
+        else:
+            with pytest.raises(InvalidScope):
+                parse(letter)
+
+
 def test_nothing_asked_for_is_all_that_is_allowed() -> None:
     assert narrow(None, allowed=("a", "b")) == ("a", "b")
 
 
-def test_a_part_of_what_is_allowed_can_be_asked_for() -> None:
+def test_all_or_a_part_of_what_is_allowed_can_be_asked_for() -> None:
+    assert narrow("b a", allowed=("a", "b")) == ("b", "a")
     assert narrow("b", allowed=("a", "b")) == ("b",)
 
 

@@ -1,11 +1,14 @@
+import hashlib
+import hmac
 import json
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.sealing import seal, unseal
-from tests.forge import unb64
+from tests.forge import b64, unb64
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 PURPOSE = b"for a test\x00"
@@ -15,6 +18,14 @@ TOLD = {"scope": "openid", "until": 1}
 @given(st.dictionaries(st.text(), st.text()))
 def test_what_was_sealed_comes_out_again_under_any_of_the_keys(told: dict[str, str]) -> None:
     assert unseal(seal(told, secret=SECRET, purpose=PURPOSE), [OTHER, SECRET], purpose=PURPOSE) == told
+
+
+def test_a_text_is_sealed_by_aes_gcm_with_a_nonce_of_96_bits_before_it() -> None:
+    cipher = AESGCM(hmac.new(SECRET, PURPOSE, hashlib.sha256).digest())
+    by_hand = bytes(range(12)) + cipher.encrypt(bytes(range(12)), json.dumps(TOLD).encode(), None)  # NIST SP 800-38D
+    assert unseal(b64(by_hand) + "=" * (-len(b64(by_hand)) % 4), [SECRET], purpose=PURPOSE) == TOLD
+    raw = unb64(seal(TOLD, secret=SECRET, purpose=PURPOSE).rstrip("="))
+    assert json.loads(cipher.decrypt(raw[:12], raw[12:], None)) == TOLD
 
 
 def test_a_seal_is_for_its_secret_and_its_purpose_alone() -> None:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.keyset import SigningKey, generate, signing_key
-from chalicelib.domain.tokens import Verifier, sign
+from chalicelib.domain.tokens import Verifier, ours, sign
 from tests import forge
 
 NOW = 1_800_000_000
@@ -34,8 +34,8 @@ KEYS = {
 EVERY_KEY = [dict(key.jwk) for key in KEYS.values()]
 
 
-def verifier() -> Verifier:
-    return Verifier(EVERY_KEY, issuer="https://id.example", audience="https://api.example")
+def verifier(audience: str | None = "https://api.example") -> Verifier:
+    return Verifier(EVERY_KEY, issuer="https://id.example", audience=audience)
 
 
 def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
@@ -79,11 +79,11 @@ def test_we_verify_the_tokens_of_another_implementation(key: SigningKey) -> None
     assert found.all == CLAIMS
 
 
-def judged(now: int = NOW, **changes: Any) -> str:
+def judged(now: int = NOW, *, by: Verifier | None = None, **changes: Any) -> str:
     """What is wrong with a token that differs in some claims (None: lacks them), "" if nothing is."""
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
     try:
-        verifier().verify(sign(claims, KEYS["EdDSA"]), now=now)
+        (by or verifier()).verify(sign(claims, KEYS["EdDSA"]), now=now)
     except InvalidToken as refusal:
         return refusal.reason
     return ""
@@ -130,7 +130,22 @@ def test_a_token_is_good_from_its_issue_until_the_second_before_it_expires(now: 
     assert judged(now) == reason
 
 
+@pytest.mark.parametrize(("length", "reason"), [(8192, "signature"), (8193, "too long")])
+def test_a_text_of_more_than_8_kibibytes_is_not_even_decoded(length: int, reason: str) -> None:
+    with pytest.raises(InvalidToken) as refusal:
+        verifier().verify(sign(CLAIMS, KEYS["ES256"]).rpartition(".")[0].ljust(length, "."), now=NOW)
+    assert refusal.value.reason == reason
+
+
+def test_no_verifier_is_made_with_a_shared_secret_or_another_kind_of_key() -> None:
+    shared = {"kty": "oct", "k": forge.b64(bytes(32)), "alg": "HS256", "kid": "1"}
+    for jwk in (shared, {**KEYS["RS256"].jwk, "alg": "RS512"}):
+        with pytest.raises(ValueError):
+            Verifier([jwk], issuer="https://id.example", audience=None)
+
+
 def test_a_key_verifies_only_under_its_own_kid() -> None:
+    assert verifier().knows(sign(CLAIMS, KEYS["ES256"]))
     forged = forge.compact(
         {"alg": "ES256", "kid": KEYS["RS256"].kid, "typ": "at+jwt"}, CLAIMS, forge.by(KEYS["ES256"].private)
     )
@@ -144,3 +159,45 @@ def test_a_header_in_another_order_is_not_ours() -> None:
     header = json.dumps({"typ": "at+jwt", "alg": "ES256", "kid": key.kid}, separators=(",", ":"))
     with pytest.raises(InvalidToken):
         verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("aud", "reason"),
+    [
+        ("https://other.example", ""),
+        (["https://other.example"], ""),
+        (None, "audience"),
+        (7, "audience"),
+        ({}, "audience"),
+    ],
+)
+def test_a_verifier_for_no_audience_of_its_own_takes_a_token_for_any(aud: object, reason: str) -> None:
+    assert judged(by=verifier(None), aud=aud) == reason
+
+
+ID_CLAIMS = {"iss": "https://id.example", "sub": "ann", "aud": "app", "exp": 1}
+
+
+@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
+def test_an_id_token_of_ours_is_known_again_however_old(key: SigningKey) -> None:
+    token = sign(ID_CLAIMS, key, typ="JWT")
+    assert forge.peek(token)[0] == {"typ": "JWT", "alg": key.algorithm, "kid": key.kid}
+    assert ours(token, EVERY_KEY, issuer="https://id.example") == ID_CLAIMS
+
+
+HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        sign({**ID_CLAIMS, "iss": "https://other.example"}, KEYS["ES256"], typ="JWT"),
+        sign(ID_CLAIMS, KEYS["ES256"]),  # an access token
+        forge.compact(HEADER, ID_CLAIMS, forge.by(forge.stranger("ES256"))),
+        f"{forge.segment(HEADER)}.\ud800.AAAA",
+        f"{forge.segment(HEADER)}",
+        "",
+    ],
+)
+def test_no_other_text_passes_for_an_id_token_of_ours(text: str) -> None:
+    assert ours(text, EVERY_KEY, issuer="https://id.example") is None

@@ -1,0 +1,213 @@
+"""What a client may be registered with, by whomever; through the registration endpoint: web/test_registration.py."""
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import GRANT_TYPES, Client, are_public_keys, check, sector
+from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
+
+WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
+NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
+EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
+
+
+def test_grant_types_are_named_as_their_rfcs_name_them() -> None:
+    assert sorted(GRANT_TYPES) == [
+        "authorization_code",
+        "client_credentials",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",  # RFC 8628 section 3.4
+        "urn:ietf:params:oauth:grant-type:token-exchange",  # RFC 8693 section 2.1
+    ]
+
+
+def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_privilege() -> None:
+    assert {name: value for name, value in asdict(Client(client_id="shop")).items() if value} == {
+        "client_id": "shop",
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": ("authorization_code",),
+        "application_type": "web",
+        "subject_type": "public",
+        "version": 1,
+    }
+
+
+def registered(client: Client, **changes: Any) -> bool:
+    try:
+        return check(replace(client, **changes)) == replace(client, **changes)
+    except (InvalidClientMetadata, InvalidRedirectUri):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("uri", "web", "native"),
+    [
+        ("https://a", True, True),
+        ("https://A9", True, True),
+        ("https://aBc.ExamplE/", True, True),
+        ("https://a-b.c-d.example", True, True),
+        ("https://0.example/", True, True),
+        ("https://z9.example:8/", True, True),
+        ("https://app.example:65535?x=y", True, True),
+        ("https://app.example:655350/", False, False),
+        ("https://app.example./", False, False),
+        ("https://.app.example/", False, False),
+        ("https://app_1.example/", False, False),
+        ("https://app.example;/", False, False),
+        ("https://app.example/XYZ~!$&'()+,;=:@%20?a=b&c[]=d", True, True),
+        ("https://app.example/a*", False, False),
+        ("https://app.example/" + "x" * 1980, True, True),
+        ("https://app.example/" + "x" * 1981, False, False),
+        ("http://127.0.0.1", False, True),
+        ("http://127.0.0.1/", False, True),
+        ("http://127.0.0.1:65535/a/b?x=y", False, True),
+        ("http://127.0.0.1:655350/", False, False),
+        ("http://127.0.0.1?x=y", False, True),
+        ("http://127.0.0.1/?", False, True),
+        ("http://127x0.0.1/", False, False),
+        ("http://127.0x0.1/", False, False),
+        ("http://127.0.0x1/", False, False),
+        ("http://[::1]:1/cb", False, True),
+        ("http://localhost/cb", False, True),
+        ("http://app.example/", False, False),
+        ("com.example:/cb", False, True),
+        ("com.example-1.app+b:/cb?x=y", False, True),
+        ("z9+-z.a:cb", False, True),
+        ("a.0:", False, True),
+        ("com.example.app:///cb", False, False),
+        ("9com.example:/cb", False, False),
+        ("com..example:/cb", False, False),
+        ("com.example.:/cb", False, False),
+        (".example:/cb", False, False),
+        ("comexample:/cb", False, False),
+        ("com.exam_ple:/cb", False, False),
+        ("com.example", False, False),
+        ("com.example:/a b", False, False),
+        ("com.example:/a~!", False, True),
+    ],
+)
+def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) -> None:
+    for member in ("redirect_uris", "post_logout_redirect_uris"):
+        uris = {"redirect_uris": WEB.redirect_uris, member: (*WEB.redirect_uris, uri)}
+        assert registered(WEB, **uris) is web
+        assert registered(NATIVE, **uris) is native
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://app.example/", "http://app.example/"),
+        ("http://" + "x" * 192, "http://" + "x" * 192),
+        ("http://" + "x" * 193, "One"),
+        ("http://app.example/\u202e", "One"),
+        ("http://app.example/\n", "One"),
+    ],
+)
+def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, shown: str) -> None:
+    with pytest.raises(InvalidRedirectUri) as refusal:
+        check(replace(WEB, redirect_uris=(uri,)))
+    assert refusal.value.description == f"{shown} cannot be a redirect URI of a web client."
+
+
+@pytest.mark.parametrize(
+    "member", ["jwks_uri", "backchannel_logout_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri"]
+)
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("https://app.example/X", True),
+        ("https://app.example/" + "x" * 1980, True),
+        ("https://app.example/" + "x" * 1981, False),
+        ("https://app.example/x#y", False),
+        ("https://app.example/x\\y", False),
+        ("https://app.example/x y", False),
+        ("http://app.example/x", False),
+        ("com.example:/x", False),
+    ],
+)  # fmt: skip
+def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, expected: bool) -> None:
+    assert registered(WEB, **{member: uri}) is expected
+    assert registered(NATIVE, **{member: uri}) is expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, True),
+        ({"application_type": ""}, False),
+        ({"token_endpoint_auth_method": "client_secret_post"}, True),
+        ({"token_endpoint_auth_method": "client_secret_jwt"}, False),
+        ({"grant_types": ("refresh_token",), "redirect_uris": ()}, True),
+        ({"grant_types": ("client_credentials",), "redirect_uris": ()}, True),
+        ({"grant_types": GRANT_TYPES}, True),
+        ({"grant_types": ("authorization_code", "password")}, False),
+        ({"grant_types": ("authorization_code",), "redirect_uris": ()}, False),
+        ({"grant_types": ("client_credentials",), "token_endpoint_auth_method": "none"}, False),
+        ({"grant_types": ("urn:ietf:params:oauth:grant-type:token-exchange",)}, True),
+        (
+            {"grant_types": ("urn:ietf:params:oauth:grant-type:token-exchange",), "token_endpoint_auth_method": "none"},
+            False,
+        ),
+        ({"token_endpoint_auth_method": "private_key_jwt"}, False),
+        ({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [EC]}}, True),
+        ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://a.example/"}, True),
+        (
+            {
+                "token_endpoint_auth_method": "private_key_jwt",
+                "jwks": {"keys": [EC]},
+                "jwks_uri": "https://a.example/",
+            },
+            False,
+        ),
+        ({"jwks": {"keys": []}}, False),
+        ({"jwks": {"keys": [EC]}}, True),
+        ({"scopes": ("account",)}, True),
+        ({"subject_type": "pairwise"}, True),
+        ({"subject_type": "pairwise", "scopes": ("account",)}, False),
+        ({"subject_type": "sector"}, False),
+    ],
+)
+def test_what_belongs_together_and_what_does_not(changes: dict[str, Any], expected: bool) -> None:
+    assert registered(WEB, **changes) is expected
+
+
+@pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "oth", "k"])  # RFC 7518 sections 6.2 to 6.4
+def test_a_key_with_a_private_member_is_no_public_key(member: str) -> None:
+    assert not are_public_keys({"keys": [EC, {**EC, member: "AA"}]})
+
+
+@pytest.mark.parametrize(
+    ("jwks", "expected"),
+    [
+        *[({"keys": [{"kty": kind}]}, True) for kind in ("RSA", "EC", "OKP")],
+        *[({"keys": [{"kty": kind}]}, False) for kind in ("oct", "ec", None)],
+        ({"keys": [{}]}, False),
+        ({"keys": [EC] * 20}, True),
+        ({"keys": [EC] * 21}, False),
+        ({"keys": [EC, "EC"]}, False),
+        ({"keys": {"kty": "EC"}}, False),
+        ({"keys": []}, False),
+        ({}, False),
+    ],
+)
+def test_a_key_set_is_a_few_keys_for_signatures(jwks: dict[str, Any], expected: bool) -> None:
+    assert are_public_keys(jwks) is expected
+
+
+@pytest.mark.parametrize(
+    ("uris", "expected"),
+    [
+        ((), ""),
+        (("https://app.example/a", "https://app.example:8443/b"), "app.example"),
+        (("https://app.example/a", "https://other.example/a"), ""),
+        (("com.example.app:/cb",), "com.example.app:/cb"),
+        (("http://127.0.0.1/cb",), ""),  # every native app's
+        (("http://localhost:80/cb", "http://[::1]/cb"), ""),
+        (("http://localhost/cb", "https://app.example/a"), ""),
+    ],
+)
+def test_the_sector_is_the_one_host_that_is_the_clients_own(uris: tuple[str, ...], expected: str) -> None:
+    assert sector(replace(WEB, redirect_uris=uris)) == expected
+    assert sector(replace(WEB, redirect_uris=uris, sector_identifier="as.told")) == "as.told"
