@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import jws
 from .errors import InvalidClientMetadata, InvalidRedirectUri
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
@@ -16,8 +17,6 @@ AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_ke
 # OpenID Connect Registration 1.0 section 2 has localhost beside the addresses, and many command-line tools use it.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
 HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
-KEY_TYPES = ("RSA", "EC", "OKP")
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MAX_KEYS = 20
 MAX_URI = 2000
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
@@ -149,7 +148,7 @@ def are_public_keys(jwks: Mapping[str, Any]) -> bool:
 
 
 def _is_public_key(key: Any) -> bool:
-    return isinstance(key, dict) and key.get("kty") in KEY_TYPES and not PRIVATE_MEMBERS & set(key)
+    return isinstance(key, dict) and key.get("kty") in jws.OF_KIND and not jws.PRIVATE_MEMBERS & set(key)
 
 
 def _is_https(uri: str) -> bool:

@@ -13,7 +13,6 @@ from .keyset import thumbprint
 
 ALGORITHMS = jws.ALGORITHMS
 REQUIRED_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
-PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 MAX_LENGTH = 8192
 SECONDS = 60  # how far a proof's own time may lie from ours, either way
 
@@ -49,7 +48,7 @@ def _signed(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
             raise ValueError("length")
         header = jwt.get_unverified_header(proof)
         jwk = header["jwk"]
-        if header.get("typ") != "dpop+jwt" or PRIVATE_MEMBERS & set(jwk):
+        if header.get("typ") != "dpop+jwt" or jws.PRIVATE_MEMBERS & set(jwk):
             raise ValueError("header")
         if not all(isinstance(jwk[name], str) for name in REQUIRED_MEMBERS[jwk["kty"]]):
             raise ValueError("key")

@@ -107,14 +107,8 @@ class OAuthError(LatchkeyError):
 
 
 class InvalidClient(OAuthError):
-    """RFC 6749 section 5.2. `basic` says whether the client tried HTTP Basic and so is owed a challenge."""
-
     code = "invalid_client"
     default = "The client is unknown or did not authenticate as it is registered to."
-
-    def __init__(self, description: str | None = None, *, reason: str = "", basic: bool = False) -> None:
-        super().__init__(description, reason=reason)
-        self.basic = basic
 
 
 class UnauthorizedClient(OAuthError):

@@ -13,6 +13,7 @@ OF_KIND: Mapping[str, tuple[str, ...]] = {
     "OKP": ("EdDSA", "Ed25519"),
 }
 ALGORITHMS = tuple(name for names in OF_KIND.values() for name in names)
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # RFC 7518 section 6, RFC 8037
 _JWS = jwt.PyJWS()
 _JWS.register_algorithm("Ed25519", OKPAlgorithm())
 

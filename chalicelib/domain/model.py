@@ -48,6 +48,11 @@ class Grant:
     browser: str = ""
     claims: str = ""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether its authorization code has not been redeemed: no session of its client's yet."""
+        return self.generation == 0
+
     def alive(self, now: int) -> bool:
         """Whether this grant may still issue tokens; says nothing about its user."""
         return not self.ended and now < self.expires_at

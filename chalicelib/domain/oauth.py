@@ -31,7 +31,7 @@ ACR_VALUES = ("aal1",)  # NIST SP 800-63B
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
 MAX_VALUE = 2048
-LONG = ("claims", "id_token_hint")
+LONG = ("claims", "client_assertion", "id_token_hint")
 # What an authorization request may say; anything else is ignored, as RFC 6749 section 3.1 asks.
 KNOWN = frozenset(
     {
@@ -65,10 +65,7 @@ KNOWN = frozenset(
 class AuthorizationRequest:
     """What a client asks of its user, checked."""
 
-    client_id: str
     redirect_uri: str
-    response_mode: str
-    state: str
     scope: tuple[str, ...]
     nonce: str
     challenge: str
@@ -127,7 +124,7 @@ def response_mode(params: Parameters, _: Client) -> dict[str, Any]:
     mode = params.get("response_mode", "query")
     if mode not in RESPONSE_MODES:
         raise InvalidRequest("`response_mode` is query or form_post.")
-    return {"response_mode": mode}
+    return {}
 
 
 def no_request_object(params: Parameters, _: Client) -> dict[str, Any]:
@@ -253,9 +250,9 @@ def checked(params: Parameters, client: Client) -> AuthorizationRequest:
     found: dict[str, Any] = {}
     for check in CHECKS:
         found |= check(params, client)
-    for name in ("redirect_uri", "state", "nonce", "login_hint", "id_token_hint"):
+    for name in ("redirect_uri", "nonce", "login_hint", "id_token_hint"):
         found[name] = params.get(name, "")
-    return AuthorizationRequest(client_id=client.client_id, **found)
+    return AuthorizationRequest(**found)
 
 
 def answers(verifier: str, challenge: str) -> bool:

@@ -55,9 +55,9 @@ def _basic(credentials: str, client_id: str) -> Presented:
         # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
         name, secret = unquote_plus(user, errors="strict"), unquote_plus(password, errors="strict")
     except ValueError:
-        raise InvalidClient(basic=True) from None
+        raise InvalidClient(reason="malformed Basic") from None
     if not colon or not name or client_id not in ("", name):
-        raise InvalidClient(basic=True)
+        raise InvalidClient(reason="malformed Basic")
     return Presented("client_secret_basic", name, secret)
 
 
@@ -80,11 +80,11 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -
     basic = shown.method == "client_secret_basic"
     client = find(svc, shown.client_id)
     if client is None or client.token_endpoint_auth_method != shown.method:
-        raise InvalidClient(reason="unknown, or another method", basic=basic)
+        raise InvalidClient(reason="unknown, or another method")
     if basic or shown.method == "client_secret_post":
         digest = digest_of(shown.secret)
         if True not in [hmac.compare_digest(digest, known) for known in client.secrets]:
-            raise InvalidClient(reason="wrong secret", basic=basic)
+            raise InvalidClient(reason="wrong secret")
     elif shown.method == "private_key_jwt":
         _check_assertion(svc, client, shown.secret)
     return client

@@ -46,7 +46,6 @@ class Waiting:
     scope: tuple[str, ...]
     user_code: str
     place: str
-    value: dict[str, Any]
 
 
 def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
@@ -88,7 +87,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
     if not found or not value or not client or value.get("uid", decider.user.uid) != decider.user.uid:
         raise NotFound("This code is wrong, has been used, or has expired.")
     shown = f"{letters[:4]}-{letters[4:]}"
-    return Waiting(client, tuple(value["scope"].split()), shown, found["place"], value)
+    return Waiting(client, tuple(value["scope"].split()), shown, found["place"])
 
 
 def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:

@@ -77,8 +77,7 @@ def end(svc: Services, known: Browser) -> list[Failure]:
 
 
 def _tell(svc: Services, user: User, gid: str, begun: Iterable[Grant]) -> list[Failure]:
-    # Codes that wait are no session of their client's yet.
-    took_part = {grant.client_id for grant in begun if grant.generation > 0}
+    took_part = {grant.client_id for grant in begun if not grant.waiting}
     found = [clients.find(svc, client_id) for client_id in sorted(took_part)]
     told = [client for client in found if client and client.backchannel_logout_uri]
     if not told:

@@ -295,7 +295,7 @@ def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Grant]:
 
 def sessions(svc: Services, user: User) -> list[Grant]:
     """The user's live sessions, the latest used first."""
-    live = [grant for grant in svc.grants.of_user(user.uid) if in_force(user, grant, svc.now())]
+    live = [grant for grant in svc.grants.of_user(user.uid) if not grant.waiting and in_force(user, grant, svc.now())]
     return sorted(live, key=lambda grant: (-grant.last_used_at, grant.gid))
 
 

@@ -3,8 +3,9 @@ from ..domain.errors import LatchkeyError
 from ..flows import browser, device
 from ..flows.browser import Browser
 from ..services import Services
+from . import journal
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, door, note
+from .visit import FIELDS, Visit, door
 
 bp, page = door(__name__)
 
@@ -46,7 +47,7 @@ def _ask_login(visit: Visit) -> Answer:
 def _ask_code(visit: Visit, known: Browser, refusal: LatchkeyError | None = None) -> Answer:
     error = ""
     if refusal:
-        note(refusal)
+        journal.outcome(refusal)
         error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
     hidden = {"mark": browser.mark(visit.svc, "device", known.grant.gid, "")}
     return visit.show("device.html", hidden=hidden, user_code=visit.fields.get("user_code", ""), error=error)

@@ -124,9 +124,8 @@ def _key_set(published: tuple[SigningKey, ...]) -> str:
 
 @lru_cache(maxsize=4)
 def _told(settings: Settings, published: tuple[SigningKey, ...]) -> str:
-    served = frozenset(operation.path for operation in _operations())
     algorithms = tuple(dict.fromkeys(key.algorithm for key in published))
-    return msgspec.json.encode(metadata.of(settings, served=served, algorithms=algorithms)).decode()
+    return msgspec.json.encode(metadata.of(settings, algorithms=algorithms)).decode()
 
 
 def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -> Answer:

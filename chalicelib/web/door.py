@@ -1,7 +1,7 @@
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -41,7 +41,6 @@ STATUS: Mapping[str, int] = {
     errors.EmailTaken.code: 409,
     errors.PayloadTooLarge.code: 413,
     errors.UnsupportedMediaType.code: 415,
-    "stale_page": 403,
     errors.WeakPassword.code: 422,
     errors.TooManyRequests.code: 429,
     errors.LatchkeyError.code: 500,
@@ -109,16 +108,16 @@ class Operation:
     method: str
     path: str
     story: Callable[..., Any]
-    status: int
-    body: type | None
-    body_optional: bool
-    answer: type | None
-    errors: tuple[type[LatchkeyError], ...]
-    statuses: Mapping[str, int]
-    page: RefusalPage | None
     scope: str | None
-    takes: frozenset[str]
-    media: tuple[str, ...]
+    status: int = 200
+    body: type | None = None
+    body_optional: bool = False
+    answer: type | None = None
+    errors: tuple[type[LatchkeyError], ...] = ()
+    statuses: Mapping[str, int] = field(default_factory=dict)
+    page: RefusalPage | None = None
+    takes: frozenset[str] = frozenset()
+    media: tuple[str, ...] = ()
 
     def serve(self, request: Request, path_parameters: Mapping[str, str]) -> Response:
         """Answers one request; every refusal and every fault of ours leaves in the one error shape."""
@@ -153,44 +152,15 @@ class Door(Blueprint):
         super().__init__(import_name)
         self.operations: list[Operation] = []
 
-    def serves(
-        self,
-        line: str,
-        *,
-        status: int = 200,
-        body: type | None = None,
-        body_optional: bool = False,
-        answer: type | None = None,
-        errors: tuple[type[LatchkeyError], ...] = (),
-        statuses: Mapping[str, int] = {},
-        page: RefusalPage | None = None,
-        takes: frozenset[str] = frozenset(),
-        media: tuple[str, ...] = (),
-    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Declares `"METHOD /path"`; the function gets Services, Caller, its body if it has one, and path parameters.
+    def serves(self, line: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Declares `"METHOD /path"` with the fields of Operation; a wrong one fails when the app is imported.
 
-        With `page`, refusals are pages and not JSON. What has no type of its own is described by name: `takes` are the
-        fields of a form or a query that mean something here, `media` the content types of an answer.
+        The function gets Services, Caller, its body if it has one, and path parameters.
         """
         method, _, path = line.partition(" ")
 
         def declare(story: Callable[..., Any]) -> Callable[..., Any]:
-            operation = Operation(
-                method=method,
-                path=path,
-                story=story,
-                status=status,
-                body=body,
-                body_optional=body_optional,
-                answer=answer,
-                errors=errors,
-                statuses=statuses,
-                page=page,
-                scope=SCOPES.get(line),
-                takes=takes,
-                media=media,
-            )
-            self._add(operation)
+            self._add(Operation(method=method, path=path, story=story, scope=SCOPES.get(line), **declared))
             return story
 
         return declare

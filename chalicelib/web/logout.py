@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from ..domain import oauth
 from ..flows import browser, logout
@@ -8,7 +8,7 @@ from ..flows.logout import Leaving
 from ..services import Services
 from . import cookies, journal
 from .door import Answer, Caller, Form
-from .visit import FIELDS, StalePage, Visit, door, see, with_cookie
+from .visit import FIELDS, StalePage, Visit, back, door, see, with_cookie
 
 bp, page = door(__name__)
 
@@ -63,7 +63,6 @@ def _begin_anew(svc: Services, request: str) -> Answer:
 
 
 def _end(visit: Visit, known: Browser, leaving: Leaving) -> Answer:
-    journal.concerns(known.user.uid)
     for failure in logout.end(visit.svc, known):
         journal.write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
     return with_cookie(_left(visit, leaving), cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
@@ -72,6 +71,4 @@ def _end(visit: Visit, known: Browser, leaving: Leaving) -> Answer:
 def _left(visit: Visit, leaving: Leaving) -> Answer:
     if not leaving.uri:
         return visit.show("logged_out.html")
-    fields = urlencode({"state": leaving.state}) if leaving.state else ""
-    joint = ("&" if urlsplit(leaving.uri).query else "?") if fields else ""
-    return see(f"{leaving.uri}{joint}{fields}")
+    return back(leaving.uri, {"state": leaving.state} if leaving.state else {})

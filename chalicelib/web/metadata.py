@@ -45,7 +45,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pushed_authorization_request_endpoint: str
     device_authorization_endpoint: str
     end_session_endpoint: str
-    authorization_challenge_endpoint: str = ""
+    authorization_challenge_endpoint: str
     service_documentation: str
     scopes_supported: list[str]
     response_types_supported: list[str]
@@ -79,12 +79,11 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client_id_metadata_document_supported: bool
 
 
-def of(settings: Settings, *, served: frozenset[str], algorithms: tuple[str, ...]) -> Metadata:
-    """The metadata of a server with these routes, whose published keys have these algorithms."""
-    closed = () if settings.registration else ("registration_endpoint",)
-    addresses = {
-        name: settings.issuer + path for name, path in ENDPOINTS.items() if path in served and name not in closed
-    }
+def of(settings: Settings, *, algorithms: tuple[str, ...]) -> Metadata:
+    """The metadata of a server whose published keys have these algorithms."""
+    addresses = {name: settings.issuer + path for name, path in ENDPOINTS.items()}
+    if not settings.registration:
+        del addresses["registration_endpoint"]
     return Metadata(**{"issuer": settings.issuer, **addresses, **_of_requests(settings), **_of_clients(algorithms)})
 
 

@@ -10,7 +10,7 @@ from ..flows.browser import Browser
 from ..services import Services
 from . import cookies, journal, stylesheet
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, door, note, see, start_over, with_cookie
+from .visit import FIELDS, Visit, back, door, see, start_over, with_cookie
 
 bp, page = door(__name__)
 
@@ -178,7 +178,6 @@ def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Ans
         return _redirected(visit, step)
     if isinstance(step, AskLogin):
         return _ask_login(visit, step, asked, request)
-    journal.concerns(step.browser.user.uid)
     return _ask_consent(visit, step, asked, request)
 
 
@@ -223,7 +222,7 @@ def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, er
     if visit.request:
         around = _around(authorize.destination(visit.svc, parse_qsl(visit.request), arrived=True))
     if refusal:
-        note(refusal)
+        journal.outcome(refusal)
     return visit.form(
         template,
         hidden={name: visit.fields[name] for name in ("request", "user_code") if name in visit.fields},
@@ -239,10 +238,10 @@ def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, er
 def _logged_in(visit: Visit, known: Browser) -> Answer:
     """Goes on with what the login was for, under a new session cookie; the session of an earlier login ends."""
     svc = visit.svc
-    journal.concerns(known.user.uid)
     before = visit.browser()
     if before is not None:
         browser.end(svc, before, why="logged in anew")
+    journal.concerns(known.user.uid)
     seconds = known.grant.ends_at - known.grant.created_at
     cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
     return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)
@@ -251,5 +250,4 @@ def _logged_in(visit: Visit, known: Browser) -> Answer:
 def _redirected(visit: Visit, step: Redirect) -> Answer:
     if step.mode == "form_post":
         return visit.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
-    joint = "&" if urlsplit(step.uri).query else "?"
-    return see(f"{step.uri}{joint}{urlencode(step.fields)}")
+    return back(step.uri, step.fields)

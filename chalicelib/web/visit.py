@@ -19,9 +19,6 @@ Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 FORM_SECONDS = 24 * 3600
 # What forms of ours carry along: what they are for, and the mark that ties them to the browser.
 FIELDS = frozenset({"request", "user_code", "mark"})
-STATUSES = {errors.InvalidGrant.code: 400, errors.InvalidClient.code: 400, errors.InvalidCredentials.code: 400}
-# What trying again can mend.
-PASSING = ("stale_page", errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
 
 
 class StalePage(LatchkeyError):
@@ -32,6 +29,14 @@ class StalePage(LatchkeyError):
 
 
 REFUSALS = (StalePage, errors.TooManyRequests)
+STATUSES = {
+    StalePage.code: 403,
+    errors.InvalidGrant.code: 400,
+    errors.InvalidClient.code: 400,
+    errors.InvalidCredentials.code: 400,
+}
+# What trying again can mend.
+PASSING = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,10 @@ class Visit:
     def browser(self) -> Browser | None:
         """Who is logged in, if anybody is."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
-        return browser.current(self.svc, cookie) if cookie else None
+        known = browser.current(self.svc, cookie) if cookie else None
+        if known:
+            journal.concerns(known.user.uid)
+        return known
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the visitor's language; `locales` are what a pushed request wished for."""
@@ -95,6 +103,12 @@ def with_cookie(answer: Answer, cookie: str) -> Answer:
     return Answer(body=answer.body, status=answer.status, headers={**answer.headers, "Set-Cookie": several})
 
 
+def back(uri: str, fields: Mapping[str, str]) -> Answer:
+    """Sends the browser back to a client's URI with these fields in its query, whatever is there already."""
+    joint = "" if uri.endswith("?") or not fields else "&" if "?" in uri else "?"
+    return see(f"{uri}{joint}{urlencode(fields)}")
+
+
 def see(location: str) -> Answer:
     """Sends the browser on, with GET."""
     return Answer(body="", status=303, headers={"Location": location, "Referrer-Policy": "no-referrer"})
@@ -110,7 +124,6 @@ def refused(
         "error.html",
         language=_language(fields, headers),
         error=refusal.code,
-        code=refusal.code,
         told=refusal.description,
         again=start_over(svc.settings.issuer, fields) if refusal.code in PASSING else "",
     )
@@ -120,11 +133,6 @@ def door(import_name: str) -> tuple[Door, Callable[..., Declare]]:
     """A door for pages: what it refuses, it refuses with a page."""
     made = Door(import_name)
     return made, partial(made.serves, statuses=STATUSES, errors=REFUSALS, page=refused)
-
-
-def note(refusal: LatchkeyError) -> None:
-    """Logs a refusal that the visitor is told of in the form itself."""
-    journal.outcome(refusal)
 
 
 def _language(fields: Mapping[str, str], headers: Mapping[str, str], locales: str = "") -> str:

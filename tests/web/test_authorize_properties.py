@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.oauth import KNOWN
 from chalicelib.services import Services
+from chalicelib.web.pages import DONE
 from local.gateway import Answer
 from tests.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
 from tests.phone import EMAIL, PASSWORD, Phone
@@ -13,7 +14,7 @@ from tests.web.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
 
 OWN = (CALLBACK, "com.example.app:/cb")
 NATIVE_LOOPBACK = "http://127.0.0.1"
-NAMES = sorted({*KNOWN, "logged_in", "chosen", "extra"})
+NAMES = sorted({*KNOWN, *DONE, "extra"})
 ODD = [
     "",
     " ",

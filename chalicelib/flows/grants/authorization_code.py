@@ -22,7 +22,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if user is None or grant is None or not _belongs(grant, client, params, jkt):
         raise InvalidGrant("The code is unknown, or was issued to another client, redirect URI, verifier or key.")
-    if grant.generation > 0:
+    if not grant.waiting:
         raise _replayed(svc, grant)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant("The code has expired.", uid=user.uid)
@@ -42,7 +42,7 @@ def _belongs(grant: Grant, client: Client, params: Mapping[str, str], jkt: str) 
         grant.client_id == client.client_id
         and grant.redirect_uri == params.get("redirect_uri", grant.redirect_uri)
         and oauth.answers(params.get("code_verifier", ""), grant.challenge)
-        and (grant.generation > 0 or grant.jkt in ("", jkt))
+        and (not grant.waiting or grant.jkt in ("", jkt))
     )
 
 
