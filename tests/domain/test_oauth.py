@@ -30,16 +30,16 @@ def asked(client: Client = CLIENT, /, **changes: str | None) -> oauth.Authorizat
 def test_a_request_is_understood_as_it_is_said() -> None:
     said = {
         "redirect_uri": "https://app.example/cb",
-        "state": "a state",
         "nonce": "n-1",
         "login_hint": "ann",
         "id_token_hint": "e30",
         "dpop_jkt": CHALLENGE,
         "resource": API,
-        "response_mode": "form_post",
     }
     assert asked(
         **said,
+        state="a state",
+        response_mode="form_post",
         scope="openid",
         prompt="login consent",
         max_age="999999999",
@@ -47,7 +47,6 @@ def test_a_request_is_understood_as_it_is_said() -> None:
             {"id_token": {"sub": {"value": "ann"}, "name": None}, "userinfo": {"email_verified": None, "email": None}}
         ),
     ) == oauth.AuthorizationRequest(
-        client_id="shop",
         scope=("openid",),
         challenge=CHALLENGE,
         prompt=frozenset({"login", "consent"}),
@@ -60,10 +59,7 @@ def test_a_request_is_understood_as_it_is_said() -> None:
 
 def test_what_is_not_said_has_its_default() -> None:
     assert asked() == oauth.AuthorizationRequest(
-        client_id="shop",
         redirect_uri="",
-        response_mode="query",
-        state="",
         scope=("openid", "email", "notes:read"),
         nonce="",
         challenge=CHALLENGE,
