@@ -10,7 +10,7 @@ import msgspec
 from ..domain import errors, oauth
 from ..domain.errors import LatchkeyError
 from ..flows.grants import GRANTS
-from .door import ErrorBody, Form, Operation, status_of
+from .door import NOT_A_FORM, ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
 ROOM = Path(__file__).parent
@@ -130,13 +130,17 @@ def _content(shape: type) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
 
 
+def _told(error: type[LatchkeyError], operation: Operation) -> str:
+    return NOT_A_FORM if error is errors.UnsupportedMediaType and operation.body is Form else error.default
+
+
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
     for error in dict.fromkeys((*operation.errors, *(WITH_BODY if operation.body else ()), *ALWAYS)):
         by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {
-            "description": " ".join(f"`{error.code}`: {error.default}" for error in found),
+            "description": " ".join(f"`{error.code}`: {_told(error, operation)}" for error in found),
             "content": {HTML: {"schema": {}}} if operation.page else _content(ErrorBody),
         }
         for status, found in sorted(by_status.items())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
 from tests import forge
-from tests.browser import API, App, Browser, forms, granted, register, told
+from tests.browser import API, ISSUER, App, Browser, forms, granted, register, told
 from tests.forge import b64
 from tests.oidc import verified
 from tests.phone import EMAIL, Clock, Phone, installed
@@ -248,6 +249,25 @@ def test_a_proof_without_a_nonce_of_now_is_told_the_nonce(bound: Bound, clock: C
         assert bound.userinfo(bound.proof(nonce=answer.header("DPoP-Nonce"))).status == 200
     clock.advance(600)
     assert 'error="use_dpop_nonce"' in challenge(bound.userinfo(bound.proof()))
+
+
+def test_a_refused_caller_of_userinfo_is_challenged_in_the_scheme_that_it_tried(app: App, browser: Browser) -> None:
+    """RFC 6750 section 3, RFC 9449 section 7.1."""
+    phone, path = app.phone, "GET /oauth/userinfo"
+    pointer = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
+    machine = app.tokens(browser, scope="notes:read")["access_token"]
+
+    def told(headers: dict[str, str]) -> tuple[int, str]:
+        answer = phone.call(path, headers=headers)
+        return answer.status, answer.header("WWW-Authenticate") or ""
+
+    assert told({}) == (401, f"Bearer {pointer}")
+    assert told({"Authorization": "Bearer x"}) == (401, f'Bearer error="invalid_token", {pointer}')
+    status, text = told({"Authorization": "DPoP x"})
+    assert status == 401
+    assert re.fullmatch(rf'DPoP algs="[A-Za-z0-9 ]+", error="invalid_token", {re.escape(pointer)}', text)
+    narrow = told({"Authorization": f"Bearer {machine}"})
+    assert narrow == (403, f'Bearer error="insufficient_scope", scope="openid", {pointer}')
 
 
 def test_a_bound_token_is_no_bearer_token_at_userinfo(bound: Bound) -> None:
