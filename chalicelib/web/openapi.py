@@ -2,7 +2,6 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ import msgspec
 from ..domain import errors, oauth
 from ..domain.errors import LatchkeyError
 from ..flows.grants import GRANTS
+from . import html
 from .door import NOT_A_FORM, ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
-ROOM = Path(__file__).parent
-STYLE = (ROOM / "static" / "docs.css").read_text()
+STYLE = (html.ROOM / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
 PAGE_HEADERS = {
@@ -54,11 +53,7 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
 
 def page(doc: dict[str, Any]) -> str:
     """The document as a page to read."""
-    # Here and not above: no other request needs it, and it doubles the cost of starting.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    env = Environment(loader=FileSystemLoader(ROOM / "templates"), autoescape=True, undefined=StrictUndefined)
-    return env.get_template("docs.html").render(doc=doc, style=STYLE)
+    return html.templates().get_template("docs.html").render(doc=doc, style=STYLE)
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
