@@ -103,7 +103,8 @@ RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...]
 class Operation:
     """One route as it was declared: what it takes, what it answers, and the function behind it.
 
-    `scope` is what its caller needs, None for an open route.
+    `scope` is what its caller needs, None for an open route. With `page`, refusals are pages and not JSON. What has no type
+    of its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
     """
 
     method: str
