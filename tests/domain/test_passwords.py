@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from zxcvbn import zxcvbn
 
 from chalicelib.domain.errors import InvalidRequest, WeakPassword
 from chalicelib.domain.passwords import (
@@ -127,7 +128,33 @@ def test_a_short_or_guessable_password_is_weak(password: str, about: tuple[str, 
         check_strength(password, about=about)
 
 
-@pytest.mark.parametrize("password", ["correct horse battery staple", "k7#Qm!x2Lp9v"])
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("Ab3$x9!", "A password needs at least 8 characters."),
+        ("Ab3$x9!q", "This password is too easy to guess. "),  # 10^8 guesses, and more are needed
+        ("lamp-violet", "This password is too easy to guess. "),  # 5.7 * 10^7
+        ("password1", "This password is too easy to guess. "),
+    ],
+)
+def test_a_weak_password_is_refused_with_the_reason_and_with_advice(password: str, reason: str) -> None:
+    with pytest.raises(WeakPassword) as refusal:
+        check_strength(password, about=())
+    assert refusal.value.description.startswith(reason)
+    feedback = zxcvbn(password)["feedback"]
+    for advice in (feedback["warning"], *feedback["suggestions"]):
+        assert len(password) < 8 or advice in refusal.value.description
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "correct horse battery staple",
+        "k7#Qm!x2Lp9v",
+        "velvet9tram",  # 2.6 * 10^8 guesses: no more than it needs
+        "k7#Qm!x2Lp9v" * 20,
+    ],
+)
 def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
     check_strength(password, about=("ann", "example.com", ""))
 

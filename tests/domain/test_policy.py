@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.policy import document, opening, problems, routes
+from chalicelib.domain.policy import Opening, document, opening, problems, routes
+from chalicelib.domain.policy import narrowed as narrowed_to
 from chalicelib.web.scope_map import SCOPES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"
@@ -251,3 +252,86 @@ def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api
 def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
     scope_map = {f"GET /v1/a-rather-long-name-of-a-collection-{n}/{{id}}/items": "r" for n in range(90)}
     assert any("over" in problem for problem in problems(scope_map))
+
+
+@pytest.mark.parametrize(
+    ("scope_map", "scopes", "allow", "deny", "shut"),
+    [
+        ({"GET /": "r"}, "r", "GET/", "", ""),
+        ({"GET /": "r"}, "s", "", "", ""),
+        ({"GET /a/{id}": "r"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /{x}": "r"}, "r", "GET/*", "*/*/* GET/", ""),
+        ({"GET /{x}": "r", "GET /": "r"}, "r", "GET/ GET/*", "*/*/*", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "s", "GET/a/*/b", "*/a/*/*/b", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "rs", "GET/a/* GET/a/*/b", "*/a/*/*/b", ""),
+        # The overspill of one method is another's due: the deny names the method.
+        ({"GET /a/{id}": "r", "PUT /a/{id}/b": "r"}, "r", "GET/a/* PUT/a/*/b", "*/a/*/*/b GET/a/*/*", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "r", "GET/a/*", "GET/a/b", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "s", "GET/a/b", "", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "rs", "GET/a/* GET/a/b", "", ""),
+        ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "r", "GET/a/*", "*/a/*/* GET/a/b", ""),
+        ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "s", "GET/a/b PUT/a/*", "*/a/*/*", ""),
+        # Two scopes for one route: either alone opens nothing.
+        ({"GET /a": "r s"}, "r", "", "", ""),
+        ({"GET /a": "r s"}, "rs", "GET/a", "", ""),
+        ({"GET /a/{rest+}": "r", "GET /{x}/{y}": "s"}, "r", "GET/a/*", "GET/*/*", "GET /a/{rest+}"),
+        ({"GET /a/{rest+}": "r", "GET /{x}/{y}": "s"}, "s", "GET/*/*", "*/*/*/* GET/a/*", "GET /{x}/{y}"),
+    ],
+)
+def test_what_scopes_open_and_take_back_is_no_more_than_it_has_to_be(
+    scope_map: ScopeMap, scopes: str, allow: str, deny: str, shut: str
+) -> None:
+    found = opening(routes(scope_map), frozenset(scopes))
+    assert (found.allow, found.deny) == (tuple(allow.split()), tuple(deny.split()))
+    assert found.shut == ((shut,) if shut else ())
+
+
+def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
+    policy = document(BASE, opening(routes({"GET /a/{x}": "r"}), frozenset("r")))
+    assert policy == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Action": "execute-api:Invoke",
+                "Effect": "Deny",
+                "Resource": [f"{BASE}/*//*", f"{BASE}/*/*/", f"{BASE}/*/a/*/*"],
+            },
+            {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": [f"{BASE}/GET/a/*"]},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("resource", "opened"),
+    [
+        ("GET/a/7", True),
+        ("GET/a/7\n8", True),
+        ("GET/a/7/8", False),
+        ("GET/a/b", False),
+        ("GET/a", False),
+        ("GET/a/", False),
+        ("GET//a/7", False),
+        ("GET/a//", False),
+        ("PUT/a/7", False),
+        ("XGET/a/7", False),
+        ("GET/a/*", False),  # a star would be IAM's own in a policy
+        ("GET/a/?", False),
+        ("GET/a.x", False),
+    ],
+)
+def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, opened: bool) -> None:
+    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s"}), frozenset("r"))
+    assert narrowed_to(wide, resource) == Opening(allow=(resource,) if opened else (), deny=(), shut=())
+
+
+def test_a_template_is_of_the_letters_that_iam_takes_as_they_are() -> None:
+    for letter in map(chr, range(0x20, 0x100)):
+        word = letter.isascii() and letter.isalnum()
+        assert (problems({f"GET /{letter}": "r"}) == []) is (word or letter in "._~!&'()+,;=:@%-"), letter
+        assert (problems({f"GET /{{{letter}}}": "r"}) == []) is (word or letter in "._-"), letter
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_of_api_gateway_may_be_in_a_map(method: str) -> None:
+    assert problems({f"{method} /a": "r"}) == []
