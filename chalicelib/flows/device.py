@@ -96,6 +96,7 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
     decided = {
         "status": APPROVED if approve else DENIED,
         "uid": browser.user.uid,
+        "token_version": browser.user.token_version,
         "browser": grant.gid,
         "auth_time": grant.auth_time,
         "amr": " ".join(grant.amr),
@@ -140,6 +141,8 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
     user = svc.users.read(value["uid"])
     if user is None or user.disabled:
         raise AccessDenied(reason="user gone or disabled")
+    if user.token_version != value.get("token_version"):
+        raise AccessDenied(reason="all sessions ended since the approval")
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
         session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),

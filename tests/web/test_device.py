@@ -243,6 +243,22 @@ def test_a_user_disabled_after_the_approval_is_access_denied(browser: Browser, t
     assert refusal(poll(television, codes)) == (400, "access_denied")
 
 
+@pytest.mark.parametrize("how", ["end every session", "change the password"])
+def test_a_user_who_ends_all_sessions_ends_an_approval_that_waits(
+    browser: Browser, television: App, phone: Phone, how: str
+) -> None:
+    # Else whoever had the browser for a moment has a session for a year, though its owner has locked everybody out.
+    codes = begin(television)
+    decided(browser, codes)
+    token = phone.log_in()["access_token"]
+    if how == "end every session":
+        assert phone.call("DELETE /me/sessions", token=token).status == 204
+    else:
+        body = {"current_password": PASSWORD, "new_password": "an entirely other phrase 7"}
+        assert phone.call("POST /me/password", body, token=token).status == 204
+    assert refusal(poll(television, codes)) == (400, "access_denied")
+
+
 def test_the_device_session_tells_how_and_when_its_user_logged_in(
     browser: Browser, television: App, clock: Clock
 ) -> None:
