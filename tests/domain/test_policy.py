@@ -272,6 +272,14 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "rs", "GET/a/* GET/a/b", "", ""),
         ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "r", "GET/a/*", "*/a/*/* GET/a/b", ""),
         ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "s", "GET/a/b PUT/a/*", "*/a/*/*", ""),
+        # What is shut beside one granted route is not shut beside another.
+        (
+            {"GET /a/{x}/d": "r", "GET /c/{x}": "r", "GET /a/b/d": "s"},
+            "r",
+            "GET/a/*/d GET/c/*",
+            "*/a/*/*/d */c/*/* GET/a/b/d",
+            "",
+        ),
         # Two scopes for one route: either alone opens nothing.
         ({"GET /a": "r s"}, "r", "", "", ""),
         ({"GET /a": "r s"}, "rs", "GET/a", "", ""),

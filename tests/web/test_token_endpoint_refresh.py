@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from tests import wire
-from tests.browser import App, Browser, basic, granted, register, send
+from tests.browser import API, App, Browser, basic, granted, register, send
 from tests.forge import peek
 from tests.phone import EMAIL, Clock, Phone, refusal
 from tests.staged import just_before
@@ -261,3 +261,20 @@ def test_a_machines_token_is_for_itself_and_has_no_users_scope(svc: Services, ph
     assert refusal(machine.token(CLIENT_CREDENTIALS, resource="https://evil.example")) == (400, "invalid_target")
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status in (401, 403)
     assert phone.call("GET /me", token=tokens["access_token"]).status in (401, 403)
+
+
+def test_a_machines_token_is_for_the_api_that_it_names_and_lives_as_long_as_its_client_says(
+    svc: Services, phone: Phone
+) -> None:
+    for own, lifetime in ((0, svc.settings.access_seconds), (60, 60)):
+        machine = register(svc, phone, "machine", resources=(API,), access_seconds=own)
+        for named, aud in ((API, API), ("", svc.settings.audience)):
+            tokens = granted(machine.token(CLIENT_CREDENTIALS, resource=named))
+            claims = peek(tokens["access_token"])[1]
+            assert (claims["aud"], claims["client_id"], claims["scope"]) == (aud, machine.id, "notes:read notes:write")
+            assert (tokens["expires_in"], claims["exp"] - svc.now()) == (lifetime, lifetime)
+
+
+@pytest.mark.parametrize("scope", ["openid", "profile", "email", "offline_access"])
+def test_a_scope_that_is_about_a_user_is_nothing_to_a_machine(svc: Services, phone: Phone, scope: str) -> None:
+    assert refusal(register(svc, phone, "machine", scopes=(scope,)).token(CLIENT_CREDENTIALS)) == (400, "invalid_scope")
