@@ -223,6 +223,15 @@ def test_one_route_under_two_names_is_a_problem() -> None:
     assert problems({"GET /a/{x}": "r", "GET /a/{y}": "r"})
 
 
+def test_a_route_that_three_scopes_together_shut_is_a_problem() -> None:
+    # `d` keeps the overspill of `e` open, so `f` has to be denied by name, and IAM takes the route of `s` for it.
+    scope_map = {"GET /a/{x}": "e", "GET /a/{q}/d": "d", "GET /{y}/{z}/c": "f", "GET /b/{m}/{n}/c": "s"}
+    shut = {scopes for scopes in subsets(scope_map) if opening(routes(scope_map), scopes).shut}
+    assert shut == {frozenset("eds")}
+    assert len(problems(scope_map)) == 1
+    assert problems(scope_map)[0].startswith("GET /b/{m}/{n}/c: ")
+
+
 def test_our_own_map_has_no_problems() -> None:
     assert problems(SCOPES) == []
 
@@ -275,6 +284,7 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
         # The overspill of one method is another's due: the deny names the method.
         ({"GET /a/{id}": "r", "PUT /a/{id}/b": "r"}, "r", "GET/a/* PUT/a/*/b", "*/a/*/*/b GET/a/*/*", ""),
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "r", "GET/a/*", "GET/a/b", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b/c": "s"}, "r", "GET/a/*", "GET/a/b/c", ""),
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "s", "GET/a/b", "", ""),
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "rs", "GET/a/* GET/a/b", "", ""),
         ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "r", "GET/a/*", "*/a/*/* GET/a/b", ""),
@@ -294,6 +304,13 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
             "r",
             "GET/*/c GET/a/* GET/a/*/d",
             "*/*/*/c */a/*/*/d",
+            "",
+        ),
+        (
+            {"GET /{w}/c": "r", "GET /a/{x}/c/{t}/e": "r", "GET /a/{y}/c/d/e": "s"},
+            "r",
+            "GET/*/c GET/a/*/c/*/e",
+            "*/*/*/c */a/*/*/c/*/e */a/*/c/*/*/e GET/a/*/c/d/e",
             "",
         ),
         # API Gateway prefers the literal that comes first.
@@ -354,7 +371,7 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
     ],
 )
 def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, opened: bool) -> None:
-    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s"}), frozenset("r"))
+    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r"}), frozenset("r"))
     assert narrowed_to(wide, resource) == Opening(allow=(resource,) if opened else (), deny=(), shut=())
 
 
