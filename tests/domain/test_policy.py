@@ -357,6 +357,10 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
     [
         ("GET/a/7", True),
         ("GET/a/7\n8", True),
+        ("GET/a/X", True),
+        ("GET/g/7/8", True),
+        ("GET/g/7/", False),
+        ("GET/g//7", False),
         ("GET/a/7/8", False),
         ("GET/a/b", False),
         ("GET/a", False),
@@ -371,7 +375,7 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
     ],
 )
 def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, opened: bool) -> None:
-    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r"}), frozenset("r"))
+    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r", "GET /g/{rest+}": "r"}), frozenset("r"))
     assert narrowed_to(wide, resource) == Opening(allow=(resource,) if opened else (), deny=(), shut=())
 
 
