@@ -283,6 +283,13 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
         ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "rs", "GET/a/* GET/a/*/b", "*/a/*/*/b", ""),
         # The overspill of one method is another's due: the deny names the method.
         ({"GET /a/{id}": "r", "PUT /a/{id}/b": "r"}, "r", "GET/a/* PUT/a/*/b", "*/a/*/*/b GET/a/*/*", ""),
+        (
+            {"GET /a/{id}": "r", "PUT /a/{id}/{z}": "r", "PUT /a/{id}/b": "s"},
+            "r",
+            "GET/a/* PUT/a/*/*",
+            "*/a/*/*/* GET/a/*/* PUT/a/*/b",
+            "",
+        ),
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "r", "GET/a/*", "GET/a/b", ""),
         ({"GET /a/{rest+}": "r", "GET /a/b/c": "s"}, "r", "GET/a/*", "GET/a/b/c", ""),
         ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "s", "GET/a/b", "", ""),
