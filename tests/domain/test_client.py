@@ -84,6 +84,8 @@ def registered(client: Client, **changes: Any) -> bool:
         ("comexample:/cb", False, False),
         ("com.exam_ple:/cb", False, False),
         ("com.example", False, False),
+        ("com.example:/" + "x" * 1987, False, True),
+        ("com.example:/" + "x" * 1988, False, False),
         ("com.example:/a b", False, False),
         ("com.example:/a~!", False, True),
     ],

@@ -100,7 +100,7 @@ def test_the_new_token_lives_as_long_as_its_clients_do_but_no_longer_than_the_ol
     token = app.tokens(browser)["access_token"]
     got = granted(exchange(register(svc, phone, "exchanger", access_seconds=own), token))
     claims = peek(got["access_token"])[1]
-    assert (got["expires_in"], claims["exp"] - svc.now()) == (lifetime, lifetime)
+    assert (got["token_type"], got["expires_in"], claims["exp"] - svc.now()) == ("Bearer", lifetime, lifetime)
 
 
 @pytest.mark.parametrize("scope", ["notes:write", "notes:read notes:write", "openid", "admin", "account"])
