@@ -110,7 +110,7 @@ def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
     return _onward(visit, known, Done.CHOSEN) if known else _again(visit, "login.html")
 
 
-@page("POST /authorize/consent", body=Form, takes=FIELDS | {"decision"})
+@page("POST /authorize/consent", body=Form, takes=FIELDS | {"shown", "decision"})
 def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     """The consent form."""
     visit = Visit(svc, caller, dict(form.pairs))
@@ -118,13 +118,15 @@ def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     pairs = tuple(parse_qsl(visit.request))
     if known is None and pairs:
         return _proceed(visit, pairs, None, arrived=True)
-    visit.check_form("consent", known)
+    shown = visit.fields.get("shown", "")
+    visit.check_form("consent", known, shown)
     asked = authorize.destination(svc, pairs, arrived=True)
     if visit.fields.get("decision") == "switch":
         return _ask_login(visit, AskLogin(asked.client, ""), asked, visit.request)
     if visit.fields.get("decision") != "allow":
         return _redirected(visit, authorize.refusal(svc, asked, AccessDenied()))
-    return _proceed(visit, pairs, known, done=Done.AGREED, arrived=True)
+    step = authorize.next_step(svc, asked, known, done=Done.AGREED, shown=shown.split())
+    return _answered(visit, asked, step, urlencode(pairs))
 
 
 @page("GET /pages.css", media=(CSS,))
@@ -137,10 +139,9 @@ def _just_done(visit: Visit, known: Browser | None, request: str) -> Done | None
     """What this browser has just done for this very request, as a redirect of ours says."""
     if known is None:
         return None
-    fresh = visit.svc.now() - known.grant.auth_time <= visit.svc.settings.fresh_login_seconds
     for name, mark in visit.caller.query:
         if name in DONE and browser.marked(visit.svc, mark, name, known.grant.gid, request):
-            return DONE[name] if fresh or DONE[name] is Done.CHOSEN else None
+            return DONE[name]
     return None
 
 
@@ -183,6 +184,8 @@ def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Ans
 
 def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
     uri = urlsplit(asked.params["redirect_uri"])
+    shown = " ".join(step.scope)
+    mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, request, shown)
     return visit.show(
         "consent.html",
         locales=asked.params.get("ui_locales", ""),
@@ -193,7 +196,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: st
         user_code="",
         place=uri.hostname if uri.scheme == "https" else "",
         action="authorize/consent",
-        hidden={"request": request, "mark": browser.mark(visit.svc, "consent", step.browser.grant.gid, request)},
+        hidden={"request": request, "shown": shown, "mark": mark},
     )
 
 

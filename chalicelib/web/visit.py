@@ -73,8 +73,11 @@ class Visit:
         page = self.show(template, hidden={**hidden, "mark": mark}, **values)
         return with_cookie(page, cookies.write(settings, cookies.FORM, cookie, seconds=FORM_SECONDS))
 
-    def check_form(self, page: str, known: Browser | None = None) -> None:
-        """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7)."""
+    def check_form(self, page: str, known: Browser | None = None, *also: str) -> None:
+        """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
+
+        `also` are the fields, besides the request, that have to be as we sent them.
+        """
         origin = self.caller.headers.get("origin")
         issuer = urlsplit(self.svc.settings.issuer)
         tie = cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
@@ -82,7 +85,7 @@ class Visit:
             tie = known.grant.gid if known else ""
         if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not tie:
             raise StalePage()
-        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.request):
+        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.request, *also):
             raise StalePage()
 
 
