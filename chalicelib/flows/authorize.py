@@ -84,10 +84,10 @@ class Destination:
         return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
 
 
-def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool = False) -> Destination:
+def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool) -> Destination:
     """Whose request this is and where its answer may go; raises for a page of ours, for there is nowhere else to tell it.
 
-    A pushed request that has `arrived` in time before, as a form's mark shows, waits for its user.
+    A pushed request that has `arrived` at this browser in time waits for its user.
     """
     params, faults = oauth.gathered(pairs)
     if "client_id" in faults or "client_id" not in params:

@@ -117,10 +117,10 @@ def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     known = visit.browser()
     pairs = tuple(parse_qsl(visit.request))
     if known is None and pairs:
-        return _proceed(visit, pairs, None, arrived=True)
+        return _proceed(visit, pairs, None)
     shown = visit.fields.get("shown", "")
     visit.check_form("consent", known, shown)
-    asked = authorize.destination(svc, pairs, arrived=True)
+    asked = _destination(visit, pairs)
     if visit.fields.get("decision") == "switch":
         return _ask_login(visit, AskLogin(asked.client, ""), asked, visit.request)
     if visit.fields.get("decision") != "allow":
@@ -151,27 +151,23 @@ def _onward(visit: Visit, known: Browser, done: Done) -> Answer:
     if not visit.request:
         return see(start_over(issuer, visit.fields) or f"{issuer}/device")
     pairs = tuple(parse_qsl(visit.request))
-    if len(visit.request) > LONGEST_QUERY or _pushed_too_long_ago(visit, pairs):
-        return _proceed(visit, pairs, known, done=done, arrived=True)
+    if len(visit.request) > LONGEST_QUERY:
+        return _proceed(visit, pairs, known, done=done)
     name = next(name for name, what in DONE.items() if what is done)
     mark = browser.mark(visit.svc, name, known.grant.gid, visit.request)
     return see(f"{issuer}/oauth/authorize?{visit.request}&{urlencode({name: mark})}")
 
 
-def _pushed_too_long_ago(visit: Visit, pairs: Pairs) -> bool:
-    try:
-        authorize.destination(visit.svc, pairs)
-    except errors.InvalidRequestUri:
-        return True
-    return False
-
-
-def _proceed(
-    visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None, arrived: bool = False
-) -> Answer:
-    asked = authorize.destination(visit.svc, pairs, arrived=arrived)
+def _proceed(visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None) -> Answer:
+    asked = _destination(visit, pairs)
     step = authorize.next_step(visit.svc, asked, known, done=done)
-    return _answered(visit, asked, step, urlencode(pairs))
+    answer = _answered(visit, asked, step, urlencode(pairs))
+    return visit.arrived(asked.pushed, answer) if asked.pushed else answer
+
+
+def _destination(visit: Visit, pairs: Pairs) -> Destination:
+    arrived = visit.has_arrived(dict(pairs).get("request_uri", ""))
+    return authorize.destination(visit.svc, pairs, arrived=arrived)
 
 
 def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Answer:
@@ -223,7 +219,7 @@ def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, er
     """A form again with what is wrong with it, and all that was typed but the password."""
     around: dict[str, Any] = {"client": ""}
     if visit.request:
-        around = _around(authorize.destination(visit.svc, parse_qsl(visit.request), arrived=True))
+        around = _around(_destination(visit, tuple(parse_qsl(visit.request))))
     if refusal:
         journal.outcome(refusal)
     return visit.form(

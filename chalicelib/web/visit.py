@@ -17,6 +17,8 @@ from .door import Answer, Caller, Door
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 FORM_SECONDS = 24 * 3600
+# How many pushed requests a browser waits for its user with: each is a tab with a login in it.
+MAX_ARRIVED = 8
 # What forms of ours carry along: what they are for, and the mark that ties them to the browser.
 FIELDS = frozenset({"request", "user_code", "mark"})
 
@@ -72,6 +74,22 @@ class Visit:
         mark = browser.mark(self.svc, "login", cookie, hidden.get("request", ""))
         page = self.show(template, hidden={**hidden, "mark": mark}, **values)
         return with_cookie(page, cookies.write(settings, cookies.FORM, cookie, seconds=FORM_SECONDS))
+
+    def has_arrived(self, request_uri: str) -> bool:
+        """Whether this browser brought a pushed request while there was time: its user may be slow, and reload or go back."""
+        return any(browser.marked(self.svc, mark, cookies.ARRIVED, request_uri) for mark in self._arrived())
+
+    def arrived(self, request_uri: str, answer: Answer) -> Answer:
+        """An answer after which this browser may bring a pushed request again."""
+        if self.has_arrived(request_uri):
+            return answer
+        marks = [browser.mark(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
+        cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(marks), seconds=FORM_SECONDS)
+        return with_cookie(answer, cookie)
+
+    def _arrived(self) -> list[str]:
+        kept = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVED)
+        return kept.split(".")[:MAX_ARRIVED] if kept else []
 
     def check_form(self, page: str, known: Browser | None = None, *also: str) -> None:
         """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
