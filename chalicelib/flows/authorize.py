@@ -56,7 +56,14 @@ class AskConsent:
     scope: tuple[str, ...]
 
 
-Step = Redirect | AskLogin | AskConsent
+@dataclass(frozen=True, slots=True)
+class AskToLeave:
+    """Have the user decide whether to take an error to a client that nobody here has vouched for."""
+
+    answer: Redirect
+
+
+Step = Redirect | AskLogin | AskConsent | AskToLeave
 
 
 class Done(Enum):
@@ -151,7 +158,15 @@ def next_step(
             done = Done.LOGGED_IN
         return _step(svc, asked, request, browser, done)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
-        return refusal(svc, asked, error)
+        answer = refusal(svc, asked, error)
+        # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
+        silent = "none" in asked.params.get("prompt", "").split()
+        return answer if done or silent or _is_vouched_for(asked.client) else AskToLeave(answer)
+
+
+def _is_vouched_for(client: Client) -> bool:
+    """Whether an operator registered it: it did not do so itself, and is not found in a document of its own alone."""
+    return bool(client.created_at) and not client.registration_token
 
 
 def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:

@@ -5,12 +5,12 @@ from ..domain import errors, oauth, passwords
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
 from ..flows import authorize, browser, login, signup
-from ..flows.authorize import AskConsent, AskLogin, Destination, Done, Redirect, Step
+from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.browser import Browser
 from ..services import Services
-from . import cookies, journal, stylesheet
+from . import cookies, html, journal, stylesheet
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, back, door, see, start_over, with_cookie
+from .visit import FIELDS, Visit, back, door, located, see, start_over, with_cookie
 
 bp, page = door(__name__)
 
@@ -175,11 +175,33 @@ def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Ans
         return _redirected(visit, step)
     if isinstance(step, AskLogin):
         return _ask_login(visit, step, asked, request)
+    if isinstance(step, AskToLeave):
+        return _ask_to_leave(visit, step.answer, asked)
     return _ask_consent(visit, step, asked, request)
 
 
+def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
+    by_form = answer.mode == "form_post"
+    page = visit.show(
+        "leaving.html",
+        locales=asked.params.get("ui_locales", ""),
+        sends_to=answer.uri,
+        place=_place(answer.uri),
+        uri=answer.uri if by_form else located(answer.uri, answer.fields),
+        fields=answer.fields if by_form else None,
+        error=answer.fields["error"],
+        told=answer.fields["error_description"],
+    )
+    return Answer(body=page.body, status=400, headers=page.headers)
+
+
+def _place(uri: str) -> str:
+    """The host that a redirect URI leads to, "" for an application on the user's device."""
+    found = urlsplit(uri)
+    return (found.hostname or "") if found.scheme == "https" else ""
+
+
 def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
-    uri = urlsplit(asked.params["redirect_uri"])
     shown = " ".join(step.scope)
     mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, request, shown)
     return visit.show(
@@ -190,7 +212,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: st
         user=step.browser.user.email,
         scope=step.scope,
         user_code="",
-        place=uri.hostname if uri.scheme == "https" else "",
+        place=_place(asked.params["redirect_uri"]),
         action="authorize/consent",
         hidden={"request": request, "shown": shown, "mark": mark},
     )
@@ -210,6 +232,7 @@ def _ask_login(visit: Visit, step: AskLogin, asked: Destination, request: str) -
 def _around(asked: Destination) -> dict[str, Any]:
     return {
         "client": asked.client.client_name,
+        "host": html.host_of(asked.client.client_id),
         "sends_to": asked.params["redirect_uri"],
         "locales": asked.params.get("ui_locales", ""),
     }

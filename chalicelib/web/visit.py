@@ -67,12 +67,15 @@ class Visit:
         language = _language(self.fields, self.caller.headers, locales)
         return html.page(self.svc.settings, template, language=language, **values)
 
-    def form(self, template: str, *, hidden: Mapping[str, str], **values: Any) -> Answer:
-        """A page for somebody who is not logged in, with a cookie that ties its forms to this browser."""
+    def form(self, template: str, *, hidden: Mapping[str, str], host: str = "", **values: Any) -> Answer:
+        """A page for somebody who is not logged in, with a cookie that ties its forms to this browser.
+
+        `host` is where the client's own document is.
+        """
         settings = self.svc.settings
         cookie = cookies.read(settings, self.caller.headers, cookies.FORM) or secrets.token_urlsafe(16)
         mark = browser.mark(self.svc, "login", cookie, hidden.get("request", ""))
-        page = self.show(template, hidden={**hidden, "mark": mark}, **values)
+        page = self.show(template, hidden={**hidden, "mark": mark}, host=host, **values)
         return with_cookie(page, cookies.write(settings, cookies.FORM, cookie, seconds=FORM_SECONDS))
 
     def has_arrived(self, request_uri: str) -> bool:
@@ -126,8 +129,13 @@ def with_cookie(answer: Answer, cookie: str) -> Answer:
 
 def back(uri: str, fields: Mapping[str, str]) -> Answer:
     """Sends the browser back to a client's URI with these fields in its query, whatever is there already."""
+    return see(located(uri, fields))
+
+
+def located(uri: str, fields: Mapping[str, str]) -> str:
+    """A client's URI with fields in its query."""
     joint = "" if uri.endswith("?") or not fields else "&" if "?" in uri else "?"
-    return see(f"{uri}{joint}{urlencode(fields)}")
+    return f"{uri}{joint}{urlencode(fields)}"
 
 
 def see(location: str) -> Answer:
