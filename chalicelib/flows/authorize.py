@@ -21,12 +21,13 @@ from ..domain.errors import (
 )
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import clients, keys, session, subjects
+from . import clients, keys, limits, session, subjects
 from .browser import Browser
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
 PATIENCE = 24 * 3600
+MAX_PUSHED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +122,16 @@ def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool)
     return dict(stored["params"])
 
 
-def push(svc: Services, client: Client, params: Mapping[str, str]) -> str:
+def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
+    if client.public:
+        limits.pushed_request(svc, network=network)
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     if not client.redirects_to(params.get("redirect_uri", "")):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
+    if len(json.dumps(params)) > MAX_PUSHED:
+        raise InvalidRequest("The request is too long.")
     oauth.checked(params, client)
     request_uri = PUSHED + secrets.token_urlsafe(32)
     now = svc.now()

@@ -17,7 +17,13 @@ bp, page = door(__name__)
 Pairs = tuple[tuple[str, str], ...]
 # What a person may mend in the form itself; anything else is a page of its own.
 MENDABLE = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
-MENDABLE_SIGN_UP = (errors.TooManyRequests, errors.WeakPassword, errors.EmailTaken, errors.InvalidRequest)
+MENDABLE_SIGN_UP = (
+    errors.AccountDisabled,
+    errors.TooManyRequests,
+    errors.WeakPassword,
+    errors.EmailTaken,
+    errors.InvalidRequest,
+)
 # What we add to an authorization request when a form of ours sends the browser back to it.
 DONE = {"latchkey_logged_in": Done.LOGGED_IN, "latchkey_chosen": Done.CHOSEN}
 LONGEST_QUERY = 4096
@@ -63,14 +69,20 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit = Visit(svc, caller, dict(form.pairs))
     visit.check_form("login")
     try:
-        address, password = visit.fields.get("email", ""), visit.fields.get("password", "")
-        user = login.authenticate(svc, address=address, password=password, network=caller.network)
+        known = _with_password(visit)
     except MENDABLE as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _again(visit, "login.html", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
+    return _logged_in(visit, known)
+
+
+def _with_password(visit: Visit) -> Browser:
+    svc, fields = visit.svc, visit.fields
+    address, password = fields.get("email", ""), fields.get("password", "")
+    user = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
     grant = browser.draft(svc, user, amr=login.PASSWORD)
     svc.grants.start(grant)
-    return _logged_in(visit, Browser(user, grant))
+    return Browser(user, grant)
 
 
 @page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
@@ -81,16 +93,28 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     if "email" not in visit.fields:
         return _again(visit, "signup.html")
     try:
-        user = _signed_up(visit)
-        grant = browser.draft(svc, user, amr=login.PASSWORD)
-        signup.create(svc, user, first=grant)
+        known = _signed_up(visit)
     except MENDABLE_SIGN_UP as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _again(visit, "signup.html", refusal, "invalid_email" if malformed else refusal.code)
-    return _logged_in(visit, Browser(user, grant))
+    return _logged_in(visit, known)
 
 
-def _signed_up(visit: Visit) -> User:
+def _signed_up(visit: Visit) -> Browser:
+    user = _drafted(visit)
+    grant = browser.draft(visit.svc, user, amr=login.PASSWORD)
+    try:
+        signup.create(visit.svc, user, first=grant)
+    except errors.EmailTaken:
+        # A button may be pressed twice: who knows the password of the account there is has just made it, or may log in.
+        try:
+            return _with_password(visit)
+        except errors.InvalidCredentials:
+            raise errors.EmailTaken() from None
+    return Browser(user, grant)
+
+
+def _drafted(visit: Visit) -> User:
     address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
     if len(name) > 200 or any(ord(c) < 32 for c in name):
         raise LongName()

@@ -1,11 +1,12 @@
 """What all pages share: who visits, the marks in their forms, and how a refusal looks to a person."""
 
 import secrets
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ..domain import errors
 from ..domain.errors import LatchkeyError
@@ -140,7 +141,9 @@ def located(uri: str, fields: Mapping[str, str]) -> str:
 
 def see(location: str) -> Answer:
     """Sends the browser on, with GET."""
-    return Answer(body="", status=303, headers={"Location": location, "Referrer-Policy": "no-referrer"})
+    # Whatever a form brought along, a header is one line of ASCII.
+    header = quote(location, safe=string.punctuation)
+    return Answer(body="", status=303, headers={"Location": header, "Referrer-Policy": "no-referrer"})
 
 
 def refused(

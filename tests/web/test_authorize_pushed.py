@@ -114,3 +114,27 @@ def test_what_a_browser_remembers_of_pushed_requests_does_not_grow_without_end(a
         browser.get("/oauth/authorize", pushed(app))
         sizes.append(len(str(browser.cookies)))
     assert sizes[-1] == sizes[-2] < 1000
+
+
+# --- what a push may cost ---
+
+
+def test_no_more_is_kept_of_a_push_than_a_request_needs(app: App, browser: Browser) -> None:
+    short = pushed(app, unknown="x" * 2000, login_hint="x" * 2000, claims='{"id_token":{}}' + " " * 4000)
+    assert "/authorize/login" in forms(browser.get("/oauth/authorize", short))
+    for text in ("x", "\x01", "\u00e9"):
+        long = dict.fromkeys(("state", "nonce", "login_hint", "ui_locales", "display"), text * 2000)
+        answer = app.post("/oauth/par", app.request(**long))
+        assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_pushes_of_clients_that_prove_nothing_are_counted(svc: Services, phone: Phone, app: App, clock: Clock) -> None:
+    public = register(svc, phone, "spa")
+    statuses = [public.post("/oauth/par", public.request()).status for _ in range(201)]
+    assert statuses == [201] * 200 + [429]
+    assert app.post("/oauth/par", app.request()).status == 201
+    public.phone = Phone(clock, address="203.0.113.9")
+    assert public.post("/oauth/par", public.request()).status == 201
+    clock.advance(15 * 60)
+    public.phone = phone
+    assert public.post("/oauth/par", public.request()).status == 201
