@@ -141,6 +141,11 @@ class ConsentRequired(OAuthError):
     default = "The user has to be asked for consent."
 
 
+class InteractionRequired(OAuthError):
+    code = "interaction_required"
+    default = "The user has to be there: any app on the device could pass for this one."
+
+
 class UnmetAuthentication(OAuthError):
     code = "unmet_authentication_requirements"
     default = "This server cannot log a user in that strongly."

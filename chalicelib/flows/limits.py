@@ -39,6 +39,11 @@ def registration(svc: Services, *, network: str) -> None:
     _spend(svc, Limit("registration", network, 20, HOUR))
 
 
+def pushed_request(svc: Services, *, network: str) -> None:
+    """Counts one request pushed by a client that proves nothing; raises TooManyRequests, for each is kept for a day."""
+    _spend(svc, Limit("pushed request", network, 200, QUARTER))
+
+
 def _spend(svc: Services, *limits: Limit) -> None:
     forbidding = svc.attempts.spend(limits, now=svc.now())
     if forbidding:

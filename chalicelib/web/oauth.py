@@ -130,6 +130,7 @@ def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, s
         errors.RequestNotSupported,
         errors.RequestUriNotSupported,
         errors.UnmetAuthentication,
+        errors.TooManyRequests,
         *PROOFS,
     ),
 )
@@ -141,7 +142,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     if jkt and asked.setdefault("dpop_jkt", jkt) != jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
-    request_uri = authorize.push(svc, client, asked)
+    request_uri = authorize.push(svc, client, asked, network=caller.network)
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 
