@@ -119,7 +119,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str]) -> str:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     if not client.redirects_to(params.get("redirect_uri", "")):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    oauth.checked(params, client)
+    oauth.checked(oauth.addressed(params, own=svc.settings.audience), client)
     request_uri = PUSHED + secrets.token_urlsafe(32)
     now = svc.now()
     told = {
@@ -137,7 +137,7 @@ def next_step(svc: Services, asked: Destination, browser: Browser | None, *, don
             raise InvalidRequest(fault)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.checked(asked.params, asked.client)
+        request = oauth.checked(oauth.addressed(asked.params, own=svc.settings.audience), asked.client)
         return _step(svc, asked, request, browser, done)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
         return refusal(svc, asked, error)

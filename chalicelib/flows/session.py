@@ -81,6 +81,21 @@ def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
     return asked and REFRESH in client.grant_types
 
 
+def target(svc: Services, client: Client, resource: str) -> str:
+    """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
+    if resource in ("", svc.settings.audience):
+        return ""
+    if resource not in client.resources:
+        raise InvalidTarget()
+    return resource
+
+
+def is_for(svc: Services, grant: Grant, resource: str) -> bool:
+    """Whether a session's tokens are for this API; our own has a name, and may have been stored under it."""
+    own = svc.settings.audience
+    return (grant.resource or own) == (resource or own)
+
+
 def issue(
     svc: Services,
     keyset: KeySet,
@@ -130,13 +145,10 @@ def sign_access(
 ) -> str:
     """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs."""
     now, settings = svc.now(), svc.settings
-    audience = about["aud"] or settings.audience
-    if "openid" in scope and audience != settings.audience:
-        audience = [audience, settings.audience]  # it opens userinfo too
     claims = {
         **about,
         "iss": settings.issuer,
-        "aud": audience,
+        "aud": about["aud"] or settings.audience,
         "exp": now + lifetime,
         "iat": now,
         "jti": new_id(),
@@ -199,7 +211,9 @@ def refresh(
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant(reason="disabled or ended", uid=user.uid)
     narrowed = scopes.narrow(scope, allowed=grant.scope)
-    if resource not in (None, grant.resource):  # RFC 8707 section 2.2: no other than the user agreed to
+    if resource is not None and not is_for(
+        svc, grant, resource
+    ):  # RFC 8707 section 2.2: no other than the user agreed to
         raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
     issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)

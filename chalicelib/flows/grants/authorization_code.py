@@ -26,7 +26,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         raise _replayed(svc, grant)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant("The code has expired.", uid=user.uid)
-    if params.get("resource", grant.resource) != grant.resource:
+    if not session.is_for(svc, grant, params.get("resource", grant.resource)):
         raise InvalidTarget()
     bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
     begun = replace(grant, generation=1, jkt=bound)

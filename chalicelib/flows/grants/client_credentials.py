@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 from ...domain import scopes
 from ...domain.client import CLIENT_CREDENTIALS, Client
-from ...domain.errors import InvalidScope, InvalidTarget
+from ...domain.errors import InvalidScope
 from ...services import Services
 from .. import keys, session
 from ..session import TokenSet
@@ -17,9 +17,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OF_USERS))
     if not scope:
         raise InvalidScope()
-    resource = params.get("resource", "")
-    if resource and resource not in client.resources:
-        raise InvalidTarget()
+    resource = session.target(svc, client, params.get("resource", ""))
     lifetime = client.access_seconds or svc.settings.access_seconds
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
     return TokenSet(
