@@ -17,6 +17,7 @@ from ..domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
+from ..domain.model import in_force
 from ..services import Services
 from . import clients, keys, limits, session
 from .browser import Browser
@@ -137,9 +138,10 @@ def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowD
 
 
 def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jkt: str) -> TokenSet:
-    user = svc.users.read(value["uid"])
-    if user is None or user.disabled:
-        raise AccessDenied(reason="user gone or disabled")
+    user, approver = svc.grants.with_user(value["uid"], value["browser"])
+    # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
+    if user is None or not in_force(user, approver, svc.now()):
+        raise AccessDenied(reason="user gone or disabled, or logged out since")
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
         session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),
@@ -152,5 +154,5 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)
     spending = svc.once.spending("device", place, old=value, now=svc.now())
     if not svc.grants.start_by(spending, grant):
-        raise InvalidGrant("The device code has been used.", uid=user.uid)
+        raise InvalidGrant("The device code has been used, or its approval has ended.", uid=user.uid)
     return issued

@@ -243,6 +243,58 @@ def test_a_user_disabled_after_the_approval_is_access_denied(browser: Browser, t
     assert refusal(poll(television, codes)) == (400, "access_denied")
 
 
+def left(browser: Browser) -> None:
+    """The user logs out of the browser that approved."""
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+
+
+def changed_password(phone: Phone) -> None:
+    told = {"current_password": PASSWORD, "new_password": "a quite different staple horse"}
+    assert phone.call("POST /me/password", told, token=phone.log_in()["access_token"]).status == 204
+
+
+def ended_all(phone: Phone) -> None:
+    assert phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"]).status == 204
+
+
+@pytest.mark.parametrize("by", ["log-out", "a new password", "the end of all other sessions"])
+@pytest.mark.parametrize("scope", ["openid", "openid offline_access"])
+def test_what_ends_the_session_that_approved_ends_an_approval_that_no_device_has_come_for(
+    browser: Browser, television: App, phone: Phone, svc: Services, by: str, scope: str
+) -> None:
+    codes = begin(television, scope=scope)
+    decided(browser, codes)
+    if by == "log-out":
+        left(browser)
+    elif by == "a new password":
+        changed_password(phone)
+    else:
+        ended_all(phone)
+    for _ in range(2):
+        assert refusal(poll(television, codes)) == (400, "access_denied")
+    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+
+
+def test_a_log_out_just_before_the_devices_session_is_written_leaves_it_unwritten(
+    browser: Browser, television: App, svc: Services
+) -> None:
+    codes = begin(television, scope="openid")
+    decided(browser, codes)
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: left(browser)):
+        assert refusal(poll(television, codes)) == (400, "invalid_grant")
+    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+
+
+def test_an_approval_lasts_while_its_user_stays_logged_in_elsewhere_or_not(
+    browser: Browser, television: App, phone: Phone
+) -> None:
+    codes = begin(television)
+    decided(browser, codes)
+    other = phone.log_in()
+    assert phone.call("POST /logout", {"refresh_token": other["refresh_token"]}).status == 204
+    granted(poll(television, codes))
+
+
 def test_the_device_session_tells_how_and_when_its_user_logged_in(
     browser: Browser, television: App, clock: Clock
 ) -> None:

@@ -31,6 +31,8 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
     begun = replace(grant, generation=1, jkt=bound)
     issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=jkt)
+    if client.backchannel_logout_uri and grant.browser:
+        svc.grants.take_part(grant)
     life = session.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
     if not svc.grants.begin(grant, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, grant.ends_at)):
         raise _replayed(svc, grant)
