@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from . import jws
 from .errors import InvalidClientMetadata, InvalidRedirectUri
+from .refresh import MAX_IDLE
+from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -19,6 +21,12 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(
 HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
 MAX_KEYS = 20
 MAX_URI = 2000
+# Keys are kept for as long as the longest of these.
+MAX_SECONDS = {
+    "access_seconds": MAX_LIFETIME,
+    "refresh_idle_seconds": MAX_IDLE,
+    "refresh_absolute_seconds": 3650 * 24 * 3600,
+}
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -115,6 +123,9 @@ def _problems(client: Client) -> list[str]:
         ),
         "A pairwise client cannot have the scope account, whose routes show the account itself.": (
             client.subject_type != "pairwise" or ACCOUNT not in client.scopes
+        ),
+        "`access_seconds` is a day at most, `refresh_idle_seconds` 180 days, `refresh_absolute_seconds` ten years.": all(
+            0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()
         ),
         "URIs must be https.": all(
             _is_https(uri)

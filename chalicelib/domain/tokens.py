@@ -16,7 +16,7 @@ ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
 ID_TOKEN = "JWT"
 # Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
 MAX_LENGTH = 8192
-# No access token of ours lives longer, whatever the settings say.
+# No token of ours lives longer, whatever a client is allowed: as long does the key that signed it stay published.
 MAX_LIFETIME = 24 * 3600
 CLOCK_SKEW = 60
 TEXTS = ("sub", "client_id", "scope", "jti")

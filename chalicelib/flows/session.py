@@ -72,7 +72,12 @@ def draft(
 
 def idle_seconds(svc: Services, client: Client) -> int:
     """How long a session of this client lives unused."""
-    return client.refresh_idle_seconds or svc.settings.refresh_idle_seconds
+    return min(client.refresh_idle_seconds or svc.settings.refresh_idle_seconds, handles.MAX_IDLE)
+
+
+def access_seconds(svc: Services, client: Client) -> int:
+    """How long an access token of this client is good."""
+    return min(client.access_seconds or svc.settings.access_seconds, tokens.MAX_LIFETIME)
 
 
 def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
@@ -109,7 +114,7 @@ def issue(
 ) -> TokenSet:
     """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
     granted = grant.scope if scope is None else scope
-    lifetime = client.access_seconds or svc.settings.access_seconds
+    lifetime = access_seconds(svc, client)
     access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
     id_token = refresh_token = ""
     if "openid" in granted:

@@ -10,6 +10,7 @@ from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
+LIFETIMES = {"access_seconds": 86400, "refresh_idle_seconds": 15_552_000, "refresh_absolute_seconds": 315_360_000}
 EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
 
 
@@ -167,6 +168,8 @@ def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, ex
         ({"subject_type": "pairwise"}, True),
         ({"subject_type": "pairwise", "scopes": ("account",)}, False),
         ({"subject_type": "sector"}, False),
+        *[({name: seconds}, True) for name in LIFETIMES for seconds in (1, LIFETIMES[name])],
+        *[({name: seconds}, False) for name in LIFETIMES for seconds in (-1, LIFETIMES[name] + 1)],
     ],
 )
 def test_what_belongs_together_and_what_does_not(changes: dict[str, Any], expected: bool) -> None:

@@ -18,7 +18,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     if not scope:
         raise InvalidScope()
     resource = session.target(svc, client, params.get("resource", ""))
-    lifetime = client.access_seconds or svc.settings.access_seconds
+    lifetime = session.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
     return TokenSet(
         uid="",

@@ -45,7 +45,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in subject.scope if s in client.scopes))
     if not scope:
         raise InvalidScope("The subject's token has no scope that this client may have.")
-    lifetime = min(client.access_seconds or svc.settings.access_seconds, subject.exp - svc.now())
+    lifetime = min(session.access_seconds(svc, client), subject.exp - svc.now())
     uid = subjects.uid(svc, subject)
     kept = {name: subject.all[name] for name in KEPT if name in subject.all}
     about: dict[str, object] = {
