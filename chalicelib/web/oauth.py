@@ -144,7 +144,13 @@ def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorizati
     )
 
 
-@bp.serves("POST /oauth/revoke", body=Form, takes=OF_TOKEN, statuses=RFC6749, errors=REFUSALS)
+@bp.serves(
+    "POST /oauth/revoke",
+    body=Form,
+    takes=OF_TOKEN,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.UnsupportedTokenType),
+)
 def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
     client, unverified_token = _token_of(svc, caller, form)
