@@ -74,7 +74,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         "iss": svc.settings.issuer,
         "sub": subjects.shown(svc, client, grant.uid),
         "client_id": grant.client_id,
-        "scope": " ".join(grant.scope),
+        "scope": " ".join(session.left(grant, client)),
         "sid": grant.gid,
         "iat": grant.created_at,
         "exp": grant.expires_at,

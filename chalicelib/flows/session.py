@@ -1,5 +1,6 @@
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,6 +87,17 @@ def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
     return asked and REFRESH in client.grant_types
 
 
+def left(grant: Grant, client: Client) -> tuple[str, ...]:
+    """The scopes of a session that its client may still have: what an operator took away counts for tokens from then on."""
+    return tuple(scope for scope in grant.scope if scope in client.scopes)
+
+
+def wishes(grant: Grant, part: str, *, scope: tuple[str, ...]) -> list[str]:
+    """The single claims that were asked for, "userinfo" or "id_token" (OpenID Connect Core 5.5), unless `scope` is narrower."""
+    asked: dict[str, list[str]] = json.loads(grant.claims or "{}")
+    return asked.get(part, []) if set(grant.scope) <= set(scope) else []
+
+
 def target(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
     if resource in ("", svc.settings.audience):
@@ -113,13 +125,15 @@ def issue(
     jkt: str = "",
 ) -> TokenSet:
     """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
-    granted = grant.scope if scope is None else scope
+    granted = left(grant, client) if scope is None else scope
     lifetime = access_seconds(svc, client)
     access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
     id_token = refresh_token = ""
     if "openid" in granted:
-        id_token = _id_token(svc, keyset, user, grant, client, nonce=nonce, access_token=access_token)
-    if refreshes(client, grant.scope):
+        wanted = wishes(grant, "id_token", scope=granted)
+        about = claim.of_user(user, scope=(), wanted=wanted)
+        id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
+    if refreshes(client, grant.scope) and refreshes(client, left(grant, client)):
         refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
@@ -164,15 +178,21 @@ def sign_access(
 
 
 def _id_token(
-    svc: Services, keyset: KeySet, user: User, grant: Grant, client: Client, *, nonce: str, access_token: str
+    svc: Services,
+    keyset: KeySet,
+    about: Mapping[str, object],
+    grant: Grant,
+    client: Client,
+    *,
+    nonce: str,
+    access_token: str,
 ) -> str:
     now = svc.now()
     key = keyset.signer(now)
-    wanted = json.loads(grant.claims or "{}").get("id_token", [])
     claims = {
-        **claim.of_user(user, scope=(), wanted=wanted),
+        **about,
         "iss": svc.settings.issuer,
-        "sub": subjects.shown(svc, client, user.uid),
+        "sub": subjects.shown(svc, client, grant.uid),
         "aud": grant.client_id,
         "exp": now + svc.settings.id_token_seconds,
         "iat": now,
@@ -215,7 +235,7 @@ def refresh(
         raise _refused(svc, presented, use)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant(reason="disabled or ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=grant.scope)
+    narrowed = scopes.narrow(scope, allowed=left(grant, client))
     if resource is not None and not is_for(
         svc, grant, resource
     ):  # RFC 8707 section 2.2: no other than the user agreed to

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.client import TOKEN_EXCHANGE
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
@@ -17,6 +18,7 @@ from tests.oidc import verified
 from tests.phone import EMAIL, Clock, Phone, installed
 from tests.prover import Prover
 
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 NARROW = "openid offline_access"
 
 
@@ -161,6 +163,25 @@ def test_a_client_never_gets_a_claim_that_none_of_its_scopes_opens(svc: Services
     for found in (claims_of(svc, app, tokens), userinfo(app, tokens)):
         assert found["name"] == "Ann"
         assert "email" not in found
+
+
+def test_a_single_claim_does_not_come_along_with_a_narrower_token(svc: Services, app: App, browser: Browser) -> None:
+    wish = {part: {"email": None} for part in ("id_token", "userinfo")}
+    asked = "openid offline_access notes:read"
+    tokens = app.tokens(browser, scope=asked, claims=json.dumps(wish))
+    assert userinfo(app, tokens)["email"] == claims_of(svc, app, tokens)["email"] == EMAIL
+    scopes = ("openid", "notes:read")
+    service = register(svc, app.phone, "exchanger", scopes=scopes)
+    subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
+    exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))
+    same = register(svc, app.phone, "exchanger", scopes=asked.split())
+    as_wide = granted(same.token(TOKEN_EXCHANGE, **subject))
+    narrowed = granted(app.refresh(tokens["refresh_token"], scope="openid"))
+    for found in (exchanged, as_wide, narrowed):
+        assert "email" not in userinfo(app, found)
+    assert "email" not in claims_of(svc, app, narrowed)
+    whole = granted(app.refresh(narrowed["refresh_token"], scope="notes:read openid offline_access"))
+    assert userinfo(app, whole)["email"] == claims_of(svc, app, whole)["email"] == EMAIL
 
 
 def test_an_answer_about_one_user_is_never_about_another(svc: Services, app: App, browser: Browser) -> None:
