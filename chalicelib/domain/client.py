@@ -121,6 +121,12 @@ def _problems(client: Client) -> list[str]:
         "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": (
             client.subject_type != "pairwise" or bool(sector(client))
         ),
+        "A pairwise client with device codes needs `sector_identifier`.": (
+            client.subject_type != "pairwise" or DEVICE_CODE not in client.grant_types or bool(client.sector_identifier)
+        ),
+        "A pairwise client that describes itself at its id redirects to the host of its id.": (
+            client.subject_type != "pairwise" or not _is_https(client.client_id) or _is_at_home(client)
+        ),
         "A pairwise client cannot have the scope account, whose routes show the account itself.": (
             client.subject_type != "pairwise" or ACCOUNT not in client.scopes
         ),
@@ -150,6 +156,16 @@ def sector(client: Client) -> str:
     # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
     hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
     return hosts.pop() if len(hosts) == 1 else ""
+
+
+def _is_at_home(client: Client) -> bool:
+    return bool(client.sector_identifier) or sector(client) == urlsplit(client.client_id).hostname
+
+
+def check_sector(old: Client, new: Client) -> None:
+    """Raises InvalidClientMetadata for a client that moves into a sector: its sessions would take their users along."""
+    if new.subject_type == "pairwise" and (old.subject_type, sector(old)) != (new.subject_type, sector(new)):
+        raise InvalidClientMetadata("A client does not become pairwise, or another sector's: register another.")
 
 
 def are_public_keys(jwks: Mapping[str, Any]) -> bool:

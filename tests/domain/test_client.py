@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import GRANT_TYPES, Client, are_public_keys, check, sector
+from chalicelib.domain.client import CODE, DEVICE_CODE, GRANT_TYPES, Client, are_public_keys, check, sector
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
@@ -168,6 +168,13 @@ def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, ex
         ({"subject_type": "pairwise"}, True),
         ({"subject_type": "pairwise", "scopes": ("account",)}, False),
         ({"subject_type": "sector"}, False),
+        # Nothing shows that a device is of the host that it names: an operator has to say so.
+        ({"subject_type": "pairwise", "grant_types": (CODE, DEVICE_CODE)}, False),
+        ({"subject_type": "pairwise", "grant_types": (CODE, DEVICE_CODE), "sector_identifier": "app.example"}, True),
+        ({"subject_type": "public", "grant_types": (CODE, DEVICE_CODE)}, True),
+        ({"subject_type": "pairwise", "client_id": "https://app.example/client.json"}, True),
+        ({"subject_type": "pairwise", "client_id": "https://evil.example/app.example"}, False),
+        ({"subject_type": "public", "client_id": "https://evil.example/app.example"}, True),
         *[({name: seconds}, True) for name in LIFETIMES for seconds in (1, LIFETIMES[name])],
         *[({name: seconds}, False) for name in LIFETIMES for seconds in (-1, LIFETIMES[name] + 1)],
     ],
