@@ -117,19 +117,6 @@ def _problems(client: Client) -> list[str]:
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
         "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
-        "`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES,
-        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": (
-            client.subject_type != "pairwise" or bool(sector(client))
-        ),
-        "A pairwise client with device codes needs `sector_identifier`.": (
-            client.subject_type != "pairwise" or DEVICE_CODE not in client.grant_types or bool(client.sector_identifier)
-        ),
-        "A pairwise client that describes itself at its id redirects to the host of its id.": (
-            client.subject_type != "pairwise" or not _is_https(client.client_id) or _is_at_home(client)
-        ),
-        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
-            client.subject_type != "pairwise" or ACCOUNT not in client.scopes
-        ),
         "`access_seconds` is a day at most, `refresh_idle_seconds` 180 days, `refresh_absolute_seconds` ten years.": all(
             0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()
         ),
@@ -146,7 +133,25 @@ def _problems(client: Client) -> list[str]:
             if uri
         ),
     }
-    return [problem for problem, fine in checks.items() if not fine]
+    return [problem for problem, fine in {**checks, **_subjects(client)}.items() if not fine]
+
+
+def _subjects(client: Client) -> dict[str, bool]:
+    if client.subject_type != "pairwise":
+        return {"`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES}
+    told = bool(client.sector_identifier)
+    return {
+        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),
+        "A pairwise client with device codes needs `sector_identifier`.": (
+            told or DEVICE_CODE not in client.grant_types
+        ),
+        "A pairwise client that describes itself at its id redirects to the host of its id.": (
+            told or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
+        ),
+        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
+            ACCOUNT not in client.scopes
+        ),
+    }
 
 
 def sector(client: Client) -> str:
@@ -156,10 +161,6 @@ def sector(client: Client) -> str:
     # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
     hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
     return hosts.pop() if len(hosts) == 1 else ""
-
-
-def _is_at_home(client: Client) -> bool:
-    return bool(client.sector_identifier) or sector(client) == urlsplit(client.client_id).hostname
 
 
 def check_sector(old: Client, new: Client) -> None:

@@ -140,7 +140,7 @@ def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str = ACCESS_TOKEN) -> str:
-    """An access token (RFC 9068) with these claims; the caller sets iss, sub, aud, exp, iat, jti, client_id, scope, sid."""
+def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str) -> str:
+    """A token with exactly these claims; its `typ` is under the signature, so that no kind passes for another."""
     headers = {"kid": key.kid, "typ": typ}
     return jwt.encode(dict(claims), key.private, algorithm=key.algorithm, headers=headers)

@@ -12,6 +12,7 @@ from ..domain.errors import (
     AuthorizationPending,
     ExpiredToken,
     InvalidGrant,
+    InvalidTarget,
     NotFound,
     SlowDown,
     TemporarilyUnavailable,
@@ -49,7 +50,7 @@ class Waiting:
     place: str
 
 
-def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
+def begin(svc: Services, client: Client, *, scope: str | None, resource: str) -> DeviceCodes:
     """A new pair of codes for a client's device."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
@@ -60,6 +61,7 @@ def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
     value = {
         "client_id": client.client_id,
         "scope": " ".join(asked),
+        "resource": session.target(svc, client, resource),
         "status": PENDING,
         "polled_at": 0,
         "interval": INTERVAL,
@@ -113,7 +115,7 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
     raise NotFound("This code has been used or has expired.")
 
 
-def poll(svc: Services, client: Client, device_code: str, *, jkt: str) -> TokenSet:
+def poll(svc: Services, client: Client, device_code: str, *, resource: str | None, jkt: str) -> TokenSet:
     """The device's tokens once its user has approved (RFC 8628 section 3.5); of many polls at once one gets them."""
     now, place = svc.now(), _place(device_code)
     value = svc.once.read("device", place, now=now)
@@ -121,6 +123,8 @@ def poll(svc: Services, client: Client, device_code: str, *, jkt: str) -> TokenS
         raise ExpiredToken()
     if value["client_id"] != client.client_id:
         raise InvalidGrant("The device code was issued to another client.")
+    if resource is not None and not session.same_api(svc, resource, value.get("resource", "")):
+        raise InvalidTarget()
     if value["status"] == PENDING:
         raise _waited(svc, place, value, now)
     if value["status"] == DENIED:
@@ -147,6 +151,7 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
         session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),
         auth_time=value["auth_time"],
         browser=value["browser"],
+        resource=value.get("resource", ""),
         jkt=jkt if client.public else "",
     )
     issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=jkt)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..domain import refresh as handles
-from ..domain import tokens
+from ..domain import scopes, tokens
 from ..domain.client import Client
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
@@ -74,7 +74,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         "iss": svc.settings.issuer,
         "sub": subjects.shown(svc, client, grant.uid),
         "client_id": grant.client_id,
-        "scope": " ".join(session.left(grant, client)),
+        "scope": " ".join(scopes.common(grant.scope, client.scopes)),
         "sid": grant.gid,
         "iat": grant.created_at,
         "exp": grant.expires_at,

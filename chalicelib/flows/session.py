@@ -1,4 +1,3 @@
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -87,17 +86,6 @@ def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
     return asked and REFRESH in client.grant_types
 
 
-def left(grant: Grant, client: Client) -> tuple[str, ...]:
-    """The scopes of a session that its client may still have: what an operator took away counts for tokens from then on."""
-    return tuple(scope for scope in grant.scope if scope in client.scopes)
-
-
-def wishes(grant: Grant, part: str, *, scope: tuple[str, ...]) -> list[str]:
-    """The single claims that were asked for, "userinfo" or "id_token" (OpenID Connect Core 5.5), unless `scope` is narrower."""
-    asked: dict[str, list[str]] = json.loads(grant.claims or "{}")
-    return asked.get(part, []) if set(grant.scope) <= set(scope) else []
-
-
 def target(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
     if resource in ("", svc.settings.audience):
@@ -107,10 +95,10 @@ def target(svc: Services, client: Client, resource: str) -> str:
     return resource
 
 
-def is_for(svc: Services, grant: Grant, resource: str) -> bool:
-    """Whether a session's tokens are for this API; our own has a name, and may have been stored under it."""
+def same_api(svc: Services, one: str, other: str) -> bool:
+    """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
     own = svc.settings.audience
-    return (grant.resource or own) == (resource or own)
+    return (one or own) == (other or own)
 
 
 def issue(
@@ -125,15 +113,16 @@ def issue(
     jkt: str = "",
 ) -> TokenSet:
     """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
-    granted = left(grant, client) if scope is None else scope
+    # What an operator has taken from the client since counts for every token from then on.
+    left = scopes.common(grant.scope, client.scopes)
+    granted = left if scope is None else scope
     lifetime = access_seconds(svc, client)
     access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
     id_token = refresh_token = ""
     if "openid" in granted:
-        wanted = wishes(grant, "id_token", scope=granted)
-        about = claim.of_user(user, scope=(), wanted=wanted)
+        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted))
         id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
-    if refreshes(client, grant.scope) and refreshes(client, left(grant, client)):
+    if refreshes(client, grant.scope) and refreshes(client, left):
         refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
@@ -174,7 +163,7 @@ def sign_access(
         "scope": " ".join(scope),
         **({"cnf": {"jkt": jkt}} if jkt else {}),
     }
-    return tokens.sign(claims, keyset.signer(now))
+    return tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
 
 
 def _id_token(
@@ -235,10 +224,9 @@ def refresh(
         raise _refused(svc, presented, use)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant(reason="disabled or ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=left(grant, client))
-    if resource is not None and not is_for(
-        svc, grant, resource
-    ):  # RFC 8707 section 2.2: no other than the user agreed to
+    narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
+    # RFC 8707 section 2.2: no other than the user agreed to.
+    if resource is not None and not same_api(svc, resource, grant.resource):
         raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
     issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
@@ -283,11 +271,6 @@ def log_out(svc: Services, client: Client, unverified_token: str) -> str:
         return ""
     ended = svc.grants.end(presented.uid, presented.gid, why="logout", client_id=client.client_id)
     return presented.uid if ended else ""
-
-
-def verify(svc: Services, unverified_token: str) -> VerifiedClaims:
-    """The claims of an access token whose session is in force at this moment; raises InvalidToken."""
-    return live(svc, unverified_token)[0]
 
 
 def authentic(svc: Services, unverified_token: str, *, any_audience: bool = False) -> VerifiedClaims:

@@ -21,5 +21,5 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
     if user is None or grant is None or "openid" not in found.scope:
         raise InsufficientScope("This needs the scope openid.")
     # They were promised to the client that asked: one that exchanged its token has the scopes alone.
-    wanted = session.wishes(grant, "userinfo", scope=found.scope) if found.client_id == grant.client_id else []
+    wanted = claim.wished(grant, "userinfo", scope=found.scope) if found.client_id == grant.client_id else []
     return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=wanted)}

@@ -9,7 +9,7 @@ from chalicelib.domain.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire
-from tests.browser import App, Browser, forms, granted, register, send
+from tests.browser import API, ISSUER, App, Browser, forms, granted, register, send
 from tests.forge import peek
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.staged import just_before
@@ -349,6 +349,27 @@ def test_a_request_for_codes_has_the_rfcs_own_errors(
     television: App, fields: dict[str, str], answer: tuple[int, str]
 ) -> None:
     assert refusal(television.post("/oauth/device", fields)) == answer
+
+
+def test_a_device_names_its_api_and_gets_a_token_for_no_other(browser: Browser, svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, "television", resources=(API,))
+    foreign = "https://other.example"
+    assert refusal(app.post("/oauth/device", {"resource": foreign})) == (400, "invalid_target")
+    for named, aud, others in ((API, API, (ISSUER, foreign)), (ISSUER, ISSUER, (API,)), ("", ISSUER, (API,))):
+        codes = begin(app, resource=named)
+        assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=others[0])) == (
+            400,
+            "invalid_target",
+        )
+        decided(browser, codes)
+        for other in others:
+            assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=other)) == (
+                400,
+                "invalid_target",
+            )
+        tokens = granted(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=aud))
+        renewed = granted(app.refresh(tokens["refresh_token"]))
+        assert [peek(each["access_token"])[1]["aud"] for each in (tokens, renewed)] == [aud, aud]
 
 
 def test_a_client_without_the_grant_gets_no_codes(svc: Services, phone: Phone) -> None:

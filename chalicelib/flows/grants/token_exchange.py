@@ -42,7 +42,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient("This client may not exchange tokens in this way.")
     audience = _audience(svc, client, params, subject)
-    scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in subject.scope if s in client.scopes))
+    scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
     if not scope:
         raise InvalidScope("The subject's token has no scope that this client may have.")
     lifetime = min(session.access_seconds(svc, client), subject.exp - svc.now())
