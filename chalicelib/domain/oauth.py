@@ -110,6 +110,11 @@ def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], long: int =
     return found
 
 
+def addressed(params: Parameters, *, own: str) -> Parameters:
+    """The request without the name of this server's own API, which is what tokens are for unless another is named."""
+    return {name: value for name, value in params.items() if (name, value) != ("resource", own)}
+
+
 def response_type(params: Parameters, _: Client) -> dict[str, Any]:
     """OAuth 2.1 section 4.1.1: code, and nothing else."""
     if "response_type" not in params:

@@ -132,7 +132,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
     if len(json.dumps(params)) > MAX_PUSHED:
         raise InvalidRequest("The request is too long.")
-    oauth.checked(params, client)
+    oauth.checked(oauth.addressed(params, own=svc.settings.audience), client)
     request_uri = PUSHED + secrets.token_urlsafe(32)
     now = svc.now()
     told = {
@@ -155,7 +155,7 @@ def next_step(
             raise InvalidRequest(fault)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.checked(asked.params, asked.client)
+        request = oauth.checked(oauth.addressed(asked.params, own=svc.settings.audience), asked.client)
         if "none" in request.prompt:
             browser = _unasked(svc, asked.client, request, browser)
             return _answered(svc, asked, request, browser)

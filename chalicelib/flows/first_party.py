@@ -35,7 +35,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     if not client.first_party or CODE not in client.grant_types:
         raise UnauthorizedClient("This endpoint is for first-party apps.")
     asked, bound = _asked(svc, client, params, jkt)
-    request = _checked(client, {**asked, "dpop_jkt": bound})
+    request = _checked(client, oauth.addressed({**asked, "dpop_jkt": bound}, own=svc.settings.audience))
     try:
         if not params.get("email") or not params.get("password"):
             raise InsufficientAuthorization(auth_session=_sealed(svc, client, asked, bound))

@@ -9,7 +9,7 @@ from typing import Any
 from ..domain import tokens
 from ..domain.client import Client
 from ..domain.errors import InvalidRequest
-from ..domain.model import Grant, User
+from ..domain.model import User
 from ..services import Services
 from . import browser, clients, keys, session, subjects
 from .browser import Browser
@@ -73,11 +73,12 @@ def end(svc: Services, known: Browser) -> list[Failure]:
     for grant in begun:
         if OFFLINE not in grant.scope:
             svc.grants.end(grant.uid, grant.gid, why="logout")
-    return _tell(svc, known.user, known.grant.gid, begun)
+    # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
+    took_part = {*known.grant.took_part, *(grant.client_id for grant in begun if not grant.waiting)}
+    return _tell(svc, known.user, known.grant.gid, took_part)
 
 
-def _tell(svc: Services, user: User, gid: str, begun: Iterable[Grant]) -> list[Failure]:
-    took_part = {grant.client_id for grant in begun if not grant.waiting}
+def _tell(svc: Services, user: User, gid: str, took_part: Iterable[str]) -> list[Failure]:
     found = [clients.find(svc, client_id) for client_id in sorted(took_part)]
     told = [client for client in found if client and client.backchannel_logout_uri]
     if not told:

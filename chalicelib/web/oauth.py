@@ -26,7 +26,7 @@ JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
 # The fields of these endpoints' forms.
 OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
 OF_PUSHED = oauth.KNOWN | clients.CREDENTIALS
-OF_DEVICE = clients.CREDENTIALS | {"scope"}
+OF_DEVICE = clients.CREDENTIALS | {"scope", "resource"}
 OF_TOKEN = clients.CREDENTIALS | {"token", "token_type_hint"}
 
 
@@ -147,20 +147,31 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 
 
 @bp.serves(
-    "POST /oauth/device", body=Form, takes=OF_DEVICE, answer=DeviceAuthorization, statuses=RFC6749, errors=REFUSALS
+    "POST /oauth/device",
+    body=Form,
+    takes=OF_DEVICE,
+    answer=DeviceAuthorization,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.InvalidTarget),
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
     params = oauth.once(form.pairs, known=OF_DEVICE, long=MAX_PUSHED)
     client = clients.authenticate(svc, params, _credentials(caller))
-    codes = device.begin(svc, client, scope=params.get("scope"))
+    codes = device.begin(svc, client, scope=params.get("scope"), resource=params.get("resource", ""))
     page = f"{svc.settings.issuer}/device"
     return DeviceAuthorization(
         verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)
     )
 
 
-@bp.serves("POST /oauth/revoke", body=Form, takes=OF_TOKEN, statuses=RFC6749, errors=REFUSALS)
+@bp.serves(
+    "POST /oauth/revoke",
+    body=Form,
+    takes=OF_TOKEN,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.UnsupportedTokenType),
+)
 def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
     client, unverified_token = _token_of(svc, caller, form)

@@ -144,7 +144,7 @@ def test_the_session_that_ends_ends_what_was_exchanged(
 def test_an_exchanged_token_cannot_end_its_subjects_session(browser: Browser, app: App, exchanger: App) -> None:
     tokens = app.tokens(browser)
     got = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
-    assert exchanger.post("/oauth/revoke", {"token": got}).status == 200
+    assert refusal(exchanger.post("/oauth/revoke", {"token": got})) == (400, "unsupported_token_type")
     granted(app.refresh(tokens["refresh_token"]))
 
 
@@ -202,7 +202,7 @@ def test_another_target_than_the_clients_own_is_an_invalid_target(
 def test_a_second_target_is_not_slipped_in_beside_a_good_one(browser: Browser, app: App, exchanger: App) -> None:
     token = app.tokens(browser)["access_token"]
     answer = exchange(exchanger, token, resource=API, audience="https://evil.example")
-    assert answer.status == 400 or peek(answer.json()["access_token"])[1]["aud"] == API
+    assert refusal(answer) == (400, "invalid_target")
 
 
 def test_what_is_no_access_token_in_force_is_no_subject(
@@ -238,6 +238,7 @@ def test_a_machines_token_is_no_users(exchanger: App, svc: Services, phone: Phon
         {"requested_token_type": "urn:ietf:params:oauth:token-type:refresh_token"},
         {"requested_token_type": "urn:ietf:params:oauth:token-type:id_token"},
         {"actor_token": "x"},
+        {"actor_token_type": ACCESS},
         {"actor_token": "x", "actor_token_type": "x"},
     ],
     ids=str,
