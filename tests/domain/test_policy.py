@@ -304,7 +304,7 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
             "*/a/*/*/d */c/*/* GET/a/b/d",
             "",
         ),
-        ({"GET /a/{x}": "r", "GET /b/c": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /a/{x}": "r", "GET /b/c": "s", "PUT /a/b": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
         # What a shut overspill takes with it need not be named again.
         (
             {"GET /a/{x}": "r", "GET /a/{q}/d": "r", "GET /{w}/c": "r", "GET /a/{y}/c": "s"},
