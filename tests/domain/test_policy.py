@@ -298,13 +298,21 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
         ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "s", "GET/a/b PUT/a/*", "*/a/*/*", ""),
         # What is shut beside one granted route is not shut beside another.
         (
-            {"GET /a/{x}/d": "r", "GET /c/{x}": "r", "GET /a/b/d": "s"},
+            {"GET /a/{x}/c": "r", "GET /c/{x}": "r", "GET /a/b/c": "s"},
             "r",
-            "GET/a/*/d GET/c/*",
-            "*/a/*/*/d */c/*/* GET/a/b/d",
+            "GET/a/*/c GET/c/*",
+            "*/a/*/*/c */c/*/* GET/a/b/c",
             "",
         ),
-        ({"GET /a/{x}": "r", "GET /b/c": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        (
+            {"GET /a/{x}/d/a": "r", "GET /c/{x}/a": "r", "GET /a/b/d/a": "s"},
+            "r",
+            "GET/a/*/d/a GET/c/*/a",
+            "*/a/*/*/d/a */c/*/*/a GET/a/b/d/a",
+            "",
+        ),
+        ({"GET /a/{x}": "r", "GET /b/c": "s", "PUT /a/b": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /{x}": "r", "GET /c/{x}": "r", "GET /c": "s"}, "r", "GET/* GET/c/*", "*/c/*/* GET/ GET/c", ""),
         # What a shut overspill takes with it need not be named again.
         (
             {"GET /a/{x}": "r", "GET /a/{q}/d": "r", "GET /{w}/c": "r", "GET /a/{y}/c": "s"},

@@ -146,6 +146,7 @@ BAD: list[tuple[dict[str, str | None], str]] = [
     ({"scope": " "}, "invalid_scope"),
     ({"resource": "https://elsewhere.example"}, "invalid_target"),
     ({"claims": "{"}, "invalid_request"),
+    ({"claims": '{"id_token":{"acr":{"essential":true,"value":"aal3"}}}'}, "unmet_authentication_requirements"),
     ({"dpop_jkt": "short"}, "invalid_request"),
     ({"auth_session": "x"}, "invalid_session"),
     ({"auth_session": "A" * 200}, "invalid_session"),

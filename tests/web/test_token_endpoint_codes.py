@@ -184,6 +184,12 @@ def test_a_code_of_a_user_who_is_disabled_or_changed_the_password_meanwhile_is_r
     assert refusal(app.redeem(code)) == INVALID_GRANT
 
 
+def test_a_code_whose_session_is_gone_from_the_table_is_refused(browser: Browser, app: App, svc: Services) -> None:
+    code = browser.code(app)
+    svc.grants.erase(svc.users.find(EMAIL) or "", but="")
+    assert refusal(app.redeem(code)) == INVALID_GRANT
+
+
 def test_code_refresh_token_and_cookie_never_stand_for_each_other(browser: Browser, app: App, phone: Phone) -> None:
     code = browser.code(app)
     tokens = app.tokens(browser)
