@@ -151,8 +151,7 @@ def next_step(
     Who has agreed has agreed to the scopes that were `shown`: what the client may ask for can have changed meanwhile.
     """
     try:
-        for fault in asked.faults.values():
-            raise InvalidRequest(fault)
+        oauth.check_faults(asked.faults)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
         request = oauth.checked(oauth.addressed(asked.params, own=svc.settings.audience), asked.client)

@@ -1,7 +1,7 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ..domain import errors, oauth, passwords
+from ..domain import errors, oauth, passwords, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
 from ..flows import authorize, browser, login, signup
@@ -116,7 +116,7 @@ def _signed_up(visit: Visit) -> Browser:
 
 def _drafted(visit: Visit) -> User:
     address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
-    if len(name) > 200 or any(ord(c) < 32 for c in name):
+    if not profile.is_name(name):
         raise LongName()
     try:
         passwords.normalised(password)

@@ -296,6 +296,7 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
         ({"password": "password1"}, "This password is too easy to guess."),
         ({"password": "x" * 257}, "This password is too long."),
         ({"name": "n" * 201}, "This name is too long."),
+        ({"name": "No\x7fra"}, "This name is too long. It may have 200 characters, on one line."),
     ],
 )
 def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(
