@@ -2,8 +2,9 @@
 (draft-ietf-oauth-client-id-metadata-document)."""
 
 import re
+from functools import partial
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import msgspec
 
@@ -12,13 +13,14 @@ from ..domain.client import Client, check
 from ..domain.errors import OAuthError
 from ..domain.registration import ClientMetadata
 from ..services import Services
-from . import limits
+from . import addresses
 
-KIND = "client document"
-ADDRESS = re.compile(r"https://[^/?#@\\]+/[^#\\]+")
+KIND = "document of a client"
+# The port of https alone, and a name for the host: an address in brackets has too many spellings.
+ADDRESS = re.compile(
+    r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?(:443)?/([\x21\x22\x24\x26-\x5b\x5d-\x7e]|%[0-9A-Fa-f]{2})+"
+)
 METHODS = ("none", "private_key_jwt")
-MINUTE, DAY = 60, 24 * 3600
-SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, 60 * MINUTE, DAY, MINUTE
 
 
 def is_address(client_id: str) -> bool:
@@ -33,31 +35,17 @@ def find(svc: Services, client_id: str) -> Client | None:
     """The client that a document describes, of today or of the last hours; None if there is no good document."""
     if not svc.settings.client_documents or not is_address(client_id):
         return None
-    kept = svc.once.read(KIND, client_id, now=svc.now())
-    document = kept["document"] if kept else _fetched(svc, client_id)
-    return _client(svc, client_id, document) if document else None
+    kept = addresses.read(svc, KIND, client_id, partial(_judged, svc, client_id))
+    return _client(svc, client_id, kept["text"]) if kept["text"] else None
 
 
-def _fetched(svc: Services, client_id: str) -> str:
-    limits.client_document(svc, host=urlsplit(client_id).netloc.lower())
-    answer = svc.fetch.get(client_id)
+def _judged(svc: Services, client_id: str, answer: Any) -> str | None:
+    if answer.status in (0, 429) or answer.status >= 500:
+        return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     json_like = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    document = answer.body.decode(errors="replace") if answer.status == 200 and json_like else ""
-    good = bool(document) and _client(svc, client_id, document) is not None
-    seconds = kept_for(answer.headers.get("cache-control", "")) if good else REFUSED
-    value = {"document": document if good else ""}
-    svc.once.first(KIND, client_id, value=value, expires_at=svc.now() + seconds, now=svc.now())
-    return value["document"]
-
-
-def kept_for(cache_control: str) -> int:
-    """How many seconds an answer is kept: as long as it says (RFC 9111 section 5.2), but for minutes at least, a day at most."""
-    directives = [directive.strip().lower() for directive in cache_control.split(",")]
-    if "no-store" in directives or "no-cache" in directives:
-        return SHORTEST
-    ages = [int(found[1]) for found in (re.fullmatch(r'max-age="?([0-9]{1,9})"?', d) for d in directives) if found]
-    return min(max(ages[0], SHORTEST), LONGEST) if ages else USUAL
+    document: str = answer.body.decode(errors="replace") if answer.status == 200 and json_like else ""
+    return document if document and _client(svc, client_id, document) else ""
 
 
 def _client(svc: Services, client_id: str, document: str) -> Client | None:

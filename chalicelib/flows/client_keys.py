@@ -1,17 +1,14 @@
 """The public keys of a client that signs: registered with it, or at an address of its own (RFC 7591 `jwks_uri`)."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from ..domain.client import Client, are_public_keys
 from ..domain.errors import TemporarilyUnavailable
 from ..services import Services
-from .client_documents import kept_for
+from . import addresses
 
-KIND = "client keys"
-# How often, at most, an assertion with an unknown kid makes us look again, and a failure lets us try anew.
-INTERVAL = 60
+KIND = "keys of a client"
 
 Keys = list[dict[str, Any]]
 
@@ -22,12 +19,14 @@ def find(svc: Services, client: Client, *, kid: object) -> Keys:
         return matching(client.jwks["keys"], kid)
     if not client.jwks_uri:
         return []
-    kept = svc.once.read(KIND, client.jwks_uri, now=svc.now()) or _first(svc, client.jwks_uri)
-    if not kept["keys"]:
+    kept = addresses.read(svc, KIND, client.jwks_uri, _judged)
+    if not kept["text"]:
         raise TemporarilyUnavailable(
             "The client's `jwks_uri` cannot be read: try again in a minute.", reason=kept["why"]
         )
-    return matching(kept["keys"], kid) or matching(_again(svc, client.jwks_uri, kept), kid)
+    known = matching(_keys_in(kept["text"]), kid)
+    # An unknown kid may be of a new key: we look again, but once a minute at most.
+    return known or matching(_keys_in(addresses.again(svc, KIND, client.jwks_uri, _judged, kept)["text"]), kid)
 
 
 def matching(keys: Keys, kid: object) -> Keys:
@@ -35,30 +34,12 @@ def matching(keys: Keys, kid: object) -> Keys:
     return [key for key in keys if key.get("use", "sig") == "sig" and (kid is None or key.get("kid") == kid)]
 
 
-def _first(svc: Services, uri: str) -> dict[str, Any]:
-    now = svc.now()
-    answer = svc.fetch.get(uri)
+def _judged(answer: Any) -> str | None:
     keys = _keys_in(answer.body) if answer.status == 200 else []
-    seconds = kept_for(answer.headers.get("cache-control", "")) if keys else INTERVAL
-    kept = {"keys": keys, "at": now, "why": answer.reason or f"status {answer.status}"}
-    svc.once.first(KIND, uri, value=kept, expires_at=now + seconds, now=now)
-    return kept
+    return json.dumps({"keys": keys}) if keys else None
 
 
-def _again(svc: Services, uri: str, kept: Mapping[str, Any]) -> Keys:
-    now = svc.now()
-    claimed = {**kept, "at": now}
-    # Claimed before it is done: of many at once one goes, and the others make do with what there is.
-    if now < kept["at"] + INTERVAL or not svc.once.change(KIND, uri, old=kept, new=claimed, now=now):
-        return []
-    answer = svc.fetch.get(uri)
-    keys = _keys_in(answer.body) if answer.status == 200 else []
-    if keys:
-        svc.once.change(KIND, uri, old=claimed, new={**claimed, "keys": keys}, now=now)
-    return keys
-
-
-def _keys_in(body: bytes) -> Keys:
+def _keys_in(body: bytes | str) -> Keys:
     try:
         jwks = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,6 +12,8 @@ from ..services import Services
 from . import clients, limits
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
+# Where a client's answers go, and how it proves that it is the one.
+IDENTITY = ("redirect_uris", "application_type", "token_endpoint_auth_method", "jwks", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def own(svc: Services, client_id: str, token: str) -> Client:
 def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
     """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has allowed it stays."""
     old = own(svc, client_id, token)
+    limits.registration_change(svc, client_id=client_id)
     if told.client_id != client_id:
         raise InvalidClientMetadata("`client_id` must be the client's own.")
     if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
@@ -56,8 +59,17 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
     new = replace(old, **registration.fields(told, offered=offered, default_method=BASIC))
     check_sector(old, new)
+    if _is_trusted(old) and any(getattr(old, name) != getattr(new, name) for name in IDENTITY):
+        raise InvalidClientMetadata(
+            "An operator vouches for this client: its redirect URIs and its proof are theirs to change."
+        )
     new, secret = clients.with_secret(new)
     return Registered(clients.change(svc, old, new), secret, token)
+
+
+def _is_trusted(client: Client) -> bool:
+    """Whether an operator has allowed a client more than strangers get: that is for the one that was looked at."""
+    return client.first_party or client.introspects or bool(client.exchanges)
 
 
 def delete(svc: Services, client_id: str, token: str) -> None:

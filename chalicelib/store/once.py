@@ -49,20 +49,31 @@ class Once:
         value: dict[str, Any] = json.loads(item["value"]["S"])
         return value
 
-    def change(self, kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int) -> bool:
-        """Replaces a value that has not changed since it was read; False if it has."""
+    def change(
+        self,
+        kind: str,
+        text: str,
+        *,
+        old: Mapping[str, Any],
+        new: Mapping[str, Any],
+        now: int,
+        expires_at: int | None = None,
+    ) -> bool:
+        """Replaces a value that has not changed since it was read, and its expiry if one is given; False if it has."""
+        end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=_key(kind, text),
-                UpdateExpression="SET #value = :new",
+                UpdateExpression="SET #value = :new" + (", expires_at = :end" if end else ""),
                 ConditionExpression="#value = :old AND expires_at > :now",
                 ExpressionAttributeNames={"#value": "value"},
                 ExpressionAttributeValues={
                     ":new": {"S": json.dumps(new)},
                     ":old": {"S": json.dumps(old)},
                     ":now": {"N": str(now)},
+                    **end,
                 },
             )
         except ConditionFailed:

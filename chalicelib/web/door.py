@@ -12,6 +12,7 @@ from chalice.app import Blueprint, Request, Response
 from ..config import RESOURCE_METADATA
 from ..domain import errors
 from ..domain.errors import LatchkeyError
+from ..flows import limits
 from ..services import Services, services
 from . import journal
 from .guard import guard
@@ -127,6 +128,7 @@ class Operation:
             _refuse_doubled_headers(request)
             svc = services()
             caller = _caller(request, self.scope, svc.now())
+            limits.asking.set(caller.network)
             body = [_decoded(request, self.body, optional=self.body_optional)] if self.body else []
             return _success(self.story(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:

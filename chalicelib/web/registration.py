@@ -47,7 +47,7 @@ def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformat
     f"PUT {PATH}/{{client_id}}",
     body=ClientMetadata,
     answer=ClientInformation,
-    errors=(*REFUSALS, errors.InvalidToken),
+    errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
 )
 def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id: str) -> ClientInformation:
     """Replaces what a client says of itself (RFC 7592 section 2.2)."""

@@ -317,6 +317,13 @@ def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment)
     assert store.once.read("kind", "text", now=NOW + 60) == {"n": 3}
 
 
+def test_a_value_may_get_a_later_end_with_its_change(store: Deployment) -> None:
+    assert store.once.first("kind", "later", expires_at=NOW + 60, now=NOW, value={"n": 1})
+    assert store.once.change("kind", "later", old={"n": 1}, new={"n": 2}, expires_at=NOW + 90, now=NOW) is True
+    assert store.once.read("kind", "later", now=NOW + 89) == {"n": 2}
+    assert store.once.read("kind", "later", now=NOW + 90) is None
+
+
 def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Deployment) -> None:
     owner, _ = started(store)
     assert store.once.first("kind", "text", expires_at=NOW + 60, now=NOW, value={"n": 1})

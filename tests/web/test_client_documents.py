@@ -11,12 +11,15 @@ import pytest
 
 from chalicelib.domain.client import Client
 from chalicelib.flows import clients
-from chalicelib.flows.client_documents import is_address, kept_for
+from chalicelib.flows.addresses import kept_for
+from chalicelib.flows.client_documents import is_address
 from chalicelib.services import Services
-from tests.browser import ASSERTION_TYPE, App, Browser, register, send
+from tests import wire
+from tests.browser import ASSERTION_TYPE, App, Browser, granted, register, send
 from tests.forge import jwk, stranger
 from tests.internet import Internet, Page, running
 from tests.phone import Clock, Phone, installed, refusal
+from tests.staged import just_before
 
 ID = "https://app.example/oauth/client.json"
 OTHER_ID = "https://app.example/other.json"
@@ -100,13 +103,43 @@ def test_where_documents_are_off_no_address_is_asked(svc: Services, clock: Clock
         "ftp://app.example/client.json",
         "javascript:https://app.example/client.json",
         f"https://app.example/{'x' * 500}",
+        "https://[/client.json",
+        "https://a]b/client.json",
+        "https://[::1/client.json",
+        "https://[x]/client.json",
+        "https://[2606:4700::1]/client.json",
+        "https://evil.example\u2100/client.json",
+        "https://äpp.example/client.json",
+        "https://app.example/é",
+        "https://app.example/a b",
+        "https://app.example/100%",
+        "https://app.example/%zz",
+        "https://app.example:8443/client.json",
+        "https://app.example:0443/client.json",
+        "https://app.example:/client.json",
+        "https://app.example:443:443/client.json",
+        "https://.../client.json",
     ],
 )
 def test_what_is_no_address_of_a_document_is_not_asked(phone: Phone, internet: Internet, client_id: str) -> None:
     internet.pages[client_id] = Page(json.dumps({**DOCUMENT, "client_id": client_id}).encode())
     assert not is_address(client_id)
     assert not known(phone, client_id)
+    form = {"grant_type": "authorization_code", "client_id": client_id}
+    assert refusal(send(phone, "/oauth/token", form)) == (401, "invalid_client")
     assert internet.resolved == []
+
+
+def test_the_longest_id_is_one_that_a_user_can_consent_to(svc: Services, phone: Phone, internet: Internet) -> None:
+    client_id = "https://app.example/" + "%25" * 160
+    internet.pages[client_id] = Page(json.dumps({**DOCUMENT, "client_id": client_id}).encode())
+    phone.sign_up()
+    client = clients.find(svc, client_id)
+    assert client
+    App(phone, svc, client).tokens(Browser(phone), scope="openid")
+    wrong = "https://app.example/" + "%" * 480
+    internet.pages[wrong] = Page(json.dumps({**DOCUMENT, "client_id": wrong}).encode())
+    assert not known(phone, wrong)
 
 
 @pytest.mark.parametrize(
@@ -282,15 +315,92 @@ def test_what_a_client_may_have_is_judged_when_it_is_read(svc: Services, interne
     assert client.scopes == ("openid",)
 
 
-def test_nobody_floods_another_host_through_us(phone: Phone, internet: Internet) -> None:
+def test_one_network_has_a_few_looks_wherever_they_go(phone: Phone, clock: Clock, internet: Internet) -> None:
+    for number in range(30):
+        assert not known(phone, f"https://h{number}.example/c")
+    assert b"too_many_requests" in authorize(phone, "https://another.example/c")
+    assert len(internet.resolved) == 30
+    publish(internet)
+    assert known(Phone(clock, address="192.0.2.1"))
+
+
+SPELLINGS = ("app.example", "APP.example", "app.example:443", "app.example.", "App.Example.:443")
+
+
+def test_nobody_floods_another_host_through_us_however_it_is_spelt(clock: Clock, svc: Services) -> None:
+    with installed(svc):
+        for number in range(100):
+            visitor = Phone(clock, address=f"192.0.2.{number // 25}")
+            assert not known(visitor, f"https://{SPELLINGS[number % 5]}/{number}")
+        for spelling in SPELLINGS:
+            assert b"too_many_requests" in authorize(Phone(clock), f"https://{spelling}/more")
+
+
+def in_use(svc: Services, phone: Phone, internet: Internet) -> tuple[App, str]:
+    """A client by its document, with a refresh token."""
+    publish(internet)
+    phone.sign_up()
+    client = clients.find(svc, ID)
+    assert client
+    app = App(phone, svc, client)
+    return app, app.tokens(Browser(phone), scope="openid offline_access")["refresh_token"]
+
+
+def test_strangers_who_use_up_a_hosts_looks_lock_none_of_its_clients_out(
+    svc: Services, phone: Phone, clock: Clock, internet: Internet
+) -> None:
+    app, token = in_use(svc, phone, internet)
+    clock.advance(3600)
     for number in range(100):
-        assert not known(phone, f"https://app.example/{number}")
-    assert b"too_many_requests" in authorize(phone, "https://app.example/100")
-    assert len(internet.requests) == 100
-    internet.pages["https://keys.example/c"] = Page(
-        json.dumps({**DOCUMENT, "client_id": "https://keys.example/c"}).encode()
-    )
-    assert known(phone, "https://keys.example/c")
+        known(Phone(clock, address=f"192.0.2.{number // 25}"), f"https://app.example/{number}")
+    assert granted(app.refresh(token))
+    assert known(phone)
+
+
+@pytest.mark.parametrize("page", [Page(status=500), Page(status=429), None], ids=["500", "429", "unreachable"])
+def test_a_host_that_is_down_costs_nobody_a_session_for_a_day(
+    svc: Services, phone: Phone, clock: Clock, internet: Internet, page: Page | None
+) -> None:
+    app, token = in_use(svc, phone, internet)
+    if page is None:
+        internet.addresses["app.example"] = []
+    else:
+        internet.pages[ID] = page
+    clock.advance(3600)
+    for _ in range(3):
+        token = granted(app.refresh(token))["refresh_token"]
+    assert len(internet.resolved) == 2  # asked once a minute, not each time
+    clock.advance(24 * 3600)
+    assert refusal(app.refresh(token)) == (401, "invalid_client")
+    clock.advance(60)
+    internet.addresses.clear()
+    publish(internet)
+    assert granted(app.refresh(token))
+
+
+def test_a_document_that_comes_back_counts_as_it_is_now(svc: Services, clock: Clock, internet: Internet) -> None:
+    publish(internet)
+    assert clients.find(svc, ID)
+    clock.advance(3600)
+    internet.pages[ID] = Page(status=500)
+    assert clients.find(svc, ID)
+    clock.advance(60)
+    publish(internet, client_name="New")
+    found = clients.find(svc, ID)
+    assert found
+    assert found.client_name == "New"
+    clock.advance(3600 - 1)
+    assert clients.find(svc, ID)
+    assert len(internet.requests) == 3
+
+
+def test_of_many_at_once_one_looks_again(svc: Services, clock: Clock, internet: Internet) -> None:
+    publish(internet)
+    first = clients.find(svc, ID)
+    clock.advance(3600)
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: clients.find(svc, ID)):
+        assert clients.find(svc, ID) == first
+    assert len(internet.requests) == 2
 
 
 # Keys of private_key_jwt clients.
@@ -368,6 +478,31 @@ def test_a_set_that_cannot_be_read_is_no_reason_to_lose_a_session(app: App, cloc
     internet.pages[JWKS] = keys("1")
     clock.advance(60)
     assert proves(app) is True
+
+
+def test_nobody_floods_a_host_with_looks_for_keys(
+    svc: Services, phone: Phone, clock: Clock, internet: Internet
+) -> None:
+    """Each client has another address of keys there, and each network a few looks."""
+    for number in range(31):
+        found = register(svc, phone, "key", jwks={}, jwks_uri=f"https://keys.example/{number}")
+        found.key = FIRST
+        assert proves(found) == ((503, "temporarily_unavailable") if number < 30 else (429, "too_many_requests"))
+    found.phone = Phone(clock, address="192.0.2.1")
+    assert proves(found) == (503, "temporarily_unavailable")
+    assert len(internet.requests) == 31
+
+
+@pytest.mark.parametrize("page", [Page(status=500), Page(status=404), Page(b"[]")], ids=["500", "404", "no keys"])
+def test_keys_that_cannot_be_read_again_are_good_for_another_day(
+    app: App, clock: Clock, internet: Internet, page: Page
+) -> None:
+    assert proves(app) is True
+    internet.pages[JWKS] = page
+    clock.advance(3600)
+    assert proves(app) is True
+    clock.advance(24 * 3600)
+    assert proves(app) == (503, "temporarily_unavailable")
 
 
 def test_a_failure_to_look_again_leaves_the_keys_that_are_known(app: App, clock: Clock, internet: Internet) -> None:

@@ -338,6 +338,45 @@ def test_a_deleted_client_is_gone_with_all_that_it_holds(svc: Services, phone: P
     assert refusal(phone.call(f"GET {path(told)}", token=told["registration_access_token"])) == (401, "invalid_token")
 
 
+@pytest.mark.parametrize(
+    "trust", [{"first_party": True}, {"introspects": True}, {"exchanges": ("impersonation",)}], ids=str
+)
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"redirect_uris": [REDIRECT, "https://evil.example/cb"]},
+        {"redirect_uris": ["http://127.0.0.1/cb"], "application_type": "native"},
+        {"application_type": "native"},
+        {"token_endpoint_auth_method": "none"},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
+        {"jwks_uri": "https://evil.example/keys"},
+    ],
+    ids=str,
+)
+def test_a_client_that_an_operator_vouches_for_does_not_become_another(
+    svc: Services, phone: Phone, trust: dict[str, Any], other: dict[str, Any]
+) -> None:
+    told = register(phone)
+    old = stored(svc, told)
+    clients.change(svc, old, replace(old, **trust))
+    mine = {**GOOD, "client_id": told["client_id"], "client_name": "Another name"}
+    token = told["registration_access_token"]
+    assert refusal(phone.call(f"PUT {path(told)}", {**mine, **other}, token=token)) == (400, "invalid_client_metadata")
+    assert stored(svc, told).redirect_uris == (REDIRECT,)
+    assert phone.call(f"PUT {path(told)}", mine, token=token).status == 200
+    assert stored(svc, told).client_name == "Another name"
+
+
+def test_a_client_changes_itself_a_few_times_an_hour(phone: Phone, clock: Clock) -> None:
+    told = register(phone)
+    change, token = {**GOOD, "client_id": told["client_id"]}, told["registration_access_token"]
+    for _ in range(20):
+        assert phone.call(f"PUT {path(told)}", change, token=token).status == 200
+    assert refusal(phone.call(f"PUT {path(told)}", change, token=token)) == (429, "too_many_requests")
+    clock.advance(3600)
+    assert phone.call(f"PUT {path(told)}", change, token=token).status == 200
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("whose", ["nobody", "another's", "the initial", "the secret", "an operator's client"])
 def test_a_foreign_registration_token_opens_nothing(svc: Services, phone: Phone, method: str, whose: str) -> None:
