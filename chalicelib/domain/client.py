@@ -80,6 +80,11 @@ class Client:
         """Whether it runs on its user's device (RFC 8252)."""
         return self.application_type == "native"
 
+    def refreshes(self, scope: tuple[str, ...]) -> bool:
+        """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
+        asked = self.first_party or "openid" not in scope or "offline_access" in scope
+        return asked and REFRESH in self.grant_types
+
     def redirects_to(self, uri: str) -> bool:
         """Whether a redirect URI is one of its own, to the letter; a native client's loopback port floats (RFC 8252 7.3)."""
         if uri in self.redirect_uris:

@@ -80,12 +80,6 @@ def access_seconds(svc: Services, client: Client) -> int:
     return min(client.access_seconds or svc.settings.access_seconds, tokens.MAX_LIFETIME)
 
 
-def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
-    """Whether a session gets refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
-    asked = client.first_party or "openid" not in scope or "offline_access" in scope
-    return asked and REFRESH in client.grant_types
-
-
 def target(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
     if resource in ("", svc.settings.audience):
@@ -122,7 +116,7 @@ def issue(
     if "openid" in granted:
         about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted))
         id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
-    if refreshes(client, grant.scope) and refreshes(client, left):
+    if client.refreshes(grant.scope) and client.refreshes(left):
         refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
