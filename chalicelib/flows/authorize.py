@@ -208,8 +208,8 @@ def _step(
         return AskLogin(client, request.login_hint, known)
     if _is_another(svc, client, request, browser):
         raise LoginRequired("Another user than the client asks for is logged in.")
-    asks = not client.first_party and _may_be_another_app(client, request)
-    if done is not Done.AGREED and (asks or _consent_is_due(svc, client, request, browser)):
+    alone = done is None and _may_be_another_app(client, request)
+    if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
         return AskConsent(client, browser, request.consent)
     if done is Done.AGREED and not client.first_party:
         svc.clients.remember_consent(browser.user.uid, client.client_id, request.consent, now=svc.now())

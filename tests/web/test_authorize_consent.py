@@ -140,6 +140,8 @@ def test_a_public_client_on_the_device_never_gets_a_code_without_its_user(
     page = browser.authorize(app, redirect_uri=uri)
     assert "/authorize/consent" in forms(page)
     assert "code" in told(allowed(browser, page))
+    chosen = browser.submit(browser.authorize(app, redirect_uri=uri, prompt="select_account"), "/authorize/continue")
+    assert "code" in told(chosen)  # who has just said to go on was there
 
 
 @pytest.mark.parametrize("uri", [LOOPBACK, SCHEME])
