@@ -17,6 +17,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 SECONDS = 3.0
 MAX_BYTES = 64 * 1024
+MAX_ADDRESSES = 4
 PORT = 443
 URL = re.compile(r"https://[A-Za-z0-9.\[\]:-]+(/[\x21-\x7e]*)?")
 # Python's is_global goes with its version and is true of more than unicast: these are not for us, whatever it says.
@@ -101,10 +102,10 @@ class Fetch:
         trust: "Callable[[], ssl.SSLContext]" = trust,
         seconds: float = SECONDS,
     ) -> None:
+        self.seconds = seconds
         self._resolve = resolve
         self._connect = connect
         self._trust = trust
-        self._seconds = seconds
 
     def get(self, url: str) -> Fetched:
         """What is at a URL."""
@@ -123,7 +124,7 @@ class Fetch:
         outcome: queue.SimpleQueue[Fetched] = queue.SimpleQueue()
         threading.Thread(target=lambda: outcome.put(self._outcome(request)), daemon=True).start()
         try:
-            return outcome.get(timeout=self._seconds)
+            return outcome.get(timeout=self.seconds)
         except queue.Empty:
             request.give_up()
             return Fetched(reason="too slow")
@@ -141,7 +142,7 @@ class Fetch:
             return Fetched(reason=type(failure).__name__)
 
     def _connected(self, request: "_Request", name: str) -> "ssl.SSLSocket":
-        raw = self._dialled(name)
+        raw = self._dialled(request, name)
         try:
             secured = self._trust().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
         except BaseException:
@@ -150,12 +151,13 @@ class Fetch:
         request.opened = secured
         return secured
 
-    def _dialled(self, name: str) -> socket.socket:
+    def _dialled(self, request: "_Request", name: str) -> socket.socket:
         failure: Exception = Refused("no public address")
-        for text in self._resolve(name):
+        good = [text for text in self._resolve(name) if public(ipaddress.ip_address(text))]
+        for text in good[:MAX_ADDRESSES]:
+            request.check()
             try:
-                if public(ipaddress.ip_address(text)):
-                    return self._connect(text, self._seconds)
+                return self._connect(text, self.seconds)
             except OSError as unreachable:
                 failure = unreachable
         raise failure
@@ -185,8 +187,7 @@ class _Request:
         """Sends the request over a connection that is made already, and reads what comes back as far as it may go."""
         import http.client
 
-        if self._given_up:
-            raise Refused("too slow")
+        self.check()
         secured.do_handshake()
         connection = http.client.HTTPConnection(str(where.hostname))
         connection.sock = secured
@@ -206,6 +207,11 @@ class _Request:
             if len(body) > MAX_BYTES:
                 raise Refused("too long")
         return body
+
+    def check(self) -> None:
+        """Raises Refused if nobody waits for this request any more."""
+        if self._given_up:
+            raise Refused("too slow")
 
     def give_up(self) -> None:
         """Breaks the connection, so that the thread that uses it comes to its end."""

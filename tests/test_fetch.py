@@ -78,6 +78,36 @@ def test_of_several_addresses_only_public_ones_are_tried(internet: Internet) -> 
     assert internet.dialled == [PUBLIC]
 
 
+def test_of_many_addresses_a_few_are_tried(internet: Internet) -> None:
+    internet.addresses["app.example"] = ["127.0.0.1", *(f"93.184.215.{last}" for last in range(1, 20))]
+    dialled: list[str] = []
+
+    def connect(address: str, _: float) -> socket.socket:
+        dialled.append(address)
+        raise ConnectionRefusedError
+
+    found = Fetch(resolve=internet.resolve, connect=connect, seconds=5).get(URL)
+    assert found.reason == "ConnectionRefusedError"
+    assert dialled == [f"93.184.215.{last}" for last in range(1, 5)]
+
+
+def test_nobody_is_dialled_after_the_time_is_over(internet: Internet) -> None:
+    internet.addresses["app.example"] = [f"93.184.215.{last}" for last in range(1, 20)]
+    given_up, dialled = threading.Event(), list[str]()
+    threads: list[threading.Thread] = []
+
+    def connect(address: str, _: float) -> socket.socket:
+        dialled.append(address)
+        threads.append(threading.current_thread())
+        given_up.wait(5)
+        raise TimeoutError
+
+    assert Fetch(resolve=internet.resolve, connect=connect, seconds=0.1).get(URL).reason == "too slow"
+    given_up.set()
+    threads[0].join(5)
+    assert dialled == ["93.184.215.1"]
+
+
 @pytest.mark.parametrize(
     "url",
     [

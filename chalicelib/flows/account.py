@@ -2,7 +2,8 @@ from ..domain import email, passwords
 from ..domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
 from ..domain.model import Grant, User
 from ..services import Services
-from . import limits, login
+from . import limits, login, logout
+from .logout import Failure
 
 
 def rename(svc: Services, user: User, *, name: str) -> User:
@@ -15,14 +16,18 @@ def rename(svc: Services, user: User, *, name: str) -> User:
 
 def change_password(
     svc: Services, user: User, keep: Grant, *, current_password: str, new_password: str, network: str
-) -> None:
-    """A new password; every session but this one ends with the old one. Raises InvalidCredentials, WeakPassword."""
+) -> list[Failure]:
+    """A new password; every session but this one ends with the old one, and says which clients could not be told.
+
+    Raises InvalidCredentials, WeakPassword.
+    """
     _prove(svc, user, current_password, network)
     secret = passwords.normalised(new_password)
     passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
     hashed = passwords.hash_password(secret, profile=svc.hashing)
     if not svc.users.change_password(user, password_hash=hashed, keep=keep):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    return logout.tell_of_others(svc, user, keep)
 
 
 def delete(svc: Services, user: User, last: Grant, *, password: str | None, network: str) -> None:

@@ -1,17 +1,17 @@
 """Leaving: a browser's session ends with all that hangs on it, and the clients that took part are told
 (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Set
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
 from ..domain import tokens
 from ..domain.client import Client
-from ..domain.errors import InvalidRequest
-from ..domain.model import User
+from ..domain.errors import InvalidRequest, LatchkeyError
+from ..domain.model import Grant, User, in_force
 from ..services import Services
-from . import browser, clients, keys, session, subjects
+from . import browser, clients, keys, limits, session, subjects
 from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
@@ -19,7 +19,9 @@ OFFLINE = "offline_access"
 LOGOUT_TOKEN = "logout+jwt"
 LOGOUT_TOKEN_SECONDS = 120
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-AT_ONCE = 8
+AT_ONCE = 16
+# All of them together get as long as three requests may take: well before the function's own time is over.
+ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,36 +66,73 @@ def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
 
 
 def end(svc: Services, known: Browser) -> list[Failure]:
-    """Ends a browser's session and what began in it; tells the clients, and says which of them could not be told.
-
-    What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
-    """
+    """Ends a browser's session and what began in it; tells the clients, and says which of them could not be told."""
     browser.end(svc, known, why="logout")
-    begun = [each for each in svc.grants.of_user(known.user.uid) if each.browser == known.grant.gid and not each.ended]
-    for grant in begun:
-        if OFFLINE not in grant.scope:
+    return _end_begun(svc, known.user, known.grant.gid)
+
+
+def end_one(svc: Services, user: User, *, sid: str) -> list[Failure]:
+    """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
+    session.end(svc, user, sid=sid)
+    return _end_begun(svc, user, sid)
+
+
+def _end_begun(svc: Services, user: User, gid: str) -> list[Failure]:
+    stored = svc.grants.of_user(user.uid)
+    for grant in stored:
+        # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
+        if grant.browser == gid and not grant.ended and OFFLINE not in grant.scope:
             svc.grants.end(grant.uid, grant.gid, why="logout")
-    # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
-    took_part = {*known.grant.took_part, *(grant.client_id for grant in begun if not grant.waiting)}
-    return _tell(svc, known.user, known.grant.gid, took_part)
+    return _tell(svc, user, stored, {gid})
 
 
-def _tell(svc: Services, user: User, gid: str, took_part: Iterable[str]) -> list[Failure]:
-    found = [clients.find(svc, client_id) for client_id in sorted(took_part)]
-    told = [client for client in found if client and client.backchannel_logout_uri]
-    if not told:
+def end_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
+    """Ends all sessions of a user but one, in one write, and tells the clients as a logout in each browser would."""
+    session.end_others(svc, user, keep)
+    return tell_of_others(svc, user, keep)
+
+
+def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
+    """Tells the clients that all sessions but one have ended, of a user as they were before. What is done stays done."""
+    try:
+        stored = [each for each in svc.grants.of_user(user.uid) if each.gid != keep.gid]
+    except LatchkeyError as error:
+        return [Failure("", error.reason)]
+    ended = [each for each in stored if in_force(user, each, svc.now())]
+    browsers = {each.gid for each in ended if each.client_id == browser.CLIENT.client_id}
+    return _tell(svc, user, stored, browsers)
+
+
+def _tell(svc: Services, user: User, stored: Iterable[Grant], browsers: Set[str]) -> list[Failure]:
+    """Tells the clients that took part in the sessions of these browsers; `stored` is how it was before they ended."""
+    took_part = {(each.client_id, each.browser) for each in stored if not (each.waiting or each.ended)}
+    # The table forgets sessions whose tokens have expired, but the browser's own remembers who had them.
+    took_part |= {(client_id, each.gid) for each in stored for client_id in each.took_part}
+    took_part = {(client_id, gid) for client_id, gid in took_part if gid in browsers}
+    if not took_part:
         return []
-    sent = [(client, logout_token(svc, client, user, gid)) for client in told]
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        outcomes = list(pool.map(lambda each: _post(svc, *each), sent))
-    return [failure for failure in outcomes if failure]
+    pool = ThreadPoolExecutor(AT_ONCE)
+    telling = {pool.submit(_told, svc, user, *each): each for each in sorted(took_part)}
+    done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
+    # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
+    pool.shutdown(wait=False, cancel_futures=True)
+    outcomes = [each.result() for each in done]
+    return [*filter(None, outcomes), *(Failure(telling[each][0], "no time left") for each in late)]
 
 
-def _post(svc: Services, client: Client, token: str) -> Failure | None:
+def _told(svc: Services, user: User, client_id: str, gid: str) -> Failure | None:
+    try:
+        client = clients.find(svc, client_id)
+        if client is None or not client.backchannel_logout_uri:
+            return None
+        # An operator has looked at the addresses of the others.
+        if client.registration_token or not client.created_at:
+            limits.back_channel(svc, url=client.backchannel_logout_uri)
+        token = logout_token(svc, client, user, gid)
+    except LatchkeyError as error:
+        return Failure(client_id, error.reason or error.code)
     answer = svc.fetch.post(client.backchannel_logout_uri, {"logout_token": token})
-    if answer.status in (200, 204):
-        return None
-    return Failure(client.client_id, answer.reason or f"status {answer.status}")
+    return None if answer.status in (200, 204) else Failure(client_id, answer.reason or f"status {answer.status}")
 
 
 def logout_token(svc: Services, client: Client, user: User, gid: str) -> str:

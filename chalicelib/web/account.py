@@ -6,10 +6,11 @@ from msgspec import UNSET, Meta, UnsetType
 from ..domain import errors
 from ..domain.model import Grant, User
 from ..domain.profile import MAX_NAME, ONE_LINE
-from ..flows import account, login, session, signup
+from ..flows import account, login, logout, session, signup
 from ..services import Services
 from . import journal
 from .door import Caller, Door
+from .logout import note
 from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)
@@ -229,21 +230,21 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    session.end_others(svc, user, current)
+    note(logout.end_others(svc, user, current))
 
 
 @bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
-    """Ends one session."""
+    """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
-    session.end(svc, user, sid=sid)
+    note(logout.end_one(svc, user, sid=sid))
 
 
 @bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
 def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
     """Changes the password and ends all sessions but this one."""
     user, current = _current(svc, caller)
-    account.change_password(
+    untold = account.change_password(
         svc,
         user,
         current,
@@ -251,6 +252,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
     )
+    note(untold)
 
 
 def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode
 from ..domain import oauth
 from ..flows import browser, logout
 from ..flows.browser import Browser
-from ..flows.logout import Leaving
+from ..flows.logout import Failure, Leaving
 from ..services import Services
 from . import cookies, journal
 from .door import Answer, Caller, Form
@@ -50,7 +50,8 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     try:
         visit.check_form(MARK, known)
     except StalePage:
-        return _begin_anew(svc, visit.request)
+        # As a query again: what a form carries may have anything in it, line ends too, and this goes into a header.
+        return _begin_anew(svc, urlencode(parse_qsl(visit.request)))
     return _end(visit, known, leaving)
 
 
@@ -63,9 +64,14 @@ def _begin_anew(svc: Services, request: str) -> Answer:
 
 
 def _end(visit: Visit, known: Browser, leaving: Leaving) -> Answer:
-    for failure in logout.end(visit.svc, known):
-        journal.write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
+    note(logout.end(visit.svc, known))
     return with_cookie(_left(visit, leaving), cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
+
+
+def note(failures: Iterable[Failure]) -> None:
+    """Has the log say which clients do not know of a logout."""
+    for failure in failures:
+        journal.write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
 
 
 def _left(visit: Visit, leaving: Leaving) -> Answer:

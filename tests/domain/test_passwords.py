@@ -1,7 +1,8 @@
 import re
+from typing import Any
 
 import pytest
-from zxcvbn import zxcvbn
+import zxcvbn
 
 from chalicelib.domain.errors import InvalidRequest, WeakPassword
 from chalicelib.domain.passwords import (
@@ -121,6 +122,9 @@ def test_the_length_is_counted_in_characters_after_normalisation() -> None:
         ("password1", ()),
         ("qwertyuiop", ()),
         ("ann.example.1987", ("ann.example", "example.com")),
+        ("a" * 256, ()),
+        ("password" * 32, ()),
+        ("ann@example.com" * 3, ("ann", "example.com")),
     ],
 )
 def test_a_short_or_guessable_password_is_weak(password: str, about: tuple[str, ...]) -> None:
@@ -141,7 +145,7 @@ def test_a_weak_password_is_refused_with_the_reason_and_with_advice(password: st
     with pytest.raises(WeakPassword) as refusal:
         check_strength(password, about=())
     assert refusal.value.description.startswith(reason)
-    feedback = zxcvbn(password)["feedback"]
+    feedback = zxcvbn.zxcvbn(password)["feedback"]
     for advice in (feedback["warning"], *feedback["suggestions"]):
         assert len(password) < 8 or advice in refusal.value.description
 
@@ -152,11 +156,26 @@ def test_a_weak_password_is_refused_with_the_reason_and_with_advice(password: st
         "correct horse battery staple",
         "k7#Qm!x2Lp9v",
         "velvet9tram",  # 2.6 * 10^8 guesses: no more than it needs
+        "correct horse battery staple and so on for ever " * 5,
         "k7#Qm!x2Lp9v" * 20,
     ],
 )
 def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
     check_strength(password, about=("ann", "example.com", ""))
+
+
+def test_no_password_takes_long_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What reads like many words in many spellings costs zxcvbn seconds, more with each character."""
+    judged: list[str] = []
+    real = zxcvbn.zxcvbn
+
+    def noted(text: str, **more: Any) -> Any:
+        judged.append(text)
+        return real(text, **more)
+
+    monkeypatch.setattr(zxcvbn, "zxcvbn", noted)
+    check_strength("4@8({[<6&9#!1|lL0$5+7%2xX" * 10, about=())
+    assert [len(text) for text in judged] == [32]
 
 
 def test_the_advice_does_not_repeat_the_password() -> None:

@@ -3,19 +3,22 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.flows import keys
+from chalicelib.domain.client import Client
+from chalicelib.flows import clients, keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import App, Browser, forms, place, register, send, told
+from tests import wire
+from tests.browser import CALLBACK, App, Browser, forms, place, register, send, told
 from tests.forge import peek
 from tests.internet import Internet, Page, running
 from tests.oidc import signed_by
-from tests.phone import Clock, Phone, refusal
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 
 PATH = "/oauth/logout"
 CONFIRM = "/oauth/logout/confirm"
@@ -355,3 +358,175 @@ def test_a_client_that_cannot_be_told_holds_nobody_back_and_is_logged(
     (warning,) = [line for line in lines if line.get("level") == "warning"]
     assert warning["client"] == app.id
     assert internet.dialled == ([] if answer is None else internet.dialled[:1])
+
+
+def test_line_ends_in_a_forms_request_end_no_header(web: Browser, app: App) -> None:
+    app.tokens(web, scope=ONLINE)
+    answer = send(
+        web.phone,
+        CONFIRM,
+        {"request": "state=s\r\nSet-Cookie: injected=1\r\n\r\n<script>"},
+        headers=[("Cookie", "; ".join(f"{name}={value}" for name, value in web.cookies.items()))],
+    )
+    assert answer.status == 303
+    assert not set("\r\n<") & set(answer.header("Location") or "")
+
+
+# Clients that cannot be told, or not in time.
+
+DOCUMENT = "https://other.example/client.json"
+REGISTERED = {"client_name": "Its own", "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
+
+
+def by_document(svc: Services, internet: Internet, **more: str) -> Client:
+    document = {**REGISTERED, "client_id": DOCUMENT, **more}
+    headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    internet.pages[DOCUMENT] = Page(json.dumps(document).encode(), headers=headers)
+    found = clients.find(svc, DOCUMENT)
+    assert found
+    return found
+
+
+def hooked(internet: Internet) -> list[str]:
+    return sorted(request.line for request in internet.requests if request.line.startswith("POST"))
+
+
+def warned(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """The clients that the log says were not told, and why."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {line["client"]: line["reason"] for line in lines if line.get("level") == "warning"}
+
+
+def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
+    svc: Services, clock: Clock, internet: Internet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    svc = replace(svc, settings=replace(svc.settings, client_documents=True))
+    with installed(svc):
+        phone = Phone(clock)
+        app = register(svc, phone, backchannel_logout_uri=HOOK)
+        phone.sign_up()
+        web = Browser(phone)
+        app.tokens(web, scope=ONLINE)
+        App(phone, svc, by_document(svc, internet)).tokens(web, scope="openid")
+        clock.advance(300 + 24 * 3600)  # the document's time is over, and the day after it
+        limits.asking.set("")
+        for number in range(100):
+            limits.look(svc, url=f"https://other.example/{number}")
+        capsys.readouterr()
+        assert web.submit(web.get(PATH), CONFIRM).status == 200
+    assert SESSION not in web.cookies
+    assert hooked(internet) == ["POST /backchannel?of=latchkey"]
+    assert warned(capsys) == {DOCUMENT: "looks at one host"}
+
+
+def test_clients_that_hang_hold_nobody_back_for_long(
+    svc: Services, web: Browser, app: App, internet: Internet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More of them than have their turn in the time that there is."""
+
+    def hang(handler: BaseHTTPRequestHandler) -> None:
+        handler.rfile.read(1)  # until the other side hangs up
+
+    uri = "https://other.example/hangs"
+    internet.pages[uri] = Page(write=hang)
+    app.tokens(web, scope=ONLINE)
+    (grant,) = [each for each in svc.grants.of_user(uid_of(svc)) if each.client_id == app.id]
+    for number in range(80):
+        template = Client(client_id=f"~{number}", redirect_uris=(CALLBACK,), backchannel_logout_uri=uri)
+        clients.create(svc, template)
+        svc.grants.start(replace(grant, gid=f"{number:032}", client_id=template.client_id))
+    capsys.readouterr()
+    with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
+        assert web.submit(web.get(PATH), CONFIRM).status == 200
+    assert SESSION not in web.cookies
+    assert hooked(internet)[0] == "POST /backchannel?of=latchkey"
+    found = warned(capsys)
+    assert len(found) == 80
+    assert found["~9"] == "no time left"  # the last of them
+
+
+def uid_of(svc: Services) -> str:
+    uid = svc.users.find(EMAIL)
+    assert uid
+    return uid
+
+
+def test_messages_to_one_host_are_counted_for_clients_that_nobody_looked_at(
+    svc: Services, phone: Phone, web: Browser, internet: Internet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = register(svc, phone, backchannel_logout_uri=HOOK)
+    theirs = register(svc, phone, backchannel_logout_uri="https://OTHER.example:443/x", registration_token="00")
+    for number in range(100):
+        limits.back_channel(svc, url=f"https://other.example/{number}")
+    for app in (ours, theirs):
+        app.tokens(web, scope=ONLINE)
+    capsys.readouterr()
+    web.submit(web.get(PATH), CONFIRM)
+    assert hooked(internet) == ["POST /backchannel?of=latchkey"]
+    assert warned(capsys) == {theirs.id: "messages to one host"}
+
+
+# Sessions that end elsewhere than in their browser.
+
+
+def of_browser(phone: Phone, token: str) -> str:
+    """The browser's session in the list."""
+    listed = phone.call("GET /me/sessions", token=token).json()["sessions"]
+    (found,) = [each["id"] for each in listed if each["client_id"] == "browser"]
+    return str(found)
+
+
+@pytest.mark.parametrize("by", ["the list", "the end of all others", "a new password"])
+def test_a_browsers_session_that_ends_elsewhere_is_told_like_a_logout(
+    svc: Services, phone: Phone, web: Browser, app: App, internet: Internet, by: str
+) -> None:
+    tokens = app.tokens(web, scope="openid offline_access")
+    here = register(svc, phone, first_party=True).tokens(web, scope="notes:read")
+    _, of_login = peek(tokens["id_token"])
+    token = phone.log_in()["access_token"]
+    if by == "the list":
+        answer = phone.call(f"DELETE /me/sessions/{of_browser(phone, token)}", token=token)
+    elif by == "the end of all others":
+        answer = phone.call("DELETE /me/sessions", token=token)
+    else:
+        change = {"current_password": PASSWORD, "new_password": "an entirely other phrase 7"}
+        answer = phone.call("POST /me/password", change, token=token)
+    assert answer.status == 204
+    _, claims = claims_of(svc, internet)
+    assert (claims["sub"], claims["sid"]) == (of_login["sub"], of_login["sid"])
+    # As by a logout: what was granted for a user's absence stays, unless it is all that ends.
+    assert alive(app, tokens["refresh_token"]) == (by == "the list")
+    assert phone.call("GET /oauth/userinfo", token=here["access_token"]).status == 401
+    assert not logged_in(web, app)
+    assert phone.call("GET /me", token=token).status == 200
+
+
+def test_a_session_that_is_no_browsers_ends_without_word(
+    phone: Phone, web: Browser, app: App, internet: Internet
+) -> None:
+    app.tokens(web, scope=ONLINE)
+    token, other = phone.log_in()["access_token"], phone.log_in()["access_token"]
+    _, claims = peek(other)
+    assert phone.call(f"DELETE /me/sessions/{claims['sid']}", token=token).status == 204
+    assert internet.requests == []
+    assert logged_in(web, app)
+
+
+def test_who_left_already_is_not_told_again(phone: Phone, web: Browser, app: App, internet: Internet) -> None:
+    app.tokens(web, scope="openid offline_access")
+    web.submit(web.get(PATH), CONFIRM)
+    assert phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"]).status == 204
+    assert len(hooked(internet)) == 1
+
+
+def test_all_sessions_have_ended_even_if_nobody_can_be_told(
+    phone: Phone, svc: Services, web: Browser, app: App, internet: Internet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.tokens(web, scope=ONLINE)
+    token = phone.log_in()["access_token"]
+    capsys.readouterr()
+    with wire.watched(svc, wire.Wire(fail_at=3, failure=wire.refusing("ThrottlingException"))):
+        assert phone.call("DELETE /me/sessions", token=token).status == 204
+    assert list(warned(capsys)) == [""]
+    assert internet.requests == []
+    assert not logged_in(web, app)

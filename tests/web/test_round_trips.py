@@ -86,7 +86,7 @@ ONE_CALL: dict[str, tuple[Callable[[dict[str, Any]], tuple[str, Any]], list[str]
     "profile": (lambda _: ("GET /me", None), ["BatchGetItem"]),
     "rename": (lambda _: ("PATCH /me", {"name": "Ann"}), ["BatchGetItem", "UpdateItem"]),
     "sessions": (lambda _: ("GET /me/sessions", None), ["BatchGetItem", "Query"]),
-    "end others": (lambda _: ("DELETE /me/sessions", None), ["BatchGetItem", "TransactWriteItems"]),
+    "end others": (lambda _: ("DELETE /me/sessions", None), ["BatchGetItem", "TransactWriteItems", "Query"]),
     "end one": (lambda _: ("DELETE /me/sessions/x", None), ["BatchGetItem", "UpdateItem"]),
     "keys": (lambda _: ("GET /.well-known/jwks.json", None), []),
     "metadata": (lambda _: ("GET /.well-known/oauth-authorization-server", None), []),
