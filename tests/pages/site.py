@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from uuid import uuid4
@@ -56,6 +56,7 @@ class Application:
     answers: list[str]
     onward: list[str]
     id: str = field(init=False)
+    stranger: str = field(init=False)
 
     def __post_init__(self) -> None:
         client = Client(
@@ -70,6 +71,8 @@ class Application:
             tos_uri="https://garden.example/terms",
         )
         self.id = clients.create(self.site.svc, client)[0].client_id
+        # The same as nobody has vouched for it: it registered itself.
+        self.stranger = clients.create(self.site.svc, replace(client, registration_token="a digest"))[0].client_id
 
     def link(self, **changes: str) -> str:
         """Where the application sends its user."""

@@ -83,6 +83,11 @@ def error(window: Page, application: Application) -> None:
     window.goto(application.link(client_id="nobody"))
 
 
+def leaving(window: Page, application: Application) -> None:
+    window.goto(application.link(client_id=application.stranger, response_type="token"))
+    window.locator("main .button, main form button").first.wait_for()
+
+
 def stale(window: Page, application: Application) -> None:
     login(window, application)
     window.context.clear_cookies()
@@ -126,6 +131,7 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         device_connected,
         device_denied,
         error,
+        leaving,
         stale,
         form_post,
         log_out,
