@@ -21,7 +21,7 @@ class Brand:
 # Compared as one object, not by its thirty values: some answers are kept per settings.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """All that a deployment can choose; lifetimes are seconds."""
+    """What the code may rely on; `load` says which of it a deployment chooses. Lifetimes are seconds."""
 
     issuer: str
     audience: str

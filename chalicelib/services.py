@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from .config import Settings, load
 from .domain.passwords import OWASP_19_MIB, Profile
+from .domain.tokens import MAX_LIFETIME
 from .fetch import Fetch
 from .store import dynamo
 from .store.attempts import Attempts
@@ -46,7 +47,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
-        keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=settings.access_seconds),
+        keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=MAX_LIFETIME),
         now=now,
         hashing=hashing,
     )

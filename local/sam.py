@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
 from local import gateway_responses
 from local.stages import GUARDS, Stage
@@ -108,11 +107,11 @@ def _gateway_responses(stage: Stage) -> dict[str, Any]:
     origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
-        headers = gateway_responses.headers(answer, cors_origin=origin, metadata=f"${{Issuer}}{RESOURCE_METADATA}")
+        # Without the pointer to the metadata: SAM deploys an API anew for another text of the template, not for another
+        # value of the parameter Issuer, so that the pointer would lead to the first one for ever.
+        headers = gateway_responses.headers(answer, cors_origin=origin, metadata="")
         responses[kind] = {
-            "ResponseParameters": {
-                "Headers": {name: {"Fn::Sub": value} if "${" in value else value for name, value in headers.items()}
-            },
+            "ResponseParameters": {"Headers": headers},
             "ResponseTemplates": gateway_responses.template(answer),
         }
         if answer.status is not None:

@@ -1,12 +1,14 @@
 import hashlib
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any
 
-from .model import User
+from .model import Grant, User
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
 OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified")}
+OPENID_SCOPES = ("openid", *OF_SCOPE, "offline_access")
 OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
 HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
 
@@ -15,6 +17,12 @@ def of_user(user: User, *, scope: Iterable[str], wanted: Iterable[str] = ()) -> 
     """The claims about a user that these scopes and these single wishes (OpenID Connect Core 5.5) open."""
     open_to_client = {*wanted, *(name for each in scope for name in OF_SCOPE.get(each, ()))}
     return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
+
+
+def wished(grant: Grant, part: str, *, scope: tuple[str, ...]) -> list[str]:
+    """The single claims that were asked for in "userinfo" or "id_token"; none for a token of a narrower scope."""
+    asked: dict[str, list[str]] = json.loads(grant.claims or "{}")
+    return asked.get(part, []) if set(grant.scope) <= set(scope) else []
 
 
 def half_hash(text: str, *, algorithm: str) -> str:

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 from . import jws
 from .errors import InvalidClientMetadata, InvalidRedirectUri
+from .refresh import MAX_IDLE
+from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -19,6 +21,12 @@ LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(
 HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
 MAX_KEYS = 20
 MAX_URI = 2000
+# Keys are kept for as long as the longest of these.
+MAX_SECONDS = {
+    "access_seconds": MAX_LIFETIME,
+    "refresh_idle_seconds": MAX_IDLE,
+    "refresh_absolute_seconds": 3650 * 24 * 3600,
+}
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -72,6 +80,11 @@ class Client:
         """Whether it runs on its user's device (RFC 8252)."""
         return self.application_type == "native"
 
+    def refreshes(self, scope: tuple[str, ...]) -> bool:
+        """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
+        asked = self.first_party or "openid" not in scope or "offline_access" in scope
+        return asked and REFRESH in self.grant_types
+
     def redirects_to(self, uri: str) -> bool:
         """Whether a redirect URI is one of its own, to the letter; a native client's loopback port floats (RFC 8252 7.3)."""
         if uri in self.redirect_uris:
@@ -109,12 +122,8 @@ def _problems(client: Client) -> list[str]:
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
         "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
-        "`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES,
-        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": (
-            client.subject_type != "pairwise" or bool(sector(client))
-        ),
-        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
-            client.subject_type != "pairwise" or ACCOUNT not in client.scopes
+        "`access_seconds` is a day at most, `refresh_idle_seconds` 180 days, `refresh_absolute_seconds` ten years.": all(
+            0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()
         ),
         "URIs must be https.": all(
             _is_https(uri)
@@ -129,7 +138,25 @@ def _problems(client: Client) -> list[str]:
             if uri
         ),
     }
-    return [problem for problem, fine in checks.items() if not fine]
+    return [problem for problem, fine in {**checks, **_subjects(client)}.items() if not fine]
+
+
+def _subjects(client: Client) -> dict[str, bool]:
+    if client.subject_type != "pairwise":
+        return {"`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES}
+    told = bool(client.sector_identifier)
+    return {
+        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),
+        "A pairwise client with device codes needs `sector_identifier`.": (
+            told or DEVICE_CODE not in client.grant_types
+        ),
+        "A pairwise client that describes itself at its id redirects to the host of its id.": (
+            told or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
+        ),
+        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
+            ACCOUNT not in client.scopes
+        ),
+    }
 
 
 def sector(client: Client) -> str:
@@ -139,6 +166,12 @@ def sector(client: Client) -> str:
     # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
     hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
     return hosts.pop() if len(hosts) == 1 else ""
+
+
+def check_sector(old: Client, new: Client) -> None:
+    """Raises InvalidClientMetadata for a client that moves into a sector: its sessions would take their users along."""
+    if new.subject_type == "pairwise" and (old.subject_type, sector(old)) != (new.subject_type, sector(new)):
+        raise InvalidClientMetadata("A client does not become pairwise, or another sector's: register another.")
 
 
 def are_public_keys(jwks: Mapping[str, Any]) -> bool:

@@ -2,8 +2,6 @@ import unicodedata
 
 from .errors import InvalidRequest
 
-MAX_LENGTH = 254  # RFC 5321 section 4.5.3.1.3
-
 
 def canonical(address: str) -> str:
     """The one form under which an address is looked up, whatever its case, width or domain encoding (UTS 46).

@@ -121,6 +121,15 @@ class UnsupportedGrantType(OAuthError):
     default = "There is no such grant type here: see grant_types_supported in the server's metadata."
 
 
+class UnsupportedTokenType(OAuthError):
+    """RFC 7009 section 2.2.1: to say nothing would be to say that the token is revoked."""
+
+    code = "unsupported_token_type"
+    default = (
+        "This access token is in no session of the client's own, so it cannot be revoked and is good until it expires."
+    )
+
+
 class UnsupportedResponseType(OAuthError):
     code = "unsupported_response_type"
     default = "The only response type here is code."
@@ -139,6 +148,11 @@ class AccessDenied(OAuthError):
 class ConsentRequired(OAuthError):
     code = "consent_required"
     default = "The user has to be asked for consent."
+
+
+class InteractionRequired(OAuthError):
+    code = "interaction_required"
+    default = "The user has to be there: any app on the device could pass for this one."
 
 
 class UnmetAuthentication(OAuthError):

@@ -22,7 +22,8 @@ class Grant:
 
     `generation` counts the refresh tokens issued so far, 0 while its authorization code waits; `rotated_at` is when the
     latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
-    thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707).
+    thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707). `took_part` is a
+    browser's session's own: the clients that have had sessions of it.
     """
 
     uid: str
@@ -47,6 +48,7 @@ class Grant:
     jkt: str = ""
     browser: str = ""
     claims: str = ""
+    took_part: tuple[str, ...] = ()
 
     @property
     def waiting(self) -> bool:

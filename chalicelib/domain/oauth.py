@@ -28,6 +28,7 @@ Parameters = Mapping[str, str]
 PROMPTS = ("none", "login", "consent", "select_account")
 RESPONSE_MODES = ("query", "form_post")
 ACR_VALUES = ("aal1",)  # NIST SP 800-63B
+ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
 MAX_VALUE = 2048
@@ -103,11 +104,21 @@ def gathered(
 
 
 def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], long: int = MAX_VALUE) -> dict[str, str]:
-    """The known parameters; raises InvalidRequest if one of them cannot be used."""
+    """The known parameters; raises InvalidRequest, or InvalidTarget, if one of them cannot be used."""
     found, faults = gathered(pairs, known=known, long=long)
-    for fault in faults.values():
-        raise InvalidRequest(fault)
+    check_faults(faults)
     return found
+
+
+def addressed(params: Parameters, *, own: str) -> Parameters:
+    """The request without the name of this server's own API, which is what tokens are for unless another is named."""
+    return {name: value for name, value in params.items() if (name, value) != ("resource", own)}
+
+
+def check_faults(faults: Mapping[str, str]) -> None:
+    """Raises the first of the faults; one token is for one resource, and RFC 8707 section 2 has a code of its own for that."""
+    for name, fault in faults.items():
+        raise InvalidTarget(fault) if name == "resource" else InvalidRequest(fault)
 
 
 def response_type(params: Parameters, _: Client) -> dict[str, Any]:
@@ -197,14 +208,19 @@ def _subject(wanted: Mapping[str, Any]) -> str:
 
 
 def acr(params: Parameters, _: Client) -> dict[str, Any]:
-    """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not."""
-    try:
-        essential = json.loads(params.get("claims", "{}"))["id_token"]["acr"]
-        values = essential.get("values", [essential["value"]] if "value" in essential else ACR_VALUES)
-        unmet = essential.get("essential") is True and not set(values) & set(ACR_VALUES)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not; `claims` is known to be an object."""
+    wanted = (json.loads(params.get("claims", "{}")).get("id_token") or {}).get("acr")
+    if wanted is None:
         return {}
-    if unmet:
+    if not isinstance(wanted, dict):
+        raise InvalidRequest(ODD_ACR)
+    essential = wanted.get("essential", False)
+    values = wanted.get("values", [wanted["value"]] if "value" in wanted else ACR_VALUES)
+    if not isinstance(essential, bool) or not isinstance(values, list | tuple):
+        raise InvalidRequest(ODD_ACR)
+    if not all(isinstance(value, str) for value in values):
+        raise InvalidRequest(ODD_ACR)
+    if essential and not set(values) & set(ACR_VALUES):
         raise UnmetAuthentication()
     return {}
 

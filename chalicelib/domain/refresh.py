@@ -16,6 +16,10 @@ LAYOUT = struct.Struct(">BH16s16sQ")
 VERSION = 1
 # Every kind of text has its own purpose inside the MAC: a code or a cookie is never a refresh token.
 REFRESH, CODE, BROWSER = b"latchkey refresh token\x00", b"latchkey code\x00", b"latchkey browser\x00"
+MAX_IDLE = 180 * 24 * 3600
+# A key has to outlive the last text that was made with it, which may be used at the end of its idle time, and if its answer
+# was lost, be presented again until the end of its successor's.
+KEY_LIFE = 2 * MAX_IDLE
 LENGTH = (LAYOUT.size + hashlib.sha256().digest_size) // 3 * 4
 
 

@@ -1,5 +1,6 @@
 """What a client says of itself (RFC 7591 section 2, OpenID Connect Registration section 2) and how much of it counts."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
@@ -12,8 +13,8 @@ from .errors import InvalidClientMetadata, InvalidScope
 
 # What a client can be without anybody's word for it: not one that acts for itself, or that turns tokens into others.
 GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
-# Neither control characters nor such as turn the direction of the text around them: people read this when they consent.
-NAME = r"^[^\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]*$"
+# Letters that look like nothing: fillers of Hangul, and the empty Braille cell.
+BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 Text = Annotated[str, Meta(max_length=2000)] | None
 Texts = Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)] | None
@@ -30,7 +31,7 @@ class ClientMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     token_endpoint_auth_method: Text = None
     grant_types: Texts = None
     response_types: Texts = None
-    client_name: Annotated[str, Meta(max_length=100, pattern=NAME)] | None = None
+    client_name: Annotated[str, Meta(max_length=100)] | None = None
     client_uri: Text = None
     logo_uri: Text = None
     policy_uri: Text = None
@@ -54,6 +55,8 @@ def fields(told: ClientMetadata, *, offered: tuple[str, ...], default_method: st
         raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")
     if told.response_types and told.response_types != ["code"]:
         raise InvalidClientMetadata("The only response type here is code.")
+    if told.client_name and not can_be_read(told.client_name):
+        raise InvalidClientMetadata("`client_name` has characters that nobody sees, or no others.")
     return {
         "token_endpoint_auth_method": told.token_endpoint_auth_method or default_method,
         "grant_types": grant_types,
@@ -74,6 +77,12 @@ SWITCHES = (
     "require_pushed_authorization_requests",
     "dpop_bound_access_tokens",
 )
+
+
+def can_be_read(name: str) -> bool:
+    """Whether a name is what people see of it: something, on one line, and nothing in it that hides or turns the rest."""
+    kinds = [unicodedata.category(character) for character in name if character not in BLANK]
+    return not {"Cc", "Cf", "Zl", "Zp"} & set(kinds) and any(kind[0] in "LNPS" for kind in kinds)
 
 
 def _application_type(redirect_uris: Iterable[str]) -> str:

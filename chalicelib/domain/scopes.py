@@ -23,3 +23,8 @@ def narrow(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...
     if not scopes or not set(scopes) <= set(allowed):
         raise InvalidScope()
     return scopes
+
+
+def common(these: tuple[str, ...], those: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes that both have, in the order of the first."""
+    return tuple(scope for scope in these if scope in those)

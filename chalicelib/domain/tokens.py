@@ -16,7 +16,7 @@ ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
 ID_TOKEN = "JWT"
 # Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
 MAX_LENGTH = 8192
-# No access token of ours lives longer, whatever the settings say.
+# No token of ours lives longer, whatever a client is allowed: as long does the key that signed it stay published.
 MAX_LIFETIME = 24 * 3600
 CLOCK_SKEW = 60
 TEXTS = ("sub", "client_id", "scope", "jti")
@@ -140,7 +140,7 @@ def _base64url(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str = ACCESS_TOKEN) -> str:
-    """An access token (RFC 9068) with these claims; the caller sets iss, sub, aud, exp, iat, jti, client_id, scope, sid."""
+def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str) -> str:
+    """A token with exactly these claims; its `typ` is under the signature, so that no kind passes for another."""
     headers = {"kid": key.kid, "typ": typ}
     return jwt.encode(dict(claims), key.private, algorithm=key.algorithm, headers=headers)

@@ -11,6 +11,7 @@ from ..domain import refresh as handles
 from ..domain.client import Client
 from ..domain.errors import (
     ConsentRequired,
+    InteractionRequired,
     InvalidRequest,
     InvalidRequestUri,
     InvalidScope,
@@ -20,12 +21,13 @@ from ..domain.errors import (
 )
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import clients, keys, session, subjects
+from . import clients, keys, limits, session, subjects
 from .browser import Browser
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
 PATIENCE = 24 * 3600
+MAX_PUSHED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,14 @@ class AskConsent:
     scope: tuple[str, ...]
 
 
-Step = Redirect | AskLogin | AskConsent
+@dataclass(frozen=True, slots=True)
+class AskToLeave:
+    """Have the user decide whether to take an error to a client that nobody here has vouched for."""
+
+    answer: Redirect
+
+
+Step = Redirect | AskLogin | AskConsent | AskToLeave
 
 
 class Done(Enum):
@@ -83,10 +92,10 @@ class Destination:
         return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
 
 
-def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool = False) -> Destination:
+def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool) -> Destination:
     """Whose request this is and where its answer may go; raises for a page of ours, for there is nowhere else to tell it.
 
-    A pushed request that has `arrived` in time before, as a form's mark shows, waits for its user.
+    A pushed request that has `arrived` at this browser in time waits for its user.
     """
     params, faults = oauth.gathered(pairs)
     if "client_id" in faults or "client_id" not in params:
@@ -113,13 +122,17 @@ def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool)
     return dict(stored["params"])
 
 
-def push(svc: Services, client: Client, params: Mapping[str, str]) -> str:
+def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
+    if client.public:
+        limits.pushed_request(svc, network=network)
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     if not client.redirects_to(params.get("redirect_uri", "")):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    oauth.checked(params, client)
+    if len(json.dumps(params)) > MAX_PUSHED:
+        raise InvalidRequest("The request is too long.")
+    oauth.checked(oauth.addressed(params, own=svc.settings.audience), client)
     request_uri = PUSHED + secrets.token_urlsafe(32)
     now = svc.now()
     told = {
@@ -130,17 +143,34 @@ def push(svc: Services, client: Client, params: Mapping[str, str]) -> str:
     return request_uri
 
 
-def next_step(svc: Services, asked: Destination, browser: Browser | None, *, done: Done | None = None) -> Step:
-    """What comes next for a request, after what its user has just `done` for it."""
+def next_step(
+    svc: Services, asked: Destination, browser: Browser | None, *, done: Done | None = None, shown: Iterable[str] = ()
+) -> Step:
+    """What comes next for a request, after what its user has just `done` for it.
+
+    Who has agreed has agreed to the scopes that were `shown`: what the client may ask for can have changed meanwhile.
+    """
     try:
-        for fault in asked.faults.values():
-            raise InvalidRequest(fault)
+        oauth.check_faults(asked.faults)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.checked(asked.params, asked.client)
+        request = oauth.checked(oauth.addressed(asked.params, own=svc.settings.audience), asked.client)
+        if "none" in request.prompt:
+            browser = _unasked(svc, asked.client, request, browser)
+            return _answered(svc, asked, request, browser)
+        if done is Done.AGREED and not set(request.consent) <= set(shown):
+            done = Done.LOGGED_IN
         return _step(svc, asked, request, browser, done)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
-        return refusal(svc, asked, error)
+        answer = refusal(svc, asked, error)
+        # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
+        silent = "none" in asked.params.get("prompt", "").split()
+        return answer if done or silent or _is_vouched_for(asked.client) else AskToLeave(answer)
+
+
+def _is_vouched_for(client: Client) -> bool:
+    """Whether an operator registered it: it did not do so itself, and is not found in a document of its own alone."""
+    return bool(client.created_at) and not client.registration_token
 
 
 def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:
@@ -150,46 +180,78 @@ def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect
     )
 
 
+def _unasked(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser | None) -> Browser:
+    """Who is logged in, if a silent request may be answered; raises what it has to come back for.
+
+    Consent goes first: a client that has none learns nothing about its visitor by guessing who that is.
+    """
+    if browser is None:
+        raise LoginRequired("The user has to log in.")
+    if _consent_is_due(svc, client, request, browser):
+        raise ConsentRequired()
+    if _may_be_another_app(client, request):
+        raise InteractionRequired()
+    unread = request.id_token_hint and session.hinted(svc, request.id_token_hint) is None
+    if unread or _proof_is_due(svc, request, browser) or _is_another(svc, client, request, browser):
+        raise LoginRequired("The user has to log in, or another user than the client asks for.")
+    return browser
+
+
 def _step(
     svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser | None, done: Done | None
 ) -> Step:
-    if browser is None or _login_is_due(svc, asked, request, browser, done):
-        if "none" in request.prompt:
-            raise LoginRequired("The user has to log in.")
-        # Who has to log in anew is not offered to go on as they are.
+    client = asked.client
+    if browser is None or _login_is_due(svc, client, request, browser, done):
+        # Who has to log in anew, or to be somebody else, is not offered to go on as they are.
         choice = browser and done is None and not _proof_is_due(svc, request, browser)
-        return AskLogin(asked.client, request.login_hint, browser if choice else None)
-    if _is_another(svc, asked, request, browser):
+        known = browser if browser and choice and not _is_another(svc, client, request, browser) else None
+        return AskLogin(client, request.login_hint, known)
+    if _is_another(svc, client, request, browser):
         raise LoginRequired("Another user than the client asks for is logged in.")
-    if done is not Done.AGREED and _consent_is_due(svc, asked.client, request, browser):
-        if "none" in request.prompt:
-            raise ConsentRequired()
-        return AskConsent(asked.client, browser, request.consent)
-    if done is Done.AGREED and not asked.client.first_party:
-        svc.clients.remember_consent(browser.user.uid, asked.client.client_id, request.consent, now=svc.now())
+    alone = done is None and _may_be_another_app(client, request)
+    if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
+        return AskConsent(client, browser, request.consent)
+    if done is Done.AGREED and not client.first_party:
+        svc.clients.remember_consent(browser.user.uid, client.client_id, request.consent, now=svc.now())
+    return _answered(svc, asked, request, browser)
+
+
+def _answered(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> Redirect:
     return asked.answer(svc.settings.issuer, {"code": code(svc, asked, request, browser)})
 
 
 def _login_is_due(
-    svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser, done: Done | None
+    svc: Services, client: Client, request: AuthorizationRequest, browser: Browser, done: Done | None
 ) -> bool:
-    if done in (Done.LOGGED_IN, Done.AGREED):
+    fresh = svc.now() - browser.grant.auth_time <= svc.settings.fresh_login_seconds
+    if fresh and done in (Done.LOGGED_IN, Done.AGREED):
         return False
     if _proof_is_due(svc, request, browser):
         return True
-    return done is not Done.CHOSEN and ("select_account" in request.prompt or _is_another(svc, asked, request, browser))
+    if done is not None:
+        return False
+    # An app of ours asks for no consent, so going on as who is logged in is what there is to ask.
+    asks = client.first_party and _may_be_another_app(client, request)
+    return asks or "select_account" in request.prompt or _is_another(svc, client, request, browser)
 
 
 def _proof_is_due(svc: Services, request: AuthorizationRequest, browser: Browser) -> bool:
     """Whether the client wants to see a login of now, which no choice of a known account stands for."""
+    if "login" in request.prompt or request.max_age == 0:  # which are the same (OpenID Connect Core 3.1.2.1)
+        return True
     age = svc.now() - browser.grant.auth_time
-    return "login" in request.prompt or (request.max_age is not None and age > request.max_age)
+    return request.max_age is not None and age > request.max_age
 
 
-def _is_another(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> bool:
+def _may_be_another_app(client: Client, request: AuthorizationRequest) -> bool:
+    """Whether any app on the user's device could pass for this client, so that its user has to be there (RFC 8252 8.6)."""
+    return client.public and not request.redirect_uri.startswith("https:")
+
+
+def _is_another(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
     hinted = session.hinted(svc, request.id_token_hint) if request.id_token_hint else None
     wanted = {request.subject, str(hinted.get("sub")) if hinted else ""} - {""}
-    return bool(wanted) and wanted != {subjects.shown(svc, asked.client, browser.user.uid)}
+    return bool(wanted) and wanted != {subjects.shown(svc, client, browser.user.uid)}
 
 
 def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
@@ -197,7 +259,8 @@ def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest
         return True
     if client.first_party:
         return False
-    return not set(request.consent) <= svc.clients.consent(browser.user.uid, client.client_id)
+    agreed = svc.clients.consent(browser.user.uid, client.client_id)
+    return agreed is None or not set(request.consent) <= agreed
 
 
 def code(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> str:

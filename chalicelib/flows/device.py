@@ -12,11 +12,13 @@ from ..domain.errors import (
     AuthorizationPending,
     ExpiredToken,
     InvalidGrant,
+    InvalidTarget,
     NotFound,
     SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
+from ..domain.model import in_force
 from ..services import Services
 from . import clients, keys, limits, session
 from .browser import Browser
@@ -48,7 +50,7 @@ class Waiting:
     place: str
 
 
-def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
+def begin(svc: Services, client: Client, *, scope: str | None, resource: str) -> DeviceCodes:
     """A new pair of codes for a client's device."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
@@ -59,6 +61,7 @@ def begin(svc: Services, client: Client, *, scope: str | None) -> DeviceCodes:
     value = {
         "client_id": client.client_id,
         "scope": " ".join(asked),
+        "resource": session.target(svc, client, resource),
         "status": PENDING,
         "polled_at": 0,
         "interval": INTERVAL,
@@ -112,7 +115,7 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
     raise NotFound("This code has been used or has expired.")
 
 
-def poll(svc: Services, client: Client, device_code: str, *, jkt: str) -> TokenSet:
+def poll(svc: Services, client: Client, device_code: str, *, resource: str | None, jkt: str) -> TokenSet:
     """The device's tokens once its user has approved (RFC 8628 section 3.5); of many polls at once one gets them."""
     now, place = svc.now(), _place(device_code)
     value = svc.once.read("device", place, now=now)
@@ -120,6 +123,8 @@ def poll(svc: Services, client: Client, device_code: str, *, jkt: str) -> TokenS
         raise ExpiredToken()
     if value["client_id"] != client.client_id:
         raise InvalidGrant("The device code was issued to another client.")
+    if resource is not None and not session.same_api(svc, resource, value.get("resource", "")):
+        raise InvalidTarget()
     if value["status"] == PENDING:
         raise _waited(svc, place, value, now)
     if value["status"] == DENIED:
@@ -137,14 +142,16 @@ def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowD
 
 
 def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jkt: str) -> TokenSet:
-    user = svc.users.read(value["uid"])
-    if user is None or user.disabled:
-        raise AccessDenied(reason="user gone or disabled")
+    user, approver = svc.grants.with_user(value["uid"], value["browser"])
+    # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
+    if user is None or not in_force(user, approver, svc.now()):
+        raise AccessDenied(reason="user gone or disabled, or logged out since")
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
         session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),
         auth_time=value["auth_time"],
         browser=value["browser"],
+        resource=value.get("resource", ""),
         jkt=jkt if client.public else "",
     )
     issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=jkt)
@@ -152,5 +159,5 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)
     spending = svc.once.spending("device", place, old=value, now=svc.now())
     if not svc.grants.start_by(spending, grant):
-        raise InvalidGrant("The device code has been used.", uid=user.uid)
+        raise InvalidGrant("The device code has been used, or its approval has ended.", uid=user.uid)
     return issued

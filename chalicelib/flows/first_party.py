@@ -17,7 +17,7 @@ from ..domain.errors import (
 )
 from ..domain.model import User
 from ..services import Services
-from . import keys, login, session
+from . import keys, login, session, subjects
 
 REQUEST = frozenset(
     {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}
@@ -34,8 +34,10 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     """
     if not client.first_party or CODE not in client.grant_types:
         raise UnauthorizedClient("This endpoint is for first-party apps.")
+    if client.require_pushed_authorization_requests:
+        raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
     asked, bound = _asked(svc, client, params, jkt)
-    request = _checked(client, {**asked, "dpop_jkt": bound})
+    request = _checked(client, oauth.addressed({**asked, "dpop_jkt": bound}, own=svc.settings.audience))
     try:
         if not params.get("email") or not params.get("password"):
             raise InsufficientAuthorization(auth_session=_sealed(svc, client, asked, bound))
@@ -45,6 +47,9 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         raise InsufficientAuthorization(
             wrong.description, reason=wrong.reason, uid=wrong.uid, auth_session=again
         ) from None
+    if request["subject"] not in ("", subjects.shown(svc, client, user.uid)):
+        again = _sealed(svc, client, asked, bound)
+        raise InsufficientAuthorization("The app asks for another user.", uid=user.uid, auth_session=again)
     return _code(svc, client, user, request, bound)
 
 

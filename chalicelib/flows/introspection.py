@@ -3,9 +3,9 @@
 from typing import Any
 
 from ..domain import refresh as handles
-from ..domain import tokens
+from ..domain import scopes, tokens
 from ..domain.client import Client
-from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient
+from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
 from ..services import Services
 from . import keys, session, subjects
@@ -14,19 +14,35 @@ INTROSPECTION = "token-introspection+jwt"
 
 
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:
-    """Ends the session of a client's own refresh or access token (RFC 7009) and says whose; "" for any other text."""
+    """Ends the session of a client's own refresh or access token (RFC 7009) and says whose; "" for any other text.
+
+    Raises UnsupportedTokenType for the client's own in no session of its own: it is good until it expires.
+    """
     try:
         _, handle = session.opened(svc, unverified_token, handles.REFRESH)
-        uid, gid = handle.uid, handle.gid
     except InvalidGrant:
-        try:
-            claims = session.authentic(svc, unverified_token, any_audience=True)
-        except InvalidToken:
-            return ""
-        uid, gid = subjects.uid(svc, claims), claims.sid
-    if not gid or not svc.grants.end(uid, gid, why="revoked", client_id=client.client_id):
+        return _revoke_by_access_token(svc, client, unverified_token)
+    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", client_id=client.client_id)
+    return handle.uid if ended else ""
+
+
+def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str) -> str:
+    try:
+        claims = session.authentic(svc, unverified_token, any_audience=True)
+    except InvalidToken:
         return ""
-    return uid
+    if claims.client_id != client.client_id:
+        return ""
+    if not claims.sid:
+        raise UnsupportedTokenType()
+    uid = subjects.uid(svc, claims)
+    if svc.grants.end(uid, claims.sid, why="revoked", client_id=client.client_id):
+        return uid
+    # It has ended before, or it is the session of the client whose token this one was exchanged for.
+    _, grant = svc.grants.with_user(uid, claims.sid)
+    if grant is not None and grant.client_id != client.client_id:
+        raise UnsupportedTokenType()
+    return ""
 
 
 def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
@@ -58,7 +74,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         "iss": svc.settings.issuer,
         "sub": subjects.shown(svc, client, grant.uid),
         "client_id": grant.client_id,
-        "scope": " ".join(grant.scope),
+        "scope": " ".join(scopes.common(grant.scope, client.scopes)),
         "sid": grant.gid,
         "iat": grant.created_at,
         "exp": grant.expires_at,

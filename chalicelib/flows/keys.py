@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.keyset import KeySet, State
+from ..domain.refresh import KEY_LIFE
 from ..services import Services
 
 DAY = 24 * 3600
@@ -47,7 +48,7 @@ def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) ->
         if keys.state(key, now) is State.SPENT:
             svc.keys.delete("signing", key.number)
     for old, successor in zip(keys.refresh, keys.refresh[1:], strict=False):
-        if successor.active_at + svc.settings.refresh_idle_seconds < now:
+        if successor.active_at + KEY_LIFE < now:
             svc.keys.delete("refresh", old.number)
     return svc.keys.read(now)
 

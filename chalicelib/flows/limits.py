@@ -59,6 +59,11 @@ def registration(svc: Services, *, network: str) -> None:
     _spend(svc, Limit("registration", network, 20, HOUR))
 
 
+def pushed_request(svc: Services, *, network: str) -> None:
+    """Counts one request pushed by a client that proves nothing; raises TooManyRequests, for each is kept for a day."""
+    _spend(svc, Limit("pushed request", network, 200, QUARTER))
+
+
 def registration_change(svc: Services, *, client_id: str) -> None:
     """Counts one change of a registration by its client; raises TooManyRequests."""
     _spend(svc, Limit("registration change", client_id, 20, HOUR))

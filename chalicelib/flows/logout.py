@@ -79,11 +79,11 @@ def end_one(svc: Services, user: User, *, sid: str) -> list[Failure]:
 
 def _end_begun(svc: Services, user: User, gid: str) -> list[Failure]:
     # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
-    begun = [each for each in svc.grants.of_user(user.uid) if each.browser == gid and not each.ended]
-    for grant in begun:
+    stored = svc.grants.of_user(user.uid)
+    for grant in [each for each in stored if each.browser == gid and not each.ended]:
         if OFFLINE not in grant.scope:
             svc.grants.end(grant.uid, grant.gid, why="logout")
-    return _tell(svc, user, begun)
+    return _tell(svc, user, _took_part(stored, {gid}))
 
 
 def end_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
@@ -100,15 +100,22 @@ def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
     browsers = {each.gid for each in ended if each.client_id == browser.CLIENT.client_id}
-    return _tell(svc, user, [each for each in stored if each.browser in browsers and not each.ended])
+    return _tell(svc, user, _took_part(stored, browsers))
 
 
-def _tell(svc: Services, user: User, begun: Iterable[Grant]) -> list[Failure]:
-    took_part = sorted({(grant.client_id, grant.browser) for grant in begun if not grant.waiting})
+def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, str]]:
+    """The clients that took part in browsers' sessions, each with the session."""
+    begun = {(each.client_id, each.browser) for each in stored if not each.waiting and not each.ended}
+    # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
+    before = {(client_id, each.gid) for each in stored for client_id in each.took_part}
+    return {(client_id, gid) for client_id, gid in begun | before if gid in browsers}
+
+
+def _tell(svc: Services, user: User, took_part: set[tuple[str, str]]) -> list[Failure]:
     if not took_part:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
-    telling = {pool.submit(_told, svc, user, *each): each for each in took_part}
+    telling = {pool.submit(_told, svc, user, *each): each for each in sorted(took_part)}
     done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, replace
 
 from ..domain import registration
-from ..domain.client import Client
+from ..domain.client import Client, check_sector
 from ..domain.errors import InvalidClientMetadata, InvalidToken
 from ..domain.registration import ClientMetadata
 from ..services import Services
@@ -58,6 +58,7 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
         raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
     new = replace(old, **registration.fields(told, offered=offered, default_method=BASIC))
+    check_sector(old, new)
     if _is_trusted(old) and any(getattr(old, name) != getattr(new, name) for name in IDENTITY):
         raise InvalidClientMetadata(
             "An operator vouches for this client: its redirect URIs and its proof are theirs to change."

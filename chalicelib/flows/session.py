@@ -1,5 +1,5 @@
-import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -72,13 +72,27 @@ def draft(
 
 def idle_seconds(svc: Services, client: Client) -> int:
     """How long a session of this client lives unused."""
-    return client.refresh_idle_seconds or svc.settings.refresh_idle_seconds
+    return min(client.refresh_idle_seconds or svc.settings.refresh_idle_seconds, handles.MAX_IDLE)
 
 
-def refreshes(client: Client, scope: tuple[str, ...]) -> bool:
-    """Whether a session gets refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
-    asked = client.first_party or "openid" not in scope or "offline_access" in scope
-    return asked and REFRESH in client.grant_types
+def access_seconds(svc: Services, client: Client) -> int:
+    """How long an access token of this client is good."""
+    return min(client.access_seconds or svc.settings.access_seconds, tokens.MAX_LIFETIME)
+
+
+def target(svc: Services, client: Client, resource: str) -> str:
+    """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
+    if resource in ("", svc.settings.audience):
+        return ""
+    if resource not in client.resources:
+        raise InvalidTarget()
+    return resource
+
+
+def same_api(svc: Services, one: str, other: str) -> bool:
+    """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
+    own = svc.settings.audience
+    return (one or own) == (other or own)
 
 
 def issue(
@@ -93,13 +107,16 @@ def issue(
     jkt: str = "",
 ) -> TokenSet:
     """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
-    granted = grant.scope if scope is None else scope
-    lifetime = client.access_seconds or svc.settings.access_seconds
+    # What an operator has taken from the client since counts for every token from then on.
+    left = scopes.common(grant.scope, client.scopes)
+    granted = left if scope is None else scope
+    lifetime = access_seconds(svc, client)
     access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
     id_token = refresh_token = ""
     if "openid" in granted:
-        id_token = _id_token(svc, keyset, user, grant, client, nonce=nonce, access_token=access_token)
-    if refreshes(client, grant.scope):
+        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted))
+        id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
+    if client.refreshes(grant.scope) and client.refreshes(left):
         refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
@@ -130,32 +147,35 @@ def sign_access(
 ) -> str:
     """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs."""
     now, settings = svc.now(), svc.settings
-    audience = about["aud"] or settings.audience
-    if "openid" in scope and audience != settings.audience:
-        audience = [audience, settings.audience]  # it opens userinfo too
     claims = {
         **about,
         "iss": settings.issuer,
-        "aud": audience,
+        "aud": about["aud"] or settings.audience,
         "exp": now + lifetime,
         "iat": now,
         "jti": new_id(),
         "scope": " ".join(scope),
         **({"cnf": {"jkt": jkt}} if jkt else {}),
     }
-    return tokens.sign(claims, keyset.signer(now))
+    return tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
 
 
 def _id_token(
-    svc: Services, keyset: KeySet, user: User, grant: Grant, client: Client, *, nonce: str, access_token: str
+    svc: Services,
+    keyset: KeySet,
+    about: Mapping[str, object],
+    grant: Grant,
+    client: Client,
+    *,
+    nonce: str,
+    access_token: str,
 ) -> str:
     now = svc.now()
     key = keyset.signer(now)
-    wanted = json.loads(grant.claims or "{}").get("id_token", [])
     claims = {
-        **claim.of_user(user, scope=(), wanted=wanted),
+        **about,
         "iss": svc.settings.issuer,
-        "sub": subjects.shown(svc, client, user.uid),
+        "sub": subjects.shown(svc, client, grant.uid),
         "aud": grant.client_id,
         "exp": now + svc.settings.id_token_seconds,
         "iat": now,
@@ -198,8 +218,9 @@ def refresh(
         raise _refused(svc, presented, use)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant(reason="disabled or ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=grant.scope)
-    if resource not in (None, grant.resource):  # RFC 8707 section 2.2: no other than the user agreed to
+    narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
+    # RFC 8707 section 2.2: no other than the user agreed to.
+    if resource is not None and not same_api(svc, resource, grant.resource):
         raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
     issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
@@ -244,11 +265,6 @@ def log_out(svc: Services, client: Client, unverified_token: str) -> str:
         return ""
     ended = svc.grants.end(presented.uid, presented.gid, why="logout", client_id=client.client_id)
     return presented.uid if ended else ""
-
-
-def verify(svc: Services, unverified_token: str) -> VerifiedClaims:
-    """The claims of an access token whose session is in force at this moment; raises InvalidToken."""
-    return live(svc, unverified_token)[0]
 
 
 def authentic(svc: Services, unverified_token: str, *, any_audience: bool = False) -> VerifiedClaims:

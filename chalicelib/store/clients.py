@@ -55,20 +55,23 @@ class Clients:
             return False
         return True
 
-    def consent(self, uid: str, client_id: str) -> frozenset[str]:
-        """The scopes that a user has agreed to for a client."""
+    def consent(self, uid: str, client_id: str) -> frozenset[str] | None:
+        """The scopes that a user has agreed to for a client, which can be none of them; None before the user was asked."""
         with storage_faults():
             found = self._client.get_item(TableName=self._users, Key=_consent_key(uid, client_id), ConsistentRead=True)
-        return frozenset(found["Item"]["scopes"]["SS"]) if "Item" in found else frozenset()
+        return frozenset(found["Item"].get("scopes", {"SS": []})["SS"]) if "Item" in found else None
 
     def remember_consent(self, uid: str, client_id: str, scopes: tuple[str, ...], *, now: int) -> None:
         """Adds to what a user has agreed to for a client."""
+        values: dict[str, Any] = {":now": {"N": str(now)}}
+        if scopes:  # DynamoDB has no empty sets
+            values[":scopes"] = {"SS": list(scopes)}
         with storage_faults():
             self._client.update_item(
                 TableName=self._users,
                 Key=_consent_key(uid, client_id),
-                UpdateExpression="SET agreed_at = :now ADD scopes :scopes",
-                ExpressionAttributeValues={":now": {"N": str(now)}, ":scopes": {"SS": list(scopes)}},
+                UpdateExpression="SET agreed_at = :now" + (" ADD scopes :scopes" if scopes else ""),
+                ExpressionAttributeValues=values,
             )
 
     def forget(self, uid: str) -> None:

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -32,6 +33,7 @@ def to_item(grant: Grant) -> dict[str, Any]:
         "generation": {"N": str(grant.generation)},
         "rotated_at": {"N": str(grant.rotated_at)},
         **told,
+        **({"took_part": {"SS": list(grant.took_part)}} if grant.took_part else {}),
     }
 
 
@@ -43,6 +45,7 @@ def from_item(item: Item) -> Grant:
         client_id=item["client_id"]["S"],
         scope=tuple(item["scope"]["S"].split()),
         amr=tuple(item["amr"]["S"].split()),
+        took_part=tuple(sorted(item["took_part"]["SS"])) if "took_part" in item else (),
         **_rest(item),
     )
 
@@ -63,6 +66,7 @@ NUMBERS = (
     "generation",
     "rotated_at",
 )
+TAKE_PART = "ADD took_part :client"
 
 
 class Grants:
@@ -83,15 +87,45 @@ class Grants:
             self._client.put_item(TableName=self._grants, Item=to_item(grant))
 
     def start_by(self, spending: dict[str, Any], grant: Grant) -> bool:
-        """A new grant in exchange for what is good once, together; False if that is spent."""
+        """A new grant in exchange for what is good once, together; False if that is spent.
+
+        A grant that was asked for in a browser takes part in that browser's session, and is refused once that has ended.
+        """
+        writes = [spending, self.starting(grant), *([self._joining(grant)] if grant.browser else [])]
         try:
             with storage_faults():
-                self._client.transact_write_items(TransactItems=[spending, self.starting(grant)])  # type: ignore[list-item]
+                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
         except ClientError as error:
             if "ConditionalCheckFailed" not in reasons(error):
                 raise
             return False
         return True
+
+    def _joining(self, grant: Grant) -> dict[str, Any]:
+        return {
+            "Update": {
+                "TableName": self._grants,
+                "Key": grant_key(grant.uid, grant.browser),
+                "UpdateExpression": TAKE_PART,
+                "ConditionExpression": "attribute_not_exists(ended) AND token_version = :version",
+                "ExpressionAttributeValues": {
+                    ":client": {"SS": [grant.client_id]},
+                    ":version": {"N": str(grant.token_version)},
+                },
+            }
+        }
+
+    def take_part(self, grant: Grant) -> None:
+        """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is."""
+        with suppress(ConditionFailed):  # the browser's session has been swept: nobody can log out of it any more
+            conditionally(
+                self._client.update_item,
+                TableName=self._grants,
+                Key=grant_key(grant.uid, grant.browser),
+                UpdateExpression=TAKE_PART,
+                ConditionExpression="attribute_exists(pk)",
+                ExpressionAttributeValues={":client": {"SS": [grant.client_id]}},
+            )
 
     def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
         """A grant and its user, as of now, in one round trip."""

@@ -5,6 +5,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ..domain import errors
 from ..domain.model import Grant, User
+from ..domain.profile import MAX_NAME, ONE_LINE
 from ..flows import account, login, logout, session, signup
 from ..services import Services
 from . import journal
@@ -16,8 +17,7 @@ bp = Door(__name__)
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
-ONE_LINE = r"^(?![\s\S]*[\u0000-\u001f\u007f])"  # no control characters; for Python and for JSON Schema alike
-Name = Annotated[str, Meta(max_length=200, pattern=ONE_LINE, description="How to address the user.")]
+Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=ONE_LINE, description="How to address the user.")]
 Device = Annotated[
     str,
     Meta(max_length=100, pattern=ONE_LINE, description="A label for this device, to be shown in the list of sessions."),

@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 
 from ..config import Settings
 
-SESSION, FORM = "session", "form"
+SESSION, FORM, ARRIVED = "session", "form", "arrived"
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:

@@ -80,17 +80,18 @@ def openid_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
 @bp.serves(f"GET {RESOURCE_METADATA}", answer=ProtectedResource)
 def own_resource(svc: Services, _: Caller) -> Answer:
     """This server's own API as a resource (RFC 9728)."""
-    settings = svc.settings
-    return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
+    return _own(svc.settings)
 
 
 @bp.serves(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
 def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
-    """An API behind the guard as a resource (RFC 9728), by the name that it is registered under."""
+    """An API behind the guard as a resource (RFC 9728), by its name; or this one, by its issuer's path (section 3.1)."""
     for api in _apis(svc.settings.apis_file):
         if api["name"] == name:
             needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
             return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, sorted(needed))
+    if urlsplit(svc.settings.issuer).path == f"/{name}":
+        return _own(svc.settings)
     raise NotFound("There is no API of this name.")
 
 
@@ -126,6 +127,10 @@ def _key_set(published: tuple[SigningKey, ...]) -> str:
 def _told(settings: Settings, published: tuple[SigningKey, ...]) -> str:
     algorithms = tuple(dict.fromkeys(key.algorithm for key in published))
     return msgspec.json.encode(metadata.of(settings, algorithms=algorithms)).decode()
+
+
+def _own(settings: Settings) -> Answer:
+    return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
 
 
 def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -> Answer:

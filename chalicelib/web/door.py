@@ -25,6 +25,7 @@ JSON = re.compile(r"application/json(\s*;\s*charset\s*=\s*\"?utf-8\"?)?\s*", re.
 Headers = dict[str, str | list[str]]
 # API Gateway puts this in the place of bytes that are not UTF-8, so that different passwords would come out the same.
 REPLACEMENT = "\ufffd".encode()
+NOT_A_FORM = "Send the body as application/x-www-form-urlencoded."
 NOT_JSON = "The body is not well-formed JSON in UTF-8."
 SINGLE_HEADERS = ("authorization", "content-type", "origin", "dpop")
 
@@ -103,7 +104,8 @@ RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...]
 class Operation:
     """One route as it was declared: what it takes, what it answers, and the function behind it.
 
-    `scope` is what its caller needs, None for an open route.
+    `scope` is what its caller needs, None for an open route. With `page`, refusals are pages and not JSON. What has no type
+    of its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
     """
 
     method: str
@@ -246,9 +248,11 @@ def _decoded(request: Request, body: type, *, optional: bool) -> Any:
 
 def _form(request: Request, raw: bytes) -> Form:
     if not FORM.fullmatch(request.headers.get("content-type", "")):
-        raise errors.UnsupportedMediaType("Send the body as application/x-www-form-urlencoded.")
+        raise errors.UnsupportedMediaType(NOT_A_FORM)
+    if raw.count(b"&") >= MAX_FIELDS:
+        raise errors.InvalidRequest(f"A form has at most {MAX_FIELDS} fields.")
     try:
-        return Form(tuple(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)))
+        return Form(tuple(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict")))
     except ValueError:
         raise errors.InvalidRequest("The body is not a form in UTF-8.") from None
 

@@ -35,6 +35,7 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
         .render(
             t=messages(language),
             fill=filled,
+            host_of=host_of,
             language=language,
             direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
             issuer=settings.issuer,
@@ -65,6 +66,11 @@ def headers(sends_to: str = "") -> dict[str, str | list[str]]:
 
 def _schemes(uri: str) -> str:
     return " ".join(dict.fromkeys(("https:", f"{urlsplit(uri).scheme}:"))) if uri else ""
+
+
+def host_of(client_id: str) -> str:
+    """The host that a client's own document is at, which a client cannot choose as it chooses its name; "" for other ids."""
+    return (urlsplit(client_id).hostname or "") if client_id.startswith("https://") else ""
 
 
 @lru_cache(maxsize=1)

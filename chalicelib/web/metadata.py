@@ -28,7 +28,6 @@ ENDPOINTS: Mapping[str, str] = {
 }
 # The claims of an id_token beside those about its user.
 OF_TOKEN = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
-OPENID_SCOPES = ("openid", *claims.OF_SCOPE, "offline_access")
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -88,7 +87,7 @@ def of(settings: Settings, *, algorithms: tuple[str, ...]) -> Metadata:
 
 
 def _of_requests(settings: Settings) -> dict[str, Any]:
-    scopes = (*OPENID_SCOPES, *settings.scopes, *settings.self_registered_scopes)
+    scopes = (*claims.OPENID_SCOPES, *settings.scopes, *settings.self_registered_scopes)
     return {
         "scopes_supported": list(dict.fromkeys(scopes)),
         "response_types_supported": ["code"],

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
@@ -12,7 +13,7 @@ from ..domain.dpop import ALGORITHMS
 from ..flows import authorize, clients, device, dpop, first_party, grants, introspection, userinfo
 from ..services import Services
 from . import journal
-from .door import Answer, Caller, Door, Form, resource_metadata
+from .door import Answer, Caller, Door, Form, resource_metadata, status_of
 from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)
@@ -26,7 +27,7 @@ JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
 # The fields of these endpoints' forms.
 OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
 OF_PUSHED = oauth.KNOWN | clients.CREDENTIALS
-OF_DEVICE = clients.CREDENTIALS | {"scope"}
+OF_DEVICE = clients.CREDENTIALS | {"scope", "resource"}
 OF_TOKEN = clients.CREDENTIALS | {"token", "token_type_hint"}
 
 
@@ -125,7 +126,22 @@ def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, s
 
 
 @bp.serves(
-    "POST /oauth/par", status=201, body=Form, takes=OF_PUSHED, answer=PushedRequest, statuses=RFC6749, errors=REFUSALS
+    "POST /oauth/par",
+    status=201,
+    body=Form,
+    takes=OF_PUSHED,
+    answer=PushedRequest,
+    statuses=RFC6749,
+    errors=(
+        *REFUSALS,
+        errors.UnsupportedResponseType,
+        errors.InvalidTarget,
+        errors.RequestNotSupported,
+        errors.RequestUriNotSupported,
+        errors.UnmetAuthentication,
+        errors.TooManyRequests,
+        *PROOFS,
+    ),
 )
 def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     """Takes an authorization request before the browser brings it (RFC 9126)."""
@@ -135,25 +151,36 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     if jkt and asked.setdefault("dpop_jkt", jkt) != jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
-    request_uri = authorize.push(svc, client, asked)
+    request_uri = authorize.push(svc, client, asked, network=caller.network)
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 
 @bp.serves(
-    "POST /oauth/device", body=Form, takes=OF_DEVICE, answer=DeviceAuthorization, statuses=RFC6749, errors=REFUSALS
+    "POST /oauth/device",
+    body=Form,
+    takes=OF_DEVICE,
+    answer=DeviceAuthorization,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.InvalidTarget),
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
     params = oauth.once(form.pairs, known=OF_DEVICE, long=MAX_PUSHED)
     client = clients.authenticate(svc, params, _credentials(caller))
-    codes = device.begin(svc, client, scope=params.get("scope"))
+    codes = device.begin(svc, client, scope=params.get("scope"), resource=params.get("resource", ""))
     page = f"{svc.settings.issuer}/device"
     return DeviceAuthorization(
         verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)
     )
 
 
-@bp.serves("POST /oauth/revoke", body=Form, takes=OF_TOKEN, statuses=RFC6749, errors=REFUSALS)
+@bp.serves(
+    "POST /oauth/revoke",
+    body=Form,
+    takes=OF_TOKEN,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.UnsupportedTokenType),
+)
 def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
     client, unverified_token = _token_of(svc, caller, form)
@@ -166,9 +193,18 @@ def introspect(svc: Services, caller: Caller, form: Form) -> Answer:
     """Tells a resource server what a token is worth (RFC 7662), signed if it accepts that (RFC 9701)."""
     client, unverified_token = _token_of(svc, caller, form)
     told = introspection.introspect(svc, client, unverified_token)
-    if SIGNED in caller.headers.get("accept", ""):
+    if _accepts(caller, SIGNED):
         return Answer(body=introspection.signed(svc, client, told), headers={"Content-Type": SIGNED})
     return Answer(body=told)
+
+
+def _accepts(caller: Caller, media: str) -> bool:
+    """Whether the request names a media type as one that it takes (RFC 9110 section 12.5.1); a wildcard names none."""
+    for each in caller.headers.get("accept", "").lower().split(","):
+        name, *parameters = [part.strip() for part in each.split(";")]
+        if name == media:
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+    return False
 
 
 def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain.Client, str]:
@@ -181,7 +217,6 @@ def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain
 
 # RFC 9449 section 7.1: here a bad proof is a bad credential.
 AT_RESOURCE = {each.code: 401 for each in PROOFS}
-CHALLENGE = f'DPoP error="{{}}", algs="{" ".join(ALGORITHMS)}", {{}}'
 
 
 @bp.serves(
@@ -207,22 +242,26 @@ def post_userinfo(svc: Services, caller: Caller) -> Answer:
 
 
 def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
-    proof = caller.headers.get("dpop", "")
+    authorization, proof = caller.headers.get("authorization", ""), caller.headers.get("dpop", "")
     fresh = {"DPoP-Nonce": dpop.nonce(svc)} if proof else {}
     try:
-        user, told = userinfo.read(
-            svc,
-            authorization=caller.headers.get("authorization", ""),
-            proof=proof,
-            method=method,
-            path="/oauth/userinfo",
-        )
-    except (*PROOFS, errors.UnprovedToken) as refusal:
-        return _refused(
-            refusal, 401, {**fresh, "WWW-Authenticate": CHALLENGE.format(refusal.code, resource_metadata())}
-        )
+        user, told = userinfo.read(svc, authorization=authorization, proof=proof, method=method, path="/oauth/userinfo")
+    except (*PROOFS, errors.InvalidToken, errors.InsufficientScope) as refusal:
+        status = status_of(refusal.code, AT_RESOURCE)
+        return _refused(refusal, status, {**fresh, "WWW-Authenticate": _challenge(refusal, authorization)})
     journal.concerns(user.uid)
     return Answer(body=told, headers=fresh)
+
+
+def _challenge(refusal: errors.LatchkeyError, authorization: str) -> str:
+    """RFC 6750 section 3, RFC 9449 section 7.1 and RFC 9728 section 5.1, in the scheme that was tried or is needed."""
+    bound = isinstance(refusal, (*PROOFS, errors.UnprovedToken)) or authorization[:5].lower() == "dpop "
+    told = [f'algs="{" ".join(ALGORITHMS)}"'] if bound else []
+    if authorization:  # who came without a token is told of no error (RFC 6750 section 3.1)
+        told.append(f'error="{refusal.code}"')
+    if isinstance(refusal, errors.InsufficientScope):
+        told.append('scope="openid"')
+    return f"{'DPoP' if bound else 'Bearer'} {', '.join([*told, resource_metadata()])}"
 
 
 def _credentials(caller: Caller) -> str:

@@ -2,7 +2,6 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,11 +9,11 @@ import msgspec
 from ..domain import errors, oauth
 from ..domain.errors import LatchkeyError
 from ..flows.grants import GRANTS
-from .door import ErrorBody, Form, Operation, status_of
+from . import html
+from .door import NOT_A_FORM, ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
-ROOM = Path(__file__).parent
-STYLE = (ROOM / "static" / "docs.css").read_text()
+STYLE = (html.ROOM / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
 PAGE_HEADERS = {
@@ -54,11 +53,7 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
 
 def page(doc: dict[str, Any]) -> str:
     """The document as a page to read."""
-    # Here and not above: no other request needs it, and it doubles the cost of starting.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    env = Environment(loader=FileSystemLoader(ROOM / "templates"), autoescape=True, undefined=StrictUndefined)
-    return env.get_template("docs.html").render(doc=doc, style=STYLE)
+    return html.templates().get_template("docs.html").render(doc=doc, style=STYLE)
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
@@ -130,13 +125,17 @@ def _content(shape: type) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
 
 
+def _told(error: type[LatchkeyError], operation: Operation) -> str:
+    return NOT_A_FORM if error is errors.UnsupportedMediaType and operation.body is Form else error.default
+
+
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
     for error in dict.fromkeys((*operation.errors, *(WITH_BODY if operation.body else ()), *ALWAYS)):
         by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {
-            "description": " ".join(f"`{error.code}`: {error.default}" for error in found),
+            "description": " ".join(f"`{error.code}`: {_told(error, operation)}" for error in found),
             "content": {HTML: {"schema": {}}} if operation.page else _content(ErrorBody),
         }
         for status, found in sorted(by_status.items())

@@ -1,23 +1,29 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ..domain import errors, oauth, passwords
+from ..domain import errors, oauth, passwords, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
 from ..flows import authorize, browser, login, signup
-from ..flows.authorize import AskConsent, AskLogin, Destination, Done, Redirect, Step
+from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.browser import Browser
 from ..services import Services
-from . import cookies, journal, stylesheet
+from . import cookies, html, journal, stylesheet
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, back, door, see, start_over, with_cookie
+from .visit import FIELDS, Visit, back, door, located, see, start_over, with_cookie
 
 bp, page = door(__name__)
 
 Pairs = tuple[tuple[str, str], ...]
 # What a person may mend in the form itself; anything else is a page of its own.
 MENDABLE = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
-MENDABLE_SIGN_UP = (errors.TooManyRequests, errors.WeakPassword, errors.EmailTaken, errors.InvalidRequest)
+MENDABLE_SIGN_UP = (
+    errors.AccountDisabled,
+    errors.TooManyRequests,
+    errors.WeakPassword,
+    errors.EmailTaken,
+    errors.InvalidRequest,
+)
 # What we add to an authorization request when a form of ours sends the browser back to it.
 DONE = {"latchkey_logged_in": Done.LOGGED_IN, "latchkey_chosen": Done.CHOSEN}
 LONGEST_QUERY = 4096
@@ -63,14 +69,20 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit = Visit(svc, caller, dict(form.pairs))
     visit.check_form("login")
     try:
-        address, password = visit.fields.get("email", ""), visit.fields.get("password", "")
-        user = login.authenticate(svc, address=address, password=password, network=caller.network)
+        known = _with_password(visit)
     except MENDABLE as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _again(visit, "login.html", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
+    return _logged_in(visit, known)
+
+
+def _with_password(visit: Visit) -> Browser:
+    svc, fields = visit.svc, visit.fields
+    address, password = fields.get("email", ""), fields.get("password", "")
+    user = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
     grant = browser.draft(svc, user, amr=login.PASSWORD)
     svc.grants.start(grant)
-    return _logged_in(visit, Browser(user, grant))
+    return Browser(user, grant)
 
 
 @page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
@@ -81,18 +93,30 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     if "email" not in visit.fields:
         return _again(visit, "signup.html")
     try:
-        user = _signed_up(visit)
-        grant = browser.draft(svc, user, amr=login.PASSWORD)
-        signup.create(svc, user, first=grant)
+        known = _signed_up(visit)
     except MENDABLE_SIGN_UP as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _again(visit, "signup.html", refusal, "invalid_email" if malformed else refusal.code)
-    return _logged_in(visit, Browser(user, grant))
+    return _logged_in(visit, known)
 
 
-def _signed_up(visit: Visit) -> User:
+def _signed_up(visit: Visit) -> Browser:
+    user = _drafted(visit)
+    grant = browser.draft(visit.svc, user, amr=login.PASSWORD)
+    try:
+        signup.create(visit.svc, user, first=grant)
+    except errors.EmailTaken:
+        # A button may be pressed twice: who knows the password of the account there is has just made it, or may log in.
+        try:
+            return _with_password(visit)
+        except errors.InvalidCredentials:
+            raise errors.EmailTaken() from None
+    return Browser(user, grant)
+
+
+def _drafted(visit: Visit) -> User:
     address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
-    if len(name) > 200 or any(ord(c) < 32 for c in name):
+    if not profile.is_name(name):
         raise LongName()
     try:
         passwords.normalised(password)
@@ -110,21 +134,23 @@ def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
     return _onward(visit, known, Done.CHOSEN) if known else _again(visit, "login.html")
 
 
-@page("POST /authorize/consent", body=Form, takes=FIELDS | {"decision"})
+@page("POST /authorize/consent", body=Form, takes=FIELDS | {"shown", "decision"})
 def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     """The consent form."""
     visit = Visit(svc, caller, dict(form.pairs))
     known = visit.browser()
     pairs = tuple(parse_qsl(visit.request))
     if known is None and pairs:
-        return _proceed(visit, pairs, None, arrived=True)
-    visit.check_form("consent", known)
-    asked = authorize.destination(svc, pairs, arrived=True)
+        return _proceed(visit, pairs, None)
+    shown = visit.fields.get("shown", "")
+    visit.check_form("consent", known, shown)
+    asked = _destination(visit, pairs)
     if visit.fields.get("decision") == "switch":
         return _ask_login(visit, AskLogin(asked.client, ""), asked, visit.request)
     if visit.fields.get("decision") != "allow":
         return _redirected(visit, authorize.refusal(svc, asked, AccessDenied()))
-    return _proceed(visit, pairs, known, done=Done.AGREED, arrived=True)
+    step = authorize.next_step(svc, asked, known, done=Done.AGREED, shown=shown.split())
+    return _answered(visit, asked, step, urlencode(pairs))
 
 
 @page("GET /pages.css", media=(CSS,))
@@ -137,10 +163,9 @@ def _just_done(visit: Visit, known: Browser | None, request: str) -> Done | None
     """What this browser has just done for this very request, as a redirect of ours says."""
     if known is None:
         return None
-    fresh = visit.svc.now() - known.grant.auth_time <= visit.svc.settings.fresh_login_seconds
     for name, mark in visit.caller.query:
         if name in DONE and browser.marked(visit.svc, mark, name, known.grant.gid, request):
-            return DONE[name] if fresh or DONE[name] is Done.CHOSEN else None
+            return DONE[name]
     return None
 
 
@@ -150,27 +175,23 @@ def _onward(visit: Visit, known: Browser, done: Done) -> Answer:
     if not visit.request:
         return see(start_over(issuer, visit.fields) or f"{issuer}/device")
     pairs = tuple(parse_qsl(visit.request))
-    if len(visit.request) > LONGEST_QUERY or _pushed_too_long_ago(visit, pairs):
-        return _proceed(visit, pairs, known, done=done, arrived=True)
+    if len(visit.request) > LONGEST_QUERY:
+        return _proceed(visit, pairs, known, done=done)
     name = next(name for name, what in DONE.items() if what is done)
     mark = browser.mark(visit.svc, name, known.grant.gid, visit.request)
     return see(f"{issuer}/oauth/authorize?{visit.request}&{urlencode({name: mark})}")
 
 
-def _pushed_too_long_ago(visit: Visit, pairs: Pairs) -> bool:
-    try:
-        authorize.destination(visit.svc, pairs)
-    except errors.InvalidRequestUri:
-        return True
-    return False
-
-
-def _proceed(
-    visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None, arrived: bool = False
-) -> Answer:
-    asked = authorize.destination(visit.svc, pairs, arrived=arrived)
+def _proceed(visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None) -> Answer:
+    asked = _destination(visit, pairs)
     step = authorize.next_step(visit.svc, asked, known, done=done)
-    return _answered(visit, asked, step, urlencode(pairs))
+    answer = _answered(visit, asked, step, urlencode(pairs))
+    return visit.arrived(asked.pushed, answer) if asked.pushed else answer
+
+
+def _destination(visit: Visit, pairs: Pairs) -> Destination:
+    arrived = visit.has_arrived(dict(pairs).get("request_uri", ""))
+    return authorize.destination(visit.svc, pairs, arrived=arrived)
 
 
 def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Answer:
@@ -178,11 +199,35 @@ def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Ans
         return _redirected(visit, step)
     if isinstance(step, AskLogin):
         return _ask_login(visit, step, asked, request)
+    if isinstance(step, AskToLeave):
+        return _ask_to_leave(visit, step.answer, asked)
     return _ask_consent(visit, step, asked, request)
 
 
+def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
+    by_form = answer.mode == "form_post"
+    page = visit.show(
+        "leaving.html",
+        locales=asked.params.get("ui_locales", ""),
+        sends_to=answer.uri,
+        place=_place(answer.uri),
+        uri=answer.uri if by_form else located(answer.uri, answer.fields),
+        fields=answer.fields if by_form else None,
+        error=answer.fields["error"],
+        told=answer.fields["error_description"],
+    )
+    return Answer(body=page.body, status=400, headers=page.headers)
+
+
+def _place(uri: str) -> str:
+    """The host that a redirect URI leads to, "" for an application on the user's device."""
+    found = urlsplit(uri)
+    return (found.hostname or "") if found.scheme == "https" else ""
+
+
 def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
-    uri = urlsplit(asked.params["redirect_uri"])
+    shown = " ".join(step.scope)
+    mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, request, shown)
     return visit.show(
         "consent.html",
         locales=asked.params.get("ui_locales", ""),
@@ -191,9 +236,9 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: st
         user=step.browser.user.email,
         scope=step.scope,
         user_code="",
-        place=uri.hostname if uri.scheme == "https" else "",
+        place=_place(asked.params["redirect_uri"]),
         action="authorize/consent",
-        hidden={"request": request, "mark": browser.mark(visit.svc, "consent", step.browser.grant.gid, request)},
+        hidden={"request": request, "shown": shown, "mark": mark},
     )
 
 
@@ -211,6 +256,7 @@ def _ask_login(visit: Visit, step: AskLogin, asked: Destination, request: str) -
 def _around(asked: Destination) -> dict[str, Any]:
     return {
         "client": asked.client.client_name,
+        "host": html.host_of(asked.client.client_id),
         "sends_to": asked.params["redirect_uri"],
         "locales": asked.params.get("ui_locales", ""),
     }
@@ -220,7 +266,7 @@ def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, er
     """A form again with what is wrong with it, and all that was typed but the password."""
     around: dict[str, Any] = {"client": ""}
     if visit.request:
-        around = _around(authorize.destination(visit.svc, parse_qsl(visit.request), arrived=True))
+        around = _around(_destination(visit, tuple(parse_qsl(visit.request))))
     if refusal:
         journal.outcome(refusal)
     return visit.form(

@@ -1,11 +1,12 @@
 """What all pages share: who visits, the marks in their forms, and how a refusal looks to a person."""
 
 import secrets
+import string
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ..domain import errors
 from ..domain.errors import LatchkeyError
@@ -17,6 +18,8 @@ from .door import Answer, Caller, Door
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 FORM_SECONDS = 24 * 3600
+# How many pushed requests a browser waits for its user with: each is a tab with a login in it.
+MAX_ARRIVED = 8
 # What forms of ours carry along: what they are for, and the mark that ties them to the browser.
 FIELDS = frozenset({"request", "user_code", "mark"})
 
@@ -65,16 +68,38 @@ class Visit:
         language = _language(self.fields, self.caller.headers, locales)
         return html.page(self.svc.settings, template, language=language, **values)
 
-    def form(self, template: str, *, hidden: Mapping[str, str], **values: Any) -> Answer:
-        """A page for somebody who is not logged in, with a cookie that ties its forms to this browser."""
+    def form(self, template: str, *, hidden: Mapping[str, str], host: str = "", **values: Any) -> Answer:
+        """A page for somebody who is not logged in, with a cookie that ties its forms to this browser.
+
+        `host` is where the client's own document is.
+        """
         settings = self.svc.settings
         cookie = cookies.read(settings, self.caller.headers, cookies.FORM) or secrets.token_urlsafe(16)
         mark = browser.mark(self.svc, "login", cookie, hidden.get("request", ""))
-        page = self.show(template, hidden={**hidden, "mark": mark}, **values)
+        page = self.show(template, hidden={**hidden, "mark": mark}, host=host, **values)
         return with_cookie(page, cookies.write(settings, cookies.FORM, cookie, seconds=FORM_SECONDS))
 
-    def check_form(self, page: str, known: Browser | None = None) -> None:
-        """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7)."""
+    def has_arrived(self, request_uri: str) -> bool:
+        """Whether this browser brought a pushed request while there was time: its user may be slow, and reload or go back."""
+        return any(browser.marked(self.svc, mark, cookies.ARRIVED, request_uri) for mark in self._arrived())
+
+    def arrived(self, request_uri: str, answer: Answer) -> Answer:
+        """An answer after which this browser may bring a pushed request again."""
+        if self.has_arrived(request_uri):
+            return answer
+        marks = [browser.mark(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
+        cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(marks), seconds=FORM_SECONDS)
+        return with_cookie(answer, cookie)
+
+    def _arrived(self) -> list[str]:
+        kept = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVED)
+        return kept.split(".")[:MAX_ARRIVED] if kept else []
+
+    def check_form(self, page: str, known: Browser | None = None, *also: str) -> None:
+        """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
+
+        `also` are the fields, besides the request, that have to be as we sent them.
+        """
         origin = self.caller.headers.get("origin")
         issuer = urlsplit(self.svc.settings.issuer)
         tie = cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
@@ -82,7 +107,7 @@ class Visit:
             tie = known.grant.gid if known else ""
         if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not tie:
             raise StalePage()
-        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.request):
+        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.request, *also):
             raise StalePage()
 
 
@@ -105,13 +130,20 @@ def with_cookie(answer: Answer, cookie: str) -> Answer:
 
 def back(uri: str, fields: Mapping[str, str]) -> Answer:
     """Sends the browser back to a client's URI with these fields in its query, whatever is there already."""
+    return see(located(uri, fields))
+
+
+def located(uri: str, fields: Mapping[str, str]) -> str:
+    """A client's URI with fields in its query."""
     joint = "" if uri.endswith("?") or not fields else "&" if "?" in uri else "?"
-    return see(f"{uri}{joint}{urlencode(fields)}")
+    return f"{uri}{joint}{urlencode(fields)}"
 
 
 def see(location: str) -> Answer:
     """Sends the browser on, with GET."""
-    return Answer(body="", status=303, headers={"Location": location, "Referrer-Policy": "no-referrer"})
+    # Whatever a form brought along, a header is one line of ASCII.
+    header = quote(location, safe=string.punctuation)
+    return Answer(body="", status=303, headers={"Location": header, "Referrer-Policy": "no-referrer"})
 
 
 def refused(

@@ -110,7 +110,7 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
     unauthorized = api["GatewayResponses"]["UNAUTHORIZED"]
     assert unauthorized["StatusCode"] == 401
     challenge = unauthorized["ResponseParameters"]["Headers"]["WWW-Authenticate"]
-    assert challenge == {"Fn::Sub": challenge_at("${Issuer}")}
+    assert challenge == """'Bearer error="invalid_token"'"""
     assert set(json.loads(unauthorized["ResponseTemplates"]["application/json"])) == {
         "error",
         "error_description",

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import GRANT_TYPES, Client, are_public_keys, check, sector
+from chalicelib.domain.client import CODE, DEVICE_CODE, GRANT_TYPES, Client, are_public_keys, check, sector
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
+LIFETIMES = {"access_seconds": 86400, "refresh_idle_seconds": 15_552_000, "refresh_absolute_seconds": 315_360_000}
 EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
 
 
@@ -84,6 +85,8 @@ def registered(client: Client, **changes: Any) -> bool:
         ("comexample:/cb", False, False),
         ("com.exam_ple:/cb", False, False),
         ("com.example", False, False),
+        ("com.example:/" + "x" * 1987, False, True),
+        ("com.example:/" + "x" * 1988, False, False),
         ("com.example:/a b", False, False),
         ("com.example:/a~!", False, True),
     ],
@@ -167,6 +170,15 @@ def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, ex
         ({"subject_type": "pairwise"}, True),
         ({"subject_type": "pairwise", "scopes": ("account",)}, False),
         ({"subject_type": "sector"}, False),
+        # Nothing shows that a device is of the host that it names: an operator has to say so.
+        ({"subject_type": "pairwise", "grant_types": (CODE, DEVICE_CODE)}, False),
+        ({"subject_type": "pairwise", "grant_types": (CODE, DEVICE_CODE), "sector_identifier": "app.example"}, True),
+        ({"subject_type": "public", "grant_types": (CODE, DEVICE_CODE)}, True),
+        ({"subject_type": "pairwise", "client_id": "https://app.example/client.json"}, True),
+        ({"subject_type": "pairwise", "client_id": "https://evil.example/app.example"}, False),
+        ({"subject_type": "public", "client_id": "https://evil.example/app.example"}, True),
+        *[({name: seconds}, True) for name in LIFETIMES for seconds in (1, LIFETIMES[name])],
+        *[({name: seconds}, False) for name in LIFETIMES for seconds in (-1, LIFETIMES[name] + 1)],
     ],
 )
 def test_what_belongs_together_and_what_does_not(changes: dict[str, Any], expected: bool) -> None:

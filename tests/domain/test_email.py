@@ -19,6 +19,7 @@ from chalicelib.domain.errors import InvalidRequest
         ("ann@B\u00dcCHER.example", "ann@xn--bcher-kva.example"),
         ("ann@xn--BCHER-kva.example", "ann@xn--bcher-kva.example"),
         ("ann@stra\u00dfe.example", "ann@xn--strae-oqa.example"),
+        ("ann@B\u00dcCH ER.example", "ann@b\u00fcch er.example"),  # no domain, and so nobody's
         ("a#1%41@example.com", "a#1%41@example.com"),
         ("ann+tag@example.com", "ann+tag@example.com"),  # whose mailbox that is, only its own server knows
         ("a.n.n@example.com", "a.n.n@example.com"),

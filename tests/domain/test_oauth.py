@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import oauth
 from chalicelib.domain.client import Client
-from chalicelib.domain.errors import LatchkeyError
+from chalicelib.domain.errors import InvalidRequest, InvalidTarget, LatchkeyError
 from tests.forge import b64
 
 # RFC 7636 appendix B.
@@ -157,28 +157,36 @@ def test_a_client_asks_for_one_user_by_one_name(sub: Any, expected: str) -> None
     assert elsewhere.subject == ""
 
 
+UNMET, MALFORMED = "unmet_authentication_requirements", "invalid_request"
+
+
 @pytest.mark.parametrize(
-    ("acr", "met"),
+    ("acr", "refusal"),
     [
-        (None, True),
-        ("aal2", True),
-        ([], True),
-        ({}, True),
-        ({"essential": True}, True),
-        ({"essential": True, "value": "aal1"}, True),
-        ({"essential": True, "values": ["aal2", "aal1"]}, True),
-        ({"essential": True, "value": "aal2"}, False),
-        ({"essential": True, "values": ["aal2", "AAL1"]}, False),
-        ({"essential": True, "values": []}, False),
-        ({"essential": False, "value": "aal2"}, True),
-        ({"essential": "true", "value": "aal2"}, True),
-        ({"value": "aal2"}, True),
-        ({"essential": True, "values": 7}, True),
+        (None, ""),
+        ({}, ""),
+        ({"essential": True}, ""),
+        ({"essential": True, "value": "aal1"}, ""),
+        ({"essential": True, "values": ["aal2", "aal1"]}, ""),
+        ({"essential": False, "value": "aal2"}, ""),
+        ({"value": "aal2"}, ""),
+        ({"essential": True, "value": "aal2"}, UNMET),
+        ({"essential": True, "values": ["aal2", "AAL1"]}, UNMET),
+        ({"essential": True, "values": []}, UNMET),
+        ("aal2", MALFORMED),
+        ([], MALFORMED),
+        ({"essential": "true", "value": "aal2"}, MALFORMED),
+        ({"essential": 1}, MALFORMED),
+        ({"essential": True, "values": 7}, MALFORMED),
+        ({"essential": True, "values": "aal1"}, MALFORMED),
+        ({"essential": True, "values": ["aal1", 1]}, MALFORMED),
+        ({"essential": True, "value": {}}, MALFORMED),
+        ({"value": None}, MALFORMED),
     ],
 )
-def test_only_an_essential_level_that_we_do_not_reach_is_unmet(acr: Any, met: bool) -> None:
+def test_only_an_essential_level_that_we_do_not_reach_is_unmet(acr: Any, refusal: str) -> None:
     found = asked(claims=json.dumps({"id_token": {"acr": acr}}))
-    assert (found != "unmet_authentication_requirements") is met
+    assert (found if isinstance(found, str) else "") == refusal
     assert not isinstance(asked(claims=json.dumps({"userinfo": {"acr": acr}})), str)
 
 
@@ -226,8 +234,14 @@ def test_a_parameter_is_said_once_or_counts_nowhere() -> None:
     assert found == {"nonce": "n"}  # RFC 6749 section 3.1: one without a value is as good as left out
     assert set(faults) == {"state"}
     assert oauth.once(pairs, known=frozenset({"nonce"})) == {"nonce": "n"}
-    with pytest.raises(LatchkeyError):
+    with pytest.raises(InvalidRequest):
         oauth.once(pairs, known=frozenset({"state"}))
+
+
+@pytest.mark.parametrize("values", [("a", "b"), ("x" * 3000,), ("a\x00",)], ids=["two", "long", "broken"])
+def test_a_resource_that_cannot_be_used_is_a_target_that_there_is_not(values: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidTarget):
+        oauth.once([("resource", value) for value in values], known=frozenset({"resource"}))
 
 
 @pytest.mark.parametrize(("long", "usable"), [(3, True), (2, False)])

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.policy import document, opening, problems, routes
+from chalicelib.domain.policy import Opening, document, opening, problems, routes
+from chalicelib.domain.policy import narrowed as narrowed_to
 from chalicelib.web.scope_map import SCOPES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"
@@ -195,6 +196,7 @@ def test_another_method_of_a_granted_path_stays_shut() -> None:
     "line",
     [
         "GET a",
+        "GET xa",
         "GET",
         "get /a",
         "ANY /a",
@@ -219,6 +221,15 @@ def test_a_line_without_a_scope_is_a_problem() -> None:
 
 def test_one_route_under_two_names_is_a_problem() -> None:
     assert problems({"GET /a/{x}": "r", "GET /a/{y}": "r"})
+
+
+def test_a_route_that_three_scopes_together_shut_is_a_problem() -> None:
+    # `d` keeps the overspill of `e` open, so `f` has to be denied by name, and IAM takes the route of `s` for it.
+    scope_map = {"GET /a/{x}": "e", "GET /a/{q}/d": "d", "GET /{y}/{z}/c": "f", "GET /b/{m}/{n}/c": "s"}
+    shut = {scopes for scopes in subsets(scope_map) if opening(routes(scope_map), scopes).shut}
+    assert shut == {frozenset("eds")}
+    assert len(problems(scope_map)) == 1
+    assert problems(scope_map)[0].startswith("GET /b/{m}/{n}/c: ")
 
 
 def test_our_own_map_has_no_problems() -> None:
@@ -248,6 +259,148 @@ def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api
         assert len(json.dumps(policy)) < 8192
 
 
+def test_a_token_with_every_scope_counts_as_well_when_a_policy_is_measured() -> None:
+    scope_map = {f"GET /v1/a-rather-long-name-of-a-collection-{n}/{{id}}/items": f"s{n % 10}" for n in range(30)}
+    assert problems(scope_map) == ["The policy for 30 routes is over 7500 bytes: split the API."]
+    assert problems({line: scope for line, scope in scope_map.items() if scope < "s4"}) == []
+
+
 def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
     scope_map = {f"GET /v1/a-rather-long-name-of-a-collection-{n}/{{id}}/items": "r" for n in range(90)}
     assert any("over" in problem for problem in problems(scope_map))
+
+
+@pytest.mark.parametrize(
+    ("scope_map", "scopes", "allow", "deny", "shut"),
+    [
+        ({"GET /": "r"}, "r", "GET/", "", ""),
+        ({"GET /": "r"}, "s", "", "", ""),
+        ({"GET /a/{id}": "r"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /{x}": "r"}, "r", "GET/*", "*/*/* GET/", ""),
+        ({"GET /{x}": "r", "GET /": "r"}, "r", "GET/ GET/*", "*/*/*", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "s", "GET/a/*/b", "*/a/*/*/b", ""),
+        ({"GET /a/{id}": "r", "GET /a/{id}/b": "s"}, "rs", "GET/a/* GET/a/*/b", "*/a/*/*/b", ""),
+        # The overspill of one method is another's due: the deny names the method.
+        ({"GET /a/{id}": "r", "PUT /a/{id}/b": "r"}, "r", "GET/a/* PUT/a/*/b", "*/a/*/*/b GET/a/*/*", ""),
+        (
+            {"GET /a/{id}": "r", "PUT /a/{id}/{z}": "r", "PUT /a/{id}/b": "s"},
+            "r",
+            "GET/a/* PUT/a/*/*",
+            "*/a/*/*/* GET/a/*/* PUT/a/*/b",
+            "",
+        ),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "r", "GET/a/*", "GET/a/b", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b/c": "s"}, "r", "GET/a/*", "GET/a/b/c", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "s", "GET/a/b", "", ""),
+        ({"GET /a/{rest+}": "r", "GET /a/b": "s"}, "rs", "GET/a/* GET/a/b", "", ""),
+        ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "r", "GET/a/*", "*/a/*/* GET/a/b", ""),
+        ({"GET /a/{x}": "r", "PUT /a/{x}": "s", "GET /a/b": "s"}, "s", "GET/a/b PUT/a/*", "*/a/*/*", ""),
+        # What is shut beside one granted route is not shut beside another.
+        (
+            {"GET /a/{x}/c": "r", "GET /c/{x}": "r", "GET /a/b/c": "s"},
+            "r",
+            "GET/a/*/c GET/c/*",
+            "*/a/*/*/c */c/*/* GET/a/b/c",
+            "",
+        ),
+        (
+            {"GET /a/{x}/d/a": "r", "GET /c/{x}/a": "r", "GET /a/b/d/a": "s"},
+            "r",
+            "GET/a/*/d/a GET/c/*/a",
+            "*/a/*/*/d/a */c/*/*/a GET/a/b/d/a",
+            "",
+        ),
+        ({"GET /a/{x}": "r", "GET /b/c": "s", "PUT /a/b": "s"}, "r", "GET/a/*", "*/a/*/*", ""),
+        ({"GET /{x}": "r", "GET /c/{x}": "r", "GET /c": "s"}, "r", "GET/* GET/c/*", "*/c/*/* GET/ GET/c", ""),
+        # What a shut overspill takes with it need not be named again.
+        (
+            {"GET /a/{x}": "r", "GET /a/{q}/d": "r", "GET /{w}/c": "r", "GET /a/{y}/c": "s"},
+            "r",
+            "GET/*/c GET/a/* GET/a/*/d",
+            "*/*/*/c */a/*/*/d",
+            "",
+        ),
+        (
+            {"GET /{w}/c": "r", "GET /a/{x}/c/{t}/e": "r", "GET /a/{y}/c/d/e": "s"},
+            "r",
+            "GET/*/c GET/a/*/c/*/e",
+            "*/*/*/c */a/*/*/c/*/e */a/*/c/*/*/e GET/a/*/c/d/e",
+            "",
+        ),
+        # API Gateway prefers the literal that comes first.
+        ({"GET /a/{x}": "r", "GET /a/{q}/d": "r", "GET /{y}/b": "s"}, "r", "GET/a/* GET/a/*/d", "*/a/*/*/d", ""),
+        (
+            {"GET /a/{x}/b": "r", "GET /a/{q}/{w}/b/c": "r"},
+            "r",
+            "GET/a/*/*/b/c GET/a/*/b",
+            "*/a/*/*/*/b/c */a/*/*/b",
+            "",
+        ),
+        # Two scopes for one route: either alone opens nothing.
+        ({"GET /a": "r s"}, "r", "", "", ""),
+        ({"GET /a": "r s"}, "rs", "GET/a", "", ""),
+        ({"GET /a/{rest+}": "r", "GET /{x}/{y}": "s"}, "r", "GET/a/*", "GET/*/*", "GET /a/{rest+}"),
+        ({"GET /a/{rest+}": "r", "GET /{x}/{y}": "s"}, "s", "GET/*/*", "*/*/*/* GET/a/*", "GET /{x}/{y}"),
+    ],
+)
+def test_what_scopes_open_and_take_back_is_no_more_than_it_has_to_be(
+    scope_map: ScopeMap, scopes: str, allow: str, deny: str, shut: str
+) -> None:
+    found = opening(routes(scope_map), frozenset(scopes))
+    assert (found.allow, found.deny) == (tuple(allow.split()), tuple(deny.split()))
+    assert found.shut == ((shut,) if shut else ())
+
+
+def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
+    policy = document(BASE, opening(routes({"GET /a/{x}": "r"}), frozenset("r")))
+    assert policy == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Action": "execute-api:Invoke",
+                "Effect": "Deny",
+                "Resource": [f"{BASE}/*//*", f"{BASE}/*/*/", f"{BASE}/*/a/*/*"],
+            },
+            {"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": [f"{BASE}/GET/a/*"]},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("resource", "opened"),
+    [
+        ("GET/a/7", True),
+        ("GET/a/7\n8", True),
+        ("GET/a/X", True),
+        ("GET/g/7/8", True),
+        ("GET/g/7/", False),
+        ("GET/g//7", False),
+        ("GET/a/7/8", False),
+        ("GET/a/b", False),
+        ("GET/a", False),
+        ("GET/a/", False),
+        ("GET//a/7", False),
+        ("GET/a//", False),
+        ("PUT/a/7", False),
+        ("XGET/a/7", False),
+        ("GET/a/*", False),  # a star would be IAM's own in a policy
+        ("GET/a/?", False),
+        ("GET/a.x", False),
+    ],
+)
+def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, opened: bool) -> None:
+    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r", "GET /g/{rest+}": "r"}), frozenset("r"))
+    assert narrowed_to(wide, resource) == Opening(allow=(resource,) if opened else (), deny=(), shut=())
+
+
+def test_a_template_is_of_the_letters_that_iam_takes_as_they_are() -> None:
+    for letter in map(chr, range(0x20, 0x100)):
+        word = letter.isascii() and letter.isalnum()
+        assert (problems({f"GET /{letter}": "r"}) == []) is (word or letter in "._~!&'()+,;=:@%-"), letter
+        assert (problems({f"GET /{{{letter}}}": "r"}) == []) is (word or letter in "._-"), letter
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_every_method_of_api_gateway_may_be_in_a_map(method: str) -> None:
+    assert problems({f"{method} /a": "r"}) == []

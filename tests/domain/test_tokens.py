@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.keyset import SigningKey, generate, signing_key
-from chalicelib.domain.tokens import Verifier, ours, sign
+from chalicelib.domain.tokens import ACCESS_TOKEN, Verifier, ours, sign
 from tests import forge
 
 NOW = 1_800_000_000
@@ -57,14 +57,14 @@ def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
 def test_a_token_is_made_as_rfc_9068_has_it(key: SigningKey) -> None:
-    header, claims = forge.peek(sign(CLAIMS, key))
+    header, claims = forge.peek(sign(CLAIMS, key, typ=ACCESS_TOKEN))
     assert header == {"typ": "at+jwt", "alg": key.algorithm, "kid": key.kid}
     assert claims == CLAIMS
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
 def test_another_implementation_verifies_our_tokens(key: SigningKey) -> None:
-    token = sign(CLAIMS, key)
+    token = sign(CLAIMS, key, typ=ACCESS_TOKEN)
     checked_by_hand(token, dict(key.jwk))
     with pytest.raises(InvalidSignature):
         checked_by_hand(token.replace(".", ".A", 1), dict(key.jwk))
@@ -83,7 +83,7 @@ def judged(now: int = NOW, *, by: Verifier | None = None, **changes: Any) -> str
     """What is wrong with a token that differs in some claims (None: lacks them), "" if nothing is."""
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
     try:
-        (by or verifier()).verify(sign(claims, KEYS["EdDSA"]), now=now)
+        (by or verifier()).verify(sign(claims, KEYS["EdDSA"], typ=ACCESS_TOKEN), now=now)
     except InvalidToken as refusal:
         return refusal.reason
     return ""
@@ -133,7 +133,7 @@ def test_a_token_is_good_from_its_issue_until_the_second_before_it_expires(now: 
 @pytest.mark.parametrize(("length", "reason"), [(8192, "signature"), (8193, "too long")])
 def test_a_text_of_more_than_8_kibibytes_is_not_even_decoded(length: int, reason: str) -> None:
     with pytest.raises(InvalidToken) as refusal:
-        verifier().verify(sign(CLAIMS, KEYS["ES256"]).rpartition(".")[0].ljust(length, "."), now=NOW)
+        verifier().verify(sign(CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN).rpartition(".")[0].ljust(length, "."), now=NOW)
     assert refusal.value.reason == reason
 
 
@@ -145,7 +145,7 @@ def test_no_verifier_is_made_with_a_shared_secret_or_another_kind_of_key() -> No
 
 
 def test_a_key_verifies_only_under_its_own_kid() -> None:
-    assert verifier().knows(sign(CLAIMS, KEYS["ES256"]))
+    assert verifier().knows(sign(CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN))
     forged = forge.compact(
         {"alg": "ES256", "kid": KEYS["RS256"].kid, "typ": "at+jwt"}, CLAIMS, forge.by(KEYS["ES256"].private)
     )
@@ -192,7 +192,7 @@ HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
     "text",
     [
         sign({**ID_CLAIMS, "iss": "https://other.example"}, KEYS["ES256"], typ="JWT"),
-        sign(ID_CLAIMS, KEYS["ES256"]),  # an access token
+        sign(ID_CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN),  # an access token
         forge.compact(HEADER, ID_CLAIMS, forge.by(forge.stranger("ES256"))),
         f"{forge.segment(HEADER)}.\ud800.AAAA",
         f"{forge.segment(HEADER)}",

@@ -6,7 +6,9 @@ from chalicelib.config import Settings
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
 from tests import forge
+from tests.browser import Browser, granted, place, register
 from tests.phone import Clock, Phone, installed, refusal
+from tests.prover import Prover
 from tests.staged import just_before
 
 MINUTE, DAY = 60, 24 * 3600
@@ -45,7 +47,7 @@ def test_a_key_is_published_a_day_before_it_signs_and_until_its_last_token_is_go
     assert states(svc) == {1: "active", 2: "next"}
     clock.advance(1)
     assert states(svc) == {1: "retiring", 2: "active"}
-    clock.advance(15 * MINUTE - 1)  # an access token's life
+    clock.advance(DAY - 1)  # the longest life that a token may have
     assert states(svc) == {1: "retiring", 2: "active"}
     assert len(keys.published(svc)) == 2
     clock.advance(1)
@@ -104,7 +106,7 @@ def test_a_rival_that_dropped_a_spent_key_just_before_us_is_no_fault(
 ) -> None:
     keys.ensure(svc)
     keys.rotate(svc, lead=0, at_once=True)
-    clock.advance(15 * MINUTE)
+    clock.advance(DAY)
     with just_before(svc.keys._client, "DeleteParameter", lambda: keys.rotate(other)):
         keys.rotate(svc)
     assert states(svc) == {2: "active"}
@@ -142,13 +144,75 @@ def test_a_refresh_token_outlives_the_rotation_of_its_key(phone: Phone, svc: Ser
     assert phone.refresh(used["refresh_token"])
 
 
-def test_a_refresh_key_goes_when_its_last_token_has_expired(phone: Phone, svc: Services, clock: Clock) -> None:
-    session = phone.sign_up()
+def test_a_refresh_key_goes_when_the_last_token_that_any_client_may_have_of_it_has_expired(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    phone.sign_up()
+    app = register(svc, phone, refresh_idle_seconds=180 * DAY)
+    unused = app.tokens(Browser(phone))["refresh_token"]
     keys.rotate(svc, at_once=True, lead=0)
-    clock.advance(30 * DAY + 1)
+    for _ in range(18):
+        clock.advance(10 * DAY)
+        keys.rotate(svc)
+    clock.advance(-1)
+    granted(app.refresh(unused))
+    clock.advance(180 * DAY)
     keys.rotate(svc)
-    assert refresh_numbers(svc) == [2]
-    assert refusal(phone.call("POST /refresh", {"refresh_token": session["refresh_token"]})) == (401, "invalid_grant")
+    assert 1 in refresh_numbers(svc)
+    clock.advance(2)
+    keys.rotate(svc)
+    assert 1 not in refresh_numbers(svc)
+    assert refusal(app.refresh(unused)) == (400, "invalid_grant")
+
+
+def test_a_bound_refresh_token_whose_answer_was_lost_is_taken_again_after_its_key_has_made_its_last(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    phone.sign_up()
+    app, owner = register(svc, phone, "spa", refresh_idle_seconds=180 * DAY), Prover(svc.now)
+    code = Browser(phone).code(app)
+    owner.nonce = app.redeem(code, headers=owner.headers()).header("DPoP-Nonce") or ""
+    first = granted(app.redeem(code, headers=owner.headers()))["refresh_token"]
+    keys.rotate(svc, at_once=True, lead=0)
+    for _ in range(2):
+        clock.advance(180 * DAY - 1)
+        keys.rotate(svc)
+        owner.nonce = app.refresh(first, headers=owner.headers()).header("DPoP-Nonce") or ""
+        granted(app.refresh(first, headers=owner.headers()))
+
+
+def test_every_token_is_good_for_as_long_as_it_says_whatever_key_signed_it(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    phone.sign_up()
+    app = register(svc, phone, access_seconds=DAY, post_logout_redirect_uris=("https://app.example/left",))
+    keys.rotate(svc, at_once=True)
+    clock.advance(DAY - 1)  # the old key's last second
+    browser = Browser(phone)
+    tokens = app.tokens(browser)
+    clock.advance(3599)
+    keys.rotate(svc)
+    hinted = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://app.example/left"}
+    assert place(browser.get("/oauth/logout", hinted)) == "https://app.example/left"
+    clock.advance(DAY - 3600)
+    keys.rotate(svc)
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
+    clock.advance(1)
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 401
+
+
+def test_a_client_stored_with_a_longer_life_than_keys_have_gets_the_longest(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    phone.sign_up()
+    app = register(svc, phone)
+    stored = replace(app.client, access_seconds=10 * DAY, refresh_idle_seconds=365 * DAY, version=2)
+    assert svc.clients.replace(app.client, stored)
+    tokens = app.tokens(Browser(phone))
+    assert tokens["expires_in"] == DAY
+    assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
+    clock.advance(180 * DAY)
+    assert refusal(app.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
 def test_a_lost_answer_is_given_again_across_a_change_of_keys(phone: Phone, svc: Services, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Every page, in both languages and both schemes: axe finds nothing, it fits a small telephone, and it is kept as a picture."""
 
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -139,8 +140,8 @@ SMALL = """[...document.querySelectorAll("main a, main button, main input:not([t
     .filter(e => !e.closest("p:not(.aside)") && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"""
 
 
-@pytest.mark.parametrize("page", PAGES)
-@pytest.mark.parametrize("language", LANGUAGES)
+# The API's own document is in English alone.
+@pytest.mark.parametrize(("page", "language"), [each for each in product(PAGES, LANGUAGES) if each != ("docs", "ar")])
 def test_a_page_is_readable_by_everybody_on_every_screen(
     opened: Opener, application: Application, page: str, language: str
 ) -> None:
@@ -151,7 +152,9 @@ def test_a_page_is_readable_by_everybody_on_every_screen(
         assert window.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
     for scheme in SCHEMES:
         window.emulate_media(color_scheme=scheme)
-        found = Axe().run(window)
+        # Nothing but its colours changes with the scheme.
+        colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
+        found = Axe().run(window, options={"resultTypes": ["violations"], **colours})
         assert found.violations_count == 0, found.generate_report()
         picture(window, f"{page}-{language}-{scheme}")
     window.set_viewport_size({"width": 320, "height": 640})

@@ -273,6 +273,36 @@ def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -
     assert second not in store.grants.of_user(owner.uid)
 
 
+def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser", scope=())
+    for client_id in ("https://a#b", "shop", "shop"):
+        store.grants.take_part(grant(owner, client_id=client_id, browser=browser.gid))
+    _, found = store.grants.with_user(owner.uid, browser.gid)
+    assert found == replace(browser, took_part=("https://a#b", "shop"))
+    store.grants.start(found)
+    assert store.grants.with_user(owner.uid, browser.gid) == (owner, found)
+    store.grants.take_part(grant(owner, browser=uuid4().hex))
+    assert store.grants.of_user(owner.uid) == [found]
+
+
+def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser")
+    assert store.once.first("device", "code", value={}, expires_at=NOW + 60, now=NOW)
+    spending = store.once.spending("device", "code", old={}, now=NOW)
+    session = grant(owner, client_id="tv", browser=browser.gid)
+    for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
+        assert store.grants.start_by(spending, stale) is False
+    with just_before(
+        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+    ):
+        assert store.grants.start_by(spending, session) is False
+    assert store.once.read("device", "code", now=NOW) == {}
+    other = grant(owner, client_id="browser")
+    store.grants.start(other)
+    assert store.grants.start_by(spending, replace(session, browser=other.gid)) is True
+    assert store.grants.with_user(owner.uid, other.gid) == (owner, replace(other, took_part=("tv",)))
+
+
 def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment) -> None:
     def first(kind: str, text: str, now: int, **value: int) -> bool:
         return store.once.first(kind, text, expires_at=now + 60, now=now, value=value)
@@ -327,16 +357,14 @@ def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
 
 def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together(store: Deployment) -> None:
     owner, _ = started(store)
-    for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("b#c", ("x",))):
+    for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("a", ()), ("b#c", ("x",)), ("d", ())):
         store.clients.remember_consent(owner.uid, client_id, scopes, now=NOW)
-    assert store.clients.consent(owner.uid, "a") == {"x", "y", "z"}
-    assert store.clients.consent(owner.uid, "b#c") == {"x"}
-    assert store.clients.consent(uuid4().hex, "a") == frozenset()
+    assert store.clients.consent(owner.uid, "a") == frozenset("xyz")
+    assert store.clients.consent(owner.uid, "b#c") == frozenset("x")
+    assert store.clients.consent(owner.uid, "d") == frozenset()
+    assert store.clients.consent(uuid4().hex, "a") is None
     store.clients.forget(owner.uid)
-    assert (store.clients.consent(owner.uid, "a"), store.clients.consent(owner.uid, "b#c")) == (
-        frozenset(),
-        frozenset(),
-    )
+    assert [store.clients.consent(owner.uid, client_id) for client_id in ("a", "b#c", "d")] == [None] * 3
     assert store.users.read(owner.uid) == owner
 
 

@@ -38,6 +38,26 @@ def test_a_client_of_every_kind_gets_its_tokens_and_refreshes_them(
     assert peek(again["access_token"])[1]["sid"] == peek(tokens["access_token"])[1]["sid"]
 
 
+def test_a_session_lives_for_as_long_as_it_can_be_used(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    for name, scope in (("brief", "openid"), ("long", "openid offline_access")):
+        tokens = register(svc, phone, client_name=name).tokens(browser, scope=scope)
+
+    def listed() -> set[str]:
+        sessions = phone.call("GET /me/sessions", token=phone.log_in()["access_token"]).json()["sessions"]
+        return {session["device"] for session in sessions} & {"brief", "long"}
+
+    clock.advance(tokens["expires_in"] - 1)
+    assert listed() == {"brief", "long"}
+    clock.advance(1)  # without a refresh token, an access token is all that there is to it
+    assert listed() == {"long"}
+    clock.advance(svc.settings.refresh_idle_seconds - tokens["expires_in"] - 1)
+    assert listed() == {"long"}
+    clock.advance(1)
+    assert listed() == set()
+
+
 def test_a_wrong_password_asks_again_with_the_address_kept_and_the_request_goes_on(
     svc: Services, phone: Phone, browser: Browser
 ) -> None:

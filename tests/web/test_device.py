@@ -9,7 +9,7 @@ from chalicelib.domain.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire
-from tests.browser import App, Browser, forms, granted, register, send
+from tests.browser import API, ISSUER, App, Browser, forms, granted, register, send
 from tests.forge import peek
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.staged import just_before
@@ -243,6 +243,58 @@ def test_a_user_disabled_after_the_approval_is_access_denied(browser: Browser, t
     assert refusal(poll(television, codes)) == (400, "access_denied")
 
 
+def left(browser: Browser) -> None:
+    """The user logs out of the browser that approved."""
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+
+
+def changed_password(phone: Phone) -> None:
+    told = {"current_password": PASSWORD, "new_password": "a quite different staple horse"}
+    assert phone.call("POST /me/password", told, token=phone.log_in()["access_token"]).status == 204
+
+
+def ended_all(phone: Phone) -> None:
+    assert phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"]).status == 204
+
+
+@pytest.mark.parametrize("by", ["log-out", "a new password", "the end of all other sessions"])
+@pytest.mark.parametrize("scope", ["openid", "openid offline_access"])
+def test_what_ends_the_session_that_approved_ends_an_approval_that_no_device_has_come_for(
+    browser: Browser, television: App, phone: Phone, svc: Services, by: str, scope: str
+) -> None:
+    codes = begin(television, scope=scope)
+    decided(browser, codes)
+    if by == "log-out":
+        left(browser)
+    elif by == "a new password":
+        changed_password(phone)
+    else:
+        ended_all(phone)
+    for _ in range(2):
+        assert refusal(poll(television, codes)) == (400, "access_denied")
+    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+
+
+def test_a_log_out_just_before_the_devices_session_is_written_leaves_it_unwritten(
+    browser: Browser, television: App, svc: Services
+) -> None:
+    codes = begin(television, scope="openid")
+    decided(browser, codes)
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: left(browser)):
+        assert refusal(poll(television, codes)) == (400, "invalid_grant")
+    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+
+
+def test_an_approval_lasts_while_its_user_stays_logged_in_elsewhere_or_not(
+    browser: Browser, television: App, phone: Phone
+) -> None:
+    codes = begin(television)
+    decided(browser, codes)
+    other = phone.log_in()
+    assert phone.call("POST /logout", {"refresh_token": other["refresh_token"]}).status == 204
+    granted(poll(television, codes))
+
+
 def test_the_device_session_tells_how_and_when_its_user_logged_in(
     browser: Browser, television: App, clock: Clock
 ) -> None:
@@ -297,6 +349,27 @@ def test_a_request_for_codes_has_the_rfcs_own_errors(
     television: App, fields: dict[str, str], answer: tuple[int, str]
 ) -> None:
     assert refusal(television.post("/oauth/device", fields)) == answer
+
+
+def test_a_device_names_its_api_and_gets_a_token_for_no_other(browser: Browser, svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, "television", resources=(API,))
+    foreign = "https://other.example"
+    assert refusal(app.post("/oauth/device", {"resource": foreign})) == (400, "invalid_target")
+    for named, aud, others in ((API, API, (ISSUER, foreign)), (ISSUER, ISSUER, (API,)), ("", ISSUER, (API,))):
+        codes = begin(app, resource=named)
+        assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=others[0])) == (
+            400,
+            "invalid_target",
+        )
+        decided(browser, codes)
+        for other in others:
+            assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=other)) == (
+                400,
+                "invalid_target",
+            )
+        tokens = granted(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=aud))
+        renewed = granted(app.refresh(tokens["refresh_token"]))
+        assert [peek(each["access_token"])[1]["aud"] for each in (tokens, renewed)] == [aud, aud]
 
 
 def test_a_client_without_the_grant_gets_no_codes(svc: Services, phone: Phone) -> None:

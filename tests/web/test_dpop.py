@@ -313,6 +313,17 @@ def test_a_code_asked_for_with_a_key_is_redeemed_with_that_key_alone(
     granted(app.redeem(code, headers=prover.headers()))
 
 
+def test_a_bound_code_that_comes_twice_ends_its_session_whether_or_not_the_key_comes_with_it(
+    app: App, browser: Browser, prover: Prover
+) -> None:
+    # RFC 6749 section 4.1.2: whoever else has code and verifier, somebody has stolen them.
+    for headers in ([], prover.headers()):
+        code = browser.code(app, dpop_jkt=prover.thumbprint)
+        first = granted(app.redeem(code, headers=prover.headers()))["refresh_token"]
+        assert refusal(app.redeem(code, headers=headers)) == (400, "invalid_grant")
+        assert refusal(app.refresh(first, headers=prover.headers())) == (400, "invalid_grant")
+
+
 def test_a_proof_with_a_pushed_request_binds_its_code(app: App, browser: Browser, prover: Prover, clock: Clock) -> None:
     pushed = app.post("/oauth/par", app.request(), headers=prover.headers("/oauth/par"))
     assert pushed.status == 201, pushed

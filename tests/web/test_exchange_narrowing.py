@@ -8,7 +8,7 @@ from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge
-from tests.browser import API, App, Browser, granted, register
+from tests.browser import API, ISSUER, App, Browser, granted, register
 from tests.phone import Clock, Phone
 from tests.prover import Prover
 
@@ -87,7 +87,7 @@ def test_who_revokes_an_exchanged_token_does_not_end_the_subjects_session(
 ) -> None:
     tokens = app.tokens(browser)
     exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
-    assert service.post("/oauth/revoke", {"token": exchanged}).status == 200
+    assert refused(service.post("/oauth/revoke", {"token": exchanged})) == "unsupported_token_type"
     assert granted(app.refresh(tokens["refresh_token"]))
 
 
@@ -125,6 +125,43 @@ def test_a_token_for_an_api_is_exchanged_by_those_only_who_may_have_tokens_for_i
     assert refused(exchange(service, foreign, resource=API)) == "invalid_request"
     assert refused(exchange(service, ours, resource="https://other.example")) == "invalid_target"
     assert refused(exchange(service, ours, audience="https://other.example")) == "invalid_target"
+
+
+def test_without_a_target_the_new_token_is_for_the_subjects_api_and_never_opens_ours(
+    svc: Services, browser: Browser
+) -> None:
+    scopes = ("account", "notes:read")
+    app = register(svc, browser.phone, "spa", scopes=scopes, resources=(API,))
+    service = register(svc, browser.phone, "exchanger", scopes=scopes)
+    foreign = app.tokens(browser, scope="account notes:read", resource=API)["access_token"]
+    answer = exchange(service, foreign)
+    assert claims(answer)["aud"] == API
+    assert browser.phone.call("GET /me", token=granted(answer)["access_token"]).status == 401
+    # Ours is nobody's to name for a token of another API, unless an operator has put it among the client's own.
+    assert refused(exchange(service, foreign, resource=ISSUER)) == "invalid_target"
+    allowed = register(svc, browser.phone, "exchanger", scopes=scopes, resources=(API, ISSUER))
+    assert claims(exchange(allowed, foreign, resource=ISSUER))["aud"] == ISSUER
+    ours = app.tokens(browser, scope="account notes:read")["access_token"]
+    for fields in ({}, {"resource": ISSUER}, {"audience": ISSUER}, {"resource": ISSUER, "audience": ISSUER}):
+        assert claims(exchange(service, ours, **fields))["aud"] == ISSUER
+
+
+def test_a_token_for_several_apis_is_exchanged_for_one_that_subject_and_client_share(
+    svc: Services, service: App, app: App, browser: Browser
+) -> None:
+    signer = forge.by(svc.keys.read(svc.now()).signing[0].private)
+    token = app.tokens(browser, scope="notes:read")["access_token"]
+    several = forge.resigned(token, signer, aud=["https://other.example", API, ISSUER])
+    assert claims(exchange(service, several))["aud"] == API
+
+
+def test_a_foreign_audience_beside_a_good_resource_is_an_invalid_target(
+    app: App, service: App, browser: Browser
+) -> None:
+    subject = app.tokens(browser)["access_token"]
+    for audience in ("https://other.example", ISSUER):
+        assert refused(exchange(service, subject, resource=API, audience=audience)) == "invalid_target"
+    assert claims(exchange(service, subject, resource=API, audience=API))["aud"] == API
 
 
 def test_a_machines_own_token_is_nobody_to_act_for(service: App) -> None:

@@ -146,6 +146,7 @@ BAD: list[tuple[dict[str, str | None], str]] = [
     ({"scope": " "}, "invalid_scope"),
     ({"resource": "https://elsewhere.example"}, "invalid_target"),
     ({"claims": "{"}, "invalid_request"),
+    ({"claims": '{"id_token":{"acr":{"essential":true,"value":"aal3"}}}'}, "unmet_authentication_requirements"),
     ({"dpop_jkt": "short"}, "invalid_request"),
     ({"auth_session": "x"}, "invalid_session"),
     ({"auth_session": "A" * 200}, "invalid_session"),
@@ -282,3 +283,19 @@ def test_no_password_is_logged(app: App, capsys: pytest.CaptureFixture[str]) -> 
     logged = capsys.readouterr().out
     assert "insufficient_authorization" in logged
     assert not any(secret in logged for secret in ("wrong-but-mine", PASSWORD, EMAIL, auth_session, text, VERIFIER))
+
+
+def test_an_app_that_asks_for_one_user_gets_no_code_of_another(svc: Services, app: App) -> None:
+    uid = svc.users.find(EMAIL)
+    claims = '{"id_token": {"sub": {"value": "%s"}}}'
+    assert more(ask(app, claims=claims % "somebody else", **RIGHT))
+    assert code(ask(app, claims=claims % uid, **RIGHT))
+    wrong = ask(app, claims=claims % "somebody else", email=EMAIL, password="wrong")
+    assert "somebody else" not in wrong.json()["error_description"]
+    assert more(wrong)
+
+
+def test_a_client_that_has_to_push_its_requests_says_none_of_them_here(svc: Services, phone: Phone, app: App) -> None:
+    pushes = register(svc, phone, "native", first_party=True, require_pushed_authorization_requests=True)
+    assert refused(ask(pushes, **RIGHT)) == (400, "invalid_request")
+    assert code(ask(app, **RIGHT))

@@ -142,7 +142,7 @@ def test_a_signed_answer_is_for_who_asked_and_passes_for_no_other_token(
     browser: Browser, app: App, api: App, svc: Services, phone: Phone
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    accept = [("Accept", "application/token-introspection+jwt")]
+    accept = [("Accept", "text/html, Application/Token-Introspection+JWT;q=0.5")]
     answer = api.post("/oauth/introspect", {"token": token}, headers=accept)
     assert answer.header("Content-Type") == "application/token-introspection+jwt"
     signed = answer.body.decode()
@@ -155,6 +155,22 @@ def test_a_signed_answer_is_for_who_asked_and_passes_for_no_other_token(
     assert not {"sub", "exp"} & set(claims)  # RFC 9701 section 5: or it could be taken for an access token
     assert refusal(phone.call("GET /oauth/userinfo", token=signed)) == (401, "invalid_token")
     assert about(api, signed) == INACTIVE
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "*/*",
+        "application/*",
+        "application/token-introspection+jwt;q=0, application/json",
+        "x/token-introspection+jwt",
+    ],
+)
+def test_who_does_not_ask_for_a_signed_answer_gets_json(browser: Browser, app: App, api: App, accept: str) -> None:
+    token = app.tokens(browser)["access_token"]
+    answer = api.post("/oauth/introspect", {"token": token}, headers=[("Accept", accept)])
+    assert (answer.header("Content-Type"), answer.json()["active"]) == ("application/json", True)
 
 
 def test_without_a_token_or_with_two_it_is_malformed(browser: Browser, app: App, api: App) -> None:

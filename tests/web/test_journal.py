@@ -16,8 +16,9 @@ from app import app
 from chalicelib.services import Services
 from chalicelib.web import guard
 from tests import wire
+from tests.browser import Browser, granted, register
 from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Phone, refusal
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 FIELDS = {"request_id", "route", "status", "outcome", "ms", "dynamodb_calls"}
 SECRETS = {
@@ -259,6 +260,21 @@ def test_nothing_secret_is_ever_written(phone: Phone, svc: Services, everything:
     assert private.secret.hex() not in written
     assert "PRIVATE KEY" not in written
     assert "$argon2" not in written
+
+
+def test_a_code_that_comes_again_or_too_late_is_logged_with_whose_it_was(
+    phone: Phone, svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    client, browser = register(svc, phone), Browser(phone)
+    spent, late = browser.code(client), browser.code(client)
+    granted(client.redeem(spent))
+    lines(capsys)
+    client.redeem(spent)
+    clock.advance(60)
+    client.redeem(late)
+    told = [(line["outcome"], line.get("reason", ""), line["uid"]) for line in lines(capsys)]
+    assert told == [("invalid_grant", "code replayed: session ended", uid), ("invalid_grant", "", uid)]
 
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"

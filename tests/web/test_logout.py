@@ -341,6 +341,8 @@ def test_every_client_that_took_part_is_told_and_no_other(
 ) -> None:
     other = register(svc, phone, backchannel_logout_uri=OTHER_HOOK)
     register(svc, phone, backchannel_logout_uri="https://app.example/never")
+    # Whose code waits has logged nobody in yet.
+    web.code(register(svc, phone, backchannel_logout_uri="https://app.example/waits"), scope=ONLINE)
     app.tokens(web, scope=ONLINE)
     app.tokens(web, scope=ONLINE)
     tokens = other.tokens(web, scope="openid offline_access")

@@ -339,10 +339,37 @@ def test_nothing_is_advertised_that_is_not_tried(world: World) -> None:
     assert set(metadata(world.phone)) == set(TRY) == set(Metadata.__struct_fields__)
 
 
-# What is implemented is in these lists, whichever file it is in.
+# What the server is to be able to do, by the registered names of the specifications. What it refuses is gated by lists of
+# the code's own, which must be these: a value that is lost there would be neither advertised nor missed.
+IMPLEMENTED = {
+    "response_types_supported": {"code"},
+    "response_modes_supported": {"query", "form_post"},
+    "prompt_values_supported": {"none", "login", "consent", "select_account"},
+    "acr_values_supported": {"aal1"},
+    "subject_types_supported": {"public", "pairwise"},
+    "code_challenge_methods_supported": {"S256"},
+    "token_endpoint_auth_methods_supported": {
+        "none",
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+    },
+    "grant_types_supported": {
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+        "urn:ietf:params:oauth:grant-type:token-exchange",
+    },
+}
 
 
-def test_whatever_is_implemented_is_advertised(world: World) -> None:
+@pytest.mark.parametrize("member", IMPLEMENTED)
+def test_what_the_server_is_to_do_it_advertises_and_nothing_else(world: World, member: str) -> None:
+    assert set(metadata(world.phone)[member]) == IMPLEMENTED[member]
+
+
+def test_whatever_the_code_has_is_advertised(world: World) -> None:
     found = metadata(world.phone)
     assert set(found["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)
     assert set(found["response_modes_supported"]) == set(oauth.RESPONSE_MODES)
@@ -462,6 +489,15 @@ def test_our_own_api_is_described_as_a_resource(world: World) -> None:
     assert found["authorization_servers"] == [ISSUER]
     assert found["scopes_supported"] == ["account"]
     assert found["bearer_methods_supported"] == ["header"]
+
+
+def test_a_resource_with_a_path_is_found_where_rfc_9728_has_it_too(svc: Services, clock: Clock) -> None:
+    staged = replace(
+        svc, settings=replace(svc.settings, issuer="https://id.example/api", audience="https://id.example/api")
+    )
+    with installed(staged):
+        phone = Phone(clock)
+        assert phone.call(f"GET {RESOURCE}/api").json() == phone.call(f"GET {RESOURCE}").json()
 
 
 def test_an_api_behind_the_guard_is_described_as_a_resource(svc: Services, clock: Clock) -> None:

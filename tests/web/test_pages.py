@@ -114,6 +114,16 @@ def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Br
             assert re.fullmatch(r"[\w:/?&=%.+-]+", unescape(link), re.ASCII)
 
 
+@pytest.mark.parametrize("text", ["\r\nSet-Cookie: a=b", "\n", "\x00", " ", "\u2028", "\u00e9"], ids=ascii)
+def test_where_a_browser_is_sent_is_one_line_whatever_a_form_says(app: App, browser: Browser, text: str) -> None:
+    browser.finish(browser.authorize(app))
+    filled = encoded({"request": f"x={text}"}).encode()
+    answer = browser._call("POST", "/oauth/logout/confirm", filled, [("Content-Type", FORM_TYPE)])
+    location = answer.header("Location") or ""
+    assert location.startswith(f"{ISSUER}/oauth/logout?x=")
+    assert re.fullmatch(r"[!-~]+", location)
+
+
 def test_a_consent_form_of_an_ended_session_asks_for_the_login_again(app: App, browser: Browser, phone: Phone) -> None:
     consent = logged_in(browser, browser.authorize(app))
     token = phone.log_in()["access_token"]
@@ -187,6 +197,33 @@ def test_a_pushed_request_pressed_twice_is_no_use_to_anybody_else(
     assert browser.get("/oauth/authorize", short).status == 400
 
 
+def test_a_sign_up_pressed_twice_leads_to_the_client_both_times(
+    svc: Services, app: App, phone: Phone, browser: Browser
+) -> None:
+    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    twin = Browser(phone)
+    twin.cookies = dict(browser.cookies)
+    typed = {"email": "new@example.com", "password": PASSWORD}
+    pages = [each.submit(page, "/authorize/signup", **typed) for each in (browser, twin)]
+    for each, shown in zip((browser, twin), pages, strict=True):
+        assert "code" in told(each.finish(shown))
+    other = browser.submit(page, "/authorize/signup", email="new@example.com", password=f"{PASSWORD} too")
+    assert "There is an account with this e-mail address already." in other.body.decode()
+    uid = svc.users.find("new@example.com")
+    assert uid
+    svc.users.disable(uid)
+    closed = browser.submit(page, "/authorize/signup", **typed)
+    assert "This account has been disabled." in closed.body.decode()
+
+
+def test_the_sign_up_form_is_no_way_round_the_limit_of_guesses(app: App, browser: Browser) -> None:
+    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    for _ in range(10):
+        browser.submit(page, "/authorize/signup", email=EMAIL, password="a wrong and long password")
+    limited = browser.submit(page, "/authorize/signup", email=EMAIL, password=PASSWORD)
+    assert "There were too many attempts." in limited.body.decode()
+
+
 @pytest.mark.usefixtures("app")
 def test_a_device_decision_pressed_twice_is_made_once(svc: Services, phone: Phone, browser: Browser) -> None:
     television = register(svc, phone, "television")
@@ -255,10 +292,11 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
     ("fields", "said"),
     [
         ({"email": "not an address"}, "This is not an e-mail address."),
-        ({"email": EMAIL}, "There is an account with this e-mail address already."),
+        ({"email": EMAIL, "password": f"{PASSWORD} too"}, "There is an account with this e-mail address already."),
         ({"password": "password1"}, "This password is too easy to guess."),
         ({"password": "x" * 257}, "This password is too long."),
         ({"name": "n" * 201}, "This name is too long."),
+        ({"name": "No\x7fra"}, "This name is too long. It may have 200 characters, on one line."),
     ],
 )
 def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(

@@ -12,9 +12,9 @@ from chalicelib.services import Services
 from chalicelib.store.keys import Keys
 from chalicelib.web import guard
 from tests import forge, wire
-from tests.browser import API, App, Browser, granted, register, told
+from tests.browser import API, ISSUER, App, Browser, granted, register, told
 from tests.oidc import verified
-from tests.phone import EMAIL, Clock, Phone
+from tests.phone import EMAIL, Clock, Phone, installed, refusal
 from tests.web.test_guard import Gate, gate, http_2_event, rest_event
 
 __all__ = ["gate"]
@@ -118,6 +118,49 @@ def test_a_name_of_one_sector_is_nobody_in_another(svc: Services, phone: Phone, 
         forged = forge.resigned(app.tokens(browser)["access_token"], signer, **change)
         assert phone.call("GET /oauth/userinfo", token=forged).status == 401
         assert phone.call("POST /verify", {"token": forged}).json() == {"active": False}
+
+
+def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
+    svc: Services, phone: Phone, browser: Browser
+) -> None:
+    open_door = replace(svc, settings=replace(svc.settings, registration_open=True))
+    (victims,) = subjects(svc, victim := pairwise(svc, phone, "victim.example"), victim.tokens(browser))
+    for subject_type in ("pairwise", "public"):
+        own = {
+            "redirect_uris": ["https://evil.example/cb"],
+            "grant_types": ["authorization_code", "refresh_token"],
+            "token_endpoint_auth_method": "none",
+        }
+        with installed(open_door):
+            told = phone.call("POST /oauth/register", {**own, "subject_type": subject_type}).json()
+            app = App(phone, svc, registered(svc, told))
+            token = app.tokens(browser, scope="openid offline_access")["refresh_token"]
+            where = f"PUT {told['registration_client_uri'].removeprefix(ISSUER)}"
+            proof = told["registration_access_token"]
+            step = {**own, "client_id": app.id, "redirect_uris": ["https://victim.example/cb"]}
+            moved = phone.call(where, {**step, "subject_type": "pairwise"}, token=proof)
+            assert refusal(moved) == (400, "invalid_client_metadata")
+            # Nor in two steps.
+            assert phone.call(where, {**step, "subject_type": "public"}, token=proof).status == 200
+            moved = phone.call(where, {**step, "subject_type": "pairwise"}, token=proof)
+            assert refusal(moved) == (400, "invalid_client_metadata")
+            assert forge.peek(granted(app.refresh(token))["id_token"])[1]["sub"] != victims
+
+
+def test_within_its_sector_a_client_that_registered_itself_changes_what_it_likes(svc: Services, phone: Phone) -> None:
+    open_door = replace(svc, settings=replace(svc.settings, registration_open=True))
+    own = {"redirect_uris": ["https://app.example/cb"], "subject_type": "pairwise"}
+    with installed(open_door):
+        told = phone.call("POST /oauth/register", own).json()
+        where = f"PUT {told['registration_client_uri'].removeprefix(ISSUER)}"
+        new = {**own, "client_id": told["client_id"], "redirect_uris": ["https://app.example/other"]}
+        assert phone.call(where, new, token=told["registration_access_token"]).status == 200
+
+
+def registered(svc: Services, told: dict[str, Any]) -> Client:
+    client = svc.clients.read(told["client_id"])
+    assert client is not None
+    return client
 
 
 def test_an_id_token_hint_speaks_the_clients_own_language(svc: Services, phone: Phone, browser: Browser) -> None:

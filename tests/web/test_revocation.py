@@ -2,11 +2,13 @@
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from tests import wire
 from tests.browser import App, Browser, granted, register, send
 from tests.phone import Phone, refusal
+
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 
 
 @pytest.fixture
@@ -81,10 +83,22 @@ def test_what_is_no_token_is_a_200_without_effect(browser: Browser, app: App) ->
     granted(app.redeem(code))
 
 
-def test_a_machines_token_is_a_200(svc: Services, phone: Phone) -> None:
-    machine = register(svc, phone, "machine")
-    token = granted(machine.token(CLIENT_CREDENTIALS))["access_token"]
-    assert machine.post("/oauth/revoke", {"token": token}).status == 200
+def test_what_cannot_be_revoked_is_not_said_to_be(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
+    """RFC 7009 section 2.2.1: a token in no session of its client's is good until it expires."""
+    machine, service = register(svc, phone, "machine"), register(svc, phone, "exchanger")
+    tokens = app.tokens(browser)
+    subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
+    exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))["access_token"]
+    own = granted(machine.token(CLIENT_CREDENTIALS))["access_token"]
+    for client, token in ((machine, own), (service, exchanged)):
+        for _ in range(2):
+            assert refusal(client.post("/oauth/revoke", {"token": token})) == (400, "unsupported_token_type")
+    assert alive(app, tokens)
+    app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
+    assert refusal(service.post("/oauth/revoke", {"token": exchanged})) == (400, "unsupported_token_type")
+    # Whose token it is, nobody else is told by it.
+    for client, token in ((service, own), (machine, exchanged), (app, exchanged)):
+        assert client.post("/oauth/revoke", {"token": token}).status == 200
 
 
 def test_without_a_token_or_with_two_it_is_malformed(browser: Browser, app: App) -> None:

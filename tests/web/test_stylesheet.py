@@ -1,6 +1,7 @@
 """Colours that everybody can read, whatever the operator's is."""
 
 import re
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,9 @@ def test_shades_are_made_for_the_grounds_that_are_in_the_sheet() -> None:
 
 
 def test_the_version_is_of_every_byte() -> None:
-    assert version("#1f5fbf") != version("#1f5fc0")
+    for colour in ("#1f5fbf", "#1f5fc0"):
+        assert sha256(stylesheet(colour).encode()).hexdigest().startswith(version(colour))
+        assert len(version(colour)) == 12
 
 
 def test_the_sheet_is_small() -> None:

@@ -2,21 +2,24 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.client import TOKEN_EXCHANGE
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
 from tests import forge
-from tests.browser import API, App, Browser, forms, granted, register, told
+from tests.browser import API, ISSUER, App, Browser, forms, granted, register, told
 from tests.forge import b64
 from tests.oidc import verified
 from tests.phone import EMAIL, Clock, Phone, installed
 from tests.prover import Prover
 
+ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 NARROW = "openid offline_access"
 
 
@@ -163,6 +166,25 @@ def test_a_client_never_gets_a_claim_that_none_of_its_scopes_opens(svc: Services
         assert "email" not in found
 
 
+def test_a_single_claim_does_not_come_along_with_a_narrower_token(svc: Services, app: App, browser: Browser) -> None:
+    wish = {part: {"email": None} for part in ("id_token", "userinfo")}
+    asked = "openid offline_access notes:read"
+    tokens = app.tokens(browser, scope=asked, claims=json.dumps(wish))
+    assert userinfo(app, tokens)["email"] == claims_of(svc, app, tokens)["email"] == EMAIL
+    scopes = ("openid", "notes:read")
+    service = register(svc, app.phone, "exchanger", scopes=scopes)
+    subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
+    exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))
+    same = register(svc, app.phone, "exchanger", scopes=asked.split())
+    as_wide = granted(same.token(TOKEN_EXCHANGE, **subject))
+    narrowed = granted(app.refresh(tokens["refresh_token"], scope="openid"))
+    for found in (exchanged, as_wide, narrowed):
+        assert "email" not in userinfo(app, found)
+    assert "email" not in claims_of(svc, app, narrowed)
+    whole = granted(app.refresh(narrowed["refresh_token"], scope="notes:read openid offline_access"))
+    assert userinfo(app, whole)["email"] == claims_of(svc, app, whole)["email"] == EMAIL
+
+
 def test_an_answer_about_one_user_is_never_about_another(svc: Services, app: App, browser: Browser) -> None:
     sub = claims_of(svc, app, app.tokens(browser))["sub"]
     wish = {value: json.dumps({"id_token": {"sub": {"value": value}}}) for value in (sub, "0" * 32)}
@@ -189,6 +211,47 @@ def test_a_token_is_for_the_api_that_was_asked_for_at_every_step(app: App, brows
     assert forge.peek(tokens["access_token"])[1]["aud"] == API
     tokens = granted(app.refresh(tokens["refresh_token"], resource=API))
     assert forge.peek(tokens["access_token"])[1]["aud"] == API
+
+
+def test_an_api_opens_nothing_but_userinfo_with_the_openid_tokens_that_it_is_shown(
+    svc: Services, app: App, browser: Browser
+) -> None:
+    scopes = ("openid", "account", "notes:read")
+    client = register(svc, browser.phone, "spa", scopes=scopes, resources=(API,))
+    tokens = client.tokens(browser, scope=" ".join(scopes), resource=API)
+    token = tokens["access_token"]
+    assert forge.peek(token)[1]["aud"] == API
+    for route in ("GET /me", "PATCH /me", "GET /me/sessions", "DELETE /me"):
+        assert app.phone.call(route, {}, token=token).status == 401, route
+    assert app.phone.call("POST /verify", {"token": token}).json() == {"active": False}
+    assert userinfo(app, tokens)["sub"] == forge.peek(tokens["id_token"])[1]["sub"]
+
+
+def test_this_servers_own_api_may_be_named_as_its_metadata_names_it(svc: Services, app: App, browser: Browser) -> None:
+    resource = app.phone.call("GET /.well-known/oauth-protected-resource").json()["resource"]
+    tokens = app.tokens(browser, scope="openid offline_access", resource=resource)
+    plain = app.tokens(browser, scope="openid offline_access")
+    for refresh_token in (tokens["refresh_token"], plain["refresh_token"]):
+        granted(app.refresh(refresh_token, resource=resource))
+    code = browser.code(app, resource=API)
+    assert app.redeem(code, resource=resource).json()["error"] == "invalid_target"
+    pushed = app.post("/oauth/par", app.request(resource=resource))
+    assert pushed.status == 201
+    page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed.json()["request_uri"]})
+    redeemed = granted(app.redeem(told(browser.finish(page))["code"], resource=resource))
+    machine = granted(register(svc, app.phone, "machine").token("client_credentials", resource=resource))
+    for found in (tokens, redeemed, machine):
+        assert forge.peek(found["access_token"])[1]["aud"] == resource
+
+
+def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
+    svc: Services, app: App, browser: Browser
+) -> None:
+    tokens = app.tokens(browser)
+    (grant,) = [g for g in svc.grants.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
+    svc.grants.start(replace(grant, resource=svc.settings.audience))
+    tokens = granted(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
+    assert granted(app.refresh(tokens["refresh_token"]))
 
 
 def test_a_refresh_for_another_api_is_refused_and_spends_nothing(app: App, browser: Browser) -> None:
@@ -248,6 +311,25 @@ def test_a_proof_without_a_nonce_of_now_is_told_the_nonce(bound: Bound, clock: C
         assert bound.userinfo(bound.proof(nonce=answer.header("DPoP-Nonce"))).status == 200
     clock.advance(600)
     assert 'error="use_dpop_nonce"' in challenge(bound.userinfo(bound.proof()))
+
+
+def test_a_refused_caller_of_userinfo_is_challenged_in_the_scheme_that_it_tried(app: App, browser: Browser) -> None:
+    """RFC 6750 section 3, RFC 9449 section 7.1."""
+    phone, path = app.phone, "GET /oauth/userinfo"
+    pointer = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
+    machine = app.tokens(browser, scope="notes:read")["access_token"]
+
+    def told(headers: dict[str, str]) -> tuple[int, str]:
+        answer = phone.call(path, headers=headers)
+        return answer.status, answer.header("WWW-Authenticate") or ""
+
+    assert told({}) == (401, f"Bearer {pointer}")
+    assert told({"Authorization": "Bearer x"}) == (401, f'Bearer error="invalid_token", {pointer}')
+    status, text = told({"Authorization": "DPoP x"})
+    assert status == 401
+    assert re.fullmatch(rf'DPoP algs="[A-Za-z0-9 ]+", error="invalid_token", {re.escape(pointer)}', text)
+    narrow = told({"Authorization": f"Bearer {machine}"})
+    assert narrow == (403, f'Bearer error="insufficient_scope", scope="openid", {pointer}')
 
 
 def test_a_bound_token_is_no_bearer_token_at_userinfo(bound: Bound) -> None:

@@ -41,6 +41,14 @@ def test_a_code_redeemed_twice_is_refused_and_the_first_tokens_end(browser: Brow
     assert refusal(app.refresh(first["refresh_token"])) == INVALID_GRANT
 
 
+def test_a_code_that_is_none_is_refused_as_a_code(browser: Browser, app: App) -> None:
+    code, refresh_token = browser.code(app), app.tokens(browser)["refresh_token"]
+    for text in ("x", code[:-4] + "AAAA", refresh_token):
+        answer = app.redeem(text)
+        assert refusal(answer) == INVALID_GRANT
+        assert answer.json()["error_description"].startswith("The code is unknown")
+
+
 def test_a_code_replayed_after_its_time_or_after_a_refresh_still_ends_the_session(
     browser: Browser, app: App, phone: Phone, clock: Clock
 ) -> None:
@@ -173,6 +181,12 @@ def test_a_code_of_a_user_who_is_disabled_or_changed_the_password_meanwhile_is_r
     assert phone.call("POST /me/password", body, token=session["access_token"]).status == 204
     assert refusal(app.redeem(code)) == INVALID_GRANT
     svc.users.disable(svc.users.find(EMAIL) or "")
+    assert refusal(app.redeem(code)) == INVALID_GRANT
+
+
+def test_a_code_whose_session_is_gone_from_the_table_is_refused(browser: Browser, app: App, svc: Services) -> None:
+    code = browser.code(app)
+    svc.grants.erase(svc.users.find(EMAIL) or "", but="")
     assert refusal(app.redeem(code)) == INVALID_GRANT
 
 

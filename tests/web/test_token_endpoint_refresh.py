@@ -1,14 +1,16 @@
 """Refresh tokens of OAuth clients, at both doors (ATTACKS.md 38 to 45), and grants mixed up with one another."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
+from chalicelib.flows import clients
 from chalicelib.services import Services
 from tests import wire
-from tests.browser import App, Browser, basic, granted, register, send
+from tests.browser import API, App, Browser, basic, granted, register, send
 from tests.forge import peek
 from tests.phone import EMAIL, Clock, Phone, refusal
 from tests.staged import just_before
@@ -219,6 +221,55 @@ def test_openid_without_offline_access_gets_no_refresh_token(browser: Browser, a
     assert "refresh_token" in app.tokens(browser, scope="notes:read")
 
 
+def allowed(app: App, **changes: Any) -> None:
+    """An operator changes what a client may have."""
+    client = app.svc.clients.read(app.id)
+    assert client is not None
+    clients.change(app.svc, client, replace(client, **changes))
+
+
+def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more(
+    browser: Browser, svc: Services, phone: Phone
+) -> None:
+    app = register(svc, phone, "native", grant_types=(CODE, REFRESH, DEVICE_CODE))
+    token, code = app.tokens(browser)["refresh_token"], browser.code(app)
+    device = app.post("/oauth/device", {"scope": "openid offline_access notes:read"}).json()
+    page = browser.submit(browser.get("/device"), "/device", user_code=device["user_code"])
+    browser.submit(page, "/device", decision="allow")
+    allowed(app, scopes=("openid", "offline_access"))
+    first = granted(app.refresh(token))
+    issued = [first, granted(app.redeem(code)), granted(app.token(DEVICE_CODE, device_code=device["device_code"]))]
+    for tokens in issued:
+        assert tokens["scope"] == peek(tokens["access_token"])[1]["scope"] == "openid offline_access"
+        assert "email" not in phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()
+    for scope in ("email", "openid notes:read"):
+        assert refusal(app.refresh(first["refresh_token"], scope=scope)) == (400, "invalid_scope")
+    # What its user has agreed to stays, should the client be given it back.
+    allowed(app, scopes=app.client.scopes)
+    assert granted(app.refresh(first["refresh_token"]))["scope"] == "openid email offline_access notes:read"
+
+
+def test_a_client_whose_offline_access_was_taken_away_gets_no_further_refresh_token(browser: Browser, app: App) -> None:
+    tokens, code = app.tokens(browser), browser.code(app)
+    allowed(app, scopes=("openid", "email", "notes:read"))
+    assert "refresh_token" not in granted(app.refresh(tokens["refresh_token"]))
+    assert "refresh_token" not in granted(app.redeem(code))
+    # Nor does it get any by speaking OpenID no more.
+    later = register(app.svc, app.phone)
+    code = browser.code(later, scope="openid notes:read")
+    allowed(later, scopes=("notes:read",))
+    assert "refresh_token" not in granted(later.redeem(code))
+
+
+def test_a_refresh_token_is_told_with_the_scopes_that_it_can_still_get(
+    browser: Browser, svc: Services, phone: Phone
+) -> None:
+    app = register(svc, phone, introspects=True)
+    token = app.tokens(browser)["refresh_token"]
+    allowed(app, scopes=("openid", "offline_access"))
+    assert app.post("/oauth/introspect", {"token": token}).json()["scope"] == "openid offline_access"
+
+
 # Grants mixed up
 @pytest.mark.parametrize(
     ("grant_type", "answer"),
@@ -261,3 +312,20 @@ def test_a_machines_token_is_for_itself_and_has_no_users_scope(svc: Services, ph
     assert refusal(machine.token(CLIENT_CREDENTIALS, resource="https://evil.example")) == (400, "invalid_target")
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status in (401, 403)
     assert phone.call("GET /me", token=tokens["access_token"]).status in (401, 403)
+
+
+def test_a_machines_token_is_for_the_api_that_it_names_and_lives_as_long_as_its_client_says(
+    svc: Services, phone: Phone
+) -> None:
+    for own, lifetime in ((0, svc.settings.access_seconds), (60, 60)):
+        machine = register(svc, phone, "machine", resources=(API,), access_seconds=own)
+        for named, aud in ((API, API), ("", svc.settings.audience)):
+            tokens = granted(machine.token(CLIENT_CREDENTIALS, resource=named))
+            claims = peek(tokens["access_token"])[1]
+            assert (claims["aud"], claims["client_id"], claims["scope"]) == (aud, machine.id, "notes:read notes:write")
+            assert (tokens["expires_in"], claims["exp"] - svc.now()) == (lifetime, lifetime)
+
+
+@pytest.mark.parametrize("scope", ["openid", "profile", "email", "offline_access"])
+def test_a_scope_that_is_about_a_user_is_nothing_to_a_machine(svc: Services, phone: Phone, scope: str) -> None:
+    assert refusal(register(svc, phone, "machine", scopes=(scope,)).token(CLIENT_CREDENTIALS)) == (400, "invalid_scope")

@@ -11,6 +11,7 @@ from .. import session
 from ..session import TokenSet
 
 GRANT_TYPE = CODE
+UNKNOWN = "The code is unknown, or was issued to another client, redirect URI, verifier or key."
 PARAMETERS = frozenset({"code", "redirect_uri", "code_verifier", "resource"})
 
 
@@ -18,19 +19,24 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     """RFC 6749 section 4.1.3 with RFC 7636: only the code's own client with its own verifier spends it, and once."""
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
-    keyset, presented = session.opened(svc, params["code"], handles.CODE)
+    try:
+        keyset, presented = session.opened(svc, params["code"], handles.CODE)
+    except InvalidGrant as forged:
+        raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if user is None or grant is None or not _belongs(grant, client, params, jkt):
-        raise InvalidGrant("The code is unknown, or was issued to another client, redirect URI, verifier or key.")
+        raise InvalidGrant(UNKNOWN)
     if not grant.waiting:
         raise _replayed(svc, grant)
     if not in_force(user, grant, svc.now()):
         raise InvalidGrant("The code has expired.", uid=user.uid)
-    if params.get("resource", grant.resource) != grant.resource:
+    if not session.same_api(svc, params.get("resource", grant.resource), grant.resource):
         raise InvalidTarget()
     bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
     begun = replace(grant, generation=1, jkt=bound)
     issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=jkt)
+    if client.backchannel_logout_uri and grant.browser:
+        svc.grants.take_part(grant)
     life = session.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
     if not svc.grants.begin(grant, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, grant.ends_at)):
         raise _replayed(svc, grant)

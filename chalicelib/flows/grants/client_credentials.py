@@ -1,26 +1,24 @@
 from collections.abc import Mapping
 
 from ...domain import scopes
+from ...domain.claims import OPENID_SCOPES
 from ...domain.client import CLIENT_CREDENTIALS, Client
-from ...domain.errors import InvalidScope, InvalidTarget
+from ...domain.errors import InvalidScope
 from ...services import Services
 from .. import keys, session
 from ..session import TokenSet
 
 GRANT_TYPE = CLIENT_CREDENTIALS
 PARAMETERS = frozenset({"scope", "resource"})
-OF_USERS = frozenset({"openid", "profile", "email", "offline_access"})
 
 
 def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
     """RFC 6749 section 4.4: a token for the client itself, without a session and so without a refresh token."""
-    scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OF_USERS))
+    scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OPENID_SCOPES))
     if not scope:
         raise InvalidScope()
-    resource = params.get("resource", "")
-    if resource and resource not in client.resources:
-        raise InvalidTarget()
-    lifetime = client.access_seconds or svc.settings.access_seconds
+    resource = session.target(svc, client, params.get("resource", ""))
+    lifetime = session.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
     return TokenSet(
         uid="",

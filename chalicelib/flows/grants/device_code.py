@@ -7,11 +7,11 @@ from .. import device
 from ..session import TokenSet
 
 GRANT_TYPE = DEVICE_CODE
-PARAMETERS = frozenset({"device_code"})
+PARAMETERS = frozenset({"device_code", "resource"})
 
 
 def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
     """RFC 8628 section 3.4."""
     if "device_code" not in params:
         raise InvalidRequest("`device_code` is missing.")
-    return device.poll(svc, client, params["device_code"], jkt=jkt)
+    return device.poll(svc, client, params["device_code"], resource=params.get("resource"), jkt=jkt)

@@ -37,17 +37,15 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         raise InvalidRequest("`subject_token` is not a user's.")
     # Who acted before stays in, whoever acts next.
     acting = {"act": subject.all["act"]} if "act" in subject.all else {}
-    if "actor_token" in params:
+    if "actor_token" in params or "actor_token_type" in params:
         acting = {"act": _actor(subject, _verified(svc, client, params, "actor", jkt))}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient("This client may not exchange tokens in this way.")
-    resource = params.get("resource") or params.get("audience", "")
-    if resource and resource not in client.resources:
-        raise InvalidTarget()
-    scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in subject.scope if s in client.scopes))
+    audience = _audience(svc, client, params, subject)
+    scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
     if not scope:
         raise InvalidScope("The subject's token has no scope that this client may have.")
-    lifetime = min(client.access_seconds or svc.settings.access_seconds, subject.exp - svc.now())
+    lifetime = min(session.access_seconds(svc, client), subject.exp - svc.now())
     uid = subjects.uid(svc, subject)
     kept = {name: subject.all[name] for name in KEPT if name in subject.all}
     about: dict[str, object] = {
@@ -55,7 +53,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         **acting,
         **subjects.claims(svc, client, uid),
         "client_id": client.client_id,
-        "aud": resource,
+        "aud": audience,
     }
     return TokenSet(
         uid=uid,
@@ -75,13 +73,29 @@ def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: s
         verified, _, _ = session.live(svc, token, any_audience=True)
     except InvalidToken:
         raise InvalidRequest(f"`{whose}_token` is not in force.") from None  # RFC 8693 section 2.2.2
-    aud = verified.all["aud"]
-    if not {svc.settings.audience, *client.resources} & set(aud if isinstance(aud, list) else [aud]):
+    if not _shared(svc, client, verified):
         raise InvalidRequest(f"`{whose}_token` is for an API that this client may have no tokens for.")
     # A token that is bound to a key must not come out as one that anybody may use.
     if "cnf" in verified.all and verified.all["cnf"] != {"jkt": jkt}:
         raise InvalidRequest(f"`{whose}_token` is bound to a key: send a DPoP proof of that key.")
     return verified
+
+
+def _shared(svc: Services, client: Client, verified: VerifiedClaims) -> list[str]:
+    """The APIs of a token that the client may have tokens for as well; our own is every client's."""
+    aud = verified.all["aud"]
+    may = {svc.settings.audience, *client.resources}
+    return [each for each in (aud if isinstance(aud, list) else [aud]) if each in may]
+
+
+def _audience(svc: Services, client: Client, params: Mapping[str, str], subject: VerifiedClaims) -> str:
+    """The one API that the new token is for (RFC 8693 sections 2.1, 2.2.2): another of the client's own, else the subject's."""
+    named = {params[name] for name in ("resource", "audience") if name in params}
+    shared = _shared(svc, client, subject)
+    # Our own is every client's, so naming it must not turn a token for another API into one for ours.
+    if len(named) > 1 or not named <= {*client.resources, *shared}:
+        raise InvalidTarget()
+    return named.pop() if named else shared[0]
 
 
 def _actor(subject: VerifiedClaims, actor: VerifiedClaims) -> dict[str, Any]:

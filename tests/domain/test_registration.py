@@ -1,0 +1,154 @@
+"""What of a client's own words counts; through the registration endpoint: web/test_registration.py."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from chalicelib.domain.client import Client
+from chalicelib.domain.errors import InvalidClientMetadata
+from chalicelib.domain.registration import ClientMetadata, fields, of
+
+OFFERED = ("openid", "email")
+CODE, REFRESH = "authorization_code", "refresh_token"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+SAID = {
+    "redirect_uris": ["https://app.example/cb"],
+    "token_endpoint_auth_method": "none",
+    "grant_types": [CODE, REFRESH, DEVICE_CODE],
+    "response_types": ["code"],
+    "client_name": "Shop",
+    "client_uri": "https://app.example/",
+    "logo_uri": "https://app.example/logo",
+    "policy_uri": "https://app.example/policy",
+    "tos_uri": "https://app.example/terms",
+    "scope": "email",
+    "jwks": {"keys": []},
+    "jwks_uri": "https://app.example/jwks",
+    "application_type": "native",
+    "subject_type": "pairwise",
+    "post_logout_redirect_uris": ["https://app.example/left"],
+    "backchannel_logout_uri": "https://app.example/out",
+    "backchannel_logout_session_required": True,
+    "require_pushed_authorization_requests": True,
+    "dpop_bound_access_tokens": True,
+}
+
+
+def told(**said: Any) -> dict[str, Any]:
+    metadata = msgspec.convert(said, ClientMetadata)
+    return fields(metadata, offered=OFFERED, default_method="client_secret_basic")
+
+
+def test_what_a_client_says_of_itself_is_what_is_told_of_it_again() -> None:
+    said = {name: tuple(value) if isinstance(value, list) else value for name, value in SAID.items()}
+    del said["response_types"]
+    said["scopes"] = (said.pop("scope"),)
+    assert told(**SAID) == said
+    assert of(Client(client_id="shop", **told(**SAID))) == {**SAID, "client_id": "shop"}
+
+
+def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
+    found = told()
+    assert found == {
+        "token_endpoint_auth_method": "client_secret_basic",
+        "grant_types": (CODE,),
+        "scopes": OFFERED,
+        "application_type": "web",
+        "subject_type": "public",
+        "jwks": {},
+        **dict.fromkeys(("redirect_uris", "post_logout_redirect_uris"), ()),
+        **dict.fromkeys(("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"), ""),
+        **dict.fromkeys(("jwks_uri", "backchannel_logout_uri"), ""),
+        **dict.fromkeys(("backchannel_logout_session_required", "require_pushed_authorization_requests"), False),
+        "dpop_bound_access_tokens": False,
+    }
+    assert told(**dict.fromkeys(SAID)) == found
+    assert of(Client(client_id="shop", **found)) == {
+        "client_id": "shop",
+        "scope": "openid email",
+        "redirect_uris": [],
+        "response_types": ["code"],
+        "grant_types": [CODE],
+        "token_endpoint_auth_method": "client_secret_basic",
+        "application_type": "web",
+        "subject_type": "public",
+    }
+    assert of(Client(client_id="tv", grant_types=(DEVICE_CODE,)))["response_types"] == []
+
+
+@pytest.mark.parametrize(
+    ("uris", "expected"),
+    [
+        (["https://a.example/"], "web"),
+        (["https://a.example/", "com.example:/cb"], "native"),
+        (["http://127.0.0.1/"], "native"),
+        ([], "web"),
+    ],
+)
+def test_a_uri_that_is_no_web_clients_makes_a_native_one(uris: list[str], expected: str) -> None:
+    assert told(redirect_uris=uris)["application_type"] == expected
+    assert told(redirect_uris=uris, application_type="web")["application_type"] == "web"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"grant_types": ["client_credentials"]},
+        {"grant_types": [CODE, "urn:ietf:params:oauth:grant-type:token-exchange"]},
+        {"response_types": ["token"]},
+        {"response_types": ["code", "token"]},
+        {"scope": "admin"},
+        {"scope": "openid  email"},
+    ],
+)
+def test_what_nobody_may_say_of_himself_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidClientMetadata):
+        told(**wrong)
+
+
+def test_of_the_scopes_that_are_asked_for_those_that_are_offered_count() -> None:
+    assert told(scope="admin email")["scopes"] == ("email",)
+    assert told(scope="")["scopes"] == OFFERED
+
+
+@pytest.mark.parametrize(
+    "letter", ["\x00", "\x1f", "\x7f", "\x9f", "\u200e", "\u200f", "\u202a", "\u202e", "\u2066", "\u2069"]
+)
+def test_no_name_has_letters_that_cannot_be_seen_or_that_turn_the_text_around(letter: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        told(client_name=f"Pay{letter}pal")
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ~", "\xa0\xff", "\u200d\u2010\u2029\u202f\u2065\u206a", "中文 العربية", "x" * 100]
+)
+def test_a_name_is_of_any_other_letters(name: str) -> None:
+    assert told(client_name=name)["client_name"] == name
+
+
+TEXTS = sorted(
+    name
+    for name, value in SAID.items()
+    if isinstance(value, str) and name not in ("client_name", "scope", "token_endpoint_auth_method")
+)
+
+
+@pytest.mark.parametrize("name", [*TEXTS, "scope", "token_endpoint_auth_method"])
+def test_a_text_has_at_most_2000_characters(name: str) -> None:
+    msgspec.convert({name: "x" * 2000}, ClientMetadata)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({name: "x" * 2001}, ClientMetadata)
+
+
+@pytest.mark.parametrize("name", ["redirect_uris", "post_logout_redirect_uris", "grant_types", "response_types"])
+def test_a_list_has_at_most_20_texts(name: str) -> None:
+    msgspec.convert({name: ["x" * 2000] * 20}, ClientMetadata)
+    for wrong in (["x"] * 21, ["x" * 2001], [1], "x"):
+        with pytest.raises(msgspec.ValidationError):
+            msgspec.convert({name: wrong}, ClientMetadata)
+
+
+def test_a_name_has_at_most_100_characters() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        told(client_name="x" * 101)

@@ -1,0 +1,159 @@
+"""Clients that nobody here has registered are no way to send people elsewhere unasked (RFC 9700 section 4.11.2)."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from chalicelib.domain.client import CODE
+from chalicelib.flows import clients
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.browser import ISSUER, App, Browser, forms, place, register, told
+from tests.internet import Internet, Page, running
+from tests.phone import EMAIL, PASSWORD, Phone
+
+STRANGER = "https://stranger.example/client.json"
+REDIRECT = "https://elsewhere.example/cb"
+LOGIN = {"email": EMAIL, "password": PASSWORD}
+DOCUMENT = {"client_name": "Good Inc.", "redirect_uris": [REDIRECT], "grant_types": [CODE]}
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "stranger.example") as found:
+        found.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **DOCUMENT}).encode())
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    """A deployment that takes clients that nobody here has registered, of both kinds."""
+    settings = replace(svc.settings, client_documents=True, registration_open=True)
+    return replace(svc, settings=settings, fetch=internet.fetch())
+
+
+@pytest.fixture(params=["by a document", "by itself"])
+def app(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> App:
+    """A client that nobody vouched for."""
+    client_id = STRANGER
+    if request.param == "by itself":
+        client_id = phone.call("POST /oauth/register", {**DOCUMENT, "token_endpoint_auth_method": "none"}).json()[
+            "client_id"
+        ]
+    found = clients.find(svc, client_id)
+    assert found
+    return App(phone, svc, found)
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    """A browser whose user has an account and is not logged in."""
+    phone.sign_up()
+    return Browser(phone)
+
+
+def way_out(page: Answer) -> tuple[str, dict[str, str]]:
+    """Where the link of a page leads that asks before it lets anybody go."""
+    assert (page.status, page.header("Location")) == (400, None), page
+    assert b"elsewhere.example" in re.sub(rb"<[^>]*>", b"", page.body)
+    (link,) = re.findall(r'<a class="button" href="([^"]+)"', page.body.decode())
+    url = urlsplit(unescape(link))
+    return f"{url.scheme}://{url.netloc}{url.path}", dict(parse_qsl(url.query))
+
+
+@pytest.mark.parametrize("logged_in", [False, True])
+def test_a_mistake_of_a_client_that_nobody_vouched_for_sends_nobody_away_unasked(
+    app: App, browser: Browser, logged_in: bool
+) -> None:
+    if logged_in:
+        browser.log_in(app, scope="openid")
+    for changes in ({"scope": "admin"}, {"response_type": "token"}, {"state": "xyz", "resource": "https://x.example"}):
+        target, fields = way_out(browser.authorize(app, **changes))
+        assert target == REDIRECT
+        assert {"error", "error_description", "state", "iss"} == set(fields)
+
+
+def test_nor_does_it_by_a_form_that_sends_itself(app: App, browser: Browser) -> None:
+    page = browser.authorize(app, scope="admin", response_mode="form_post")
+    assert page.status == 400
+    assert b"<script" not in page.body
+    (form,) = forms(page).values()
+    assert (form.action, form.hidden["error"]) == (REDIRECT, "invalid_scope")
+
+
+def test_whoever_decided_is_sent_on_at_once(app: App, browser: Browser) -> None:
+    page = browser.submit(browser.authorize(app, scope="openid"), "/authorize/login", **LOGIN)
+    denied = browser.submit(page, "/authorize/consent", decision="deny")
+    assert (place(denied), told(denied)["error"]) == (REDIRECT, "access_denied")
+    assert "code" in browser.log_in(app, scope="openid")
+
+
+def test_a_silent_request_comes_back_silently(app: App, browser: Browser) -> None:
+    assert told(browser.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+
+
+def test_a_client_that_an_operator_registered_is_told_of_its_mistakes_at_once(
+    svc: Services, phone: Phone, browser: Browser
+) -> None:
+    mistaken = browser.authorize(register(svc, phone), scope="admin")
+    assert told(mistaken)["error"] == "invalid_scope"
+
+
+# --- who is it that asks? ---
+
+
+def text_of(page: Answer) -> str:
+    return unescape(re.sub(r"<[^>]*>", "", page.body.decode()))
+
+
+def test_every_page_for_a_client_with_a_document_names_the_host_of_the_document(
+    svc: Services, phone: Phone, browser: Browser
+) -> None:
+    client = clients.find(svc, STRANGER)
+    assert client
+    app = App(phone, svc, client)
+    login = browser.authorize(app, scope="openid")
+    pages = [login, browser.submit(login, "/authorize/signup"), browser.submit(login, "/authorize/login", **LOGIN)]
+    pages.append(browser.submit(login, "/authorize/login", email=EMAIL, password="wrong"))
+    for page in pages:
+        assert "stranger.example" in text_of(page)
+        assert "Good Inc." in text_of(page)
+    plain = browser.authorize(register(svc, phone), prompt="login")
+    assert "This application is from" not in text_of(plain)
+
+
+HIDDEN = [
+    "Lat\u200bchkey",
+    "Lat\u061cchkey",
+    "a\u2028b",
+    "a\u2029b",
+    "\ufeffa",
+    "so\u00adft",
+    "a\U000e0041",
+    "a\u206ab",
+]
+NOTHING = ["\u200e", " ", "\u3000 ", "\u3164", "\u115f\u1160", "\uffa0", "\u2800", "\u0301"]
+ANY_SCRIPT = ["Good Inc.", "\u062a\u0637\u0628\u064a\u0642\u064a", "\u65e5\u672c", "e\u0301t\u00e9", "\U0001f33f", "7"]
+
+
+@pytest.mark.parametrize("name", ["a\nb", *HIDDEN, *NOTHING], ids=ascii)
+def test_a_name_is_what_people_see(svc: Services, phone: Phone, internet: Internet, name: str) -> None:
+    told_of_itself = {**DOCUMENT, "client_name": name, "token_endpoint_auth_method": "none"}
+    answer = phone.call("POST /oauth/register", told_of_itself)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
+    internet.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **told_of_itself}).encode())
+    assert clients.find(svc, STRANGER) is None
+
+
+@pytest.mark.parametrize("name", ANY_SCRIPT, ids=ascii)
+def test_a_name_may_be_in_any_script(phone: Phone, name: str) -> None:
+    answer = phone.call("POST /oauth/register", {**DOCUMENT, "client_name": name})
+    assert answer.status == 201
+    assert answer.json()["client_name"] == name
+    assert ISSUER in answer.json()["registration_client_uri"]

@@ -1,0 +1,116 @@
+"""A client is told that its user has logged out, however long its own tokens have been dead (Back-Channel Logout 1.0 2.5)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.services import Services
+from tests import wire
+from tests.browser import Browser, granted, register
+from tests.internet import Internet, Page, running
+from tests.phone import EMAIL, Clock, Phone
+
+HOOK = "https://app.example/backchannel"
+HOUR, DAY = 3600, 24 * 3600
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "app.example") as found:
+        found.pages[HOOK] = Page()
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    return replace(svc, fetch=internet.fetch())
+
+
+@pytest.fixture
+def browser(phone: Phone) -> Browser:
+    phone.sign_up()
+    return Browser(phone)
+
+
+def swept(svc: Services) -> None:
+    """What the table does by itself to items that have expired."""
+    table = svc.settings.grants_table
+    for item in wire.clients(svc)[0].scan(TableName=table)["Items"]:
+        if int(item["expires_at"]["N"]) <= svc.now():
+            wire.clients(svc)[0].delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+
+
+def leave(browser: Browser) -> None:
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+
+
+@pytest.mark.parametrize("kind", [{"grant_types": ("authorization_code",)}, {"refresh_idle_seconds": 600}])
+def test_who_logged_in_once_is_told_weeks_later(
+    browser: Browser, svc: Services, phone: Phone, clock: Clock, internet: Internet, kind: dict[str, Any]
+) -> None:
+    app = register(svc, phone, backchannel_logout_uri=HOOK, **kind)
+    for _ in range(2):
+        app.tokens(browser, scope="openid email")
+    elsewhere = register(svc, phone, backchannel_logout_uri=f"{HOOK}?elsewhere")
+    elsewhere.tokens(Browser(phone), scope="openid")
+    clock.advance(29 * DAY)
+    swept(svc)
+    leave(browser)
+    assert [request.line for request in internet.requests] == ["POST /backchannel"]
+    leave_again = Browser(phone)
+    leave_again.cookies = dict(browser.cookies)
+    leave_again.get("/oauth/logout")
+    assert len(internet.requests) == 1
+
+
+def test_so_is_a_device_that_was_approved_in_the_browser(
+    browser: Browser, svc: Services, phone: Phone, clock: Clock, internet: Internet
+) -> None:
+    tv = register(svc, phone, "television", backchannel_logout_uri=HOOK)
+    codes = tv.post("/oauth/device", {"scope": "openid"}).json()
+    register(svc, phone).tokens(browser)
+    page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
+    browser.submit(page, "/device", decision="allow")
+    granted(tv.token(DEVICE_CODE, device_code=codes["device_code"]))
+    clock.advance(HOUR)
+    swept(svc)
+    leave(browser)
+    assert [request.line for request in internet.requests] == ["POST /backchannel"]
+
+
+def test_the_list_of_sessions_shows_none_whose_tokens_have_expired(
+    browser: Browser, svc: Services, phone: Phone, clock: Clock
+) -> None:
+    app = register(svc, phone, backchannel_logout_uri=HOOK)
+    app.tokens(browser, scope="openid")
+    clock.advance(HOUR)
+    listed = phone.call("GET /me/sessions", token=phone.log_in()["access_token"]).json()["sessions"]
+    assert app.client.client_name not in [session.get("device") for session in listed]
+
+
+def test_a_login_costs_one_call_more_for_a_client_that_wants_to_be_told_and_for_no_other(
+    browser: Browser, svc: Services, phone: Phone
+) -> None:
+    for hook, calls in ((HOOK, 4), ("", 3)):
+        app = register(svc, phone, backchannel_logout_uri=hook)
+        code = browser.code(app)
+        with wire.watched(svc) as seen:
+            granted(app.redeem(code))
+        assert len(seen.calls) == calls
+
+
+def test_a_code_that_outlives_its_browsers_session_is_redeemed_all_the_same(
+    browser: Browser, svc: Services, phone: Phone
+) -> None:
+    app = register(svc, phone, backchannel_logout_uri=HOOK)
+    code = browser.code(app)
+    uid = svc.users.find(EMAIL) or ""
+    (known,) = [g for g in svc.grants.of_user(uid) if g.client_id == "browser"]
+    key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{known.gid}"}}
+    wire.clients(svc)[0].delete_item(TableName=svc.settings.grants_table, Key=key)
+    granted(app.redeem(code))
+    assert known.gid not in [g.gid for g in svc.grants.of_user(uid)]
