@@ -212,7 +212,8 @@ def _step(
     if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
         return AskConsent(client, browser, request.consent)
     if done is Done.AGREED and not client.first_party:
-        svc.clients.remember_consent(browser.user.uid, client.client_id, request.consent, now=svc.now())
+        since, now = client.created_at, svc.now()
+        svc.clients.remember_consent(browser.user.uid, client.client_id, request.consent, since=since, now=now)
     return _answered(svc, asked, request, browser)
 
 
@@ -259,7 +260,7 @@ def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest
         return True
     if client.first_party:
         return False
-    agreed = svc.clients.consent(browser.user.uid, client.client_id)
+    agreed = svc.clients.consent(browser.user.uid, client.client_id, since=client.created_at)
     return agreed is None or not set(request.consent) <= agreed
 
 

@@ -5,6 +5,8 @@ import secrets
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import ceil
+from typing import TypeGuard
 from urllib.parse import unquote_plus
 
 import jwt
@@ -19,6 +21,8 @@ from . import client_documents, client_keys, session
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS
 ASSERTION_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
+# Whom an assertion may be for, beside the issuer: the token endpoint (RFC 7523 section 3), and those that take one as well.
+ENDPOINTS = ("token", "par", "device", "introspect", "revoke", "authorize-challenge")
 CLOCK_SKEW = 60
 CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
@@ -34,14 +38,16 @@ class Presented:
 
 def presented(params: Mapping[str, str], authorization: str) -> Presented:
     """The one way in which a request authenticates its client; raises InvalidRequest where there are two."""
-    basic = authorization[:6].lower() == "basic "
-    ways = [basic, "client_secret" in params, "client_assertion" in params]
+    asserts = bool({"client_assertion", "client_assertion_type"} & set(params))
+    ways = [bool(authorization), "client_secret" in params, asserts]
     if sum(ways) > 1:
         raise InvalidRequest("A client authenticates in one way only.")
-    if basic:
+    if authorization and authorization[:6].lower() != "basic ":
+        raise InvalidClient(reason="another scheme than Basic")
+    if authorization:
         return _basic(authorization[6:], params.get("client_id", ""))
-    if "client_assertion" in params:
-        return Presented("private_key_jwt", _assertion_issuer(params), params["client_assertion"])
+    if asserts:
+        return Presented("private_key_jwt", _assertion_issuer(params), params.get("client_assertion", ""))
     if not params.get("client_id"):
         raise InvalidClient("`client_id` is missing.")
     if "client_secret" in params:
@@ -64,6 +70,8 @@ def _basic(credentials: str, client_id: str) -> Presented:
 def _assertion_issuer(params: Mapping[str, str]) -> str:
     if params.get("client_assertion_type") != ASSERTION_TYPE:
         raise InvalidRequest(f"`client_assertion_type` is {ASSERTION_TYPE}.")
+    if "client_assertion" not in params:
+        raise InvalidRequest("`client_assertion` is missing.")
     try:
         unverified = jwt.decode(params["client_assertion"], options={"verify_signature": False})
     except (jwt.InvalidTokenError, ValueError, RecursionError):
@@ -108,19 +116,24 @@ def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
     claims = _signed_by(svc, client, assertion)
     aud = claims.get("aud")
     audiences = aud if isinstance(aud, list) and aud else [aud]
-    ours = {svc.settings.issuer, f"{svc.settings.issuer}/oauth/token", f"{svc.settings.issuer}/oauth/par"}
+    ours = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
     exp, jti = claims.get("exp"), claims.get("jti")
     if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= ours:
         raise InvalidClient(reason="assertion for another")
-    if type(exp) is not int or not now - CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + CLOCK_SKEW:
+    if not _is_date(exp) or not now - CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + CLOCK_SKEW:
         raise InvalidClient(reason="assertion expired or too long-lived")
-    if any(type(m) is not int or m > now + CLOCK_SKEW for m in (claims.get("nbf", now), claims.get("iat", now))):
+    if any(not _is_date(m) or not m <= now + CLOCK_SKEW for m in (claims.get("nbf", now), claims.get("iat", now))):
         raise InvalidClient(reason="assertion not yet valid")
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
         raise InvalidClient(reason="assertion without jti")
-    seen_until = exp + CLOCK_SKEW + 1
+    seen_until = ceil(exp) + CLOCK_SKEW + 1
     if not svc.once.first("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
         raise InvalidClient(reason="assertion replayed")
+
+
+def _is_date(found: object) -> TypeGuard[int | float]:
+    """Whether it is a NumericDate, which may have a fraction (RFC 7519 section 2)."""
+    return type(found) in (int, float)
 
 
 def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, object]:

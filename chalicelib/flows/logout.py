@@ -1,7 +1,7 @@
 """Leaving: a browser's session ends with all that hangs on it, and the clients that took part are told
 (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -78,12 +78,12 @@ def end_one(svc: Services, user: User, *, sid: str) -> list[Failure]:
 
 
 def _end_begun(svc: Services, user: User, gid: str) -> list[Failure]:
+    # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
     stored = svc.grants.of_user(user.uid)
-    for grant in stored:
-        # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
-        if grant.browser == gid and not grant.ended and OFFLINE not in grant.scope:
+    for grant in [each for each in stored if each.browser == gid and not each.ended]:
+        if OFFLINE not in grant.scope:
             svc.grants.end(grant.uid, grant.gid, why="logout")
-    return _tell(svc, user, stored, {gid})
+    return _tell(svc, user, _took_part(stored, {gid}))
 
 
 def end_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
@@ -100,15 +100,18 @@ def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
     browsers = {each.gid for each in ended if each.client_id == browser.CLIENT.client_id}
-    return _tell(svc, user, stored, browsers)
+    return _tell(svc, user, _took_part(stored, browsers))
 
 
-def _tell(svc: Services, user: User, stored: Iterable[Grant], browsers: Set[str]) -> list[Failure]:
-    """Tells the clients that took part in the sessions of these browsers; `stored` is how it was before they ended."""
-    took_part = {(each.client_id, each.browser) for each in stored if not (each.waiting or each.ended)}
-    # The table forgets sessions whose tokens have expired, but the browser's own remembers who had them.
-    took_part |= {(client_id, each.gid) for each in stored for client_id in each.took_part}
-    took_part = {(client_id, gid) for client_id, gid in took_part if gid in browsers}
+def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, str]]:
+    """The clients that took part in browsers' sessions, each with the session."""
+    begun = {(each.client_id, each.browser) for each in stored if not each.waiting and not each.ended}
+    # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
+    before = {(client_id, each.gid) for each in stored for client_id in each.took_part}
+    return {(client_id, gid) for client_id, gid in begun | before if gid in browsers}
+
+
+def _tell(svc: Services, user: User, took_part: set[tuple[str, str]]) -> list[Failure]:
     if not took_part:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)

@@ -1,3 +1,4 @@
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -55,24 +56,38 @@ class Clients:
             return False
         return True
 
-    def consent(self, uid: str, client_id: str) -> frozenset[str] | None:
-        """The scopes that a user has agreed to for a client, which can be none of them; None before the user was asked."""
+    def consent(self, uid: str, client_id: str, *, since: int) -> frozenset[str] | None:
+        """The scopes that a user has agreed to for a client, which can be none of them; None before the user was asked.
+
+        What was agreed to before `since`, when the client was made, was for another client of the same id.
+        """
         with storage_faults():
             found = self._client.get_item(TableName=self._users, Key=_consent_key(uid, client_id), ConsistentRead=True)
-        return frozenset(found["Item"].get("scopes", {"SS": []})["SS"]) if "Item" in found else None
+        item = found.get("Item")
+        if item is None or int(item["agreed_at"]["N"]) < since:
+            return None
+        return frozenset(item.get("scopes", {"SS": []})["SS"])
 
-    def remember_consent(self, uid: str, client_id: str, scopes: tuple[str, ...], *, now: int) -> None:
-        """Adds to what a user has agreed to for a client."""
-        values: dict[str, Any] = {":now": {"N": str(now)}}
+    def remember_consent(self, uid: str, client_id: str, scopes: tuple[str, ...], *, since: int, now: int) -> None:
+        """Adds to what a user has agreed to for a client since it was made; replaces what was for another of its id."""
+        values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}}
         if scopes:  # DynamoDB has no empty sets
             values[":scopes"] = {"SS": list(scopes)}
-        with storage_faults():
-            self._client.update_item(
-                TableName=self._users,
-                Key=_consent_key(uid, client_id),
-                UpdateExpression="SET agreed_at = :now" + (" ADD scopes :scopes" if scopes else ""),
-                ExpressionAttributeValues=values,
-            )
+        ways = (
+            (" ADD scopes :scopes" if scopes else "", "attribute_not_exists(pk) OR agreed_at >= :since"),
+            (", scopes = :scopes" if scopes else " REMOVE scopes", "agreed_at < :since"),
+        )
+        for change, condition in ways:
+            with suppress(ConditionFailed):
+                conditionally(
+                    self._client.update_item,
+                    TableName=self._users,
+                    Key=_consent_key(uid, client_id),
+                    UpdateExpression=f"SET agreed_at = :now{change}",
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                )
+                return
 
     def forget(self, uid: str) -> None:
         """Erases all that a user has agreed to."""

@@ -7,13 +7,14 @@ SESSION, FORM, ARRIVED = "session", "form", "arrived"
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:
-    """The value of one of our cookies, "" without it; whatever else a browser brings for this host is stepped over."""
+    """The value of one of our cookies, "" without it; whatever else a browser brings for this host is stepped over.
+
+    Two values are as good as none: a neighbour of our domain can set the second one, and nothing says which is ours.
+    """
     wanted = name_of(settings, kind)
-    for pair in headers.get("cookie", "").split(";"):
-        name, _, value = pair.strip().partition("=")
-        if name == wanted:
-            return value
-    return ""
+    pairs = [pair.strip().partition("=") for pair in headers.get("cookie", "").split(";")]
+    found = {value for name, _, value in pairs if name == wanted}
+    return found.pop() if len(found) == 1 else ""
 
 
 def write(settings: Settings, kind: str, value: str, *, seconds: int) -> str:

@@ -2,6 +2,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -100,6 +101,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
 )
 def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
+    _refuse_foreign_origin(svc, caller)
     params = oauth.once(form.pairs, known=OF_CHALLENGE, long=MAX_PUSHED)
     client = clients.authenticate(svc, params, _credentials(caller))
     jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
@@ -107,6 +109,13 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | 
         return AuthorizationCode(first_party.challenge(svc, client, params, jkt=jkt, network=caller.network))
     except errors.InsufficientAuthorization as more:
         return _refused(more, 403, {}, auth_session=more.auth_session)
+
+
+def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
+    # A form needs no preflight: any website could use up a user's tries through the browsers of its visitors.
+    origin, issuer = caller.headers.get("origin"), urlsplit(svc.settings.issuer)
+    if origin is not None and origin not in {f"{issuer.scheme}://{issuer.netloc}", *svc.settings.origins}:
+        raise errors.InvalidRequest("This website may not log users in: its origin is not one that is allowed here.")
 
 
 def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, str], **more: str) -> Answer:

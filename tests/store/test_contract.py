@@ -358,14 +358,28 @@ def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
 def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together(store: Deployment) -> None:
     owner, _ = started(store)
     for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("a", ()), ("b#c", ("x",)), ("d", ())):
-        store.clients.remember_consent(owner.uid, client_id, scopes, now=NOW)
-    assert store.clients.consent(owner.uid, "a") == frozenset("xyz")
-    assert store.clients.consent(owner.uid, "b#c") == frozenset("x")
-    assert store.clients.consent(owner.uid, "d") == frozenset()
-    assert store.clients.consent(uuid4().hex, "a") is None
+        store.clients.remember_consent(owner.uid, client_id, scopes, since=0, now=NOW)
+    assert store.clients.consent(owner.uid, "a", since=0) == frozenset("xyz")
+    assert store.clients.consent(owner.uid, "b#c", since=0) == frozenset("x")
+    assert store.clients.consent(owner.uid, "d", since=0) == frozenset()
+    assert store.clients.consent(uuid4().hex, "a", since=0) is None
     store.clients.forget(owner.uid)
-    assert [store.clients.consent(owner.uid, client_id) for client_id in ("a", "b#c", "d")] == [None] * 3
+    assert [store.clients.consent(owner.uid, client_id, since=0) for client_id in ("a", "b#c", "d")] == [None] * 3
     assert store.users.read(owner.uid) == owner
+
+
+def test_what_was_agreed_to_for_an_earlier_client_of_the_same_id_does_not_count(store: Deployment) -> None:
+    owner, _ = started(store)
+
+    def agree(*scopes: str, since: int, now: int) -> frozenset[str] | None:
+        store.clients.remember_consent(owner.uid, "a", scopes, since=since, now=now)
+        return store.clients.consent(owner.uid, "a", since=since)
+
+    assert agree("x", "y", since=NOW, now=NOW) == frozenset("xy")
+    assert store.clients.consent(owner.uid, "a", since=NOW + 1) is None
+    assert agree("z", since=NOW + 1, now=NOW + 2) == frozenset("z")
+    assert agree("y", since=NOW + 1, now=NOW + 3) == frozenset("yz")
+    assert agree(since=NOW + 4, now=NOW + 4) == frozenset()
 
 
 def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store: Deployment) -> None:

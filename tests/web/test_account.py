@@ -115,8 +115,10 @@ def test_an_erased_account_leaves_nothing_of_what_it_agreed_to(phone: Phone, svc
     session = phone.sign_up()
     uid = session["user"]["sub"]
     for client_id in ("one", "two", "https://app.example/a#b"):
-        svc.clients.remember_consent(uid, client_id, ("openid",), now=svc.now())
-    svc.clients.remember_consent("0" * 32, "one", ("openid",), now=svc.now())
+        svc.clients.remember_consent(uid, client_id, ("openid",), since=0, now=svc.now())
+    svc.clients.remember_consent("0" * 32, "one", ("openid",), since=0, now=svc.now())
     assert phone.call("DELETE /me", {"password": PASSWORD}, token=session["access_token"]).status == 204
-    assert not any(svc.clients.consent(uid, client_id) for client_id in ("one", "two", "https://app.example/a#b"))
-    assert svc.clients.consent("0" * 32, "one")
+    assert not any(
+        svc.clients.consent(uid, client_id, since=0) for client_id in ("one", "two", "https://app.example/a#b")
+    )
+    assert svc.clients.consent("0" * 32, "one", since=0)

@@ -18,6 +18,7 @@ from chalicelib.flows import keys, login, session, signup
 from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests import wire
+from tests.browser import register, send
 from tests.forge import peek
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.staged import just_before
@@ -661,3 +662,22 @@ def test_cold_starts_all_at_once_agree_on_one_key_set(settings: Settings, clock:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(keys.current, containers))
     of_one_mind(*containers)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://id.example.evil.example", "http://id.example"]
+)
+def test_a_website_guesses_no_passwords_through_its_visitors(
+    svc: Services, phone: Phone, clock: Clock, origin: str
+) -> None:
+    """A form goes to another site without a preflight: many visitors of one page could lock an account."""
+    phone.sign_up()
+    app = register(svc, phone, "native", first_party=True)
+    fields = {**app.request(), "email": EMAIL, "password": "wrong"}
+    for visitor in [Phone(clock, address=f"192.0.2.{number}") for number in range(10)] * 10:
+        answer = send(visitor, "/oauth/authorize-challenge", fields, headers=[("Origin", origin)])
+        assert refusal(answer) == (400, "invalid_request")
+    assert phone.log_in()
+    for ours in ("https://id.example", "https://app.example"):
+        answer = send(phone, "/oauth/authorize-challenge", {**fields, "password": PASSWORD}, headers=[("Origin", ours)])
+        assert answer.status == 200

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.flows import keys
+from chalicelib.flows import clients, keys
 from chalicelib.services import Services
 from tests.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
 from tests.forge import peek
@@ -76,6 +76,20 @@ def test_consent_is_asked_once_for_each_client_and_scope(svc: Services, phone: P
     assert "code" in told(browser.authorize(app, scope="openid"))
     assert "/authorize/consent" in forms(browser.authorize(app, scope="openid profile"))
     assert "/authorize/consent" in forms(browser.authorize(other))
+
+
+def test_a_new_client_of_an_old_ones_id_is_asked_for_anew(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    old = register(svc, phone, client_id="shop")
+    old.tokens(browser, scope="openid email")
+    clients.delete(svc, "shop")
+    clock.advance(1)
+    new = register(svc, phone, client_id="shop", redirect_uris=("https://other.example/cb",))
+    asked = browser.authorize(new, scope="openid")
+    told(browser.submit(asked, "/authorize/consent", decision="allow"))
+    assert "code" in told(browser.authorize(new, scope="openid"))
+    assert "/authorize/consent" in forms(browser.authorize(new, scope="openid email"))
 
 
 def test_a_first_party_client_needs_no_consent(svc: Services, phone: Phone, browser: Browser) -> None:

@@ -265,6 +265,21 @@ def test_twice_is_as_good_as_once(web: Browser, app: App) -> None:
     assert place(web.submit(page, CONFIRM)) == place(web.submit(page, CONFIRM)) == LEFT
 
 
+def test_a_cookie_that_comes_with_two_values_is_nobodys(phone: Phone, web: Browser, app: App) -> None:
+    """A neighbour of our domain can set a cookie for us, too, and a browser may send it first."""
+    app.tokens(web, scope=ONLINE)
+    other = Browser(phone)
+    app.tokens(other, scope=ONLINE)
+    mine, theirs = (f"{SESSION}={each.cookies[SESSION]}" for each in (web, other))
+    for sent, known in (
+        (mine, True),
+        (f"{mine}; {mine}", True),
+        (f"{theirs}; {mine}", False),
+        (f"{mine}; {theirs}", False),
+    ):
+        assert asks(phone.call(f"GET {PATH}", headers=[("Cookie", sent)])) == known
+
+
 # Back-channel logout.
 
 
