@@ -13,8 +13,8 @@ from .errors import InvalidClientMetadata, InvalidScope
 
 # What a client can be without anybody's word for it: not one that acts for itself, or that turns tokens into others.
 GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
-# Letters that look like nothing: fillers of Hangul, and the empty Braille cell.
-BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# Letters that look like nothing: fillers of Hangul, the empty Braille cell, and the joiners that Persian and emoji need.
+BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200c\u200d")
 
 Text = Annotated[str, Meta(max_length=2000)] | None
 Texts = Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)] | None
