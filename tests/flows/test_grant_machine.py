@@ -357,6 +357,9 @@ class Grants(Deployed):
         browser.submit(page, "/oauth/logout/confirm")
         for each in [*account.sessions, *self.of(account, self.issued)]:
             each.ended = each.ended or (each.cookie == cookie and "offline_access" not in each.scope.split())
+        for device in self.of(account, self.waiting):
+            # Nobody sees an approval in the list of sessions: it ends with the session that it was given in.
+            device.ended = device.ended or device.cookie == cookie
 
     def end_all_sessions(self, account: Account) -> None:
         """From the first door, by whoever has just logged in there: ends also what is on its way to become a session."""

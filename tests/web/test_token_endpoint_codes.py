@@ -235,6 +235,11 @@ def test_a_resource_other_than_was_agreed_to_is_an_invalid_target(
     assert app.redeem(code, resource="https://a.example").status == 200
 
 
+def malformed(name: str) -> tuple[int, str]:
+    # RFC 8707 section 2 has a code of its own for a target that is "invalid, missing, unknown, or malformed".
+    return 400, "invalid_target" if name == "resource" else "invalid_request"
+
+
 @pytest.mark.parametrize("name", ["code", "grant_type"])
 def test_a_redemption_without_its_code_or_grant_type_is_malformed(browser: Browser, app: App, name: str) -> None:
     code = browser.code(app)
@@ -251,11 +256,8 @@ def test_a_parameter_sent_twice_is_malformed_and_nothing_is_spent(browser: Brows
     good = {**app.redemption(code), "client_id": app.id}
     value = good.get(name, "x")
     doubled = [*good.items(), (name, value)] + ([] if name in good else [(name, value)])
-    assert refusal(app.post("/oauth/token", doubled)) == (400, "invalid_request")
-    assert refusal(app.post("/oauth/token", [*good.items(), (name, "other"), (name, "evil")])) == (
-        400,
-        "invalid_request",
-    )
+    for sent in (doubled, [*good.items(), (name, "other"), (name, "evil")]):
+        assert refusal(app.post("/oauth/token", sent)) == malformed(name)
     granted(app.post("/oauth/token", good))
 
 
@@ -277,7 +279,5 @@ def test_parameters_in_the_query_are_not_seen_and_names_have_their_case(
 def test_a_value_that_is_too_long_or_broken_is_malformed(browser: Browser, app: App, name: str) -> None:
     code = browser.code(app)
     for value in ("x" * 9000, "a\x00b", "\ufffd"):
-        assert refusal(app.post("/oauth/token", app.redemption(code, **{name: value}))) == (400, "invalid_request"), (
-            value[:5]
-        )
+        assert refusal(app.post("/oauth/token", app.redemption(code, **{name: value}))) == malformed(name), value[:5]
     granted(app.redeem(code))
