@@ -80,7 +80,8 @@ class KeySet:
 
     def published(self, now: int) -> tuple[SigningKey, ...]:
         """The keys whose public halves a verifier must know now: next, active and retiring."""
-        return tuple([key for key in self.signing if self.state(key, now) is not State.SPENT])
+        *older, newest = self.signing  # which has no successor, and so is never spent
+        return (*[key for key in older if self.state(key, now) is not State.SPENT], newest)
 
     def refresher(self, now: int) -> RefreshKey:
         """The HMAC key that makes refresh tokens now."""

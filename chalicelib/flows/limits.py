@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
@@ -6,9 +7,9 @@ from ..domain.model import Limit
 from ..services import Services
 
 QUARTER, HOUR = 15 * 60, 60 * 60
-# The network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of stories
-# that are about something else, and all of those would have to pass it on.
-asking: ContextVar[str] = ContextVar("asking", default="")
+# Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of
+# stories that are about something else, and all of those would have to pass it on. Few requests want to know it.
+asking: ContextVar[Callable[[], str]] = ContextVar("asking", default=str)
 
 
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> None:
@@ -40,7 +41,7 @@ def look(svc: Services, *, url: str) -> None:
 
     The first limit is each network's own, so that no single one can use up the second, which is the host's.
     """
-    of_network = [Limit("looks of one network", network, 30, QUARTER)] if (network := asking.get()) else []
+    of_network = [Limit("looks of one network", network, 30, QUARTER)] if (network := asking.get()()) else []
     _spend(svc, *of_network, Limit("looks at one host", host(url), 100, QUARTER))
 
 

@@ -128,7 +128,7 @@ class Operation:
             _refuse_doubled_headers(request)
             svc = services()
             caller = _caller(request, self.scope, svc.now())
-            limits.asking.set(caller.network)
+            limits.asking.set(lambda: caller.network)
             body = [_decoded(request, self.body, optional=self.body_optional)] if self.body else []
             return _success(self.story(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:
@@ -187,7 +187,7 @@ class Door(Blueprint):
 
 def _refuse_doubled_headers(request: Request) -> None:
     for name, values in (request.to_original_event().get("multiValueHeaders") or {}).items():
-        if name.lower() in SINGLE_HEADERS and len(values) > 1:
+        if len(values) > 1 and name.lower() in SINGLE_HEADERS:
             raise errors.InvalidRequest(f"The header {name.title()} was sent more than once.")
 
 

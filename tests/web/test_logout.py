@@ -424,7 +424,7 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
         app.tokens(web, scope=ONLINE)
         App(phone, svc, by_document(svc, internet)).tokens(web, scope="openid")
         clock.advance(300 + 24 * 3600)  # the document's time is over, and the day after it
-        limits.asking.set("")
+        limits.asking.set(str)
         for number in range(100):
             limits.look(svc, url=f"https://other.example/{number}")
         capsys.readouterr()
