@@ -16,13 +16,6 @@ LOGIN = {"email": EMAIL, "password": PASSWORD}
 LOOPBACK, SCHEME = "http://127.0.0.1:4000/cb", "com.example.app:/cb"
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account and is not logged in."""
-    phone.sign_up()
-    return Browser(phone)
-
-
 def at_consent(browser: Browser, app: App, **changes: str | None) -> Answer:
     page = browser.authorize(app, **changes)
     return browser.submit(page, "/authorize/login", **LOGIN) if "/authorize/login" in forms(page) else page

@@ -20,19 +20,6 @@ FOREIGN_ORIGINS = [
 ]
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account and is not logged in."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
 def refused(browser: Browser, answer: Answer) -> None:
     """The page that says that this form is none of ours; nobody is logged in by it, and no code leaves."""
     assert answer.status == 403

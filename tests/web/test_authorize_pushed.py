@@ -16,19 +16,6 @@ LATE = 95
 FORMS = ["/authorize/consent", "/authorize/login", "/authorize/signup", "/authorize/continue"]
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account and is not logged in."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
 def pushed(app: App, **changes: str | None) -> dict[str, str]:
     answer = app.post("/oauth/par", app.request(**changes))
     return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}

@@ -15,19 +15,6 @@ LONG = "x" * 3000
 
 
 @pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account and is not logged in."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
-@pytest.fixture
 def native(svc: Services, phone: Phone) -> App:
     """A client on a user's own device."""
     return register(svc, phone, "native")

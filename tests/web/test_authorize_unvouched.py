@@ -51,13 +51,6 @@ def app(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> App:
     return App(phone, svc, found)
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account and is not logged in."""
-    phone.sign_up()
-    return Browser(phone)
-
-
 def way_out(page: Answer) -> tuple[str, dict[str, str]]:
     """Where the link of a page leads that asks before it lets anybody go."""
     assert (page.status, page.header("Location")) == (400, None), page

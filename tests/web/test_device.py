@@ -19,13 +19,6 @@ EVE = "eve@example.com"
 
 
 @pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
 def television(svc: Services, phone: Phone) -> App:
     """A client without a browser."""
     return register(svc, phone, "television")

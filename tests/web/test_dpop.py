@@ -19,13 +19,6 @@ NOW = 1_800_000_000
 
 
 @pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
 def app(svc: Services, phone: Phone) -> App:
     """A public client."""
     return register(svc, phone, "spa")

@@ -16,19 +16,6 @@ INVALID = (400, "invalid_request")
 
 
 @pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """The client whose user it is about."""
-    return register(svc, phone)
-
-
-@pytest.fixture
 def exchanger(svc: Services, phone: Phone) -> App:
     """A service that may exchange in both ways."""
     return register(svc, phone, "exchanger")

@@ -9,16 +9,10 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge
 from tests.browser import API, ISSUER, App, Browser, granted, register
-from tests.phone import Clock, Phone
+from tests.phone import Clock
 from tests.prover import Prover
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
-
-
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    phone.sign_up()
-    return Browser(phone)
 
 
 @pytest.fixture

@@ -14,13 +14,6 @@ INACTIVE = {"active": False}
 
 
 @pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
 def app(svc: Services, phone: Phone) -> App:
     """A web client."""
     return register(svc, phone, resources=(API,))

@@ -30,12 +30,6 @@ def svc(svc: Services, internet: Internet) -> Services:
     return replace(svc, fetch=internet.fetch())
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    phone.sign_up()
-    return Browser(phone)
-
-
 def swept(svc: Services) -> None:
     """What the table does by itself to items that have expired."""
     table = svc.settings.grants_table

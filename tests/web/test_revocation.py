@@ -11,19 +11,6 @@ from tests.phone import Phone, refusal
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
 def alive(app: App, tokens: dict[str, str]) -> bool:
     """Whether a session goes on, by its access token."""
     return app.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200

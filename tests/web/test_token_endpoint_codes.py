@@ -14,19 +14,6 @@ INVALID_GRANT = (400, "invalid_grant")
 OTHER_VERIFIER = "A" * 43
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
 def alive(phone: Phone, access_token: str) -> bool:
     """Whether a session's access token opens userinfo."""
     return phone.call("GET /oauth/userinfo", token=access_token).status == 200

@@ -19,19 +19,6 @@ INVALID_GRANT = (400, "invalid_grant")
 WINDOW = 30
 
 
-@pytest.fixture
-def browser(phone: Phone) -> Browser:
-    """A browser whose user has an account."""
-    phone.sign_up()
-    return Browser(phone)
-
-
-@pytest.fixture
-def app(svc: Services, phone: Phone) -> App:
-    """A web client."""
-    return register(svc, phone)
-
-
 @pytest.mark.parametrize("kind", ["web", "post", "key", "spa", "native"])
 def test_another_client_gets_nothing_and_the_family_lives_on(
     browser: Browser, app: App, svc: Services, phone: Phone, clock: Clock, kind: str
