@@ -2,7 +2,6 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -16,15 +15,13 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-import boto3
 import moto.dynamodb.responses
 from moto import mock_aws
 
-from chalicelib.config import Settings, load
+from chalicelib.config import Settings
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import Services, build
-from chalicelib.store import tables
-from tests.phone import Clock, Phone, installed
+from tests.phone import Clock, Phone, deployed, installed
 
 
 @pytest.fixture(scope="session")
@@ -51,23 +48,12 @@ def clock() -> Clock:
 
 @pytest.fixture
 def settings(aws: None, tmp_path: Path) -> Settings:  # noqa: ARG001 - the AWS that it is deployed to
-    """Settings of a deployment of this test's own: fresh tables and keys. ES256, for its keys are made at once."""
-    own = uuid4().hex
-    settings = load(
-        {
-            "LATCHKEY_ISSUER": "https://id.example",
-            "LATCHKEY_USERS_TABLE": f"users-{own}",
-            "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
-            "LATCHKEY_KEYS_PATH": f"/{own}/keys",
-            "LATCHKEY_ALGORITHM": "ES256",
-            "LATCHKEY_SCOPES": "account notes:read notes:write",
-            "LATCHKEY_ORIGINS": "https://app.example",
-            "LATCHKEY_APIS_FILE": str(tmp_path / "apis.json"),
-            "LATCHKEY_JWKS_FILE": str(tmp_path / "jwks.json"),
-        }
+    """Settings of a deployment of this test's own."""
+    return deployed(
+        LATCHKEY_ORIGINS="https://app.example",
+        LATCHKEY_APIS_FILE=str(tmp_path / "apis.json"),
+        LATCHKEY_JWKS_FILE=str(tmp_path / "jwks.json"),
     )
-    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
-    return settings
 
 
 @pytest.fixture

@@ -5,11 +5,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
+
+import boto3
 
 import chalicelib.services
 from app import app
+from chalicelib.config import Settings, load
 from chalicelib.flows import keys
 from chalicelib.services import Services
+from chalicelib.store import tables
 from chalicelib.web import guard
 from chalicelib.web.guard import Guard
 from local.gateway import Answer, Gateway
@@ -30,6 +35,24 @@ class Clock:
     def advance(self, seconds: int) -> None:
         """Lets time pass."""
         self.seconds += seconds
+
+
+def deployed(**more: str) -> Settings:
+    """Settings of a new deployment, its tables made and its keys to be: ES256, for those are made at once."""
+    own = uuid4().hex
+    settings = load(
+        {
+            "LATCHKEY_ISSUER": "https://id.example",
+            "LATCHKEY_USERS_TABLE": f"users-{own}",
+            "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_KEYS_PATH": f"/{own}/keys",
+            "LATCHKEY_ALGORITHM": "ES256",
+            "LATCHKEY_SCOPES": "account notes:read notes:write",
+            **more,
+        }
+    )
+    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    return settings
 
 
 @contextmanager

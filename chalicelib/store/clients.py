@@ -4,18 +4,18 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..domain.client import Client
-from .dynamo import ConditionFailed, conditionally, key, storage_faults
+from .dynamo import ConditionFailed, conditionally, escaped, key, storage_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def _key(client_id: str) -> dict[str, Any]:
-    return key(("client", client_id.replace("%", "%25").replace("#", "%23")), ("client",))
+    return key(("client", escaped(client_id)), ("client",))
 
 
 def _consent_key(uid: str, client_id: str) -> dict[str, Any]:
-    return key(("user", uid), ("consent", client_id.replace("%", "%25").replace("#", "%23")))
+    return key(("user", uid), ("consent", escaped(client_id)))
 
 
 class Clients:

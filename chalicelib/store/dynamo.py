@@ -72,6 +72,11 @@ def key(partition: tuple[str, str], sort: tuple[str, ...]) -> dict[str, Any]:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
+def escaped(text: str) -> str:
+    """Any text as a part of a key, which may not contain the delimiter."""
+    return text.replace("%", "%25").replace("#", "%23")
+
+
 @contextmanager
 def storage_faults() -> Iterator[None]:
     """Turns what a storage service suffers (throttling, time-outs, conflicts) into TemporarilyUnavailable."""

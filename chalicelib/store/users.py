@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from ..domain.model import Grant, User
-from .dynamo import ConditionFailed, Item, conditionally, key, reasons, storage_faults
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key, reasons, storage_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,8 +22,7 @@ def grant_key(uid: str, gid: str) -> dict[str, Any]:
 
 
 def _email_key(canonical: str) -> dict[str, Any]:
-    # An address may contain a `#`, which a part of a key may not.
-    return key(("email", canonical.replace("%", "%25").replace("#", "%23")), ("user",))
+    return key(("email", escaped(canonical)), ("user",))
 
 
 def to_item(user: User) -> dict[str, Any]:

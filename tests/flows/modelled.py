@@ -3,17 +3,13 @@
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from uuid import uuid4
 
-import boto3
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from chalicelib.config import load
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import build
-from chalicelib.store import tables
 from local.gateway import Answer
-from tests.phone import Clock, Phone, installed
+from tests.phone import Clock, Phone, deployed, installed
 
 WINDOW, IDLE, ACCESS = 30, 30 * 24 * 3600, 15 * 60
 YEAR = 365 * 24 * 3600
@@ -96,20 +92,8 @@ class Deployed(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        own = uuid4().hex
-        deployed = load(
-            {
-                "LATCHKEY_ISSUER": "https://id.example",
-                "LATCHKEY_USERS_TABLE": f"users-{own}",
-                "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
-                "LATCHKEY_KEYS_PATH": f"/{own}/keys",
-                "LATCHKEY_ALGORITHM": "ES256",
-                "LATCHKEY_SCOPES": "account notes:read notes:write",
-            }
-        )
-        tables.ensure(boto3.client("dynamodb"), users=deployed.users_table, grants=deployed.grants_table)
         self.clock = Clock()
-        self.svc = build(deployed, now=self.clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+        self.svc = build(deployed(), now=self.clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
         self.cleanup = ExitStack()
         self.cleanup.enter_context(installed(self.svc))
         self.phone = Traveller(self.clock)
