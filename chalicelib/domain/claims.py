@@ -1,9 +1,9 @@
 import hashlib
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from typing import Any
 
+from . import base64url
 from .model import Grant, User
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
@@ -28,4 +28,4 @@ def wished(grant: Grant, part: str, *, scope: tuple[str, ...]) -> list[str]:
 def half_hash(text: str, *, algorithm: str) -> str:
     """at_hash and c_hash (OpenID Connect Core 3.1.3.6): the left half of the hash that the signature's algorithm uses."""
     digest = HASHES[algorithm](text.encode()).digest()
-    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+    return base64url.encode(digest[: len(digest) // 2])

@@ -1,5 +1,4 @@
 import json
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -7,7 +6,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
-from . import jws
+from . import base64url, jws
 from .errors import InvalidDpopProof
 from .keyset import thumbprint
 
@@ -78,4 +77,4 @@ def _same_url(htu: object, url: str) -> bool:
 
 
 def _hash(access_token: str) -> str:
-    return urlsafe_b64encode(sha256(access_token.encode()).digest()).rstrip(b"=").decode()
+    return base64url.encode(sha256(access_token.encode()).digest())

@@ -1,4 +1,3 @@
-import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from . import base64url
 from .tokens import ALGORITHMS
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -139,4 +139,4 @@ def _public_jwk(private: PrivateKey, algorithm: str) -> dict[str, str]:
 def thumbprint(members: Mapping[str, str]) -> str:
     """The JWK thumbprint of a public key's required members (RFC 7638), base64url."""
     canonical = json.dumps(dict(members), sort_keys=True, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(hashlib.sha256(canonical).digest()).rstrip(b"=").decode()
+    return base64url.encode(hashlib.sha256(canonical).digest())

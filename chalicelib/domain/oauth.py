@@ -1,6 +1,5 @@
 """The authorization request, as a list of named checks (RFC 6749, OAuth 2.1, OpenID Connect Core 3.1.2)."""
 
-import base64
 import hashlib
 import hmac
 import json
@@ -9,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import base64url, scopes
 from . import client as clients
-from . import scopes
 from .claims import OF_SCOPE
 from .client import Client
 from .errors import (
@@ -275,5 +274,5 @@ def answers(verifier: str, challenge: str) -> bool:
     """Whether a PKCE verifier is the one behind a challenge (RFC 7636 section 4.6)."""
     if not VERIFIER.fullmatch(verifier):
         return False
-    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-    return hmac.compare_digest(digest, challenge.encode())
+    digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
+    return hmac.compare_digest(digest, challenge)

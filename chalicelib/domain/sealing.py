@@ -1,12 +1,13 @@
 import hmac
 import json
 import secrets
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from . import base64url
 
 NONCE_BYTES = 12  # what AES-GCM takes (NIST SP 800-38D)
 
@@ -14,14 +15,17 @@ NONCE_BYTES = 12  # what AES-GCM takes (NIST SP 800-38D)
 def seal(told: Mapping[str, Any], *, secret: bytes, purpose: bytes) -> str:
     """A text that only this server can read or make, and for this purpose alone."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return urlsafe_b64encode(nonce + _cipher(secret, purpose).encrypt(nonce, json.dumps(told).encode(), None)).decode()
+    return _padded(base64url.encode(nonce + _cipher(secret, purpose).encrypt(nonce, json.dumps(told).encode(), None)))
 
 
 def unseal(unverified_text: str, all_secrets: Iterable[bytes], *, purpose: bytes) -> dict[str, Any] | None:
     """What is in a sealed text; None for any other."""
     try:
-        raw = urlsafe_b64decode(unverified_text.encode("ascii"))
+        bare = unverified_text.rstrip("=")
+        raw = base64url.decode(bare)
     except ValueError:
+        return None
+    if unverified_text != _padded(bare):
         return None
     for secret in all_secrets:
         try:
@@ -32,6 +36,10 @@ def unseal(unverified_text: str, all_secrets: Iterable[bytes], *, purpose: bytes
             continue
         return told
     return None
+
+
+def _padded(text: str) -> str:
+    return text + "=" * (-len(text) % 4)
 
 
 def _cipher(secret: bytes, purpose: bytes) -> AESGCM:

@@ -1,11 +1,11 @@
 import json
-from base64 import urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jwt
 
+from . import base64url
 from .errors import InvalidToken
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class Verifier:
         except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise InvalidToken(reason="signature") from None
         # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
-        if not unverified_token.endswith(f".{_base64url(found['signature'])}"):
+        if not unverified_token.endswith(f".{base64url.encode(found['signature'])}"):
             raise InvalidToken(reason="spelling")
         return self._checked(claims, now)
 
@@ -133,11 +133,7 @@ def ours(unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer:
 def header_segment(jwk: Mapping[str, str], *, typ: str = ACCESS_TOKEN) -> str:
     """The first segment of every token of a kind signed with this key, exactly as `sign` writes it."""
     header = {"alg": jwk["alg"], "kid": jwk["kid"], "typ": typ}
-    return _base64url(json.dumps(header, separators=(",", ":")).encode())
-
-
-def _base64url(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url.encode(json.dumps(header, separators=(",", ":")).encode())
 
 
 def sign(claims: Mapping[str, Any], key: "SigningKey", *, typ: str) -> str:

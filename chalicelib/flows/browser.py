@@ -1,9 +1,9 @@
 """The session that a browser has with this server's own pages, and the marks that show that a form is one of ours."""
 
 import hmac
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 
+from ..domain import base64url
 from ..domain import refresh as handles
 from ..domain.client import Client
 from ..domain.errors import InvalidGrant
@@ -66,4 +66,4 @@ def marked(svc: Services, text: str, *parts: str) -> bool:
 def _mac(secret: bytes, parts: tuple[str, ...]) -> str:
     # Lengths before the parts: no two lists of parts come out as the same bytes.
     message = MARK + b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
-    return urlsafe_b64encode(hmac.digest(secret, message, "sha256")).rstrip(b"=").decode()
+    return base64url.encode(hmac.digest(secret, message, "sha256"))

@@ -15,6 +15,7 @@ from ..domain import client as clients
 from ..domain import jws
 from ..domain.client import Client
 from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ..domain.tokens import CLOCK_SKEW
 from ..services import Services
 from . import client_documents, client_keys, session
 
@@ -23,7 +24,6 @@ ASSERTION_ALGORITHMS = jws.ALGORITHMS
 ASSERTION_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
 # Whom an assertion may be for, beside the issuer: the token endpoint (RFC 7523 section 3), and those that take one as well.
 ENDPOINTS = ("token", "par", "device", "introspect", "revoke", "authorize-challenge")
-CLOCK_SKEW = 60
 CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 
