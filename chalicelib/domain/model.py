@@ -60,15 +60,11 @@ class Grant:
         return not self.ended and now < self.expires_at
 
 
-def in_force(user: User | None, grant: Grant | None, now: int) -> bool:
-    """Whether a session is live: its user exists, is not disabled and has not ended all sessions since it began."""
-    return (
-        user is not None
-        and grant is not None
-        and grant.alive(now)
-        and not user.disabled
-        and grant.token_version == user.token_version
-    )
+def in_force(user: User | None, grant: Grant | None, now: int) -> tuple[User, Grant] | None:
+    """A user and their session as they are, if it is live: the user exists, is not disabled, has not ended all sessions."""
+    if user is None or grant is None or user.disabled:
+        return None
+    return (user, grant) if grant.alive(now) and grant.token_version == user.token_version else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,8 @@ def current(svc: Services, cookie: str) -> Browser | None:
         _, handle = session.opened(svc, cookie, handles.BROWSER)
     except InvalidGrant:
         return None
-    user, grant = svc.grants.with_user(handle.uid, handle.gid)
-    if user is None or grant is None or not in_force(user, grant, svc.now()):
-        return None
-    return Browser(user, grant)
+    found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())
+    return Browser(*found) if found else None
 
 
 def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:

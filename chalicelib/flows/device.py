@@ -142,10 +142,11 @@ def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowD
 
 
 def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jkt: str) -> TokenSet:
-    user, approver = svc.grants.with_user(value["uid"], value["browser"])
+    found = in_force(*svc.grants.with_user(value["uid"], value["browser"]), svc.now())
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
-    if user is None or not in_force(user, approver, svc.now()):
+    if found is None:
         raise AccessDenied(reason="user gone or disabled, or logged out since")
+    user, _ = found
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
         session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),

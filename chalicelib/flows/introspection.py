@@ -64,10 +64,11 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         _, handle = session.opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return {"active": False}
-    user, grant = svc.grants.with_user(handle.uid, handle.gid)
-    if grant is None or grant.client_id != client.client_id or not in_force(user, grant, svc.now()):
+    found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())
+    if found is None:
         return {"active": False}
-    if handle.generation != grant.generation:
+    _, grant = found
+    if grant.client_id != client.client_id or handle.generation != grant.generation:
         return {"active": False}
     return {
         "active": True,

@@ -111,7 +111,9 @@ def issue(
     left = scopes.common(grant.scope, client.scopes)
     granted = left if scope is None else scope
     lifetime = access_seconds(svc, client)
-    access_token = sign_access(svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt)
+    access_token = _access_token(
+        svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt
+    )
     id_token = refresh_token = ""
     if "openid" in granted:
         about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted))
@@ -121,7 +123,7 @@ def issue(
     return TokenSet(
         uid=user.uid,
         access_token=access_token,
-        token_type="DPoP" if jkt else "Bearer",
+        token_type=_token_type(jkt),
         expires_in=lifetime,
         scope=granted,
         refresh_token=refresh_token,
@@ -142,8 +144,25 @@ def _about(svc: Services, user: User, grant: Grant, client: Client) -> dict[str,
     }
 
 
-def sign_access(
-    svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str = ""
+def access_alone(
+    svc: Services, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str, uid: str = ""
+) -> TokenSet:
+    """An access token and nothing beside it, `about` as `_access_token` has it; `uid` is whose it is, "" a client's own."""
+    return TokenSet(
+        uid=uid,
+        access_token=_access_token(svc, keys.current(svc), about, scope=scope, lifetime=lifetime, jkt=jkt),
+        token_type=_token_type(jkt),
+        expires_in=lifetime,
+        scope=scope,
+    )
+
+
+def _token_type(jkt: str) -> str:
+    return "DPoP" if jkt else "Bearer"
+
+
+def _access_token(
+    svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str
 ) -> str:
     """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs."""
     now, settings = svc.now(), svc.settings
@@ -214,10 +233,12 @@ def refresh(
         raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
     window = _retry_window(svc, grant)
     use = use_of(grant, presented.generation, now=svc.now(), retry_window=window)
-    if user is None or grant is None or use in (Use.DEAD, Use.REUSE):
+    if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
-    if not in_force(user, grant, svc.now()):
-        raise InvalidGrant(reason="disabled or ended", uid=user.uid)
+    found = in_force(user, grant, svc.now())
+    if found is None:
+        raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
+    user, grant = found
     narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not same_api(svc, resource, grant.resource):
@@ -281,10 +302,10 @@ def live(
     if not claims.sid:
         return claims, None, None
     uid = subjects.uid(svc, claims)
-    user, grant = svc.grants.with_user(uid, claims.sid)
-    if not in_force(user, grant, svc.now()):
+    found = in_force(*svc.grants.with_user(uid, claims.sid), svc.now())
+    if found is None:
         raise InvalidToken(reason="session ended", uid=uid)
-    return claims, user, grant
+    return claims, *found
 
 
 def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:
@@ -303,10 +324,10 @@ def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Ver
 
 def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Grant]:
     """The user and session behind a request that the guard let through; raises InvalidToken if they have ended since."""
-    user, grant = svc.grants.with_user(uid, sid)
-    if user is None or grant is None or not in_force(user, grant, svc.now()):
+    found = in_force(*svc.grants.with_user(uid, sid), svc.now())
+    if found is None:
         raise InvalidToken("This session has ended: log in again.", reason="session ended", uid=uid)
-    return user, grant
+    return found
 
 
 def sessions(svc: Services, user: User) -> list[Grant]:

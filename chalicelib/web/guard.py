@@ -215,7 +215,7 @@ def _in_force(claims: VerifiedClaims) -> bool:
         from ..domain import pairwise
 
         uid = pairwise.identifier(uid, sector=claims.all["sector"], secret=svc.keys.pairwise_alone())
-    return in_force(*svc.grants.with_user(uid, claims.sid), svc.now())
+    return in_force(*svc.grants.with_user(uid, claims.sid), svc.now()) is not None
 
 
 _of_this_container: list[Guard] = []

@@ -61,7 +61,7 @@ def test_a_session_is_in_force_while_it_and_its_user_are(
 ) -> None:
     whose = None if user is None else replace(USER, **user)
     session = None if grant is None else replace(GRANT, **grant)
-    assert in_force(whose, session, now) is expected
+    assert in_force(whose, session, now) == ((whose, session) if expected else None)
 
 
 @pytest.mark.parametrize(

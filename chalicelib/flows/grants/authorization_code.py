@@ -24,12 +24,14 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     except InvalidGrant as forged:
         raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if user is None or grant is None or not _belongs(grant, client, params, jkt):
+    if grant is None or not _belongs(grant, client, params, jkt):
         raise InvalidGrant(UNKNOWN)
     if not grant.waiting:
         raise _replayed(svc, grant)
-    if not in_force(user, grant, svc.now()):
-        raise InvalidGrant("The code has expired.", uid=user.uid)
+    found = in_force(user, grant, svc.now())
+    if found is None:
+        raise InvalidGrant("The code has expired.", uid=grant.uid)
+    user, grant = found
     if not session.same_api(svc, params.get("resource", grant.resource), grant.resource):
         raise InvalidTarget()
     bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key

@@ -5,7 +5,7 @@ from ...domain.claims import OPENID_SCOPES
 from ...domain.client import CLIENT_CREDENTIALS, Client
 from ...domain.errors import InvalidScope
 from ...services import Services
-from .. import keys, session
+from .. import session
 from ..session import TokenSet
 
 GRANT_TYPE = CLIENT_CREDENTIALS
@@ -20,10 +20,4 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     resource = session.target(svc, client, params.get("resource", ""))
     lifetime = session.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return TokenSet(
-        uid="",
-        access_token=session.sign_access(svc, keys.current(svc), about, scope=scope, lifetime=lifetime, jkt=jkt),
-        token_type="DPoP" if jkt else "Bearer",
-        expires_in=lifetime,
-        scope=scope,
-    )
+    return session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=jkt)

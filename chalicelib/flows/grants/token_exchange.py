@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ...domain import scopes
@@ -6,7 +7,7 @@ from ...domain.client import TOKEN_EXCHANGE, Client
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ...domain.tokens import VerifiedClaims
 from ...services import Services
-from .. import keys, session, subjects
+from .. import session, subjects
 from ..session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE
@@ -55,14 +56,8 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         "client_id": client.client_id,
         "aud": audience,
     }
-    return TokenSet(
-        uid=uid,
-        access_token=session.sign_access(svc, keys.current(svc), about, scope=scope, lifetime=lifetime, jkt=jkt),
-        token_type="DPoP" if jkt else "Bearer",
-        expires_in=lifetime,
-        scope=scope,
-        issued_token_type=ACCESS_TOKEN_TYPE,
-    )
+    issued = session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=jkt, uid=uid)
+    return replace(issued, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
 def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: str, jkt: str) -> VerifiedClaims:
