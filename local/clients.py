@@ -15,8 +15,8 @@ from chalicelib.domain.client import Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
 from chalicelib.flows import clients
 from chalicelib.services import Services
+from local import environments
 from local.deploy import in_one_line
-from local.keys import of_stage
 
 PLAIN = asdict(Client(client_id=""))
 # What nobody types: secrets are made and kept here, and the rest is bookkeeping.
@@ -100,7 +100,7 @@ def command_line() -> argparse.ArgumentParser:
         }.items()
     }
     for name, command in made.items():
-        command.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
+        environments.add_options(command)
         if name == "create":
             command.add_argument("--id", help="its client_id (default: a random one)")
         else:
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> 
     """Read the command line and do it."""
     asked = command_line().parse_args(arguments)
     try:
-        in_one_line(lambda: run(asked, svc or of_stage(asked.stage)))
+        in_one_line(lambda: run(asked, svc or environments.services_of(asked)))
     except LatchkeyError as refusal:
         sys.exit(refusal.description)
     except CannotReadError as error:

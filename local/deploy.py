@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import config, services
+from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows import keys
 from chalicelib.store import tables
 from local import live, smoke, stages, staging, vendor
@@ -37,13 +38,24 @@ class Account:
     identity: str
 
 
+def session() -> boto3.Session:
+    """Return the AWS session that the environment describes; raise CannotDeployError where a part of it is missing."""
+    found = boto3.Session()
+    if found.region_name is None:
+        raise CannotDeployError("No region: set AWS_DEFAULT_REGION, or region in your AWS profile.")
+    if found.get_credentials() is None:
+        raise CannotDeployError(
+            "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
+            "where a command has --local, it works on what `make serve` runs."
+        )
+    return found
+
+
 def account() -> Account:
     """Ask AWS who we are; the first thing to fail where credentials are missing or stale."""
-    session = boto3.Session()
-    if session.region_name is None:
-        raise CannotDeployError("No region: set AWS_DEFAULT_REGION, or region in your AWS profile.")
-    who = session.client("sts").get_caller_identity()
-    return Account(number=who["Account"], region=session.region_name, identity=who["Arn"])
+    found = session()
+    who = found.client("sts").get_caller_identity()
+    return Account(number=who["Account"], region=str(found.region_name), identity=who["Arn"])
 
 
 def deployed_api(stage: Stage, *, project: Path = PROJECT) -> dict[str, str] | None:
@@ -135,6 +147,8 @@ def in_one_line(work: Callable[[], None]) -> None:
         work()
     except (CannotDeployError, stages.NoSuchStageError) as error:
         sys.exit(str(error))
+    except TemporarilyUnavailable as fault:
+        sys.exit(f"{fault.description} The reason: {fault.reason}.")
     except (staging.CannotPackageError, vendor.CannotVendorError) as error:
         sys.exit(str(error))
     except (BotoCoreError, ClientError) as error:

@@ -1,23 +1,13 @@
 """`python -m local.keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
 
 import argparse
-import sys
 from datetime import UTC, datetime
 
-from chalicelib import config, services
-from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.keyset import KeySet
 from chalicelib.flows import keys
 from chalicelib.services import Services
-from local import stages
-from local.deploy import UNKNOWN_ISSUER, in_one_line, issuer_of
-
-
-def of_stage(name: str) -> Services:
-    """Services on the stage's own keys, in the account and region that the environment's credentials name."""
-    stage = stages.read(name)
-    # Keys know nothing of the issuer, but there are no settings without one.
-    return services.build(config.load({"LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER, **stage.environment()}))
+from local import environments
+from local.deploy import in_one_line
 
 
 def table(keyset: KeySet, now: int) -> list[str]:
@@ -57,7 +47,7 @@ def command_line() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="show the keys and their states")
     rotating = commands.add_parser("rotate", help="publish successors of keys that are due, delete spent ones")
     for command in (listing, rotating):
-        command.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
+        environments.add_options(command)
     listing.set_defaults(at_once=False, lead=0)
     rotating.add_argument("--at-once", action="store_true", help="whether or not they are due")
     rotating.add_argument(
@@ -78,10 +68,7 @@ def _seconds(text: str) -> int:
 def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> None:
     """Read the command line and do it."""
     asked = command_line().parse_args(arguments)
-    try:
-        in_one_line(lambda: run(asked, svc or of_stage(asked.stage)))
-    except TemporarilyUnavailable as fault:
-        sys.exit(f"The parameter store cannot be reached: {fault.reason}.")
+    in_one_line(lambda: run(asked, svc or environments.services_of(asked)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import aws, demo, server
+from local import aws, demo, environments, server
 
 ROOT = Path(__file__).parents[1]
 WATCHED = ("app.py", "chalicelib", "examples/notes")
@@ -126,6 +126,8 @@ def _set_up(stack: ExitStack, options: argparse.Namespace) -> list[Worker]:
     command = [sys.executable, "-m", "local.demo"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
+    stack.callback(environments.forget, options.state)
+    environments.remember(options.state, environment)
     workers = [Worker(name, socket, environment) for name, socket in listening.items()]
     for worker in workers:
         worker.start()

@@ -1,5 +1,6 @@
-"""A few requests to a deployment that has just been made: is it there, is it ours, are its doors shut?"""
+"""`python -m local.smoke`: a few requests to a deployment: is it there, is it ours, are its doors shut?"""
 
+import argparse
 import json
 import time
 import urllib.error
@@ -82,3 +83,26 @@ def _refused(answer: Answer, *, status: int, error: str) -> str | None:
 
 
 CHECKS = (_discovery, _keys, _no_token, _forged_token, _unknown_route)
+
+
+def main() -> None:
+    """Ask the deployment that the command line names."""
+    # Not at the top, since local.deploy needs this.
+    from local import environments
+    from local.deploy import CannotDeployError, in_one_line
+
+    parser = argparse.ArgumentParser(prog="python -m local.smoke", description=__doc__)
+    environments.add_options(parser)
+    asked = parser.parse_args()
+
+    def work() -> None:
+        issuer = environments.issuer(asked)
+        if found := failures(issuer):
+            raise CannotDeployError("\n".join([f"{issuer} does not answer as it should:", *found]))
+        print(f"{issuer} answers as it should.")
+
+    in_one_line(work)
+
+
+if __name__ == "__main__":
+    main()

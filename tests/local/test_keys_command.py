@@ -78,12 +78,6 @@ def test_a_command_that_makes_no_sense_is_refused(svc: Services, arguments: list
     assert not svc.keys.read(svc.now()).signing
 
 
-@pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize(("stage", "path"), [("dev", "/latchkey/dev/keys"), ("prod", "/latchkey/prod/keys")])
-def test_a_stage_is_rotated_under_its_own_path(stage: str, path: str) -> None:
-    assert keys.of_stage(stage).settings.keys_path == path
-
-
 def test_a_stage_that_is_not_there_is_one_clear_line() -> None:
     with pytest.raises(SystemExit, match="no stage 'staging'"):
         keys.main(["list", "--stage", "staging"])

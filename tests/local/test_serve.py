@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local import demo
+from local import aws, demo
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -33,6 +33,7 @@ class Run:
 
     def __init__(self, root: Path, state: Path, *, ports: tuple[int, ...] = (0, 0, 0)) -> None:
         options = [f"--port={ports[0]}", f"--notes-port={ports[1]}", f"--aws-port={ports[2]}", f"--state={state}"]
+        self.state = state
         self.log = state.with_suffix(".log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
@@ -120,6 +121,32 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with running(checkout, tmp_path_factory.mktemp("serve") / "state") as started:
         yield started
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("clients show demo-app --local", '"client_name": "Demo app"'), ("keys list --local", "active"),
+     ("smoke --local", "answers as it should")],
+)  # fmt: skip
+def test_commands_find_the_run_by_themselves(
+    run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, told: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    usual = aws.state_folder(checkout)
+    usual.parent.mkdir()
+    usual.symlink_to(run.state)
+    name, *arguments = command.split()
+    bare = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
+    ended = subprocess.run(
+        [sys.executable, "-m", f"local.{name}", *arguments],
+        cwd=checkout,
+        env=bare,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert told in ended.stdout
 
 
 def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:

@@ -1,0 +1,104 @@
+"""Where commands work: a stage's account, or the local run; and what they say where there is neither."""
+
+import importlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from chalicelib.services import Services
+from local import aws, clients, environments, keys
+
+LOCAL = {
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "run's own",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "LATCHKEY_ISSUER": "http://127.0.0.1:8000",
+    "LATCHKEY_KEYS_PATH": "/of/the/local/run",
+}
+
+
+def chosen(*arguments: str) -> Services:
+    return environments.services_of(keys.command_line().parse_args(["list", *arguments]))
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of a local run that tells of itself, for this test alone; what a command changes is put back."""
+    before = dict(os.environ)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = aws.state_folder()
+    folder.mkdir(parents=True)
+    yield folder
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("stage", "path"), [("dev", "/latchkey/dev/keys"), ("prod", "/latchkey/prod/keys")])
+def test_a_stage_has_its_own_tables_and_keys(stage: str, path: str) -> None:
+    settings = chosen("--stage", stage).settings
+    assert (settings.keys_path, settings.users_table) == (path, f"latchkey-{stage}-users")
+
+
+def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
+    environments.remember(state, {**LOCAL, "HOME": "/home/ann"})
+    svc = chosen("--local")
+    assert (svc.settings.keys_path, svc.settings.issuer) == ("/of/the/local/run", "http://127.0.0.1:8000")
+    assert svc.users._client.meta.endpoint_url == "http://127.0.0.1:1"
+    assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
+        name: value for name, value in LOCAL.items() if name.startswith("AWS_")
+    }
+
+
+def test_what_is_remembered_is_for_its_owner_alone_and_nothing_else_of_the_shell(state: Path) -> None:
+    environments.remember(state, {**LOCAL, "HOME": "/home/ann"})
+    assert environments.of_local_run() == LOCAL
+    assert (state / "environment.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_other_programs_get_it_as_lines_for_their_shell(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    environments.remember(state, LOCAL)
+    environments.main()
+    shell = subprocess.run(
+        ["/bin/sh", "-c", capsys.readouterr().out + 'printf %s "$AWS_SECRET_ACCESS_KEY"'],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shell.stdout == "run's own"
+
+
+def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
+    environments.remember(state, LOCAL)
+    environments.forget(state)
+    environments.forget(state)  # twice is as good as once
+    with pytest.raises(SystemExit, match="make serve"):
+        clients.main(["show", "demo-app", "--local"])
+
+
+def test_a_local_run_is_no_stage() -> None:
+    with pytest.raises(SystemExit) as ended:
+        keys.main(["list", "--local", "--stage", "prod"])
+    assert ended.value.code == 2
+
+
+@pytest.mark.parametrize("command", ["clients show shop", "keys list", "keys rotate", "deploy", "destroy"])
+@pytest.mark.parametrize(("variable", "told"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
+def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str, told: str
+) -> None:
+    for name in [name for name in os.environ if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", variable))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    name, *arguments = command.split()
+    monkeypatch.setattr(sys, "argv", [name, *arguments, "--stage", "prod"])
+    with pytest.raises(SystemExit, match=f"^{told}") as ended:
+        importlib.import_module(f"local.{name}").main()
+    assert "\n" not in str(ended.value)
