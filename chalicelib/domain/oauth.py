@@ -63,20 +63,20 @@ KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """What a client asks of its user, checked."""
+    """What a client asks of its user, checked. What has to do with a browser is left out at the native-app door."""
 
-    redirect_uri: str
     scope: tuple[str, ...]
     nonce: str
     challenge: str
-    prompt: frozenset[str]
-    max_age: int | None
-    login_hint: str
     claims: Mapping[str, Any]
     subject: str
     resource: str
     dpop_jkt: str
-    id_token_hint: str
+    redirect_uri: str = ""
+    prompt: frozenset[str] = frozenset()
+    max_age: int | None = None
+    login_hint: str = ""
+    id_token_hint: str = ""
 
     @property
     def consent(self) -> tuple[str, ...]:

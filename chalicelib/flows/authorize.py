@@ -3,11 +3,10 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
 from ..domain import oauth
-from ..domain import refresh as handles
 from ..domain.client import Client
 from ..domain.errors import (
     ConsentRequired,
@@ -21,7 +20,7 @@ from ..domain.errors import (
 )
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import clients, keys, limits, session, subjects
+from . import clients, codes, limits, session, subjects
 from .browser import Browser
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
@@ -50,11 +49,12 @@ class AskLogin:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Have the user agree to these scopes first."""
+    """Have the user agree to these scopes at an API first; `resource` is "" for our own."""
 
     client: Client
     browser: Browser
     scope: tuple[str, ...]
+    resource: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,15 +210,25 @@ def _step(
         raise LoginRequired("Another user than the client asks for is logged in.")
     alone = done is None and _may_be_another_app(client, request)
     if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
-        return AskConsent(client, browser, request.consent)
+        return AskConsent(client, browser, request.consent, request.resource)
     if done is Done.AGREED and not client.first_party:
-        since, now = client.created_at, svc.now()
-        svc.clients.remember_consent(browser.user.uid, client.client_id, request.consent, since=since, now=now)
+        svc.clients.remember_consent(
+            browser.user.uid,
+            client.client_id,
+            request.consent,
+            resource=request.resource,
+            since=client.created_at,
+            now=svc.now(),
+        )
     return _answered(svc, asked, request, browser)
 
 
 def _answered(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> Redirect:
-    return asked.answer(svc.settings.issuer, {"code": code(svc, asked, request, browser)})
+    if asked.pushed:
+        _spend(svc, asked.pushed, browser)
+    login = browser.grant
+    code = codes.issue(svc, asked.client, browser.user, request, amr=login.amr, browser=login)
+    return asked.answer(svc.settings.issuer, {"code": code})
 
 
 def _login_is_due(
@@ -260,38 +270,9 @@ def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest
         return True
     if client.first_party:
         return False
-    agreed = svc.clients.consent(browser.user.uid, client.client_id, since=client.created_at)
+    uid, resource = browser.user.uid, request.resource
+    agreed = svc.clients.consent(uid, client.client_id, resource=resource, since=client.created_at)
     return agreed is None or not set(request.consent) <= agreed
-
-
-def code(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> str:
-    """An authorization code: the one text of a grant that waits, written with all that its redemption must match."""
-    now = svc.now()
-    grant = replace(
-        session.draft(
-            svc,
-            browser.user,
-            asked.client,
-            scope=request.scope,
-            device=asked.client.client_name,
-            amr=browser.grant.amr,
-        ),
-        auth_time=browser.grant.auth_time,
-        browser=browser.grant.gid,
-        generation=0,
-        expires_at=now + svc.settings.code_seconds,
-        redirect_uri=request.redirect_uri,
-        challenge=request.challenge,
-        nonce=request.nonce,
-        resource=request.resource,
-        jkt=request.dpop_jkt,
-        claims=json.dumps(request.claims) if request.claims else "",
-    )
-    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
-    if asked.pushed:
-        _spend(svc, asked.pushed, browser)
-    svc.grants.start(grant)
-    return text
 
 
 def _spend(svc: Services, request_uri: str, browser: Browser) -> None:

@@ -46,6 +46,7 @@ class Waiting:
 
     client: Client
     scope: tuple[str, ...]
+    resource: str
     user_code: str
     place: str
 
@@ -90,7 +91,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
     if not found or not value or not client or value.get("uid", decider.user.uid) != decider.user.uid:
         raise NotFound("This code is wrong, has been used, or has expired.")
     shown = f"{letters[:4]}-{letters[4:]}"
-    return Waiting(client, tuple(value["scope"].split()), shown, found["place"])
+    return Waiting(client, tuple(value["scope"].split()), value.get("resource", ""), shown, found["place"])
 
 
 def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:

@@ -1,12 +1,9 @@
 """The native-app door (draft-ietf-oauth-first-party-apps): an app of ours asks for the password itself and gets a code."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ..domain import oauth, sealing
-from ..domain import refresh as handles
 from ..domain.client import CODE, Client
 from ..domain.errors import (
     InsufficientAuthorization,
@@ -15,9 +12,9 @@ from ..domain.errors import (
     InvalidSession,
     UnauthorizedClient,
 )
-from ..domain.model import User
+from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import keys, login, session, subjects
+from . import codes, keys, login, subjects
 
 REQUEST = frozenset(
     {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}
@@ -47,10 +44,10 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         raise InsufficientAuthorization(
             wrong.description, reason=wrong.reason, uid=wrong.uid, auth_session=again
         ) from None
-    if request["subject"] not in ("", subjects.shown(svc, client, user.uid)):
+    if request.subject not in ("", subjects.shown(svc, client, user.uid)):
         again = _sealed(svc, client, asked, bound)
         raise InsufficientAuthorization("The app asks for another user.", uid=user.uid, auth_session=again)
-    return _code(svc, client, user, request, bound)
+    return codes.issue(svc, client, user, request, amr=login.PASSWORD)
 
 
 def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
@@ -76,24 +73,8 @@ def _sealed(svc: Services, client: Client, asked: Mapping[str, str], jkt: str) -
     return sealing.seal(told, secret=secret, purpose=AUTH_SESSION)
 
 
-def _checked(client: Client, asked: Mapping[str, str]) -> dict[str, Any]:
+def _checked(client: Client, asked: Mapping[str, str]) -> AuthorizationRequest:
     found: dict[str, Any] = {}
     for check in oauth.FIRST_PARTY_CHECKS:
         found |= check(asked, client)
-    return {**found, "nonce": asked.get("nonce", "")}
-
-
-def _code(svc: Services, client: Client, user: User, request: Mapping[str, Any], jkt: str) -> str:
-    grant = replace(
-        session.draft(svc, user, client, scope=request["scope"], device=client.client_name, amr=login.PASSWORD),
-        generation=0,
-        expires_at=svc.now() + svc.settings.code_seconds,
-        challenge=request["challenge"],
-        nonce=request["nonce"],
-        resource=request["resource"],
-        jkt=jkt,
-        claims=json.dumps(request["claims"]) if request["claims"] else "",
-    )
-    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
-    svc.grants.start(grant)
-    return text
+    return AuthorizationRequest(**found, nonce=asked.get("nonce", ""))

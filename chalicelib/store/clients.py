@@ -1,3 +1,4 @@
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,10 @@ def _key(client_id: str) -> dict[str, Any]:
     return key(("client", escaped(client_id)), ("client",))
 
 
-def _consent_key(uid: str, client_id: str) -> dict[str, Any]:
-    return key(("user", uid), ("consent", escaped(client_id)))
+def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
+    # A digest, for client id and resource together may be longer than a key. Our own API has none, as before there were others.
+    of_api = (hashlib.sha256(resource.encode()).hexdigest(),) if resource else ()
+    return key(("user", uid), ("consent", escaped(client_id), *of_api))
 
 
 class Clients:
@@ -56,20 +59,24 @@ class Clients:
             return False
         return True
 
-    def consent(self, uid: str, client_id: str, *, since: int) -> frozenset[str] | None:
-        """The scopes that a user has agreed to for a client, which can be none of them; None before the user was asked.
+    def consent(self, uid: str, client_id: str, *, resource: str = "", since: int) -> frozenset[str] | None:
+        """The scopes that a user has agreed to for a client at an API, which can be none; None before the user was asked.
 
-        What was agreed to before `since`, when the client was made, was for another client of the same id.
+        `resource` is "" for our own API. What was agreed to before `since`, when the client was made, was for another
+        client of the same id.
         """
         with storage_faults():
-            found = self._client.get_item(TableName=self._users, Key=_consent_key(uid, client_id), ConsistentRead=True)
+            where = _consent_key(uid, client_id, resource)
+            found = self._client.get_item(TableName=self._users, Key=where, ConsistentRead=True)
         item = found.get("Item")
         if item is None or int(item["agreed_at"]["N"]) < since:
             return None
         return frozenset(item.get("scopes", {"SS": []})["SS"])
 
-    def remember_consent(self, uid: str, client_id: str, scopes: tuple[str, ...], *, since: int, now: int) -> None:
-        """Adds to what a user has agreed to for a client since it was made; replaces what was for another of its id."""
+    def remember_consent(
+        self, uid: str, client_id: str, scopes: tuple[str, ...], *, resource: str = "", since: int, now: int
+    ) -> None:
+        """Adds to what a user has agreed to for a client at an API; replaces what was for another client of its id."""
         values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}}
         if scopes:  # DynamoDB has no empty sets
             values[":scopes"] = {"SS": list(scopes)}
@@ -82,7 +89,7 @@ class Clients:
                 conditionally(
                     self._client.update_item,
                     TableName=self._users,
-                    Key=_consent_key(uid, client_id),
+                    Key=_consent_key(uid, client_id, resource),
                     UpdateExpression=f"SET agreed_at = :now{change}",
                     ConditionExpression=condition,
                     ExpressionAttributeValues=values,

@@ -3,7 +3,7 @@ from ..domain.errors import LatchkeyError
 from ..flows import browser, device
 from ..flows.browser import Browser
 from ..services import Services
-from . import journal
+from . import html, journal
 from .door import Answer, Caller, Form
 from .visit import FIELDS, Visit, door
 
@@ -60,6 +60,7 @@ def _ask_decision(visit: Visit, known: Browser, asked: device.Waiting) -> Answer
         client=asked.client,
         user=known.user.email,
         scope=asked.scope,
+        api=html.api_name(visit.svc.settings, asked.resource),
         user_code=asked.user_code,
         action="device",
         hidden={"user_code": code, "mark": browser.mark(visit.svc, "device", known.grant.gid, "")},

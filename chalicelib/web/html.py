@@ -73,6 +73,11 @@ def host_of(client_id: str) -> str:
     return (urlsplit(client_id).hostname or "") if client_id.startswith("https://") else ""
 
 
+def api_name(settings: Settings, resource: str) -> str:
+    """What people call an API: our own by its brand, any other by where it is, which it cannot choose as it chooses a name."""
+    return resource.removeprefix("https://").rstrip("/") if resource else settings.brand.name
+
+
 @lru_cache(maxsize=1)
 def templates() -> "Environment":
     """The templates, loaded when the first page is asked for: no other request needs Jinja."""

@@ -235,6 +235,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: st
         client=step.client,
         user=step.browser.user.email,
         scope=step.scope,
+        api=html.api_name(visit.svc.settings, step.resource),
         user_code="",
         place=_place(asked.params["redirect_uri"]),
         action="authorize/consent",

@@ -368,6 +368,31 @@ def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together
     assert store.users.read(owner.uid) == owner
 
 
+def test_what_a_user_agreed_to_for_one_api_counts_for_no_other_and_all_of_it_is_forgotten(store: Deployment) -> None:
+    owner, _ = started(store)
+    apis = ("", "https://a.example", "https://b.example", f"https://a.example/{'long' * 500}")
+    for at, scope in zip(apis, ("own", "a", "b", "l"), strict=True):
+        store.clients.remember_consent(owner.uid, "c", (scope,), resource=at, since=0, now=NOW)
+    agreed = [store.clients.consent(owner.uid, "c", resource=at, since=0) for at in apis]
+    assert agreed == [frozenset([scope]) for scope in ("own", "a", "b", "l")]
+    assert store.clients.consent(owner.uid, "c", resource="https://c.example", since=0) is None
+    store.clients.forget(owner.uid)
+    assert [store.clients.consent(owner.uid, "c", resource=at, since=0) for at in apis] == [None] * 4
+
+
+def test_what_was_agreed_to_before_apis_were_told_apart_counts_for_our_own_alone(store: Deployment) -> None:
+    owner, _ = started(store)
+    item: dict[str, Any] = {
+        "pk": {"S": f"user#{owner.uid}"},
+        "sk": {"S": "consent#demo-app"},
+        "agreed_at": {"N": str(NOW)},
+        "scopes": {"SS": ["email"]},
+    }
+    store.client.put_item(TableName=store.clients._users, Item=item)
+    assert store.clients.consent(owner.uid, "demo-app", since=0) == frozenset(["email"])
+    assert store.clients.consent(owner.uid, "demo-app", resource="https://a.example", since=0) is None
+
+
 def test_what_was_agreed_to_for_an_earlier_client_of_the_same_id_does_not_count(store: Deployment) -> None:
     owner, _ = started(store)
 

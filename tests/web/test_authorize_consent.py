@@ -81,6 +81,28 @@ def test_a_client_without_scopes_is_asked_for_once(svc: Services, phone: Phone, 
     assert "code" in told(allowed(browser, browser.authorize(app, scope=None, prompt="consent")))
 
 
+# --- at which API ---
+
+
+def test_who_agreed_for_one_api_is_asked_again_for_another(svc: Services, phone: Phone, browser: Browser) -> None:
+    other = "https://other.example/api"
+    app = register(svc, phone, resources=(API, other))
+    for resource, name in ((API, b"notes.example"), (other, b"other.example/api"), (None, b"Latchkey")):
+        silent = told(browser.authorize(app, resource=resource, prompt="none"))["error"]
+        assert silent == ("login_required" if resource == API else "consent_required")
+        page = at_consent(browser, app, resource=resource)
+        assert b"at <b><bdi>" + name + b"</bdi></b>" in page.body
+        assert "code" in told(allowed(browser, page))
+        assert "code" in told(browser.authorize(app, resource=resource, prompt="none"))
+
+
+def test_our_own_api_is_one_whether_it_is_named_or_not(svc: Services, phone: Phone, browser: Browser) -> None:
+    app = register(svc, phone, resources=(API,))
+    browser.log_in(app, resource=svc.settings.audience)
+    assert "code" in told(browser.authorize(app, prompt="none"))
+    assert told(browser.authorize(app, resource=API, prompt="none"))["error"] == "consent_required"
+
+
 # --- nothing is told of a user who has not agreed ---
 
 

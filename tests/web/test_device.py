@@ -203,7 +203,13 @@ def test_the_consent_names_the_client_and_what_it_asks_for(browser: Browser, svc
     page = typed(browser, begin(app, scope="notes:write")["user_code"])
     assert b"Somebody&#39;s television" in page.body
     assert b"notes:write" in page.body
+    assert b"at <b><bdi>Latchkey</bdi></b>" in page.body
     assert ("decision", "deny") in forms(page)["/device"].buttons
+
+
+def test_the_consent_names_the_api_that_a_device_asks_for(browser: Browser, svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, "television", resources=(API,))
+    assert b"at <b><bdi>notes.example</bdi></b>" in typed(browser, begin(app, resource=API)["user_code"]).body
 
 
 def test_codes_expire_for_the_device_and_for_the_user(browser: Browser, television: App, clock: Clock) -> None:

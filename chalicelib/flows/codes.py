@@ -1,0 +1,40 @@
+import json
+from dataclasses import replace
+
+from ..domain import refresh as handles
+from ..domain.client import Client
+from ..domain.model import Grant, User
+from ..domain.oauth import AuthorizationRequest
+from ..services import Services
+from . import keys, session
+
+
+def issue(
+    svc: Services,
+    client: Client,
+    user: User,
+    request: AuthorizationRequest,
+    *,
+    amr: tuple[str, ...],
+    browser: Grant | None = None,
+) -> str:
+    """An authorization code: the one text of a grant that waits, written with all that its redemption must match.
+
+    `browser` is the browser's session that it is given in; without one the login is of now.
+    """
+    grant = replace(
+        session.draft(svc, user, client, scope=request.scope, device=client.client_name, amr=amr),
+        generation=0,
+        expires_at=svc.now() + svc.settings.code_seconds,
+        redirect_uri=request.redirect_uri,
+        challenge=request.challenge,
+        nonce=request.nonce,
+        resource=request.resource,
+        jkt=request.dpop_jkt,
+        claims=json.dumps(request.claims) if request.claims else "",
+    )
+    if browser:
+        grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
+    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
+    svc.grants.start(grant)
+    return text
