@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any
 
-from chalicelib.domain.client import Client
+from chalicelib.domain.client import KEPT_HERE, Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
 from chalicelib.flows import clients
 from chalicelib.services import Services
@@ -19,8 +19,6 @@ from local import environments
 from local.deploy import in_one_line
 
 PLAIN = asdict(Client(client_id=""))
-# What nobody types: secrets are made and kept here, and the rest is bookkeeping.
-OWN = {"client_id", "secrets", "registration_token", "created_at", "version"}
 
 
 class CannotReadError(Exception):
@@ -34,8 +32,8 @@ def metadata(pairs: Iterable[str]) -> dict[str, Any]:
 
 def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
     usual = PLAIN.get(name)
-    if not equals or usual is None or name in OWN:
-        raise CannotReadError(f"{name!r}: give name=value, of {', '.join(sorted(PLAIN.keys() - OWN))}")
+    if not equals or usual is None or name in KEPT_HERE:
+        raise CannotReadError(f"{name!r}: give name=value, of {', '.join(sorted(PLAIN.keys() - set(KEPT_HERE)))}")
     try:
         if isinstance(usual, bool):
             return name, {"yes": True, "no": False}[text]
@@ -64,8 +62,9 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         show(found(svc, asked.id))
     elif asked.command == "change":
         client = found(svc, asked.id)
-        changed, secret = clients.with_secret(replace(client, **metadata(asked.metadata)))
-        show(clients.change(svc, client, changed), secret)
+        named = metadata(asked.metadata)
+        changed, secret = clients.with_secret(replace(client, **named))
+        show(clients.change(svc, client, changed, named=named), secret)
     elif asked.command == "rotate-secret":
         secret = clients.rotate_secret(svc, found(svc, asked.id), keep_old=not asked.at_once)
         show(found(svc, asked.id), secret)

@@ -27,6 +27,23 @@ MAX_SECONDS = {
     "refresh_idle_seconds": MAX_IDLE,
     "refresh_absolute_seconds": 3650 * 24 * 3600,
 }
+# Whose each member of a client is to say: its own at registration, and its operator's once an operator has set it;
+# its operator's alone; and what is made and kept here.
+SELF_REGISTRABLE = (
+    *("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"),
+    *("redirect_uris", "post_logout_redirect_uris", "application_type"),
+    *("grant_types", "scopes", "subject_type"),
+    *("token_endpoint_auth_method", "jwks", "jwks_uri"),
+    *("backchannel_logout_uri", "backchannel_logout_session_required"),
+    *("require_pushed_authorization_requests", "dpop_bound_access_tokens"),
+)
+PRIVILEGES = ("first_party", "introspects", "exchanges")
+OPERATORS_ALONE = (
+    *PRIVILEGES,
+    *("resources", "sector_identifier", "operator_set"),
+    *("access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds"),
+)
+KEPT_HERE = ("client_id", "secrets", "registration_token", "created_at", "version")
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -66,6 +83,7 @@ class Client:
     access_seconds: int = 0
     refresh_idle_seconds: int = 0
     refresh_absolute_seconds: int = 0
+    operator_set: tuple[str, ...] = ()
     registration_token: str = ""
     created_at: int = 0
     version: int = 1
@@ -79,6 +97,21 @@ class Client:
     def native(self) -> bool:
         """Whether it runs on its user's device (RFC 8252)."""
         return self.application_type == "native"
+
+    @property
+    def vouched(self) -> bool:
+        """Whether an operator made it: it did not register itself, and is not found in a document of its own alone."""
+        return bool(self.created_at) and not self.registration_token
+
+    @property
+    def privileged(self) -> bool:
+        """Whether an operator has allowed it what is for the client that was looked at, and for no other in its place."""
+        return any(getattr(self, name) for name in PRIVILEGES)
+
+    @property
+    def operators(self) -> frozenset[str]:
+        """Which of the metadata that clients say of themselves is its operator's, so that the client cannot change it."""
+        return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set)
 
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
@@ -120,6 +153,9 @@ def _problems(client: Client) -> list[str]:
         ),
         "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
+        ),
+        "`operator_set` names metadata that clients say of themselves.": (
+            set(client.operator_set) <= set(SELF_REGISTRABLE)
         ),
         "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
         "`access_seconds` is a day at most, `refresh_idle_seconds` 180 days, `refresh_absolute_seconds` ten years.": all(

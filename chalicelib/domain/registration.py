@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -69,6 +70,24 @@ def fields(told: ClientMetadata, *, offered: tuple[str, ...], default_method: st
         **{name: getattr(told, name) or "" for name in TEXTS},
         **{name: bool(getattr(told, name)) for name in SWITCHES},
     }
+
+
+def changed(old: Client, told: ClientMetadata, **fields: Any) -> Client:
+    """A client with its own metadata replaced by these `fields` of what it told; what is its operator's stays as it is.
+
+    Raises InvalidClientMetadata where it says otherwise itself; leaving a member out says nothing.
+    """
+    for name in sorted(old.operators):
+        member = "scope" if name == "scopes" else name
+        if getattr(told, member) is not None and not _same(getattr(old, name), fields[name]):
+            raise InvalidClientMetadata(
+                f"`{member}` was set by an operator: leave it out, or repeat what is registered."
+            )
+    return replace(old, **{name: value for name, value in fields.items() if name not in old.operators})
+
+
+def _same(one: Any, other: Any) -> bool:
+    return set(one) == set(other) if isinstance(one, tuple) else bool(one == other)
 
 
 TEXTS = ("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri", "backchannel_logout_uri")

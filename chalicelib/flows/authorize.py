@@ -165,12 +165,7 @@ def next_step(
         answer = refusal(svc, asked, error)
         # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
         silent = "none" in asked.params.get("prompt", "").split()
-        return answer if done or silent or _is_vouched_for(asked.client) else AskToLeave(answer)
-
-
-def _is_vouched_for(client: Client) -> bool:
-    """Whether an operator registered it: it did not do so itself, and is not found in a document of its own alone."""
-    return bool(client.created_at) and not client.registration_token
+        return answer if done or silent or asked.client.vouched else AskToLeave(answer)
 
 
 def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:

@@ -3,7 +3,7 @@ import hmac
 import json
 import secrets
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import TypeGuard
@@ -174,7 +174,15 @@ def _new_secret() -> str:
     return secrets.token_urlsafe(32)
 
 
-def change(svc: Services, old: Client, new: Client) -> Client:
+def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = ()) -> Client:
+    """A client as its operator changes it. What they set, by another value or by name, is not the client's own any more."""
+    if old.registration_token and new.operator_set == old.operator_set:
+        set_now = [n for n in clients.SELF_REGISTRABLE if n in named or getattr(old, n) != getattr(new, n)]
+        new = replace(new, operator_set=tuple(dict.fromkeys((*old.operator_set, *set_now))))
+    return replace_by(svc, old, new)
+
+
+def replace_by(svc: Services, old: Client, new: Client) -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
     new = replace(clients.check(new), version=old.version + 1)
     if not svc.clients.replace(old, new):

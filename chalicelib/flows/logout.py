@@ -129,7 +129,7 @@ def _told(svc: Services, user: User, client_id: str, gid: str) -> Failure | None
         if client is None or not client.backchannel_logout_uri:
             return None
         # An operator has looked at the addresses of the others.
-        if client.registration_token or not client.created_at:
+        if not client.vouched:
             limits.back_channel(svc, url=client.backchannel_logout_uri)
         token = logout_token(svc, client, user, gid)
     except LatchkeyError as error:

@@ -2,18 +2,16 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..domain import registration
 from ..domain.client import Client, check_sector
-from ..domain.errors import InvalidClientMetadata, InvalidToken
+from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken
 from ..domain.registration import ClientMetadata
 from ..services import Services
 from . import clients, limits
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
-# Where a client's answers go, and how it proves that it is the one.
-IDENTITY = ("redirect_uris", "application_type", "token_endpoint_auth_method", "jwks", "jwks_uri")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ def own(svc: Services, client_id: str, token: str) -> Client:
 
 
 def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
-    """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has allowed it stays."""
+    """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has set stays."""
     old = own(svc, client_id, token)
     limits.registration_change(svc, client_id=client_id)
     if told.client_id != client_id:
@@ -57,24 +55,18 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
     if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
         raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
-    new = replace(old, **registration.fields(told, offered=offered, default_method=BASIC))
+    fields = registration.fields(told, offered=offered, default_method=BASIC)
+    new, secret = clients.with_secret(registration.changed(old, told, **fields))
     check_sector(old, new)
-    if _is_trusted(old) and any(getattr(old, name) != getattr(new, name) for name in IDENTITY):
-        raise InvalidClientMetadata(
-            "An operator vouches for this client: its redirect URIs and its proof are theirs to change."
-        )
-    new, secret = clients.with_secret(new)
-    return Registered(clients.change(svc, old, new), secret, token)
-
-
-def _is_trusted(client: Client) -> bool:
-    """Whether an operator has allowed a client more than strangers get: that is for the one that was looked at."""
-    return client.first_party or client.introspects or bool(client.exchanges)
+    return Registered(clients.replace_by(svc, old, new), secret, token)
 
 
 def delete(svc: Services, client_id: str, token: str) -> None:
-    """The client gone for good (RFC 7592 section 2.3)."""
-    clients.delete(svc, own(svc, client_id, token).client_id)
+    """The client gone for good (RFC 7592 section 2.3); raises AccessDenied where an operator vouches for it."""
+    client = own(svc, client_id, token)
+    if client.privileged:
+        raise AccessDenied("An operator vouches for this client, and only an operator deletes it.")
+    clients.delete(svc, client.client_id)
 
 
 def _is_one_of(secret: str, digests: frozenset[str] | set[str] | tuple[str, ...]) -> bool:

@@ -54,7 +54,12 @@ def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id
     return _information(svc, stories.change(svc, client_id, _bearer(caller), told))
 
 
-@bp.serves(f"DELETE {PATH}/{{client_id}}", status=204, errors=(errors.InvalidToken,))
+@bp.serves(
+    f"DELETE {PATH}/{{client_id}}",
+    status=204,
+    errors=(errors.InvalidToken, errors.AccessDenied),
+    statuses={errors.AccessDenied.code: 403},
+)
 def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
     """Deletes a client at its own request (RFC 7592 section 2.3)."""
     stories.delete(svc, client_id, _bearer(caller))

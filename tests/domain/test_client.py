@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CODE, DEVICE_CODE, GRANT_TYPES, Client, are_public_keys, check, sector
+from chalicelib.domain.client import (
+    CODE,
+    DEVICE_CODE,
+    GRANT_TYPES,
+    KEPT_HERE,
+    OPERATORS_ALONE,
+    SELF_REGISTRABLE,
+    Client,
+    are_public_keys,
+    check,
+    sector,
+)
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
@@ -33,6 +44,11 @@ def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_p
         "subject_type": "public",
         "version": 1,
     }
+
+
+def test_every_member_of_a_client_is_one_ones_to_say() -> None:
+    classes = (*SELF_REGISTRABLE, *OPERATORS_ALONE, *KEPT_HERE)
+    assert sorted(classes) == sorted(asdict(Client(client_id="")))
 
 
 def registered(client: Client, **changes: Any) -> bool:

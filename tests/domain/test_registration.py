@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.domain.client import Client
+from chalicelib.domain.client import SELF_REGISTRABLE, Client
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.registration import ClientMetadata, fields, of
 
@@ -43,6 +43,7 @@ def told(**said: Any) -> dict[str, Any]:
 def test_what_a_client_says_of_itself_is_what_is_told_of_it_again() -> None:
     said = {name: tuple(value) if isinstance(value, list) else value for name, value in SAID.items()}
     del said["response_types"]
+    assert sorted(SELF_REGISTRABLE) == sorted({*said, "scopes"} - {"scope"})
     said["scopes"] = (said.pop("scope"),)
     assert told(**SAID) == said
     assert of(Client(client_id="shop", **told(**SAID))) == {**SAID, "client_id": "shop"}

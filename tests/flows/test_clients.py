@@ -74,6 +74,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         access_seconds=60,
         refresh_idle_seconds=600,
         refresh_absolute_seconds=6000,
+        operator_set=("client_name",),
         registration_token="0" * 64,
     )
     client, secret = clients.create(svc, full)

@@ -10,6 +10,8 @@ import pytest
 from chalicelib.domain.client import Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
+from local import clients as commands
+from local.gateway import Answer
 from tests.browser import App, Browser, granted
 from tests.phone import Clock, Phone, installed, refusal
 
@@ -338,33 +340,130 @@ def test_a_deleted_client_is_gone_with_all_that_it_holds(svc: Services, phone: P
     assert refusal(phone.call(f"GET {path(told)}", token=told["registration_access_token"])) == (401, "invalid_token")
 
 
+def put(phone: Phone, told: Mapping[str, Any], **changes: Any) -> Answer:
+    """What a client gets that sends its metadata of the first day again, with changes."""
+    body = {**GOOD, "client_id": told["client_id"], **changes}
+    return phone.call(f"PUT {path(told)}", body, token=told["registration_access_token"])
+
+
+RESTRICTIONS: list[dict[str, Any]] = [
+    {"require_pushed_authorization_requests": True},
+    {"dpop_bound_access_tokens": True},
+    {"subject_type": "pairwise"},
+    {"scopes": ("openid",)},
+    {"grant_types": ("authorization_code",)},
+    {"post_logout_redirect_uris": ("https://app.example/left",)},
+    {"jwks": {"keys": [{"kty": "EC"}]}},
+    {"client_name": "As the operator calls it"},
+    {"backchannel_logout_session_required": True},
+]
+
+
+@pytest.mark.parametrize("restriction", RESTRICTIONS, ids=str)
+def test_what_an_operator_has_set_outlives_a_clients_own_change(
+    svc: Services, phone: Phone, restriction: dict[str, Any]
+) -> None:
+    told = register(phone)
+    old = stored(svc, told)
+    clients.change(svc, old, replace(old, **restriction))
+    silent = dict.fromkeys({"scopes": "scope"}.get(name, name) for name in restriction)
+    answer = put(phone, told, policy_uri="https://app.example/policy", **silent)
+    assert answer.status == 200, answer.body
+    after = stored(svc, told)
+    assert {name: getattr(after, name) for name in restriction} == restriction
+    assert after.policy_uri == "https://app.example/policy"
+    known = phone.call(f"GET {path(told)}", token=told["registration_access_token"]).json()
+    assert {**known, **answer.json()} == known
+
+
 @pytest.mark.parametrize(
-    "trust", [{"first_party": True}, {"introspects": True}, {"exchanges": ("impersonation",)}], ids=str
+    ("restriction", "other"),
+    [
+        ({"require_pushed_authorization_requests": True}, {"require_pushed_authorization_requests": False}),
+        ({"scopes": ("openid",)}, {"scope": "openid email"}),
+        ({"grant_types": ("authorization_code",)}, {"grant_types": ["authorization_code", "refresh_token"]}),
+        ({"logo_uri": "https://app.example/logo"}, {"logo_uri": ""}),
+        ({"subject_type": "pairwise"}, {"subject_type": "public"}),
+    ],
+    ids=str,
 )
+def test_a_client_that_says_otherwise_than_its_operator_is_told_which_member_it_is(
+    svc: Services, phone: Phone, restriction: dict[str, Any], other: dict[str, Any]
+) -> None:
+    told = register(phone)
+    old = stored(svc, told)
+    clients.change(svc, old, replace(old, **restriction))
+    before = stored(svc, told)
+    answer = put(phone, told, **{"grant_types": None, **other})
+    assert refusal(answer) == (400, "invalid_client_metadata")
+    assert f"`{next(iter(other))}`" in answer.json()["error_description"]
+    assert stored(svc, told) == before
+
+
+def test_an_operators_word_counts_also_where_it_changes_nothing_until_it_is_taken_back(
+    svc: Services, phone: Phone
+) -> None:
+    told = register(phone)
+    commands.main(["change", told["client_id"], f"client_name={GOOD['client_name']}"], svc=svc)
+    assert refusal(put(phone, told, client_name="Bank")) == (400, "invalid_client_metadata")
+    commands.main(["change", told["client_id"], "operator_set="], svc=svc)
+    assert put(phone, told, client_name="Renamed").json()["client_name"] == "Renamed"
+
+
+TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"exchanges": ("impersonation",)}]
+
+
+@pytest.mark.parametrize("trust", TRUST, ids=str)
 @pytest.mark.parametrize(
     "other",
     [
         {"redirect_uris": [REDIRECT, "https://evil.example/cb"]},
         {"redirect_uris": ["http://127.0.0.1/cb"], "application_type": "native"},
+        {"post_logout_redirect_uris": ["https://evil.example/"]},
         {"application_type": "native"},
         {"token_endpoint_auth_method": "none"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
         {"jwks_uri": "https://evil.example/keys"},
+        {"jwks": {"keys": [{"kty": "EC"}]}},
+        {"backchannel_logout_uri": "https://evil.example/out"},
+        {"backchannel_logout_session_required": True},
+        {"grant_types": ["authorization_code"]},
+        {"grant_types": ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]},
+        {"scope": "openid"},
+        {"subject_type": "pairwise"},
+        {"client_name": "Another name"},
+        {"logo_uri": "https://evil.example/logo"},
+        {"client_uri": "https://evil.example/"},
+        {"policy_uri": "https://evil.example/"},
+        {"tos_uri": "https://evil.example/"},
+        {"require_pushed_authorization_requests": True},
+        {"dpop_bound_access_tokens": True},
     ],
     ids=str,
 )
-def test_a_client_that_an_operator_vouches_for_does_not_become_another(
+def test_of_a_client_that_an_operator_vouches_for_a_registration_token_changes_nothing(
     svc: Services, phone: Phone, trust: dict[str, Any], other: dict[str, Any]
 ) -> None:
     told = register(phone)
     old = stored(svc, told)
     clients.change(svc, old, replace(old, **trust))
-    mine = {**GOOD, "client_id": told["client_id"], "client_name": "Another name"}
-    token = told["registration_access_token"]
-    assert refusal(phone.call(f"PUT {path(told)}", {**mine, **other}, token=token)) == (400, "invalid_client_metadata")
-    assert stored(svc, told).redirect_uris == (REDIRECT,)
-    assert phone.call(f"PUT {path(told)}", mine, token=token).status == 200
-    assert stored(svc, told).client_name == "Another name"
+    before = stored(svc, told)
+    assert refusal(put(phone, told, **other)) == (400, "invalid_client_metadata")
+    assert stored(svc, told) == before
+    assert put(phone, told, client_name=None).status == 200  # as it is, or less of it
+    assert replace(stored(svc, told), version=before.version) == before
+
+
+@pytest.mark.parametrize("trust", TRUST, ids=str)
+def test_a_client_that_an_operator_vouches_for_is_not_its_own_to_delete(
+    svc: Services, phone: Phone, trust: dict[str, Any]
+) -> None:
+    told = register(phone)
+    old = stored(svc, told)
+    clients.change(svc, old, replace(old, **trust))
+    answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
+    assert refusal(answer) == (403, "access_denied")  # RFC 7592 section 2.3
+    assert stored(svc, told).client_id == told["client_id"]
 
 
 def test_a_client_changes_itself_a_few_times_an_hour(phone: Phone, clock: Clock) -> None:
