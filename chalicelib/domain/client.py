@@ -211,13 +211,14 @@ def check_sector(old: Client, new: Client) -> None:
 
 
 def are_public_keys(jwks: Mapping[str, Any]) -> bool:
-    """Whether a JWK set (RFC 7517) holds public keys for signatures, and not too many."""
+    """Whether a JWK set has a public key for signatures, nothing private, and not too much.
+
+    Keys of other kinds may be beside it (RFC 7517 section 5).
+    """
     keys = jwks.get("keys")
-    return isinstance(keys, list) and 0 < len(keys) <= MAX_KEYS and all(_is_public_key(key) for key in keys)
-
-
-def _is_public_key(key: Any) -> bool:
-    return isinstance(key, dict) and key.get("kty") in jws.OF_KIND and not jws.PRIVATE_MEMBERS & set(key)
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        return False
+    return any(map(jws.is_public_key, keys)) and not any(jws.PRIVATE_MEMBERS & set(key) for key in keys)
 
 
 def _is_https(uri: str) -> bool:

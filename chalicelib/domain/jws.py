@@ -6,6 +6,8 @@ from typing import Any
 import jwt
 from jwt.algorithms import OKPAlgorithm
 
+from . import base64url, strict_json
+
 # By kind of key. Ed25519 is RFC 9864's name for EdDSA on that curve, and new libraries write no other; PyJWT lacks it.
 OF_KIND: Mapping[str, tuple[str, ...]] = {
     "EC": ("ES256",),
@@ -13,17 +15,52 @@ OF_KIND: Mapping[str, tuple[str, ...]] = {
     "OKP": ("EdDSA", "Ed25519"),
 }
 ALGORITHMS = tuple(name for names in OF_KIND.values() for name in names)
+REQUIRED_MEMBERS = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n"), "OKP": ("crv", "kty", "x")}
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # RFC 7518 section 6, RFC 8037
 _JWS = jwt.PyJWS()
 _JWS.register_algorithm("Ed25519", OKPAlgorithm())
 
 
-def payload(token: str, jwk: Mapping[str, Any]) -> bytes:
-    """What this key has signed. Raises PyJWTError, ValueError, KeyError or TypeError for any other token.
+def unverified_header(token: str) -> dict[str, Any]:
+    """The header of a token; raises ValueError for a text that has none."""
+    return _object(base64url.decode(token.partition(".")[0]))
+
+
+def unverified_claims(token: str) -> dict[str, Any]:
+    """The claims of a token, whoever signed it; raises ValueError for a text that has none."""
+    _, payload, _ = token.split(".")
+    return _object(base64url.decode(payload))
+
+
+def verify(token: str, jwk: Mapping[str, Any]) -> dict[str, Any]:
+    """The claims that this key has signed; raises ValueError for any other token.
 
     The algorithm is the key's; a key that names none leaves the choice among those of its kind.
     """
-    algorithm = jwt.get_unverified_header(token)["alg"]
+    try:
+        return _object(_payload(token, jwk))
+    except (jwt.PyJWTError, KeyError, TypeError, AttributeError) as unfit:
+        raise ValueError("signature or key") from unfit
+
+
+def is_public_key(jwk: Any) -> bool:
+    """Whether a JWK has what a public key of a kind that can sign has to have, and nothing private."""
+    if not isinstance(jwk, dict) or PRIVATE_MEMBERS & set(jwk):
+        return False
+    kty = jwk.get("kty")
+    required = REQUIRED_MEMBERS.get(kty) if isinstance(kty, str) else None
+    return required is not None and all(isinstance(jwk.get(name), str) for name in required)
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    found = strict_json.decode(data)
+    if not isinstance(found, dict):
+        raise ValueError("not an object")
+    return found
+
+
+def _payload(token: str, jwk: Mapping[str, Any]) -> bytes:
+    algorithm = unverified_header(token)["alg"]
     edwards = jwk["kty"] == "OKP"
     if algorithm not in OF_KIND[jwk["kty"]] or (edwards and jwk["crv"] != "Ed25519"):
         raise ValueError("algorithm")

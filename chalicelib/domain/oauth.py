@@ -2,13 +2,12 @@
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import base64url, scopes
+from . import base64url, scopes, strict_json
 from . import client as clients
 from .claims import OF_SCOPE
 from .client import Client
@@ -185,8 +184,8 @@ def max_age(params: Parameters, _: Client) -> dict[str, Any]:
 def claims(params: Parameters, client: Client) -> dict[str, Any]:
     """OpenID Connect Core 5.5: a JSON object with id_token and userinfo; what no scope of the client opens is left out."""
     try:
-        asked = json.loads(params.get("claims", "{}"))
-    except (ValueError, RecursionError):
+        asked = strict_json.decode(params.get("claims", "{}"))
+    except ValueError:
         asked = None
     wanted = {part: asked.get(part) or {} for part in ("id_token", "userinfo")} if isinstance(asked, dict) else {}
     if not wanted or not all(isinstance(part, dict) for part in wanted.values()):
@@ -208,7 +207,7 @@ def _subject(wanted: Mapping[str, Any]) -> str:
 
 def acr(params: Parameters, _: Client) -> dict[str, Any]:
     """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not; `claims` is known to be an object."""
-    wanted = (json.loads(params.get("claims", "{}")).get("id_token") or {}).get("acr")
+    wanted = (strict_json.decode(params.get("claims", "{}")).get("id_token") or {}).get("acr")
     if wanted is None:
         return {}
     if not isinstance(wanted, dict):

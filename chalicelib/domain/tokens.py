@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from . import base64url
+from . import base64url, strict_json
 from .errors import InvalidToken
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Verifier:
             raise InvalidToken(reason="unknown header")
         try:
             found = _jws.decode_complete(unverified_token, key[0], algorithms=key[1])
-            claims = json.loads(found["payload"])
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
+            claims = strict_json.decode(found["payload"])
+        except (jwt.InvalidTokenError, ValueError):
             raise InvalidToken(reason="signature") from None
         # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
         if not unverified_token.endswith(f".{base64url.encode(found['signature'])}"):
@@ -123,7 +123,7 @@ def ours(unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer:
         if segment == header_segment(jwk, typ=ID_TOKEN):
             key, algorithms = _key(jwk)
             try:
-                claims = json.loads(_jws.decode(unverified_id_token, key, algorithms=algorithms))
+                claims = strict_json.decode(_jws.decode(unverified_id_token, key, algorithms=algorithms))
             except (jwt.InvalidTokenError, ValueError):
                 return None
             return claims if claims.get("iss") == issuer else None

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..domain import registration
+from ..domain import registration, strict_json
 from ..domain.client import Client, check
 from ..domain.errors import OAuthError
 from ..domain.registration import ClientMetadata
@@ -44,16 +44,18 @@ def _judged(svc: Services, client_id: str, answer: Any) -> str | None:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     json_like = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
-    document: str = answer.body.decode(errors="replace") if answer.status == 200 and json_like else ""
-    return document if document and _client(svc, client_id, document) else ""
+    if answer.status != 200 or not json_like or _client(svc, client_id, answer.body) is None:
+        return ""
+    document: str = answer.body.decode()
+    return document
 
 
-def _client(svc: Services, client_id: str, document: str) -> Client | None:
+def _client(svc: Services, client_id: str, document: bytes | str) -> Client | None:
     # Judged each time it is read: what a client may have is today's settings, not those of the day it was fetched.
     try:
-        told = msgspec.json.decode(document, type=ClientMetadata)
+        told = msgspec.convert(strict_json.decode(document), ClientMetadata)
         return check(_described(svc, client_id, told))
-    except (OAuthError, ValueError, RecursionError):
+    except (OAuthError, ValueError):
         return None
 
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from ..domain import strict_json
 from ..domain.client import Client, are_public_keys
 from ..domain.errors import TemporarilyUnavailable
 from ..services import Services
@@ -41,8 +42,8 @@ def _judged(answer: Any) -> str | None:
 
 def _keys_in(body: bytes | str) -> Keys:
     try:
-        jwks = json.loads(body)
-    except (ValueError, RecursionError):
+        jwks = strict_json.decode(body)
+    except ValueError:
         return []
     keys: Keys = jwks["keys"] if isinstance(jwks, dict) and are_public_keys(jwks) else []
     return keys

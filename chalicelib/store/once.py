@@ -94,5 +94,6 @@ class Once:
 
 
 def _key(kind: str, text: str) -> dict[str, Any]:
-    digest = hashlib.sha256(f"{kind}\0{text}".encode()).hexdigest()
+    # Whatever a stranger made of a text, it has a digest: half a surrogate pair as well.
+    digest = hashlib.sha256(f"{kind}\0{text}".encode(errors="surrogatepass")).hexdigest()
     return key(("once", digest), (kind,))

@@ -23,6 +23,7 @@ WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
 LIFETIMES = {"access_seconds": 86400, "refresh_idle_seconds": 15_552_000, "refresh_absolute_seconds": 315_360_000}
 EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
+KINDS: list[Any] = ["RSA", "EC", "OKP", "oct", "ec", "AKP", None, [], {}, 1, ["EC"]]
 
 
 def test_grant_types_are_named_as_their_rfcs_name_them() -> None:
@@ -209,8 +210,12 @@ def test_a_key_with_a_private_member_is_no_public_key(member: str) -> None:
 @pytest.mark.parametrize(
     ("jwks", "expected"),
     [
-        *[({"keys": [{"kty": kind}]}, True) for kind in ("RSA", "EC", "OKP")],
-        *[({"keys": [{"kty": kind}]}, False) for kind in ("oct", "ec", None)],
+        ({"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}, True),
+        ({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]}, True),
+        *[({"keys": [{"kty": kind}]}, False) for kind in KINDS],
+        *[({"keys": [{**EC, name: value}]}, False) for name in ("kty", "crv", "x", "y") for value in KINDS[6:]],
+        # RFC 7517 section 5: keys that are not understood are passed over
+        *[({"keys": [{"kty": kind}, EC]}, True) for kind in KINDS],
         ({"keys": [{}]}, False),
         ({"keys": [EC] * 20}, True),
         ({"keys": [EC] * 21}, False),

@@ -1,6 +1,5 @@
 """Signatures by keys that are not ours."""
 
-import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
@@ -15,13 +14,13 @@ RSA = stranger("RS256")
 @pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
 @pytest.mark.parametrize("named", [{}, {"alg": "EdDSA"}, {"alg": "Ed25519"}])
 def test_either_name_of_the_edwards_curve_signature_is_understood(alg: str, named: dict[str, str]) -> None:
-    assert jws.payload(compact({"alg": alg}, {"a": 1}, by(ED)), {**jwk(ED), **named}) == b'{"a":1}'
+    assert jws.verify(compact({"alg": alg}, {"a": 1}, by(ED)), {**jwk(ED), **named}) == {"a": 1}
 
 
 @pytest.mark.parametrize("alg", ["RS256", "ES256", "none", "HS256", "Ed448", "eddsa", None, 1, []])
 def test_a_key_signs_by_no_algorithm_of_another_kind(alg: object) -> None:
-    with pytest.raises((jwt.PyJWTError, ValueError, TypeError)):
-        jws.payload(compact({"alg": alg}, {}, by(ED)), jwk(ED))
+    with pytest.raises(ValueError, match=r"algorithm|signature"):
+        jws.verify(compact({"alg": alg}, {}, by(ED)), jwk(ED))
 
 
 def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names() -> None:
@@ -29,16 +28,16 @@ def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names() -
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)  # RFC 7518 section 3.5
     token = compact({"alg": "PS256"}, {}, lambda signed: RSA.sign(signed, pss, hashes.SHA256()))
     for named in ({}, {"alg": "PS256"}):
-        assert jws.payload(token, {**jwk(RSA), **named}) == b"{}"
+        assert jws.verify(token, {**jwk(RSA), **named}) == {}
     with pytest.raises(ValueError, match="algorithm of the key"):
-        jws.payload(token, {**jwk(RSA), "alg": "RS256"})
+        jws.verify(token, {**jwk(RSA), "alg": "RS256"})
 
 
 def test_a_key_that_names_its_algorithm_signs_by_no_other() -> None:
     token = compact({"alg": "RS256"}, {}, by(RSA))
-    assert jws.payload(token, {**jwk(RSA), "alg": "RS256"}) == b"{}"
+    assert jws.verify(token, {**jwk(RSA), "alg": "RS256"}) == {}
     with pytest.raises(ValueError, match="algorithm of the key"):
-        jws.payload(token, {**jwk(RSA), "alg": "PS256"})
+        jws.verify(token, {**jwk(RSA), "alg": "PS256"})
 
 
 def test_another_edwards_curve_is_not_taken_for_this_one() -> None:
@@ -46,16 +45,16 @@ def test_another_edwards_curve_is_not_taken_for_this_one() -> None:
     public = {"kty": "OKP", "crv": "Ed448", "x": b64(key.public_key().public_bytes_raw())}
     for alg in ("EdDSA", "Ed25519"):
         with pytest.raises(ValueError, match="algorithm"):
-            jws.payload(compact({"alg": alg}, {}, key.sign), public)
+            jws.verify(compact({"alg": alg}, {}, key.sign), public)
 
 
 def test_another_curve_is_not_taken_for_the_one_that_es256_means() -> None:
     numbers = ec.generate_private_key(ec.SECP384R1()).public_key().public_numbers()
     public = {"kty": "EC", "crv": "P-384", "x": b64(numbers.x.to_bytes(48)), "y": b64(numbers.y.to_bytes(48))}
-    with pytest.raises((jwt.PyJWTError, ValueError)):
-        jws.payload(compact({"alg": "ES256"}, {}, by(stranger("ES256"))), public)
+    with pytest.raises(ValueError, match="signature or key"):
+        jws.verify(compact({"alg": "ES256"}, {}, by(stranger("ES256"))), public)
 
 
 def test_a_strangers_signature_is_refused() -> None:
-    with pytest.raises(jwt.InvalidSignatureError):
-        jws.payload(compact({"alg": "Ed25519"}, {}, by(stranger("EdDSA"))), jwk(ED))
+    with pytest.raises(ValueError, match="signature or key"):
+        jws.verify(compact({"alg": "Ed25519"}, {}, by(stranger("EdDSA"))), jwk(ED))

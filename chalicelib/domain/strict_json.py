@@ -1,0 +1,35 @@
+"""JSON that others have signed or serve, decoded so that everybody who reads it reads the same."""
+
+import json
+from typing import Any
+
+
+def decode(data: bytes | str) -> Any:
+    """The value of a JSON text in UTF-8; raises ValueError for any other.
+
+    A text with a name twice in an object, with a number that is none, or with half a character counts as malformed
+    (RFC 8259 sections 4, 6 and 8, RFC 7493 sections 2.1 and 2.3): readers differ in what they make of it.
+    """
+    text = data if isinstance(data, str) else data.decode()
+    try:
+        value = _decoder.decode(text)
+        if "\\u" in text:  # half a surrogate pair can be there as an escape alone
+            json.dumps(value, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("too deep") from None
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name twice")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise ValueError(text)
+
+
+# Made once: json.loads makes one a call where it is given a hook.
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
