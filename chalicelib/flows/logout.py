@@ -26,12 +26,21 @@ ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """A request to log out, checked: the client it comes from, what its id_token says, and where to go afterwards."""
+    """A request to log out, checked: the client it comes from, what its id_token says, and where to go afterwards.
+
+    `unregistered` is whether it named a place where nobody is sent.
+    """
 
     client: Client | None
     hint: Mapping[str, Any]
     uri: str
     state: str
+    unregistered: bool
+
+    @property
+    def unasked(self) -> bool:
+        """Whether somebody who is not logged in may be sent on at once: else every stranger could make us do so."""
+        return self.client is not None and self.client.vouched
 
     def is_of(self, svc: Services, known: Browser) -> bool:
         """Whether the client has shown that it means the session that this browser is in."""
@@ -52,7 +61,8 @@ class Failure:
 def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
     """A request to log out (RP-Initiated Logout 1.0 section 2); raises InvalidRequest for a page of ours.
 
-    A hint that is no id_token of ours, or no longer recognised as one, counts as none: then the user is asked.
+    A hint that is no id_token of ours, or no longer recognised as one, counts as none: then the user is asked. A place
+    that is not registered keeps nobody from logging out.
     """
     hint = session.hinted(svc, params.get("id_token_hint", "")) or {}
     client_id = str(hint.get("aud", "")) or params.get("client_id", "")
@@ -60,9 +70,9 @@ def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
         raise InvalidRequest("`client_id` and `id_token_hint` are of different clients.")
     client = clients.find(svc, client_id) if client_id else None
     uri = params.get("post_logout_redirect_uri", "")
-    if uri and (client is None or uri not in client.post_logout_redirect_uris):
-        raise InvalidRequest("The application asked to go to a place that is not registered for it.")
-    return Leaving(client, hint, uri, params.get("state", "") if uri else "")
+    if not uri or client is None or uri not in client.post_logout_redirect_uris:
+        return Leaving(client, hint, "", "", unregistered=bool(uri))
+    return Leaving(client, hint, uri, params.get("state", ""), unregistered=False)
 
 
 def end(svc: Services, known: Browser) -> list[Failure]:

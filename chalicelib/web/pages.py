@@ -1,5 +1,5 @@
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from ..domain import errors, oauth, passwords, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
@@ -10,7 +10,7 @@ from ..flows.browser import Browser
 from ..services import Services
 from . import cookies, html, journal, stylesheet
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, back, door, located, see, start_over, with_cookie
+from .visit import FIELDS, Visit, back, door, located, place, see, start_over, with_cookie
 
 bp, page = door(__name__)
 
@@ -210,19 +210,13 @@ def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
         "leaving.html",
         locales=asked.params.get("ui_locales", ""),
         sends_to=answer.uri,
-        place=_place(answer.uri),
+        place=place(answer.uri),
         uri=answer.uri if by_form else located(answer.uri, answer.fields),
         fields=answer.fields if by_form else None,
         error=answer.fields["error"],
         told=answer.fields["error_description"],
     )
     return Answer(body=page.body, status=400, headers=page.headers)
-
-
-def _place(uri: str) -> str:
-    """The host that a redirect URI leads to, "" for an application on the user's device."""
-    found = urlsplit(uri)
-    return (found.hostname or "") if found.scheme == "https" else ""
 
 
 def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
@@ -237,7 +231,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: st
         scope=step.scope,
         api=html.api_name(visit.svc.settings, step.resource),
         user_code="",
-        place=_place(asked.params["redirect_uri"]),
+        place=place(asked.params["redirect_uri"]),
         action="authorize/consent",
         hidden={"request": request, "shown": shown, "mark": mark},
     )

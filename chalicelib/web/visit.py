@@ -139,6 +139,12 @@ def located(uri: str, fields: Mapping[str, str]) -> str:
     return f"{uri}{joint}{urlencode(fields)}"
 
 
+def place(uri: str) -> str:
+    """The host that a client's URI leads to, "" for an application on the user's device."""
+    found = urlsplit(uri)
+    return (found.hostname or "") if found.scheme == "https" else ""
+
+
 def see(location: str) -> Answer:
     """Sends the browser on, with GET."""
     # Whatever a form brought along, a header is one line of ASCII.

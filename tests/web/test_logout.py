@@ -1,8 +1,10 @@
 """Leaving (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from html import unescape
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlencode
@@ -193,26 +195,84 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
     ],
 )
 @pytest.mark.parametrize("hinted", [True, False])
-def test_nobody_is_sent_to_an_unregistered_place(web: Browser, app: App, uri: str, hinted: bool) -> None:
+def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
+    web: Browser, app: App, uri: str, hinted: bool
+) -> None:
+    """RP-Initiated Logout 1.0 section 3: the redirection alone is what must not be done."""
     tokens = app.tokens(web, scope=ONLINE)
     hint = {"id_token_hint": tokens["id_token"]} if hinted else {"client_id": app.id}
+    request = {**hint, "post_logout_redirect_uri": uri, "state": "secret"}
+    first = web.get(PATH, request)
+    if not hinted:
+        assert asks(first)
+        assert asks(web.post(CONFIRM, {"request": urlencode(request)}))
+        assert logged_in(web, app)
     for answer in (
-        web.get(PATH, {**hint, "post_logout_redirect_uri": uri}),
-        web.post(PATH, {**hint, "post_logout_redirect_uri": uri}),
-        web.post(CONFIRM, {"request": urlencode({**hint, "post_logout_redirect_uri": uri})}),
-        Browser(web.phone).get(PATH, {**hint, "post_logout_redirect_uri": uri}),
+        first,
+        *([] if hinted else [web.submit(first, CONFIRM)]),
+        web.post(PATH, request),
+        web.post(CONFIRM, {"request": urlencode(request)}),
+        Browser(web.phone).get(PATH, request),
     ):
-        assert answer.status == 400
-        assert answer.header("Location") is None
-        assert answer.header("Content-Type") == "text/html; charset=utf-8"
-    assert logged_in(web, app)
+        assert (answer.status, answer.header("Location")) == (200, None)
+        assert b"not registered" in answer.body
+        assert not links(answer)
+    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("client_id", ["", "unknown", "https://app.example/client.json"])
 def test_without_a_client_nobody_is_sent_anywhere(web: Browser, app: App, client_id: str) -> None:
     app.tokens(web, scope=ONLINE)
-    answer = web.get(PATH, {"post_logout_redirect_uri": LEFT, **({"client_id": client_id} if client_id else {})})
-    assert (answer.status, answer.header("Location")) == (400, None)
+    page = web.get(PATH, {"post_logout_redirect_uri": LEFT, **({"client_id": client_id} if client_id else {})})
+    assert asks(page)
+    answer = web.submit(page, CONFIRM)
+    assert (answer.status, answer.header("Location"), links(answer)) == (200, None, [])
+
+
+# --- where nobody has looked at the place ---
+
+
+@pytest.fixture
+def stranger(svc: Services, phone: Phone) -> App:
+    """A client that registered itself."""
+    return register(svc, phone, post_logout_redirect_uris=(LEFT,), registration_token="a digest")
+
+
+def links(page: Answer) -> list[str]:
+    return [unescape(each) for each in re.findall(r'<a class="button" href="([^"]+)"', page.body.decode())]
+
+
+def test_a_client_that_nobody_vouched_for_sends_nobody_on_unasked(phone: Phone, web: Browser, stranger: App) -> None:
+    tokens = stranger.tokens(web, scope=ONLINE)
+    request = {"client_id": stranger.id, "post_logout_redirect_uri": LEFT, "state": "a b"}
+    for asked in (request, {**request, "id_token_hint": tokens["id_token"]}):
+        page = Browser(phone).get(PATH, asked)
+        assert (page.status, page.header("Location")) == (200, None)
+        assert b"<bdi>app.example</bdi>" in page.body
+        assert links(page) == [f"{LEFT}?state=a+b"]
+
+
+def test_the_page_that_asks_says_where_it_leads(web: Browser, stranger: App, app: App) -> None:
+    for client in (stranger, app):
+        app.tokens(web, scope=ONLINE)
+        page = web.get(PATH, {"client_id": client.id, "post_logout_redirect_uri": LEFT})
+        assert asks(page)
+        assert b"<bdi>app.example</bdi>" in page.body
+        assert place(web.submit(page, CONFIRM)) == LEFT
+
+
+def test_a_client_that_nobody_vouched_for_sends_those_on_whose_session_it_has_shown(
+    web: Browser, stranger: App
+) -> None:
+    tokens = stranger.tokens(web, scope=ONLINE)
+    assert place(web.get(PATH, {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT})) == LEFT
+
+
+def test_a_logout_is_reloaded_without_sending_a_form_again(web: Browser, app: App) -> None:
+    app.tokens(web, scope=ONLINE)
+    form = forms(web.get(PATH, {"client_id": app.id}))[CONFIRM]
+    answer = send(web.phone, CONFIRM, form.hidden, headers=[("Cookie", f"{SESSION}={web.cookies[SESSION]}")])
+    assert (answer.status, place(answer)) == (303, f"https://id.example{PATH}")
 
 
 def test_a_client_does_not_borrow_anothers_place(svc: Services, phone: Phone, web: Browser, app: App) -> None:

@@ -442,7 +442,7 @@ def test_the_stylesheet_may_be_kept_for_good_because_its_address_changes_with_it
     assert sheet.header("Content-Type") == "text/css; charset=utf-8"
     assert "immutable" in (sheet.header("Cache-Control") or "")
     branded = replace(settings, brand=replace(settings.brand, colour="#aa3355"))
-    other = html.page(branded, "logged_out.html", language="en").body
+    other = html.page(branded, "device_done.html", language="en", approved=True).body
     assert link not in str(other)
     assert "style=" not in page
 
@@ -470,10 +470,10 @@ def test_the_brand_is_on_the_page(settings: Settings) -> None:
             "LATCHKEY_BRAND_LOGO": "https://f.example/l.svg",
         }
     )
-    body = str(html.page(branded, "logged_out.html", language="en").body)
+    body = str(html.page(branded, "device_done.html", language="en", approved=True).body)
     assert '<img src="https://f.example/l.svg" alt="Fern &amp; Co">' in body
     assert "· Fern &amp; Co</title>" in body
-    assert settings.brand.name in str(html.page(settings, "logged_out.html", language="en").body)
+    assert settings.brand.name in str(html.page(settings, "device_done.html", language="en", approved=True).body)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="&"), max_size=40))
