@@ -26,11 +26,13 @@ class Wire:
     fail_at: int = 0
     failure: Callable[[str], Any] | None = None
     afterwards: bool = False
+    times: int = 1
 
     def before(self, model: Any, **_: Any) -> Any:
-        """Notes a call and fails the one whose turn it is before it is sent."""
+        """Notes a call and fails the one whose turn it is, and as many as follow it, before it is sent."""
         self.calls.append(model.name)
-        if len(self.calls) == self.fail_at and self.failure and not self.afterwards:
+        turn = self.fail_at <= len(self.calls) < self.fail_at + self.times
+        if turn and self.failure and not self.afterwards:
             return self.failure(model.name)
         return None
 

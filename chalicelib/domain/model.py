@@ -1,4 +1,5 @@
 from dataclasses import dataclass
+from enum import Enum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,15 @@ class Grant:
     def alive(self, now: int) -> bool:
         """Whether this grant may still issue tokens; says nothing about its user."""
         return not self.ended and now < self.expires_at
+
+
+class Start(Enum):
+    """What became of a new grant: it is there; its user, or the browser's session that it was asked for in, is no longer as
+    it was read; or something else that was to be written with it stood against it."""
+
+    DONE = "done"
+    STALE = "stale"
+    SPENT = "spent"
 
 
 def in_force(user: User | None, grant: Grant | None, now: int) -> tuple[User, Grant] | None:

@@ -41,6 +41,9 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
     svc.clients.forget(user.uid)
     if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
+    svc.grants.erase(user.uid)
+    svc.clients.forget(user.uid)
 
 
 def _prove(svc: Services, user: User, password: str, network: str) -> None:

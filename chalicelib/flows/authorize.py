@@ -207,14 +207,16 @@ def _step(
     if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
         return AskConsent(client, browser, request.consent, request.resource)
     if done is Done.AGREED and not client.first_party:
-        svc.clients.remember_consent(
-            browser.user.uid,
+        remembered = svc.clients.remember_consent(
+            browser.user,
             client.client_id,
             request.consent,
             resource=request.resource,
             since=client.created_at,
             now=svc.now(),
         )
+        if not remembered:
+            raise LoginRequired("The user has logged out meanwhile.", uid=browser.user.uid)
     return _answered(svc, asked, request, browser)
 
 

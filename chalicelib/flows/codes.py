@@ -20,7 +20,7 @@ def issue(
 ) -> str:
     """An authorization code: the one text of a grant that waits, written with all that its redemption must match.
 
-    `browser` is the browser's session that it is given in; without one the login is of now.
+    `browser` is the browser's session that it is given in; without one the login is of now. Raises what `session.start` does.
     """
     grant = replace(
         session.draft(svc, user, client, scope=request.scope, device=client.client_name, amr=amr),
@@ -36,5 +36,5 @@ def issue(
     if browser:
         grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
     text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
-    svc.grants.start(grant)
+    session.start(svc, grant)
     return text

@@ -18,7 +18,7 @@ from ..domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
-from ..domain.model import in_force
+from ..domain.model import Start, in_force
 from ..services import Services
 from . import clients, keys, limits, session
 from .browser import Browser
@@ -160,6 +160,6 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
     if not issued.refresh_token:
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)
     spending = svc.once.spending("device", place, old=value, now=svc.now())
-    if not svc.grants.start_by(spending, grant):
+    if svc.grants.start(grant, also=[spending]) is not Start.DONE:
         raise InvalidGrant("The device code has been used, or its approval has ended.", uid=user.uid)
     return issued

@@ -17,7 +17,7 @@ def with_password(
     user = authenticate(svc, address=address, password=password, network=network)
     grant = session.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
     issued = session.issue(svc, keys.current(svc), user, grant, client)
-    svc.grants.start(grant)
+    session.start(svc, grant)
     return issued
 
 

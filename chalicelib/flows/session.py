@@ -7,9 +7,16 @@ from ..domain import claims as claim
 from ..domain import refresh as handles
 from ..domain import scopes, tokens
 from ..domain.client import REFRESH, Client
-from ..domain.errors import InvalidGrant, InvalidTarget, InvalidToken, NotFound, TemporarilyUnavailable
+from ..domain.errors import (
+    InvalidGrant,
+    InvalidTarget,
+    InvalidToken,
+    LoginRequired,
+    NotFound,
+    TemporarilyUnavailable,
+)
 from ..domain.keyset import KeySet
-from ..domain.model import Grant, User, in_force
+from ..domain.model import Grant, Start, User, in_force
 from ..domain.refresh import Handle, Use, use_of
 from ..domain.tokens import VerifiedClaims, Verifier
 from ..services import Services
@@ -68,6 +75,17 @@ def draft(
         ends_at=ends_at,
         device=device,
     )
+
+
+def start(svc: Services, grant: Grant) -> None:
+    """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
+
+    Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
+    """
+    if svc.grants.start(grant) is not Start.DONE:
+        if grant.browser:
+            raise LoginRequired("The user has logged out meanwhile.", uid=grant.uid)
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=grant.uid)
 
 
 def idle_seconds(svc: Services, client: Client) -> int:

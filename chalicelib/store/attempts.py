@@ -2,16 +2,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from ..domain.errors import TemporarilyUnavailable
 from ..domain.model import Limit
-from .dynamo import key, reasons, storage_faults
+from .dynamo import key, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-TRIES = 4  # two attempts at the same moment cancel each other's transaction, which says nothing about the limit
 
 
 class Attempts:
@@ -23,20 +18,8 @@ class Attempts:
 
     def spend(self, limits: Sequence[Limit], *, now: int) -> Limit | None:
         """Counts one attempt against all limits, or against none and says which one forbids it."""
-        for _ in range(TRIES):
-            try:
-                with storage_faults():
-                    self._client.transact_write_items(TransactItems=[self._counting(limit, now) for limit in limits])
-                return None
-            except TemporarilyUnavailable as busy:
-                if busy.reason != "TransactionCanceledException":
-                    raise
-            except ClientError as error:
-                forbidding = [i for i, why in enumerate(reasons(error)) if why == "ConditionalCheckFailed"]
-                if not forbidding:
-                    raise
-                return limits[forbidding[0]]
-        raise TemporarilyUnavailable(reason="attempts contended")
+        forbidding = transact(self._client, [self._counting(limit, now) for limit in limits])
+        return limits[forbidding[0]] if forbidding else None
 
     def _counting(self, limit: Limit, now: int) -> Any:
         name = f"{limit.kind}\0{limit.subject}\0{limit.window(now)}"

@@ -1,11 +1,12 @@
 import hashlib
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..domain.client import Client
-from .dynamo import ConditionFailed, conditionally, escaped, key, storage_faults
+from ..domain.model import User
+from .dynamo import ConditionFailed, conditionally, escaped, key, storage_faults, transact
+from .users import as_read
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -74,9 +75,12 @@ class Clients:
         return frozenset(item.get("scopes", {"SS": []})["SS"])
 
     def remember_consent(
-        self, uid: str, client_id: str, scopes: tuple[str, ...], *, resource: str = "", since: int, now: int
-    ) -> None:
-        """Adds to what a user has agreed to for a client at an API; replaces what was for another client of its id."""
+        self, user: User, client_id: str, scopes: tuple[str, ...], *, resource: str = "", since: int, now: int
+    ) -> bool:
+        """Adds to what a user has agreed to for a client at an API; replaces what was for another client of its id.
+
+        False if the user is gone, disabled, or has ended all sessions since they were read.
+        """
         values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}}
         if scopes:  # DynamoDB has no empty sets
             values[":scopes"] = {"SS": list(scopes)}
@@ -85,16 +89,18 @@ class Clients:
             (", scopes = :scopes" if scopes else " REMOVE scopes", "agreed_at < :since"),
         )
         for change, condition in ways:
-            with suppress(ConditionFailed):
-                conditionally(
-                    self._client.update_item,
-                    TableName=self._users,
-                    Key=_consent_key(uid, client_id, resource),
-                    UpdateExpression=f"SET agreed_at = :now{change}",
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                )
-                return
+            consent = {
+                "TableName": self._users,
+                "Key": _consent_key(user.uid, client_id, resource),
+                "UpdateExpression": f"SET agreed_at = :now{change}",
+                "ConditionExpression": condition,
+                "ExpressionAttributeValues": values,
+            }
+            owner = {"TableName": self._users, **as_read(user)}
+            failed = transact(self._client, [{"ConditionCheck": owner}, {"Update": consent}])
+            if not failed or 0 in failed:
+                return not failed
+        return True  # somebody agreed in between, to the newer client
 
     def forget(self, uid: str) -> None:
         """Erases all that a user has agreed to."""

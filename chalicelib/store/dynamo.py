@@ -1,5 +1,5 @@
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,10 @@ PASSING = frozenset(
         "TransactionInProgressException",
     }
 )
+
+# Two transactions on one item at the same moment cancel each other, which says nothing about their conditions.
+CONFLICT, TRIES = "TransactionConflict", 4
+CONTENDED = "contended"
 
 round_trips: ContextVar[int] = ContextVar("round_trips", default=0)
 
@@ -92,13 +96,33 @@ def storage_faults() -> Iterator[None]:
 
 
 def _conflict(error: ClientError) -> bool:
-    return bool({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"} & set(reasons(error)))
+    return bool({CONFLICT, "ThrottlingError", "ProvisionedThroughputExceeded"} & set(_reasons(error)))
 
 
-def reasons(error: ClientError) -> list[str]:
+def _reasons(error: ClientError) -> list[str]:
     """Why each item of a cancelled transaction stood against it, in the transaction's order; empty for any other error."""
     found = error.response.get("CancellationReasons", [])
     return [reason.get("Code", "None") for reason in found]
+
+
+def transact(client: "DynamoDBClient", parts: Sequence[Any]) -> list[int]:
+    """Writes all parts or none: [] for all, else the places of the parts whose conditions do not hold.
+
+    Raises TemporarilyUnavailable, with CONTENDED as its reason where others write the same items time and again.
+    """
+    for _ in range(TRIES):
+        with storage_faults():
+            try:
+                client.transact_write_items(TransactItems=parts)
+            except ClientError as error:
+                found = _reasons(error)
+                if CONFLICT in found:
+                    continue
+                if "ConditionalCheckFailed" not in found:
+                    raise
+                return [place for place, why in enumerate(found) if why == "ConditionalCheckFailed"]
+        return []
+    raise TemporarilyUnavailable(reason=CONTENDED)
 
 
 class ConditionFailed(Exception):

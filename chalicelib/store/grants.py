@@ -1,14 +1,13 @@
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.model import Grant, User
+from ..domain.model import Grant, Start, User
 from ..domain.refresh import Use, use_of
-from .dynamo import ConditionFailed, Item, attempt, conditionally, reasons, storage_faults
+from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults, transact
+from .users import as_read, grant_key, user_key
 from .users import from_item as user_from_item
-from .users import grant_key, user_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -81,37 +80,30 @@ class Grants:
         """A new grant as one part of another verb's transaction."""
         return {"Put": {"TableName": self._grants, "Item": to_item(grant)}}
 
-    def start(self, grant: Grant) -> None:
-        """A new grant. Its random gid needs no condition, and without one a repeated write stays harmless."""
-        with storage_faults():
-            self._client.put_item(TableName=self._grants, Item=to_item(grant))
+    def start(self, grant: Grant, *, also: Sequence[Any] = ()) -> Start:
+        """A new grant of a user as they were read, with whatever is `also` to be written, all or nothing.
 
-    def start_by(self, spending: dict[str, Any], grant: Grant) -> bool:
-        """A new grant in exchange for what is good once, together; False if that is spent.
-
-        A grant that was asked for in a browser takes part in that browser's session, and is refused once that has ended.
+        One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
-        writes = [spending, self.starting(grant), *([self._joining(grant)] if grant.browser else [])]
-        try:
-            with storage_faults():
-                self._client.transact_write_items(TransactItems=writes)  # type: ignore[arg-type]
-        except ClientError as error:
-            if "ConditionalCheckFailed" not in reasons(error):
-                raise
-            return False
-        return True
+        own = [self._owner(grant), self.starting(grant), *([self._browser(grant)] if grant.browser else [])]
+        failed = transact(self._client, [*own, *also])
+        if not failed:
+            return Start.DONE
+        return Start.STALE if failed[0] < len(own) else Start.SPENT
 
-    def _joining(self, grant: Grant) -> dict[str, Any]:
+    def _owner(self, grant: Grant) -> dict[str, Any]:
+        return {"ConditionCheck": {"TableName": self._users, **as_read(grant)}}
+
+    def _browser(self, grant: Grant) -> dict[str, Any]:
+        used = grant.waiting  # a device that comes for its tokens is in no browser
+        values = {":now": {"N": str(grant.created_at)}} if used else {":client": {"SS": [grant.client_id]}}
         return {
             "Update": {
                 "TableName": self._grants,
                 "Key": grant_key(grant.uid, grant.browser),
-                "UpdateExpression": TAKE_PART,
+                "UpdateExpression": "SET last_used_at = :now" if used else TAKE_PART,
                 "ConditionExpression": "attribute_not_exists(ended) AND token_version = :version",
-                "ExpressionAttributeValues": {
-                    ":client": {"SS": [grant.client_id]},
-                    ":version": {"N": str(grant.token_version)},
-                },
+                "ExpressionAttributeValues": {**values, ":version": {"N": str(grant.token_version)}},
             }
         }
 
@@ -215,8 +207,8 @@ class Grants:
         """All grants of a user that are still stored, ended ones too."""
         return [from_item(item) for item in self._items(uid)]
 
-    def erase(self, uid: str, *, but: str) -> None:
-        """Erases every grant of a user but one."""
+    def erase(self, uid: str, *, but: str = "") -> None:
+        """Erases every grant of a user, or every one but one."""
         doomed = [grant for grant in self.of_user(uid) if grant.gid != but]
         for start in range(0, len(doomed), BATCH):
             requests: Any = [

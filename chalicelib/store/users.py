@@ -2,10 +2,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
 from ..domain.model import Grant, User
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key, reasons, storage_faults
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,6 +17,15 @@ def user_key(uid: str) -> dict[str, Any]:
 def grant_key(uid: str, gid: str) -> dict[str, Any]:
     """The key of one grant of a user."""
     return key(("user", uid), ("grant", gid))
+
+
+def as_read(owner: User | Grant) -> dict[str, Any]:
+    """The condition that a user is there, not disabled, and has ended no sessions since they or a session were read."""
+    return {
+        "Key": user_key(owner.uid),
+        "ConditionExpression": "token_version = :version AND disabled = :false",
+        "ExpressionAttributeValues": {":version": {"N": str(owner.token_version)}, ":false": {"BOOL": False}},
+    }
 
 
 def _email_key(canonical: str) -> dict[str, Any]:
@@ -84,11 +91,11 @@ class Users:
         """The account, its address and whatever is `also` to be written, all or nothing; False if the address is taken."""
         address = {**_email_key(canonical_email), "uid": {"S": user.uid}}
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
-        return self._together(
+        parts = [
             {"Put": {"TableName": self._users, "Item": address, **new}},
             {"Put": {"TableName": self._users, "Item": to_item(user), **new}},
-            *also,
-        )
+        ]
+        return not transact(self._client, [*parts, *also])
 
     def rename(self, uid: str, *, name: str) -> User | None:
         """The account with a new display name; None if it is gone."""
@@ -122,7 +129,7 @@ class Users:
 
     def delete(self, user: User, *, canonical_email: str, last: Grant) -> bool:
         """The account, its address and its last session erased; False if the account changed meanwhile."""
-        return self._together(
+        parts = [
             {
                 "Delete": {
                     "TableName": self._users,
@@ -140,11 +147,12 @@ class Users:
                 }
             },
             {"Delete": {"TableName": self._grants, "Key": grant_key(last.uid, last.gid)}},
-        )
+        ]
+        return not transact(self._client, parts)
 
     def _move_on(self, user: User, keep: Grant, change: str, values: dict[str, Any]) -> bool:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}
-        return self._together(
+        parts = [
             {
                 "Update": {
                     "TableName": self._users,
@@ -163,7 +171,8 @@ class Users:
                     "ExpressionAttributeValues": version,
                 }
             },
-        )
+        ]
+        return not transact(self._client, parts)
 
     def _changed(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
@@ -181,13 +190,3 @@ class Users:
         except ConditionFailed:
             return None
         return from_item(written["Attributes"])
-
-    def _together(self, *items: Any) -> bool:
-        try:
-            with storage_faults():
-                self._client.transact_write_items(TransactItems=items)
-        except ClientError as error:
-            if "ConditionalCheckFailed" not in reasons(error):
-                raise
-            return False
-        return True

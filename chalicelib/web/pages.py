@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl, urlencode
 from ..domain import errors, oauth, passwords, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
-from ..flows import authorize, browser, login, signup
+from ..flows import authorize, browser, login, session, signup
 from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.browser import Browser
 from ..services import Services
@@ -81,7 +81,7 @@ def _with_password(visit: Visit) -> Browser:
     address, password = fields.get("email", ""), fields.get("password", "")
     user = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
     grant = browser.draft(svc, user, amr=login.PASSWORD)
-    svc.grants.start(grant)
+    session.start(svc, grant)
     return Browser(user, grant)
 
 

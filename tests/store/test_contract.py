@@ -11,7 +11,8 @@ import boto3
 import pytest
 
 from chalicelib.domain.client import Client
-from chalicelib.domain.model import Grant, Limit, User
+from chalicelib.domain.errors import TemporarilyUnavailable
+from chalicelib.domain.model import Grant, Limit, Start, User
 from chalicelib.domain.refresh import Use
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
@@ -21,6 +22,7 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.users import Users
 from local import aws as embedded
+from tests import wire
 from tests.staged import answer_lost, just_before
 
 NOW = 1_800_000_000
@@ -91,7 +93,7 @@ def started(store: Deployment, **changes: Any) -> tuple[User, Grant]:
     owner = user()
     assert store.users.create(owner, canonical_email=f"{owner.uid}@example.com")
     session = grant(owner, **changes)
-    store.grants.start(session)
+    assert store.grants.start(session) is Start.DONE
     return owner, session
 
 
@@ -266,8 +268,8 @@ def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -
     assert store.once.first("device", "code", value=told, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old=told, now=NOW)
     session, second = grant(owner), grant(owner)
-    assert store.grants.start_by(spending, session) is True
-    assert store.grants.start_by(spending, second) is False
+    assert store.grants.start(session, also=[spending]) is Start.DONE
+    assert store.grants.start(second, also=[spending]) is Start.SPENT
     assert store.once.read("device", "code", now=NOW) is None
     assert {each.gid for each in store.grants.of_user(owner.uid)} >= {session.gid}
     assert second not in store.grants.of_user(owner.uid)
@@ -291,16 +293,69 @@ def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_i
     spending = store.once.spending("device", "code", old={}, now=NOW)
     session = grant(owner, client_id="tv", browser=browser.gid)
     for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
-        assert store.grants.start_by(spending, stale) is False
+        assert store.grants.start(stale, also=[spending]) is Start.STALE
     with just_before(
         store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
     ):
-        assert store.grants.start_by(spending, session) is False
+        assert store.grants.start(session, also=[spending]) is Start.STALE
     assert store.once.read("device", "code", now=NOW) == {}
     other = grant(owner, client_id="browser")
     store.grants.start(other)
-    assert store.grants.start_by(spending, replace(session, browser=other.gid)) is True
+    assert store.grants.start(replace(session, browser=other.gid), also=[spending]) is Start.DONE
     assert store.grants.with_user(owner.uid, other.gid) == (owner, replace(other, took_part=("tv",)))
+
+
+@pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])
+def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Deployment, change: str) -> None:
+    owner, session = started(store)
+    assert store.once.first("device", "code", value={}, expires_at=NOW + 60, now=NOW)
+    spending = store.once.spending("device", "code", old={}, now=NOW)
+    address = f"{owner.uid}@example.com"
+    changes: dict[str, Any] = {
+        "deleted": lambda: store.users.delete(owner, canonical_email=address, last=session),
+        "disabled": lambda: store.users.disable(owner.uid),
+        "ended all sessions": lambda: store.users.end_other_sessions(owner, keep=session),
+    }
+    before = {session} if change != "deleted" else set()
+    with just_before(store.client, "TransactWriteItems", changes[change]):
+        assert store.grants.start(grant(owner), also=[spending]) is Start.STALE
+    assert store.grants.start(grant(owner)) is Start.STALE
+    assert store.clients.remember_consent(owner, "a", ("x",), since=0, now=NOW) is False
+    assert {each.gid for each in store.grants.of_user(owner.uid)} == {each.gid for each in before}
+    assert store.clients.consent(owner.uid, "a", since=0) is None
+    assert store.once.read("device", "code", now=NOW) == {}
+
+
+def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser")
+    code = grant(owner, client_id="shop", browser=browser.gid, generation=0, created_at=NOW + 7)
+    assert store.grants.start(code) is Start.DONE
+    assert store.grants.with_user(owner.uid, browser.gid) == (owner, replace(browser, last_used_at=NOW + 7))
+    store.grants.end(owner.uid, browser.gid, why="logout")
+    assert store.grants.start(replace(code, gid=uuid4().hex)) is Start.STALE
+
+
+def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_end_given_up(
+    store: Deployment,
+) -> None:
+    owner, _ = started(store)
+    conflict = wire.CONFLICT
+    for times, outcome in ((dynamo.TRIES - 1, Start.DONE), (dynamo.TRIES, None)):
+        pending = [conflict] * times
+
+        def in_the_way(model: Any, pending: list[Any] = pending, **_: Any) -> Any:
+            return pending.pop()(model.name) if pending else None
+
+        event = "before-call.dynamodb.TransactWriteItems"
+        store.client.meta.events.register_last(event, in_the_way)
+        if outcome:
+            assert store.grants.start(grant(owner)) is outcome
+        else:
+            with pytest.raises(TemporarilyUnavailable) as refused:
+                store.grants.start(grant(owner))
+            assert refused.value.reason == dynamo.CONTENDED
+        store.client.meta.events.unregister(event, in_the_way)
+        assert not pending
 
 
 def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment) -> None:
@@ -336,7 +391,7 @@ def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Depl
         store.once.spending("kind", "text", old={"n": 1}, now=NOW),
         store.once.spending("kind", "text", old={"n": 2}, now=NOW + 60),
     ):
-        assert store.grants.start_by(spending, grant(owner)) is False
+        assert store.grants.start(grant(owner), also=[spending]) is Start.SPENT
     assert store.once.read("kind", "text", now=NOW) == {"n": 2}
 
 
@@ -358,7 +413,7 @@ def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
 def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together(store: Deployment) -> None:
     owner, _ = started(store)
     for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("a", ()), ("b#c", ("x",)), ("d", ())):
-        store.clients.remember_consent(owner.uid, client_id, scopes, since=0, now=NOW)
+        assert store.clients.remember_consent(owner, client_id, scopes, since=0, now=NOW) is True
     assert store.clients.consent(owner.uid, "a", since=0) == frozenset("xyz")
     assert store.clients.consent(owner.uid, "b#c", since=0) == frozenset("x")
     assert store.clients.consent(owner.uid, "d", since=0) == frozenset()
@@ -372,7 +427,7 @@ def test_what_a_user_agreed_to_for_one_api_counts_for_no_other_and_all_of_it_is_
     owner, _ = started(store)
     apis = ("", "https://a.example", "https://b.example", f"https://a.example/{'long' * 500}")
     for at, scope in zip(apis, ("own", "a", "b", "l"), strict=True):
-        store.clients.remember_consent(owner.uid, "c", (scope,), resource=at, since=0, now=NOW)
+        store.clients.remember_consent(owner, "c", (scope,), resource=at, since=0, now=NOW)
     agreed = [store.clients.consent(owner.uid, "c", resource=at, since=0) for at in apis]
     assert agreed == [frozenset([scope]) for scope in ("own", "a", "b", "l")]
     assert store.clients.consent(owner.uid, "c", resource="https://c.example", since=0) is None
@@ -397,7 +452,7 @@ def test_what_was_agreed_to_for_an_earlier_client_of_the_same_id_does_not_count(
     owner, _ = started(store)
 
     def agree(*scopes: str, since: int, now: int) -> frozenset[str] | None:
-        store.clients.remember_consent(owner.uid, "a", scopes, since=since, now=now)
+        assert store.clients.remember_consent(owner, "a", scopes, since=since, now=now) is True
         return store.clients.consent(owner.uid, "a", since=since)
 
     assert agree("x", "y", since=NOW, now=NOW) == frozenset("xy")

@@ -112,13 +112,16 @@ def test_verify_knows_a_live_token_from_a_dead_one(phone: Phone) -> None:
 
 
 def test_an_erased_account_leaves_nothing_of_what_it_agreed_to(phone: Phone, svc: Services) -> None:
-    session = phone.sign_up()
+    session, other = phone.sign_up(), phone.sign_up("bob@example.com")["user"]["sub"]
     uid = session["user"]["sub"]
+    owner, bob = svc.users.read(uid), svc.users.read(other)
+    assert owner
+    assert bob
     for client_id in ("one", "two", "https://app.example/a#b"):
-        svc.clients.remember_consent(uid, client_id, ("openid",), since=0, now=svc.now())
-    svc.clients.remember_consent("0" * 32, "one", ("openid",), since=0, now=svc.now())
+        assert svc.clients.remember_consent(owner, client_id, ("openid",), since=0, now=svc.now())
+    assert svc.clients.remember_consent(bob, "one", ("openid",), since=0, now=svc.now())
     assert phone.call("DELETE /me", {"password": PASSWORD}, token=session["access_token"]).status == 204
     assert not any(
         svc.clients.consent(uid, client_id, since=0) for client_id in ("one", "two", "https://app.example/a#b")
     )
-    assert svc.clients.consent("0" * 32, "one", since=0)
+    assert svc.clients.consent(other, "one", since=0)

@@ -48,7 +48,7 @@ def test_a_login_makes_three_calls_before_the_hash_and_one_after(
     with in_order(svc, monkeypatch) as happened:
         phone.log_in()
     # The attempt is counted first: a limit that came after the hash would protect nothing.
-    assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "PutItem"]
+    assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "TransactWriteItems"]
 
 
 def test_a_failed_login_makes_the_same_calls_whether_or_not_there_is_an_account_and_writes_no_session(
