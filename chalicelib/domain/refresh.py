@@ -1,26 +1,33 @@
-import hashlib
 import hmac
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
 from . import base64url
 from .errors import InvalidGrant
 from .model import Grant
 
-# version, number of the HMAC key, uid, gid, generation. What was written can be read for ever: a new layout is a new
-# version, never a change of this one. 43 + 32 bytes are a multiple of three, so the base64 has no spare bits and one
-# token has exactly one spelling.
-LAYOUT = struct.Struct(">BH16s16sQ")
-VERSION = 1
-# Every kind of text has its own purpose inside the MAC: a code or a cookie is never a refresh token.
+# What was written can be read for ever: a new layout is a new version, never a change of an older one. Each begins with the
+# version and the number of the HMAC key, and is a multiple of three bytes long, so that base64 has no bits to spare.
+HEAD = struct.Struct(">BH")
+# Version 1: uid, gid and generation for all to read, and an HMAC-SHA-256 over everything. No longer made.
+READABLE = struct.Struct(">16s16sQ")
+# Version 2: the same and a zero byte under AES-SIV (RFC 5297), with the purpose and the head as associated data. Whoever holds
+# two learns nothing by them, not even that they are of one account; and the same handle is the same text.
+SEALED = struct.Struct(">16s16sQx")
+LENGTHS = {1: HEAD.size + READABLE.size + 32, 2: HEAD.size + 16 + SEALED.size}
+VERSION = 2
+KEY = b"latchkey handle\x00"
+# Every kind of text has its own purpose: a code or a cookie is never a refresh token.
 REFRESH, CODE, BROWSER = b"latchkey refresh token\x00", b"latchkey code\x00", b"latchkey browser\x00"
 MAX_IDLE = 180 * 24 * 3600
 # A key has to outlive the last text that was made with it, which may be used at the end of its idle time, and if its answer
 # was lost, be presented again until the end of its successor's.
 KEY_LIFE = 2 * MAX_IDLE
-LENGTH = (LAYOUT.size + hashlib.sha256().digest_size) // 3 * 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,43 +48,61 @@ class Use(Enum):
     DEAD = "dead"
 
 
-def _mac(secret: bytes, purpose: bytes, payload: bytes) -> bytes:
-    return hmac.digest(secret, purpose + payload, "sha256")
-
-
 def derive(handle: Handle, *, key_number: int, secret: bytes, purpose: bytes = REFRESH) -> str:
     """The one text of this handle under this key: the same handle always gives the same text."""
-    payload = LAYOUT.pack(VERSION, key_number, bytes.fromhex(handle.uid), bytes.fromhex(handle.gid), handle.generation)
-    return base64url.encode(payload + _mac(secret, purpose, payload))
+    head = HEAD.pack(VERSION, key_number)
+    told = SEALED.pack(bytes.fromhex(handle.uid), bytes.fromhex(handle.gid), handle.generation)
+    return base64url.encode(head + _cipher(secret).encrypt(told, [purpose, head]))
 
 
 def key_number(unverified_text: str) -> int:
     """The number of the HMAC key that a text claims to be made with, 0 if it cannot be one of ours."""
     try:
-        version, number = struct.unpack_from(">BH", _decoded(unverified_text))
-    except (ValueError, struct.error):
+        _, number, _, _ = _parted(unverified_text)
+    except ValueError:
         return 0
-    return int(number) if version == VERSION else 0
+    return number
 
 
 def verify(unverified_text: str, secrets: Mapping[int, bytes], *, purpose: bytes = REFRESH) -> Handle:
     """The handle inside an authentic text; raises InvalidGrant for any other, before anything is read from a table."""
     try:
-        raw = _decoded(unverified_text)
-        payload, mac = raw[: LAYOUT.size], raw[LAYOUT.size :]
-        version, number, uid, gid, generation = LAYOUT.unpack(payload)
+        version, number, head, rest = _parted(unverified_text)
         secret = secrets[number]
-    except (ValueError, KeyError, struct.error):
+    except (ValueError, KeyError):
         raise InvalidGrant(reason="malformed") from None
-    if version != VERSION or not hmac.compare_digest(mac, _mac(secret, purpose, payload)):
-        raise InvalidGrant(reason="forged")
+    try:
+        told = _readable(head, rest, secret, purpose) if version == 1 else _sealed(head, rest, secret, purpose)
+    except InvalidTag:
+        raise InvalidGrant(reason="forged") from None
+    uid, gid, generation = told
     return Handle(uid=uid.hex(), gid=gid.hex(), generation=generation)
 
 
-def _decoded(text: str) -> bytes:
-    if len(text) != LENGTH:
+def _parted(text: str) -> tuple[int, int, bytes, bytes]:
+    """Version, key number, the head that says so, and what follows it; raises ValueError for what cannot be ours."""
+    if len(text) > max(LENGTHS.values()) * 4 // 3:
         raise ValueError("length")
-    return base64url.decode(text)
+    raw = base64url.decode(text)
+    if not raw or LENGTHS.get(raw[0]) != len(raw):
+        raise ValueError("length")
+    version, number = HEAD.unpack_from(raw)
+    return version, number, raw[: HEAD.size], raw[HEAD.size :]
+
+
+def _readable(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
+    payload, mac = rest[: READABLE.size], rest[READABLE.size :]
+    if not hmac.compare_digest(mac, hmac.digest(secret, purpose + head + payload, "sha256")):
+        raise InvalidTag
+    return READABLE.unpack(payload)
+
+
+def _sealed(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
+    return SEALED.unpack(_cipher(secret).decrypt(rest, [purpose, head]))
+
+
+def _cipher(secret: bytes) -> AESSIV:
+    return AESSIV(hmac.digest(secret, KEY, "sha512"))
 
 
 def use_of(grant: Grant | None, generation: int, *, now: int, retry_window: int) -> Use:

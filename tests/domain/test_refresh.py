@@ -1,103 +1,148 @@
 import hashlib
 import hmac
-import struct
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from hypothesis import given
+from hypothesis import strategies as st
 
 from chalicelib.domain.errors import InvalidGrant
 from chalicelib.domain.model import Grant
-from chalicelib.domain.refresh import BROWSER, CODE, Handle, Use, derive, key_number, use_of, verify
+from chalicelib.domain.refresh import BROWSER, CODE, REFRESH, Handle, Use, derive, key_number, use_of, verify
+from tests import handles
+from tests.forge import b64, unb64
 
 UID, GID = bytes(range(16)), bytes(range(16, 32))
 TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)
 SECRET = bytes(range(100, 132))
-# Computed once by `openssl dgst -sha256 -mac HMAC`, over the bytes as refresh.py's comment lays them out.
-PINNED = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"
+# Version 1. Computed once by `openssl dgst -sha256 -mac HMAC`, over the bytes as refresh.py's comment lays them out.
+FIRST = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"
+# Version 2. Computed once by tests/handles.py, which does RFC 5297 step by step.
+PINNED = "AgADaYLQO0VtfObhgMOH-S81cEpSYJcPIXf2VjtfcaLr31YAnzYmY3Tk-rxr94eipw0RuxTbEscvOvEQ"
+PURPOSES = [(REFRESH, b"refresh token"), (CODE, b"code"), (BROWSER, b"browser")]
 
 
-def by_hand(
-    *, version: int = 1, number: int = 3, generation: int = 7, secret: bytes = SECRET, purpose: bytes = b"refresh token"
-) -> str:
-    payload = struct.pack(">BH", version, number) + UID + GID + struct.pack(">Q", generation)
-    mac = hmac.new(secret, b"latchkey " + purpose + b"\0" + payload, hashlib.sha256).digest()
-    return urlsafe_b64encode(payload + mac).decode()
+def by_hand(version: int, **changes: Any) -> str:
+    """The handle above, changed, in one of the versions."""
+    return handles.WRITERS[version](
+        **{"uid": UID, "gid": GID, "generation": 7, "number": 3, "secret": SECRET, **changes}
+    )
 
 
-def test_a_token_is_written_as_it_was_written_first() -> None:
-    assert derive(TOKEN, key_number=3, secret=SECRET) == PINNED == by_hand()
+def test_a_handle_is_made_as_it_was_made_first() -> None:
+    assert derive(TOKEN, key_number=3, secret=SECRET) == PINNED == by_hand(2)
 
 
-def test_a_token_that_was_written_once_can_be_read() -> None:
-    assert verify(PINNED, {3: SECRET}) == TOKEN
-    assert key_number(PINNED) == 3
+@pytest.mark.parametrize(("text", "version"), [(FIRST, 1), (PINNED, 2)])
+def test_a_handle_of_whatever_version_can_be_read(text: str, version: int) -> None:
+    assert text == by_hand(version)
+    assert verify(text, {3: SECRET}) == TOKEN
+    assert key_number(text) == 3
 
 
-@pytest.mark.parametrize(("purpose", "name"), [(CODE, b"code"), (BROWSER, b"browser")])
-def test_codes_and_cookies_are_written_as_they_were_written_first(purpose: bytes, name: bytes) -> None:
-    assert derive(TOKEN, key_number=3, secret=SECRET, purpose=purpose) == by_hand(purpose=name)
-    assert verify(by_hand(purpose=name), {3: SECRET}, purpose=purpose) == TOKEN
+@pytest.mark.parametrize(("purpose", "name"), PURPOSES)
+def test_each_kind_is_made_for_its_purpose_and_read_for_no_other(purpose: bytes, name: bytes) -> None:
+    assert derive(TOKEN, key_number=3, secret=SECRET, purpose=purpose) == by_hand(2, purpose=name)
+    for version in (1, 2):
+        assert verify(by_hand(version, purpose=name), {3: SECRET}, purpose=purpose) == TOKEN
+        for other in {each for each, _ in PURPOSES} - {purpose}:
+            with pytest.raises(InvalidGrant):
+                verify(by_hand(version, purpose=name), {3: SECRET}, purpose=other)
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("number", [1, 2**15, 2**16 - 1])
-def test_a_token_names_its_key_whatever_its_number(number: int) -> None:
-    assert derive(TOKEN, key_number=number, secret=SECRET) == by_hand(number=number)
-    assert verify(by_hand(number=number), {number: SECRET}) == TOKEN
-    assert key_number(by_hand(number=number)) == number
+def test_a_handle_names_its_key_whatever_its_number(number: int, version: int) -> None:
+    assert derive(TOKEN, key_number=number, secret=SECRET) == by_hand(2, number=number)
+    assert verify(by_hand(version, number=number), {number: SECRET}) == TOKEN
+    assert key_number(by_hand(version, number=number)) == number
 
 
-@pytest.mark.parametrize("generation", [1, 2, 2**32, 2**64 - 1])
-def test_a_token_says_its_generation_whatever_its_size(generation: int) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("generation", [0, 1, 2, 2**32, 2**64 - 1])
+def test_a_handle_says_its_generation_whatever_its_size(generation: int, version: int) -> None:
     token = replace(TOKEN, generation=generation)
-    assert derive(token, key_number=3, secret=SECRET) == by_hand(generation=generation)
-    assert verify(by_hand(generation=generation), {3: SECRET}) == token
+    assert derive(token, key_number=3, secret=SECRET) == by_hand(2, generation=generation)
+    assert verify(by_hand(version, generation=generation), {3: SECRET}) == token
 
 
-def test_a_turned_bit_anywhere_is_a_forgery() -> None:
-    raw = bytearray(urlsafe_b64decode(PINNED))
+@given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 9)), min_size=2, unique=True))
+def test_handles_have_nothing_in_common_but_version_and_key(made: list[tuple[bytes, int]]) -> None:
+    texts = [
+        derive(Handle(uid=UID.hex(), gid=gid.hex(), generation=generation), key_number=3, secret=SECRET)
+        for gid, generation in made
+    ]
+    raws = [unb64(text) for text in texts]
+    assert {raw[:3] for raw in raws} == {bytes([2, 0, 3])}
+    assert len({len(raw) for raw in raws}) == 1
+    pieces = [raw[at : at + 8] for raw in raws for at in range(3, len(raw) - 7)]
+    assert len(set(pieces)) == len(pieces)
+    assert not set(pieces) & {UID[:8], UID[8:]}
+
+
+@pytest.mark.parametrize("text", [FIRST, PINNED])
+def test_a_turned_bit_anywhere_is_a_forgery(text: str) -> None:
+    raw = unb64(text)
     for position in range(len(raw) * 8):
         turned = bytearray(raw)
         turned[position // 8] ^= 1 << position % 8
         with pytest.raises(InvalidGrant):
-            verify(urlsafe_b64encode(turned).decode(), dict.fromkeys(range(0x10000), SECRET))
+            verify(b64(bytes(turned)), dict.fromkeys(range(0x10000), SECRET))
 
 
-def test_a_token_has_one_spelling() -> None:
+@pytest.mark.parametrize("text", [FIRST, PINNED])
+def test_a_handle_has_one_spelling(text: str) -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+/=~ \n\0é"
-    for position, letter in enumerate(PINNED):
+    for position, letter in enumerate(text):
         for other in set(alphabet) - {letter}:
             with pytest.raises(InvalidGrant):
-                verify(PINNED[:position] + other + PINNED[position + 1 :], {3: SECRET})
+                verify(text[:position] + other + text[position + 1 :], {3: SECRET})
 
 
-@pytest.mark.parametrize(
-    "text", ["", PINNED[:-4], PINNED + "AAAA", PINNED + "=", PINNED + "\n", f" {PINNED}", "A" * 100]
-)
-def test_a_text_of_another_length_or_origin_is_refused(text: str) -> None:
-    with pytest.raises(InvalidGrant):
-        verify(text, {3: SECRET})
-    assert key_number(text) in (0, 3)
+@pytest.mark.parametrize("good", [FIRST, PINNED])
+@pytest.mark.parametrize("spoilt", ["{}AAAA", "{}=", "{}====", "{}\n", " {}", "{}{}", "{}A"])
+def test_a_text_of_another_length_is_refused_and_names_no_key(good: str, spoilt: str) -> None:
+    for text in (spoilt.format(good, good), good[:-4], good[:-1], good[4:]):
+        assert key_number(text) == 0
+        with pytest.raises(InvalidGrant):
+            verify(text, {3: SECRET})
 
 
-@pytest.mark.parametrize(
-    "text", [by_hand(version=2), by_hand(version=0), by_hand(number=4), by_hand(secret=bytes(32)), by_hand(secret=b"")]
-)
-def test_another_version_key_or_secret_is_refused(text: str) -> None:
-    with pytest.raises(InvalidGrant):
-        verify(text, {3: SECRET})
-
-
-def test_a_mac_made_for_another_purpose_is_refused() -> None:
-    payload = urlsafe_b64decode(PINNED)[:43]
-    bare = hmac.new(SECRET, payload, hashlib.sha256).digest()
-    with pytest.raises(InvalidGrant):
-        verify(urlsafe_b64encode(payload + bare).decode(), {3: SECRET})
-
-
-@pytest.mark.parametrize("text", ["", "A" * 100, "é" * 100, by_hand(version=2), PINNED[:-4], PINNED + "AAAA"])
-def test_a_text_that_cannot_be_ours_names_no_key(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "A", "A" * 80, "A" * 100, "é" * 80, "é" * 100, "\ud800" * 80, "x" * 100_000])
+def test_a_text_that_cannot_be_ours_is_refused_and_names_no_key(text: str) -> None:
     assert key_number(text) == 0
+    with pytest.raises(InvalidGrant):
+        verify(text, dict.fromkeys(range(0x10000), SECRET))
+
+
+def test_another_version_key_or_secret_is_refused() -> None:
+    swapped = [b64(bytes([3 - version]) + unb64(by_hand(version))[1:]) for version in (1, 2)]
+    others = [
+        by_hand(v, **change) for v in (1, 2) for change in ({"number": 4}, {"secret": bytes(32)}, {"secret": b""})
+    ]
+    raised = [b64(bytes([version]) + unb64(text)[1:]) for version in (0, 3, 255) for text in (FIRST, PINNED)]
+    for text in (*swapped, *others, *raised):
+        with pytest.raises(InvalidGrant):
+            verify(text, {3: SECRET})
+
+
+def test_what_was_made_with_the_key_for_no_purpose_is_refused() -> None:
+    payload = unb64(FIRST)[:43]
+    bare = hmac.new(SECRET, payload, hashlib.sha256).digest()
+    sealed = AESSIV(handles.siv_key(SECRET)).encrypt(UID + GID + bytes(9), None)
+    for text in (b64(payload + bare), b64(bytes([2, 0, 3]) + sealed)):
+        with pytest.raises(InvalidGrant):
+            verify(text, {3: SECRET})
+
+
+def test_rfc_5297s_own_example_comes_out_as_there() -> None:
+    # Appendix A.1.
+    key = bytes.fromhex("fffefdfcfbfaf9f8f7f6f5f4f3f2f1f0f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
+    header = bytes.fromhex("101112131415161718191a1b1c1d1e1f2021222324252627")
+    expected = "85632d07c6e8f37f950acd320a2ecc9340c02b9690c4dc04daef7f6afe5c"
+    assert handles.siv(key, [header], bytes.fromhex("112233445566778899aabbccddee")).hex() == expected
 
 
 LIVE = Grant(

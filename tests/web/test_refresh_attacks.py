@@ -1,17 +1,15 @@
 """Refresh tokens in the wrong hands, at the wrong time and many at once (ATTACKS.md 38 to 47, as far as door 1 has them)."""
 
-import base64
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import InvalidGrant
-from chalicelib.domain.refresh import LAYOUT
 from chalicelib.flows import session
 from chalicelib.services import Services
-from tests import wire
-from tests.forge import by_hmac, peek
+from tests import handles, wire
+from tests.forge import b64, peek, unb64
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.staged import just_before
 from tests.wire import watched
@@ -280,11 +278,10 @@ def test_any_generation_of_a_refresh_token_logs_out(phone: Phone, clock: Clock) 
 
 def forgeries(token: str) -> list[str]:
     """A good refresh token, spoilt in every way that comes to mind."""
-    raw = base64.urlsafe_b64decode(token)
-    payload, mac = raw[: LAYOUT.size], raw[LAYOUT.size :]
+    raw = unb64(token)
     turned = [bytes(b ^ (1 << place % 8) if i == place else b for i, b in enumerate(raw)) for place in range(len(raw))]
-    again = [raw[: LAYOUT.size - 1] + bytes([generation]) + mac for generation in (0, 2, 255)]
-    signed = [payload + by_hmac(secret)(payload) for secret in (b"", bytes(32), payload)]
+    versions = [bytes([version]) + raw[1:] for version in (0, 1, 3, 255)]
+    moved = [raw[:3] + raw[19:] + raw[3:19], raw[:3] + raw[-16:] + raw[19:-16] + raw[3:19], raw[:43] + raw[-32:]]
     texts = [
         token[:-1],
         token[1:],
@@ -297,7 +294,7 @@ def forgeries(token: str) -> list[str]:
     ]
     texts += [token.swapcase(), " " + token, token + "\n", token.replace(token[5], "+", 1), "A" * len(token), "A", "."]
     texts += ["\u00e9" * len(token), "\u0661" * len(token), "-" * len(token), "null", "x" * 8192]
-    return texts + [base64.urlsafe_b64encode(each).decode() for each in (*turned, *again, *signed, bytes(len(raw)))]
+    return texts + [b64(each) for each in (*turned, *versions, *moved, bytes(len(raw)), bytes(75))]
 
 
 def test_forged_truncated_and_bit_flipped_tokens_are_refused_without_asking_a_table(
@@ -313,29 +310,56 @@ def test_forged_truncated_and_bit_flipped_tokens_are_refused_without_asking_a_ta
     assert phone.refresh(first)
 
 
-def test_a_token_under_another_deployments_key_is_refused_without_asking_a_table(phone: Phone, svc: Services) -> None:
-    user, first = phone.sign_up()["user"]["sub"], phone.log_in()["refresh_token"]
+def by_hand(phone: Phone, svc: Services, version: int, **changes: Any) -> str:
+    """The refresh token of a new session as a version has it, with the key that is in use, changed."""
+    claims = peek(phone.log_in()["access_token"])[1]
+    key = svc.keys.recent(svc.now()).refresh[0]
+    ids = {"uid": bytes.fromhex(claims["sub"]), "gid": bytes.fromhex(claims["sid"])}
+    return handles.WRITERS[version](**{**ids, "generation": 1, "number": key.number, "secret": key.secret, **changes})
+
+
+VERSIONS = pytest.mark.parametrize("version", [1, 2])
+
+
+@VERSIONS
+def test_a_token_under_another_deployments_key_is_refused_without_asking_a_table(
+    phone: Phone, svc: Services, version: int
+) -> None:
+    first = phone.sign_up()["refresh_token"]
     with pytest.raises(InvalidGrant):
         session.refresh(svc, session.own_client(svc), "A" * len(first))
-    raw = base64.urlsafe_b64decode(first)
-    assert raw[3:19].hex() == user
-    for secret in (bytes(32), b"latchkey", raw[: LAYOUT.size]):
-        for purpose in (b"", b"latchkey refresh token\x00"):
-            forged = raw[: LAYOUT.size] + by_hmac(secret)(purpose + raw[: LAYOUT.size])
-            with watched(svc) as seen:
-                dead(phone, base64.urlsafe_b64encode(forged).decode())
-            assert seen.calls == []
+    for secret in (bytes(32), b"latchkey", b""):
+        forged = by_hand(phone, svc, version, secret=secret)
+        with watched(svc) as seen:
+            dead(phone, forged)
+        assert seen.calls == []
+
+
+@VERSIONS
+def test_a_session_goes_on_from_its_token_of_any_version_with_one_of_the_newest(
+    phone: Phone, svc: Services, version: int, clock: Clock
+) -> None:
+    phone.sign_up()
+    token = by_hand(phone, svc, version)
+    lost = phone.refresh(token)["refresh_token"]
+    assert (unb64(lost)[0], phone.refresh(token)["refresh_token"]) == (2, lost)
+    assert phone.refresh(lost)
+    clock.advance(WINDOW + 1)
+    dead(phone, token)
+    again = by_hand(phone, svc, version)
+    assert phone.call("POST /logout", {"refresh_token": again}).status == 204
+    dead(phone, again)
 
 
 def test_a_flood_of_unknown_refresh_keys_reads_the_store_once_an_interval(
     phone: Phone, svc: Services, clock: Clock
 ) -> None:
-    raw = bytearray(base64.urlsafe_b64decode(phone.sign_up()["refresh_token"]))
+    raw = bytearray(unb64(phone.sign_up()["refresh_token"]))
     clock.advance(60)
     with watched(svc) as seen:
         for number in range(2, 40):
             raw[1:3] = number.to_bytes(2, "big")
-            dead(phone, base64.urlsafe_b64encode(raw).decode())
+            dead(phone, b64(bytes(raw)))
     assert seen.calls == ["GetParametersByPath"]
 
 
@@ -343,9 +367,9 @@ def test_a_refresh_token_of_an_unknown_key_is_not_blamed_when_the_keys_cannot_be
     phone: Phone, svc: Services, clock: Clock
 ) -> None:
     first = phone.sign_up()["refresh_token"]
-    raw = bytearray(base64.urlsafe_b64decode(first))
+    raw = bytearray(unb64(first))
     raw[1:3] = (2).to_bytes(2, "big")
-    unknown = base64.urlsafe_b64encode(raw).decode()
+    unknown = b64(bytes(raw))
     clock.advance(61)
     failing = wire.Wire(fail_at=1, failure=wire.refusing("ThrottlingException"))
     with watched(svc, failing):
@@ -357,23 +381,19 @@ def test_a_refresh_token_of_an_unknown_key_is_not_blamed_when_the_keys_cannot_be
     assert phone.refresh(first)
 
 
-def test_a_token_of_a_generation_never_issued_does_no_harm(phone: Phone, svc: Services) -> None:
+@VERSIONS
+def test_a_token_of_a_generation_never_issued_does_no_harm(phone: Phone, svc: Services, version: int) -> None:
     first = phone.sign_up()["refresh_token"]
-    key = svc.keys.recent(svc.now()).refresh[0]
-    payload = bytearray(base64.urlsafe_b64decode(first)[: LAYOUT.size])
     for generation in (2, 7, 2**64 - 1):
-        payload[-8:] = generation.to_bytes(8, "big")
-        mac = by_hmac(key.secret)(b"latchkey refresh token\x00" + bytes(payload))
-        dead(phone, base64.urlsafe_b64encode(bytes(payload) + mac).decode())
+        dead(phone, by_hand(phone, svc, version, generation=generation))
     assert phone.refresh(first)
 
 
-def test_our_own_key_makes_no_refresh_token_for_another_purpose(phone: Phone, svc: Services) -> None:
+@VERSIONS
+def test_our_own_key_makes_no_refresh_token_for_another_purpose(phone: Phone, svc: Services, version: int) -> None:
     first = phone.sign_up()["refresh_token"]
-    secret = svc.keys.recent(svc.now()).refresh[0].secret
-    payload = base64.urlsafe_b64decode(first)[: LAYOUT.size]
-    for purpose in (b"", b"latchkey", b"latchkey refresh token", b"latchkey reset token\x00"):
-        dead(phone, base64.urlsafe_b64encode(payload + by_hmac(secret)(purpose + payload)).decode())
+    for purpose in (b"", b"code", b"browser", b"reset token"):
+        dead(phone, by_hand(phone, svc, version, purpose=purpose))
     assert phone.refresh(first)
 
 
