@@ -5,9 +5,12 @@ Each function runs in a process of its own under its own role, and the emulator 
 
 import json
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +19,7 @@ from typing import Any
 
 import boto3
 
-from local import apis, attaching, aws, bytecode, live, package, stages, staging, vendor
+from local import apis, attaching, aws, bytecode, demo, live, package, stages, staging, vendor
 from local.deploy import PATIENT, UNKNOWN_ISSUER, CannotDeployError, in_one_line
 from local.stages import API_STAGE, PROJECT
 
@@ -35,9 +38,14 @@ EXAMPLE = PROJECT / "examples" / "notes"
 class Cloud:
     """An AWS on this machine, and the ids of the two APIs in it."""
 
-    endpoint: str
+    emulator: aws.EmbeddedAws
     latchkey: str
     notes: str
+
+    @property
+    def endpoint(self) -> str:
+        """Where the emulator answers."""
+        return self.emulator.endpoint
 
     @property
     def issuer(self) -> str:
@@ -51,7 +59,7 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a client with the rights of the account's owner."""
-        return client(self.endpoint, service)
+        return client(self.emulator, service)
 
 
 def base_url(endpoint: str, api: str) -> str:
@@ -59,10 +67,15 @@ def base_url(endpoint: str, api: str) -> str:
     return f"{endpoint}/restapis/{api}/{API_STAGE}/_user_request_"
 
 
-def client(endpoint: str, service: str) -> Any:
+def client(emulator: aws.EmbeddedAws, service: str) -> Any:
     """Return a client of the emulator's, with the rights of the account's owner."""
-    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=aws.REGION)
-    return session.client(service, endpoint_url=endpoint, config=PATIENT)  # type: ignore[call-overload]
+    owner = emulator.environment()
+    session = boto3.Session(
+        aws_access_key_id=owner["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=owner["AWS_SECRET_ACCESS_KEY"],
+        region_name=aws.REGION,
+    )
+    return session.client(service, endpoint_url=emulator.endpoint, config=PATIENT)  # type: ignore[call-overload]
 
 
 @contextmanager
@@ -72,7 +85,7 @@ def running(*, project: Path = PROJECT, build: Path = staging.BUILD) -> Iterator
     with tempfile.TemporaryDirectory(prefix="latchkey-cloud-") as state:
         emulator = aws.start(state=Path(state), services=SERVICES, persist=False, policies=True)
         try:
-            yield fill(emulator.endpoint, project=project, build=build)
+            yield fill(emulator, project=project, build=build)
         finally:
             emulator.stop()
 
@@ -85,23 +98,23 @@ def _same_python() -> None:
         raise CannotDeployError(f".venv-aws has {theirs or 'no Python'}, .venv has {bytecode.TAG}: make both anew.")
 
 
-def fill(endpoint: str, *, project: Path, build: Path) -> Cloud:
+def fill(emulator: aws.EmbeddedAws, *, project: Path, build: Path) -> Cloud:
     """Deploy notes, then Latchkey with notes on its register, and let the one call the other's guard."""
-    client(endpoint, "s3").create_bucket(Bucket=BUCKET)
+    client(emulator, "s3").create_bucket(Bucket=BUCKET)
     stage = stages.read(STAGE, project=project)
     guard = f"arn:aws:lambda:{aws.REGION}:{ACCOUNT}:function:{stage.deployed_name('guard')}"
-    notes = _deploy_notes(endpoint, guard=guard, build=build)
-    latchkey = _deploy_latchkey(endpoint, notes=notes, project=project, build=build)
-    cloud = Cloud(endpoint, notes=notes, latchkey=latchkey)
+    notes = _deploy_notes(emulator, guard=guard, build=build)
+    latchkey = _deploy_latchkey(emulator, notes=notes, project=project, build=build)
+    cloud = Cloud(emulator, notes=notes, latchkey=latchkey)
     # As with a real API's own URL: it is known now, and the stack is told.
-    update_stack(endpoint, "latchkey", parameters={"Issuer": cloud.issuer})
+    update_stack(emulator, "latchkey", parameters={"Issuer": cloud.issuer})
     # The emulator leaves out the gateway's answers that the template has.
     live.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey, issuer=cloud.issuer)
     allow(cloud, guard=guard, api=notes)
     return cloud
 
 
-def _deploy_notes(endpoint: str, *, guard: str, build: Path) -> str:
+def _deploy_notes(emulator: aws.EmbeddedAws, *, guard: str, build: Path) -> str:
     copy, out = build / "cloud" / "notes-project", build / "cloud" / "notes"
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(EXAMPLE, copy, ignore=shutil.ignore_patterns("__pycache__", "deploy*"))
@@ -115,10 +128,10 @@ def _deploy_notes(endpoint: str, *, guard: str, build: Path) -> str:
     }
     config.write_text(json.dumps(settings))
     staging.run_chalice(copy, "package", "--stage", "dev", str(out), environment=uri)
-    return create_stack(endpoint, "notes", out / "sam.json", parameters={})
+    return create_stack(emulator, "notes", out / "sam.json", parameters={})
 
 
-def _deploy_latchkey(endpoint: str, *, notes: str, project: Path, build: Path) -> str:
+def _deploy_latchkey(emulator: aws.EmbeddedAws, *, notes: str, project: Path, build: Path) -> str:
     scopes = apis.scope_map(EXAMPLE / "scopes.json").scopes
     entry = apis.entry(name="notes", scopes=scopes, revocation="stateless", answer="policy", audience=None)
     template = package.package(
@@ -130,7 +143,7 @@ def _deploy_latchkey(endpoint: str, *, notes: str, project: Path, build: Path) -
         project=project,
         build=build,
     )
-    return create_stack(endpoint, "latchkey", template, parameters={"Issuer": UNKNOWN_ISSUER})
+    return create_stack(emulator, "latchkey", template, parameters={"Issuer": UNKNOWN_ISSUER})
 
 
 def allow(cloud: Cloud, *, guard: str, api: str) -> None:
@@ -144,20 +157,20 @@ def allow(cloud: Cloud, *, guard: str, api: str) -> None:
     )
 
 
-def create_stack(endpoint: str, name: str, template: Path, *, parameters: Mapping[str, str]) -> str:
+def create_stack(emulator: aws.EmbeddedAws, name: str, template: Path, *, parameters: Mapping[str, str]) -> str:
     """Upload a package as `aws cloudformation package` would, create its stack, and return the API's id."""
     key = f"{name}.zip"
-    client(endpoint, "s3").upload_file(str(template.with_name("deployment.zip")), BUCKET, key)
+    client(emulator, "s3").upload_file(str(template.with_name("deployment.zip")), BUCKET, key)
     document = json.loads(template.read_text())
     for resource in document["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = {"Bucket": BUCKET, "Key": key}
         if resource["Type"] == "AWS::IAM::Role":
             _let_read_by_path(resource["Properties"]["Policies"])
-    formation = client(endpoint, "cloudformation")
+    formation = client(emulator, "cloudformation")
     # Past 51,200 bytes CloudFormation takes a template from a bucket only.
-    client(endpoint, "s3").put_object(Bucket=BUCKET, Key=f"{name}.json", Body=json.dumps(document).encode())
-    formation.create_stack(StackName=name, TemplateURL=f"{endpoint}/{BUCKET}/{name}.json", **_with(parameters))
+    client(emulator, "s3").put_object(Bucket=BUCKET, Key=f"{name}.json", Body=json.dumps(document).encode())
+    formation.create_stack(StackName=name, TemplateURL=f"{emulator.endpoint}/{BUCKET}/{name}.json", **_with(parameters))
     formation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     (stack,) = formation.describe_stacks(StackName=name)["Stacks"]
     outputs: dict[str, str] = {o["OutputKey"]: o["OutputValue"] for o in stack["Outputs"]}
@@ -172,9 +185,9 @@ def _let_read_by_path(policies: list[dict[str, Any]]) -> None:
             statements.append({"Effect": "Allow", "Action": "ssm:GetParametersByPath", "Resource": "*"})
 
 
-def update_stack(endpoint: str, name: str, *, parameters: Mapping[str, str]) -> None:
+def update_stack(emulator: aws.EmbeddedAws, name: str, *, parameters: Mapping[str, str]) -> None:
     """Give a stack other parameters."""
-    formation = client(endpoint, "cloudformation")
+    formation = client(emulator, "cloudformation")
     formation.update_stack(StackName=name, UsePreviousTemplate=True, **_with(parameters))
     formation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
@@ -184,15 +197,44 @@ def _with(parameters: Mapping[str, str]) -> dict[str, Any]:
     return {"Parameters": listed, "Capabilities": list(CAPABILITIES)}
 
 
+def _add_user(cloud: Cloud) -> None:
+    """Sign the demo user up, as an app would."""
+    who = json.dumps({"email": demo.ADDRESS, "password": demo.PASSWORD}).encode()
+    asked = urllib.request.Request(f"{cloud.issuer}/signup", data=who, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        answer.read()
+
+
+def _welcome(cloud: Cloud) -> str:
+    who = json.dumps({"email": demo.ADDRESS, "password": demo.PASSWORD})
+    owner = cloud.emulator.environment()
+    return f"""
+Latchkey   {cloud.issuer}
+Notes      {cloud.notes_url}
+AWS        {cloud.endpoint}   ({aws.REGION}, key {owner["AWS_ACCESS_KEY_ID"]}, secret {owner["AWS_SECRET_ACCESS_KEY"]})
+Demo user  {demo.ADDRESS}, password {demo.PASSWORD}
+
+curl -s {cloud.issuer}/login -H 'Content-Type: application/json' -d '{who}'
+
+Ctrl-C stops it, and nothing of it stays.
+"""
+
+
+def _leave(*_: object) -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # one is enough, and leaving takes a moment
+    sys.exit(0)
+
+
 def main() -> None:
-    """Bring it up, say where it is, and keep it until Ctrl-C."""
+    """Bring it up, say where it is, and keep it until Ctrl-C or SIGTERM."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
 
     def work() -> None:
         with suppress(KeyboardInterrupt), running() as cloud:
-            print(f"Latchkey  {cloud.issuer}")
-            print(f"Notes     {cloud.notes_url}")
-            print(f"AWS       {cloud.endpoint} (any credentials, {aws.REGION})")
-            print("Ctrl-C stops it, and nothing of it stays.", flush=True)
+            _add_user(cloud)
+            print(_welcome(cloud), flush=True)
             threading.Event().wait()
 
     in_one_line(work)

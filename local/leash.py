@@ -1,7 +1,7 @@
 """A process on a leash stops by itself, cleanly, when whoever started it is gone for whatever reason.
 
-The other end of the leash is the pipe at the process's stdin. `python -P local/leash.py <module>` puts a program
-on it that is not ours: a terminal that is closed or a test that is killed leaves nothing running.
+The other end of the leash is the pipe at the process's stdin. `python -P local/leash.py <file>` puts a program
+on it: a terminal that is closed or a test that is killed leaves nothing running.
 """
 
 import os
@@ -25,4 +25,4 @@ def _leave_when_let_go() -> None:
 if __name__ == "__main__":
     del sys.argv[0]
     hold()
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    runpy.run_path(sys.argv[0], run_name="__main__")

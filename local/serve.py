@@ -71,6 +71,11 @@ class Worker:
         """Tell whether it ended by itself."""
         return self.process is not None and self.process.poll() is not None
 
+    def was_ended(self) -> bool:
+        """Tell whether somebody ended it; what fails by itself, as broken code does, leaves a status above zero."""
+        status = None if self.process is None else self.process.poll()
+        return status is not None and status <= 0
+
     def answers(self) -> bool:
         """Tell whether it answers: whoever asks for nothing is hung up on as soon as somebody listens, without a log line."""
         try:
@@ -90,10 +95,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with ExitStack() as stack:
             seen = _snapshot()  # before anything is read, so that no edit is missed
-            workers = _set_up(stack, options)
+            cloud, workers = _set_up(stack, options)
             if _wait_for(workers, stop):
                 print(_welcome(workers, options.state), flush=True)
-            _watch(workers, seen, stop)
+            _watch(cloud, workers, seen, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
         more = f"; {OTHER_PORTS}" if isinstance(error, aws.PortTaken) else ""
@@ -116,7 +121,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _set_up(stack: ExitStack, options: argparse.Namespace) -> list[Worker]:
+def _set_up(stack: ExitStack, options: argparse.Namespace) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
     ports = {"latchkey": options.port, "notes": options.notes_port}
     listening = {name: stack.enter_context(_taking(port)) for name, port in ports.items()}
@@ -132,7 +137,7 @@ def _set_up(stack: ExitStack, options: argparse.Namespace) -> list[Worker]:
     for worker in workers:
         worker.start()
         stack.callback(worker.stop)
-    return workers
+    return cloud, workers
 
 
 @contextmanager
@@ -186,16 +191,24 @@ def _wait_for(workers: list[Worker], stop: threading.Event) -> bool:
     return True
 
 
-def _watch(workers: list[Worker], seen: dict[Path, int], stop: threading.Event) -> None:
+def _watch(cloud: aws.EmbeddedAws, workers: list[Worker], seen: dict[Path, int], stop: threading.Event) -> None:
     told = False
     while not stop.wait(0.3):
+        if cloud.is_down():
+            cloud.start()
+            print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
         if (now := _snapshot()) != seen:
             seen, told = now, False
             for worker in workers:
                 worker.stop()
                 worker.start()
             print("Edited: started anew.", flush=True)
-        elif not told and any(worker.is_down() for worker in workers):
+        for worker in workers:
+            if worker.was_ended():
+                worker.stop()
+                worker.start()
+                print(f"The process of {worker.name} had ended: started anew.", flush=True)
+        if not told and any(worker.is_down() for worker in workers):
             told = True
             print("It does not start, see above; it is tried again at the next edit.", flush=True)
 

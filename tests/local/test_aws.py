@@ -23,8 +23,8 @@ def ssm(cloud: aws.EmbeddedAws) -> Iterator["SSMClient"]:
         "ssm",
         endpoint_url=cloud.endpoint,
         region_name=aws.REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=cloud.environment()["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=cloud.environment()["AWS_SECRET_ACCESS_KEY"],
         config=Config(max_pool_connections=16, retries={"max_attempts": 0}),
     )
     try:
@@ -88,6 +88,7 @@ def test_it_stops_cleanly_by_itself_when_whoever_started_it_is_gone(tmp_path: Pa
     try:
         with ssm(cloud) as client:
             put(client, "/keys/signing/1", "secret")
+        assert cloud.process is not None
         assert cloud.process.stdin is not None
         cloud.process.stdin.close()
         assert cloud.process.wait(aws.STOP_SECONDS) == 0

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
@@ -123,6 +124,13 @@ def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
         yield started
 
 
+def put_where_it_is_looked_for(run: Run, checkout: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    usual = aws.state_folder(checkout)
+    usual.parent.mkdir()
+    usual.symlink_to(run.state)
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [("clients show demo-app --local", '"client_name": "Demo app"'), ("keys list --local", "active"),
@@ -131,10 +139,7 @@ def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 def test_commands_find_the_run_by_themselves(
     run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, told: str
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    usual = aws.state_folder(checkout)
-    usual.parent.mkdir()
-    usual.symlink_to(run.state)
+    put_where_it_is_looked_for(run, checkout, tmp_path, monkeypatch)
     name, *arguments = command.split()
     bare = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
     ended = subprocess.run(
@@ -243,6 +248,51 @@ def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path,
         assert second.call(second.ports[0], "POST", "/refresh", refresh)[0] == 200
 
 
+def parts(run: Run) -> dict[str, int]:
+    """Return the processes that it started, by what they are."""
+    found = {}
+    for pid in descendants(run.process.pid):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+        found[next((name for name in ("latchkey", "notes") if name in command), "aws")] = pid
+    return found
+
+
+def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(checkout: Path, tmp_path: Path) -> None:
+    with running(checkout, tmp_path / "state") as run:
+        assert sorted(parts(run)) == ["aws", "latchkey", "notes"]
+        for name, said in {
+            "aws": "The embedded AWS had ended: started anew, with all that it had answered.",
+            "latchkey": "The process of latchkey had ended: started anew.",
+            "notes": "The process of notes had ended: started anew.",
+        }.items():
+            who = {"email": f"{name}@example.com", "password": demo.PASSWORD}
+            token = run.call(run.ports[0], "POST", "/signup", who)[1]["access_token"]
+            os.kill(parts(run)[name], signal.SIGKILL)
+            run.printed_until(said)
+            assert run.call(run.ports[0], "POST", "/login", who)[0] == 200
+            assert run.call(run.ports[1], "GET", "/notes", token=token)[0] == 200
+        tokens = run.log_in()
+        started = descendants(run.process.pid)
+        run.stop(signal.SIGKILL)
+        for pid in started:
+            gone(pid)
+    with running(checkout, tmp_path / "state", ports=run.ports) as again:
+        refresh = {"refresh_token": tokens["refresh_token"]}
+        assert again.call(again.ports[0], "POST", "/refresh", refresh)[0] == 200
+
+
+def gone(pid: int) -> None:
+    """Wait for the end of a process that is nobody's child any more."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        assert select.select([descriptor], [], [], PATIENCE_SECONDS)[0], f"{pid} goes on"
+    finally:
+        os.close(descriptor)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, tmp_path: Path, number: int) -> None:
     with running(checkout, tmp_path / "state") as run:
@@ -257,18 +307,21 @@ def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, 
 
 
 def test_plain_chalice_local_works_beside_it_with_the_environment_that_the_manual_gives(
-    run: Run, checkout: Path
+    run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    manual = (ROOT / "docs" / "local.md").read_text().replace("8002", str(run.ports[2])).replace("8010", str(port))
-    given = dict(re.findall(r"((?:AWS|LATCHKEY)_[A-Z_]+)=(\S+)", manual.partition("## Plain")[2]))
+    put_where_it_is_looked_for(run, checkout, tmp_path, monkeypatch)
+    manual = (ROOT / "docs" / "local.md").read_text().partition("## Plain")[2].replace("8010", str(port))
+    script = "\n".join(line.strip() for line in manual.splitlines() if line.startswith("    "))
+    programs = Path(sys.executable).parent
+    script = script.replace(".venv/bin/", f"{programs}/").replace(f"{programs}/chalice", f"exec {programs}/chalice")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
     chalice = subprocess.Popen(
-        [Path(sys.executable).with_name("chalice"), "local", "--stage", "dev", "--port", str(port), "--no-autoreload"],
+        ["sh", "-euc", f"{script} --no-autoreload"],  # noqa: S607
         cwd=checkout,
-        env=inherited | given | {"PYTHONUNBUFFERED": "1"},
+        env=inherited | {"PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,0 +1,205 @@
+"""The embedded AWS's own process: MiniStack, with a door before it and a journal beside its state.
+
+MiniStack answers whoever asks, any web page included, and saves its state only when it ends in good order. So a
+request is let in only with the key that `aws` made up for this start, and what changes something is written down
+before it is answered: killed at any moment, the next start does again what was not saved.
+
+It runs in .venv-aws, whose packages are not ours, and imports nothing of the project's.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+from ministack import app as ministack
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+FORMAT = 1
+# Where each service keeps its state, by the name that its requests carry.
+JOURNALLED = {b"DynamoDB_20120810": "dynamodb", b"AmazonSSM": "ssm"}
+READS = re.compile(rb"(Batch|Transact)?(Get|Describe|List|Query|Scan)")
+CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/")
+REFUSED = "The embedded AWS takes only the access key that its run made up; `make serve` prints where it is."
+
+
+class Journal:
+    """What one service was told to write since its state was last saved, a line each, in the order it was done."""
+
+    def __init__(self, file: Path, *, saved: Path) -> None:
+        # It belongs to the saved state that it begins at. Once a newer one is there, all of it is in that.
+        since = hashlib.sha256(saved.read_bytes() if saved.exists() else b"").hexdigest()
+        begin = json.dumps({"format": FORMAT, "since": since}).encode() + b"\n"
+        lines = file.read_bytes().splitlines(keepends=True) if file.exists() else []
+        if lines[:1] != [begin]:
+            lines = [begin]
+            file.write_bytes(begin)
+        elif not lines[-1].endswith(b"\n"):
+            del lines[-1]  # its process was killed while it wrote this, so nobody was told that it is done
+        self.found: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
+        self._end = sum(map(len, lines))
+        self._file = os.open(file, os.O_WRONLY)
+        os.truncate(self._file, self._end)
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one down; from here on it outlives this process."""
+        line = json.dumps(record).encode() + b"\n"
+        if os.pwrite(self._file, line, self._end) != len(line):
+            raise OSError("the journal takes no more: is the disk full?")
+        self._end += len(line)
+
+
+class Journalled:
+    """Does the writes of the journalled services one after another, and writes each down before it is answered."""
+
+    def __init__(self, inner: Asgi, journals: dict[str, Journal]) -> None:
+        self._inner = inner
+        self._journals = journals
+        self._turn = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "lifespan":
+            await self._inner(scope, receive, self._once_done_again(send))
+            return
+        journal = self._journals.get(_written(scope))
+        if journal is None:
+            await self._inner(scope, receive, send)
+            return
+        headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]]
+        record = {"headers": headers, "body": (await _body(receive)).decode("latin-1")}
+        # A caller who hangs up must not come between the doing and the writing down.
+        for message in await asyncio.shield(asyncio.create_task(self._write(scope, record, journal))):
+            await send(message)
+
+    async def _write(self, scope: Scope, record: dict[str, Any], journal: Journal) -> list[Message]:
+        async with self._turn:
+            answer = await self._ask(scope, record["body"].encode("latin-1"))
+            if answer[0]["status"] == 200:
+                journal.append(record)
+            return answer
+
+    async def _ask(self, scope: Scope, body: bytes) -> list[Message]:
+        answer: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            answer.append(message)
+
+        await self._inner(scope, receive, send)
+        return answer
+
+    def _once_done_again(self, send: Send) -> Send:
+        async def sending(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete":
+                await self._do_again()
+            await send(message)
+
+        return sending
+
+    async def _do_again(self) -> None:
+        """Do what the last process had answered and not saved.
+
+        Between two of these DynamoDB may have removed what had expired. Where it has not, the outcome is still one that
+        DynamoDB allows, for it promises no moment for that.
+        """
+        for journal in self._journals.values():
+            for record in journal.found:
+                headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in record["headers"]]
+                scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
+                # In a task of its own: MiniStack remembers region and account for as long as a task lives.
+                answer = await asyncio.create_task(self._ask(scope, record["body"].encode("latin-1")))
+                if answer[0]["status"] != 200:
+                    print("A write could not be done again:", answer[1]["body"].decode(), file=sys.stderr)
+            journal.found.clear()
+
+
+def _header(scope: Scope, wanted: bytes) -> bytes:
+    values: list[bytes] = [value for name, value in scope["headers"] if name.lower() == wanted]
+    return b",".join(values)
+
+
+def _written(scope: Scope) -> str:
+    """Return the service that a request may write to; empty for a read, and for what is not journalled."""
+    service, _, action = _header(scope, b"x-amz-target").partition(b".")
+    return "" if READS.match(action) else JOURNALLED.get(service, "")
+
+
+async def _body(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[bytes], bool], public: tuple[str, ...]) -> Asgi:
+    """Let in who shows a good access key and is no web page; `public` are the paths where anybody is at home."""
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or scope["path"].startswith(public) or known(scope):
+            await inner(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close"})
+        else:
+            content = json.dumps({"__type": "UnrecognizedClientException", "message": REFUSED}).encode()
+            headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"connection", b"close")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
+            await send({"type": "http.response.body", "body": content})
+
+    def known(scope: Scope) -> bool:
+        # A page that had learnt the key would still say where it comes from, or call this port by a name of its own.
+        if _header(scope, b"host") not in hosts or _header(scope, b"origin"):
+            return False
+        shown = CREDENTIAL.search(_header(scope, b"authorization") + b" " + scope["query_string"].replace(b"%2F", b"/"))
+        return shown is not None and may_call(shown[1])
+
+    return door
+
+
+def main() -> None:
+    """Serve on the socket that is inherited, until SIGTERM."""
+    settings = os.environ
+    key, port = settings["AWS_ACCESS_KEY_ID"].encode(), settings["GATEWAY_PORT"]
+    application: Asgi = ministack.app
+    if settings["PERSIST_STATE"] == "1":
+        state = Path(settings["STATE_DIR"])
+        journals = {
+            name: Journal(state / f"{name}.journal", saved=state / f"{name}.json") for name in JOURNALLED.values()
+        }
+        application = Journalled(application, journals)
+
+    def may_call(shown: bytes) -> bool:
+        # Where policies count, the functions have sessions of their own; MiniStack knows them.
+        roles = settings["AUTH"] == "true" and shown.startswith(b"ASIA")
+        return roles or hmac.compare_digest(shown, key)
+
+    # What is deployed into it is for everybody, as on AWS.
+    public = ("/restapis/", "/_aws/execute-api/") if "apigateway" in settings["SERVICES"] else ()
+    hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
+    config = Config()
+    config.bind = [f"fd://{settings['LISTENING']}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = settings["LOG_LEVEL"]
+    asyncio.run(serve(guarded(application, hosts=hosts, may_call=may_call, public=public), config))
+
+
+if __name__ == "__main__":
+    os.umask(0o077)  # what is kept here has keys in it
+    main()
