@@ -1,12 +1,31 @@
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
 PACKAGE = __file__.rpartition("/")[0]
 # Below the issuer: what this API is as a protected resource (RFC 9728). A registered API's is below that, by its name.
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
+QUARTER, HOUR = 15 * 60, 60 * 60
+# Every limit there is: how many in a window, and the window's seconds. The name says what is counted and for whom;
+# docs/operations.md says it in words.
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "password_account_network": (10, QUARTER),
+    "password_network": (100, QUARTER),
+    "password_account": (100, HOUR),
+    "password_account_network_slow": (3, HOUR),
+    "sign_up_network": (20, HOUR),
+    "sign_up_attempt_network": (100, HOUR),
+    "user_code_network": (30, QUARTER),
+    "device_request_network": (100, QUARTER),
+    "pushed_request_network": (200, QUARTER),
+    "registration_network": (20, HOUR),
+    "registration_change_client": (20, HOUR),
+    "fetch_network": (30, QUARTER),
+    "fetch_host": (100, QUARTER),
+    "logout_token_host": (100, QUARTER),
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +70,7 @@ class Settings:
     retry_window_seconds: int = 30
     fresh_login_seconds: int = 5 * 60
     key_days: int = 90
+    limits: Mapping[str, tuple[int, int]] = field(default_factory=lambda: LIMITS)
 
     @property
     def registration(self) -> bool:
@@ -77,6 +97,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
         **_of_strangers(environ),
+        limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
         apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
@@ -105,6 +126,19 @@ def _of_strangers(environ: Mapping[str, str]) -> dict[str, Any]:
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         found["self_registered_scopes"] = tuple(scopes)
     return found
+
+
+def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
+    """All limits, with the numbers that a deployment has chosen as `name=number`; `*=number` is for all that it does not name."""
+    numbers: dict[str, int] = {}
+    for word in chosen.split():
+        name, _, number = word.partition("=")
+        if name not in ("*", *LIMITS):
+            raise ValueError(f"LATCHKEY_LIMITS has no limit {name!r}: * is all, or {', '.join(LIMITS)}")
+        if not re.fullmatch("[1-9][0-9]{0,8}", number):
+            raise ValueError(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {word!r}")
+        numbers[name] = int(number)
+    return {name: (numbers.get(name, numbers.get("*", usual)), seconds) for name, (usual, seconds) in LIMITS.items()}
 
 
 def _one_of(environ: Mapping[str, str], name: str, switch: str) -> bool:

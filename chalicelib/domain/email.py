@@ -2,12 +2,23 @@ import unicodedata
 
 from .errors import InvalidRequest
 
+# RFC 5321 has 254 octets; a character of another width or composition, to be normalised, has up to 4 bytes for one of them.
+MAX_BYTES = 4 * 254
+NO_ADDRESS = "`email` is not an e-mail address."
+
+
+def check_length(address: str) -> None:
+    """Raises InvalidRequest for what is too long to be an address however it is normalised, which costs more the longer it is."""
+    if len(address) > MAX_BYTES or len(address.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise InvalidRequest(NO_ADDRESS)
+
 
 def canonical(address: str) -> str:
     """The one form under which an address is looked up, whatever its case, width or domain encoding (UTS 46).
 
-    Anything that cannot be an address comes back as it is, to be found nowhere.
+    Anything that cannot be an address comes back as it is, to be found nowhere; raises InvalidRequest if it is too long.
     """
+    check_length(address)
     local, at, domain = address.rpartition("@")
     # UTS 46 alone for the domain: casefold and NFKC would make straße.de, which is another's, strasse.de.
     name = domain.lower() if domain.isascii() else _ascii(domain)
@@ -25,9 +36,10 @@ def _ascii(domain: str) -> str:
 
 def validated(address: str) -> str:
     """The address as its owner writes it, normalised, to be stored and mailed; raises InvalidRequest if it is none."""
+    check_length(address)
     from email_validator import EmailNotValidError, validate_email
 
     try:
         return validate_email(address, check_deliverability=False).normalized
     except EmailNotValidError:
-        raise InvalidRequest("`email` is not an e-mail address.") from None
+        raise InvalidRequest(NO_ADDRESS) from None

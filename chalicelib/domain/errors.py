@@ -19,6 +19,12 @@ class InvalidRequest(LatchkeyError):
     default = "The request is malformed."
 
 
+class LongPassword(InvalidRequest):
+    """A password that is longer than any of ours."""
+
+    default = "A password has at most 256 characters."
+
+
 class InvalidScope(LatchkeyError):
     code = "invalid_scope"
     default = "A requested scope is unknown or was not granted."

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from .errors import InvalidRequest, WeakPassword
+from .errors import LongPassword, WeakPassword
 
 MIN_LENGTH, MAX_LENGTH = 8, 256
-# zxcvbn tries all spellings: what is made for it costs 3 s of computing at 72 characters, half a second at 32.
-JUDGED_LENGTH = 32
+# A character has at most 4 bytes, and three times as many when it is decomposed (Unicode Standard Annex 15, expansion factors).
+MAX_BYTES = 12 * MAX_LENGTH
+# zxcvbn looks up every part of a password once for each way to read its symbols as letters: 0.1 ms for 32 characters read in
+# one way, a second for those with 700 ways. Ways times the square of the length is what it costs; no random password of
+# 32 characters comes near, and what is made of symbols alone is judged by its first 10 at least.
+JUDGED_LENGTH, MAX_LOOKUPS = 32, 1 << 14
 MIN_SCORE = 3  # zxcvbn's "safely unguessable": more than 10^8 guesses
 
 
@@ -31,11 +35,18 @@ OWASP_19_MIB = Profile(memory=19456, passes=2, lanes=1)
 CHEAPEST_ONLY_FOR_TESTS = Profile(memory=8, passes=1, lanes=1)
 
 
+def check_length(password: str) -> None:
+    """Raises LongPassword for what is none however it is normalised, which costs more the longer it is."""
+    if len(password) > MAX_BYTES or len(password.encode(errors="surrogatepass")) > MAX_BYTES:
+        raise LongPassword()
+
+
 def normalised(password: str) -> str:
-    """A password as it is hashed (NFC, as RFC 8265 has it); raises InvalidRequest over 256 characters."""
+    """A password as it is hashed (NFC, as RFC 8265 has it); raises LongPassword over 256 characters."""
+    check_length(password)
     text = unicodedata.normalize("NFC", password)
     if len(text) > MAX_LENGTH:
-        raise InvalidRequest(f"A password has at most {MAX_LENGTH} characters.")
+        raise LongPassword()
     return text
 
 
@@ -48,10 +59,24 @@ def check_strength(password: str, *, about: tuple[str, ...]) -> None:
         raise WeakPassword(f"A password needs at least {MIN_LENGTH} characters.")
     from zxcvbn import zxcvbn
 
-    found = zxcvbn(password[:JUDGED_LENGTH], user_inputs=[text for text in about if text])
+    found = zxcvbn(_judged(password), user_inputs=[text for text in about if text])
     if found["score"] < MIN_SCORE:
         advice = " ".join(filter(None, [found["feedback"]["warning"], *found["feedback"]["suggestions"]]))
         raise WeakPassword(f"This password is too easy to guess. {advice}".strip())
+
+
+def _judged(password: str) -> str:
+    """The beginning of a password that zxcvbn can judge in bounded time."""
+    from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
+
+    length = min(len(password), MIN_LENGTH)
+    while length < min(len(password), JUDGED_LENGTH):
+        longer = length + 1
+        ways = len(enumerate_l33t_subs(relevant_l33t_subtable(password[:longer], L33T_TABLE)))
+        if ways * longer**2 > MAX_LOOKUPS:
+            break
+        length = longer
+    return password[:length]
 
 
 def hash_password(password: str, *, profile: Profile) -> str:

@@ -21,6 +21,7 @@ def change_password(
 
     Raises InvalidCredentials, WeakPassword.
     """
+    passwords.check_length(new_password)
     _prove(svc, user, current_password, network)
     secret = passwords.normalised(new_password)
     passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
@@ -47,6 +48,6 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
 
 
 def _prove(svc: Services, user: User, password: str, network: str) -> None:
-    secret = passwords.normalised(password)
+    passwords.check_length(password)
     limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
-    login.proved(svc, user, secret)
+    login.proved(svc, user, passwords.normalised(password))

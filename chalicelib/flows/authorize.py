@@ -124,8 +124,6 @@ def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool)
 
 def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
-    if client.public:
-        limits.pushed_request(svc, network=network)
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     if not client.redirects_to(params.get("redirect_uri", "")):
@@ -133,6 +131,8 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     if len(json.dumps(params)) > MAX_PUSHED:
         raise InvalidRequest("The request is too long.")
     oauth.checked(oauth.addressed(params, own=svc.settings.audience), client)
+    if client.public:
+        limits.pushed_request(svc, network=network)
     request_uri = PUSHED + secrets.token_urlsafe(32)
     now = svc.now()
     told = {

@@ -146,11 +146,22 @@ def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, objec
 
 def create(svc: Services, client: Client) -> tuple[Client, str]:
     """A new client with a fresh id unless it brings one, and its secret if it has one, which is told this once."""
+    client, secret = draft(svc, client)
+    add(svc, client)
+    return client, secret
+
+
+def draft(svc: Services, client: Client) -> tuple[Client, str]:
+    """A client that can be made, with its secret if it has one; not yet written anywhere."""
     client, secret = with_secret(replace(client, secrets=()))
     client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now())
-    if not svc.clients.create(clients.check(client)):
+    return clients.check(client), secret
+
+
+def add(svc: Services, client: Client) -> None:
+    """Writes a new client; raises InvalidRequest if there is one of its id."""
+    if not svc.clients.create(client):
         raise InvalidRequest("This client id is taken.")
-    return client, secret
 
 
 def with_secret(client: Client) -> tuple[Client, str]:

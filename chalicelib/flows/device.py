@@ -26,7 +26,8 @@ from .session import TokenSet
 
 # No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-INTERVAL = 5
+LONGEST_TYPED = 64  # eight letters, however they are spaced
+INTERVAL, LONGEST_INTERVAL = 5, 60
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 
 
@@ -51,18 +52,21 @@ class Waiting:
     place: str
 
 
-def begin(svc: Services, client: Client, *, scope: str | None, resource: str) -> DeviceCodes:
-    """A new pair of codes for a client's device."""
+def begin(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
+    """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
     asked = scopes.narrow(scope, allowed=client.scopes)
+    api = session.target(svc, client, resource)
+    if client.public:
+        limits.device_request(svc, network=network)
     now, life = svc.now(), svc.settings.device_code_seconds
     device_code = secrets.token_urlsafe(32)
     user_code = "".join(secrets.choice(LETTERS) for _ in range(8))
     value = {
         "client_id": client.client_id,
         "scope": " ".join(asked),
-        "resource": session.target(svc, client, resource),
+        "resource": api,
         "status": PENDING,
         "polled_at": 0,
         "interval": INTERVAL,
@@ -83,8 +87,8 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
 
     The user who has decided finds it once more: a button may be pressed twice.
     """
-    limits.device_code(svc, network=network)
-    letters = "".join(c for c in user_code.upper() if c in LETTERS)
+    limits.user_code(svc, network=network)
+    letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= LONGEST_TYPED else ""
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
     client = clients.find(svc, value["client_id"]) if value else None
@@ -135,6 +139,9 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
 
 def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowDown | AuthorizationPending:
     hasty = now < value["polled_at"] + value["interval"]
+    # Else whoever has a code, which is anybody, could have us write as often as he can ask.
+    if hasty and value["interval"] >= LONGEST_INTERVAL:
+        return SlowDown()
     interval = value["interval"] + (5 if hasty else 0)
     new = {**value, "polled_at": now, "interval": interval}
     if not svc.once.change("device", place, old=value, new=new, now=now) or hasty:

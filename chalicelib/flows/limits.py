@@ -1,3 +1,5 @@
+"""What is counted, for whom, and when; `LIMITS` in config.py has every limit with its number."""
+
 from collections.abc import Callable
 from contextvars import ContextVar
 from urllib.parse import urlsplit
@@ -6,7 +8,6 @@ from ..domain.errors import TooManyRequests
 from ..domain.model import Limit
 from ..services import Services
 
-QUARTER, HOUR = 15 * 60, 60 * 60
 # Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of
 # stories that are about something else, and all of those would have to pass it on. Few requests want to know it.
 asking: ContextVar[Callable[[], str]] = ContextVar("asking", default=str)
@@ -15,25 +16,32 @@ asking: ContextVar[Callable[[], str]] = ContextVar("asking", default=str)
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> None:
     """Counts one guess of a password; raises TooManyRequests.
 
-    The first two limits are each network's own. The third is all networks' together: no single one can use it up, for it
-    has 40 guesses in an hour by the first, but several can, and then nobody logs in to that account until the hour ends.
+    Two limits are each network's own. The account's is all networks' together, and several can use it up: from then on
+    each has few guesses at this account, but it has them, so nobody keeps an owner in another network out.
     """
-    _spend(
-        svc,
-        Limit("password from one network", f"{canonical_email}\0{network}", 10, QUARTER),
-        Limit("passwords from one network", network, 100, QUARTER),
-        Limit("password from anywhere", canonical_email, 100, HOUR),
-    )
+    of_network = _limit(svc, "password_network", network)
+    of_account = _limit(svc, "password_account", canonical_email)
+    try:
+        _spend(svc, _limit(svc, "password_account_network", canonical_email, network), of_network, of_account)
+    except TooManyRequests as refusal:
+        if refusal.reason != of_account.kind:
+            raise
+        _spend(svc, _limit(svc, "password_account_network_slow", canonical_email, network), of_network)
 
 
 def sign_up(svc: Services, *, network: str) -> None:
     """Counts one new account from a network; raises TooManyRequests."""
-    _spend(svc, Limit("sign-up", network, 20, HOUR))
+    _spend(svc, _limit(svc, "sign_up_network", network), _limit(svc, "sign_up_attempt_network", network))
 
 
-def device_code(svc: Services, *, network: str) -> None:
+def user_code(svc: Services, *, network: str) -> None:
     """Counts one user code typed; raises TooManyRequests."""
-    _spend(svc, Limit("device code", network, 30, QUARTER))
+    _spend(svc, _limit(svc, "user_code_network", network))
+
+
+def device_request(svc: Services, *, network: str) -> None:
+    """Counts one pair of codes for a device whose client proves nothing; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "device_request_network", network))
 
 
 def look(svc: Services, *, url: str) -> None:
@@ -41,13 +49,13 @@ def look(svc: Services, *, url: str) -> None:
 
     The first limit is each network's own, so that no single one can use up the second, which is the host's.
     """
-    of_network = [Limit("looks of one network", network, 30, QUARTER)] if (network := asking.get()()) else []
-    _spend(svc, *of_network, Limit("looks at one host", host(url), 100, QUARTER))
+    of_network = [_limit(svc, "fetch_network", network)] if (network := asking.get()()) else []
+    _spend(svc, *of_network, _limit(svc, "fetch_host", host(url)))
 
 
 def back_channel(svc: Services, *, url: str) -> None:
     """Counts one message to a host that a stranger named; raises TooManyRequests."""
-    _spend(svc, Limit("messages to one host", host(url), 100, QUARTER))
+    _spend(svc, _limit(svc, "logout_token_host", host(url)))
 
 
 def host(url: str) -> str:
@@ -57,17 +65,22 @@ def host(url: str) -> str:
 
 def registration(svc: Services, *, network: str) -> None:
     """Counts one client registered without a token; raises TooManyRequests."""
-    _spend(svc, Limit("registration", network, 20, HOUR))
+    _spend(svc, _limit(svc, "registration_network", network))
 
 
 def pushed_request(svc: Services, *, network: str) -> None:
     """Counts one request pushed by a client that proves nothing; raises TooManyRequests, for each is kept for a day."""
-    _spend(svc, Limit("pushed request", network, 200, QUARTER))
+    _spend(svc, _limit(svc, "pushed_request_network", network))
 
 
 def registration_change(svc: Services, *, client_id: str) -> None:
     """Counts one change of a registration by its client; raises TooManyRequests."""
-    _spend(svc, Limit("registration change", client_id, 20, HOUR))
+    _spend(svc, _limit(svc, "registration_change_client", client_id))
+
+
+def _limit(svc: Services, name: str, *subject: str) -> Limit:
+    most, seconds = svc.settings.limits[name]
+    return Limit(name, "\0".join(subject), most, seconds)
 
 
 def _spend(svc: Services, *limits: Limit) -> None:

@@ -23,9 +23,11 @@ def with_password(
 
 def authenticate(svc: Services, *, address: str, password: str, network: str) -> User:
     """The user with this address and password. An unknown address costs what a wrong password costs and answers the same."""
-    secret = passwords.normalised(password)
+    # Lengths, then the limit, then what costs more the longer it is.
+    passwords.check_length(password)
     canonical = email.canonical(address)
     limits.password_attempt(svc, canonical_email=canonical, network=network)
+    secret = passwords.normalised(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
     return proved(svc, svc.users.read(svc.users.find(canonical) or session.new_id()), secret)

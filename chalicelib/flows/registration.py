@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 
 from ..domain import registration
-from ..domain.client import Client, check_sector
+from ..domain.client import Client, check, check_sector
 from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken
 from ..domain.registration import ClientMetadata
 from ..services import Services
@@ -25,15 +25,18 @@ class Registered:
 
 def register(svc: Services, told: ClientMetadata, *, initial_token: str, network: str) -> Registered:
     """A new client, for whoever has an initial access token, or for all where registration is open."""
-    if not _is_one_of(initial_token, svc.settings.registration_tokens):
-        if not svc.settings.registration_open:
-            raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
-        limits.registration(svc, network=network)
+    stranger = not _is_one_of(initial_token, svc.settings.registration_tokens)
+    if stranger and not svc.settings.registration_open:
+        raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
     fields = registration.fields(told, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
     resources = svc.settings.self_registered_resources
     client = Client(client_id="", resources=resources, registration_token=clients.digest_of(token), **fields)
-    client, secret = clients.create(svc, client)
+    client, secret = clients.draft(svc, client)
+    # What is refused is no registration: whoever mends a mistake has lost nothing by it.
+    if stranger:
+        limits.registration(svc, network=network)
+    clients.add(svc, client)
     return Registered(client, secret, token)
 
 
@@ -49,7 +52,6 @@ def own(svc: Services, client_id: str, token: str) -> Client:
 def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
     """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has set stays."""
     old = own(svc, client_id, token)
-    limits.registration_change(svc, client_id=client_id)
     if told.client_id != client_id:
         raise InvalidClientMetadata("`client_id` must be the client's own.")
     if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
@@ -57,7 +59,8 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
     fields = registration.fields(told, offered=offered, default_method=BASIC)
     new, secret = clients.with_secret(registration.changed(old, told, **fields))
-    check_sector(old, new)
+    check_sector(old, check(new))
+    limits.registration_change(svc, client_id=client_id)
     return Registered(clients.replace_by(svc, old, new), secret, token)
 
 

@@ -21,9 +21,10 @@ def sign_up(
 
 def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
     """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
-    secret = passwords.normalised(password)
+    passwords.check_length(password)
     mailed = email.validated(address)
     limits.sign_up(svc, network=network)
+    secret = passwords.normalised(password)
     passwords.check_strength(secret, about=(*mailed.split("@"), name))
     return User(
         uid=session.new_id(),

@@ -161,13 +161,14 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     takes=OF_DEVICE,
     answer=DeviceAuthorization,
     statuses=RFC6749,
-    errors=(*REFUSALS, errors.InvalidTarget),
+    errors=(*REFUSALS, errors.InvalidTarget, errors.TooManyRequests),
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
     params = oauth.once(form.pairs, known=OF_DEVICE, long=MAX_FIELD)
     client = clients.authenticate(svc, params, _credentials(caller))
-    codes = device.begin(svc, client, scope=params.get("scope"), resource=params.get("resource", ""))
+    resource = params.get("resource", "")
+    codes = device.begin(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
     page = f"{svc.settings.issuer}/device"
     return DeviceAuthorization(
         verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)

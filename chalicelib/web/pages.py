@@ -1,7 +1,7 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from ..domain import errors, oauth, passwords, profile
+from ..domain import errors, oauth, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
 from ..flows import authorize, browser, login, session, signup
@@ -119,10 +119,9 @@ def _drafted(visit: Visit) -> User:
     if not profile.is_name(name):
         raise LongName()
     try:
-        passwords.normalised(password)
-    except InvalidRequest:
+        return signup.draft(visit.svc, address=address, password=password, name=name, network=visit.caller.network)
+    except errors.LongPassword:
         raise LongPassword() from None
-    return signup.draft(visit.svc, address=address, password=password, name=name, network=visit.caller.network)
 
 
 @page("POST /authorize/continue", body=Form, takes=FIELDS)

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from chalicelib.domain import email
 from chalicelib.domain.email import canonical, validated
 from chalicelib.domain.errors import InvalidRequest
 
@@ -52,6 +53,15 @@ def test_what_is_no_address_is_refused_at_sign_up_and_looked_up_without_a_fault(
     canonical(text)
     with pytest.raises(InvalidRequest):
         validated(text)
+
+
+def test_what_is_too_long_for_an_address_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert canonical("\uff21" * 242 + "@example.com") == "a" * 242 + "@example.com"
+    monkeypatch.setattr(email, "unicodedata", None)
+    for text in ("\u0301\u0316" * 7900 + "@example.com", "a" * 1017, "a@" + "\u00fc" * 508, "\ud800" * 2000):
+        for work in (canonical, validated):
+            with pytest.raises(InvalidRequest):
+                work(text)
 
 
 @pytest.mark.parametrize(

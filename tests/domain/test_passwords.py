@@ -1,12 +1,21 @@
 import re
+import string
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from zxcvbn import zxcvbn
+from hypothesis import example, given, settings
+from hypothesis.strategies import text
+from zxcvbn import matching, zxcvbn
 
-from chalicelib.domain.errors import InvalidRequest, WeakPassword
+from chalicelib.domain import passwords
+from chalicelib.domain.errors import InvalidRequest, LongPassword, WeakPassword
 from chalicelib.domain.passwords import (
     CHEAPEST_ONLY_FOR_TESTS,
+    MAX_BYTES,
+    MAX_LOOKUPS,
     OWASP_19_MIB,
     Profile,
     check_strength,
@@ -164,17 +173,77 @@ def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
     check_strength(password, about=("ann", "example.com", ""))
 
 
-def test_no_password_takes_long_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What reads like many words in many spellings costs zxcvbn seconds, more with each character."""
+SYMBOLS = "".join(sorted({symbol for symbols in matching.L33T_TABLE.values() for symbol in symbols}))
+
+
+@contextmanager
+def looked_up() -> Iterator[list[int]]:
+    """The lengths of the texts that zxcvbn looks up in its dictionaries, each for every part of it."""
+    lengths: list[int] = []
+    real = matching.dictionary_match
+
+    def noted(text: str, *more: Any, **named: Any) -> Any:
+        lengths.append(len(text))
+        return real(text, *more, **named)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "dictionary_match", noted)
+        yield lengths
+
+
+@given(text(SYMBOLS + "aeioslntrc", min_size=8, max_size=256))
+@example("4@8({[<6&9#!1|lL0$5+7%2xX" * 10)
+@example("!$(+157<[|" + "i" * 50)
+@example("!$(+157<[|!$(+15" * 2)
+@settings(max_examples=60, deadline=None)
+def test_no_password_makes_zxcvbn_look_up_more_than_so_much(password: str) -> None:
+    with looked_up() as lengths, suppress(WeakPassword):
+        check_strength(password, about=())
+    # As much again for what is looked up as it is, backwards, and once more where it repeats itself.
+    assert sum(length**2 for length in lengths) <= 2 * MAX_LOOKUPS
+
+
+@given(text(SYMBOLS, min_size=20, max_size=60))
+def test_symbols_alone_are_judged_by_as_many_as_tell(password: str) -> None:
     judged: list[str] = []
 
     def noted(text: str, **more: Any) -> Any:
         judged.append(text)
         return zxcvbn(text, **more)
 
-    monkeypatch.setattr("zxcvbn.zxcvbn", noted)
-    check_strength("4@8({[<6&9#!1|lL0$5+7%2xX" * 10, about=())
-    assert [len(text) for text in judged] == [32]
+    with pytest.MonkeyPatch.context() as patch, suppress(WeakPassword):
+        patch.setattr("zxcvbn.zxcvbn", noted)
+        check_strength(password, about=())
+    (beginning,) = judged
+    assert password.startswith(beginning)
+    assert len(beginning) >= 10
+
+
+@given(text(string.ascii_letters + string.digits + string.punctuation, min_size=8, max_size=16))
+@example("Tr0ub4dour&3")  # of zxcvbn's own README, as are the next three
+@example("D0g..................")
+@example("correcthorsebatterystaple")
+@example("coRrecth0rseba++ery9.23.2007staple$")
+@settings(max_examples=60, deadline=None)
+def test_a_password_that_people_or_generators_make_is_judged_as_zxcvbn_judges_it(password: str) -> None:
+    strong = zxcvbn(password)["score"] >= 3
+    try:
+        check_strength(password, about=())
+    except WeakPassword:
+        assert not strong
+    else:
+        assert strong
+
+
+def test_a_password_that_is_too_long_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = "\U0001d15e" * 256  # three times its bytes, of which it has four, when it is decomposed
+    assert len(unicodedata.normalize("NFD", longest).encode()) < MAX_BYTES
+    assert normalised("\u0390" * 256) == normalised(unicodedata.normalize("NFD", "\u0390" * 256))
+    normalised("\u1f82" * 256)
+    monkeypatch.setattr(passwords, "unicodedata", None)
+    for password in ("\u0301\u0316" * 7900, "a" * 3073, "\u0301" * 1537, "\ud800" * 4000):
+        with pytest.raises(LongPassword):
+            normalised(password)
 
 
 def test_the_advice_does_not_repeat_the_password() -> None:
