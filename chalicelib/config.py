@@ -5,6 +5,7 @@ from typing import Any
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
 PACKAGE = __file__.rpartition("/")[0]
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)")
 # Below the issuer: what this API is as a protected resource (RFC 9728). A registered API's is below that, by its name.
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 QUARTER, HOUR = 15 * 60, 60 * 60
@@ -56,6 +57,7 @@ class Settings:
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False
+    local: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
     apis_file: str = f"{PACKAGE}/apis.json"
@@ -98,6 +100,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
         **_of_strangers(environ),
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
+        local=_local(environ),
         apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
@@ -111,6 +114,16 @@ def _brand(environ: Mapping[str, str]) -> Brand:
     if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
         raise ValueError("LATCHKEY_BRAND_COLOUR must be a colour as #rrggbb")
     return Brand(environ.get("LATCHKEY_BRAND_NAME") or Brand.name, logo, colour)
+
+
+def _local(environ: Mapping[str, str]) -> bool:
+    """Whether this is a developer's machine, where operators' clients may be at loopback addresses."""
+    local = _one_of(environ, "LATCHKEY_LOCAL", "on")
+    if local and ("AWS_LAMBDA_FUNCTION_NAME" in environ or not LOOPBACK.match(environ.get("LATCHKEY_ISSUER", ""))):
+        raise ValueError(
+            "LATCHKEY_LOCAL is for a developer's machine: LATCHKEY_ISSUER would be at http://127.0.0.1 or http://localhost"
+        )
+    return local
 
 
 def _of_strangers(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,6 +20,9 @@ MAX_BYTES = 64 * 1024
 MAX_ADDRESSES = 4
 PORT = 443
 URL = re.compile(r"https://[A-Za-z0-9.\[\]:-]+(/[\x21-\x7e]*)?")
+# On a developer's machine alone, and then without a look-up: what is behind this name is not asked of anybody.
+LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?(/[\x21\x22\x24-\x5b\x5d-\x7e]*)?")
+LOOPBACK_ADDRESSES = {"127.0.0.1": ("127.0.0.1",), "::1": ("::1",), "localhost": ("127.0.0.1", "::1")}
 # Python's is_global goes with its version and is true of more than unicast: these are not for us, whatever it says.
 NEVER = tuple(
     ipaddress.ip_network(network)
@@ -92,6 +95,7 @@ class Fetch:
     """GET and POST over https, to port 443 of public addresses; no redirect is followed and no proxy asked.
 
     A name is resolved once and the connection goes to an address that was checked, so it cannot change in between.
+    With `local`, which no deployment has, http://localhost and its addresses are asked as well, on any port.
     """
 
     def __init__(
@@ -101,8 +105,10 @@ class Fetch:
         connect: Callable[[str, float], socket.socket] = connect,
         trust: "Callable[[], ssl.SSLContext]" = trust,
         seconds: float = SECONDS,
+        local: bool = False,
     ) -> None:
         self.seconds = seconds
+        self._local = local
         self._resolve = resolve
         self._connect = connect
         self._trust = trust
@@ -133,9 +139,13 @@ class Fetch:
         import http.client
 
         try:
-            where = _split(request.url)
-            with self._connected(request, str(where.hostname)) as secured:
-                return request.exchange(where, secured)
+            if self._local and LOOPBACK.fullmatch(request.url):
+                with self._dialled_here(request, urlsplit(request.url)) as plain:
+                    return request.exchange(plain)
+            with self._connected(request, str(_split(request.url).hostname)) as secured:
+                request.check()
+                secured.do_handshake()
+                return request.exchange(secured)
         except Refused as refused:
             return Fetched(reason=str(refused))
         except (OSError, ValueError, http.client.HTTPException) as failure:
@@ -152,12 +162,24 @@ class Fetch:
         return secured
 
     def _dialled(self, request: "_Request", name: str) -> socket.socket:
-        failure: Exception = Refused("no public address")
         good = [text for text in self._resolve(name) if public(ipaddress.ip_address(text))]
-        for text in good[:MAX_ADDRESSES]:
+        return self._first(request, good[:MAX_ADDRESSES], self._connect)
+
+    def _dialled_here(self, request: "_Request", where: SplitResult) -> socket.socket:
+        def connect(address: str, seconds: float) -> socket.socket:
+            return socket.create_connection((address, where.port or 80), seconds)
+
+        request.opened = self._first(request, LOOPBACK_ADDRESSES[str(where.hostname)], connect)
+        return request.opened
+
+    def _first(
+        self, request: "_Request", addresses: Iterable[str], connect: Callable[[str, float], socket.socket]
+    ) -> socket.socket:
+        failure: Exception = Refused("no public address")
+        for address in addresses:
             request.check()
             try:
-                return self._connect(text, self.seconds)
+                return connect(address, self.seconds)
             except OSError as unreachable:
                 failure = unreachable
         raise failure
@@ -180,17 +202,16 @@ class _Request:
         self.url = url
         self.headers = headers
         self.body = body
-        self.opened: ssl.SSLSocket | None = None
+        self.opened: socket.socket | None = None
         self._given_up = False
 
-    def exchange(self, where: SplitResult, secured: "ssl.SSLSocket") -> Fetched:
+    def exchange(self, connected: socket.socket) -> Fetched:
         """Sends the request over a connection that is made already, and reads what comes back as far as it may go."""
         import http.client
 
-        self.check()
-        secured.do_handshake()
-        connection = http.client.HTTPConnection(str(where.hostname))
-        connection.sock = secured
+        where = urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(where.hostname), where.port if where.scheme == "http" else None)
+        connection.sock = connected
         target = where.path + (f"?{where.query}" if where.query else "")
         connection.request(self.method, target or "/", body=self.body, headers={**self.headers, "Connection": "close"})
         with connection.getresponse() as answer:

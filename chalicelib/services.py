@@ -48,6 +48,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
         keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=MAX_LIFETIME),
+        fetch=Fetch(local=settings.local),
         now=now,
         hashing=hashing,
     )

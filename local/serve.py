@@ -168,6 +168,7 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
     chosen = {name: os.environ[name] for name in CHOSEN if name in os.environ}
     here = {
         "LATCHKEY_ISSUER": issuer,
+        "LATCHKEY_LOCAL": "on",
         "LATCHKEY_APIS_FILE": str(state / "apis.json"),
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
         "LATCHKEY_GUARD_URI": "the guard beside it",

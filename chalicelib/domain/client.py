@@ -131,17 +131,20 @@ def _same_but_for_port(asked: re.Match[str], known: str) -> bool:
     return registered is not None and registered.groups() == asked.groups()
 
 
-def check(client: Client) -> Client:
-    """The client, if it may be registered as it is; raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 3.2.2)."""
+def check(client: Client, *, local: bool = False) -> Client:
+    """The client, if it may be registered as it is; raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 3.2.2).
+
+    On a developer's machine (`local`) what an operator's client has beside redirect URIs may be at loopback addresses too.
+    """
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
-        if not _may_redirect(uri, native=client.native):
+        if not _may_redirect(client, uri):
             raise InvalidRedirectUri(f"{_shown(uri)} cannot be a redirect URI of a {client.application_type} client.")
-    for problem in _problems(client):
+    for problem in _problems(client, local=local):
         raise InvalidClientMetadata(problem)
     return client
 
 
-def _problems(client: Client) -> list[str]:
+def _problems(client: Client, *, local: bool) -> list[str]:
     checks = {
         "`application_type` is web or native.": client.application_type in ("web", "native"),
         "`token_endpoint_auth_method` is not supported.": client.token_endpoint_auth_method in AUTH_METHODS,
@@ -162,7 +165,7 @@ def _problems(client: Client) -> list[str]:
             0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()
         ),
         "URIs must be https.": all(
-            _is_https(uri)
+            _is_https(uri) or (local and client.vouched and _is_loopback(uri))
             for uri in (
                 client.jwks_uri,
                 client.backchannel_logout_uri,
@@ -225,16 +228,21 @@ def _is_https(uri: str) -> bool:
     return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and HTTPS.fullmatch(uri)) and not set("#\\") & set(uri)
 
 
-def _may_redirect(uri: str, *, native: bool) -> bool:
+def _is_loopback(uri: str) -> bool:
+    return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and LOOPBACK.fullmatch(uri)) and "\\" not in uri
+
+
+def _may_redirect(client: Client, uri: str) -> bool:
     if len(uri) > MAX_URI or not PRINTABLE.fullmatch(uri) or set("#\\*") & set(uri):
         return False
     scheme, colon, rest = uri.partition(":")
     if scheme == "https":
         return _is_https(uri)
-    if not native or not colon:
-        return False
+    if _is_loopback(uri):
+        # A web application on a developer's machine is one too, if an operator says so.
+        return client.native or client.vouched
     # A private-use scheme is the app's own reversed domain name (RFC 8252 7.1): a dot keeps javascript: and data: out.
-    return bool(LOOPBACK.fullmatch(uri)) or (bool(SCHEME.fullmatch(scheme)) and not rest.startswith("//"))
+    return client.native and bool(colon and SCHEME.fullmatch(scheme)) and not rest.startswith("//")
 
 
 def _shown(uri: str) -> str:

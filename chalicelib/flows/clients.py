@@ -144,18 +144,21 @@ def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, objec
     raise InvalidClient(reason="assertion's signature")
 
 
-def create(svc: Services, client: Client) -> tuple[Client, str]:
-    """A new client with a fresh id unless it brings one, and its secret if it has one, which is told this once."""
-    client, secret = draft(svc, client)
+def create(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, str]:
+    """A new client with a fresh id unless it brings one, and its secret if it has one, which is told this once.
+
+    A `secret` that somebody chose is for a demo alone: one that is made here has full entropy.
+    """
+    client, secret = draft(svc, client, secret=secret)
     add(svc, client)
     return client, secret
 
 
-def draft(svc: Services, client: Client) -> tuple[Client, str]:
+def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, str]:
     """A client that can be made, with its secret if it has one; not yet written anywhere."""
-    client, secret = with_secret(replace(client, secrets=()))
+    client, secret = with_secret(replace(client, secrets=()), secret=secret)
     client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now())
-    return clients.check(client), secret
+    return clients.check(client, local=svc.settings.local), secret
 
 
 def add(svc: Services, client: Client) -> None:
@@ -164,13 +167,13 @@ def add(svc: Services, client: Client) -> None:
         raise InvalidRequest("This client id is taken.")
 
 
-def with_secret(client: Client) -> tuple[Client, str]:
+def with_secret(client: Client, *, secret: str = "") -> tuple[Client, str]:
     """A client with as many secrets as its way to authenticate needs: none, or those it has, or a new one, which is told."""
     if not client.token_endpoint_auth_method.startswith("client_secret"):
         return replace(client, secrets=()), ""
     if client.secrets:
         return client, ""
-    secret = _new_secret()
+    secret = secret or _new_secret()
     return replace(client, secrets=(digest_of(secret),)), secret
 
 
@@ -188,7 +191,7 @@ def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = 
 
 def replace_by(svc: Services, old: Client, new: Client) -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
-    new = replace(clients.check(new), version=old.version + 1)
+    new = replace(clients.check(new, local=svc.settings.local), version=old.version + 1)
     if not svc.clients.replace(old, new):
         raise TemporarilyUnavailable(reason="client changed meanwhile")
     return new

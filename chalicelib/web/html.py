@@ -45,17 +45,18 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
             **values,
         )
     )
-    return Answer(body=body, headers=headers(sends_to))
+    return Answer(body=body, headers=headers(sends_to, local=settings.local))
 
 
-def headers(sends_to: str = "") -> dict[str, str | list[str]]:
-    """What every page comes with."""
+def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[str]]:
+    """What every page comes with; on a developer's machine (`local`) logos may be there too."""
+    images = "'self' https: http:" if local else "'self' https:"  # a policy has no words for [::1]
     # Browsers hold a form to this list on every redirect that follows it, also on those that the client's own server
     # sends its user on with: its place alone would be too little, and what it may be is known by its scheme only.
     forms = f"'self' {_schemes(sends_to)}".strip()
     return {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src 'self' https:; "
+        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src {images}; "
         f"script-src 'sha256-{SUBMIT_HASH}'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",

@@ -113,6 +113,8 @@ def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) ->
         uris = {"redirect_uris": WEB.redirect_uris, member: (*WEB.redirect_uris, uri)}
         assert registered(WEB, **uris) is web
         assert registered(NATIVE, **uris) is native
+        # An operator's web client may be on its developer's machine, but in no app of a private scheme.
+        assert registered(WEB, created_at=1, **uris) is (web or (native and uri.startswith("http:")))
 
 
 @pytest.mark.parametrize(

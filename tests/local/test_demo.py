@@ -1,0 +1,55 @@
+"""What the local run starts from, in this process: the demo's clients are clients like any other."""
+
+from dataclasses import replace
+
+import pytest
+
+from chalicelib.config import Settings
+from chalicelib.domain.client import Client
+from chalicelib.flows import clients
+from chalicelib.services import Services
+from local import demo
+from tests.browser import Browser, basic
+from tests.phone import Phone
+
+
+def is_vouched_for(phone: Phone) -> bool:
+    """Whether a mistake of demo-app is told to it, and not on the page for clients that nobody vouches for."""
+    uri = "http://127.0.0.1:5555/callback"
+    answer = Browser(phone).get(
+        "/oauth/authorize", {"client_id": "demo-app", "redirect_uri": uri, "response_type": "token"}
+    )
+    location = answer.header("Location") or ""
+    return answer.status == 303 and location.startswith(f"{uri}?error=unsupported_response_type")
+
+
+def test_the_demos_clients_are_vouched_for(settings: Settings, phone: Phone) -> None:
+    demo.prepare(settings)
+    assert is_vouched_for(phone)
+
+
+@pytest.mark.parametrize("client", [demo.APP, demo.SERVICE], ids=lambda client: client.client_id)
+def test_so_are_those_that_an_earlier_run_left(settings: Settings, svc: Services, client: Client) -> None:
+    svc.clients.create(client)  # as it was once done, past the place where clients are made
+    demo.prepare(settings)
+    made = svc.clients.read(client.client_id)
+    assert made is not None
+    assert made.vouched
+    assert replace(made, created_at=0, secrets=()) == client
+
+
+def test_a_second_start_changes_nothing_not_even_what_a_developer_has_changed(
+    settings: Settings, svc: Services
+) -> None:
+    demo.prepare(settings)
+    made = clients.find(svc, "demo-app")
+    assert made is not None
+    changed = clients.change(svc, made, replace(made, client_name="Mine"))
+    demo.prepare(settings)
+    assert clients.find(svc, "demo-app") == changed
+
+
+def test_the_services_secret_is_the_one_that_is_told(settings: Settings, svc: Services) -> None:
+    demo.prepare(settings)
+    shown = basic("demo-service", demo.SERVICE_SECRET)
+    assert clients.authenticate(svc, {}, shown).client_id == "demo-service"
