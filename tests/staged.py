@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+WRITING = ("BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem")
+
 
 @contextmanager
 def just_before(client: Any, operation: str, rival: Callable[[], object]) -> Iterator[None]:
@@ -19,6 +21,22 @@ def just_before(client: Any, operation: str, rival: Callable[[], object]) -> Ite
     yield
     client.meta.events.unregister(event, step_in)
     assert not pending, f"{operation} was never called"
+
+
+@contextmanager
+def before_write(client: Any, number: int, rival: Callable[[], object]) -> Iterator[list[str]]:
+    """Lets the rival act once, right before the client's write of this number; gives the writes up to then."""
+    writes: list[str] = []
+
+    def step_in(model: Any, **_: Any) -> None:
+        if len(writes) < number and model.name in WRITING:
+            writes.append(model.name)
+            if len(writes) == number:
+                rival()
+
+    client.meta.events.register_first("before-call.dynamodb", step_in)
+    yield writes
+    client.meta.events.unregister("before-call.dynamodb", step_in)
 
 
 @contextmanager

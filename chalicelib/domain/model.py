@@ -21,7 +21,7 @@ class User:
 class Grant:
     """One session of one client for one user, for its whole life; times are epoch seconds.
 
-    `generation` counts the refresh tokens issued so far, 0 while its authorization code waits; `rotated_at` is when the
+    `generation` counts the refresh tokens (or a browser's cookies) so far, 0 while its code waits; `rotated_at` is when the
     latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
     thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707). `took_part` is a
     browser's session's own: the clients that have had sessions of it.

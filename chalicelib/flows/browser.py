@@ -1,19 +1,21 @@
 """The session that a browser has with this server's own pages, and the marks that show that a form is one of ours."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..domain import base64url
 from ..domain import refresh as handles
 from ..domain.client import Client
 from ..domain.errors import InvalidGrant
-from ..domain.model import Grant, User, in_force
+from ..domain.model import Grant, Start, User, in_force
+from ..domain.refresh import Handle
 from ..services import Services
 from . import keys, session
 
 # A browser session is a grant like any other, so that the list of sessions shows it and "end all" ends it.
 CLIENT = Client(client_id="browser", token_endpoint_auth_method="none", client_name="Browser", first_party=True)
 MARK = b"latchkey form\x00"
+TRIES = 4  # of logins at once in one browser
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,48 @@ class Browser:
 
 def current(svc: Services, cookie: str) -> Browser | None:
     """Who is logged in with this cookie, as of now (one read; none for a forged one)."""
+    handle = _opened(svc, cookie)
+    found = _read(svc, handle.uid, handle.gid) if handle else None
+    return found if found and handle and found.grant.generation == handle.generation else None
+
+
+def before(svc: Services, cookie: str) -> Browser | None:
+    """Who was logged in before a login, in the session of this cookie or of a later one.
+
+    Two logins at once both bring the cookie that only the first of them finds to be the latest.
+    """
+    handle = _opened(svc, cookie)
+    return _read(svc, handle.uid, handle.gid) if handle else None
+
+
+def _opened(svc: Services, cookie: str) -> Handle | None:
     try:
-        _, handle = session.opened(svc, cookie, handles.BROWSER)
+        return session.opened(svc, cookie, handles.BROWSER)[1]
     except InvalidGrant:
         return None
-    found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())
+
+
+def _read(svc: Services, uid: str, gid: str) -> Browser | None:
+    found = in_force(*svc.grants.with_user(uid, gid), svc.now())
     return Browser(*found) if found else None
+
+
+def log_in(svc: Services, user: User, before: Browser | None, *, amr: tuple[str, ...]) -> Browser:
+    """The session of a browser in which a user has just logged in: their own of `before`, raised, else a new one.
+
+    What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
+    """
+    drafted = draft(svc, user, amr=amr)
+    for _ in range(TRIES):
+        if before is None or before.user.uid != user.uid:
+            break
+        kept = {name: getattr(before.grant, name) for name in ("gid", "created_at", "took_part")}
+        raised = replace(drafted, **kept, generation=before.grant.generation + 1)
+        if svc.grants.log_in_again(raised) is Start.DONE:
+            return Browser(user, raised)
+        before = _read(svc, user.uid, before.grant.gid)
+    session.start(svc, drafted)
+    return Browser(user, drafted)
 
 
 def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:

@@ -85,7 +85,34 @@ class Grants:
 
         One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
-        own = [self._owner(grant), self.starting(grant), *([self._browser(grant)] if grant.browser else [])]
+        browser = [self._browser(grant)] if grant.browser else []
+        return self._together([self._owner(grant), self.starting(grant), *browser], also)
+
+    def log_in_again(self, grant: Grant, *, also: Sequence[Any] = ()) -> Start:
+        """A browser's session as another login of its user leaves it, its generation one on, with what is `also` to be written.
+
+        STALE if the session has ended, or another such login came between.
+        """
+        fields = ("auth_time", "last_used_at", "expires_at", "ends_at", "generation")
+        raised = {
+            "Update": {
+                "TableName": self._grants,
+                "Key": grant_key(grant.uid, grant.gid),
+                "UpdateExpression": "SET amr = :amr, " + ", ".join(f"{name} = :{name}" for name in fields),
+                "ConditionExpression": (
+                    "generation = :before AND attribute_not_exists(ended) AND token_version = :version"
+                ),
+                "ExpressionAttributeValues": {
+                    ":amr": {"S": " ".join(grant.amr)},
+                    ":before": {"N": str(grant.generation - 1)},
+                    ":version": {"N": str(grant.token_version)},
+                    **{f":{name}": {"N": str(getattr(grant, name))} for name in fields},
+                },
+            }
+        }
+        return self._together([self._owner(grant), raised], also)
+
+    def _together(self, own: Sequence[Any], also: Sequence[Any]) -> Start:
         failed = transact(self._client, [*own, *also])
         if not failed:
             return Start.DONE

@@ -4,12 +4,13 @@ from urllib.parse import parse_qsl, urlencode
 from ..domain import errors, oauth, profile
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
-from ..flows import authorize, browser, login, session, signup
+from ..flows import authorize, browser, login, logout, signup
 from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.browser import Browser
 from ..services import Services
 from . import cookies, html, journal, stylesheet
 from .door import Answer, Caller, Form
+from .logout import note
 from .visit import FIELDS, Visit, back, door, located, place, see, start_over, with_cookie
 
 bp, page = door(__name__)
@@ -80,9 +81,16 @@ def _with_password(visit: Visit) -> Browser:
     svc, fields = visit.svc, visit.fields
     address, password = fields.get("email", ""), fields.get("password", "")
     user = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
-    grant = browser.draft(svc, user, amr=login.PASSWORD)
-    session.start(svc, grant)
-    return Browser(user, grant)
+    return browser.log_in(svc, user, _left_by_others(visit, user), amr=login.PASSWORD)
+
+
+def _left_by_others(visit: Visit, user: User) -> Browser | None:
+    """What this browser was in before this login, if it is its user's; anybody else is logged out of it."""
+    before = visit.before()
+    if before is None or before.user.uid == user.uid:
+        return before
+    note(logout.end(visit.svc, before))
+    return None
 
 
 @page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
@@ -111,6 +119,7 @@ def _signed_up(visit: Visit) -> Browser:
             return _with_password(visit)
         except errors.InvalidCredentials:
             raise errors.EmailTaken() from None
+    _left_by_others(visit, user)
     return Browser(user, grant)
 
 
@@ -276,13 +285,10 @@ def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, er
 
 
 def _logged_in(visit: Visit, known: Browser) -> Answer:
-    """Goes on with what the login was for, under a new session cookie; the session of an earlier login ends."""
+    """Goes on with what the login was for, under a new session cookie."""
     svc = visit.svc
-    before = visit.browser()
-    if before is not None:
-        browser.end(svc, before, why="logged in anew")
     journal.concerns(known.user.uid)
-    seconds = known.grant.ends_at - known.grant.created_at
+    seconds = known.grant.ends_at - svc.now()
     cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
     return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)
 

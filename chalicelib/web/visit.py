@@ -63,6 +63,11 @@ class Visit:
             journal.concerns(known.user.uid)
         return known
 
+    def before(self) -> Browser | None:
+        """Who was logged in before a login that is just being made."""
+        cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
+        return browser.before(self.svc, cookie) if cookie else None
+
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the visitor's language; `locales` are what a pushed request wished for."""
         language = _language(self.fields, self.caller.headers, locales)

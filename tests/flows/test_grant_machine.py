@@ -89,6 +89,8 @@ class Grants(Deployed):
         self.waiting: list[Device] = []
         self.accounts: list[Account] = []
         self.browsers: list[Browser] = []
+        # The first cookie of the browser's session that a cookie is of.
+        self.sessions_of_cookies: dict[str, str] = {}
         for _ in range(2):
             email = f"{uuid4().hex}@example.com"
             self.accounts.append(Account(email, PASSWORD, self.phone.sign_up(email)["user"]["sub"]))
@@ -145,7 +147,7 @@ class Grants(Deployed):
         account, client, browser = self.accounts[who], self.apps[app], self.browsers[who]
         asked = {"redirect_uri": uri, "code_challenge": CHALLENGES[verifier], "scope": scope}
         text = told(browser.finish(browser.authorize(client, **asked), email=account.email))["code"]
-        cookie, expires_at = browser.cookies[SESSION], self.clock() + CODE_SECONDS
+        cookie, expires_at = self.session_in(browser), self.clock() + CODE_SECONDS
         code = Issued(account, client, text, scope, cookie, verifier, uri, expires_at)
         self.issued.append(code)
         return code
@@ -274,7 +276,7 @@ class Grants(Deployed):
         if asked:
             browser.submit(page, "/device", decision=decision)
         if open_to_all:
-            device.decision, device.account, device.cookie = decision, account, browser.cookies[SESSION]
+            device.decision, device.account, device.cookie = decision, account, self.session_in(browser)
 
     @rule(
         target=sessions,
@@ -348,13 +350,39 @@ class Grants(Deployed):
         else:
             self.log_out(self.accounts[who], self.browsers[who])
 
+    @rule(who=st.integers(0, 1), by_another=st.booleans())
+    def log_in_again(self, who: int, by_another: bool) -> None:
+        """Its own user's goes on in the browser's session; after another's, whoever was there before is logged out."""
+        account, browser = self.accounts[who], self.browsers[who]
+        if "/authorize/login" in forms(browser.get("/device")):
+            return
+        before, cookie = self.session_in(browser), browser.cookies[SESSION]
+        if by_another:
+            self.logged_in(browser, self.accounts[1 - who])
+            self.left(account, before)
+        self.logged_in(browser, account)
+        assert browser.cookies[SESSION] != cookie
+        if not by_another:
+            self.sessions_of_cookies[browser.cookies[SESSION]] = before
+
+    def logged_in(self, browser: Browser, account: Account) -> None:
+        page = browser.authorize(self.apps[0], prompt="login")
+        browser.submit(page, "/authorize/login", email=account.email, password=PASSWORD)
+
+    def session_in(self, browser: Browser) -> str:
+        cookie = browser.cookies[SESSION]
+        return self.sessions_of_cookies.get(cookie, cookie)
+
     def log_out(self, account: Account, browser: Browser) -> None:
-        """Ends what was allowed in this browser's session, but not what was granted for the user's absence."""
         page = browser.get("/oauth/logout")
         if "/oauth/logout/confirm" not in forms(page):
             return
-        cookie = browser.cookies[SESSION]
+        cookie = self.session_in(browser)
         browser.submit(page, "/oauth/logout/confirm")
+        self.left(account, cookie)
+
+    def left(self, account: Account, cookie: str) -> None:
+        """Ends what was allowed in a browser's session, but not what was granted for the user's absence."""
         for each in [*account.sessions, *self.of(account, self.issued)]:
             each.ended = each.ended or (each.cookie == cookie and "offline_access" not in each.scope.split())
         for device in self.of(account, self.waiting):

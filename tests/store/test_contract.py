@@ -335,6 +335,38 @@ def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store:
     assert store.grants.start(replace(code, gid=uuid4().hex)) is Start.STALE
 
 
+def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser", took_part=("shop",))
+    later: dict[str, Any] = {
+        "auth_time": NOW + 5,
+        "last_used_at": NOW + 5,
+        "expires_at": NOW + 99,
+        "ends_at": NOW + 999,
+        "generation": 2,
+    }
+    raised, rival = replace(browser, amr=("pwd", "otp"), **later), replace(browser, amr=("rival",), **later)
+    with just_before(store.client, "TransactWriteItems", lambda: store.grants.log_in_again(rival)):
+        assert store.grants.log_in_again(raised) is Start.STALE
+    assert store.grants.with_user(owner.uid, browser.gid) == (owner, rival)
+    assert store.grants.log_in_again(replace(raised, generation=3)) is Start.DONE
+    assert store.grants.with_user(owner.uid, browser.gid) == (owner, replace(raised, generation=3))
+
+
+def test_a_session_that_has_ended_or_whose_user_is_gone_is_not_raised(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser")
+    raised = replace(browser, generation=2)
+    for stale in (replace(raised, gid=uuid4().hex), replace(raised, token_version=2), replace(raised, generation=3)):
+        assert store.grants.log_in_again(stale) is Start.STALE
+    with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
+        assert store.grants.log_in_again(raised) is Start.STALE
+    owner, browser = started(store, client_id="browser")
+    with just_before(
+        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+    ):
+        assert store.grants.log_in_again(replace(browser, generation=2)) is Start.STALE
+    assert store.grants.with_user(owner.uid, browser.gid)[1] == replace(browser, ended="logout")
+
+
 def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_end_given_up(
     store: Deployment,
 ) -> None:

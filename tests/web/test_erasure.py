@@ -1,7 +1,6 @@
 """Erasure wins every race: whatever is being written for a user while they erase the account, nothing of it is left."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
@@ -11,27 +10,10 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.browser import Browser, forms, granted, register, send
 from tests.phone import EMAIL, PASSWORD, Phone
-from tests.staged import just_before
+from tests.staged import before_write, just_before
 
 Right = dict[str, str]
 Act = Callable[[], Answer]
-WRITING = ("BatchWriteItem", "DeleteItem", "PutItem", "TransactWriteItems", "UpdateItem")
-
-
-@contextmanager
-def before_write(client: Any, number: int, rival: Callable[[], object]) -> Iterator[list[str]]:
-    """Lets the rival act once, right before the client's write of this number; gives the writes up to then."""
-    writes: list[str] = []
-
-    def step_in(model: Any, **_: Any) -> None:
-        if len(writes) < number and model.name in WRITING:
-            writes.append(model.name)
-            if len(writes) == number:
-                rival()
-
-    client.meta.events.register_first("before-call.dynamodb", step_in)
-    yield writes
-    client.meta.events.unregister("before-call.dynamodb", step_in)
 
 
 def everything(svc: Services) -> list[dict[str, Any]]:
