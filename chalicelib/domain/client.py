@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from . import jws
 from .errors import InvalidClientMetadata, InvalidRedirectUri
+from .model import Grant
 from .refresh import MAX_IDLE
 from .tokens import MAX_LIFETIME
 
@@ -112,6 +113,15 @@ class Client:
     def operators(self) -> frozenset[str]:
         """Which of the metadata that clients say of themselves is its operator's, so that the client cannot change it."""
         return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set)
+
+    def is_same(self, client_id: str, since: int | None) -> bool:
+        """Whether this is the client that had an id `since` it was made, and no other that got the id later; None is any."""
+        return client_id == self.client_id and since in (None, self.created_at)
+
+    def owns(self, grant: Grant) -> bool:
+        """Whether a session is this client's, and not that of another which had the id before."""
+        told = grant.client_since is not None or self.created_at <= grant.created_at
+        return told and self.is_same(grant.client_id, grant.client_since)
 
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""

@@ -24,7 +24,8 @@ class Grant:
     `generation` counts the refresh tokens (or a browser's cookies) so far, 0 while its code waits; `rotated_at` is when the
     latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
     thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707). `took_part` is a
-    browser's session's own: the clients that have had sessions of it.
+    browser's session's own: the clients that have had sessions of it. `client_since` is when its client was made, for an id
+    can be given again; None in what was stored before that was kept.
     """
 
     uid: str
@@ -50,11 +51,17 @@ class Grant:
     browser: str = ""
     claims: str = ""
     took_part: tuple[str, ...] = ()
+    client_since: int | None = None
 
     @property
     def waiting(self) -> bool:
         """Whether its authorization code has not been redeemed: no session of its client's yet."""
         return self.generation == 0
+
+    @property
+    def participant(self) -> str:
+        """Its client as `took_part` names it."""
+        return self.client_id if self.client_since is None else f"{self.client_id}\n{self.client_since}"
 
     def alive(self, now: int) -> bool:
         """Whether this grant may still issue tokens; says nothing about its user."""

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from ..domain import oauth
 from ..domain.client import Client
@@ -114,7 +115,7 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
 
 def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool) -> dict[str, str]:
     stored = svc.once.read("pushed request", request_uri, now=svc.now())
-    if stored is None or stored["params"]["client_id"] != client.client_id:
+    if stored is None or not client.is_same(stored["params"]["client_id"], stored.get("client_since")):
         raise InvalidRequestUri()
     _, spent_until = stored.get("spent", ("", svc.now()))
     if spent_until < svc.now() or (not arrived and stored["until"] <= svc.now()):
@@ -137,6 +138,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     now = svc.now()
     told = {
         "params": {**params, "client_id": client.client_id},
+        "client_since": client.created_at,
         "until": now + svc.settings.pushed_request_seconds,
     }
     svc.once.first("pushed request", request_uri, value=told, expires_at=now + PATIENCE, now=now)
@@ -186,7 +188,7 @@ def _unasked(svc: Services, client: Client, request: AuthorizationRequest, brows
         raise ConsentRequired()
     if _may_be_another_app(client, request):
         raise InteractionRequired()
-    unread = request.id_token_hint and session.hinted(svc, request.id_token_hint) is None
+    unread = request.id_token_hint and _hint(svc, client, request) is None
     if unread or _proof_is_due(svc, request, browser) or _is_another(svc, client, request, browser):
         raise LoginRequired("The user has to log in, or another user than the client asks for.")
     return browser
@@ -257,9 +259,15 @@ def _may_be_another_app(client: Client, request: AuthorizationRequest) -> bool:
 
 
 def _is_another(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
-    hinted = session.hinted(svc, request.id_token_hint) if request.id_token_hint else None
-    wanted = {request.subject, str(hinted.get("sub")) if hinted else ""} - {""}
+    hint = _hint(svc, client, request)
+    wanted = {request.subject, str(hint["sub"]) if hint else ""} - {""}
     return bool(wanted) and wanted != {subjects.shown(svc, client, browser.user.uid)}
+
+
+def _hint(svc: Services, client: Client, request: AuthorizationRequest) -> dict[str, Any] | None:
+    """What the request's id_token says, unless it is of another client, which had the id before."""
+    hint = session.hinted(svc, request.id_token_hint) if request.id_token_hint else None
+    return hint if hint and hint["iat"] >= client.created_at else None
 
 
 def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:

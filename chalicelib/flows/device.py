@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +66,7 @@ def begin(svc: Services, client: Client, *, scope: str | None, resource: str, ne
     user_code = "".join(secrets.choice(LETTERS) for _ in range(8))
     value = {
         "client_id": client.client_id,
+        "client_since": client.created_at,
         "scope": " ".join(asked),
         "resource": api,
         "status": PENDING,
@@ -82,6 +84,10 @@ def _place(device_code: str) -> str:
     return hashlib.sha256(device_code.encode()).hexdigest()
 
 
+def _is_of(value: Mapping[str, Any], client: Client) -> bool:
+    return client.is_same(value["client_id"], value.get("client_since"))
+
+
 def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) -> Waiting:
     """The device behind a code that a user typed, however it is spaced; raises NotFound, or TooManyRequests for guessing.
 
@@ -92,7 +98,10 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
     client = clients.find(svc, value["client_id"]) if value else None
-    if not found or not value or not client or value.get("uid", decider.user.uid) != decider.user.uid:
+    if (
+        not (found and value and client and _is_of(value, client))
+        or value.get("uid", decider.user.uid) != decider.user.uid
+    ):
         raise NotFound("This code is wrong, has been used, or has expired.")
     shown = f"{letters[:4]}-{letters[4:]}"
     return Waiting(client, tuple(value["scope"].split()), value.get("resource", ""), shown, found["place"])
@@ -126,7 +135,7 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
     value = svc.once.read("device", place, now=now)
     if value is None:
         raise ExpiredToken()
-    if value["client_id"] != client.client_id:
+    if not _is_of(value, client):
         raise InvalidGrant("The device code was issued to another client.")
     if resource is not None and not session.same_api(svc, resource, value.get("resource", "")):
         raise InvalidTarget()

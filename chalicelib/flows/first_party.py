@@ -60,7 +60,9 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         return now_asked, named
     secrets = keys.current(svc).refresh_secrets().values()
     before = sealing.unseal(params["auth_session"], secrets, purpose=AUTH_SESSION)
-    if before is None or before["until"] <= svc.now() or before["client_id"] != client.client_id:
+    if before is None or before["until"] <= svc.now():
+        raise InvalidSession()
+    if not client.is_same(before["client_id"], before.get("client_since")):
         raise InvalidSession()
     if before["jkt"] not in ("", jkt) or any(before["asked"].get(n) != value for n, value in now_asked.items()):
         raise InvalidSession("`auth_session` belongs to another request or another key.")
@@ -68,7 +70,13 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
 
 
 def _sealed(svc: Services, client: Client, asked: Mapping[str, str], jkt: str) -> str:
-    told = {"client_id": client.client_id, "asked": asked, "jkt": jkt, "until": svc.now() + AUTH_SESSION_SECONDS}
+    told = {
+        "client_id": client.client_id,
+        "client_since": client.created_at,
+        "asked": asked,
+        "jkt": jkt,
+        "until": svc.now() + AUTH_SESSION_SECONDS,
+    }
     secret = keys.current(svc).refresher(svc.now()).secret
     return sealing.seal(told, secret=secret, purpose=AUTH_SESSION)
 

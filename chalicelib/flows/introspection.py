@@ -22,7 +22,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session.opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
-    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", client_id=client.client_id)
+    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", client=client)
     return handle.uid if ended else ""
 
 
@@ -36,11 +36,11 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
     if not claims.sid:
         raise UnsupportedTokenType()
     uid = subjects.uid(svc, claims)
-    if svc.grants.end(uid, claims.sid, why="revoked", client_id=client.client_id):
+    if svc.grants.end(uid, claims.sid, why="revoked", client=client):
         return uid
     # It has ended before, or it is the session of the client whose token this one was exchanged for.
     _, grant = svc.grants.with_user(uid, claims.sid)
-    if grant is not None and grant.client_id != client.client_id:
+    if grant is not None and not client.owns(grant):
         raise UnsupportedTokenType()
     return ""
 
@@ -68,7 +68,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
     if found is None:
         return {"active": False}
     _, grant = found
-    if grant.client_id != client.client_id or handle.generation != grant.generation:
+    if not client.owns(grant) or handle.generation != grant.generation:
         return {"active": False}
     return {
         "active": True,

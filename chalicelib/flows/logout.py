@@ -69,6 +69,8 @@ def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
     if params.get("client_id", client_id) != client_id:
         raise InvalidRequest("`client_id` and `id_token_hint` are of different clients.")
     client = clients.find(svc, client_id) if client_id else None
+    if client and hint and hint["iat"] < client.created_at:
+        hint = {}  # it is of another client, which had the id before
     uri = params.get("post_logout_redirect_uri", "")
     if not uri or client is None or uri not in client.post_logout_redirect_uris:
         return Leaving(client, hint, "", "", unregistered=bool(uri))
@@ -114,11 +116,11 @@ def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
 
 
 def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, str]]:
-    """The clients that took part in browsers' sessions, each with the session."""
-    begun = {(each.client_id, each.browser) for each in stored if not each.waiting and not each.ended}
+    """The clients that took part in browsers' sessions, as `took_part` names them, each with the session."""
+    begun = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
     # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
-    before = {(client_id, each.gid) for each in stored for client_id in each.took_part}
-    return {(client_id, gid) for client_id, gid in begun | before if gid in browsers}
+    before = {(participant, each.gid) for each in stored for participant in each.took_part}
+    return {(participant, gid) for participant, gid in begun | before if gid in browsers}
 
 
 def _tell(svc: Services, user: User, took_part: set[tuple[str, str]]) -> list[Failure]:
@@ -130,13 +132,19 @@ def _tell(svc: Services, user: User, took_part: set[tuple[str, str]]) -> list[Fa
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)
     outcomes = [each.result() for each in done]
-    return [*filter(None, outcomes), *(Failure(telling[each][0], "no time left") for each in late)]
+    return [*filter(None, outcomes), *(Failure(_named(telling[each][0])[0], "no time left") for each in late)]
 
 
-def _told(svc: Services, user: User, client_id: str, gid: str) -> Failure | None:
+def _named(participant: str) -> tuple[str, int | None]:
+    client_id, _, since = participant.partition("\n")
+    return client_id, int(since) if since else None
+
+
+def _told(svc: Services, user: User, participant: str, gid: str) -> Failure | None:
+    client_id, since = _named(participant)
     try:
         client = clients.find(svc, client_id)
-        if client is None or not client.backchannel_logout_uri:
+        if client is None or not client.backchannel_logout_uri or not client.is_same(client_id, since):
             return None
         # An operator has looked at the addresses of the others.
         if not client.vouched:

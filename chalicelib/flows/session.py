@@ -65,6 +65,7 @@ def draft(
         uid=user.uid,
         gid=new_id(),
         client_id=client.client_id,
+        client_since=client.created_at,
         scope=scope,
         token_version=user.token_version,
         amr=amr,
@@ -247,7 +248,7 @@ def refresh(
     nothing spent."""
     keyset, presented = opened(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is not None and (grant.client_id != client.client_id or grant.jkt not in ("", jkt)):
+    if grant is not None and not (client.owns(grant) and grant.jkt in ("", jkt)):
         raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
     window = _retry_window(svc, grant)
     use = use_of(grant, presented.generation, now=svc.now(), retry_window=window)
@@ -302,7 +303,7 @@ def log_out(svc: Services, client: Client, unverified_token: str) -> str:
         _, presented = opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    ended = svc.grants.end(presented.uid, presented.gid, why="logout", client_id=client.client_id)
+    ended = svc.grants.end(presented.uid, presented.gid, why="logout", client=client)
     return presented.uid if ended else ""
 
 

@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..domain.client import Client
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.model import Grant, Start, User
 from ..domain.refresh import Use, use_of
@@ -33,6 +34,7 @@ def to_item(grant: Grant) -> dict[str, Any]:
         "rotated_at": {"N": str(grant.rotated_at)},
         **told,
         **({"took_part": {"SS": list(grant.took_part)}} if grant.took_part else {}),
+        **({} if grant.client_since is None else {"client_since": {"N": str(grant.client_since)}}),
     }
 
 
@@ -45,6 +47,7 @@ def from_item(item: Item) -> Grant:
         scope=tuple(item["scope"]["S"].split()),
         amr=tuple(item["amr"]["S"].split()),
         took_part=tuple(sorted(item["took_part"]["SS"])) if "took_part" in item else (),
+        client_since=int(item["client_since"]["N"]) if "client_since" in item else None,
         **_rest(item),
     )
 
@@ -66,6 +69,13 @@ NUMBERS = (
     "rotated_at",
 )
 TAKE_PART = "ADD took_part :client"
+
+
+def _owned(client: Client) -> tuple[str, dict[str, Any]]:
+    """`Client.owns` as a condition, with its values."""
+    before = "attribute_not_exists(client_since) AND created_at >= :since"
+    values = {":client": {"S": client.client_id}, ":since": {"N": str(client.created_at)}}
+    return f"client_id = :client AND (client_since = :since OR ({before}))", values
 
 
 class Grants:
@@ -123,7 +133,7 @@ class Grants:
 
     def _browser(self, grant: Grant) -> dict[str, Any]:
         used = grant.waiting  # a device that comes for its tokens is in no browser
-        values = {":now": {"N": str(grant.created_at)}} if used else {":client": {"SS": [grant.client_id]}}
+        values = {":now": {"N": str(grant.created_at)}} if used else {":client": {"SS": [grant.participant]}}
         return {
             "Update": {
                 "TableName": self._grants,
@@ -143,7 +153,7 @@ class Grants:
                 Key=grant_key(grant.uid, grant.browser),
                 UpdateExpression=TAKE_PART,
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues={":client": {"SS": [grant.client_id]}},
+                ExpressionAttributeValues={":client": {"SS": [grant.participant]}},
             )
 
     def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
@@ -213,10 +223,9 @@ class Grants:
             return failed.item is not None and failed.item.get("begun_by") == ours
         return True
 
-    def end(self, uid: str, gid: str, *, why: str, client_id: str | None = None) -> bool:
-        """Ends a grant for good, if it is there (and `client_id`'s) and has not ended; the item stays, to know a replay by."""
-        of_client = "client_id = :client" if client_id is not None else "attribute_exists(pk)"
-        values = {} if client_id is None else {":client": {"S": client_id}}
+    def end(self, uid: str, gid: str, *, why: str, client: Client | None = None) -> bool:
+        """Ends a grant for good, if it is there (and the client's own) and has not ended; the item stays, to know a replay by."""
+        of_client, values = _owned(client) if client else ("attribute_exists(pk)", {})
         try:
             conditionally(
                 self._client.update_item,

@@ -277,14 +277,37 @@ def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -
 
 def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser", scope=())
-    for client_id in ("https://a#b", "shop", "shop"):
-        store.grants.take_part(grant(owner, client_id=client_id, browser=browser.gid))
+    for client_id, since in (("https://a#b", NOW), ("shop", NOW), ("shop", NOW), ("shop", NOW + 1), ("shop", None)):
+        store.grants.take_part(grant(owner, client_id=client_id, client_since=since, browser=browser.gid))
     _, found = store.grants.with_user(owner.uid, browser.gid)
-    assert found == replace(browser, took_part=("https://a#b", "shop"))
+    assert found == replace(browser, took_part=(f"https://a#b\n{NOW}", "shop", f"shop\n{NOW}", f"shop\n{NOW + 1}"))
     store.grants.start(found)
     assert store.grants.with_user(owner.uid, browser.gid) == (owner, found)
     store.grants.take_part(grant(owner, browser=uuid4().hex))
     assert store.grants.of_user(owner.uid) == [found]
+
+
+@pytest.mark.parametrize(
+    ("client_since", "client", "its_own"),
+    [
+        (NOW - 5, Client(client_id="shop", created_at=NOW - 5), True),
+        (NOW - 5, Client(client_id="shop", created_at=NOW - 4), False),
+        (NOW - 5, Client(client_id="shop", created_at=0), False),
+        (NOW - 5, Client(client_id="another", created_at=NOW - 5), False),
+        (0, Client(client_id="shop", created_at=0), True),
+        # Written before it was kept: what began before the client was made is not its.
+        (None, Client(client_id="shop", created_at=NOW), True),
+        (None, Client(client_id="shop", created_at=NOW + 1), False),
+        (None, Client(client_id="another", created_at=0), False),
+    ],
+)
+def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id(
+    store: Deployment, client_since: int | None, client: Client, its_own: bool
+) -> None:
+    owner, session = started(store, client_id="shop", client_since=client_since)
+    assert store.grants.with_user(owner.uid, session.gid) == (owner, session)
+    assert client.owns(session) is its_own
+    assert store.grants.end(owner.uid, session.gid, why="logout", client=client) is its_own
 
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:

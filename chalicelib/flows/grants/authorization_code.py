@@ -47,7 +47,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
 
 def _belongs(grant: Grant, client: Client, params: Mapping[str, str], jkt: str) -> bool:
     return (
-        grant.client_id == client.client_id
+        client.owns(grant)
         and grant.redirect_uri == params.get("redirect_uri", grant.redirect_uri)
         and oauth.answers(params.get("code_verifier", ""), grant.challenge)
         and (not grant.waiting or grant.jkt in ("", jkt))

@@ -1,0 +1,188 @@
+"""A client that is deleted, and another made under its id: what was made for the first is not the second's."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH
+from chalicelib.flows import clients
+from chalicelib.services import Services
+from tests.browser import App, Browser, forms, granted, place, register, send, told
+from tests.forge import peek
+from tests.internet import Internet, Page, running
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+
+HOOK = "https://app.example/backchannel"
+LEFT = "https://app.example/left"
+NOT_ITS = (400, "invalid_grant")
+LOGIN = {"email": EMAIL, "password": PASSWORD}
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    with running(tmp_path, "app.example") as found:
+        found.pages[HOOK] = Page()
+        yield found
+
+
+@pytest.fixture
+def svc(svc: Services, internet: Internet) -> Services:
+    return replace(svc, fetch=internet.fetch())
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    return register(
+        svc,
+        phone,
+        grant_types=(CODE, REFRESH, DEVICE_CODE),
+        first_party=True,
+        backchannel_logout_uri=HOOK,
+        post_logout_redirect_uris=(LEFT,),
+        introspects=True,
+    )
+
+
+def again(app: App, clock: Clock) -> App:
+    """Another client under the id of one that is deleted, a second later."""
+    clock.advance(1)
+    clients.delete(app.svc, app.id)
+    client, secret = clients.create(app.svc, replace(app.client, secrets=(), created_at=0))
+    return App(app.phone, app.svc, client, secret)
+
+
+def begin(app: App) -> dict[str, Any]:
+    return granted(app.post("/oauth/device", {"scope": "openid notes:read"}))
+
+
+def approve(browser: Browser, user_code: str) -> bool:
+    """Whether the page lets its user approve a code."""
+    page = browser.submit(browser.get("/device"), "/device", user_code=user_code)
+    if b'value="allow"' not in page.body:
+        return False
+    return browser.submit(page, "/device", decision="allow").status == 200
+
+
+def test_its_refresh_tokens_are_dead(browser: Browser, app: App, clock: Clock) -> None:
+    token = app.tokens(browser)["refresh_token"]
+    other = again(app, clock)
+    assert refusal(other.refresh(token)) == NOT_ITS
+    assert granted(other.refresh(other.tokens(browser)["refresh_token"]))
+
+
+def test_a_session_that_does_not_say_which_client_it_is_of_is_judged_by_when_it_began(
+    browser: Browser, app: App, svc: Services, clock: Clock
+) -> None:
+    tokens = app.tokens(browser)
+    uid = svc.users.find(EMAIL) or ""
+    table = svc.settings.grants_table
+    for grant in svc.grants.of_user(uid):
+        where = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{grant.gid}"}}
+        svc.users._client.update_item(TableName=table, Key=where, UpdateExpression="REMOVE client_since")
+    assert {grant.client_since for grant in svc.grants.of_user(uid)} == {None}
+    tokens = granted(app.refresh(tokens["refresh_token"]))
+    other = again(app, clock)
+    assert refusal(other.refresh(tokens["refresh_token"])) == NOT_ITS
+    assert other.post("/oauth/revoke", {"token": tokens["refresh_token"]}).status == 200
+    assert not any(grant.ended for grant in svc.grants.of_user(uid))
+
+
+def test_its_codes_are_dead(browser: Browser, app: App, clock: Clock) -> None:
+    code = browser.code(app)
+    other = again(app, clock)
+    assert refusal(other.redeem(code)) == NOT_ITS
+    assert granted(other.redeem(browser.code(other)))
+
+
+def test_its_device_codes_are_dead_whether_approved_or_not(browser: Browser, app: App, clock: Clock) -> None:
+    browser.code(app)
+    waiting, approved = begin(app), begin(app)
+    assert approve(browser, approved["user_code"])
+    other = again(app, clock)
+    for codes in (waiting, approved):
+        assert refusal(other.token(DEVICE_CODE, device_code=codes["device_code"])) == NOT_ITS
+        assert not approve(browser, codes["user_code"])
+    codes = begin(other)
+    assert approve(browser, codes["user_code"])
+    assert granted(other.token(DEVICE_CODE, device_code=codes["device_code"]))
+
+
+def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) -> None:
+    browser.code(app)
+
+    def pushed(app: App) -> dict[str, str]:
+        answer = app.post("/oauth/par", app.request())
+        return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}
+
+    old, kept = pushed(app), pushed(app)
+    assert "code" in told(browser.get("/oauth/authorize", kept))
+    other = again(app, clock)
+    for request in (old, kept):
+        assert browser.get("/oauth/authorize", request).status == 400
+    assert "code" in told(browser.get("/oauth/authorize", pushed(other)))
+
+
+@pytest.mark.usefixtures("browser")
+def test_its_auth_sessions_are_dead(app: App, clock: Clock) -> None:
+    request = {name: app.request()[name] for name in ("response_type", "code_challenge", "code_challenge_method")}
+
+    def asked(app: App) -> str:
+        found: str = app.post("/oauth/authorize-challenge", request).json()["auth_session"]
+        return found
+
+    old = asked(app)
+    other = again(app, clock)
+    answer = other.post("/oauth/authorize-challenge", {"auth_session": old, **LOGIN})
+    assert refusal(answer) == (400, "invalid_session")
+    assert granted(other.post("/oauth/authorize-challenge", {"auth_session": asked(other), **LOGIN}))
+
+
+def test_its_id_tokens_are_no_hints_any_more(browser: Browser, app: App, clock: Clock) -> None:
+    hint = {"id_token_hint": app.tokens(browser)["id_token"]}
+    silent = {"prompt": "none", **hint}
+    assert "code" in told(browser.authorize(app, **silent))
+    other = again(app, clock)
+    assert told(browser.authorize(other, **silent))["error"] == "login_required"
+    page = browser.get("/oauth/logout", {**hint, "post_logout_redirect_uri": LEFT})
+    assert "/oauth/logout/confirm" in forms(page)
+    new = other.tokens(browser)["id_token"]
+    assert place(browser.get("/oauth/logout", {"id_token_hint": new, "post_logout_redirect_uri": LEFT})) == LEFT
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_who_used_the_first_is_no_news_for_the_second(
+    browser: Browser, app: App, internet: Internet, clock: Clock, expired: bool
+) -> None:
+    app.tokens(browser, scope="openid notes:read")
+    if expired:  # only the browser's own session remembers then who took part in it
+        clock.advance(3600)
+    other = again(app, clock)
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    assert internet.requests == []
+    other.tokens(browser, scope="openid notes:read")
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    assert [peek(each.form["logout_token"])[1]["aud"] for each in internet.requests] == [other.id]
+
+
+@pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
+def test_the_second_ends_no_session_of_the_first_and_is_told_nothing_of_it(
+    browser: Browser, app: App, svc: Services, clock: Clock, kind: str
+) -> None:
+    token = app.tokens(browser)[kind]
+    other = again(app, clock)
+    other.post("/oauth/revoke", {"token": token})
+    assert not any(grant.ended for grant in svc.grants.of_user(svc.users.find(EMAIL) or ""))
+    if kind == "refresh_token":
+        assert other.post("/oauth/introspect", {"token": token}).json() == {"active": False}
+
+
+def test_a_client_that_was_changed_is_the_same_client(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
+    tokens = app.tokens(browser)
+    clock.advance(60)
+    app.client = clients.change(svc, app.client, replace(app.client, client_name="Another name"))
+    app.secret = clients.rotate_secret(svc, app.client, keep_old=False)
+    assert granted(app.refresh(tokens["refresh_token"]))
+    assert send(app.phone, "/oauth/token", {"grant_type": REFRESH}).status == 401
