@@ -7,62 +7,64 @@ There is no list of all clients: each is found by its id alone, and a scan of th
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
-from chalicelib.domain.client import KEPT_HERE, Client
+from chalicelib.domain.claims import OPENID_SCOPES
+from chalicelib.domain.client import Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line
-
-PLAIN = asdict(Client(client_id=""))
-
-
-class CannotReadError(Exception):
-    """A piece of metadata that makes no sense; the message says which."""
-
-
-def metadata(pairs: Iterable[str]) -> dict[str, Any]:
-    """Metadata as it was typed, each value as the kind of thing that its name stands for."""
-    return dict(_piece(*pair.partition("=")) for pair in pairs)
-
-
-def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
-    usual = PLAIN.get(name)
-    if not equals or usual is None or name in KEPT_HERE:
-        raise CannotReadError(f"{name!r}: give name=value, of {', '.join(sorted(PLAIN.keys() - set(KEPT_HERE)))}")
-    try:
-        if isinstance(usual, bool):
-            return name, {"yes": True, "no": False}[text]
-        if isinstance(usual, tuple):
-            return name, tuple(text.split())
-        return name, text if isinstance(usual, str) else json.loads(text)
-    except (KeyError, ValueError):
-        kind = "yes or no" if isinstance(usual, bool) else "JSON"
-        raise CannotReadError(f"{name} is {kind}") from None
+from local.typed import USUAL, CannotReadError, meant, metadata
 
 
 def found(svc: Services, client_id: str) -> Client:
     """The client by its id; raises NotFound."""
     client = svc.clients.read(client_id)
     if client is None:
-        raise NotFound("There is no client by that id.")
+        raise NotFound(f"There is no client {client_id!r} here.")
     return client
+
+
+def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
+    """Raises CannotReadError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
+    apis = Path(svc.settings.apis_file)
+    registry = json.loads(apis.read_text()) if apis.exists() else {}
+    needed = [scopes for api in registry.values() for scopes in api["scopes"].values()]
+    known = {
+        *OPENID_SCOPES,
+        *svc.settings.scopes,
+        *svc.settings.self_registered_scopes,
+        *" ".join(needed).split(),
+        *had,
+    }
+    for scope in named.get("scopes", ()):
+        if scope not in known:
+            raise CannotReadError(
+                f"scopes={scope}: nothing here knows it{meant(scope, known)} "
+                f"There are {', '.join(sorted(known))}; --new-scopes takes others."
+            )
 
 
 def run(asked: argparse.Namespace, svc: Services) -> None:
     """Does one command and prints what became of the client."""
     if asked.command == "create":
-        client, secret = clients.create(svc, Client(client_id=asked.id or "", **metadata(asked.metadata)))
+        named = metadata(asked.metadata)
+        if not asked.new_scopes:
+            check_scopes(svc, named)
+        client, secret = clients.create(svc, Client(client_id=asked.id or "", **named))
         show(client, secret)
     elif asked.command == "show":
         show(found(svc, asked.id))
     elif asked.command == "change":
         client = found(svc, asked.id)
         named = metadata(asked.metadata)
+        if not asked.new_scopes:
+            check_scopes(svc, named, had=client.scopes)
         changed, secret = clients.with_secret(replace(client, **named))
         show(clients.change(svc, client, changed, named=named), secret)
     elif asked.command == "rotate-secret":
@@ -75,7 +77,7 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
 
 def show(client: Client, secret: str = "") -> None:
     """Prints what is particular about a client, and its secret if that is new."""
-    told = {name: value for name, value in asdict(client).items() if value != PLAIN[name] or name == "client_id"}
+    told = {name: value for name, value in asdict(client).items() if value != USUAL[name] or name == "client_id"}
     told |= {name: "kept as a digest" for name in ("secrets", "registration_token") if name in told}
     print(json.dumps(told, indent=2))
     if secret:
@@ -106,6 +108,7 @@ def command_line() -> argparse.ArgumentParser:
             command.add_argument("id", help="its client_id")
         if name in ("create", "change"):
             command.add_argument("metadata", nargs="*", metavar="name=value")
+            command.add_argument("--new-scopes", action="store_true", help="take scopes that nothing here knows yet")
     made["rotate-secret"].add_argument("--at-once", action="store_true", help="the old secret is good no longer")
     return parser
 
@@ -118,7 +121,7 @@ def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> 
     except LatchkeyError as refusal:
         sys.exit(refusal.description)
     except CannotReadError as error:
-        sys.exit(f"{error}.")
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ def command_line() -> argparse.ArgumentParser:
 
 def _seconds(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError("not a number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r}: it is seconds, a whole number")
     return int(text)
 
 

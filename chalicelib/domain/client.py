@@ -14,6 +14,7 @@ CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "clie
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 GRANT_TYPES = (CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE)
+IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
 SUBJECT_TYPES = ("public", "pairwise")
 ACCOUNT = "account"  # the scope of our own API
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
@@ -38,6 +39,7 @@ SELF_REGISTRABLE = (
     *("backchannel_logout_uri", "backchannel_logout_session_required"),
     *("require_pushed_authorization_requests", "dpop_bound_access_tokens"),
 )
+URIS = ("jwks_uri", "backchannel_logout_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri")
 PRIVILEGES = ("first_party", "introspects", "exchanges")
 OPERATORS_ALONE = (
     *PRIVILEGES,
@@ -45,6 +47,15 @@ OPERATORS_ALONE = (
     *("access_seconds", "refresh_idle_seconds", "refresh_absolute_seconds"),
 )
 KEPT_HERE = ("client_id", "secrets", "registration_token", "created_at", "version")
+# What these have of, and nothing else.
+CHOICES = {
+    "application_type": ("web", "native"),
+    "token_endpoint_auth_method": AUTH_METHODS,
+    "grant_types": GRANT_TYPES,
+    "subject_type": SUBJECT_TYPES,
+    "exchanges": EXCHANGES,
+    "operator_set": SELF_REGISTRABLE,
+}
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -148,17 +159,23 @@ def check(client: Client, *, local: bool = False) -> Client:
     """
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         if not _may_redirect(client, uri):
-            raise InvalidRedirectUri(f"{_shown(uri)} cannot be a redirect URI of a {client.application_type} client.")
+            raise InvalidRedirectUri(
+                f"{_shown(uri)} cannot be a redirect URI of a {client.application_type} client: {_ways(client)}."
+            )
     for problem in _problems(client, local=local):
         raise InvalidClientMetadata(problem)
     return client
 
 
+def _ways(client: Client) -> str:
+    native = ["a private-use scheme with a dot in it (com.example.app:/…)"] if client.native else []
+    loopback = ["http at 127.0.0.1, [::1] or localhost"] if client.native or client.vouched else []
+    return f"it is {' or '.join(['https', *loopback, *native])}, without fragment and wildcard"
+
+
 def _problems(client: Client, *, local: bool) -> list[str]:
     checks = {
-        "`application_type` is web or native.": client.application_type in ("web", "native"),
-        "`token_endpoint_auth_method` is not supported.": client.token_endpoint_auth_method in AUTH_METHODS,
-        "`grant_types` has one that is not supported.": set(client.grant_types) <= set(GRANT_TYPES),
+        **_choices(client),
         "`grant_types` is empty.": bool(client.grant_types),
         "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
         "A public client cannot use client_credentials or token exchange.": not (
@@ -167,32 +184,32 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
-        "`operator_set` names metadata that clients say of themselves.": (
-            set(client.operator_set) <= set(SELF_REGISTRABLE)
-        ),
         "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
-        "`access_seconds` is a day at most, `refresh_idle_seconds` 180 days, `refresh_absolute_seconds` ten years.": all(
-            0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()
-        ),
-        "URIs must be https.": all(
-            _is_https(uri) or (local and client.vouched and _is_loopback(uri))
-            for uri in (
-                client.jwks_uri,
-                client.backchannel_logout_uri,
-                client.client_uri,
-                client.logo_uri,
-                client.policy_uri,
-                client.tos_uri,
+        **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
+        **{
+            f"`{name}` is no https URI: {_shown(uri)}.": (
+                _is_https(uri) or (local and client.vouched and _is_loopback(uri))
             )
-            if uri
-        ),
+            for name in URIS
+            if (uri := getattr(client, name))
+        },
+        **_subjects(client),
     }
-    return [problem for problem, fine in {**checks, **_subjects(client)}.items() if not fine]
+    return [problem for problem, fine in checks.items() if not fine]
+
+
+def _choices(client: Client) -> dict[str, bool]:
+    found = {}
+    for name, choices in CHOICES.items():
+        value = getattr(client, name)
+        there = {value} if isinstance(value, str) else set(value)
+        found[f"`{name}` is of {', '.join(choices)}."] = there <= set(choices)
+    return found
 
 
 def _subjects(client: Client) -> dict[str, bool]:
     if client.subject_type != "pairwise":
-        return {"`subject_type` is public or pairwise.": client.subject_type in SUBJECT_TYPES}
+        return {}
     told = bool(client.sector_identifier)
     return {
         "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),

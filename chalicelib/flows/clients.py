@@ -164,7 +164,7 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
 def add(svc: Services, client: Client) -> None:
     """Writes a new client; raises InvalidRequest if there is one of its id."""
     if not svc.clients.create(client):
-        raise InvalidRequest("This client id is taken.")
+        raise InvalidRequest(f"The client id {client.client_id} is taken.")
 
 
 def with_secret(client: Client, *, secret: str = "") -> tuple[Client, str]:

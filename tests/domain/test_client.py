@@ -130,7 +130,9 @@ def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) ->
 def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, shown: str) -> None:
     with pytest.raises(InvalidRedirectUri) as refusal:
         check(replace(WEB, redirect_uris=(uri,)))
-    assert refusal.value.description == f"{shown} cannot be a redirect URI of a web client."
+    assert refusal.value.description == (
+        f"{shown} cannot be a redirect URI of a web client: it is https, without fragment and wildcard."
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,21 @@ def test_a_deleted_client_is_gone(svc: Services, capsys: pytest.CaptureFixture[s
     assert svc.clients.read("my-app") is None
 
 
+def test_a_scope_that_is_still_to_come_is_taken_if_it_is_meant(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told, _ = did(capsys, svc, "create", *WEB[:2], "scopes=machines:start", "--new-scopes")
+    assert told["scopes"] == ["machines:start"]
+    told, _ = did(capsys, svc, "change", told["client_id"], "scopes=machines:start openid")  # it has it already
+    assert told["scopes"] == ["machines:start", "openid"]
+
+
+def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {"name": "shop", "revocation": "stateless", "answer": "policy", "scopes": {"GET /carts": "carts:read"}}
+    Path(svc.settings.apis_file).write_text(json.dumps({"a1b2c3d4e5": entry}))
+    assert did(capsys, svc, "create", *WEB[:2], "scopes=carts:read")[0]["scopes"] == ["carts:read"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -105,7 +121,27 @@ def test_a_deleted_client_is_gone(svc: Services, capsys: pytest.CaptureFixture[s
             ["create", "subject_type=pairwise", "redirect_uris=https://a.example/ https://b.example/"],
             "sector_identifier",
         ),
-        (["show", "nobody"], "no client"),
+        (["create", "scope=openid"], "^'scope' is no metadata of a client; did you mean scopes"),
+        (["create", "acces_seconds=60"], "did you mean access_seconds"),
+        (["create", "access_seconds=5min"], "^access_seconds=5min: it is seconds, a whole number up to 86400"),
+        (["create", "access_seconds=-1"], "^access_seconds=-1: it is seconds"),
+        (["create", "access_seconds=86401"], "^access_seconds=86401: it is seconds"),
+        (["create", "refresh_idle_seconds=1e3"], "^refresh_idle_seconds=1e3: it is seconds"),
+        (["create", "first_party=true"], "^first_party=true: it is yes or no"),
+        (["create", "jwks=[]"], "^jwks=.*JSON"),
+        (["create", "scopes=openid emial"], "^scopes=emial: nothing here knows it; did you mean email"),
+        (["create", "scopes=note:read"], "did you mean notes:read"),
+        (["create", "scopes=notes:red"], "--new-scopes"),
+        (["create", "grant_types=device_code"], "did you mean urn:ietf:params:oauth:grant-type:device_code"),
+        (["create", "token_endpoint_auth_method=client_secret"], "did you mean client_secret_"),
+        (["create", "application_type=desktop"], "^application_type=desktop: there is no such. There are native, web"),
+        (["create", "exchanges=impersonate"], "did you mean impersonation"),
+        (
+            ["create", "redirect_uris=https://a.example/", "logo_uri=http://a.example/x"],
+            "`logo_uri`.*http://a.example/x",
+        ),
+        (["create", "redirect_uris=http://a.example/"], "^http://a.example/ cannot be.* it is https or http at 127"),
+        (["show", "nobody"], "no client 'nobody'"),
         (["change", "nobody", "scopes=openid"], "no client"),
         (["rotate-secret", "nobody"], "no client"),
         (["delete", "nobody"], "nothing here"),

@@ -13,6 +13,7 @@ from chalicelib.services import Services
 from local import clients as commands
 from local.gateway import Answer
 from tests.browser import App, Browser, granted
+from tests.forge import jwk, stranger
 from tests.phone import Clock, Phone, installed, refusal
 
 TOKEN = "an initial access token"
@@ -353,7 +354,7 @@ RESTRICTIONS: list[dict[str, Any]] = [
     {"scopes": ("openid",)},
     {"grant_types": ("authorization_code",)},
     {"post_logout_redirect_uris": ("https://app.example/left",)},
-    {"jwks": {"keys": [{"kty": "EC"}]}},
+    {"jwks": {"keys": [jwk(stranger("ES256"))]}},
     {"client_name": "As the operator calls it"},
     {"backchannel_logout_session_required": True},
 ]
@@ -424,7 +425,7 @@ TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"e
         {"token_endpoint_auth_method": "none"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
         {"jwks_uri": "https://evil.example/keys"},
-        {"jwks": {"keys": [{"kty": "EC"}]}},
+        {"jwks": {"keys": [jwk(stranger("ES256"))]}},
         {"backchannel_logout_uri": "https://evil.example/out"},
         {"backchannel_logout_session_required": True},
         {"grant_types": ["authorization_code"]},

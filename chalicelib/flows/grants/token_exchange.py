@@ -3,7 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 from ...domain import scopes
-from ...domain.client import TOKEN_EXCHANGE, Client
+from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ...domain.tokens import VerifiedClaims
 from ...services import Services
@@ -25,7 +25,6 @@ PARAMETERS = frozenset(
 )
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
-IMPERSONATION, DELEGATION = "impersonation", "delegation"
 KEPT = ("sid", "auth_time", "amr", "acr", "roles")
 
 

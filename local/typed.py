@@ -1,0 +1,85 @@
+"""Metadata of clients as an operator types it: each value as the kind of thing that its name stands for."""
+
+import difflib
+import json
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from typing import Any
+
+from chalicelib.domain.client import CHOICES, KEPT_HERE, MAX_SECONDS, Client
+
+USUAL = asdict(Client(client_id=""))
+# What is made and kept here nobody types.
+NAMES = sorted(USUAL.keys() - set(KEPT_HERE))
+SHOWN_CHARACTERS = 60
+
+
+class CannotReadError(Exception):
+    """A piece of metadata that makes no sense; the message says which, why, and what would."""
+
+
+def metadata(pairs: Iterable[str]) -> dict[str, Any]:
+    """Metadata as it was typed, `name=value` each; raises CannotReadError."""
+    return dict(_piece(*pair.partition("=")) for pair in pairs)
+
+
+def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
+    if name not in NAMES:
+        raise CannotReadError(
+            f"{name!r} is no metadata of a client{meant(name, NAMES)} Give name=value, of {', '.join(NAMES)}."
+        )
+    if not equals:
+        raise CannotReadError(f"{name} has no value: give name=value.")
+    usual = USUAL[name]
+    if isinstance(usual, bool):
+        return name, _switch(name, text)
+    if isinstance(usual, int):
+        return name, _seconds(name, text)
+    if isinstance(usual, dict):
+        return name, _json(name, text)
+    for each in text.split():
+        one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
+    return name, tuple(text.split()) if isinstance(usual, tuple) else text
+
+
+def _switch(name: str, text: str) -> bool:
+    if text not in ("yes", "no"):
+        raise CannotReadError(f"{_shown(name, text)}: it is yes or no.")
+    return text == "yes"
+
+
+def _seconds(name: str, text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or int(text) > MAX_SECONDS[name]:
+        raise CannotReadError(
+            f"{_shown(name, text)}: it is seconds, a whole number up to {MAX_SECONDS[name]}; 0 is the server's own."
+        )
+    return int(text)
+
+
+def _json(name: str, text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CannotReadError(f'{_shown(name, text)}: it is JSON, {{"keys": […]}}.')
+    return found
+
+
+def one_of(value: str, choices: Collection[str], *, what: str) -> None:
+    """Raises CannotReadError for a value that is none of the choices, with the one that was probably meant."""
+    if value not in choices:
+        raise CannotReadError(
+            f"{what}: there is no such{meant(value, choices)} There are {', '.join(sorted(choices))}."
+        )
+
+
+def meant(value: str, choices: Collection[str]) -> str:
+    """What ends the sentence about a value that is none of the choices: a question, where one of them is like it."""
+    inside = [each for each in choices if len(value) > 3 and value in each]
+    near = inside or difflib.get_close_matches(value, choices, n=1)
+    return f"; did you mean {near[0]}?" if near else "."
+
+
+def _shown(name: str, text: str) -> str:
+    return f"{name}={text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + '…'}"
