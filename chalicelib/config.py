@@ -1,6 +1,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
@@ -75,9 +76,28 @@ class Settings:
     limits: Mapping[str, tuple[int, int]] = field(default_factory=lambda: LIMITS)
 
     @property
+    def audiences(self) -> tuple[str, ...]:
+        """What a token can be for, as far as it is known here: this server, and the APIs that are registered or named."""
+        apis = (api["audience"] for api in registered_apis(self.apis_file).values() if "audience" in api)
+        return (self.issuer, self.audience, *self.self_registered_resources, *apis)
+
+    @property
     def registration(self) -> bool:
         """Whether clients can register themselves, with a token or without."""
         return self.registration_open or bool(self.registration_tokens)
+
+
+@lru_cache(maxsize=4)
+def registered_apis(file: str) -> Mapping[str, Any]:
+    """The registered APIs by their ids; the list ships with the code, so it is read once."""
+    import json
+
+    try:
+        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see above
+            found: Mapping[str, Any] = json.load(opened)
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def load(environ: Mapping[str, str]) -> Settings:

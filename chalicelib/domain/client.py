@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from . import jws
+from . import jws, uris
 from .errors import InvalidClientMetadata, InvalidRedirectUri
 from .model import Grant
 from .refresh import MAX_IDLE
@@ -193,6 +193,9 @@ def _problems(client: Client, *, local: bool) -> list[str]:
             for name in URIS
             if (uri := getattr(client, name))
         },
+        "`resources` has the client's own id.": (
+            uris.normal(client.client_id) not in map(uris.normal, client.resources)
+        ),
         **_subjects(client),
     }
     return [problem for problem, fine in checks.items() if not fine]

@@ -5,17 +5,18 @@ from base64 import b64decode
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil
 from typing import TypeGuard
 from urllib.parse import unquote_plus
 
 from ..domain import client as clients
-from ..domain import jws
+from ..domain import jws, uris
 from ..domain.client import Client
 from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
 from ..domain.tokens import CLOCK_SKEW
 from ..services import Services
-from . import client_documents, client_keys, session
+from . import browser, client_documents, client_keys, session
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS
@@ -97,9 +98,20 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -
 
 def find(svc: Services, client_id: str) -> Client | None:
     """A client that is registered, or that has a document of its own at its id."""
-    if not 0 < len(client_id) <= 500:
+    if not 0 < len(client_id) <= 500 or is_reserved(svc, client_id):
         return None
     return svc.clients.read(client_id) or client_documents.find(svc, client_id)
+
+
+def is_reserved(svc: Services, client_id: str) -> bool:
+    """Whether an id would be taken for a door of ours, or for what a token can be for, in any spelling (RFC 3986 6)."""
+    doors = (svc.settings.client_id, browser.CLIENT.client_id)
+    return client_id in doors or uris.normal(client_id) in _normal(svc.settings.audiences)
+
+
+@lru_cache(maxsize=4)
+def _normal(audiences: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(map(uris.normal, audiences))
 
 
 def digest_of(secret: str) -> str:
@@ -162,7 +174,11 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
 
 
 def add(svc: Services, client: Client) -> None:
-    """Writes a new client; raises InvalidRequest if there is one of its id."""
+    """Writes a new client; raises InvalidRequest if its id is reserved, or another's."""
+    if is_reserved(svc, client.client_id):
+        raise InvalidRequest(
+            f"The client id {client.client_id} is reserved: it would be taken for a part of this server."
+        )
     if not svc.clients.create(client):
         raise InvalidRequest(f"The client id {client.client_id} is taken.")
 

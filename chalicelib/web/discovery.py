@@ -1,13 +1,11 @@
-import json
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ..config import RESOURCE_METADATA, Settings
+from ..config import RESOURCE_METADATA, Settings, registered_apis
 from ..domain import dpop
 from ..domain.errors import NotFound
 from ..domain.keyset import SigningKey
@@ -86,7 +84,7 @@ def own_resource(svc: Services, _: Caller) -> Answer:
 @bp.serves(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
 def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     """An API behind the guard as a resource (RFC 9728), by its name; or this one, by its issuer's path (section 3.1)."""
-    for api in _apis(svc.settings.apis_file):
+    for api in registered_apis(svc.settings.apis_file).values():
         if api["name"] == name:
             needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
             return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, sorted(needed))
@@ -144,12 +142,6 @@ def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -
         dpop_bound_access_tokens_required=False,
     )
     return Answer(body=told, headers=CACHED)
-
-
-@lru_cache(maxsize=4)
-def _apis(file: str) -> list[dict[str, Any]]:
-    # It ships with the code, so it is read once.
-    return list(json.loads(Path(file).read_text()).values()) if Path(file).exists() else []
 
 
 def _operations() -> list[Operation]:
