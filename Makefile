@@ -6,6 +6,7 @@
 PORT ?= 8000
 NOTES_PORT ?= 8001
 AWS_PORT ?= 8002
+API_PORT ?= 8003
 WORKERS ?= 2
 
 # A name on PATH proves nothing (pyenv puts a shim there for versions that cannot run), so each is run to know.
@@ -24,8 +25,12 @@ PIP := -m pip --disable-pip-version-check --quiet
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002)
-	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT)
+serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002), and an API of yours (APP=folder or UPSTREAM=url, SCOPES=file)
+	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
+		$(call typed,APP,--app) $(call typed,UPSTREAM,--upstream) $(call typed,SCOPES,--scopes) $(call typed,NAME,--name)
+
+# Names like these may stand in anybody's environment for something else: only the command line counts.
+typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
 test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile

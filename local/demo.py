@@ -5,7 +5,10 @@ Run as a program it prepares the place that its environment names, once; repeati
 
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -16,7 +19,6 @@ from chalicelib.flows import clients, keys, signup
 from chalicelib.services import Services
 from chalicelib.store import tables
 
-ROOT = Path(__file__).parents[1]
 ADDRESS = "demo@example.com"
 PASSWORD = "rivers-and-lanterns"
 SERVICE_SECRET = "bridges-and-harbours"
@@ -39,7 +41,7 @@ SERVICE = Client(
 
 
 def prepare(settings: config.Settings) -> None:
-    """Make what is missing, and write the public keys and the registered APIs where the guard looks for them."""
+    """Make what is missing, and write the public keys where the guard looks for them."""
     tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
     svc = services.build(settings)
     keys.ensure(svc)
@@ -47,7 +49,7 @@ def prepare(settings: config.Settings) -> None:
         signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local")
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
-    Path(settings.apis_file).write_text(json.dumps(_registered(), indent=2))
+    _let_ask(svc, json.loads(Path(settings.apis_file).read_text()))
 
 
 def _register(svc: Services) -> None:
@@ -60,9 +62,13 @@ def _register(svc: Services) -> None:
         clients.create(svc, client, secret=secret)
 
 
-def _registered() -> dict[str, object]:
-    scopes = json.loads((ROOT / "examples" / "notes" / "scopes.json").read_text())
-    return {"notes": {"name": "notes", "revocation": "stateless", "answer": "policy", "scopes": scopes}}
+def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
+    """Let the demo's clients ask for what the APIs of this run need, which may be more than when they were made."""
+    needed = {scope for api in registry.values() for scopes in api["scopes"].values() for scope in scopes.split()}
+    for client in (APP, SERVICE):
+        known = svc.clients.read(client.client_id)
+        if known and (missing := sorted(needed.difference(known.scopes))):
+            clients.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)))
 
 
 if __name__ == "__main__":

@@ -72,7 +72,7 @@ def proxy_event(
     """Return the event for a call of the resource `pattern`."""
     headers = _with_forwarded_for(call)
     query = parse_qs(call.query, keep_blank_values=True)
-    binary = (call.header("Content-Type") or "").split(";")[0].strip() in binary_types
+    binary = "*/*" in binary_types or (call.header("Content-Type") or "").split(";")[0].strip() in binary_types
     # The real one spoils a body that is neither declared binary nor UTF-8 in just this way.
     body = base64.b64encode(call.body).decode() if binary else call.body.decode(errors="replace")
     return {

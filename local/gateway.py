@@ -9,7 +9,6 @@ import base64
 import json
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -19,12 +18,12 @@ from chalice.local import LambdaContext
 
 from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
 from local.events import Api, Call, gathered, proxy_event
+from local.function import LAMBDA_MILLISECONDS, per_thread
 from local.gateway_responses import ANSWERS, cors_origin, literal_headers
 
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 10 * 1024 * 1024
-LAMBDA_MILLISECONDS = 29_000
 
 
 class Answer(NamedTuple):
@@ -70,7 +69,7 @@ class Gateway:
         metadata: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._app = _per_thread(app)
+        self._app = per_thread(app)
         self._api = Api(api_id, stage)
         self._origin = cors_origin(origins)
         self._metadata = metadata
@@ -213,30 +212,3 @@ def _authorizer(declared: Any, custom: Mapping[str, Handler]) -> TokenAuthorizer
     described = declared.to_swagger()
     ttl = described["x-amazon-apigateway-authorizer"]["authorizerResultTtlInSeconds"]
     return TokenAuthorizer(declared.name, described["name"], ttl, custom[declared.name])
-
-
-class _PerThread:
-    """Chalice keeps the request on the app, which does for Lambda; here every thread has its own."""
-
-    @property
-    def current_request(self) -> Any:
-        return getattr(self.__dict__["_per_thread"], "request", None)
-
-    @current_request.setter
-    def current_request(self, request: Any) -> None:
-        self.__dict__["_per_thread"].request = request
-
-    @property
-    def lambda_context(self) -> Any:
-        return getattr(self.__dict__["_per_thread"], "context", None)
-
-    @lambda_context.setter
-    def lambda_context(self, context: Any) -> None:
-        self.__dict__["_per_thread"].context = context
-
-
-def _per_thread(app: Chalice) -> Chalice:
-    if not isinstance(app, _PerThread):
-        app.__dict__["_per_thread"] = threading.local()
-        app.__class__ = type("PerThread", (_PerThread, type(app)), {})
-    return app

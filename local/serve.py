@@ -13,77 +13,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from local import aws, demo, environments, server
+from local import aws, demo, environments, own, server
+from local.own import CannotServe
+from local.worker import SHELL
+from local.workers import Worker
 
 ROOT = Path(__file__).parents[1]
-WATCHED = ("app.py", "chalicelib", "examples/notes")
-NOT_WATCHED = {"__pycache__"}
-STOP_SECONDS = 10.0
-OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT="
+WATCHED = (ROOT / "app.py", ROOT / "chalicelib")
+NOT_WATCHED = {"__pycache__", ".git", ".venv", "venv", "node_modules"}
+OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
 CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
-
-
-class CannotServe(Exception):
-    """Something stands in the way; the message says what, in one line."""
-
-
-@dataclass
-class Worker:
-    """An app's process, on a listening socket that outlives it."""
-
-    name: str
-    listening: socket.socket
-    environment: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start serving."""
-        descriptor = self.listening.fileno()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.worker", self.name, str(descriptor)],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            pass_fds=[descriptor],
-            start_new_session=True,
-        )
-
-    def stop(self) -> None:
-        """Stop serving; the socket goes on listening."""
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-
-    def is_down(self) -> bool:
-        """Tell whether it ended by itself."""
-        return self.process is not None and self.process.poll() is not None
-
-    def was_ended(self) -> bool:
-        """Tell whether somebody ended it; what fails by itself, as broken code does, leaves a status above zero."""
-        status = None if self.process is None else self.process.poll()
-        return status is not None and status <= 0
-
-    def answers(self) -> bool:
-        """Tell whether it answers: whoever asks for nothing is hung up on as soon as somebody listens, without a log line."""
-        try:
-            with socket.create_connection(self.listening.getsockname(), timeout=0.5) as connection:
-                connection.shutdown(socket.SHUT_WR)
-                return connection.recv(1) == b""
-        except OSError:
-            return False
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -94,11 +38,13 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with ExitStack() as stack:
-            seen = _snapshot()  # before anything is read, so that no edit is missed
-            cloud, workers = _set_up(stack, options)
+            served = _served(options)
+            watched = [*WATCHED, *(api.folder for api in served if api.folder)]
+            seen = _snapshot(watched)  # before anything is read, so that no edit is missed
+            cloud, workers = _set_up(stack, options, served)
             if _wait_for(workers, stop):
-                print(_welcome(workers, options.state), flush=True)
-            _watch(cloud, workers, seen, stop)
+                print(_welcome(workers, served, options.state), flush=True)
+            _watch(cloud, workers, watched, seen, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
         more = f"; {OTHER_PORTS}" if isinstance(error, aws.PortTaken) else ""
@@ -111,7 +57,14 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make serve", description="Run Latchkey on this machine.")
     parser.add_argument("--port", type=int, default=8000, help="of Latchkey (PORT=)")
     parser.add_argument("--notes-port", type=int, default=8001, help="of the guarded example (NOTES_PORT=)")
+    parser.add_argument("--api-port", type=int, default=8003, help="of an API of your own (API_PORT=)")
     parser.add_argument("--aws-port", type=int, default=8002, help="of the embedded AWS (AWS_PORT=)")
+    parser.add_argument(
+        "--app", type=Path, help="the folder of a Chalice app of yours, to serve behind the guard (APP=)"
+    )
+    parser.add_argument("--upstream", help="or the URL of any HTTP server (UPSTREAM=)")
+    parser.add_argument("--scopes", type=Path, help="which route of it needs which scope (SCOPES=)")
+    parser.add_argument("--name", help="what to call it (NAME=; default: its folder's name)")
     parser.add_argument(
         "--state",
         type=Path,
@@ -121,19 +74,35 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _set_up(stack: ExitStack, options: argparse.Namespace) -> tuple[aws.EmbeddedAws, list[Worker]]:
+def _served(options: argparse.Namespace) -> list[own.Api]:
+    mine = own.asked(app=options.app, upstream=options.upstream, scopes=options.scopes, name=options.name)
+    return [own.notes(), *([mine] if mine else [])]
+
+
+def _set_up(
+    stack: ExitStack, options: argparse.Namespace, served: list[own.Api]
+) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
-    ports = {"latchkey": options.port, "notes": options.notes_port}
-    listening = {name: stack.enter_context(_taking(port)) for name, port in ports.items()}
+    ports = (options.port, options.notes_port, options.api_port)
+    names = ("latchkey", *(api.name for api in served))
+    listening = {name: stack.enter_context(_taking(port)) for name, port in zip(names, ports, strict=False)}
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"]))
+    environment["LATCHKEY_SCOPES"] = " ".join(
+        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *own.scopes_of(served)])
+    )
+    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(own.registry(served), indent=2))
     command = [sys.executable, "-m", "local.demo"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
     stack.callback(environments.forget, options.state)
     environments.remember(options.state, environment)
-    workers = [Worker(name, socket, environment) for name, socket in listening.items()]
+    shell = {name: value for name, value in os.environ.items() if name.startswith(environments.OURS)}
+    workers = [Worker("latchkey", listening["latchkey"], environment)]
+    for api in served:
+        own_shell = environment | {SHELL: json.dumps(shell)}
+        workers.append(Worker(api.name, listening[api.name], own_shell, (api.target, *api.public)))
     for worker in workers:
         worker.start()
         stack.callback(worker.stop)
@@ -192,13 +161,19 @@ def _wait_for(workers: list[Worker], stop: threading.Event) -> bool:
     return True
 
 
-def _watch(cloud: aws.EmbeddedAws, workers: list[Worker], seen: dict[Path, int], stop: threading.Event) -> None:
+def _watch(
+    cloud: aws.EmbeddedAws,
+    workers: list[Worker],
+    watched: list[Path],
+    seen: dict[Path, int],
+    stop: threading.Event,
+) -> None:
     told = False
     while not stop.wait(0.3):
         if cloud.is_down():
             cloud.start()
             print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
-        if (now := _snapshot()) != seen:
+        if (now := _snapshot(watched)) != seen:
             seen, told = now, False
             for worker in workers:
                 worker.stop()
@@ -214,25 +189,35 @@ def _watch(cloud: aws.EmbeddedAws, workers: list[Worker], seen: dict[Path, int],
             print("It does not start, see above; it is tried again at the next edit.", flush=True)
 
 
-def _snapshot() -> dict[Path, int]:
+def _snapshot(watched: Iterable[Path]) -> dict[Path, int]:
     found = {}
-    for path in (ROOT / name for name in WATCHED):
-        for file in (path, *path.rglob("*")):
-            with suppress(FileNotFoundError):  # editors save by renaming
-                if not NOT_WATCHED & set(file.parts) and file.is_file():
-                    found[file] = file.stat().st_mtime_ns
+    for file in (file for path in watched for file in _files(path)):
+        with suppress(FileNotFoundError):  # editors save by renaming
+            found[file] = file.stat().st_mtime_ns
     return found
 
 
-def _welcome(workers: list[Worker], state: Path) -> str:
-    base, notes = (server.url(worker.listening) for worker in workers)
+def _files(path: Path) -> Iterator[Path]:
+    """Return a file, or all below a folder but what a program writes there."""
+    if path.is_file():
+        yield path
+    for folder, folders, files in os.walk(path):
+        folders[:] = [name for name in folders if name not in NOT_WATCHED]
+        yield from (Path(folder, name) for name in files)
+
+
+def _welcome(workers: list[Worker], served: list[own.Api], state: Path) -> str:
+    base, notes, *more = (server.url(worker.listening) for worker in workers)
+    mine = "".join(
+        f"\n{api.name:<10} {url}   ({api.target}, behind the guard)" for api, url in zip(served[1:], more, strict=True)
+    )
     json_type = "-H 'Content-Type: application/json'"
     login = f"curl -s {base}/login {json_type} -d"
     access, refresh = ('$(echo "$TOKENS" | pick ' + name + ")" for name in ("access_token", "refresh_token"))
     who = f'"email": "{demo.ADDRESS}", "password": "{demo.PASSWORD}"'
     return f"""
 Latchkey   {base}
-Notes      {notes}   (examples/notes, which trusts Latchkey's guard)
+Notes      {notes}   (examples/notes, which trusts Latchkey's guard){mine}
 AWS        {workers[0].environment["AWS_ENDPOINT_URL"]}   (embedded: DynamoDB and SSM)
 Demo user  {demo.ADDRESS}, password {demo.PASSWORD}
 Clients    {demo.APP.client_id} (public, redirects to {demo.APP.redirect_uris[0]} on any port)

@@ -1,11 +1,13 @@
 """One app behind its gateway, in a process of its own that `serve` replaces whenever a file is edited.
 
-`python -m local.worker <name> <fd>` serves on the listening socket that it inherits as the file descriptor.
+`python -m local.worker <name> <fd>` serves Latchkey on the listening socket that it inherits as the file descriptor.
+With a Chalice app's folder, or an HTTP server's URL and the routes of it that need no token, it serves that
+behind the guard.
 """
 
+import json
 import logging
 import os
-import runpy
 import signal
 import socket
 import sys
@@ -13,13 +15,17 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from chalice.app import Chalice
+
 from chalicelib.config import RESOURCE_METADATA
 from local import leash
 from local.gateway import Gateway
+from local.integrations import CannotIntegrateError, Function, Upstream
 from local.server import Server
 
-ROOT = Path(__file__).parents[1]
-NOTES = ROOT / "examples" / "notes" / "app.py"
+log = logging.getLogger(__name__)
+
+SHELL = "LOCAL_SHELL"
 
 
 def latchkey() -> Gateway:
@@ -30,24 +36,41 @@ def latchkey() -> Gateway:
     return Gateway(app, origins=os.environ.get("LATCHKEY_ORIGINS", ""), metadata=metadata)
 
 
-def notes() -> Gateway:
-    """Return the notes example, an API of its own with another API's guard in front."""
+def guarded(name: str, target: str, *public: str) -> Gateway:
+    """Return another API, with Latchkey's guard wherever it names an authorizer that is not its own."""
     from chalicelib.web.guard import guard
 
-    example = runpy.run_path(str(NOTES), run_name="notes")
-    metadata = f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/notes"
-    return Gateway(example["app"], api_id="notes", authorizers={"latchkey": guard}, metadata=metadata)
+    scopes = json.loads(Path(os.environ["LATCHKEY_APIS_FILE"]).read_text())[name]["scopes"]
+    authorizers = {}
+    app: Chalice
+    if "://" in target:
+        app = Upstream(name, target, guarded=scopes, public=public)
+    else:
+        app = Function(Path(target), shell=json.loads(os.environ[SHELL]))
+        authorizers = app.own_authorizers
+    entries = {f"{method} {path}": entry for path, methods in app.routes.items() for method, entry in methods.items()}
+    for line in sorted(scopes.keys() - {line for line, entry in entries.items() if entry.authorizer}):
+        if line in entries:
+            log.warning("%s is in the scope map and has no authorizer in app.py: it is open to everybody", line)
+    declared = {entry.authorizer.name for entry in entries.values() if entry.authorizer}
+    return Gateway(
+        app,
+        api_id=name,
+        authorizers={**dict.fromkeys(declared, guard), **authorizers},
+        metadata=f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/{name}",
+    )
 
 
-APPS = {"latchkey": latchkey, "notes": notes}
-
-
-def main(name: str, descriptor: str) -> None:
+def main(name: str, descriptor: str, *what: str) -> None:
     """Serve until told to stop."""
     leash.hold()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name}: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells at length where it found the test credentials
-    server = Server(APPS[name](), socket.socket(fileno=int(descriptor)))
+    try:
+        gateway = guarded(name, *what) if what else latchkey()
+    except CannotIntegrateError as error:
+        sys.exit(f"{name}: {error}.")
+    server = Server(gateway, socket.socket(fileno=int(descriptor)))
 
     def stop(_signal: int, _frame: Any) -> None:
         # `shutdown` waits for the loop that this handler interrupts.

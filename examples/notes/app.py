@@ -12,8 +12,14 @@ from typing import Any
 
 from chalice.app import BadRequestError, Chalice, CustomAuthorizer, NotFoundError, Response
 
+ALONE = (
+    "Nobody says whose request this is: this app is made to stand behind Latchkey's guard, which `chalice local` does not ask. "
+    "In Latchkey's folder, `make serve` runs the notes example behind it, and `make serve APP=<folder>` any other app."
+)
+
 app = Chalice(app_name="notes")
-guard = CustomAuthorizer("latchkey", authorizer_uri=os.environ["LATCHKEY_GUARD_URI"])
+# Alone, as under `chalice local`, there is no guard; `edge` says what to do.
+guard = CustomAuthorizer("latchkey", authorizer_uri=os.environ.get("LATCHKEY_GUARD_URI", "no guard"))
 
 # Gone with the process, and not shared between two. A real API has a table, with `sub` as its partition key.
 notes_of: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
@@ -24,6 +30,8 @@ ERRORS = {400: "invalid_request", 404: "not_found", 415: "unsupported_media_type
 @app.middleware("http")
 def edge(request: Any, get_response: Any) -> Response:
     """Refuse an expired token, and give every error the shape that Latchkey's errors have."""
+    if "authorizer" not in request.context:
+        return _error(500, "server_error", ALONE)
     # API Gateway remembers the guard's answer for some minutes, and a token may expire meanwhile.
     if int(request.context["authorizer"]["exp"]) <= time.time():
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}

@@ -3,10 +3,13 @@
 import json
 import runpy
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from chalice.config import Config
+from chalice.local import LocalGateway
 
 from local.gateway import Answer, Gateway
 
@@ -53,6 +56,17 @@ def test_a_token_that_expired_while_its_policy_was_remembered_is_refused(notes: 
     answer = notes.call("POST", "/notes", b'{"text": "late"}')
     assert (answer.status, answer.json()["error"]) == (401, "invalid_token")
     assert answer.header("WWW-Authenticate") == 'Bearer error="invalid_token"'
+
+
+def test_started_alone_it_says_what_is_missing_and_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `chalice local` calls it: it asks no authorizer of others, and lets everybody in."""
+    monkeypatch.delenv("LATCHKEY_GUARD_URI", raising=False)
+    app = runpy.run_path(str(NOTES / "app.py"), run_name="notes")["app"]
+    with warnings.catch_warnings(action="ignore"):
+        answer = LocalGateway(app, Config()).handle_request("GET", "/notes", {}, b"")
+    told = json.loads(answer["body"])
+    assert (answer["statusCode"], told["error"]) == (500, "server_error")
+    assert "make serve APP=" in told["error_description"]
 
 
 def test_a_note_is_kept_for_its_owner_until_it_is_deleted(notes: Notes) -> None:

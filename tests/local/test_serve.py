@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,20 +32,28 @@ LAST_LINE = "Ctrl-C stops everything."
 class Run:
     """One run of the program in a checkout, with what it printed at its start."""
 
-    def __init__(self, root: Path, state: Path, *, ports: tuple[int, ...] = (0, 0, 0)) -> None:
-        options = [f"--port={ports[0]}", f"--notes-port={ports[1]}", f"--aws-port={ports[2]}", f"--state={state}"]
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        *,
+        ports: tuple[int, ...] = (0, 0, 0),
+        options: tuple[str, ...] = (),
+        until: str = LAST_LINE,
+    ) -> None:
+        places = [f"--port={ports[0]}", f"--notes-port={ports[1]}", f"--aws-port={ports[2]}", f"--state={state}"]
         self.state = state
         self.log = state.with_suffix(".log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local.serve", *options],
+                [sys.executable, "-m", "local.serve", *places, *options],
                 cwd=root,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
                 start_new_session=True,
             )
-        self.welcome = self.printed_until(LAST_LINE)
+        self.welcome = self.printed_until(until)
         self.ports = tuple(
             int(port) for port in re.findall(r"^\w+ +http://127.0.0.1:(\d+)", self.welcome, re.MULTILINE)
         )
@@ -65,10 +73,19 @@ class Run:
             patience.cancel()
         raise AssertionError(printed + self.log.read_text())
 
-    def call(self, port: int, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
+    def call(
+        self,
+        port: int,
+        method: str,
+        path: str,
+        body: Any = None,
+        token: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | str | None = None,
+    ) -> Any:
         """Call one of its apps; return the status and what came back as JSON."""
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        content = None
+        headers = dict(headers or {}) | ({} if token is None else {"Authorization": f"Bearer {token}"})
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body)
@@ -77,6 +94,14 @@ class Run:
             answer = connection.getresponse()
             content_read = answer.read()
             return answer.status, json.loads(content_read) if content_read else None
+
+    def post_form(self, path: str, fields: dict[str, str], *, user: tuple[str, str]) -> Any:
+        """Post a form as a client that shows its secret; return what came back as JSON."""
+        credentials = base64.b64encode(":".join(user).encode()).decode()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credentials}"}
+        status, answer = self.call(self.ports[0], "POST", path, headers=headers, content=urlencode(fields))
+        assert status == 200, answer
+        return answer
 
     def log_in(self, **more: str) -> Any:
         """Return the tokens of the demo user."""
@@ -252,18 +277,21 @@ def parts(run: Run) -> dict[str, int]:
     """Return the processes that it started, by what they are."""
     found = {}
     for pid in descendants(run.process.pid):
-        command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
-        found[next((name for name in ("latchkey", "notes") if name in command), "aws")] = pid
+        command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        programs = {"embedded.py": "aws", "function.py": "app", "latchkey": "latchkey", "notes": "notes"}
+        known = [part for part in command if Path(part).name in programs]
+        found[programs[Path(known[0]).name]] = pid
     return found
 
 
 def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(checkout: Path, tmp_path: Path) -> None:
     with running(checkout, tmp_path / "state") as run:
-        assert sorted(parts(run)) == ["aws", "latchkey", "notes"]
+        assert sorted(parts(run)) == ["app", "aws", "latchkey", "notes"]
         for name, said in {
             "aws": "The embedded AWS had ended: started anew, with all that it had answered.",
             "latchkey": "The process of latchkey had ended: started anew.",
             "notes": "The process of notes had ended: started anew.",
+            "app": "The process of notes had ended: started anew.",
         }.items():
             who = {"email": f"{name}@example.com", "password": demo.PASSWORD}
             token = run.call(run.ports[0], "POST", "/signup", who)[1]["access_token"]
@@ -297,7 +325,7 @@ def gone(pid: int) -> None:
 def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, tmp_path: Path, number: int) -> None:
     with running(checkout, tmp_path / "state") as run:
         started = descendants(run.process.pid)
-        assert len(started) == 3
+        assert len(started) == 4
         assert run.stop(number) == 0
     assert [pid for pid in started if exists(pid)] == []
     for port in run.ports:
@@ -353,7 +381,8 @@ def test_a_taken_port_is_told_in_one_line(tmp_path: Path, option: str) -> None:
         ports = {"--port": 0, "--notes-port": 0, "--aws-port": 0, option: port}
         said = refusal(f"--state={tmp_path}", *(f"{name}={value}" for name, value in ports.items()))
     assert re.fullmatch(
-        rf"Cannot serve: port {port} of 127.0.0.1 is taken; choose others with PORT=, NOTES_PORT=, AWS_PORT=\.\n", said
+        rf"Cannot serve: port {port} of 127.0.0.1 is taken; choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT=\.\n",
+        said,
     )
 
 

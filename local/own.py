@@ -1,0 +1,95 @@
+"""The APIs that the local run serves behind the guard: the notes example, and one of the developer's own."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from local import apis, openapi_scopes
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "notes"
+
+
+class CannotServe(Exception):
+    """Something stands in the way; the message says what, in one line."""
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API: its name, the folder of its Chalice app or the URL of its server, and what its routes need."""
+
+    name: str
+    target: str
+    scopes: dict[str, str]
+    public: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path | None:
+        """The app's folder, if it is one."""
+        return None if "://" in self.target else Path(self.target)
+
+
+def notes() -> Api:
+    """Return the example."""
+    return Api("notes", str(EXAMPLE), apis.scope_map(EXAMPLE / "scopes.json").scopes)
+
+
+def asked(*, app: Path | None, upstream: str | None, scopes: Path | None, name: str | None) -> Api | None:
+    """Return the developer's own API, if one was asked for; raise CannotServe where it makes no sense."""
+    if app is None and upstream is None:
+        if scopes is not None:
+            raise CannotServe(
+                "SCOPES= is a scope map, of which API? name its folder with APP=, or its URL with UPSTREAM="
+            )
+        return None
+    if app is not None and upstream is not None:
+        raise CannotServe("APP= and UPSTREAM= are two APIs, and there is room for one")
+    target = _url(upstream) if app is None else str(_folder(app))
+    called = name or ("upstream" if app is None else app.resolve().name)
+    if not apis.API_ID.fullmatch(called) or called in {"latchkey", "notes"}:
+        raise CannotServe(f"the API cannot be called {called!r} here: choose a name with NAME=")
+    reading = _read(scopes, app)
+    return Api(called, target, reading.scopes, reading.public)
+
+
+def _url(upstream: str | None) -> str:
+    place = urlsplit(upstream or "")
+    if place.scheme not in {"http", "https"} or not place.hostname or place.query or place.fragment:
+        raise CannotServe(f"UPSTREAM={upstream} is not the URL of a server, like http://127.0.0.1:3000")
+    return place.geturl()
+
+
+def _folder(app: Path) -> Path:
+    if not (app / "app.py").is_file():
+        raise CannotServe(f"APP={app} is not the folder of a Chalice app: it has no app.py")
+    return app.resolve()
+
+
+def _read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
+    """Read the scope map: by a path from the app's folder, where it is scopes.json unless told otherwise, or from here."""
+    file = scopes or Path("scopes.json")
+    if scopes is None and app is None:
+        raise CannotServe("SCOPES= is missing: a file that says which route needs which scope")
+    if app is not None and (scopes is None or (app / scopes).exists()):
+        file = app / file
+    try:
+        reading = apis.scope_map(file)
+        apis.entry(name="own", scopes=reading.scopes, revocation="stateless", answer="policy", audience=None)
+    except (apis.CannotRegisterError, openapi_scopes.CannotExpressError) as error:
+        raise CannotServe(re.sub(r"\s+", " ", str(error)).rstrip(".")) from None
+    return reading
+
+
+def registry(served: Iterable[Api]) -> dict[str, Any]:
+    """Return what a deployment would ship as its register of other APIs."""
+    return {
+        api.name: apis.entry(name=api.name, scopes=api.scopes, revocation="stateless", answer="policy", audience=None)
+        for api in served
+    }
+
+
+def scopes_of(served: Iterable[Api]) -> list[str]:
+    """Return the scopes that their routes need, each once."""
+    return list(dict.fromkeys(scope for api in served for needed in api.scopes.values() for scope in needed.split()))
