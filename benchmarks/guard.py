@@ -33,7 +33,8 @@ def measure() -> Iterator[Comparison]:
         for name, arn in (("our API", ARN.format("own", "me")), ("a registered API", ARN.format("notes", "things-1"))):
 
             def ours(guard: Guard = guard, arn: str = arn, token: str = token) -> object:
-                return policy(guard, arn=arn, authorization=f"Bearer {token}")
+                base, api = guard.api(arn, unknown_is_ours=True)
+                return policy(guard, base, api, arn=arn, authorization=f"Bearer {token}")
 
             yield compared(f"authorize for {name}, {algorithm}", ours, bare, at_most=AT_MOST, calls=100)
 

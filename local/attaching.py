@@ -35,16 +35,7 @@ def instructions(api_id: str, api: dict[str, Any], *, stage: str, project: Path)
         return "\n".join([_with_proofs(request, simple=api["answer"] == "simple"), permission(api_id, request)])
     if api["answer"] == "simple":
         return "\n".join([_http(request, ttl, simple=True), permission(api_id, request)])
-    token = guard_arn("guard", stage=stage, project=project)
-    return "\n".join(
-        [
-            _rest(token, ttl),
-            permission(api_id, token),
-            "",
-            _http(request, ttl, simple=False),
-            permission(api_id, request),
-        ]
-    )
+    return "\n".join([_rest(request, ttl), "", _http(request, ttl, simple=False), "", permission(api_id, request)])
 
 
 def _rest(arn: str, ttl: int) -> str:

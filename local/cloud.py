@@ -102,7 +102,7 @@ def fill(emulator: aws.EmbeddedAws, *, project: Path, build: Path) -> Cloud:
     """Deploy notes, then Latchkey with notes on its register, and let the one call the other's guard."""
     client(emulator, "s3").create_bucket(Bucket=BUCKET)
     stage = stages.read(STAGE, project=project)
-    guard = f"arn:aws:lambda:{aws.REGION}:{ACCOUNT}:function:{stage.deployed_name('guard')}"
+    guard = f"arn:aws:lambda:{aws.REGION}:{ACCOUNT}:function:{stage.deployed_name('guard_request')}"
     notes = _deploy_notes(emulator, guard=guard, build=build)
     latchkey = _deploy_latchkey(emulator, notes=notes, project=project, build=build)
     cloud = Cloud(emulator, notes=notes, latchkey=latchkey)

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+from chalicelib.domain import policy
+
+METHODS = {name: name.upper() for name in ("get", "put", "post", "delete", "options", "head", "patch", "trace")}
+METHODS["x-amazon-apigateway-any-method"] = policy.ANY
 # Names that are not operations but may stand beside them in a path item.
 BESIDE = ("parameters", "summary", "description", "servers")
 
@@ -44,7 +47,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str,
     for path, item in document.get("paths", {}).items():
         for method, operation in item.items():
             if method in METHODS:
-                yield f"{method.upper()} {path}", operation
+                yield f"{METHODS[method]} {path}", operation
             elif method not in BESIDE and method != "x-amazon-apigateway-cors":
                 raise CannotExpressError(f"{path}: {method!r} is not a method; write each operation out.")
 

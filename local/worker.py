@@ -38,7 +38,7 @@ def latchkey() -> Gateway:
 
 def guarded(name: str, target: str, *public: str) -> Gateway:
     """Return another API, with Latchkey's guard wherever it names an authorizer that is not its own."""
-    from chalicelib.web.guard import guard
+    from chalicelib.web.guard import guard_request
 
     scopes = json.loads(Path(os.environ["LATCHKEY_APIS_FILE"]).read_text())[name]["scopes"]
     authorizers = {}
@@ -56,7 +56,7 @@ def guarded(name: str, target: str, *public: str) -> Gateway:
     return Gateway(
         app,
         api_id=name,
-        authorizers={**dict.fromkeys(declared, guard), **authorizers},
+        authorizers={**dict.fromkeys(declared, guard_request), **authorizers},
         metadata=f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/{name}",
     )
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from chalice.app import AuthRequest, Blueprint
 
 from ..config import Settings, load
 from ..domain.errors import InvalidToken
-from ..domain.policy import Route, document, narrowed, opening, routes
+from ..domain.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
 from ..domain.tokens import VerifiedClaims, Verifier
 from .scope_map import SCOPES
 
@@ -44,6 +44,7 @@ class Api:
     """An API behind the guard: its routes and how late a revocation may bite on it."""
 
     audience: str
+    scope_map: Mapping[str, str]
     routes: tuple[Route, ...]
     asks_session: bool = False
     simple: bool = False
@@ -74,7 +75,7 @@ class Guard:
         self._fetch = fetch
         self._in_force = in_force
         self._now = now
-        self._own = Api(audience=settings.audience, routes=routes(SCOPES))
+        self._own = Api(audience=settings.audience, scope_map=SCOPES, routes=routes(SCOPES))
         self._apis = _registered(settings)
         # So that an unknown key is looked up at once, and the known ones not for a while.
         self._tried_at = now() - RELOAD_SECONDS
@@ -82,12 +83,15 @@ class Guard:
         self._proofs: dict[tuple[str, str], float] = {}
         self._use(_shipped(settings))
 
-    def api(self, arn: str) -> tuple[str, Api]:
-        """The API that a method's or a route's ARN belongs to, and the ARN's part up to the stage."""
+    def api(self, arn: str, *, unknown_is_ours: bool = False) -> tuple[str, Api]:
+        """The API that a method's or a route's ARN belongs to, and the ARN's part up to the stage; LookupError if it has none."""
         found = BASE.match(arn)
         if not found:
             raise ValueError("not an ARN of API Gateway")
-        return found[0], self._apis.get(found[1], self._own)
+        api = self._apis.get(found[1], self._own if unknown_is_ours else None)
+        if api is None:
+            raise LookupError(f"the API {found[1]} is not registered: `python -m local.apis add`, then deploy")
+        return found[0], api
 
     def claims(self, api: Api, authorization: str | None, shown: Shown | None = None) -> VerifiedClaims:
         """The claims of the token in an Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1); raises Unauthorized.
@@ -179,6 +183,7 @@ def _registered(settings: Settings) -> dict[str, Api]:
     return {
         api_id: Api(
             audience=entry.get("audience") or settings.audience,
+            scope_map=entry["scopes"],
             routes=routes(entry["scopes"]),
             asks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
@@ -235,27 +240,37 @@ def use(guard: Guard) -> None:
 
 @bp.authorizer(ttl_seconds=TTL_SECONDS)
 def guard(request: AuthRequest) -> dict[str, Any]:
-    """Chalice's built-in TOKEN authorizer: the policy of a good token, or the failure `Unauthorized`."""
-    return policy(the_guard(), arn=request.method_arn, authorization=request.token)
+    """The TOKEN authorizer that Chalice attaches to our own API: the policy of a good token, or the failure `Unauthorized`.
+
+    Our API's id is not known when this is packaged, so whatever is not registered is ours. Registered APIs, which may have
+    attached it before there was `guard_request` for them, keep their own map here.
+    """
+    held = the_guard()
+    base, api = held.api(request.method_arn, unknown_is_ours=True)
+    return policy(held, base, api, arn=request.method_arn, authorization=request.token)
 
 
 @bp.lambda_function(name="guard_request")
 def guard_request(event: dict[str, Any], _: Any) -> dict[str, Any]:
-    """A REQUEST authorizer for REST APIs and for HTTP APIs of payload 1.0 and 2.0; TOKEN events are understood as well."""
+    """The authorizer for every other API: TOKEN and REQUEST of REST APIs, payload 1.0 and 2.0 of HTTP APIs.
+
+    An API that is not registered is a fault, with the reason in the log, and never ours.
+    """
     return decide(the_guard(), event)
 
 
 def decide(guard: Guard, event: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer to an authorizer event of any of API Gateway's shapes."""
-    if event.get("type") == "TOKEN":
-        return policy(guard, arn=event["methodArn"], authorization=event["authorizationToken"])
-    authorization = _header(event, "authorization")
+    """The answer to an authorizer event of any of API Gateway's shapes, for a registered API."""
     arn = event.get("routeArn") or event["methodArn"]
-    _, api = guard.api(arn)
+    base, api = guard.api(arn)
+    if event.get("type") == "TOKEN":
+        return policy(guard, base, api, arn=arn, authorization=event["authorizationToken"])
+    authorization = _header(event, "authorization")
     shown = _shown(event) if api.dpop and (authorization or "").lower().startswith("dpop ") else None
-    if event.get("version") == "2.0" and api.simple:
+    version = event.get("version")  # only HTTP APIs have one
+    if version == "2.0" and api.simple:
         return _simple(guard, api, event, authorization, shown)
-    return policy(guard, arn=arn, authorization=authorization, shown=shown)
+    return policy(guard, base, api, arn=arn, authorization=authorization, shown=shown, rest=version is None)
 
 
 def _header(event: Mapping[str, Any], wanted: str) -> str | None:
@@ -282,14 +297,24 @@ def _shown(event: Mapping[str, Any]) -> Shown:
     return Shown(proof, http["method"], f"https://{context['domainName']}{http['path']}")
 
 
-def policy(guard: Guard, *, arn: str, authorization: str | None, shown: Shown | None = None) -> dict[str, Any]:
-    """What a token opens on the API of `arn`, for all of that API's routes at once; raises Unauthorized.
+def policy(
+    guard: Guard,
+    base: str,
+    api: Api,
+    *,
+    arn: str,
+    authorization: str | None,
+    shown: Shown | None = None,
+    rest: bool = True,
+) -> dict[str, Any]:
+    """What a token opens on an API, for all of that API's routes at once; raises Unauthorized.
 
-    With a proof it is for this one request, as the proof is: whoever replays both must not get elsewhere by the cache.
+    With a proof it is for the one request of `arn`, as the proof is: whoever replays both must not get elsewhere by the cache.
     """
-    base, api = guard.api(arn)
     claims = guard.claims(api, authorization, shown)
     opened = opening(api.routes, frozenset(claims.scope))
+    if rest:
+        opened = for_rest(opened, base)
     if shown is not None:
         opened = narrowed(opened, arn[len(base) + 1 :])
     return {"principalId": claims.sub, "policyDocument": document(base, opened), "context": _context(claims)}
@@ -298,26 +323,30 @@ def policy(guard: Guard, *, arn: str, authorization: str | None, shown: Shown | 
 def _simple(
     guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, shown: Shown | None
 ) -> dict[str, Any]:
-    route_key = event["routeKey"]
-    # Without identity sources an HTTP API keeps nothing, which is how one with DPoP proofs has to be.
-    if not (shown and not event.get("identitySource")) and route_key not in event["identitySource"]:
+    sources = event.get("identitySource") or ()
+    # Without identity sources an HTTP API keeps nothing, which is how one that takes DPoP proofs has to be.
+    if (sources or not api.dpop) and event["routeKey"] not in sources:
         # The gateway would keep this answer for the token's other routes as well.
         raise RuntimeError(
             "add $context.routeKey to this authorizer's identity sources, or register the API for policies"
         )
     claims = guard.claims(api, authorization, shown)
-    needed = _needed(api.routes, route_key)
+    needed = _needed(api.scope_map, event["routeKey"], event["requestContext"]["http"]["method"])
     return {
-        "isAuthorized": needed is not None and needed <= set(claims.scope),
+        "isAuthorized": needed is not None and set(needed.split()) <= set(claims.scope),
         "context": _context(claims),
     }
 
 
-def _needed(all_routes: Iterable[Route], route_key: str) -> frozenset[str] | None:
-    for route in all_routes:
-        if f"{route.method} /{'/'.join(route.segments)}" == route_key:
-            return route.scopes
-    return None
+def _needed(scope_map: Mapping[str, str], route_key: str, asked: str) -> str | None:
+    """What the map asks of a route of an HTTP API, whose answer the gateway may keep for all methods of the route."""
+    method, _, path = route_key.partition(" ")
+    if method == ANY and {route_key, f"{asked} {path}"} <= scope_map.keys():
+        raise RuntimeError(
+            f"the map names {asked} {path}: make it a route of its own in the API, or take it off the map"
+        )
+    every_method = scope_map.get(f"{ANY} {path}") if method in METHODS else None
+    return scope_map.get(route_key, every_method)
 
 
 def _context(claims: VerifiedClaims) -> dict[str, str]:

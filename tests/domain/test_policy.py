@@ -2,14 +2,26 @@
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations, product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.policy import Opening, document, opening, problems, routes
+from chalicelib.domain.policy import (
+    LONGEST_BASE,
+    MAX_BYTES,
+    METHODS,
+    Opening,
+    document,
+    for_rest,
+    opening,
+    problems,
+    routes,
+)
 from chalicelib.domain.policy import narrowed as narrowed_to
 from chalicelib.web.scope_map import SCOPES
 
@@ -20,10 +32,19 @@ PATHS = [path for length in range(6) for path in product("abz", repeat=length)]
 ScopeMap = Mapping[str, str]
 Path = tuple[str, ...]
 Router = Callable[[ScopeMap, str, Path], str | None]
+# One slash at the end, and more of them: an empty segment each.
+SLASHED = [*((*path, "") for path in PATHS if path), *((*path, "", "") for path in PATHS if len(path) < 3)]
 
 
 def rest_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
-    """The line that a REST API sends a request to: at each segment a literal before {name} before {name+}."""
+    """The line that a REST API sends a request to: at each segment a literal before {name} before {name+}.
+
+    One slash at the end is dropped; of what has an empty segment it is not known where it goes, so it is nowhere here.
+    """
+    if path and path[-1] == "":
+        path = path[:-1]
+    if "" in path:
+        return None
     templates = {line: line.split(" ")[1].strip("/").split("/") for line in scope_map if line.startswith(f"{method} ")}
     return descend({line: [s for s in segments if s] for line, segments in templates.items()}, path)
 
@@ -40,17 +61,22 @@ def descend(templates: Mapping[str, list[str]], path: Path) -> str | None:
 
 def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
     """The line that an HTTP API sends a request to: a full match of method and route before any with {name+}."""
+    if "" in path:
+        return None
     full = {line: scopes for line, scopes in scope_map.items() if not line.endswith("+}")}
     return rest_api(full, method, path) or rest_api(scope_map, method, path)
 
 
-def iam(scope_map: ScopeMap, scopes: frozenset[str]) -> Callable[[str, Path], bool]:
-    """Whether IAM lets a request through: `*` is any run of characters, slashes too, and one Deny outweighs every Allow."""
-    policy = document(BASE, opening(routes(scope_map), scopes))
+def iam(scope_map: ScopeMap, scopes: frozenset[str], router: Router | None = None) -> Callable[[str, Path], bool]:
+    """Whether IAM lets a request through: `*` is any run of characters, slashes too, `?` is any one, and one Deny outweighs
+    every Allow."""
+    opened = opening(routes(scope_map), scopes)
+    policy = document(BASE, for_rest(opened, BASE) if router is rest_api else opened)
 
     def resources(effect: str) -> re.Pattern[str]:
         listed = [r for s in policy["Statement"] if s["Effect"] == effect for r in s["Resource"]]
-        return re.compile("|".join(".*".join(map(re.escape, r.split("*"))) for r in listed) or "(?!)", re.DOTALL)
+        expressions = [re.escape(r).replace(r"\*", ".*").replace(r"\?", ".") for r in listed]
+        return re.compile("|".join(expressions) or "(?!)", re.DOTALL)
 
     allow, deny = resources("Allow"), resources("Deny")
 
@@ -75,7 +101,7 @@ def narrowed(scope_map: ScopeMap, router: Router) -> bool:
     """Whether some token is refused a path of a route that it may use."""
     sent = {(m, path): line for m in ("GET", "PUT") for path in PATHS if (line := router(scope_map, m, path))}
     for scopes in subsets(scope_map):
-        allows = iam(scope_map, scopes)
+        allows = iam(scope_map, scopes, router)
         if any(granted(scope_map, line, scopes) and not allows(*request) for request, line in sent.items()):
             return True
     return False
@@ -98,9 +124,11 @@ ROUTERS = pytest.mark.parametrize("router", [rest_api, http_api])
 def test_no_path_is_open_whose_route_needs_a_scope_that_the_token_lacks(
     router: Router, scope_map: ScopeMap, scopes: frozenset[str]
 ) -> None:
-    allows = iam(scope_map, scopes)
-    for method, path in product(("GET", "PUT"), PATHS):
+    allows = iam(scope_map, scopes, router)
+    for method, path in product(("GET", "PUT"), PATHS + SLASHED):
         line = router(scope_map, method, path)
+        if "" in (path[:-1] if router is rest_api else path):
+            assert not allows(method, path), path
         assert line is None or not allows(method, path) or granted(scope_map, line, scopes), (line, path)
 
 
@@ -119,10 +147,44 @@ def test_a_map_that_shuts_a_granted_route_for_any_token_is_found_when_it_is_regi
 def test_a_map_without_problems_opens_every_path_of_every_granted_route(
     router: Router, scope_map: ScopeMap, scopes: frozenset[str]
 ) -> None:
-    allows = iam(scope_map, scopes)
-    for method, path in product(("GET", "PUT"), PATHS):
+    allows = iam(scope_map, scopes, router)
+    for method, path in product(("GET", "PUT"), PATHS + SLASHED):
         line = router(scope_map, method, path)
         assert line is None or allows(method, path) or not granted(scope_map, line, scopes), (line, path)
+
+
+@settings(max_examples=80, deadline=None)
+@given(scope_map=MAPS, scopes=SCOPES_OF_TOKENS)
+def test_a_rest_api_opens_a_path_with_a_slash_at_its_end_exactly_as_the_path_without_it(
+    scope_map: ScopeMap, scopes: frozenset[str]
+) -> None:
+    allows, without = iam(scope_map, scopes, rest_api), iam(scope_map, scopes)
+    for method, path in product(("GET", "PUT"), PATHS):
+        assert allows(method, path) is without(method, path), path
+        assert not path or allows(method, (*path, "")) is allows(method, path), path
+
+
+def test_a_slash_at_the_end_of_an_items_path_is_not_the_collections() -> None:
+    scope_map = {"GET /notes": "list", "GET /notes/{id}": "read"}
+    for scopes, collection, item in (("list", True, False), ("read", False, True), ("list read", True, True)):
+        allows = iam(scope_map, frozenset(scopes.split()), rest_api)
+        assert [allows("GET", ("notes", *end)) for end in ((), ("",), ("", ""))] == [collection, collection, False]
+        assert [allows("GET", ("notes", "7", *end)) for end in ((), ("",), ("", ""))] == [item, item, False]
+        assert not allows("GET", ("notes", "7", "8", ""))
+
+
+def test_an_http_api_which_drops_no_slash_opens_none_at_the_end_of_a_path() -> None:
+    allows = iam({"GET /notes": "r", "GET /{rest+}": "s"}, frozenset("r"), http_api)
+    assert allows("GET", ("notes",))
+    assert not allows("GET", ("notes", ""))
+
+
+def test_a_rest_apis_policy_that_slashes_would_make_too_long_is_the_one_without_them() -> None:
+    scope_map = {f"GET /v1/{'collection' * 3}-{n}": "r" for n in range(56)}
+    assert problems(scope_map) == []
+    opened = opening(routes(scope_map), frozenset("r"))
+    assert for_rest(opened, BASE) == opened
+    assert len(json.dumps(document(BASE, opened))) < 8192
 
 
 @settings(max_examples=80, deadline=None)
@@ -199,7 +261,7 @@ def test_another_method_of_a_granted_path_stays_shut() -> None:
         "GET xa",
         "GET",
         "get /a",
-        "ANY /a",
+        "any /a",
         "GET /a/",
         "GET //a",
         "GET /a*",
@@ -255,8 +317,9 @@ def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api
     assert problems(scope_map) == []
     every = sorted(set(scope_map.values()))
     for scopes in (every, every[::2], every[:1], []):
-        policy = document(BASE, opening(routes(scope_map), frozenset(scopes)))
-        assert len(json.dumps(policy)) < 8192
+        opened = for_rest(opening(routes(scope_map), frozenset(scopes)), BASE)
+        assert opened.slash_ends
+        assert len(json.dumps(document(BASE, opened))) < 8192
 
 
 def test_a_token_with_every_scope_counts_as_well_when_a_policy_is_measured() -> None:
@@ -352,6 +415,83 @@ def test_what_scopes_open_and_take_back_is_no_more_than_it_has_to_be(
     assert found.shut == ((shut,) if shut else ())
 
 
+def slow_problems(scope_map: ScopeMap) -> tuple[set[str], int]:
+    """What every token there can be finds shut, and the length of its longest policy."""
+    found = [opening.__wrapped__(routes(scope_map), scopes) for scopes in subsets(scope_map)]
+    return {line for opened in found for line in opened.shut}, max(len(str(document(LONGEST_BASE, o))) for o in found)
+
+
+@settings(max_examples=200, deadline=None)
+@given(scope_map=MAPS)
+def test_what_is_found_at_registration_is_what_trying_every_token_finds(scope_map: ScopeMap) -> None:
+    shut, _ = slow_problems(scope_map)
+    assert {p.partition(": IAM's")[0] for p in problems(scope_map) if "IAM's" in p} == shut
+
+
+WORDS = st.sampled_from(["a" * 30, "b" * 30, "{x}", "{y}"])
+LONG_LINES = st.lists(WORDS, min_size=3, max_size=9).map(lambda segments: "GET /" + "/".join(segments))
+
+
+@settings(max_examples=15, deadline=None)
+@given(scope_map=st.dictionaries(LONG_LINES, NEEDED, min_size=15, max_size=35))
+def test_no_tokens_policy_is_longer_than_what_registration_let_through(scope_map: ScopeMap) -> None:
+    _, longest = slow_problems(scope_map)
+    assert longest <= MAX_BYTES or any("over 7500 bytes" in problem for problem in problems(scope_map))
+
+
+def steps(work: Callable[[], object]) -> int:
+    """How many lines of Python a piece of work runs: what grows too fast shows, on a busy machine too."""
+    count = 0
+
+    def line(_frame: object, event: str, _argument: object) -> Any:
+        nonlocal count
+        count += event == "line"
+        return line
+
+    before = sys.gettrace()
+    sys.settrace(line)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "scope_map",
+    [
+        {f"GET /x{n}/{{id}}": f"s{n}" for n in range(60)},
+        {f"GET /x/{{id}}/y{n}": f"s{n}" for n in range(60)},
+        {f"GET /x{n % 3}/{{a}}/{{b}}": f"s{n}" for n in range(60)},
+        {f"GET /x{n}/{{id}}": " ".join(f"s{n * k % 200}" for k in range(20)) for n in range(60)},
+        {f"GET /x{n}/{{id}}": f"s{n % 200}" for n in range(500)},
+        {f"GET /{'/'.join('{a}' for _ in range(n))}": f"s{n}" for n in range(1, 60)},
+        {f"GET /{'/'.join('ab{a}'[n >> i & 1 :][:3] for i in range(9))}": f"s{n % 200}" for n in range(500)},
+    ],
+    ids=["items", "parts", "names", "many scopes a route", "500 routes", "long", "alike"],
+)
+def test_a_map_of_many_scopes_and_routes_is_judged_in_bounded_work(scope_map: ScopeMap) -> None:
+    assert steps(lambda: problems(scope_map)) < 3_000_000
+
+
+def test_any_is_every_method_that_the_map_does_not_name_for_the_same_path() -> None:
+    scope_map = {"ANY /a/{x}": "r", "GET /a/{x}": "s", "PUT /b": "r"}
+    needed = {(one.method, one.segments): one.scopes for one in routes(scope_map)}
+    assert {line: scopes for line, scopes in needed.items() if line[1] == ("a", "{x}")} == {
+        (method, ("a", "{x}")): frozenset("s" if method == "GET" else "r") for method in METHODS
+    }
+    assert len(needed) == len(METHODS) + 1
+    allows = iam(scope_map, frozenset("r"))
+    assert {method for method in METHODS if allows(method, ("a", "7"))} == set(METHODS) - {"GET"}
+    assert problems(scope_map) == []
+
+
+def test_any_and_a_method_that_name_one_paths_parameters_differently_are_a_problem() -> None:
+    assert problems({"ANY /a/{x}": "r", "GET /a/{y}": "s"}) == [
+        "'GET /a/{y}' and ANY name their parameters differently."
+    ]
+
+
 def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
     policy = document(BASE, opening(routes({"GET /a/{x}": "r"}), frozenset("r")))
     assert policy == {
@@ -401,6 +541,6 @@ def test_a_template_is_of_the_letters_that_iam_takes_as_they_are() -> None:
         assert (problems({f"GET /{{{letter}}}": "r"}) == []) is (word or letter in "._-"), letter
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "ANY"])
 def test_every_method_of_api_gateway_may_be_in_a_map(method: str) -> None:
     assert problems({f"{method} /a": "r"}) == []

@@ -118,6 +118,12 @@ paths:
     }
 
 
+def test_the_any_method_of_api_gateways_extensions_is_any_in_the_map() -> None:
+    item = {"x-amazon-apigateway-any-method": {"security": [{"a": ["all"]}]}, "get": {"security": [{"a": ["read"]}]}}
+    reading = openapi_scopes.read({"openapi": "3.1.0", "paths": {"/notes": item}})
+    assert reading.scopes == {"ANY /notes": "all", "GET /notes": "read"}
+
+
 def test_schemes_that_are_needed_together_add_their_scopes() -> None:
     reading = openapi_scopes.read(openapi([{"a": ["one", "two"], "b": ["two", "three"]}]))
     assert reading.scopes == {"GET /notes": "one two three"}
@@ -134,7 +140,7 @@ def test_an_operation_that_asks_for_no_token_is_left_out_and_named(document: dic
         (openapi([{"a": ["one"]}, {"b": ["two"]}]), "GET /notes: alternatives"),
         (openapi([{}, {"a": ["one"]}]), "GET /notes: alternatives"),
         (openapi([{"a": []}]), "GET /notes: `security` names no scope"),
-        ({"openapi": "3.1.0", "paths": {"/x": {"x-amazon-apigateway-any-method": {}}}}, "/x: 'x-amazon-"),
+        ({"openapi": "3.1.0", "paths": {"/x": {"x-amazon-apigateway-integration": {}}}}, "/x: 'x-amazon-"),
         ({"openapi": "3.1.0", "paths": {"/x": {"$ref": "other.json"}}}, r"/x: '\$ref' is not a method"),
         ({"openapi": "3.1.0", "paths": {}}, "nothing to guard"),
         ({"GET notes": "a"}, "not a method and a path template"),
@@ -158,7 +164,7 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
     told = capsys.readouterr().out
-    arn = "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard"
+    arn = "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request"
     assert f"lambda:path/2015-03-31/functions/{arn}/invocations" in told
     assert "execute-api:<region>:<account>:abc123/authorizers/*" in told
     assert "ttl_seconds=0" in told
@@ -180,9 +186,9 @@ def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_ha
 def test_the_instructions_name_the_deployed_guard_where_it_is_known(
     register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arn = "arn:aws:lambda:eu-west-1:123456789012:function:latchkey-dev-guard"
+    arn = "arn:aws:lambda:eu-west-1:123456789012:function:latchkey-dev-guard_request"
     (register.project / ".chalice" / "deployed").mkdir()
-    memory = {"resources": [{"name": "guard", "resource_type": "lambda_function", "lambda_arn": arn}]}
+    memory = {"resources": [{"name": "guard_request", "resource_type": "lambda_function", "lambda_arn": arn}]}
     (register.project / ".chalice" / "deployed" / "dev.json").write_text(json.dumps(memory))
     add(register, written(tmp_path, SCOPES))
     told = capsys.readouterr().out

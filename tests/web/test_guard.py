@@ -233,9 +233,9 @@ def test_a_policy_is_for_its_own_api_and_stage_only(gate: Gate, shape: Shape) ->
 
 
 def test_the_built_in_authorizer_answers_as_the_request_authorizer_does(gate: Gate) -> None:
-    event = token_event(f"Bearer {gate.token('account')}", OWN, path="/me")
-    answer = guard.guard(event, None)
-    assert answer == gate.ask(event)
+    registered = token_event(f"Bearer {gate.token('notes:read')}", "notes12345")
+    assert guard.guard(registered, None) == gate.ask(registered)
+    answer = guard.guard(token_event(f"Bearer {gate.token('account')}", OWN, path="/me"), None)
     for line in scope_map.SCOPES:
         method, _, path = line.partition(" ")
         assert allowed(answer["policyDocument"], arn(OWN, method, concrete(path)))
@@ -347,8 +347,12 @@ ODD_PATHS = [
 ]
 
 
-def rest_route(method: str, path: str) -> str | None:
-    """The line of the notes' map that a path falls under: a literal before {id} before {path+}, and no empty segments."""
+def route_of(method: str, path: str, *, rest: bool) -> str | None:
+    """The line of the notes' map that a path falls under: a literal before {id} before {path+}, and no empty segments.
+
+    A REST API drops one slash at the end first.
+    """
+    path = path[:-1] if rest and path.endswith("/") and path != "/" else path
     segments = path.split("/")[1:] if path != "/" else []
     if path == "" or "" in segments:
         return None
@@ -371,9 +375,39 @@ def test_an_odd_path_neither_widens_the_policy_nor_breaks_it(gate: Gate, shape: 
     for path, method in product(ODD_PATHS, ("GET", "POST", "PUT", "DELETE")):
         assert gate.policy(shape(authorization, "notes12345", method, path)) == usual
         if allowed(usual, arn("notes12345", method, path)):
-            route = rest_route(method, path)
+            route = route_of(method, path, rest=shape in (token_event, rest_event))
             assert route is not None, (method, path)
             assert due({"notes:read"})[route], (method, path, route)
+
+
+@pytest.mark.parametrize("shape", [token_event, rest_event], ids=lambda shape: shape.__name__)
+@pytest.mark.parametrize("scope", ["notes:read", "notes:write", "notes:admin", "notes:read notes:write", "account"])
+def test_a_slash_at_the_end_is_the_route_that_a_rest_api_sends_it_to(gate: Gate, shape: Shape, scope: str) -> None:
+    policy = gate.policy(shape(f"Bearer {gate.token(scope)}", "notes12345", "GET", "/notes/"))
+    for line, may in due(set(scope.split())).items():
+        method, _, template = line.partition(" ")
+        if template != "/":
+            assert allowed(policy, arn("notes12345", method, concrete(template) + "/")) is may, line
+            assert not allowed(policy, arn("notes12345", method, concrete(template) + "//")), line
+
+
+@pytest.mark.parametrize("shape", [http_1_event, http_2_event], ids=lambda shape: shape.__name__)
+def test_a_slash_at_the_end_is_no_route_of_an_http_api(gate: Gate, shape: Shape) -> None:
+    policy = gate.policy(shape(f"Bearer {gate.token('notes:read')}", "notes12345"))
+    assert allowed(policy, arn("notes12345", "GET", "/notes"))
+    assert not allowed(policy, arn("notes12345", "GET", "/notes/"))
+
+
+def test_our_own_door_takes_a_slash_at_the_end_as_api_gateway_does(phone: Phone) -> None:
+    session = phone.sign_up()
+    other = phone.log_in()["access_token"]
+    sid = forge.peek(other)[1]["sid"]
+    access = session["access_token"]
+    assert phone.call("GET /me/", token=access).status == 200
+    assert phone.call("GET /me/sessions/", token=access).status == 200
+    assert phone.call(f"DELETE /me/sessions/{sid}/", token=access).status == 204
+    low = phone.log_in(scope="notes:read")["access_token"]
+    assert refusal(phone.call("GET /me/", token=low)) == (403, "insufficient_scope")
 
 
 @pytest.mark.parametrize(
@@ -575,18 +609,29 @@ def test_an_api_with_an_audience_of_its_own_takes_that_one_only(gate: Gate) -> N
         ("files12345", theirs, False),
         ("notes12345", both, True),
         ("files12345", both, True),
-        (OWN, theirs, False),
     ):
         answer = gate.ask(rest_event(f"Bearer {token}", api))
         assert isinstance(answer, dict) if expected else answer == 401
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        guard.guard(token_event(f"Bearer {theirs}", OWN, path="/me"), None)
 
 
-def test_an_api_that_nobody_registered_opens_nothing_of_its_own(gate: Gate) -> None:
-    token = gate.token("account notes:read notes:write notes:admin")
-    policy = gate.policy(rest_event(f"Bearer {token}", "stranger12"))
-    for line in NOTES:
-        method, _, path = line.partition(" ")
-        assert not allowed(policy, arn("stranger12", method, concrete(path)))
+@every_shape
+@pytest.mark.parametrize("good", [True, False])
+def test_an_api_that_nobody_registered_is_a_fault_that_says_so_and_never_our_own(
+    gate: Gate, shape: Shape, good: bool
+) -> None:
+    token = gate.token("account notes:read notes:write notes:admin") if good else "x.y.z"
+    with pytest.raises(LookupError, match="stranger12 is not registered"):
+        guard.guard_request(shape(f"Bearer {token}", "stranger12", path="/me"), None)
+    assert gate.ask(shape(f"Bearer {token}", "stranger12", path="/me")) == 500
+
+
+def test_a_registered_api_that_attached_the_function_of_our_own_keeps_its_own_map(gate: Gate) -> None:
+    token = gate.token("account notes:read")
+    answer = guard.guard(token_event(f"Bearer {token}", "notes12345", path="/me"), None)
+    assert allowed(answer["policyDocument"], arn("notes12345", "GET", "/notes"))
+    assert not allowed(answer["policyDocument"], arn("notes12345", "GET", "/me"))
 
 
 @pytest.mark.parametrize(
@@ -655,6 +700,43 @@ def test_an_api_of_simple_answers_gets_a_policy_where_simple_answers_do_not_exis
     policy = simple.policy(shape(f"Bearer {simple.token('notes:read')}", "notes12345"))
     assert allowed(policy, arn("notes12345", "GET", "/notes"))
     assert not allowed(policy, arn("notes12345", "POST", "/notes"))
+
+
+ANYTHING = {"ANY /things": "things:all", "GET /things": "things:read", "ANY /things/{id}": "things:all"}
+
+
+def test_an_any_route_of_an_http_api_is_open_to_who_has_its_scope(gate: Gate) -> None:
+    gate.register(notes12345={"answer": "simple", "scopes": ANYTHING})
+    for scope, route, method, may in (
+        ("things:all", "ANY /things", "POST", True),
+        ("things:all", "ANY /things", "OPTIONS", True),
+        ("things:read", "ANY /things", "POST", False),
+        ("things:read", "GET /things", "GET", True),
+        ("things:all", "GET /things", "GET", False),
+        ("things:all", "ANY /things/{id}", "GET", True),
+        ("things:all", "DELETE /things/{id}", "DELETE", True),
+        ("things:all", "ANY /other", "GET", False),
+        ("things:all", "TRACE /things/{id}", "TRACE", False),
+        ("things:all", "$default", "GET", False),
+    ):
+        event = http_2_event(f"Bearer {gate.token(scope)}", "notes12345", method, "/things", route=route)
+        assert gate.ask(event)["isAuthorized"] is may, (scope, route, method)
+
+
+def test_an_any_route_is_no_way_around_a_method_that_the_map_names_for_itself(gate: Gate) -> None:
+    gate.register(notes12345={"answer": "simple", "scopes": ANYTHING})
+    authorization = f"Bearer {gate.token('things:all')}"
+    assert gate.ask(http_2_event(authorization, "notes12345", "GET", "/things", route="ANY /things")) == 500
+
+
+@every_shape
+def test_any_opens_every_other_method_of_a_path(gate: Gate, shape: Shape) -> None:
+    gate.register(notes12345={"scopes": ANYTHING})
+    policy = gate.policy(shape(f"Bearer {gate.token('things:all')}", "notes12345", "POST", "/things"))
+    for method in ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"):
+        assert allowed(policy, arn("notes12345", method, "/things"))
+    assert not allowed(policy, arn("notes12345", "GET", "/things"))
+    assert allowed(policy, arn("notes12345", "GET", "/things/7"))
 
 
 # What the protected handler is told

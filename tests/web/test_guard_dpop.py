@@ -251,13 +251,29 @@ def test_simple_answers_take_proofs_where_nothing_is_cached_or_the_route_is_in_t
     assert bound.ask(http_2, post, method="POST")["isAuthorized"] is False
 
 
+def test_a_bearer_token_gets_its_simple_answer_where_proofs_are_taken_and_nothing_is_cached(bound: Bound) -> None:
+    bound.gate.register(notes12345={"dpop": True, "answer": "simple"})
+    for scope, may in (("notes:read", True), ("notes:write", False)):
+        answer = bound.gate.ask(http_2(bound.gate.token(scope), None, scheme="Bearer"))
+        assert answer["isAuthorized"] is may
+
+
+def test_with_a_proof_a_slash_at_the_end_is_the_route_without_it_and_for_that_request_alone(bound: Bound) -> None:
+    policy = bound.gate.policy(rest(bound.token, bound.proof(path="/notes/"), path="/notes/"))
+    assert allowed(policy, arn(API, "GET", "/notes/"))
+    assert not allowed(policy, arn(API, "GET", "/notes"))
+    policy = bound.gate.policy(rest(bound.token, bound.proof(path="/notes/7/history/"), path="/notes/7/history/"))
+    assert not allowed(policy, arn(API, "GET", "/notes/7/history/"))
+
+
 def test_a_bound_token_never_reaches_our_own_routes(gate: Gate, phone: Phone) -> None:
     owner = Prover(gate.clock)
     token = gate.token("account", cnf={"jkt": owner.thumbprint})
     proof = owner.headers("/me", method="GET", token=token)
     assert phone.call("GET /me", token=token).status == 401
     assert phone.call("GET /me", headers=[("Authorization", f"DPoP {token}"), *proof]).status == 401
-    assert gate.ask(token_event(f"DPoP {token}", "ownapi1234", path="/me")) == 401
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        guards.guard(token_event(f"DPoP {token}", "ownapi1234", path="/me"), None)
 
 
 def test_a_machines_token_is_in_no_session_and_so_good_at_strict_apis(gate: Gate) -> None:

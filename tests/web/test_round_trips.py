@@ -137,8 +137,9 @@ def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, 
 
     cold = guard.Guard(svc.settings, fetch=fetch, in_force=guard._in_force, now=clock)
     arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
+    base, api = cold.api(arn, unknown_is_ours=True)
     with watched(svc) as seen:
-        assert guard.policy(cold, arn=arn, authorization=f"Bearer {access}")["principalId"]
+        assert guard.policy(cold, base, api, arn=arn, authorization=f"Bearer {access}")["principalId"]
     assert (seen.calls, fetched) == ([], [])
 
 
