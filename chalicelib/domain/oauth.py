@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import base64url, scopes, strict_json
+from . import base64url, scopes, strict_json, uris
 from . import client as clients
 from .claims import OF_SCOPE
 from .client import Client
@@ -29,8 +29,9 @@ ACR_VALUES = ("aal1",)  # NIST SP 800-63B
 ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
-MAX_VALUE = 2048
-LONG = ("claims", "client_assertion", "id_token_hint")
+# Characters of all values together. A state or a nonce may take what the others leave; the request travels in addresses.
+MAX_REQUEST = 8192
+MAX_FORM = 32 * 1024  # where two tokens may be sent
 # What an authorization request may say; anything else is ignored, as RFC 6749 section 3.1 asks.
 KNOWN = frozenset(
     {
@@ -85,9 +86,12 @@ class AuthorizationRequest:
 
 
 def gathered(
-    pairs: Iterable[tuple[str, str]], *, known: frozenset[str] = KNOWN, long: int = MAX_VALUE
+    pairs: Iterable[tuple[str, str]], *, known: frozenset[str] = KNOWN, most: int = MAX_REQUEST
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The known parameters, and why others that are known cannot be used: sent twice, or not as a value can be."""
+    """The known parameters, and why others that are known cannot be used: sent twice, or not as a value can be.
+
+    A request that is longer than `most` is a fault of none of them, so that `state` can go back.
+    """
     found: dict[str, str] = {}
     faults: dict[str, str] = {}
     for name, value in pairs:
@@ -95,22 +99,37 @@ def gathered(
             continue  # RFC 6749 section 3.1: a parameter without a value is as good as left out
         if name in found:
             faults[name] = f"`{name}` is sent more than once."
-        elif "\x00" in value or "\ufffd" in value or len(value) > (4 * long if name in LONG else long):
-            faults[name] = f"`{name}` is too long or has characters that it cannot have."
+        elif "\x00" in value or "\ufffd" in value:
+            faults[name] = f"`{name}` has characters that it cannot have."
         found[name] = value
+    if sum(map(len, found.values())) > most:
+        faults[""] = "The request is too long."
     return {name: value for name, value in found.items() if name not in faults}, faults
 
 
-def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], long: int = MAX_VALUE) -> dict[str, str]:
+def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], most: int = MAX_FORM) -> dict[str, str]:
     """The known parameters; raises InvalidRequest, or InvalidTarget, if one of them cannot be used."""
-    found, faults = gathered(pairs, known=known, long=long)
+    found, faults = gathered(pairs, known=known, most=most)
     check_faults(faults)
     return found
 
 
-def addressed(params: Parameters, *, own: str) -> Parameters:
-    """The request without the name of this server's own API, which is what tokens are for unless another is named."""
-    return {name: value for name, value in params.items() if (name, value) != ("resource", own)}
+def addressed(params: Parameters, client: Client, *, own: str) -> Parameters:
+    """The request with its API named as it is registered, and without the name of this server's own, which is the usual one."""
+    resource = uris.spelled(params.get("resource", own), (own, *client.resources))
+    rest = {name: value for name, value in params.items() if name != "resource"}
+    return rest if resource == own else {**rest, "resource": resource}
+
+
+def with_redirect_uri(params: Parameters, client: Client) -> Parameters:
+    """The request with the one redirect URI there is, if it names none; an OpenID request has to (OAuth 2.1 section 4.1.1)."""
+    if "redirect_uri" in params:
+        return params
+    if len(client.redirect_uris) != 1 or "openid" in params.get("scope", "").split(" "):
+        raise InvalidRequest(
+            "`redirect_uri` is missing: it can be left out where one is registered and `openid` is not asked for."
+        )
+    return {**params, "redirect_uri": client.redirect_uris[0]}
 
 
 def check_faults(faults: Mapping[str, str]) -> None:
@@ -162,7 +181,7 @@ def pkce(params: Parameters, _: Client) -> dict[str, Any]:
 
 def scope(params: Parameters, client: Client) -> dict[str, Any]:
     """RFC 6749 section 3.3: of the client's own scopes, all of them if it names none; offline_access as Core 11 has it."""
-    return {"scope": scopes.narrow(params.get("scope"), allowed=client.scopes)}
+    return {"scope": scopes.understood(params.get("scope"), allowed=client.scopes)}
 
 
 def prompt(params: Parameters, _: Client) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from .errors import InvalidScope
 
 # RFC 6749 appendix A.4, less what would be awkward in a log or a policy.
 TOKEN = re.compile(r"[A-Za-z0-9!#%&'()*+,\-./:;<=>?@\[\]^_`{|}~]{1,128}")
+LIST = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")  # of any names that the RFC knows
 MAX_SCOPES = 50
 
 
@@ -21,6 +22,16 @@ def narrow(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...
         return allowed
     scopes = parse(requested)
     if not scopes or not set(scopes) <= set(allowed):
+        raise InvalidScope()
+    return scopes
+
+
+def understood(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """As `narrow`, but passing over what is not allowed as long as something is left (OpenID Connect Core 3.1.2.1)."""
+    if requested is None:
+        return allowed
+    scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in allowed)
+    if not LIST.fullmatch(requested) or not scopes:
         raise InvalidScope()
     return scopes
 

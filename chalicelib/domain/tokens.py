@@ -36,6 +36,12 @@ class VerifiedClaims:
     exp: int
     all: Mapping[str, Any]
 
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The APIs that it is for: `aud` may be one or several (RFC 7519 section 4.1.3)."""
+        aud = self.all["aud"]
+        return tuple(aud) if isinstance(aud, list) else (aud,)
+
 
 class Verifier:
     """Knows which keys, issuer and audience an access token must have; it asks nobody."""

@@ -1,6 +1,5 @@
 """The authorization endpoint's story: where an answer may go, what the user has to do first, and the code."""
 
-import json
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from .browser import Browser
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
 PATIENCE = 24 * 3600
-MAX_PUSHED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,10 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
     if params.get("request_uri", "").startswith(PUSHED):
         pushed = params["request_uri"]
         params, faults = _unpacked(svc, client, pushed, arrived=arrived), {}
-    if "redirect_uri" in faults or not client.redirects_to(params.get("redirect_uri", "")):
+    if "redirect_uri" in faults:
+        raise InvalidRequest(faults["redirect_uri"])
+    params = oauth.with_redirect_uri(params, client)
+    if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
     return Destination(client, params, faults, pushed)
 
@@ -127,11 +128,12 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
-    if not client.redirects_to(params.get("redirect_uri", "")):
+    params, faults = oauth.gathered(params.items())
+    oauth.check_faults(faults)
+    params = oauth.with_redirect_uri(params, client)
+    if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    if len(json.dumps(params)) > MAX_PUSHED:
-        raise InvalidRequest("The request is too long.")
-    oauth.checked(oauth.addressed(params, own=svc.settings.audience), client)
+    oauth.checked(oauth.addressed(params, client, own=svc.settings.audience), client)
     if client.public:
         limits.pushed_request(svc, network=network)
     request_uri = PUSHED + secrets.token_urlsafe(32)
@@ -156,7 +158,7 @@ def next_step(
         oauth.check_faults(asked.faults)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.checked(oauth.addressed(asked.params, own=svc.settings.audience), asked.client)
+        request = oauth.checked(oauth.addressed(asked.params, asked.client, own=svc.settings.audience), asked.client)
         if "none" in request.prompt:
             browser = _unasked(svc, asked.client, request, browser)
             return _answered(svc, asked, request, browser)

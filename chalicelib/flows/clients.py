@@ -25,12 +25,16 @@ ASSERTION_SECONDS = 3600  # what common libraries ask for; each is good once, ho
 ENDPOINTS = ("token", "par", "device", "introspect", "revoke", "authorize-challenge")
 CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
+# Whoever knows the secret is the client, wherever it puts it: many libraries try one place and then the other.
+BY_SECRET = ("client_secret_basic", "client_secret_post")
+BY_KEY, BY_NOTHING = ("private_key_jwt",), ("none",)
+
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """How a client says who it is: one of the methods of RFC 6749 section 2.3.1 and RFC 7523, with what goes with it."""
+    """How a client says who it is, with what goes with it: good for clients that are registered for one of these methods."""
 
-    method: str
+    methods: tuple[str, ...]
     client_id: str
     secret: str = ""
 
@@ -46,12 +50,12 @@ def presented(params: Mapping[str, str], authorization: str) -> Presented:
     if authorization:
         return _basic(authorization[6:], params.get("client_id", ""))
     if asserts:
-        return Presented("private_key_jwt", _assertion_issuer(params), params.get("client_assertion", ""))
+        return Presented(BY_KEY, _assertion_issuer(params), params.get("client_assertion", ""))
     if not params.get("client_id"):
         raise InvalidClient("`client_id` is missing.")
     if "client_secret" in params:
-        return Presented("client_secret_post", params["client_id"], params["client_secret"])
-    return Presented("none", params["client_id"])
+        return Presented(BY_SECRET, params["client_id"], params["client_secret"])
+    return Presented(BY_NOTHING, params["client_id"])
 
 
 def _basic(credentials: str, client_id: str) -> Presented:
@@ -63,7 +67,8 @@ def _basic(credentials: str, client_id: str) -> Presented:
         raise InvalidClient(reason="malformed Basic") from None
     if not colon or not name or client_id not in ("", name):
         raise InvalidClient(reason="malformed Basic")
-    return Presented("client_secret_basic", name, secret)
+    # RFC 6749 section 2.3.1: an empty secret is as good as none.
+    return Presented(BY_SECRET if secret else BY_NOTHING, name, secret)
 
 
 def _assertion_issuer(params: Mapping[str, str]) -> str:
@@ -81,17 +86,16 @@ def _assertion_issuer(params: Mapping[str, str]) -> str:
 
 
 def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -> Client:
-    """The client behind a request, proved in the way that it is registered for (one read); raises InvalidClient."""
+    """The client behind a request, proved by what it is registered to prove itself with (one read); raises InvalidClient."""
     shown = presented(params, authorization)
-    basic = shown.method == "client_secret_basic"
     client = find(svc, shown.client_id)
-    if client is None or client.token_endpoint_auth_method != shown.method:
+    if client is None or client.token_endpoint_auth_method not in shown.methods:
         raise InvalidClient(reason="unknown, or another method")
-    if basic or shown.method == "client_secret_post":
+    if shown.methods is BY_SECRET:
         digest = digest_of(shown.secret)
         if True not in [hmac.compare_digest(digest, known) for known in client.secrets]:
             raise InvalidClient(reason="wrong secret")
-    elif shown.method == "private_key_jwt":
+    elif shown.methods is BY_KEY:
         _check_assertion(svc, client, shown.secret)
     return client
 

@@ -57,7 +57,7 @@ def begin(svc: Services, client: Client, *, scope: str | None, resource: str, ne
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
-    asked = scopes.narrow(scope, allowed=client.scopes)
+    asked = scopes.understood(scope, allowed=client.scopes)
     api = session.target(svc, client, resource)
     if client.public:
         limits.device_request(svc, network=network)

@@ -34,7 +34,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     if client.require_pushed_authorization_requests:
         raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
     asked, bound = _asked(svc, client, params, jkt)
-    request = _checked(client, oauth.addressed({**asked, "dpop_jkt": bound}, own=svc.settings.audience))
+    request = _checked(client, {**asked, "dpop_jkt": bound})
     try:
         if not params.get("email") or not params.get("password"):
             raise InsufficientAuthorization(auth_session=_sealed(svc, client, asked, bound))
@@ -52,7 +52,8 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
 
 def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
     """The request, from its auth_session too, and the key that it is bound to; both stay what they were at the beginning."""
-    now_asked = {name: value for name, value in params.items() if name in REQUEST}
+    own = svc.settings.audience
+    now_asked = {name: value for name, value in oauth.addressed(params, client, own=own).items() if name in REQUEST}
     named = now_asked.pop("dpop_jkt", jkt)
     if jkt and named != jkt:
         raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
@@ -64,9 +65,10 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         raise InvalidSession()
     if not client.is_same(before["client_id"], before.get("client_since")):
         raise InvalidSession()
-    if before["jkt"] not in ("", jkt) or any(before["asked"].get(n) != value for n, value in now_asked.items()):
+    asked = dict(oauth.addressed(before["asked"], client, own=own))
+    if before["jkt"] not in ("", jkt) or any(asked.get(n) != value for n, value in now_asked.items()):
         raise InvalidSession("`auth_session` belongs to another request or another key.")
-    return before["asked"], before["jkt"] or named
+    return asked, before["jkt"] or named
 
 
 def _sealed(svc: Services, client: Client, asked: Mapping[str, str], jkt: str) -> str:

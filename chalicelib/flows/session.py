@@ -5,7 +5,7 @@ from typing import Any
 
 from ..domain import claims as claim
 from ..domain import refresh as handles
-from ..domain import scopes, tokens
+from ..domain import scopes, tokens, uris
 from ..domain.client import REFRESH, Client
 from ..domain.errors import (
     InvalidGrant,
@@ -101,17 +101,19 @@ def access_seconds(svc: Services, client: Client) -> int:
 
 def target(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
-    if resource in ("", svc.settings.audience):
+    own = svc.settings.audience
+    named = uris.spelled(resource or own, (own, *client.resources))
+    if named == own:
         return ""
-    if resource not in client.resources:
+    if named not in client.resources:
         raise InvalidTarget()
-    return resource
+    return named
 
 
 def same_api(svc: Services, one: str, other: str) -> bool:
     """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
     own = svc.settings.audience
-    return (one or own) == (other or own)
+    return uris.normal(one or own) == uris.normal(other or own)
 
 
 def issue(

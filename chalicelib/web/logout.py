@@ -62,7 +62,7 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
 
 
 def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
-    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN, long=8192))
+    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN))
 
 
 def _begin_anew(svc: Services, request: str) -> Answer:

@@ -22,7 +22,6 @@ bp = Door(__name__)
 RFC6749 = {errors.InvalidGrant.code: 400}
 PROOFS = (errors.InvalidDpopProof, errors.UseDpopNonce)
 REFUSALS = (errors.InvalidClient, errors.UnauthorizedClient, errors.InvalidScope)
-MAX_FIELD = 8192
 JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
 # The fields of these endpoints' forms.
 OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
@@ -69,7 +68,7 @@ class DeviceAuthorization(msgspec.Struct, frozen=True):
 )
 def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
-    params = oauth.once(form.pairs, known=grants.KNOWN, long=MAX_FIELD)
+    params = oauth.once(form.pairs, known=grants.KNOWN)
     jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
     issued = grants.redeem(svc, params, authorization=_credentials(caller), jkt=jkt)
     return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if jkt else {})
@@ -102,7 +101,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
 def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
-    params = oauth.once(form.pairs, known=OF_CHALLENGE, long=MAX_FIELD)
+    params = oauth.once(form.pairs, known=OF_CHALLENGE)
     client = clients.authenticate(svc, params, _credentials(caller))
     jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     try:
@@ -165,7 +164,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
-    params = oauth.once(form.pairs, known=OF_DEVICE, long=MAX_FIELD)
+    params = oauth.once(form.pairs, known=OF_DEVICE)
     client = clients.authenticate(svc, params, _credentials(caller))
     resource = params.get("resource", "")
     codes = device.begin(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
@@ -209,7 +208,7 @@ def _accepts(caller: Caller, media: str) -> bool:
 
 
 def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain.Client, str]:
-    params = oauth.once(form.pairs, known=OF_TOKEN, long=MAX_FIELD)
+    params = oauth.once(form.pairs, known=OF_TOKEN)
     client = clients.authenticate(svc, params, _credentials(caller))
     if "token" not in params:
         raise errors.InvalidRequest("`token` is missing.")

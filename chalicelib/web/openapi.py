@@ -10,7 +10,7 @@ from ..domain import errors, oauth
 from ..domain.errors import LatchkeyError
 from ..flows.grants import GRANTS
 from . import html
-from .door import NOT_A_FORM, ErrorBody, Form, Operation, status_of
+from .door import ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
 STYLE = (html.ROOM / "static" / "docs.css").read_text()
@@ -23,7 +23,6 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-WITH_BODY = (errors.InvalidRequest, errors.PayloadTooLarge, errors.UnsupportedMediaType)
 ALWAYS = (errors.InvalidRequest, errors.LatchkeyError, errors.TemporarilyUnavailable)
 DESCRIPTION = "Accounts, sessions and access tokens. Every refusal has the one shape of ErrorBody; a page's is a page."
 # Fields of which only these values mean something.
@@ -125,17 +124,15 @@ def _content(shape: type) -> dict[str, Any]:
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
 
 
-def _told(error: type[LatchkeyError], operation: Operation) -> str:
-    return NOT_A_FORM if error is errors.UnsupportedMediaType and operation.body is Form else error.default
-
-
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
-    for error in dict.fromkeys((*operation.errors, *(WITH_BODY if operation.body else ()), *ALWAYS)):
+    of_body = [errors.PayloadTooLarge] if operation.body else []
+    of_json = [errors.UnsupportedMediaType] if operation.body not in (None, Form) else []
+    for error in dict.fromkeys((*operation.errors, *of_body, *of_json, *ALWAYS)):
         by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {
-            "description": " ".join(f"`{error.code}`: {_told(error, operation)}" for error in found),
+            "description": " ".join(f"`{error.code}`: {error.default}" for error in found),
             "content": {HTML: {"schema": {}}} if operation.page else _content(ErrorBody),
         }
         for status, found in sorted(by_status.items())

@@ -88,7 +88,8 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"code_challenge": "a" * 42 + "."}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"scope": "openid profile"}, "invalid_scope"),
+        ({"scope": "profile address"}, "invalid_scope"),
+        ({"scope": 'openid "'}, "invalid_scope"),
         ({"scope": ""}, "invalid_scope"),
         ({"prompt": "create"}, "invalid_request"),
         ({"prompt": "none login"}, "invalid_request"),
@@ -211,18 +212,12 @@ def test_a_single_claim_needs_the_consent_that_its_scope_needs(
 @pytest.mark.parametrize(
     ("name", "value", "usable"),
     [
-        ("state", "x" * 2048, True),
-        ("state", "x" * 2049, False),
-        ("claims", "x" * 8192, True),
-        ("claims", "x" * 8193, False),
-        ("id_token_hint", "x" * 8192, True),
-        ("id_token_hint", "x" * 8193, False),
         ("state", "a\x00b", False),
         ("state", "a\ufffdb", False),
         ("state", "a\x01é", True),
     ],
 )
-def test_a_value_has_a_length_and_no_letters_that_were_lost(name: str, value: str, usable: bool) -> None:
+def test_a_value_has_no_letters_that_were_lost(name: str, value: str, usable: bool) -> None:
     found, faults = oauth.gathered([("nonce", "n"), (name, value)])
     assert found == {"nonce": "n", **({name: value} if usable else {})}
     assert set(faults) == (set() if usable else {name})
@@ -238,18 +233,28 @@ def test_a_parameter_is_said_once_or_counts_nowhere() -> None:
         oauth.once(pairs, known=frozenset({"state"}))
 
 
-@pytest.mark.parametrize("values", [("a", "b"), ("x" * 3000,), ("a\x00",)], ids=["two", "long", "broken"])
+@pytest.mark.parametrize("values", [("a", "b"), ("a\x00",)], ids=["two", "broken"])
 def test_a_resource_that_cannot_be_used_is_a_target_that_there_is_not(values: tuple[str, ...]) -> None:
     with pytest.raises(InvalidTarget):
         oauth.once([("resource", value) for value in values], known=frozenset({"resource"}))
 
 
-@pytest.mark.parametrize(("long", "usable"), [(3, True), (2, False)])
-def test_an_endpoint_may_take_values_of_another_length(long: int, usable: bool) -> None:
-    found, _ = oauth.gathered([("code", "abc")], known=frozenset({"code"}), long=long)
-    assert bool(found) is usable
+@pytest.mark.parametrize("name", ["state", "nonce", "login_hint", "claims", "id_token_hint"])
+def test_a_request_is_measured_as_a_whole_and_none_of_its_values(name: str) -> None:
+    pairs = [("client_id", "c" * 92), (name, "x" * 8100), ("unknown", "x" * 9000)]
+    assert oauth.gathered(pairs) == ({"client_id": "c" * 92, name: "x" * 8100}, {})
+    found, faults = oauth.gathered([*pairs, ("prompt", "y")])
+    assert found[name] == "x" * 8100  # the state too has to go back
+    with pytest.raises(InvalidRequest):
+        oauth.check_faults(faults)
+
+
+@pytest.mark.parametrize(("most", "usable"), [(3, True), (2, False)])
+def test_an_endpoint_may_take_requests_of_another_length(most: int, usable: bool) -> None:
+    _, faults = oauth.gathered([("code", "abc")], known=frozenset({"code"}), most=most)
+    assert (not faults) is usable
     try:
-        assert oauth.once([("code", "abc")], known=frozenset({"code"}), long=long) == found
+        assert oauth.once([("code", "abc")], known=frozenset({"code"}), most=most) == {"code": "abc"}
     except LatchkeyError:
         assert not usable
 

@@ -65,7 +65,7 @@ def test_the_claims_parameter_opens_single_claims(served: Served) -> None:
     ("parameters", "error"),
     [
         ({"prompt": "none"}, "login_required"),
-        ({"scope": "openid admin"}, "invalid_scope"),
+        ({"scope": "admin"}, "invalid_scope"),
         ({"response_type": "token"}, "unsupported_response_type"),
         ({"request": "e30.e30."}, "request_not_supported"),
         ({"resource": "https://unknown.example"}, "invalid_target"),

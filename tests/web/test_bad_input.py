@@ -209,10 +209,7 @@ def test_control_characters_in_what_is_shown_to_people_are_refused(door: Door, l
         "application/jsonp",
         "application/json-patch+json",
         "text/json",
-        "application/json; charset=utf-16",
-        "application/json; charset=iso-8859-1",
         "application/json, text/plain",
-        "application/json; charset=utf-8; x=y",
         "application/octet-stream",
         "image/png",
         "*/*",
@@ -233,7 +230,16 @@ def test_a_body_that_is_not_called_json_is_refused(door: Door, content_type: str
 
 @pytest.mark.parametrize(
     "content_type",
-    ["application/json", "Application/JSON", "application/json;charset=UTF-8", 'application/json; charset="utf-8"'],
+    [
+        "application/json",
+        "Application/JSON",
+        "application/json;charset=UTF-8",
+        'application/json; charset="utf-8"',
+        "application/json; charset=utf8",
+        "application/json ; charset=iso-8859-1",
+        "application/json; charset=utf-8; x=y",
+        "application/json;",
+    ],
 )
 def test_json_by_its_other_spellings_is_taken(phone: Phone, content_type: str) -> None:
     body = {"email": EMAIL, "password": PASSWORD}

@@ -340,8 +340,8 @@ def test_a_code_that_cannot_be_one_is_asked_for_again(browser: Browser, televisi
     ("fields", "answer"),
     [
         ({"scope": "admin"}, (400, "invalid_scope")),
-        ({"scope": "openid  email"}, (400, "invalid_scope")),
-        ({"scope": "x" * 9000}, (400, "invalid_request")),
+        ({"scope": 'openid "email"'}, (400, "invalid_scope")),
+        ({"scope": "x" * 40_000}, (400, "invalid_request")),
     ],
 )
 def test_a_request_for_codes_has_the_rfcs_own_errors(

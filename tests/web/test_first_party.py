@@ -132,7 +132,7 @@ def test_a_confidential_app_has_to_authenticate(svc: Services, phone: Phone) -> 
     assert code(ask(ours, **RIGHT))
     ours.secret = "wrong"
     assert refused(ask(ours, **RIGHT)) == (401, "invalid_client")
-    assert refused(ours.phone.call(f"POST {PATH}", RIGHT))[0] == 415
+    assert refused(ours.phone.call(f"POST {PATH}", RIGHT)) == (400, "invalid_request")
 
 
 BAD: list[tuple[dict[str, str | None], str]] = [

@@ -408,7 +408,7 @@ def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
         ({"response_mode": "web_message"}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"prompt": "create"}, "invalid_request"),
-        ({"scope": "openid phone"}, "invalid_scope"),
+        ({"scope": "phone address"}, "invalid_scope"),
     ],
 )
 def test_what_is_not_advertised_is_refused(world: World, changes: dict[str, str], error: str) -> None:

@@ -153,7 +153,7 @@ def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: 
 @pytest.mark.parametrize(
     ("raw", "kind", "status"),
     [
-        (b"{}", "application/json", 415),
+        (b"{}", "application/json", 400),
         (b"request=%ff", "application/x-www-form-urlencoded", 400),
         (b"a=" + b"b" * 70_000, "application/x-www-form-urlencoded", 413),
     ],

@@ -258,7 +258,7 @@ def test_parameters_in_the_query_are_not_seen_and_names_have_their_case(
     upper = {name.upper(): value for name, value in app.redemption(code).items()}
     assert refusal(app.post("/oauth/token", upper)) == (400, "invalid_request")
     assert phone.call(f"GET /oauth/token?{query}", headers=proof).status in (403, 404, 405)
-    assert phone.call("POST /oauth/token", app.redemption(code), headers=proof).status == 415
+    assert phone.call("POST /oauth/token", app.redemption(code), headers=proof).status == 400
     granted(app.redeem(code))
 
 

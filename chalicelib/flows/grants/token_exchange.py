@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ...domain import scopes
+from ...domain import scopes, uris
 from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ...domain.tokens import VerifiedClaims
@@ -77,17 +77,17 @@ def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: s
 
 def _shared(svc: Services, client: Client, verified: VerifiedClaims) -> list[str]:
     """The APIs of a token that the client may have tokens for as well; our own is every client's."""
-    aud = verified.all["aud"]
-    may = {svc.settings.audience, *client.resources}
-    return [each for each in (aud if isinstance(aud, list) else [aud]) if each in may]
+    may = (svc.settings.audience, *client.resources)
+    return [each for each in (uris.spelled(aud, may) for aud in verified.audiences) if each in may]
 
 
 def _audience(svc: Services, client: Client, params: Mapping[str, str], subject: VerifiedClaims) -> str:
     """The one API that the new token is for (RFC 8693 sections 2.1, 2.2.2): another of the client's own, else the subject's."""
-    named = {params[name] for name in ("resource", "audience") if name in params}
     shared = _shared(svc, client, subject)
+    among = (*client.resources, *shared)
+    named = {uris.spelled(params[name], among) for name in ("resource", "audience") if name in params}
     # Our own is every client's, so naming it must not turn a token for another API into one for ours.
-    if len(named) > 1 or not named <= {*client.resources, *shared}:
+    if len(named) > 1 or not named <= set(among):
         raise InvalidTarget()
     return named.pop() if named else shared[0]
 

@@ -1,0 +1,77 @@
+"""RFC 3986 section 6: which URIs are the same, and which are not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib.domain.uris import normal, spelled
+
+API = "https://mcp.example"
+
+SAME = [
+    ("https://mcp.example/", API),  # 6.2.3
+    ("https://mcp.example:443", API),
+    ("https://mcp.example:443/", API),
+    ("https://mcp.example:/", API),
+    ("http://mcp.example:80/x", "http://mcp.example/x"),
+    ("HTTPS://MCP.Example", API),  # 6.2.2.1
+    ("https://mcp.example/a%2fb", "https://mcp.example/a%2Fb"),
+    ("https://mcp.example/%7Ejo", "https://mcp.example/~jo"),  # 6.2.2.2
+    ("https://m%63p.example/", API),
+    ("https://m%43p.example/", API),
+    ("https://mcp.example/a/../b/./c", "https://mcp.example/b/c"),  # 6.2.2.3
+    ("https://mcp.example/a/%2E%2e/b", "https://mcp.example/b"),
+    ("https://mcp.example/a/.", "https://mcp.example/a/"),
+    ("https://mcp.example?x=%41", "https://mcp.example/?x=A"),
+    # the RFC's own, 6.2.2 and 6.2.3
+    ("eXAMPLE://a/./b/../b/%63/%7bfoo%7d", "example://a/b/c/%7Bfoo%7D"),
+    ("http://example.com:80/", "http://example.com"),
+    ("HTTP://www.EXAMPLE.com/", "http://www.example.com/"),
+    ("https://[2001:DB8::1]:443/", "https://[2001:db8::1]"),
+]
+
+DIFFERENT = [
+    ("https://mcp.example/x", "https://mcp.example/x/"),
+    ("https://mcp.example/x", "https://mcp.example/X"),
+    ("https://mcp.example/a%2Fb", "https://mcp.example/a/b"),
+    ("https://mcp.example", "http://mcp.example"),
+    ("https://mcp.example:80", API),
+    ("http://mcp.example:443", "http://mcp.example"),
+    ("https://mcp.example:8443", API),
+    ("https://mcp.example.", API),
+    ("https://mcp.example?", API),
+    ("https://mcp.example#", API),
+    ("https://mcp.example?a", "https://mcp.example?A"),
+    ("https://user@mcp.example", API),
+    ("https://mcp.example@evil.example", API),
+    ("https://mcp.example%2F", API),
+    ("https://mcp.example\\", API),
+    (" https://mcp.example", API),
+    ("https://mcp.example\n", API),
+    ("https:mcp.example", API),
+    ("//mcp.example", API),
+    ("https://mcp.example/%", "https://mcp.example/%25"),
+    ("urn:example:api", "URN:EXAMPLE:API"),
+    ("notes", "Notes"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), SAME)
+def test_equivalent_spellings_are_the_same(one: str, other: str) -> None:
+    assert normal(one) == normal(other)
+    assert spelled(one, ("https://other.example", other)) == other
+
+
+@pytest.mark.parametrize(("one", "other"), DIFFERENT)
+def test_what_only_looks_alike_is_another(one: str, other: str) -> None:
+    assert normal(one) != normal(other)
+    assert spelled(one, (other,)) == one
+
+
+def test_of_two_that_are_equivalent_the_one_that_was_written_is_meant() -> None:
+    assert spelled("https://mcp.example/", (API, "https://mcp.example/")) == "https://mcp.example/"
+
+
+@given(st.text() | st.from_regex(r"https?://[a-zA-Z%0-9.:@/?#~-]{0,30}", fullmatch=True))
+def test_the_normal_spelling_is_its_own(text: str) -> None:
+    assert normal(normal(text)) == normal(text)
