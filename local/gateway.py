@@ -19,7 +19,7 @@ from chalice.local import LambdaContext
 from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
 from local.events import Api, Call, gathered, proxy_event
 from local.function import LAMBDA_MILLISECONDS, per_thread
-from local.gateway_responses import ANSWERS, cors_origin, literal_headers
+from local.gateway_responses import ANSWERS, literal_headers
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +54,7 @@ class Route(NamedTuple):
 class Gateway:
     """Serves one Chalice app.
 
-    `authorizers` gives, by name, the functions behind its CustomAuthorizers; `origins` are the web pages that
-    may read the gateway's own answers.
+    `authorizers` gives, by name, the functions behind its CustomAuthorizers.
     """
 
     def __init__(
@@ -65,13 +64,11 @@ class Gateway:
         api_id: str = "latchkey",
         stage: str = "api",
         authorizers: Mapping[str, Handler] | None = None,
-        origins: str = "",
         metadata: str = "",
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = per_thread(app)
         self._api = Api(api_id, stage)
-        self._origin = cors_origin(origins)
         self._metadata = metadata
         self._now = now
         self._routes = _routes(app)
@@ -99,7 +96,7 @@ class Gateway:
                 raise Refused("REQUEST_TOO_LARGE")
             return self._answer(call)
         except Refused as refused:
-            own = literal_headers(ANSWERS[refused.kind], cors_origin=self._origin, metadata=self._metadata)
+            own = literal_headers(ANSWERS[refused.kind], metadata=self._metadata)
             return _own_answer(refused, call, own)
 
     def _answer(self, call: Call) -> Answer:

@@ -63,28 +63,25 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
 )
 
 
-def literal_headers(answer: GatewayAnswer, *, cors_origin: str | None, metadata: str) -> dict[str, str]:
+# These answers hold no secret and are given at every address, those that are for scripts of every origin among them.
+CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate",
+}
+
+
+def literal_headers(answer: GatewayAnswer, *, metadata: str) -> dict[str, str]:
     """Return the headers whose values are known beforehand; `metadata` is the URL of the API's own (RFC 9728 section 5.1)."""
-    literal = {"Cache-Control": "no-store", **answer.headers}
+    literal = {"Cache-Control": "no-store", **CORS, **answer.headers}
     if metadata and "WWW-Authenticate" in literal:
         literal["WWW-Authenticate"] += f', resource_metadata="{metadata}"'
-    if cors_origin is not None:
-        literal["Access-Control-Allow-Origin"] = cors_origin
     return literal
 
 
-def headers(answer: GatewayAnswer, *, cors_origin: str | None, metadata: str) -> dict[str, str]:
+def headers(answer: GatewayAnswer, *, metadata: str) -> dict[str, str]:
     """Return header name to API Gateway's expression: a quoted literal, or a value of the request."""
-    literal = literal_headers(answer, cors_origin=cors_origin, metadata=metadata)
+    literal = literal_headers(answer, metadata=metadata)
     return {**{name: f"'{value}'" for name, value in literal.items()}, "X-Request-Id": "context.requestId"}
-
-
-def cors_origin(origins: str) -> str | None:
-    """Return what these answers allow: they hold no secret, and a literal cannot name several origins."""
-    listed = origins.split()
-    if not listed:
-        return None
-    return listed[0] if len(listed) == 1 else "*"
 
 
 def template(answer: GatewayAnswer) -> dict[str, Any]:

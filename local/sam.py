@@ -99,17 +99,16 @@ def _rest_api(stage: Stage) -> dict[str, Any]:
                 "ThrottlingBurstLimit": limits.burst,
             }
         ],
-        "GatewayResponses": _gateway_responses(stage),
+        "GatewayResponses": _gateway_responses(),
     }
 
 
-def _gateway_responses(stage: Stage) -> dict[str, Any]:
-    origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
+def _gateway_responses() -> dict[str, Any]:
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
         # Without the pointer to the metadata: SAM deploys an API anew for another text of the template, not for another
         # value of the parameter Issuer, so that the pointer would lead to the first one for ever.
-        headers = gateway_responses.headers(answer, cors_origin=origin, metadata="")
+        headers = gateway_responses.headers(answer, metadata="")
         responses[kind] = {
             "ResponseParameters": {"Headers": headers},
             "ResponseTemplates": gateway_responses.template(answer),

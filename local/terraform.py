@@ -24,7 +24,7 @@ def complete(made: dict[str, Any], stage: Stage) -> dict[str, Any]:
     _repair_deployment(resource)
     _repair_schedule(resource, stage)
     swagger = json.loads(made["locals"]["chalice_api_swagger"])
-    swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses(stage)
+    swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses()
     return {
         **made,
         "resource": {**resource, **_tables(stage), **_log_groups(stage), **_api_stage(stage)},
@@ -130,13 +130,12 @@ def _api_stage(stage: Stage) -> Resources:
     }
 
 
-def _gateway_responses(stage: Stage) -> dict[str, Any]:
+def _gateway_responses() -> dict[str, Any]:
     """In the API's own document, so that they are in every deployment of it."""
-    origin = gateway_responses.cors_origin(stage.environment().get("LATCHKEY_ORIGINS", ""))
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
         metadata = f"${{var.issuer}}{RESOURCE_METADATA}"
-        headers = gateway_responses.headers(answer, cors_origin=origin, metadata=metadata)
+        headers = gateway_responses.headers(answer, metadata=metadata)
         responses[kind] = {
             "responseParameters": {f"gatewayresponse.header.{k}": v for k, v in headers.items()},
             "responseTemplates": gateway_responses.template(answer),

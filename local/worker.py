@@ -33,7 +33,7 @@ def latchkey() -> Gateway:
     from app import app
 
     metadata = os.environ["LATCHKEY_ISSUER"] + RESOURCE_METADATA
-    return Gateway(app, origins=os.environ.get("LATCHKEY_ORIGINS", ""), metadata=metadata)
+    return Gateway(app, metadata=metadata)
 
 
 def guarded(name: str, target: str, *public: str) -> Gateway:

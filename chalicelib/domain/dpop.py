@@ -21,13 +21,18 @@ class Proof:
     nonce: str
 
 
-def verify(proof: str, *, method: str, url: str, now: int, access_token: str = "") -> Proof:
-    """RFC 9449 section 4.3, less the nonce and the memory of jti, which need a server; raises InvalidDpopProof."""
+def verify(proof: str, *, method: str, url: str, now: int | None, access_token: str = "") -> Proof:
+    """RFC 9449 section 4.3, less the nonce and the memory of jti, which need a server; raises InvalidDpopProof.
+
+    `now` is None for whoever goes by a nonce of his own: that says when a proof was made, whatever the clock of its maker.
+    """
     jwk, claims = _signed(proof)
     if claims.get("htm") != method or not _same_url(claims.get("htu"), url):
         raise InvalidDpopProof("The DPoP proof is for another request: see htm and htu.")
     iat, jti, nonce = claims.get("iat"), claims.get("jti"), claims.get("nonce", "")
-    if type(iat) is not int or abs(now - iat) > SECONDS:
+    if type(iat) not in (int, float):  # RFC 7519 section 2: a NumericDate may have a fraction
+        raise InvalidDpopProof("The DPoP proof's iat is not a time.")
+    if now is not None and abs(now - iat) > SECONDS:
         raise InvalidDpopProof("The DPoP proof is too old or from the future: see iat.")
     if not isinstance(jti, str) or not 0 < len(jti) <= 256 or not isinstance(nonce, str):
         raise InvalidDpopProof("The DPoP proof's jti or nonce is not a text.")

@@ -5,21 +5,33 @@ from ..services import Services
 from . import browser
 
 NONCE_SECONDS = 300
+NO_PROOF = Proof("", "", "")
 
 
-def proved(svc: Services, proof: str, *, method: str, path: str, access_token: str = "") -> str:
-    """The thumbprint of the key that a DPoP proof shows for this request, "" without a proof; each proof is good once.
+def verify(svc: Services, unverified_proof: str, *, method: str, path: str, access_token: str = "") -> Proof:
+    """A DPoP proof that is good for this request, NO_PROOF where there is none; nothing is written.
 
     Raises InvalidDpopProof, or UseDpopNonce for a proof without a nonce of the last minutes (RFC 9449 section 8).
     """
-    if not proof:
-        return ""
+    if not unverified_proof:
+        return NO_PROOF
     url = svc.settings.issuer + path
-    found = dpop.verify(proof, method=method, url=url, now=svc.now(), access_token=access_token)
-    if not _recent(svc, found.nonce):
+    proof = dpop.verify(unverified_proof, method=method, url=url, now=None, access_token=access_token)
+    if not _recent(svc, proof.nonce):
         raise UseDpopNonce(nonce=nonce(svc))
-    _first_seen(svc, found)
-    return found.jkt
+    return proof
+
+
+def remember(svc: Services, proof: Proof) -> None:
+    """Uses up a proof, for as long as its nonce is good; raises InvalidDpopProof where that was done before.
+
+    It is a write, and so comes after whatever tells its sender from a stranger.
+    """
+    if proof == NO_PROOF:
+        return
+    until = (_window(proof.nonce) + 2) * NONCE_SECONDS
+    if not svc.once.first("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=until, now=svc.now()):
+        raise InvalidDpopProof("This DPoP proof was used before.")
 
 
 def nonce(svc: Services) -> str:
@@ -37,7 +49,5 @@ def _recent(svc: Services, text: str) -> bool:
     return window in (str(now), str(now - 1)) and browser.marked(svc, mark, "dpop nonce", window)
 
 
-def _first_seen(svc: Services, found: Proof) -> None:
-    until = svc.now() + 2 * dpop.SECONDS + 1
-    if not svc.once.first("dpop proof", f"{found.jkt}\0{found.jti}", expires_at=until, now=svc.now()):
-        raise InvalidDpopProof("This DPoP proof was used before.")
+def _window(own_nonce: str) -> int:
+    return int(own_nonce.partition(".")[0])

@@ -15,9 +15,10 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
     # Whatever API it is for: that our own audience need not be in it keeps an API from using it at our other routes.
     found, user, grant = session.live(svc, token, any_audience=True)
     if "cnf" in found.all or scheme.lower() == "dpop":
-        jkt = dpop.proved(svc, proof, method=method, path=path, access_token=token)
-        if scheme.lower() != "dpop" or not jkt or found.all.get("cnf") != {"jkt": jkt}:
+        shown = dpop.verify(svc, proof, method=method, path=path, access_token=token)
+        if scheme.lower() != "dpop" or not shown.jkt or found.all.get("cnf") != {"jkt": shown.jkt}:
             raise UnprovedToken(uid=user.uid if user else "")
+        dpop.remember(svc, shown)
     if user is None or grant is None or "openid" not in found.scope:
         raise InsufficientScope("This needs the scope openid.")
     # They were promised to the client that asked: one that exchanged its token has the scopes alone.

@@ -178,7 +178,8 @@ class Door(Blueprint):
         name = operation.story.__name__
         declare = partial(self.route, operation.path, content_types=[])  # what may come is _decoded's to say
         declare(methods=[operation.method], name=name, **guarded)(view)
-        if all(operation.path != other.path for other in self.operations):
+        # A page is for no script of another origin, and so has no preflight.
+        if operation.page is None and all(operation.path != other.path for other in self.operations):
             declare(methods=["OPTIONS"], name=f"{name}_preflight")(preflight)
         self.operations.append(operation)
 

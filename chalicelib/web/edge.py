@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -12,6 +13,16 @@ from .door import error_response
 
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"
+HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
+# What every website's scripts may ask and read: no cookie counts there, only what the caller itself brings.
+FOR_EVERY_ORIGIN = (
+    "/.well-known/",
+    "/openapi.json",
+    "/oauth/token",
+    "/oauth/revoke",
+    "/oauth/userinfo",
+    "/oauth/register",
+)
 
 # What Chalice answers by itself, in our words.
 CHALICE: Mapping[int, tuple[str, str]] = {
@@ -51,15 +62,23 @@ def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
 
 def _cors(request: Request | None, response: Response) -> Mapping[str, str]:
     origin = request.headers.get("origin") if request else None
-    if not origin or origin not in services().settings.origins:
+    if request is None or not origin:
+        return {}
+    for_every_origin = (request.context.get("resourcePath") or "").startswith(FOR_EVERY_ORIGIN)
+    if not for_every_origin and origin not in services().settings.origins:
         return {}
     # What people see in a browser, and where it sends them, is for no script to read (RFC 9700 section 2.6).
     if response.status_code == 303 or "text/html" in response.headers.get("Content-Type", ""):
         return {}
     return {
-        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Origin": "*" if for_every_origin else origin,
         "Access-Control-Allow-Methods": ALLOWED_METHODS,
-        "Access-Control-Allow-Headers": ALLOWED_HEADERS,
+        "Access-Control-Allow-Headers": _headers(request.headers.get("access-control-request-headers", "")),
         "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate,DPoP-Nonce",
         "Access-Control-Max-Age": "600",
     }
+
+
+def _headers(asked: str) -> str:
+    # Whatever a client sends beside them, only these mean anything here: to allow all costs nothing.
+    return asked if len(asked) <= 1024 and HEADER_NAMES.fullmatch(asked) else ALLOWED_HEADERS

@@ -69,9 +69,9 @@ class DeviceAuthorization(msgspec.Struct, frozen=True):
 def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
     params = oauth.once(form.pairs, known=grants.KNOWN)
-    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
-    issued = grants.redeem(svc, params, authorization=_credentials(caller), jkt=jkt)
-    return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if jkt else {})
+    proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
+    issued = grants.redeem(svc, params, authorization=_credentials(caller), proof=proof)
+    return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if proof.jkt else {})
 
 
 class AuthorizationCode(msgspec.Struct, frozen=True):
@@ -103,11 +103,14 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | 
     _refuse_foreign_origin(svc, caller)
     params = oauth.once(form.pairs, known=OF_CHALLENGE)
     client = clients.authenticate(svc, params, _credentials(caller))
-    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
+    proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     try:
-        return AuthorizationCode(first_party.challenge(svc, client, params, jkt=jkt, network=caller.network))
+        code = first_party.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
     except errors.InsufficientAuthorization as more:
         return _refused(more, 403, {}, auth_session=more.auth_session)
+    # The id of a public client is nobody's secret: what is written is for who has logged in.
+    dpop.remember(svc, proof)
+    return AuthorizationCode(code)
 
 
 def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
@@ -147,10 +150,11 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     params = oauth.once(form.pairs, known=OF_PUSHED)
     client = clients.authenticate(svc, params, _credentials(caller))
     asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
-    jkt = dpop.proved(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
-    if jkt and asked.setdefault("dpop_jkt", jkt) != jkt:  # RFC 9449 section 10.1
+    proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
+    if proof.jkt and asked.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
     request_uri = authorize.push(svc, client, asked, network=caller.network)
+    dpop.remember(svc, proof)  # after the limit that there is for public clients
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 

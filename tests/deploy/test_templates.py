@@ -117,15 +117,12 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
     }
 
 
-@pytest.mark.parametrize(
-    ("origins", "allowed"),
-    [("", None), ("https://a.example", "'https://a.example'"), ("https://a.example https://b.example", "'*'")],
-)
-def test_the_gateways_answers_allow_the_configured_origins(origins: str, allowed: str | None) -> None:
-    origin = gateway_responses.cors_origin(origins)
+def test_scripts_of_every_origin_may_read_the_gateways_own_answers_and_when_to_come_again() -> None:
     for answer in gateway_responses.ANSWERS.values():
-        headers = gateway_responses.headers(answer, cors_origin=origin, metadata="https://id.example/m")
-        assert headers.get("Access-Control-Allow-Origin") == allowed
+        headers = gateway_responses.headers(answer, metadata="https://id.example/m")
+        assert headers["Access-Control-Allow-Origin"] == "'*'"
+        assert "Retry-After" in headers["Access-Control-Expose-Headers"]
+        assert "Access-Control-Allow-Credentials" not in headers
 
 
 def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:

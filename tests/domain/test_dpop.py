@@ -22,9 +22,9 @@ def good(claims: object = CLAIMS, *, header: object = HEADER, url: str = URL) ->
     return taken(compact(header, claims, by(KEY)), url=url)
 
 
-def taken(proof: str, *, url: str = URL) -> bool:
+def taken(proof: str, *, url: str = URL, now: int | None = NOW) -> bool:
     try:
-        dpop.verify(proof, method="POST", url=url, now=NOW)
+        dpop.verify(proof, method="POST", url=url, now=now)
     except InvalidDpopProof:
         return False
     return True
@@ -48,6 +48,23 @@ def taken(proof: str, *, url: str = URL) -> bool:
 )
 def test_time_and_jti_are_taken_up_to_their_bounds(changes: dict[str, Any], expected: bool) -> None:
     assert good({**CLAIMS, **changes}) is expected
+
+
+@pytest.mark.parametrize(
+    ("iat", "expected"),
+    [
+        (0, True),
+        (-1, True),
+        (NOW + 10**9, True),
+        (NOW + 0.5, True),
+        ("0", False),
+        (None, False),
+        (True, False),
+        ([], False),
+    ],
+)
+def test_whoever_goes_by_a_nonce_asks_for_a_time_but_not_for_the_right_one(iat: object, expected: bool) -> None:
+    assert taken(compact(HEADER, {**CLAIMS, "iat": iat}, by(KEY)), now=None) is expected
 
 
 @pytest.mark.parametrize(("changes", "nonce"), [({}, ""), ({"nonce": "n"}, "n")])

@@ -138,13 +138,8 @@ def test_every_answer_of_the_gateway_s_own_names_its_request_and_is_not_to_be_st
     assert first.header("X-Request-Id") != second.header("X-Request-Id")
 
 
-@pytest.mark.parametrize(
-    ("origins", "allowed"),
-    [("", None), ("https://a.example", "https://a.example"), ("https://a https://b", "*")],
-)
-def test_web_pages_may_read_the_gateway_s_own_answers_where_any_may_call(origins: str, allowed: str | None) -> None:
-    answer = Gateway(echo(), origins=origins).handle("GET", "/nothing")
-    assert answer.header("Access-Control-Allow-Origin") == allowed
+def test_web_pages_of_every_origin_may_read_the_gateway_s_own_answers(gateway: Gateway) -> None:
+    assert gateway.handle("GET", "/nothing").header("Access-Control-Allow-Origin") == "*"
 
 
 def test_a_preflight_of_a_cors_route_is_answered_without_the_function(gateway: Gateway) -> None:

@@ -530,7 +530,7 @@ def test_chalices_own_failures_leave_in_our_shape_without_a_trace(
 # CORS
 def test_an_allowed_origin_may_read_answers_and_refusals(door: Door) -> None:
     origin = {"Origin": "https://app.example"}
-    for line in ("GET /.well-known/jwks.json", "POST /verify", "POST /login"):
+    for line in ("GET /me", "POST /verify", "POST /login"):
         answer = door.phone.call(line, headers=origin)
         assert answer.header("Access-Control-Allow-Origin") == "https://app.example"
         assert "Origin" in (answer.header("Vary") or "")
@@ -555,7 +555,7 @@ FOREIGN = [
 
 @pytest.mark.parametrize("origin", FOREIGN, ids=repr)
 def test_a_foreign_origin_may_read_nothing(door: Door, origin: str) -> None:
-    for line in ("GET /.well-known/jwks.json", "OPTIONS /login", "OPTIONS /me", "POST /verify"):
+    for line in ("OPTIONS /login", "OPTIONS /me", "POST /verify"):
         answer = door.phone.call(line, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
         assert answer.header("Access-Control-Allow-Origin") is None
         assert origin.encode() not in answer.body
@@ -568,7 +568,7 @@ def test_a_cache_keeps_answers_for_each_origin_apart(door: Door) -> None:
 
 
 def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(door: Door) -> None:
-    for path in ("/login", "/me", "/me/sessions/x", "/me/password", "/.well-known/jwks.json"):
+    for path in ("/login", "/me", "/me/sessions/x", "/me/password"):
         asked = {
             "Origin": "https://app.example",
             "Access-Control-Request-Method": "DELETE",

@@ -150,7 +150,7 @@ BAD: list[tuple[dict[str, str | None], str]] = [
     ({"dpop_jkt": "short"}, "invalid_request"),
     ({"auth_session": "x"}, "invalid_session"),
     ({"auth_session": "A" * 200}, "invalid_session"),
-    ({"email": "x" * 9000}, "invalid_request"),
+    ({"email": "x" * 40_000}, "invalid_request"),
 ]
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...domain.client import Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
 from ...services import Services
-from .. import clients
+from .. import clients, dpop
 from ..session import TokenSet
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
@@ -26,8 +27,8 @@ GRANTS: Mapping[str, Grant] = {
 KNOWN = frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
 
 
-def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, jkt: str) -> TokenSet:
-    """Answers a token request (RFC 6749 section 3.2); `jkt` is the thumbprint of a proved DPoP key, "" without one."""
+def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proof: Proof) -> TokenSet:
+    """Answers a token request (RFC 6749 section 3.2); with a DPoP proof, for its key."""
     if not params.get("grant_type"):
         raise InvalidRequest("`grant_type` is missing.")
     grant = GRANTS.get(params["grant_type"])
@@ -36,8 +37,9 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, jkt:
     client = clients.authenticate(svc, params, authorization)
     if params["grant_type"] not in client.grant_types:
         raise UnauthorizedClient()
-    if client.dpop_bound_access_tokens and not jkt:
+    if client.dpop_bound_access_tokens and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
+    dpop.remember(svc, proof)
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     own = {name: value for name, value in params.items() if name in grant.parameters}
-    return grant.redeem(svc, client, own, jkt)
+    return grant.redeem(svc, client, own, proof.jkt)
