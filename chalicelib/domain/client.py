@@ -22,6 +22,7 @@ AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_ke
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
 HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
 MAX_KEYS = 20
+MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
 MAX_URI = 2000
 # Keys are kept for as long as the longest of these.
 MAX_SECONDS = {
@@ -185,6 +186,9 @@ def _problems(client: Client, *, local: bool) -> list[str]:
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
         "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
+        f"The client's `scopes` are too long for an access token: {MAX_SCOPES} characters at most.": (
+            len(" ".join(client.scopes)) <= MAX_SCOPES
+        ),
         **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
         **{
             f"`{name}` is no https URI: {_shown(uri)}.": (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
 ID_TOKEN = "JWT"
-# Longer than any token of ours; API Gateway itself takes 10,240 bytes of headers.
+# No longer token is issued. API Gateway takes 10,240 bytes of headers, and a DPoP proof has to go beside it.
 MAX_LENGTH = 8192
 # No token of ours lives longer, whatever a client is allowed: as long does the key that signed it stay published.
 MAX_LIFETIME = 24 * 3600

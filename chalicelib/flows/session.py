@@ -9,6 +9,7 @@ from ..domain import scopes, tokens, uris
 from ..domain.client import REFRESH, Client
 from ..domain.errors import (
     InvalidGrant,
+    InvalidScope,
     InvalidTarget,
     InvalidToken,
     LoginRequired,
@@ -185,7 +186,10 @@ def _token_type(jkt: str) -> str:
 def _access_token(
     svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str
 ) -> str:
-    """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs."""
+    """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs.
+
+    Raises InvalidScope for one that no verifier would take; nothing has been spent by then.
+    """
     now, settings = svc.now(), svc.settings
     claims = {
         **about,
@@ -197,7 +201,12 @@ def _access_token(
         "scope": " ".join(scope),
         **({"cnf": {"jkt": jkt}} if jkt else {}),
     }
-    return tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
+    signed = tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
+    if len(signed) > tokens.MAX_LENGTH:
+        raise InvalidScope(
+            "The access token would be longer than any API takes: ask for fewer scopes.", reason="too long"
+        )
+    return signed
 
 
 def _id_token(
