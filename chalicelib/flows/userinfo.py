@@ -10,6 +10,7 @@ from . import dpop, session
 def read(svc: Services, *, authorization: str, proof: str, method: str, path: str) -> tuple[User, dict[str, Any]]:
     """The user and the claims that an access token opens (OpenID Connect Core 5.3), a bearer or a bound one (RFC 9449 7)."""
     scheme, _, token = authorization.partition(" ")
+    token = token.lstrip(" ")  # RFC 6750 section 2.1: 1*SP
     if scheme.lower() not in ("bearer", "dpop") or not token:
         raise InvalidToken()
     # Whatever API it is for: that our own audience need not be in it keeps an API from using it at our other routes.

@@ -99,6 +99,7 @@ class Guard:
         A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
         """
         scheme, _, token = (authorization or "").partition(" ")
+        token = token.lstrip(" ")  # 1*SP
         if not token or scheme.lower() != ("dpop" if shown else "bearer"):
             raise Unauthorized
         try:

@@ -67,7 +67,7 @@ def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
 
 def _bearer(caller: Caller) -> str:
     scheme, _, token = caller.headers.get("authorization", "").partition(" ")
-    return token if scheme.lower() == "bearer" else ""
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""  # RFC 6750 section 2.1: 1*SP
 
 
 def _information(svc: Services, made: Registered) -> ClientInformation:

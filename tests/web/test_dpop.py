@@ -401,9 +401,9 @@ def test_a_client_registered_for_bound_tokens_gets_no_others(svc: Services, phon
 
 
 def test_a_failed_memory_of_proofs_is_a_503_and_never_a_success(machine: App, prover: Prover, svc: Services) -> None:
-    with wire.watched(svc, wire.Wire(fail_at=1, failure=wire.refusing("ThrottlingException"))) as seen:
+    with wire.watched(svc, wire.Wire(fail_at=2, failure=wire.refusing("ThrottlingException"))) as seen:
         assert refusal(ask(machine, prover)) == (503, "temporarily_unavailable")
-    assert seen.calls == ["PutItem"]
+    assert seen.calls == ["GetItem", "PutItem"]
     granted(ask(machine, prover))
 
 

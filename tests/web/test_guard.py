@@ -513,6 +513,7 @@ def test_what_is_no_single_bearer_token_is_unauthorized(gate: Gate, spoilt: str 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
 def test_the_schemes_case_does_not_matter(gate: Gate, shape: Shape, scheme: str) -> None:
     assert gate.policy(shape(f"{scheme} {gate.token('notes:read')}", "notes12345"))
+    assert gate.policy(shape(f"{scheme}   {gate.token('notes:read')}", "notes12345"))  # RFC 6750 section 2.1: 1*SP
 
 
 def test_two_authorization_headers_are_none(gate: Gate) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.client import CLIENT_CREDENTIALS
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import API, CALLBACK, FORM_TYPE, App, Browser, encoded, granted, place, register, send, told
+from tests.browser import API, CALLBACK, FORM_TYPE, App, Browser, basic, encoded, granted, place, register, send, told
 from tests.forge import peek
 from tests.phone import EMAIL, PASSWORD, Phone, refusal
 
@@ -288,3 +288,20 @@ def test_no_other_value_has_a_length_of_its_own_either(browser: Browser, app: Ap
     tokens = granted(app.redeem(fields["code"]))
     if name == "nonce":
         assert peek(tokens["id_token"])[1]["nonce"] == "x" * 5000
+
+
+# The Authorization header (RFC 6750 section 2.1: 1*SP)
+
+
+@pytest.mark.parametrize("gap", [" ", "   "])
+def test_a_token_stands_after_as_many_spaces_as_one_likes(
+    browser: Browser, app: App, svc: Services, phone: Phone, gap: str
+) -> None:
+    token = app.tokens(browser)["access_token"]
+    assert phone.call("GET /oauth/userinfo", headers=[("Authorization", f"Bearer{gap}{token}")]).status == 200
+    account = phone.log_in()["access_token"]
+    assert phone.call("GET /me", headers=[("Authorization", f"Bearer{gap}{account}")]).status == 200
+    machine = register(svc, phone, "machine")
+    _, _, credentials = basic(machine.id, machine.secret).partition(" ")
+    form = {"grant_type": CLIENT_CREDENTIALS}
+    granted(send(phone, "/oauth/token", form, headers=[("Authorization", f"Basic{gap}{credentials}")]))

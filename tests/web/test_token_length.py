@@ -43,9 +43,7 @@ def test_a_client_gets_no_token_that_nobody_would_take(svc: Services, phone: Pho
     assert 30 < longest < 50
 
 
-def test_a_code_and_a_refresh_token_are_not_spent_for_one(
-    svc: Services, phone: Phone, browser: Browser
-) -> None:
+def test_a_code_and_a_refresh_token_are_not_spent_for_one(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, "spa")
     wide, few = ("email", "offline_access", *MANY), ("email", "offline_access", *MANY[:2])
     first = app.tokens(browser, scope="email offline_access")["refresh_token"]
