@@ -121,7 +121,7 @@ def addressed(params: Parameters, client: Client, *, own: str) -> Parameters:
     return rest if resource == own else {**rest, "resource": resource}
 
 
-def with_redirect_uri(params: Parameters, client: Client) -> Parameters:
+def with_redirect_uri(params: dict[str, str], client: Client) -> dict[str, str]:
     """The request with the one redirect URI there is, if it names none; an OpenID request has to (OAuth 2.1 section 4.1.1)."""
     if "redirect_uri" in params:
         return params

@@ -128,8 +128,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
-    params, faults = oauth.gathered(params.items())
-    oauth.check_faults(faults)
+    params = oauth.once(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
     params = oauth.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")

@@ -126,9 +126,11 @@ def _content(shape: type) -> dict[str, Any]:
 
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
-    of_body = [errors.PayloadTooLarge] if operation.body else []
-    of_json = [errors.UnsupportedMediaType] if operation.body not in (None, Form) else []
-    for error in dict.fromkeys((*operation.errors, *of_body, *of_json, *ALWAYS)):
+    possible: list[type[LatchkeyError]] = [*operation.errors, *ALWAYS]
+    if operation.body:
+        possible.append(errors.PayloadTooLarge)
+        possible += [errors.UnsupportedMediaType] if operation.body is not Form else []
+    for error in dict.fromkeys(possible):
         by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {

@@ -1,5 +1,6 @@
 """Which websites' scripts may call what (the Fetch standard, CORS); the JSON door's own cases: test_bad_input.py."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -48,7 +49,7 @@ FOR_NOBODY = [
 
 
 @pytest.fixture
-def phone(svc: Services, clock: Clock) -> Phone:
+def phone(svc: Services, clock: Clock) -> Iterator[Phone]:
     """A deployment that one website may call."""
     with installed(replace(svc, settings=replace(svc.settings, origins=frozenset({OURS})))):
         yield Phone(clock)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.browser import API, CALLBACK, FORM_TYPE, App, Browser, basic, encoded, granted, place, register, send, told
@@ -53,7 +53,7 @@ def test_so_it_is_in_an_exchange_for_a_device_and_in_a_first_party_app(
     exchanger = register(svc, phone, "exchanger")
     subject = {"subject_token": token, "subject_token_type": ACCESS}
     for named in ({"resource": resource}, {"audience": resource}, {"resource": resource, "audience": API}):
-        got = granted(exchanger.token("urn:ietf:params:oauth:grant-type:token-exchange", **subject, **named))
+        got = granted(exchanger.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, **subject, **named}))
         assert audience(got) == API
     television = register(svc, phone, "television", resources=(API,))
     assert television.post("/oauth/device", {"resource": resource}).status == 200
@@ -128,7 +128,7 @@ def test_what_is_no_form_is_an_invalid_request_in_the_words_of_oauth(
 
 
 def test_a_client_with_one_redirect_uri_need_not_name_it(browser: Browser, app: App) -> None:
-    asked = {"redirect_uri": None, "scope": "email notes:read"}
+    asked: dict[str, Any] = {"redirect_uri": None, "scope": "email notes:read"}
     answer = browser.finish(browser.authorize(app, **asked))
     assert place(answer) == CALLBACK
     granted(app.redeem(told(answer)["code"], redirect_uri=None))
