@@ -93,6 +93,11 @@ class Limit:
     most: int
     seconds: int
 
+    @property
+    def contended(self) -> str:
+        """What is said where so many count at once that none gets its turn."""
+        return f"{self.kind} contended"
+
     def window(self, now: int) -> int:
         """The number of the window that `now` lies in."""
         return now // self.seconds
@@ -100,3 +105,11 @@ class Limit:
     def wait(self, now: int) -> int:
         """Seconds until the next window."""
         return self.seconds - now % self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt was counted against, and when: what a right answer gives back."""
+
+    limits: tuple[Limit, ...]
+    at: int

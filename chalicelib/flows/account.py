@@ -1,6 +1,6 @@
 from ..domain import email, passwords
-from ..domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
-from ..domain.model import Grant, User
+from ..domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
+from ..domain.model import Grant, Spent, User
 from ..services import Services
 from . import limits, login, logout
 from .logout import Failure
@@ -22,32 +22,40 @@ def change_password(
     Raises InvalidCredentials, WeakPassword.
     """
     passwords.check_length(new_password)
-    _prove(svc, user, current_password, network)
-    secret = passwords.normalised(new_password)
-    passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
+    spent = _prove(svc, user, current_password, network)
+    try:
+        secret = passwords.normalised(new_password)
+        passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
+    except LatchkeyError:
+        svc.attempts.give_back(spent, now=svc.now())
+        raise
     hashed = passwords.hash_password(secret, profile=svc.hashing)
-    if not svc.users.change_password(user, password_hash=hashed, keep=keep):
+    spare = svc.attempts.giving_back(spent, now=svc.now())
+    if not svc.users.change_password(user, password_hash=hashed, keep=keep, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     return logout.tell_of_others(svc, user, keep)
 
 
 def delete(svc: Services, user: User, last: Grant, *, password: str | None, network: str) -> None:
     """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes."""
+    spent = None
     if password is not None:
-        _prove(svc, user, password, network)
+        spent = _prove(svc, user, password, network)
     elif svc.now() - last.auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
     svc.grants.erase(user.uid, but=last.gid)
     svc.clients.forget(user.uid)
-    if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last):
+    spare = svc.attempts.giving_back(spent, now=svc.now())
+    if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.grants.erase(user.uid)
     svc.clients.forget(user.uid)
 
 
-def _prove(svc: Services, user: User, password: str, network: str) -> None:
+def _prove(svc: Services, user: User, password: str, network: str) -> Spent:
     passwords.check_length(password)
-    limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
+    spent = limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
     login.proved(svc, user, passwords.normalised(password))
+    return spent

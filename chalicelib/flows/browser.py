@@ -7,7 +7,7 @@ from ..domain import base64url
 from ..domain import refresh as handles
 from ..domain.client import Client
 from ..domain.errors import InvalidGrant
-from ..domain.model import Grant, Start, User, in_force
+from ..domain.model import Grant, Spent, Start, User, in_force
 from ..domain.refresh import Handle
 from ..services import Services
 from . import keys, session
@@ -54,21 +54,25 @@ def _read(svc: Services, uid: str, gid: str) -> Browser | None:
     return Browser(*found) if found else None
 
 
-def log_in(svc: Services, user: User, before: Browser | None, *, amr: tuple[str, ...]) -> Browser:
+def log_in(
+    svc: Services, user: User, before: Browser | None, *, amr: tuple[str, ...], spent: Spent | None = None
+) -> Browser:
     """The session of a browser in which a user has just logged in: their own of `before`, raised, else a new one.
 
     What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
+    It gives back what it `spent`.
     """
+    spare = svc.attempts.giving_back(spent, now=svc.now())
     drafted = draft(svc, user, amr=amr)
     for _ in range(TRIES):
         if before is None or before.user.uid != user.uid:
             break
         kept = {name: getattr(before.grant, name) for name in ("gid", "created_at", "took_part")}
         raised = replace(drafted, **kept, generation=before.grant.generation + 1)
-        if svc.grants.log_in_again(raised) is Start.DONE:
+        if svc.grants.log_in_again(raised, spare=spare) is Start.DONE:
             return Browser(user, raised)
         before = _read(svc, user.uid, before.grant.gid)
-    session.start(svc, drafted)
+    session.start(svc, drafted, spent=spent)
     return Browser(user, drafted)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 from ..domain import refresh as handles
 from ..domain.client import Client
-from ..domain.model import Grant, User
+from ..domain.model import Grant, Spent, User
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
 from . import keys, session
@@ -17,10 +17,12 @@ def issue(
     *,
     amr: tuple[str, ...],
     browser: Grant | None = None,
+    spent: Spent | None = None,
 ) -> str:
     """An authorization code: the one text of a grant that waits, written with all that its redemption must match.
 
-    `browser` is the browser's session that it is given in; without one the login is of now. Raises what `session.start` does.
+    `browser` is the browser's session that it is given in; without one the login is of now. `spent` and what it raises are
+    those of `session.start`.
     """
     grant = replace(
         session.draft(svc, user, client, scope=request.scope, device=client.client_name, amr=amr),
@@ -36,5 +38,5 @@ def issue(
     if browser:
         grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
     text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
-    session.start(svc, grant)
+    session.start(svc, grant, spent=spent)
     return text

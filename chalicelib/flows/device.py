@@ -93,7 +93,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
 
     The user who has decided finds it once more: a button may be pressed twice.
     """
-    limits.user_code(svc, network=network)
+    spent = limits.user_code(svc, network=network)
     letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= LONGEST_TYPED else ""
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
@@ -103,6 +103,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
         or value.get("uid", decider.user.uid) != decider.user.uid
     ):
         raise NotFound("This code is wrong, has been used, or has expired.")
+    svc.attempts.give_back(spent, now=svc.now())
     shown = f"{letters[:4]}-{letters[4:]}"
     return Waiting(client, tuple(value["scope"].split()), value.get("resource", ""), shown, found["place"])
 

@@ -38,7 +38,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     try:
         if not params.get("email") or not params.get("password"):
             raise InsufficientAuthorization(auth_session=_sealed(svc, client, asked, bound))
-        user = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
+        user, spent = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
     except InvalidCredentials as wrong:
         again = _sealed(svc, client, asked, bound)
         raise InsufficientAuthorization(
@@ -47,7 +47,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     if request.subject not in ("", subjects.shown(svc, client, user.uid)):
         again = _sealed(svc, client, asked, bound)
         raise InsufficientAuthorization("The app asks for another user.", uid=user.uid, auth_session=again)
-    return codes.issue(svc, client, user, request, amr=login.PASSWORD)
+    return codes.issue(svc, client, user, request, amr=login.PASSWORD, spent=spent)
 
 
 def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ..domain.errors import TooManyRequests
-from ..domain.model import Limit
+from ..domain.errors import TemporarilyUnavailable, TooManyRequests
+from ..domain.model import Limit, Spent
 from ..services import Services
 
 # Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of
@@ -13,30 +14,33 @@ from ..services import Services
 asking: ContextVar[Callable[[], str]] = ContextVar("asking", default=str)
 
 
-def password_attempt(svc: Services, *, canonical_email: str, network: str) -> None:
-    """Counts one guess of a password; raises TooManyRequests.
+def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Spent:
+    """Counts one guess of a password, which a right one gives back; raises TooManyRequests.
 
-    Two limits are each network's own. The account's is all networks' together, and several can use it up: from then on
-    each has few guesses at this account, but it has them, so nobody keeps an owner in another network out.
+    Two limits are each network's own. The account's is all networks' together, and several can use it up, or keep anybody
+    else from counting against it: from then on each has few guesses at this account, but it has them, so nobody keeps an
+    owner in another network out.
     """
     of_network = _limit(svc, "password_network", network)
     of_account = _limit(svc, "password_account", canonical_email)
     try:
-        _spend(svc, _limit(svc, "password_account_network", canonical_email, network), of_network, of_account)
-    except TooManyRequests as refusal:
-        if refusal.reason != of_account.kind:
+        return _spend(svc, _limit(svc, "password_account_network", canonical_email, network), of_network, of_account)
+    except (TooManyRequests, TemporarilyUnavailable) as refusal:
+        if refusal.reason not in (of_account.kind, of_account.contended):
             raise
-        _spend(svc, _limit(svc, "password_account_network_slow", canonical_email, network), of_network)
+    return _spend(svc, _limit(svc, "password_account_network_slow", canonical_email, network), of_network)
 
 
-def sign_up(svc: Services, *, network: str) -> None:
-    """Counts one new account from a network; raises TooManyRequests."""
-    _spend(svc, _limit(svc, "sign_up_network", network), _limit(svc, "sign_up_attempt_network", network))
+def sign_up(svc: Services, *, network: str) -> Spent:
+    """Counts one new account from a network, and gives what a sign-up gives back that makes none; raises TooManyRequests."""
+    of_accounts = _limit(svc, "sign_up_network", network)
+    spent = _spend(svc, of_accounts, _limit(svc, "sign_up_attempt_network", network))
+    return replace(spent, limits=(of_accounts,))
 
 
-def user_code(svc: Services, *, network: str) -> None:
-    """Counts one user code typed; raises TooManyRequests."""
-    _spend(svc, _limit(svc, "user_code_network", network))
+def user_code(svc: Services, *, network: str) -> Spent:
+    """Counts one user code typed, which a right one gives back; raises TooManyRequests."""
+    return _spend(svc, _limit(svc, "user_code_network", network))
 
 
 def device_request(svc: Services, *, network: str) -> None:
@@ -83,7 +87,9 @@ def _limit(svc: Services, name: str, *subject: str) -> Limit:
     return Limit(name, "\0".join(subject), most, seconds)
 
 
-def _spend(svc: Services, *limits: Limit) -> None:
-    forbidding = svc.attempts.spend(limits, now=svc.now())
+def _spend(svc: Services, *limits: Limit) -> Spent:
+    now = svc.now()
+    forbidding = svc.attempts.spend(limits, now=now)
     if forbidding:
-        raise TooManyRequests(retry_after=forbidding.wait(svc.now()), reason=forbidding.kind)
+        raise TooManyRequests(retry_after=forbidding.wait(now), reason=forbidding.kind)
+    return Spent(limits, now)

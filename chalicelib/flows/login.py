@@ -1,6 +1,6 @@
 from ..domain import email, passwords, scopes
 from ..domain.errors import AccountDisabled, InvalidCredentials
-from ..domain.model import User
+from ..domain.model import Spent, User
 from ..services import Services
 from . import keys, limits, session
 from .session import TokenSet
@@ -14,23 +14,26 @@ def with_password(
     """A new session of the JSON door for the right password."""
     client = session.own_client(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
-    user = authenticate(svc, address=address, password=password, network=network)
+    user, spent = authenticate(svc, address=address, password=password, network=network)
     grant = session.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
     issued = session.issue(svc, keys.current(svc), user, grant, client)
-    session.start(svc, grant)
+    session.start(svc, grant, spent=spent)
     return issued
 
 
-def authenticate(svc: Services, *, address: str, password: str, network: str) -> User:
-    """The user with this address and password. An unknown address costs what a wrong password costs and answers the same."""
+def authenticate(svc: Services, *, address: str, password: str, network: str) -> tuple[User, Spent]:
+    """The user with this address and password, and what the session that begins gives back.
+
+    An unknown address costs what a wrong password costs and answers the same.
+    """
     # Lengths, then the limit, then what costs more the longer it is.
     passwords.check_length(password)
     canonical = email.canonical(address)
-    limits.password_attempt(svc, canonical_email=canonical, network=network)
+    spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
     secret = passwords.normalised(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    return proved(svc, svc.users.read(svc.users.find(canonical) or session.new_id()), secret)
+    return proved(svc, svc.users.read(svc.users.find(canonical) or session.new_id()), secret), spent
 
 
 def proved(svc: Services, user: User | None, secret: str) -> User:

@@ -17,7 +17,7 @@ from ..domain.errors import (
     TemporarilyUnavailable,
 )
 from ..domain.keyset import KeySet
-from ..domain.model import Grant, Start, User, in_force
+from ..domain.model import Grant, Spent, Start, User, in_force
 from ..domain.refresh import Handle, Use, use_of
 from ..domain.tokens import VerifiedClaims, Verifier
 from ..services import Services
@@ -79,12 +79,13 @@ def draft(
     )
 
 
-def start(svc: Services, grant: Grant) -> None:
+def start(svc: Services, grant: Grant, *, spent: Spent | None = None) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
+    It gives back what the login `spent`, which was no failure.
     Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
     """
-    if svc.grants.start(grant) is not Start.DONE:
+    if svc.grants.start(grant, spare=svc.attempts.giving_back(spent, now=svc.now())) is not Start.DONE:
         if grant.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=grant.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=grant.uid)

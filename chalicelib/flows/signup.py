@@ -1,5 +1,5 @@
 from ..domain import email, passwords
-from ..domain.errors import EmailTaken
+from ..domain.errors import EmailTaken, LatchkeyError
 from ..domain.model import Grant, User
 from ..services import Services
 from . import keys, limits, session
@@ -23,9 +23,13 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
     passwords.check_length(password)
     mailed = email.validated(address)
-    limits.sign_up(svc, network=network)
-    secret = passwords.normalised(password)
-    passwords.check_strength(secret, about=(*mailed.split("@"), name))
+    spent = limits.sign_up(svc, network=network)
+    try:
+        secret = passwords.normalised(password)
+        passwords.check_strength(secret, about=(*mailed.split("@"), name))
+    except LatchkeyError:
+        svc.attempts.give_back(spent, now=svc.now())
+        raise
     return User(
         uid=session.new_id(),
         email=mailed,

@@ -1,9 +1,11 @@
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..domain.model import Limit
-from .dynamo import key, transact
+from ..domain.errors import TemporarilyUnavailable
+from ..domain.model import Limit, Spent
+from .dynamo import ConditionFailed, Contended, conditionally, key, transact
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -17,16 +19,33 @@ class Attempts:
         self._grants = grants
 
     def spend(self, limits: Sequence[Limit], *, now: int) -> Limit | None:
-        """Counts one attempt against all limits, or against none and says which one forbids it."""
-        forbidding = transact(self._client, [self._counting(limit, now) for limit in limits])
+        """Counts one attempt against all limits, or against none and says which one forbids it.
+
+        Raises TemporarilyUnavailable, with a limit's `contended` as its reason where too many count against that at once.
+        """
+        try:
+            forbidding = transact(self._client, [self._counting(limit, now) for limit in limits])
+        except Contended as busy:
+            raise TemporarilyUnavailable(reason=", ".join(limits[place].contended for place in busy.places)) from None
         return limits[forbidding[0]] if forbidding else None
 
+    def giving_back(self, spent: Spent | None, *, now: int) -> list[Any]:
+        """Taking an attempt back, as spare parts of another verb's transaction; nothing from windows that are over."""
+        if spent is None:
+            return []
+        return [self._taking_back(each, spent.at) for each in spent.limits if each.window(now) == each.window(spent.at)]
+
+    def give_back(self, spent: Spent, *, now: int) -> None:
+        """Takes an attempt back by itself; whoever was right is not refused where that cannot be done."""
+        for part in self.giving_back(spent, now=now):
+            with suppress(ConditionFailed, TemporarilyUnavailable):
+                conditionally(self._client.update_item, **part["Update"])
+
     def _counting(self, limit: Limit, now: int) -> Any:
-        name = f"{limit.kind}\0{limit.subject}\0{limit.window(now)}"
         return {
             "Update": {
                 "TableName": self._grants,
-                "Key": key(("attempts", hashlib.sha256(name.encode()).hexdigest()), ("count",)),
+                "Key": _key(limit, now),
                 "UpdateExpression": "SET expires_at = :end ADD attempts :one",
                 "ConditionExpression": "attribute_not_exists(attempts) OR attempts < :most",
                 "ExpressionAttributeValues": {
@@ -36,3 +55,20 @@ class Attempts:
                 },
             }
         }
+
+    def _taking_back(self, limit: Limit, at: int) -> Any:
+        return {
+            "Update": {
+                "TableName": self._grants,
+                "Key": _key(limit, at),
+                "UpdateExpression": "ADD attempts :less",
+                # Never below zero, and never an item that was swept meanwhile, which would have no end.
+                "ConditionExpression": "attempts > :zero",
+                "ExpressionAttributeValues": {":less": {"N": "-1"}, ":zero": {"N": "0"}},
+            }
+        }
+
+
+def _key(limit: Limit, at: int) -> dict[str, Any]:
+    name = f"{limit.kind}\0{limit.subject}\0{limit.window(at)}"
+    return key(("attempts", hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()), ("count",))

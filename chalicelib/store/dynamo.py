@@ -42,7 +42,6 @@ PASSING = frozenset(
 
 # Two transactions on one item at the same moment cancel each other, which says nothing about their conditions.
 CONFLICT, TRIES = "TransactionConflict", 4
-CONTENDED = "contended"
 
 round_trips: ContextVar[int] = ContextVar("round_trips", default=0)
 
@@ -105,24 +104,36 @@ def _reasons(error: ClientError) -> list[str]:
     return [reason.get("Code", "None") for reason in found]
 
 
-def transact(client: "DynamoDBClient", parts: Sequence[Any]) -> list[int]:
+class Contended(TemporarilyUnavailable):
+    """Others wrote the same items time and again; `places` are those of a transaction's parts that they are in."""
+
+    def __init__(self, places: list[int]) -> None:
+        self.places = places
+        super().__init__(reason="contended")
+
+
+def transact(client: "DynamoDBClient", parts: Sequence[Any], *, spare: Sequence[Any] = ()) -> list[int]:
     """Writes all parts or none: [] for all, else the places of the parts whose conditions do not hold.
 
-    Raises TemporarilyUnavailable, with CONTENDED as its reason where others write the same items time and again.
+    The `spare` ones are written with them if nothing is in the way of that. Raises TemporarilyUnavailable, Contended where
+    others write the same items time and again.
     """
+    writes = [*parts, *spare]
+    found: list[str] = []
     for _ in range(TRIES):
         with storage_faults():
             try:
-                client.transact_write_items(TransactItems=parts)
+                client.transact_write_items(TransactItems=writes)
             except ClientError as error:
                 found = _reasons(error)
-                if CONFLICT in found:
+                writes = [*parts]
+                if CONFLICT in found or set(found[len(parts) :]) - {"None"}:
                     continue
                 if "ConditionalCheckFailed" not in found:
                     raise
                 return [place for place, why in enumerate(found) if why == "ConditionalCheckFailed"]
         return []
-    raise TemporarilyUnavailable(reason=CONTENDED)
+    raise Contended([place for place, why in zip(range(len(parts)), found, strict=False) if why == CONFLICT])
 
 
 class ConditionFailed(Exception):

@@ -90,16 +90,16 @@ class Grants:
         """A new grant as one part of another verb's transaction."""
         return {"Put": {"TableName": self._grants, "Item": to_item(grant)}}
 
-    def start(self, grant: Grant, *, also: Sequence[Any] = ()) -> Start:
-        """A new grant of a user as they were read, with whatever is `also` to be written, all or nothing.
+    def start(self, grant: Grant, *, also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Start:
+        """A new grant of a user as they were read, with whatever is `also` to be written, all or nothing but what is `spare`.
 
         One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
         browser = [self._browser(grant)] if grant.browser else []
-        return self._together([self._owner(grant), self.starting(grant), *browser], also)
+        return self._together([self._owner(grant), self.starting(grant), *browser], also, spare)
 
-    def log_in_again(self, grant: Grant, *, also: Sequence[Any] = ()) -> Start:
-        """A browser's session as another login of its user leaves it, its generation one on, with what is `also` to be written.
+    def log_in_again(self, grant: Grant, *, spare: Sequence[Any] = ()) -> Start:
+        """A browser's session as another login of its user leaves it, its generation one on, with what is `spare` if it can be.
 
         STALE if the session has ended, or another such login came between.
         """
@@ -120,10 +120,10 @@ class Grants:
                 },
             }
         }
-        return self._together([self._owner(grant), raised], also)
+        return self._together([self._owner(grant), raised], spare=spare)
 
-    def _together(self, own: Sequence[Any], also: Sequence[Any]) -> Start:
-        failed = transact(self._client, [*own, *also])
+    def _together(self, own: Sequence[Any], also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Start:
+        failed = transact(self._client, [*own, *also], spare=spare)
         if not failed:
             return Start.DONE
         return Start.STALE if failed[0] < len(own) else Start.SPENT

@@ -119,15 +119,15 @@ class Users:
                 ExpressionAttributeValues={":new": {"S": password_hash}, ":old": {"S": user.password_hash}},
             )
 
-    def change_password(self, user: User, *, password_hash: str, keep: Grant) -> bool:
+    def change_password(self, user: User, *, password_hash: str, keep: Grant, spare: Sequence[Any] = ()) -> bool:
         """A new password, with every session but one ended; False if the account or that session changed meanwhile."""
-        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
+        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}}, spare)
 
     def end_other_sessions(self, user: User, *, keep: Grant) -> bool:
         """Every session but one ended, in one write; False if the account or that session changed meanwhile."""
         return self._move_on(user, keep, "", {})
 
-    def delete(self, user: User, *, canonical_email: str, last: Grant) -> bool:
+    def delete(self, user: User, *, canonical_email: str, last: Grant, spare: Sequence[Any] = ()) -> bool:
         """The account, its address and its last session erased; False if the account changed meanwhile."""
         parts = [
             {
@@ -148,9 +148,9 @@ class Users:
             },
             {"Delete": {"TableName": self._grants, "Key": grant_key(last.uid, last.gid)}},
         ]
-        return not transact(self._client, parts)
+        return not transact(self._client, parts, spare=spare)
 
-    def _move_on(self, user: User, keep: Grant, change: str, values: dict[str, Any]) -> bool:
+    def _move_on(self, user: User, keep: Grant, change: str, values: dict[str, Any], spare: Sequence[Any] = ()) -> bool:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}
         parts = [
             {
@@ -172,7 +172,7 @@ class Users:
                 }
             },
         ]
-        return not transact(self._client, parts)
+        return not transact(self._client, parts, spare=spare)
 
     def _changed(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}

@@ -80,8 +80,8 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
 def _with_password(visit: Visit) -> Browser:
     svc, fields = visit.svc, visit.fields
     address, password = fields.get("email", ""), fields.get("password", "")
-    user = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
-    return browser.log_in(svc, user, _left_by_others(visit, user), amr=login.PASSWORD)
+    user, spent = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
+    return browser.log_in(svc, user, _left_by_others(visit, user), amr=login.PASSWORD, spent=spent)
 
 
 def _left_by_others(visit: Visit, user: User) -> Browser | None:

@@ -12,7 +12,7 @@ import pytest
 
 from chalicelib.domain.client import Client
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.domain.model import Grant, Limit, Start, User
+from chalicelib.domain.model import Grant, Limit, Spent, Start, User
 from chalicelib.domain.refresh import Use
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
@@ -408,7 +408,7 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
         else:
             with pytest.raises(TemporarilyUnavailable) as refused:
                 store.grants.start(grant(owner))
-            assert refused.value.reason == dynamo.CONTENDED
+            assert isinstance(refused.value, dynamo.Contended)
         store.client.meta.events.unregister(event, in_the_way)
         assert not pending
 
@@ -602,6 +602,42 @@ def test_a_limit_is_each_subjects_own_and_ends_with_its_window(store: Deployment
     assert store.attempts.spend([limit], now=NOW) == limit
     assert store.attempts.spend([Limit("kind", "bob", 1, 60)], now=NOW) is None
     assert store.attempts.spend([limit], now=NOW + limit.wait(NOW)) is None
+
+
+def test_an_attempt_that_is_taken_back_is_as_if_it_had_not_been(store: Deployment) -> None:
+    wide, narrow = Limit("wide", uuid4().hex, 5, 60), Limit("narrow", uuid4().hex, 1, 60)
+    for _ in range(7):
+        assert store.attempts.spend([wide, narrow], now=NOW) is None
+        assert store.attempts.spend([wide, narrow], now=NOW) == narrow
+        store.attempts.give_back(Spent((wide, narrow), NOW), now=NOW)
+    assert [store.attempts.spend([wide], now=NOW) for _ in range(6)] == [None] * 5 + [wide]
+
+
+def test_what_is_taken_back_never_goes_below_nothing_nor_into_another_window(store: Deployment) -> None:
+    limit = Limit("kind", uuid4().hex, 1, 60)
+    spent = Spent((limit,), NOW)
+    store.attempts.give_back(spent, now=NOW)
+    assert store.attempts.spend([limit], now=NOW) is None
+    for _ in range(3):
+        store.attempts.give_back(spent, now=NOW)
+    assert [store.attempts.spend([limit], now=NOW) for _ in range(2)] == [None, limit]
+    later = NOW + limit.wait(NOW)
+    assert store.attempts.giving_back(spent, now=later) == []
+    assert store.attempts.spend([limit], now=later) is None
+
+
+def test_a_session_begins_and_takes_its_attempt_back_or_begins_all_the_same(store: Deployment) -> None:
+    owner, _ = started(store)
+    limit = Limit("kind", uuid4().hex, 1, 60)
+    spare = store.attempts.giving_back(Spent((limit,), NOW), now=NOW)
+    assert store.attempts.spend([limit], now=NOW) is None
+    for _ in range(2):  # the second time there is nothing to take back
+        assert store.grants.start(session := grant(owner), spare=spare) is Start.DONE
+        assert store.grants.with_user(owner.uid, session.gid)[1] == session
+    assert [store.attempts.spend([limit], now=NOW) for _ in range(2)] == [None, limit]
+    store.users.disable(owner.uid)
+    assert store.grants.start(grant(owner), spare=spare) is Start.STALE
+    assert store.attempts.spend([limit], now=NOW) == limit
 
 
 def test_a_key_number_is_given_once(store: Deployment) -> None:

@@ -1,6 +1,7 @@
 """What is counted, for whom, and what a deployment may choose of it."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import pytest
 
 from chalicelib.config import LIMITS, load
-from chalicelib.flows import limits
+from chalicelib.flows import first_party, limits
 from chalicelib.services import Services
+from chalicelib.store.dynamo import TRIES
 from tests import wire
-from tests.browser import ISSUER, register
-from tests.phone import PASSWORD, Clock, Phone, installed, refusal
+from tests.browser import ISSUER, Browser, register
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.staged import just_before
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TOO_MANY = (429, "too_many_requests")
@@ -151,3 +154,174 @@ def test_a_device_that_asks_without_end_is_told_so_without_a_write(svc: Services
     assert set(seen.calls) == {"GetItem"}
     clock.advance(60)
     assert poll().json()["error"] == "authorization_pending"
+
+
+# Failures are counted, not successes
+WRONG = {"email": EMAIL, "password": "not my password"}
+RIGHT = {"email": EMAIL, "password": PASSWORD}
+TRANSACT = "TransactWriteItems"
+
+
+def wrong(phone: Phone, times: int) -> list[int]:
+    return [phone.call("POST /login", WRONG).status for _ in range(times)]
+
+
+def counts(svc: Services) -> list[int]:
+    """What is counted at all, after a look that none of it is below zero or without an end."""
+    client, table = svc.users._client, svc.settings.grants_table
+    found = [item for item in client.scan(TableName=table)["Items"] if item["pk"]["S"].startswith("attempts#")]
+    assert all(int(item["attempts"]["N"]) >= 0 and int(item["expires_at"]["N"]) > 0 for item in found)
+    return [int(item["attempts"]["N"]) for item in found if item["attempts"]["N"] != "0"]
+
+
+def by_json(phone: Phone, _: Services) -> None:
+    phone.log_in()
+
+
+def by_page(phone: Phone, svc: Services) -> None:
+    Browser(phone).code(register(svc, phone, first_party=True))
+
+
+def by_challenge(phone: Phone, svc: Services) -> None:
+    app = register(svc, phone, "native", first_party=True)
+    fields = {**app.request(), "email": EMAIL, "password": PASSWORD}
+    answer = app.post("/oauth/authorize-challenge", {name: v for name, v in fields.items() if name in CHALLENGE})
+    assert answer.status == 200, answer
+
+
+def by_new_password(phone: Phone, _: Services) -> None:
+    access = phone.log_in()["access_token"]
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}
+    assert phone.call("POST /me/password", change, token=access).status == 204
+
+
+def by_end_of_account(phone: Phone, _: Services) -> None:
+    access = phone.log_in()["access_token"]
+    assert phone.call("DELETE /me", {"password": PASSWORD}, token=access).status == 204
+
+
+CHALLENGE = first_party.PARAMETERS | {"client_id", "client_secret"}
+DOORS = (by_json, by_page, by_challenge, by_new_password, by_end_of_account)
+
+
+@pytest.mark.parametrize("log_in", DOORS)
+def test_a_right_password_counts_for_nothing_and_forgives_no_wrong_one(
+    svc: Services, phone: Phone, log_in: Callable[[Phone, Services], None]
+) -> None:
+    phone.sign_up()
+    before = sorted(counts(svc))
+    assert wrong(phone, 2) == [401] * 2
+    log_in(phone, svc)
+    assert sorted(counts(svc)) == sorted([*before, 2, 2, 2])
+
+
+def test_a_family_a_test_suite_and_an_office_log_in_as_often_as_they_like(phone: Phone) -> None:
+    phone.sign_up()
+    for _ in range(9):
+        assert wrong(phone, 1) == [401]
+        phone.log_in()
+        phone.log_in()
+    assert wrong(phone, 2) == [401, 429]
+    # A right password opens no door that is shut, or it could be told from a wrong one.
+    assert phone.call("POST /login", RIGHT).status == 429
+
+
+def test_a_new_password_that_is_too_weak_is_no_wrong_one(phone: Phone) -> None:
+    access = phone.sign_up()["access_token"]
+    change = {"current_password": PASSWORD, "new_password": "password1"}
+    assert {phone.call("POST /me/password", change, token=access).status for _ in range(12)} == {422}
+    assert phone.log_in()
+
+
+def test_a_weak_password_at_sign_up_is_no_account_and_has_a_limit_of_its_own(phone: Phone, clock: Clock) -> None:
+    weak = {"email": "new@example.com", "password": "password1"}
+    assert {phone.call("POST /signup", weak).status for _ in range(25)} == {422}
+    phone.sign_up("first@example.com")
+    assert [phone.call("POST /signup", weak).status for _ in range(76)] == [422] * 74 + [429] * 2
+    clock.advance(3600)
+    taken = {"email": "first@example.com", "password": PASSWORD}
+    assert [phone.call("POST /signup", taken).status for _ in range(21)] == [409] * 20 + [429]
+
+
+def test_codes_that_are_typed_right_count_for_nothing(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    browser, television = Browser(phone), register(svc, phone, "television")
+    browser.code(register(svc, phone, first_party=True))
+    before = sorted(counts(svc))
+    for _ in range(3):
+        assert television.post("/oauth/device", {}).status == 200
+        page = browser.submit(browser.get("/device"), "/device", user_code="BBBB-BBBB")
+        codes = television.post("/oauth/device", {}).json()
+        page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
+        assert browser.submit(page, "/device", decision="allow").status == 200
+    assert sorted(counts(svc)) == sorted([*before, 3, 6])  # codes typed wrong; codes asked for
+
+
+# What happens between the count and its return
+def test_a_count_whose_window_has_ended_is_not_taken_from_the_next_one(
+    svc: Services, phone: Phone, clock: Clock
+) -> None:
+    phone.sign_up()
+    clock.advance(3600)
+
+    def an_hour_later() -> None:
+        clock.advance(3600)
+        assert wrong(Phone(clock), 1) == [401]
+
+    with just_before(svc.users._client, "GetItem", an_hour_later):
+        phone.log_in()
+    assert wrong(phone, 10) == [401] * 9 + [429]
+    counts(svc)
+
+
+def test_a_count_that_was_swept_meanwhile_does_not_come_back(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    client, table = svc.users._client, svc.settings.grants_table
+
+    def sweep() -> None:
+        for item in client.scan(TableName=table)["Items"]:
+            if item["pk"]["S"].startswith("attempts#"):
+                client.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+
+    with just_before(client, "GetItem", sweep):
+        assert phone.log_in()["access_token"]
+    assert counts(svc) == []
+
+
+@pytest.mark.parametrize("place", [2, 3, 4])
+def test_whoever_floods_an_account_does_not_turn_its_owners_login_into_a_fault(
+    svc: Services, phone: Phone, place: int
+) -> None:
+    phone.sign_up()
+    before = counts(svc)
+    reasons = ["None"] * 5
+    reasons[place] = "TransactionConflict"
+    conflict = wire.refusing("TransactionCanceledException", reasons=tuple(reasons))
+    with wire.watched(svc, wire.Wire(fail_at=4, failure=conflict)) as seen:
+        session = phone.log_in()
+    assert seen.calls == [TRANSACT, "GetItem", "GetItem", TRANSACT, TRANSACT]
+    assert phone.refresh(session["refresh_token"])
+    assert sorted(counts(svc)) == sorted([*before, 1, 1, 1])  # which is what it costs
+
+
+def test_whoever_floods_an_account_does_not_keep_its_owner_from_being_counted(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    conflict = wire.refusing("TransactionCanceledException", reasons=("None", "None", "TransactionConflict"))
+    with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)) as seen:
+        phone.log_in()
+    assert seen.calls == [TRANSACT] * (TRIES + 1) + ["GetItem", "GetItem", TRANSACT]
+    for _ in range(3):
+        with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)):
+            assert wrong(phone, 1) == [401]
+    with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)):
+        assert wrong(phone, 1) == [429]
+
+
+def test_guesses_at_once_that_are_all_right_are_still_no_more_than_the_limit_at_any_moment(
+    svc: Services, phone: Phone
+) -> None:
+    phone.sign_up()
+    wrong(phone, 9)
+    with just_before(svc.users._client, "GetItem", lambda: wrong(phone, 1)):
+        phone.log_in()
+    assert wrong(phone, 2) == [401, 429]
