@@ -32,26 +32,30 @@ THREADS = 16
 
 
 @pytest.fixture(scope="session")
-def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where an atomic engine answers."""
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Where an atomic engine answers, and to which key."""
     with embedded.running(state=tmp_path_factory.mktemp("aws")) as running:
-        yield running.endpoint
+        here = running.environment()
+        yield {
+            "endpoint_url": here["AWS_ENDPOINT_URL"],
+            "aws_access_key_id": here["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": here["AWS_SECRET_ACCESS_KEY"],
+        }
 
 
 @pytest.fixture(params=["moto", "embedded"])
 def store(request: pytest.FixtureRequest, aws: None) -> Any:  # noqa: ARG001 - the engine in this process
     """The verbs of one deployment on one engine."""
-    endpoint = request.getfixturevalue("embedded_aws") if request.param == "embedded" else None
-    return Deployment(endpoint)
+    return Deployment(request.getfixturevalue("embedded_aws") if request.param == "embedded" else {})
 
 
 class Deployment:
     """Fresh tables and a fresh place for keys, with the verbs on them and the clients to stage a rival on."""
 
-    def __init__(self, endpoint: str | None) -> None:
+    def __init__(self, engine: dict[str, Any]) -> None:
         own = uuid4().hex
-        self.client = boto3.client("dynamodb", endpoint_url=endpoint, config=dynamo.CONFIG)
-        self.ssm = boto3.client("ssm", endpoint_url=endpoint, config=dynamo.CONFIG)
+        self.client = boto3.client("dynamodb", **engine, config=dynamo.CONFIG)
+        self.ssm = boto3.client("ssm", **engine, config=dynamo.CONFIG)
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
         tables.ensure(self.client, users=names["users"], grants=names["grants"])
         self.users = Users(self.client, **names)
