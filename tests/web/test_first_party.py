@@ -73,7 +73,7 @@ def test_a_login_is_counted_then_hashed_then_written_like_any_other(svc: Service
     ask(app)
     with wire.watched(svc) as seen:
         ask(app, **RIGHT)
-    assert seen.calls == ["GetItem", "TransactWriteItems", "GetItem", "GetItem", "PutItem"]
+    assert seen.calls == ["GetItem", "TransactWriteItems", "GetItem", "GetItem", "TransactWriteItems"]
     with wire.watched(svc) as seen:
         ask(app)
     assert seen.calls == ["GetItem"]

@@ -179,7 +179,9 @@ def by_json(phone: Phone, _: Services) -> None:
 
 
 def by_page(phone: Phone, svc: Services) -> None:
-    Browser(phone).code(register(svc, phone, first_party=True))
+    browser, app = Browser(phone), register(svc, phone, first_party=True)
+    for _ in range(2):  # the second raises the session of the first
+        browser.code(app, prompt="login")
 
 
 def by_challenge(phone: Phone, svc: Services) -> None:
