@@ -11,8 +11,8 @@ from local.deploy import in_one_line
 
 
 def table(keyset: KeySet, now: int) -> list[str]:
-    """One line a key: kind, number, state, since or from when, and for a signing key its algorithm and kid."""
-    rows = [
+    """One line a key: kind, number, state, since, from or until when, and for a signing key its algorithm and kid."""
+    rows: list[tuple[str, int | str, str, int, str]] = [
         ("signing", key.number, keyset.state(key, now).value, key.active_at, f"{key.algorithm}  {key.kid}")
         for key in keyset.signing
     ]
@@ -20,6 +20,7 @@ def table(keyset: KeySet, now: int) -> list[str]:
     for refresh in keyset.refresh:
         state = "active" if refresh is maker else "next" if refresh.active_at > now else "retiring"
         rows.append(("refresh", refresh.number, state, refresh.active_at, ""))
+    rows += [("retired", "", "until", key.until, f"{key.jwk['alg']}  {key.jwk['kid']}") for key in keyset.retired]
     return [
         f"{kind}  {number:>3}  {state:<8}  {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z  {more}".rstrip()
         for kind, number, state, at, more in rows

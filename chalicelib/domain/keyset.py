@@ -48,6 +48,14 @@ class RefreshKey:
     secret: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetiredKey:
+    """The public half of a signing key that is gone. It is for old id_tokens as hints, `until` none matters any more."""
+
+    jwk: Mapping[str, str]
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class KeySet:
     """All keys that exist, by number. `token_life` is how long, in seconds, the longest-lived signed token is good.
@@ -59,6 +67,7 @@ class KeySet:
     refresh: tuple[RefreshKey, ...]
     token_life: int
     pairwise: bytes = b""
+    retired: tuple[RetiredKey, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -69,10 +78,14 @@ class KeySet:
         """The state of one key at one moment."""
         if key.active_at > now:
             return State.NEXT
-        successor = next((k for k in self.signing if k.number > key.number and k.active_at <= now), None)
-        if successor is None:
+        replaced_at = self.replaced_at(key, now)
+        if replaced_at is None:
             return State.ACTIVE
-        return State.RETIRING if now < successor.active_at + self.token_life else State.SPENT
+        return State.RETIRING if now < replaced_at + self.token_life else State.SPENT
+
+    def replaced_at(self, key: SigningKey, now: int) -> int | None:
+        """When a key signed for the last time; None of one that has not been followed by another."""
+        return next((k.active_at for k in self.signing if k.number > key.number and k.active_at <= now), None)
 
     def signer(self, now: int) -> SigningKey:
         """The active key; of a set whose keys all lie in the future, the first."""
@@ -82,6 +95,10 @@ class KeySet:
         """The keys whose public halves a verifier must know now: next, active and retiring."""
         *older, newest = self.signing  # which has no successor, and so is never spent
         return (*[key for key in older if self.state(key, now) is not State.SPENT], newest)
+
+    def known(self, now: int) -> list[Mapping[str, str]]:
+        """The public keys of all that has been signed and can still be shown as a hint, published or not."""
+        return [*(key.jwk for key in self.signing), *(key.jwk for key in self.retired if now < key.until)]
 
     def refresher(self, now: int) -> RefreshKey:
         """The HMAC key that makes refresh tokens now."""

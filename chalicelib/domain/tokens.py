@@ -68,15 +68,7 @@ class Verifier:
         key = self._keys.get(unverified_token.partition(".")[0])
         if key is None:
             raise InvalidToken(reason="unknown header")
-        try:
-            found = _jws.decode_complete(unverified_token, key[0], algorithms=key[1])
-            claims = strict_json.decode(found["payload"])
-        except (jwt.InvalidTokenError, ValueError):
-            raise InvalidToken(reason="signature") from None
-        # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
-        if not unverified_token.endswith(f".{base64url.encode(found['signature'])}"):
-            raise InvalidToken(reason="spelling")
-        return self._checked(claims, now)
+        return self._checked(_signed(unverified_token, *key), now)
 
     def _checked(self, claims: Any, now: int) -> VerifiedClaims:
         if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
@@ -118,22 +110,40 @@ def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
 _jws = jwt.PyJWS()
 
 
+def _signed(unverified_token: str, key: Any, algorithms: list[str]) -> Any:
+    try:
+        found = _jws.decode_complete(unverified_token, key, algorithms=algorithms)
+        claims = strict_json.decode(found["payload"])
+    except (jwt.InvalidTokenError, ValueError):
+        raise InvalidToken(reason="signature") from None
+    # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
+    if not unverified_token.endswith(f".{base64url.encode(found['signature'])}"):
+        raise InvalidToken(reason="spelling")
+    return claims
+
+
 def _in_future(moment: Any, now: int) -> bool:
     return type(moment) is not int or moment > now + CLOCK_SKEW
 
 
 def ours(unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer: str) -> dict[str, Any] | None:
     """The claims of an id_token that we signed, expired or not; None for any other text."""
-    segment = unverified_id_token.partition(".")[0]
-    for jwk in jwks:
-        if segment == header_segment(jwk, typ=ID_TOKEN):
-            key, algorithms = _key(jwk)
-            try:
-                claims = strict_json.decode(_jws.decode(unverified_id_token, key, algorithms=algorithms))
-            except (jwt.InvalidTokenError, ValueError):
-                return None
-            return claims if claims.get("iss") == issuer else None
-    return None
+    segment = unverified_id_token[:MAX_LENGTH].partition(".")[0]
+    jwk = next((each for each in jwks if segment == header_segment(each, typ=ID_TOKEN)), None)
+    if jwk is None:
+        return None
+    try:
+        claims = _signed(unverified_id_token, *_key(jwk))
+    except InvalidToken:
+        return None
+    return claims if _is_id_token(claims) and claims["iss"] == issuer else None
+
+
+def _is_id_token(claims: Any) -> bool:
+    # An access token may have the same `typ`, where an API's verifiers can take no other.
+    if not isinstance(claims, dict) or {"scope", "client_id"} & set(claims):
+        return False
+    return all(type(claims.get(name)) is str for name in ("iss", "sub", "aud")) and type(claims.get("iat")) is int
 
 
 def header_segment(jwk: Mapping[str, str], *, typ: str = ACCESS_TOKEN) -> str:

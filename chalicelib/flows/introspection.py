@@ -22,7 +22,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session.opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
-    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", client=client)
+    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", owner=client)
     return handle.uid if ended else ""
 
 
@@ -36,7 +36,7 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
     if not claims.sid:
         raise UnsupportedTokenType()
     uid = subjects.uid(svc, claims)
-    if svc.grants.end(uid, claims.sid, why="revoked", client=client):
+    if svc.grants.end(uid, claims.sid, why="revoked", owner=client):
         return uid
     # It has ended before, or it is the session of the client whose token this one was exchanged for.
     _, grant = svc.grants.with_user(uid, claims.sid)

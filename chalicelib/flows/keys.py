@@ -45,8 +45,14 @@ def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) ->
     if newest_refresh.active_at <= now and (at_once or newest_refresh.active_at <= due):
         svc.keys.create_refresh(newest_refresh.number + 1, active_at=now + lead)
     for key in keys.signing:
-        if keys.state(key, now) is State.SPENT:
+        replaced_at = keys.replaced_at(key, now)
+        if replaced_at is not None and keys.state(key, now) is State.SPENT:
+            # Its public half stays for id_tokens as hints: no session that it has signed for lives longer.
+            svc.keys.create_retired(key, until=replaced_at + svc.settings.refresh_absolute_seconds)
             svc.keys.delete("signing", key.number)
+    for retired in keys.retired:
+        if retired.until <= now:
+            svc.keys.delete("retired", retired.jwk["kid"])
     for old, successor in zip(keys.refresh, keys.refresh[1:], strict=False):
         if successor.active_at + KEY_LIFE < now:
             svc.keys.delete("refresh", old.number)

@@ -315,7 +315,7 @@ def log_out(svc: Services, client: Client, unverified_token: str) -> str:
         _, presented = opened(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    ended = svc.grants.end(presented.uid, presented.gid, why="logout", client=client)
+    ended = svc.grants.end(presented.uid, presented.gid, why="logout", owner=client)
     return presented.uid if ended else ""
 
 
@@ -340,8 +340,8 @@ def live(
 
 
 def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:
-    """The claims of an id_token of ours, however old (OpenID Connect Core 3.1.2.1); None for any other text."""
-    return tokens.ours(id_token, keys.published(svc), issuer=svc.settings.issuer)
+    """The claims of an id_token of ours, whose key need not be published any more (OpenID Connect Core 3.1.2.1); or None."""
+    return tokens.ours(id_token, keys.current(svc).known(svc.now()), issuer=svc.settings.issuer)
 
 
 def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:

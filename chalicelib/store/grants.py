@@ -71,10 +71,10 @@ NUMBERS = (
 TAKE_PART = "ADD took_part :client"
 
 
-def _owned(client: Client) -> tuple[str, dict[str, Any]]:
+def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
     """`Client.owns` as a condition, with its values."""
     before = "attribute_not_exists(client_since) AND created_at >= :since"
-    values = {":client": {"S": client.client_id}, ":since": {"N": str(client.created_at)}}
+    values = {":client": {"S": owner.client_id}, ":since": {"N": str(owner.created_at)}}
     return f"client_id = :client AND (client_since = :since OR ({before}))", values
 
 
@@ -223,9 +223,9 @@ class Grants:
             return failed.item is not None and failed.item.get("begun_by") == ours
         return True
 
-    def end(self, uid: str, gid: str, *, why: str, client: Client | None = None) -> bool:
-        """Ends a grant for good, if it is there (and the client's own) and has not ended; the item stays, to know a replay by."""
-        of_client, values = _owned(client) if client else ("attribute_exists(pk)", {})
+    def end(self, uid: str, gid: str, *, why: str, owner: Client | None = None) -> bool:
+        """Ends a grant for good, if it is there (and its owner's) and has not ended; the item stays, to know a replay by."""
+        of_client, values = _owned(owner) if owner else ("attribute_exists(pk)", {})
         try:
             conditionally(
                 self._client.update_item,

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Literal
 
 from ..domain import keyset
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.keyset import KeySet, RefreshKey, SigningKey
+from ..domain.keyset import KeySet, RefreshKey, RetiredKey, SigningKey
 from .dynamo import storage_faults
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-Kind = Literal["signing", "refresh", "pairwise"]
+Kind = Literal["signing", "refresh", "pairwise", "retired"]
 RELOAD_SECONDS = 600
 # A token that names a key we lack makes us look again, but never more often than this.
 HURRIED_RELOAD_SECONDS = 60
@@ -51,6 +51,7 @@ class Keys:
         """The keys as they are now."""
         signing: list[SigningKey] = []
         refresh: list[RefreshKey] = []
+        retired: list[RetiredKey] = []
         pairwise = b""
         for name, value in self._parameters():
             kind, number = name.split("/")[-2:]
@@ -67,6 +68,8 @@ class Keys:
             elif kind == "refresh":
                 secret = urlsafe_b64decode(stored["secret"])
                 refresh.append(RefreshKey(number=int(number), active_at=stored["active_at"], secret=secret))
+            elif kind == "retired":
+                retired.append(RetiredKey(jwk=stored["jwk"], until=stored["until"]))
             elif kind == "pairwise":
                 pairwise = urlsafe_b64decode(stored["secret"])
         self._cached = KeySet(
@@ -74,6 +77,7 @@ class Keys:
             tuple(sorted(refresh, key=lambda k: k.number)),
             self._token_life,
             pairwise,
+            tuple(sorted(retired, key=lambda k: k.until)),
         )
         self._cached_at, self._stale = now, False
         return self._cached
@@ -92,6 +96,10 @@ class Keys:
         """The one secret for pairwise subjects, which is never replaced; False if it is there."""
         return self._create("pairwise", 1, {"secret": urlsafe_b64encode(secrets.token_bytes(32)).decode()})
 
+    def create_retired(self, key: SigningKey, *, until: int) -> bool:
+        """The public half of a key kept, under its kid, for a number can be given again; False if it is there."""
+        return self._create("retired", key.kid, {"jwk": dict(key.jwk), "until": until})
+
     def pairwise_alone(self) -> bytes:
         """The secret for pairwise subjects, for a function that has no right to read any key; read once."""
         if not self._pairwise:
@@ -100,19 +108,19 @@ class Keys:
             self._pairwise = urlsafe_b64decode(json.loads(found["Parameter"]["Value"])["secret"])
         return self._pairwise
 
-    def delete(self, kind: Kind, number: int) -> None:
+    def delete(self, kind: Kind, name: int | str) -> None:
         """A key gone for good; nothing happens if it is not there."""
         try:
             with storage_faults():
-                self._client.delete_parameter(Name=f"{self._path}/{kind}/{number}")
+                self._client.delete_parameter(Name=f"{self._path}/{kind}/{name}")
         except self._client.exceptions.ParameterNotFound:
             pass
 
-    def _create(self, kind: Kind, number: int, value: dict[str, object]) -> bool:
+    def _create(self, kind: Kind, name: int | str, value: dict[str, object]) -> bool:
         try:
             with storage_faults():
                 self._client.put_parameter(
-                    Name=f"{self._path}/{kind}/{number}",
+                    Name=f"{self._path}/{kind}/{name}",
                     Value=json.dumps(value),
                     Type="SecureString",
                     Overwrite=False,

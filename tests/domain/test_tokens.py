@@ -175,7 +175,7 @@ def test_a_verifier_for_no_audience_of_its_own_takes_a_token_for_any(aud: object
     assert judged(by=verifier(None), aud=aud) == reason
 
 
-ID_CLAIMS = {"iss": "https://id.example", "sub": "ann", "aud": "app", "exp": 1}
+ID_CLAIMS = {"iss": "https://id.example", "sub": "ann", "aud": "app", "exp": 1, "iat": 0}
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)

@@ -54,6 +54,18 @@ def test_rotating_at_once_publishes_keys_that_sign_after_the_lead(
     ]
 
 
+def test_a_key_that_is_gone_is_listed_while_it_is_known(
+    svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock.seconds = 1_800_000_000  # 2027-01-15 08:00:00 UTC
+    (kid,) = (jwk["kid"] for jwk in flow.published(svc))
+    said(capsys, svc, "rotate", "--at-once", "--lead", "0")
+    clock.advance(DAY)
+    lines = said(capsys, svc, "rotate")
+    assert [line[:3] for line in lines[:1]] == [["signing", "2", "active"]]
+    assert lines[-1] == ["retired", "until", "2028-01-15", "08:00:00Z", "ES256", kid]
+
+
 def test_the_lead_is_a_day_unless_said_otherwise(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     flow.ensure(svc)
     said(capsys, svc, "rotate", "--at-once")

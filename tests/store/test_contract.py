@@ -311,7 +311,7 @@ def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id
     owner, session = started(store, client_id="shop", client_since=client_since)
     assert store.grants.with_user(owner.uid, session.gid) == (owner, session)
     assert client.owns(session) is its_own
-    assert store.grants.end(owner.uid, session.gid, why="logout", client=client) is its_own
+    assert store.grants.end(owner.uid, session.gid, why="logout", owner=client) is its_own
 
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
