@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..domain import registration
 from ..domain.client import Client, check, check_sector
-from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken
+from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
 from ..domain.registration import ClientMetadata
 from ..services import Services
 from . import clients, limits
@@ -69,7 +69,9 @@ def delete(svc: Services, client_id: str, token: str) -> None:
     client = own(svc, client_id, token)
     if client.privileged:
         raise AccessDenied("An operator vouches for this client, and only an operator deletes it.")
-    clients.delete(svc, client.client_id)
+    # As it was read: an operator may come to vouch for it just now.
+    if not svc.clients.delete(client.client_id, version=client.version):
+        raise TemporarilyUnavailable(reason="client changed meanwhile")
 
 
 def _is_one_of(secret: str, digests: frozenset[str] | set[str] | tuple[str, ...]) -> bool:

@@ -47,14 +47,16 @@ class Clients:
         """A client changed as it was read; False if another change came between. The caller moves `version` on."""
         return self._put(new, "version = :version", {":version": {"N": str(old.version)}})
 
-    def delete(self, client_id: str) -> bool:
-        """A client gone for good; False if there was none."""
+    def delete(self, client_id: str, *, version: int | None = None) -> bool:
+        """A client gone for good, if it is of this version or none is named; False if there was no such client."""
+        same = {"ExpressionAttributeValues": {":version": {"N": str(version)}}} if version is not None else {}
         try:
             conditionally(
                 self._client.delete_item,
                 TableName=self._users,
                 Key=_key(client_id),
-                ConditionExpression="attribute_exists(pk)",
+                ConditionExpression="version = :version" if same else "attribute_exists(pk)",
+                **same,
             )
         except ConditionFailed:
             return False

@@ -464,7 +464,11 @@ def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
     with just_before(store.client, "PutItem", lambda: store.clients.replace(client, newer)):
         assert store.clients.replace(client, replace(newer, client_name="Three")) is False
     assert store.clients.read(client.client_id) == newer
+    assert store.clients.delete(client.client_id, version=client.version) is False
     assert (store.clients.delete(client.client_id), store.clients.delete(client.client_id)) == (True, False)
+    assert store.clients.create(client)
+    deletions = [store.clients.delete(client.client_id, version=client.version) for _ in range(2)]
+    assert deletions == [True, False]
     assert store.clients.replace(newer, replace(newer, version=9)) is False
     assert store.clients.read(client.client_id) is None
 

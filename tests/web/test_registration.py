@@ -15,6 +15,7 @@ from local.gateway import Answer
 from tests.browser import App, Browser, granted
 from tests.forge import jwk, stranger
 from tests.phone import Clock, Phone, installed, refusal
+from tests.staged import just_before
 
 TOKEN = "an initial access token"
 REDIRECT = "https://app.example/cb"
@@ -465,6 +466,19 @@ def test_a_client_that_an_operator_vouches_for_is_not_its_own_to_delete(
     answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
     assert refusal(answer) == (403, "access_denied")  # RFC 7592 section 2.3
     assert stored(svc, told).client_id == told["client_id"]
+
+
+def test_a_client_does_not_delete_itself_while_an_operator_comes_to_vouch_for_it(svc: Services, phone: Phone) -> None:
+    told = register(phone)
+    old = stored(svc, told)
+
+    def vouch() -> None:
+        clients.change(svc, old, replace(old, first_party=True))
+
+    with just_before(svc.clients._client, "DeleteItem", vouch):
+        answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
+    assert refusal(answer) == (503, "temporarily_unavailable")
+    assert stored(svc, told).first_party
 
 
 def test_a_client_changes_itself_a_few_times_an_hour(phone: Phone, clock: Clock) -> None:
