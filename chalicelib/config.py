@@ -39,6 +39,10 @@ class Brand:
     colour: str = "#1f5fbf"
 
 
+class WrongSetting(ValueError):
+    """A variable has a value that is of no use; the message names it and the value, and says what is right."""
+
+
 # Compared as one object, not by its thirty values: some answers are kept per settings.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
@@ -101,13 +105,16 @@ def registered_apis(file: str) -> Mapping[str, Any]:
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Settings from LATCHKEY_* variables; raises ValueError naming the variable that is missing or wrong."""
-    issuer = environ.get("LATCHKEY_ISSUER", "")
-    if not issuer.startswith(("https://", "http://")) or issuer.endswith("/"):
-        raise ValueError("LATCHKEY_ISSUER must be this server's base URL, without a slash at the end")
+    """Settings from LATCHKEY_* variables; raises WrongSetting for the first that is missing or wrong."""
+    issuer = _like(
+        environ, "LATCHKEY_ISSUER", r"https?://[^\s?#]*[^\s?#/]", "this server's base URL, without a slash at the end"
+    )
     algorithm = environ.get("LATCHKEY_ALGORITHM", "RS256")
     if algorithm not in ("RS256", "ES256", "EdDSA"):
-        raise ValueError("LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA")
+        raise _wrong("LATCHKEY_ALGORITHM", "RS256, ES256 or EdDSA", algorithm)
+    for name, (one, right) in LISTS.items():
+        for part in environ.get(name, "").split():
+            _like({name: part}, name, one, right)
     return Settings(
         issuer=issuer,
         audience=environ.get("LATCHKEY_AUDIENCE") or issuer,
@@ -127,12 +134,42 @@ def load(environ: Mapping[str, str]) -> Settings:
     )
 
 
+def check_at_start(environ: Mapping[str, str]) -> None:
+    """Stops a function in Lambda that starts with a wrong setting, so that its log says which, and not a fault per request."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ:
+        load(environ)
+
+
+# What a deployment writes as several words, what each of them is, and how to say so.
+LISTS = {
+    "LATCHKEY_SCOPES": (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes"),
+    "LATCHKEY_ORIGINS": (
+        r"https?://[^/\s?#]+",
+        "web origins like https://app.example.com, without a path or a slash at the end",
+    ),
+    "LATCHKEY_SELF_REGISTERED_SCOPES": (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes"),
+    "LATCHKEY_SELF_REGISTERED_RESOURCES": (r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+", "URIs without a fragment"),
+    "LATCHKEY_JWKS_URL": (r"https?://\S+", "a URL"),
+}
+
+
+def _like(environ: Mapping[str, str], name: str, pattern: str, right: str) -> str:
+    value = environ.get(name, "")
+    if not re.fullmatch(pattern, value):
+        raise _wrong(name, right, value)
+    return value
+
+
+def _wrong(name: str, right: str, value: str) -> WrongSetting:
+    return WrongSetting(f"{name} must be {right}, not {value!r}")
+
+
 def _brand(environ: Mapping[str, str]) -> Brand:
     logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or Brand.colour
     if logo and not logo.startswith("https://"):
-        raise ValueError("LATCHKEY_BRAND_LOGO must be an https URL")
+        raise _wrong("LATCHKEY_BRAND_LOGO", "an https URL", logo)
     if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
-        raise ValueError("LATCHKEY_BRAND_COLOUR must be a colour as #rrggbb")
+        raise _wrong("LATCHKEY_BRAND_COLOUR", "a colour as #rrggbb", colour)
     return Brand(environ.get("LATCHKEY_BRAND_NAME") or Brand.name, logo, colour)
 
 
@@ -140,8 +177,8 @@ def _local(environ: Mapping[str, str]) -> bool:
     """Whether this is a developer's machine, where operators' clients may be at loopback addresses."""
     local = _one_of(environ, "LATCHKEY_LOCAL", "on")
     if local and ("AWS_LAMBDA_FUNCTION_NAME" in environ or not LOOPBACK.match(environ.get("LATCHKEY_ISSUER", ""))):
-        raise ValueError(
-            "LATCHKEY_LOCAL is for a developer's machine: LATCHKEY_ISSUER would be at http://127.0.0.1 or http://localhost"
+        raise WrongSetting(
+            "LATCHKEY_LOCAL=on is for a developer's machine: LATCHKEY_ISSUER would be at http://127.0.0.1 or http://localhost"
         )
     return local
 
@@ -155,7 +192,8 @@ def _of_strangers(environ: Mapping[str, str]) -> dict[str, Any]:
         "self_registered_resources": tuple(environ.get("LATCHKEY_SELF_REGISTERED_RESOURCES", "").split()),
     }
     if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found["registration_tokens"]):
-        raise ValueError("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
+        # Without the value, which may be the token itself.
+        raise WrongSetting("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         found["self_registered_scopes"] = tuple(scopes)
     return found
@@ -167,9 +205,9 @@ def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
     for word in chosen.split():
         name, _, number = word.partition("=")
         if name not in ("*", *LIMITS):
-            raise ValueError(f"LATCHKEY_LIMITS has no limit {name!r}: * is all, or {', '.join(LIMITS)}")
+            raise WrongSetting(f"LATCHKEY_LIMITS has no limit {name!r}: * is all, or {', '.join(LIMITS)}")
         if not re.fullmatch("[1-9][0-9]{0,8}", number):
-            raise ValueError(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {word!r}")
+            raise WrongSetting(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {word!r}")
         numbers[name] = int(number)
     return {name: (numbers.get(name, numbers.get("*", usual)), seconds) for name, (usual, seconds) in LIMITS.items()}
 
@@ -177,5 +215,5 @@ def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
 def _one_of(environ: Mapping[str, str], name: str, switch: str) -> bool:
     value = environ.get(name, "")
     if value not in ("", "off", switch):
-        raise ValueError(f"{name} must be {switch} or off")
+        raise _wrong(name, f"{switch} or off", value)
     return value == switch

@@ -3,7 +3,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .config import Settings, load
+from .config import Settings, check_at_start, load
 from .domain.passwords import OWASP_19_MIB, Profile
 from .domain.tokens import MAX_LIFETIME
 from .fetch import Fetch
@@ -14,6 +14,8 @@ from .store.grants import Grants
 from .store.keys import Keys
 from .store.once import Once
 from .store.users import Users
+
+check_at_start(os.environ)
 
 
 def _epoch() -> int:

@@ -1,6 +1,7 @@
 """`python -m local.deploy`: everything from an empty AWS account to a live issuer; safe to repeat."""
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -92,6 +93,32 @@ def refuse_a_second_api(stage: Stage) -> None:
     )
 
 
+class _Asked(dict[str, str]):
+    """An environment that knows which of its variables were looked for."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(environment)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def check_settings(stage: Stage) -> None:
+    """Stop, before anything is done, for a setting that a function of the stage would not start with, or that does not exist."""
+    for function in stage.functions:
+        environment = _Asked({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment(function)})
+        try:
+            config.load(environment)
+        except config.WrongSetting as error:
+            raise CannotDeployError(f"{function} of the stage {stage.name} would not start: {error}.") from None
+        for name in sorted(name for name in environment.keys() - environment.names if name.startswith("LATCHKEY_")):
+            near = difflib.get_close_matches(name, environment.names, n=1)
+            meant = f": did you mean {near[0]}?" if near else "."
+            raise CannotDeployError(f"{function} of the stage {stage.name} has {name}, which is no setting{meant}")
+
+
 def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
     """Make tables, log groups and keys where they are missing; return the public keys."""
     dynamodb = boto3.client("dynamodb", config=PATIENT)
@@ -149,7 +176,7 @@ def in_one_line(work: Callable[[], None]) -> None:
         sys.exit(str(error))
     except TemporarilyUnavailable as fault:
         sys.exit(f"{fault.description} The reason: {fault.reason}.")
-    except (staging.CannotPackageError, vendor.CannotVendorError) as error:
+    except (staging.CannotPackageError, vendor.CannotVendorError, config.WrongSetting) as error:
         sys.exit(str(error))
     except (BotoCoreError, ClientError) as error:
         sys.exit(f"AWS says: {error}")
@@ -168,6 +195,7 @@ def main() -> None:
 
     def work() -> None:
         stage = stages.read(asked.stage)
+        check_settings(stage)
         architecture = asked.architecture or stage.config["lambda_architecture"]
         announce(stage, account(), architecture)
         if not asked.with_a_new_api:

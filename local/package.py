@@ -3,12 +3,12 @@
 import argparse
 import json
 import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from local import sam, stages, staging, terraform, vendor
+from local.deploy import check_settings, in_one_line
 from local.stages import PROJECT, Stage
 
 
@@ -59,13 +59,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="default: build/package/<stage>-<format>")
     asked = parser.parse_args()
     out = asked.out or staging.BUILD / "package" / f"{asked.stage}-{asked.format}"
-    try:
+
+    def work() -> None:
         stage = stages.read(asked.stage)
+        check_settings(stage)
         template = package(stage, form=asked.format, out=out.resolve(), architecture=asked.architecture)
-    except (stages.NoSuchStageError, vendor.CannotVendorError, staging.CannotPackageError) as error:
-        sys.exit(str(error))
-    print(template)
-    print(template.with_name("deployment.zip"))
+        print(template)
+        print(template.with_name("deployment.zip"))
+
+    in_one_line(work)
 
 
 if __name__ == "__main__":

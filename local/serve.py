@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from chalicelib import config
 from local import aws, demo, environments, own, server
 from local.own import CannotServe
 from local.worker import SHELL
@@ -83,6 +84,7 @@ def _set_up(
     stack: ExitStack, options: argparse.Namespace, served: list[own.Api]
 ) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
+    _check_settings()
     ports = (options.port, options.notes_port, options.api_port)
     names = ("latchkey", *(api.name for api in served))
     listening = {name: stack.enter_context(_taking(port)) for name, port in zip(names, ports, strict=False)}
@@ -143,6 +145,15 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
         "LATCHKEY_GUARD_URI": "the guard beside it",
     }
     return ours | _dev_stage() | chosen | here | cloud.environment()
+
+
+def _check_settings() -> None:
+    """Before anything is started: a setting of the stage or of the shell that nobody could start with."""
+    chosen = {name: os.environ[name] for name in CHOSEN if name in os.environ}
+    try:
+        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **chosen})
+    except config.WrongSetting as error:
+        raise CannotServe(str(error)) from None
 
 
 def _dev_stage() -> dict[str, str]:

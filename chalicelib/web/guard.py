@@ -13,11 +13,13 @@ from typing import Any
 
 from chalice.app import AuthRequest, Blueprint
 
-from ..config import Settings, load
+from ..config import Settings, check_at_start, load
 from ..domain.errors import InvalidToken
 from ..domain.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
 from ..domain.tokens import VerifiedClaims, Verifier
 from .scope_map import SCOPES
+
+check_at_start(os.environ)
 
 bp = Blueprint(__name__)
 

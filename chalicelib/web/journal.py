@@ -6,6 +6,7 @@ from contextvars import ContextVar
 
 import msgspec
 
+from ..config import WrongSetting
 from ..domain.errors import LatchkeyError
 
 
@@ -59,9 +60,11 @@ def write(**fields: str | list[str]) -> None:
 
 
 def fault(error: Exception) -> None:
-    """A line beside the request's own for a fault of ours: what and where. Its message may quote a request: left out."""
+    """A line beside the request's own for a fault of ours: what and where. Its message may quote a request: left out, but for
+    that of a wrong setting, which no request has to do with."""
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    write(level="error", fault=type(error).__name__, where=where)
+    reason = {"reason": str(error)} if isinstance(error, WrongSetting) else {}
+    write(level="error", fault=type(error).__name__, **reason, where=where)
 
 
 def _print(line: object) -> None:

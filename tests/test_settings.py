@@ -1,0 +1,121 @@
+"""A wrong setting stops what starts with it, and the reason names the variable, the value and what is right."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import chalicelib.services
+from app import app
+from chalicelib.config import WrongSetting, load
+from local import deploy, serve, stages
+from local.gateway import Gateway
+
+ROOT = Path(__file__).parents[1]
+GOOD = {"LATCHKEY_ISSUER": "https://id.example"}
+WRONG = {
+    "LATCHKEY_ISSUER": "id.example",
+    "LATCHKEY_ALGORITHM": "HS256",
+    "LATCHKEY_SCOPES": 'account "all"',
+    "LATCHKEY_ORIGINS": "https://app.example/",
+    "LATCHKEY_BRAND_LOGO": "http://example.com/logo.png",
+    "LATCHKEY_BRAND_COLOUR": "red",
+    "LATCHKEY_REGISTRATION": "yes",
+    "LATCHKEY_CLIENT_DOCUMENTS": "yes",
+    "LATCHKEY_SELF_REGISTERED_SCOPES": 'a"b',
+    "LATCHKEY_SELF_REGISTERED_RESOURCES": "mcp.example",
+    "LATCHKEY_JWKS_URL": "/jwks.json",
+    "LATCHKEY_LIMITS": "no-such-limit=5",
+    "LATCHKEY_LOCAL": "yes",
+}
+every_wrong = pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRONG.keys())
+
+
+@every_wrong
+def test_a_wrong_setting_is_told_with_its_name_and_its_value(name: str, value: str) -> None:
+    with pytest.raises(WrongSetting) as told:
+        load({**GOOD, name: value})
+    assert name in str(told.value)
+    assert any(word.partition("=")[0] in str(told.value) for word in value.split())
+
+
+def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> None:
+    with pytest.raises(WrongSetting) as told:
+        load({**GOOD, "LATCHKEY_REGISTRATION_TOKEN_SHA256": "the-token-itself"})
+    assert "LATCHKEY_REGISTRATION_TOKEN_SHA256 must be" in str(told.value)
+    assert "the-token-itself" not in str(told.value)
+
+
+@pytest.mark.parametrize("module", ["app", "chalicelib.web.guard", "chalicelib.web.rotation"])
+@pytest.mark.parametrize("where", ["lambda", "elsewhere"])
+def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_not(module: str, where: str) -> None:
+    environment = {**os.environ, **GOOD, "LATCHKEY_ALGORITHM": "HS256"}
+    if where == "lambda":
+        environment["AWS_LAMBDA_FUNCTION_NAME"] = "latchkey-dev"
+    run = [sys.executable, "-c", f"import {module}"]
+    done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    last = done.stderr.strip().rpartition("\n")[2]
+    told = "chalicelib.config.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
+    assert (last, done.returncode) == ((told, 1) if where == "lambda" else ("", 0))
+
+
+def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_setting_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(chalicelib.services, "_of_this_container", [])
+    monkeypatch.setenv("LATCHKEY_ISSUER", "id.example")
+    answer = Gateway(app).handle("POST", "/login", {"Content-Type": "application/json"}, b"{}")
+    assert answer.status == 500
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (fault,) = [line for line in lines if line.get("level") == "error"]
+    assert "LATCHKEY_ISSUER must be" in fault["reason"]
+    assert "'id.example'" in fault["reason"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A checkout of an operator's own."""
+    for folder in (".chalice", "chalicelib", "local"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "deploy*.json"))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("command", "function", "name", "value", "told"),
+    [
+        ("deploy", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
+        ("deploy", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
+        ("package", "guard", "LATCHKEY_JWKS_URL", "jwks.json", "guard of the stage dev would not start: "),
+    ],
+)
+def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
+    project: Path, command: str, function: str, name: str, value: str, told: str
+) -> None:
+    file = project / ".chalice" / "config.json"
+    config = json.loads(file.read_text())
+    config["stages"]["dev"]["lambda_functions"][function].setdefault("environment_variables", {})[name] = value
+    file.write_text(json.dumps(config))
+    run = [sys.executable, "-m", f"local.{command}", "--stage", "dev"]
+    done = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert name in done.stderr
+    assert told in done.stderr
+
+
+def test_our_own_stages_have_no_wrong_setting() -> None:
+    for name in stages.names():
+        deploy.check_settings(stages.read(name))
+
+
+def test_a_local_run_with_a_wrong_setting_says_so_in_one_line_before_it_starts_anything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LATCHKEY_ALGORITHM", "HS256")
+    assert serve.main(["--state", str(tmp_path / "state")]) == 1
+    told = capsys.readouterr().err
+    assert told == "Cannot serve: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'.\n"
+    assert not (tmp_path / "state").exists()
