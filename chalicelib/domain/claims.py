@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import base64url
+from .client import Client
 from .model import Grant, User
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
@@ -15,14 +16,23 @@ HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha
 
 def of_user(user: User, *, scope: Iterable[str], wanted: Iterable[str] = ()) -> dict[str, Any]:
     """The claims about a user that these scopes and these single wishes (OpenID Connect Core 5.5) open."""
-    open_to_client = {*wanted, *(name for each in scope for name in OF_SCOPE.get(each, ()))}
+    open_to_client = {*wanted, *of_scopes(scope)}
     return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
 
 
-def wished(grant: Grant, part: str, *, scope: tuple[str, ...]) -> list[str]:
-    """The single claims that were asked for in "userinfo" or "id_token"; none for a token of a narrower scope."""
+def of_scopes(scope: Iterable[str]) -> set[str]:
+    """The claims that scopes open."""
+    return {name for each in scope for name in OF_SCOPE.get(each, ())}
+
+
+def wished(grant: Grant, part: str, *, scope: tuple[str, ...], client: Client) -> list[str]:
+    """The single claims that were asked for in "userinfo" or "id_token", and that a scope of the client opens by now.
+
+    None for a token of a narrower scope than the grant's that its client may still have.
+    """
     asked: dict[str, list[str]] = json.loads(grant.claims or "{}")
-    return asked.get(part, []) if set(grant.scope) <= set(scope) else []
+    whole = set(grant.scope) & set(client.scopes) <= set(scope)
+    return [name for name in asked.get(part, []) if name in of_scopes(client.scopes)] if whole else []
 
 
 def half_hash(text: str, *, algorithm: str) -> str:

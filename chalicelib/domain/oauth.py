@@ -9,7 +9,7 @@ from typing import Any
 
 from . import base64url, scopes, strict_json, uris
 from . import client as clients
-from .claims import OF_SCOPE
+from .claims import OF_SCOPE, of_scopes
 from .client import Client
 from .errors import (
     InvalidRequest,
@@ -209,7 +209,7 @@ def claims(params: Parameters, client: Client) -> dict[str, Any]:
     wanted = {part: asked.get(part) or {} for part in ("id_token", "userinfo")} if isinstance(asked, dict) else {}
     if not wanted or not all(isinstance(part, dict) for part in wanted.values()):
         raise InvalidRequest("`claims` is not as OpenID Connect Core 5.5 has it.")
-    may = {name for each in client.scopes for name in OF_SCOPE.get(each, ())}
+    may = of_scopes(client.scopes)
     told = {part: sorted(may & set(names)) for part, names in wanted.items()}
     return {"claims": {part: names for part, names in told.items() if names}, "subject": _subject(wanted["id_token"])}
 

@@ -105,7 +105,8 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
         raise NotFound("This code is wrong, has been used, or has expired.")
     svc.attempts.give_back(spent, now=svc.now())
     shown = f"{letters[:4]}-{letters[4:]}"
-    return Waiting(client, tuple(value["scope"].split()), value.get("resource", ""), shown, found["place"])
+    scope = scopes.common(tuple(value["scope"].split()), client.scopes)
+    return Waiting(client, scope, value.get("resource", ""), shown, found["place"])
 
 
 def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:
@@ -173,6 +174,8 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
         resource=value.get("resource", ""),
         jkt=jkt if client.public else "",
     )
+    if not session.still_granted(svc, client, grant):
+        raise AccessDenied(reason="taken from its client", uid=user.uid)
     issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=jkt)
     if not issued.refresh_token:
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)

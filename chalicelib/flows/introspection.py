@@ -8,7 +8,7 @@ from ..domain.client import Client
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
 from ..services import Services
-from . import keys, session, subjects
+from . import keys, live, session, subjects
 
 INTROSPECTION = "token-introspection+jwt"
 
@@ -50,7 +50,7 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
     if not client.introspects or client.public:
         raise UnauthorizedClient("This client may not introspect tokens.")
     try:
-        claims, _, _ = session.live(svc, unverified_token, any_audience=True)
+        claims = live.read(svc, unverified_token, any_audience=True).claims
     except InvalidToken:
         return _of_refresh_token(svc, client, unverified_token)
     may = (svc.settings.audience, *client.resources)
@@ -69,6 +69,8 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         return {"active": False}
     _, grant = found
     if not client.owns(grant) or handle.generation != grant.generation:
+        return {"active": False}
+    if not session.still_granted(svc, client, grant):
         return {"active": False}
     return {
         "active": True,

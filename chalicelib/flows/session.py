@@ -112,6 +112,18 @@ def target(svc: Services, client: Client, resource: str) -> str:
     return named
 
 
+def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
+    """Whether an API, our own under either of its names, is one of a client's by its present registration."""
+    apis = (svc.settings.audience, *client.resources)
+    return uris.spelled(resource or apis[0], apis) in apis
+
+
+def still_granted(svc: Services, client: Client, grant: Grant) -> bool:
+    """Whether a client may still have what a session was granted: its API, and at least one of its scopes."""
+    left = scopes.common(grant.scope, client.scopes)
+    return may_have_tokens_for(svc, client, grant.resource) and bool(left or not grant.scope)
+
+
 def same_api(svc: Services, one: str, other: str) -> bool:
     """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
     own = svc.settings.audience
@@ -139,7 +151,7 @@ def issue(
     )
     id_token = refresh_token = ""
     if "openid" in granted:
-        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted))
+        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted, client=client))
         id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
     if client.refreshes(grant.scope) and client.refreshes(left):
         refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
@@ -270,6 +282,9 @@ def refresh(
     if found is None:
         raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
     user, grant = found
+    if not still_granted(svc, client, grant):
+        svc.grants.end(grant.uid, grant.gid, why="taken from its client")
+        raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
     narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not same_api(svc, resource, grant.resource):
@@ -323,20 +338,6 @@ def authentic(svc: Services, unverified_token: str, *, any_audience: bool = Fals
     """The claims of an access token of ours, for this server's own APIs or for any; raises InvalidToken."""
     audience = None if any_audience else svc.settings.audience
     return _verifier(svc, unverified_token, audience).verify(unverified_token, now=svc.now())
-
-
-def live(
-    svc: Services, unverified_token: str, *, any_audience: bool = False
-) -> tuple[VerifiedClaims, User | None, Grant | None]:
-    """An access token in force, with its user and session; without them where a client acts for itself."""
-    claims = authentic(svc, unverified_token, any_audience=any_audience)
-    if not claims.sid:
-        return claims, None, None
-    uid = subjects.uid(svc, claims)
-    found = in_force(*svc.grants.with_user(uid, claims.sid), svc.now())
-    if found is None:
-        raise InvalidToken(reason="session ended", uid=uid)
-    return claims, *found
 
 
 def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:

@@ -4,24 +4,23 @@ from ..domain import claims as claim
 from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
 from ..domain.model import User
 from ..services import Services
-from . import dpop, session
+from . import dpop, live
 
 
 def read(svc: Services, *, authorization: str, proof: str, method: str, path: str) -> tuple[User, dict[str, Any]]:
     """The user and the claims that an access token opens (OpenID Connect Core 5.3), a bearer or a bound one (RFC 9449 7)."""
-    scheme, _, token = authorization.partition(" ")
-    token = token.lstrip(" ")  # RFC 6750 section 2.1: 1*SP
-    if scheme.lower() not in ("bearer", "dpop") or not token:
+    scheme, _, text = authorization.partition(" ")
+    text = text.lstrip(" ")  # RFC 6750 section 2.1: 1*SP
+    if scheme.lower() not in ("bearer", "dpop") or not text:
         raise InvalidToken()
     # Whatever API it is for: that our own audience need not be in it keeps an API from using it at our other routes.
-    found, user, grant = session.live(svc, token, any_audience=True)
+    token = live.read(svc, text, any_audience=True)
+    found, user = token.claims, token.user
     if "cnf" in found.all or scheme.lower() == "dpop":
-        shown = dpop.verify(svc, proof, method=method, path=path, access_token=token)
+        shown = dpop.verify(svc, proof, method=method, path=path, access_token=text)
         if scheme.lower() != "dpop" or not shown.jkt or found.all.get("cnf") != {"jkt": shown.jkt}:
             raise UnprovedToken(uid=user.uid if user else "")
         dpop.remember(svc, shown)
-    if user is None or grant is None or "openid" not in found.scope:
+    if user is None or "openid" not in found.scope:
         raise InsufficientScope("This needs the scope openid.")
-    # They were promised to the client that asked: one that exchanged its token has the scopes alone.
-    wanted = claim.wished(grant, "userinfo", scope=found.scope) if found.client_id == grant.client_id else []
-    return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=wanted)}
+    return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=token.wished())}

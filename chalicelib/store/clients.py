@@ -5,15 +5,21 @@ import msgspec
 
 from ..domain.client import Client
 from ..domain.model import User
-from .dynamo import ConditionFailed, conditionally, escaped, key, storage_faults, transact
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 from .users import as_read
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def _key(client_id: str) -> dict[str, Any]:
+def client_key(client_id: str) -> dict[str, Any]:
+    """The key of a registered client; raises ValueError where no client can have such an id."""
     return key(("client", escaped(client_id)), ("client",))
+
+
+def from_item(item: Item) -> Client:
+    """The client in a stored item."""
+    return msgspec.json.decode(item["client"]["S"], type=Client)
 
 
 def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
@@ -32,12 +38,12 @@ class Clients:
     def read(self, client_id: str) -> Client | None:
         """One client, as of now; `client_id` may be any text."""
         try:
-            where = _key(client_id)
+            where = client_key(client_id)
         except ValueError:
             return None
         with storage_faults():
             found = self._client.get_item(TableName=self._users, Key=where, ConsistentRead=True)
-        return msgspec.json.decode(found["Item"]["client"]["S"], type=Client) if "Item" in found else None
+        return from_item(found["Item"]) if "Item" in found else None
 
     def create(self, client: Client) -> bool:
         """A new client; False if its id is another's."""
@@ -54,7 +60,7 @@ class Clients:
             conditionally(
                 self._client.delete_item,
                 TableName=self._users,
-                Key=_key(client_id),
+                Key=client_key(client_id),
                 ConditionExpression="version = :version" if same else "attribute_exists(pk)",
                 **same,
             )
@@ -119,7 +125,7 @@ class Clients:
 
     def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
         item = {
-            **_key(registered.client_id),
+            **client_key(registered.client_id),
             "version": {"N": str(registered.version)},
             "client": {"S": msgspec.json.encode(registered).decode()},
         }

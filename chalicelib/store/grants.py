@@ -1,11 +1,13 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..domain.client import Client
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.model import Grant, Start, User
 from ..domain.refresh import Use, use_of
+from .clients import client_key
+from .clients import from_item as client_from_item
 from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults, transact
 from .users import as_read, grant_key, user_key
 from .users import from_item as user_from_item
@@ -55,6 +57,13 @@ def from_item(item: Item) -> Grant:
 def _rest(item: Item) -> dict[str, Any]:
     texts = {name: item[name]["S"] for name in TEXTS if name in item}
     return {**texts, **{name: int(item[name]["N"]) for name in NUMBERS}}
+
+
+T = TypeVar("T")
+
+
+def _one(found: list[Item], key: dict[str, Any], made: Callable[[Item], T]) -> T | None:
+    return next((made(item) for item in found if key.items() <= item.items()), None)
 
 
 TEXTS = ("device", "ended", "redirect_uri", "challenge", "nonce", "resource", "jkt", "browser", "claims")
@@ -158,19 +167,29 @@ class Grants:
 
     def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
         """A grant and its user, as of now, in one round trip."""
-        keys: dict[str, Any] = {
-            self._users: {"Keys": [user_key(uid)], "ConsistentRead": True},
-            self._grants: {"Keys": [grant_key(uid, gid)], "ConsistentRead": True},
-        }
+        profile, grant = user_key(uid), grant_key(uid, gid)
+        found = self._read({self._users: [profile], self._grants: [grant]})
+        return _one(found, profile, user_from_item), _one(found, grant, from_item)
+
+    def with_user_and_client(
+        self, uid: str, gid: str, client_id: str
+    ) -> tuple[User | None, Grant | None, Client | None]:
+        """A grant, its user and a registered client, as of now, in one round trip."""
+        profile, grant, client = user_key(uid), grant_key(uid, gid), client_key(client_id)
+        found = self._read({self._users: [profile, client], self._grants: [grant]})
+        return (
+            _one(found, profile, user_from_item),
+            _one(found, grant, from_item),
+            _one(found, client, client_from_item),
+        )
+
+    def _read(self, keys: dict[str, list[dict[str, Any]]]) -> list[Item]:
+        wanted: Any = {table: {"Keys": those, "ConsistentRead": True} for table, those in keys.items()}
         with storage_faults():
-            found = self._client.batch_get_item(RequestItems=keys)
+            found = self._client.batch_get_item(RequestItems=wanted)
         if found["UnprocessedKeys"]:
             raise TemporarilyUnavailable(reason="UnprocessedKeys")
-        users, grants = (found["Responses"].get(table, []) for table in (self._users, self._grants))
-        return (
-            user_from_item(users[0]) if users else None,
-            from_item(grants[0]) if grants else None,
-        )
+        return [item for items in found["Responses"].values() for item in items]
 
     def rotate(self, grant: Grant, *, now: int, idle_seconds: int, retry_window: int) -> Use:
         """Replaces the current refresh token by its successor: CURRENT if this call did it, else what its failure means."""

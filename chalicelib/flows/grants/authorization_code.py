@@ -32,6 +32,8 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     if found is None:
         raise InvalidGrant("The code has expired.", uid=grant.uid)
     user, grant = found
+    if not session.still_granted(svc, client, grant):
+        raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
     if not session.same_api(svc, params.get("resource", grant.resource), grant.resource):
         raise InvalidTarget()
     bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key

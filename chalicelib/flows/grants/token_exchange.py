@@ -7,7 +7,7 @@ from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ...domain.tokens import VerifiedClaims
 from ...services import Services
-from .. import session, subjects
+from .. import live, session, subjects
 from ..session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE
@@ -64,7 +64,7 @@ def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: s
     if not token or kind not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest(f"`{whose}_token` with `{whose}_token_type` {ACCESS_TOKEN_TYPE} is needed.")
     try:
-        verified, _, _ = session.live(svc, token, any_audience=True)
+        verified = live.read(svc, token, any_audience=True).claims
     except InvalidToken:
         raise InvalidRequest(f"`{whose}_token` is not in force.") from None  # RFC 8693 section 2.2.2
     if not _shared(svc, client, verified):

@@ -1,0 +1,66 @@
+"""What an access token is worth at this moment: as its user, its session and its client's registration are by now."""
+
+from dataclasses import dataclass, replace
+
+from ..domain import claims as claim
+from ..domain import scopes
+from ..domain.client import Client
+from ..domain.errors import InvalidToken
+from ..domain.model import Grant, User, in_force
+from ..domain.tokens import VerifiedClaims
+from ..services import Services
+from . import client_documents, session, subjects
+
+
+@dataclass(frozen=True, slots=True)
+class LiveToken:
+    """An access token in force, with the scopes that its client may still have; no user and session where it has none."""
+
+    claims: VerifiedClaims
+    client: Client
+    user: User | None = None
+    grant: Grant | None = None
+
+    def wished(self) -> list[str]:
+        """The single claims that userinfo was asked for by the client that the token was made for."""
+        # One that exchanged its token has the scopes alone.
+        if self.grant is None or self.grant.client_id != self.claims.client_id:
+            return []
+        return claim.wished(self.grant, "userinfo", scope=self.claims.scope, client=self.client)
+
+
+def read(svc: Services, unverified_token: str, *, any_audience: bool = False) -> LiveToken:
+    """An access token in force (one read); raises InvalidToken for any other."""
+    claims = session.authentic(svc, unverified_token, any_audience=any_audience)
+    if not claims.sid:
+        client = svc.clients.read(claims.client_id)
+        return LiveToken(*_as_registered(svc, claims, client))
+    uid = subjects.uid(svc, claims)
+    user, grant, client = svc.grants.with_user_and_client(uid, claims.sid, claims.client_id)
+    found = in_force(user, grant, svc.now())
+    if found is None:
+        raise InvalidToken(reason="session ended", uid=uid)
+    return LiveToken(*_as_registered(svc, claims, client), *found)
+
+
+def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None) -> tuple[VerifiedClaims, Client]:
+    client = stored or _unregistered(svc, claims.client_id)
+    if client is None:
+        raise InvalidToken(reason="client gone")
+    left, aud = scopes.common(claims.scope, client.scopes), claims.all["aud"]
+    may = [session.may_have_tokens_for(svc, client, each) for each in (aud if isinstance(aud, list) else [aud])]
+    if not any(may) or (claims.scope and not left):
+        raise InvalidToken(reason="taken from its client")
+    return replace(claims, scope=left, all={**claims.all, "scope": " ".join(left)}), client
+
+
+def _unregistered(svc: Services, client_id: str) -> Client | None:
+    """What a client that is in no table may have: the JSON door, or one with a document, which is not asked for here."""
+    settings = svc.settings
+    if client_id == settings.client_id:
+        return session.own_client(svc)
+    if not settings.client_documents or not client_documents.is_address(client_id):
+        return None
+    return Client(
+        client_id=client_id, scopes=settings.self_registered_scopes, resources=settings.self_registered_resources
+    )
