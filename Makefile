@@ -10,8 +10,8 @@ API_PORT ?= 8003
 WORKERS ?= 2
 
 # A name on PATH proves nothing (pyenv puts a shim there for versions that cannot run), so each is run to know.
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+FITS := -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python $(FITS) && echo $$python && break; done)
 
 DEV := .venv/.made
 AWS := .venv-aws/.made
@@ -83,7 +83,8 @@ tests/interop/node_modules/.made: tests/interop/package-lock.json
 	npm ci --prefix tests/interop --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-found-python = test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed and none was found; name one with PYTHON=..." >&2; exit 1; }
+found-python = test -n "$(PYTHON)" && $(PYTHON) $(FITS) || \
+	{ echo "Python 3.11, 3.12 or 3.13 is needed and $(if $(PYTHON),$(PYTHON) is none of them,none was found); name one with PYTHON=..." >&2; exit 1; }
 
 # deploy, destroy, package, cloud
 -include local/deploy.mk

@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from chalicelib import config, services
 from chalicelib.domain.errors import TemporarilyUnavailable
@@ -55,7 +56,13 @@ def session() -> boto3.Session:
 def account() -> Account:
     """Ask AWS who we are; the first thing to fail where credentials are missing or stale."""
     found = session()
-    who = found.client("sts").get_caller_identity()
+    try:
+        who = found.client("sts").get_caller_identity()
+    except ResponseParserError:
+        raise CannotDeployError(
+            "What AWS_ENDPOINT_URL names knows no accounts: the AWS of `make serve` has tables and keys alone, and nothing is "
+            "deployed into it. Unset the variable; to begin the local run anew, delete the folder that `make serve` prints."
+        ) from None
     return Account(number=who["Account"], region=str(found.region_name), identity=who["Arn"])
 
 

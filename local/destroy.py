@@ -5,22 +5,54 @@ from contextlib import suppress
 
 import boto3
 
-from local import stages, staging
-from local.deploy import PATIENT, CannotDeployError, account, in_one_line
+from local import apis, stages, staging
+from local.deploy import PATIENT, CannotDeployError, account, in_one_line, issuer_of
 from local.stages import PROJECT, Stage
+
+# What users are known by; the stage's next deployment goes on with it.
+KEPT_KEYS = "pairwise"
+
+
+def announce(stage: Stage, *, with_users: bool) -> None:
+    """Say what will be lost and what is kept, before anything happens."""
+    issuer = issuer_of(stage)
+    again = (
+        "again at the next deployment" if stage.environment().get("LATCHKEY_ISSUER") else "the next one has another URL"
+    )
+    others = [f"{api['name']} ({api_id})" for api_id, api in apis.Register().read().items()]
+    users = {
+        stage.users_table: "every account, client and consent",
+        f"{stage.environment()['LATCHKEY_KEYS_PATH']}/{KEPT_KEYS}": "what users are called at pairwise clients",
+    }
+    lost = {
+        ", ".join(map(stage.deployed_name, stage.functions)): "the functions, with their roles and logs",
+        issuer or "the API": f"the issuer: {again}",
+        stage.grants_table: "every session: everybody logs in again",
+        stage.environment()["LATCHKEY_KEYS_PATH"]: "signing and refresh keys: no token is good any more",
+        **dict.fromkeys(others, "an API that asks this guard: it will refuse everybody"),
+        **(users if with_users else {}),
+    }
+    print(f"Destroying the stage {stage.name} loses")
+    print("".join(f"  {what}   ({why})\n" for what, why in lost.items()), end="")
+    if not with_users:
+        print("and keeps, for its next deployment,")
+        print("".join(f"  {what}   ({why})\n" for what, why in users.items()), end="")
 
 
 def destroy(stage: Stage, *, with_users: bool) -> None:
-    """Delete functions, API, roles, logs, keys and sessions, and the users table only if asked to."""
-    said = staging.run_chalice(PROJECT, "delete", "--stage", stage.name).strip()
+    """Delete functions, API, roles, logs, keys and sessions, and what the users need only if asked to."""
+    try:
+        said = staging.run_chalice(PROJECT, "delete", "--stage", stage.name).strip()
+    except staging.CannotPackageError as error:
+        raise CannotDeployError(f"Chalice could not delete it: {str(error).splitlines()[-1]}") from None
     print(said or "Chalice had deployed nothing.")
     _delete_log_groups(stage)
-    _delete_keys(stage)
+    _delete_keys(stage, with_users=with_users)
     _delete_table(stage.grants_table)
     if with_users:
         _delete_table(stage.users_table, protected=True)
     else:
-        print(f"Kept: {stage.users_table}, with every account in it.")
+        print(f"Kept: {stage.users_table} and {stage.environment()['LATCHKEY_KEYS_PATH']}/{KEPT_KEYS}.")
 
 
 def _delete_log_groups(stage: Stage) -> None:
@@ -30,14 +62,14 @@ def _delete_log_groups(stage: Stage) -> None:
             logs.delete_log_group(logGroupName=stage.log_group(function))
 
 
-def _delete_keys(stage: Stage) -> None:
+def _delete_keys(stage: Stage, *, with_users: bool) -> None:
     ssm = boto3.client("ssm", config=PATIENT)
-    pages = ssm.get_paginator("get_parameters_by_path").paginate(
-        Path=stage.environment()["LATCHKEY_KEYS_PATH"], Recursive=True
-    )
-    for page in pages:
+    path = stage.environment()["LATCHKEY_KEYS_PATH"]
+    kept = () if with_users else f"{path}/{KEPT_KEYS}/"
+    for page in ssm.get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True):
+        names = [each["Name"] for each in page["Parameters"] if not each["Name"].startswith(kept)]
         # A page has ten at most, and that is what one deletion takes.
-        if names := [parameter["Name"] for parameter in page["Parameters"]]:
+        if names:
             ssm.delete_parameters(Names=names)
 
 
@@ -56,7 +88,10 @@ def _delete_table(name: str, *, protected: bool = False) -> None:
 
 def confirm(stage: Stage, given: str | None) -> None:
     """Go on only if the operator names the stage, on the command line or when asked."""
-    named = given if given is not None else input(f"Type the stage's name ({stage.name}) to destroy it: ")
+    try:
+        named = given if given is not None else input(f"Type the stage's name ({stage.name}) to destroy it: ")
+    except EOFError:
+        named = ""
     if named.strip() != stage.name:
         raise CannotDeployError("Nothing was destroyed: that was not the stage's name.")
 
@@ -66,13 +101,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.destroy", description=__doc__)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--confirm", help="the stage's name once more; asked for if it is not given")
-    parser.add_argument("--with-users", action="store_true", help="delete the accounts too, for good")
+    parser.add_argument(
+        "--with-users", action="store_true", help="delete the accounts, and what they are known by, too: for good"
+    )
     asked = parser.parse_args()
 
     def work() -> None:
         stage = stages.read(asked.stage)
         where = account()
         print(f"Account {where.number}, {where.region}, as {where.identity}.")
+        announce(stage, with_users=asked.with_users)
         confirm(stage, asked.confirm)
         destroy(stage, with_users=asked.with_users)
 

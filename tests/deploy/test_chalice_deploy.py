@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -257,26 +258,48 @@ def test_bad_credentials_get_one_clear_line(operator: Operator) -> None:
     stranger.credentials = {}
     done = stranger.runs("deploy", "--without-smoke-test")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "AWS says: Unable to locate credentials\n"
+    assert re.fullmatch(r"No AWS credentials: set AWS_PROFILE, [^\n]+\n", done.stderr)
+
+
+def parameters(operator: Operator) -> dict[str, str]:
+    found = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev", Recursive=True, WithDecryption=True)
+    return {parameter["Name"]: parameter["Value"] for parameter in found["Parameters"]}
+
+
+def deploy_issuer(operator: Operator) -> str:
+    remembered = json.loads((operator.project / ".chalice/deployed/dev.json").read_text())["resources"]
+    (api,) = [resource for resource in remembered if resource["resource_type"] == "rest_api"]
+    url: str = api["rest_api_url"]
+    return url.rstrip("/")
 
 
 @pytest.mark.usefixtures("said")
 def test_destroying_wants_the_stages_name(operator: Operator) -> None:
-    done = operator.runs("destroy", "--confirm", "prod")
-    assert done.returncode == 1
-    assert "Nothing was destroyed" in done.stderr
+    before = parameters(operator)
+    for answer in (["--confirm", "prod"], []):  # the second one is asked, and hangs up
+        done = operator.runs("destroy", *answer)
+        assert done.returncode == 1
+        assert "Nothing was destroyed" in done.stderr
+        lost, _, kept = done.stdout.partition("and keeps")
+        assert {"latchkey-dev-grants", "/latchkey/dev/keys", deploy_issuer(operator)} <= set(
+            re.findall(r"^  (\S+)", lost, re.M)
+        )
+        assert re.findall(r"^  (\S+)", kept, re.M) == ["latchkey-dev-users", "/latchkey/dev/keys/pairwise"]
     assert len(operator.functions()) == 4
+    assert parameters(operator) == before
 
 
 @pytest.mark.usefixtures("said")
 def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> None:
+    before = parameters(operator)
     done = operator.runs("destroy", "--confirm", "dev")
     assert done.returncode == 0, done.stderr
     assert operator.functions() == {}
     assert operator.apis() == []
     assert operator.client("dynamodb").list_tables()["TableNames"] == ["latchkey-dev-users"]
-    keys = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev/keys", Recursive=True)
-    assert keys["Parameters"] == []
+    # With another secret, every user would be a stranger to the pairwise clients.
+    subjects = "/latchkey/dev/keys/pairwise/1"
+    assert parameters(operator) == {subjects: before[subjects]}
     groups = operator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/latchkey-dev")
     assert groups["logGroups"] == []
 
@@ -286,3 +309,4 @@ def test_the_accounts_go_only_when_asked_for(operator: Operator) -> None:
     done = operator.runs("destroy", "--confirm", "dev", "--with-users")
     assert done.returncode == 0, done.stderr
     assert operator.client("dynamodb").list_tables()["TableNames"] == []
+    assert parameters(operator) == {}

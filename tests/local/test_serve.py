@@ -180,6 +180,25 @@ def test_commands_find_the_run_by_themselves(
     assert told in ended.stdout
 
 
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_nothing_is_deployed_into_the_run_nor_destroyed_in_it(run: Run, checkout: Path, command: str) -> None:
+    there = json.loads((run.state / "environment.json").read_text())
+    ended = subprocess.run(
+        [sys.executable, "-m", f"local.{command}", "--stage", "dev"],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], **{name: value for name, value in there.items() if name.startswith("AWS_")}},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(
+        r"What AWS_ENDPOINT_URL names knows no accounts: the AWS of `make serve` [^\n]+\n", ended.stderr
+    )
+    run.log_in()
+
+
 def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:
     for client in (demo.APP, demo.SERVICE):
         assert client.client_id in run.welcome
