@@ -40,12 +40,15 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
     found = in_force(user, grant, svc.now())
     if found is None:
         raise InvalidToken(reason="session ended", uid=uid)
-    return LiveToken(*_as_registered(svc, claims, client), *found)
+    claims, client = _as_registered(svc, claims, client)
+    if found[1].client_id == client.client_id and not client.owns(found[1]):
+        raise InvalidToken(reason="of another client of this id", uid=uid)
+    return LiveToken(claims, client, *found)
 
 
 def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None) -> tuple[VerifiedClaims, Client]:
     client = stored or _unregistered(svc, claims.client_id)
-    if client is None:
+    if client is None or claims.all["iat"] < client.created_at:
         raise InvalidToken(reason="client gone")
     left, aud = scopes.common(claims.scope, client.scopes), claims.all["aud"]
     may = [session.may_have_tokens_for(svc, client, each) for each in (aud if isinstance(aud, list) else [aud])]

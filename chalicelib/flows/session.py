@@ -274,8 +274,7 @@ def refresh(
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if grant is not None and not (client.owns(grant) and grant.jkt in ("", jkt)):
         raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
-    window = _retry_window(svc, grant)
-    use = use_of(grant, presented.generation, now=svc.now(), retry_window=window)
+    use = use_of(grant, presented.generation, now=svc.now(), retry_window=_retry_window(svc, grant))
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
     found = in_force(user, grant, svc.now())
@@ -291,12 +290,21 @@ def refresh(
         raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
     issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
-    if use is Use.CURRENT:
-        idle = idle_seconds(svc, client)
-        use = svc.grants.rotate(grant, now=svc.now(), idle_seconds=idle, retry_window=window)
+    use = _rotated(svc, client, grant, successor, use, jkt=jkt)
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
     return issued
+
+
+def _rotated(svc: Services, client: Client, grant: Grant, successor: Grant, use: Use, *, jkt: str) -> Use:
+    """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
+    bound, window = grant.jkt or (jkt if client.public else ""), _retry_window(svc, grant)
+    if use is Use.CURRENT:
+        idle = idle_seconds(svc, client)
+        use = svc.grants.rotate(grant, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
+    if use is Use.RETRY and bound != grant.jkt:
+        use = svc.grants.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
+    return use
 
 
 def _retry_window(svc: Services, grant: Grant | None) -> int:

@@ -59,6 +59,13 @@ def _rest(item: Item) -> dict[str, Any]:
     return {**texts, **{name: int(item[name]["N"]) for name in NUMBERS}}
 
 
+def _lost(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry_window: int) -> Use:
+    rival = from_item(failed.item) if failed.item else None
+    if rival is not None and rival.jkt not in ("", jkt):
+        return Use.DEAD
+    return use_of(rival, generation, now=now, retry_window=retry_window)
+
+
 T = TypeVar("T")
 
 
@@ -191,26 +198,48 @@ class Grants:
             raise TemporarilyUnavailable(reason="UnprocessedKeys")
         return [item for items in found["Responses"].values() for item in items]
 
-    def rotate(self, grant: Grant, *, now: int, idle_seconds: int, retry_window: int) -> Use:
-        """Replaces the current refresh token by its successor: CURRENT if this call did it, else what its failure means."""
+    def rotate(self, grant: Grant, *, jkt: str = "", now: int, idle_seconds: int, retry_window: int) -> Use:
+        """Replaces the current refresh token by its successor: CURRENT if this call did it, else what its failure means.
+
+        `jkt` is the key that the successor is bound to; a successor that a rival bound to another key is not to be had.
+        """
+        bind = {":jkt": {"S": jkt}} if jkt else {}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=grant_key(grant.uid, grant.gid),
-                UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle",
+                UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle"
+                + (", jkt = :jkt" if bind else ""),
                 ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now",
                 ExpressionAttributeValues={
                     ":current": {"N": str(grant.generation)},
                     ":next": {"N": str(grant.generation + 1)},
                     ":now": {"N": str(now)},
                     ":idle": {"N": str(min(now + idle_seconds, grant.ends_at))},
+                    **bind,
                 },
             )
         except ConditionFailed as failed:
-            rival = from_item(failed.item) if failed.item else None
-            return use_of(rival, grant.generation, now=now, retry_window=retry_window)
+            return _lost(failed, grant.generation, jkt=jkt, now=now, retry_window=retry_window)
         return Use.CURRENT
+
+    def bind(self, successor: Grant, *, jkt: str, now: int, retry_window: int) -> Use:
+        """Binds a session to a key as its latest refresh token is handed out once more: RETRY, or what the failure means."""
+        try:
+            conditionally(
+                self._client.update_item,
+                TableName=self._grants,
+                Key=grant_key(successor.uid, successor.gid),
+                UpdateExpression="SET jkt = :jkt",
+                ConditionExpression=(
+                    "generation = :latest AND attribute_not_exists(ended) AND (attribute_not_exists(jkt) OR jkt = :jkt)"
+                ),
+                ExpressionAttributeValues={":jkt": {"S": jkt}, ":latest": {"N": str(successor.generation)}},
+            )
+        except ConditionFailed as failed:
+            return _lost(failed, successor.generation - 1, jkt=jkt, now=now, retry_window=retry_window)
+        return Use.RETRY
 
     def begin(self, grant: Grant, *, jkt: str, now: int, expires_at: int) -> bool:
         """Spends the code of a waiting grant, whose session begins; False if it is spent, changed or expired."""

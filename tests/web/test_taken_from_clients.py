@@ -12,7 +12,7 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge
 from tests.browser import API, USER_SCOPES, App, Browser, granted, register
-from tests.phone import EMAIL, PASSWORD, Phone, refusal
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 WISHES = json.dumps({part: {"email": None} for part in ("id_token", "userinfo")})
@@ -154,6 +154,21 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
     exchanger = register(svc, app.phone, "exchanger")
     exchanged = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
     assert refused(exchanger.token(TOKEN_EXCHANGE, **exchanged)) == "invalid_request"
+
+
+def test_an_access_token_of_an_earlier_client_of_the_same_id_is_worth_nothing(
+    svc: Services, app: App, service: App, browser: Browser, clock: Clock
+) -> None:
+    machine = register(svc, app.phone, "machine")
+    old = [app.tokens(browser, scope=SCOPE), granted(machine.token("client_credentials"))]
+    clock.advance(1)
+    for each in (app, machine):
+        clients.delete(svc, each.id)
+        clients.create(svc, replace(each.client, created_at=0))
+    for tokens in old:
+        assert introspected(service, tokens["access_token"]) == {"active": False}
+    answer = app.phone.call("GET /oauth/userinfo", token=old[0]["access_token"])
+    assert refusal(answer) == (401, "invalid_token")
 
 
 def test_the_list_of_sessions_still_shows_those_of_a_client_that_is_gone_and_ends_them(

@@ -1,0 +1,128 @@
+"""A public client's refresh tokens are bound to the key that it proves (RFC 9449 section 5), from when it first does."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.browser import App, Browser, granted, register
+from tests.forge import peek
+from tests.phone import Clock, Phone, refusal
+from tests.prover import Prover
+from tests.staged import just_before
+from tests.wire import watched
+
+REFUSED = (400, "invalid_grant")
+
+
+@pytest.fixture
+def app(svc: Services, phone: Phone) -> App:
+    return register(svc, phone, "spa")
+
+
+@pytest.fixture
+def provers(clock: Clock, app: App) -> tuple[Prover, Prover]:
+    """Two with keys of their own, who know the nonce of this time."""
+    first, second = Prover(clock), Prover(clock)
+    answer = app.refresh("x", headers=first.headers())
+    first.nonce = second.nonce = answer.header("DPoP-Nonce") or ""
+    assert first.nonce
+    return first, second
+
+
+def refresh(app: App, tokens: dict[str, Any], prover: Prover | None = None) -> Answer:
+    return app.refresh(tokens["refresh_token"], headers=prover.headers() if prover else ())
+
+
+def key_of(tokens: dict[str, Any]) -> str:
+    found: str = peek(tokens["access_token"])[1]["cnf"]["jkt"]
+    return found
+
+
+def test_a_proof_at_a_refresh_binds_the_session_that_began_without_one(
+    app: App, browser: Browser, provers: tuple[Prover, Prover], clock: Clock
+) -> None:
+    mine, thief = provers
+    first = app.tokens(browser)
+    second = granted(refresh(app, first, mine))
+    assert key_of(second) == mine.thumbprint
+    for tokens in (first, second):
+        assert refusal(refresh(app, tokens)) == REFUSED
+        assert refusal(refresh(app, tokens, thief)) == REFUSED
+    third = granted(refresh(app, second, mine))
+    assert key_of(third) == mine.thumbprint
+    clock.advance(3600)
+    mine.nonce = refresh(app, third, mine).header("DPoP-Nonce") or ""
+    # As for all that are bound: the answer may have been lost, and nobody else can come back for it.
+    assert granted(refresh(app, second, mine))["refresh_token"] == third["refresh_token"]
+
+
+def test_the_write_that_binds_is_the_one_that_rotates(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    tokens = app.tokens(browser)
+    with watched(svc) as seen:
+        tokens = granted(refresh(app, tokens, provers[0]))
+    # The client, the memory of the proof, the session with its user, the rotation.
+    assert sorted(seen.calls) == ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]
+    (session,) = [
+        each for each in svc.grants.of_user(peek(tokens["access_token"])[1]["sub"]) if each.client_id == app.id
+    ]
+    assert (session.generation, session.jkt) == (2, provers[0].thumbprint)
+
+
+def test_a_retry_with_a_proof_binds_what_it_hands_out_once_more(
+    app: App, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    mine, thief = provers
+    first = app.tokens(browser)
+    lost = granted(refresh(app, first))
+    again = granted(refresh(app, first, mine))
+    assert again["refresh_token"] == lost["refresh_token"]
+    assert refusal(refresh(app, again)) == REFUSED
+    assert refusal(refresh(app, first, thief)) == REFUSED
+    assert granted(refresh(app, again, mine))
+
+
+@pytest.mark.parametrize("ours", ["another key's", "without a proof"])
+def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_nothing(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover], ours: str
+) -> None:
+    rival, other = provers
+    first = app.tokens(browser)
+    won: list[dict[str, Any]] = []
+    with just_before(svc.grants._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+        assert refusal(refresh(app, first, other if ours == "another key's" else None)) == REFUSED
+    assert key_of(granted(refresh(app, won[0], rival))) == rival.thumbprint
+
+
+def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    mine, _ = provers
+    first = app.tokens(browser)
+    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first))):
+        second = granted(refresh(app, first, mine))
+    assert refusal(refresh(app, second)) == REFUSED
+    assert granted(refresh(app, second, mine))
+
+
+def test_of_two_keys_that_come_back_for_the_same_answer_one_binds_it(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    mine, rival = provers
+    first = app.tokens(browser)
+    granted(refresh(app, first))
+    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first, rival))):
+        assert refusal(refresh(app, first, mine)) == REFUSED
+    assert granted(refresh(app, first, rival))
+
+
+def test_a_confidential_clients_refresh_tokens_need_no_key(
+    svc: Services, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    web = register(svc, browser.phone)
+    tokens = web.tokens(browser)
+    for prover in (provers[0], None, provers[1]):
+        tokens = granted(refresh(web, tokens, prover))
