@@ -28,7 +28,8 @@ WATCHED = (ROOT / "app.py", ROOT / "chalicelib")
 NOT_WATCHED = {"__pycache__", ".git", ".venv", "venv", "node_modules"}
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
-CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
+CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
+NO_LIMITS = {"LATCHKEY_LIMITS": "*=1000000"}  # no developer's test suite should run into one
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -144,7 +145,7 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
         "LATCHKEY_GUARD_URI": "the guard beside it",
     }
-    return ours | _dev_stage() | chosen | here | cloud.environment()
+    return ours | _dev_stage() | NO_LIMITS | chosen | here | cloud.environment()
 
 
 def _check_settings() -> None:

@@ -39,7 +39,7 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
         raise UnauthorizedClient()
     if client.dpop_bound_access_tokens and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
-    dpop.remember(svc, proof)
+    dpop.remember(svc, proof, stranger=client.public)
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     own = {name: value for name, value in params.items() if name in grant.parameters}
     return grant.redeem(svc, client, own, proof.jkt)

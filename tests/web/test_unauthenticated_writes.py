@@ -1,0 +1,275 @@
+"""No stranger makes the server write without end: every route that needs no token, held against the list of limits."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import app
+from chalicelib.config import load
+from chalicelib.domain.client import DEVICE_CODE, REFRESH
+from chalicelib.flows import dpop, first_party
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
+from tests.internet import running
+from tests.phone import PASSWORD, Clock, Phone, installed
+from tests.prover import Prover
+
+WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
+# Two of each limit, and each route as often as lets a device's polling come to its longest interval.
+LIMIT, TIMES, LAST = 2, 20, 5
+COUNTERS = "attempts#"
+
+
+def keys_in(found: Any) -> Iterator[str]:
+    """The partition keys of all items that a call names."""
+    if isinstance(found, Mapping):
+        if isinstance(found.get("pk"), Mapping):
+            yield found["pk"]["S"]
+        for each in found.values():
+            yield from keys_in(each)
+    elif isinstance(found, (list, tuple)):
+        for each in found:
+            yield from keys_in(each)
+
+
+@contextmanager
+def written(svc: Services) -> Iterator[list[str]]:
+    """The keys of what is written, or was to be, but for counters."""
+    found: list[str] = []
+
+    def note(params: Any, model: Any, **_: Any) -> None:
+        if model.name in WRITES:
+            found.extend(key for key in keys_in(params) if not key.startswith(COUNTERS))
+
+    events = svc.users._client.meta.events
+    events.register("provide-client-params.dynamodb", note)
+    try:
+        yield found
+    finally:
+        events.unregister("provide-client-params.dynamodb", note)
+
+
+@dataclass
+class Stranger:
+    """Somebody without an account or a client's secret, in one network, who knows the ids of public clients and has a key."""
+
+    svc: Services
+    phone: Phone
+    spa: App
+    native: App
+    television: App
+    prover: Prover
+    numbers: Iterator[int] = field(default_factory=count)
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def new(self) -> str:
+        """Something that was never there before."""
+        return f"{next(self.numbers)}"
+
+    def document(self) -> str:
+        """The id of a client that is described at an address nobody has asked for."""
+        return f"https://app.example/{self.new()}.json"
+
+    def form(self, line: str, fields: Mapping[str, str], *, proof: bool = False) -> Answer:
+        """A form, with a good DPoP proof if it is to have one."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        if proof:
+            self.prover.nonce = dpop.nonce(self.svc)
+            headers["DPoP"] = self.prover.proof(line.partition(" ")[2])
+        return self.phone.call(line, raw=encoded(fields).encode(), headers=headers)
+
+    def page(self, path: str, button: str, **typed: str) -> Answer:
+        """A form of a page that anybody gets."""
+        browser = Browser(self.phone)
+        page = browser.get("/oauth/authorize", self.spa.request())
+        found = forms(page)
+        hidden = next(iter(found.values())).hidden if found else {}
+        return browser.post(path, {**hidden, **typed, "decision": button})
+
+    def device_code(self) -> str:
+        """A device code, as long as there are any."""
+        answer = self.television.post("/oauth/device", {})
+        if answer.status == 200:
+            self.kept.setdefault("device", answer.json())
+        code: str = self.kept.get("device", {}).get("device_code", "x")
+        return code
+
+    def registered(self) -> dict[str, Any]:
+        """A client that registered itself, as long as it can."""
+        if "client" not in self.kept:
+            self.kept["client"] = self.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
+        found: dict[str, Any] = self.kept["client"]
+        return found
+
+    def registration(self, method: str, body: object = None) -> Answer:
+        """A request for its own registration."""
+        own = self.registered()
+        token = own["registration_access_token"]
+        return self.phone.call(f"{method} /oauth/register/{own['client_id']}", body, token=token)
+
+    def tokens(self) -> None:
+        """Everything that a client without a secret can send to the token endpoint."""
+        spa = {"client_id": self.spa.client.client_id}
+        code = {"grant_type": "authorization_code", "code": "x" * 60, "code_verifier": "v" * 43}
+        self.form("POST /oauth/token", {**spa, **code, "redirect_uri": CALLBACK}, proof=True)
+        self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "refresh_token": "x"}, proof=True)
+        self.form("POST /oauth/token", {"client_id": self.document(), "grant_type": REFRESH, "refresh_token": "x"})
+        television = {"client_id": self.television.client.client_id, "grant_type": DEVICE_CODE}
+        self.form("POST /oauth/token", {**television, "device_code": self.device_code()})
+        self.form("POST /oauth/token", {**television, "device_code": self.device_code()}, proof=True)
+
+    def challenges(self) -> None:
+        """The login of a first-party app, with a password and to begin with."""
+        request = {name: v for name, v in self.native.request().items() if name in first_party.PARAMETERS}
+        request["client_id"] = self.native.client.client_id
+        guess = {"email": f"{self.new()}@example.com", "password": "a guess"}
+        self.form("POST /oauth/authorize-challenge", {**request, **guess}, proof=True)
+        self.form("POST /oauth/authorize-challenge", request, proof=True)
+
+    def pushes(self) -> None:
+        """Pushed requests of a client that anybody can pretend to be."""
+        self.form("POST /oauth/par", self.spa.request(), proof=True)
+        self.form("POST /oauth/par", {**self.spa.request(), "client_id": self.document()})
+
+    def devices(self) -> None:
+        """Codes for devices."""
+        self.form("POST /oauth/device", {"client_id": self.television.client.client_id}, proof=True)
+        self.form("POST /oauth/device", {"client_id": self.document()})
+
+
+Deed = Callable[[Stranger], object]
+
+
+def get(path: str) -> Deed:
+    """A page or a document that is only read."""
+    return lambda stranger: stranger.phone.call(f"GET {path}", token="x.y.z")
+
+
+def of_document(line: str, **more: str) -> Deed:
+    """A form with the id of a client that nobody knows."""
+    return lambda stranger: stranger.form(line, {"client_id": stranger.document(), **more})
+
+
+# What a stranger does at each route that needs no token, to have something written: a new route has to be thought about here.
+DEEDS: dict[str, Deed] = {
+    "POST /signup": lambda s: s.phone.call("POST /signup", {"email": f"{s.new()}@example.com", "password": PASSWORD}),
+    "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
+    "POST /refresh": lambda s: s.phone.call("POST /refresh", {"refresh_token": "x" * 100}),
+    "POST /logout": lambda s: s.phone.call("POST /logout", {"refresh_token": "x" * 100}),
+    "POST /verify": lambda s: s.phone.call("POST /verify", {"token": "x.y.z"}),
+    "POST /oauth/token": Stranger.tokens,
+    "POST /oauth/authorize-challenge": Stranger.challenges,
+    "POST /oauth/par": Stranger.pushes,
+    "POST /oauth/device": Stranger.devices,
+    "POST /oauth/revoke": of_document("POST /oauth/revoke", token="x"),
+    "POST /oauth/introspect": of_document("POST /oauth/introspect", token="x"),
+    "GET /oauth/userinfo": get("/oauth/userinfo"),
+    "POST /oauth/userinfo": lambda s: s.phone.call("POST /oauth/userinfo", token="x.y.z"),
+    "GET /oauth/authorize": lambda s: Browser(s.phone).get(
+        "/oauth/authorize", {**s.spa.request(), "client_id": s.document()}
+    ),
+    "POST /oauth/authorize": lambda s: Browser(s.phone).post(
+        "/oauth/authorize", {**s.spa.request(), "client_id": s.document(), "state": "x" * 5000}
+    ),
+    "POST /authorize/login": lambda s: s.page(
+        "/authorize/login", "", email=f"{s.new()}@example.com", password="a guess"
+    ),
+    "POST /authorize/signup": lambda s: s.page(
+        "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
+    ),
+    "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
+    "POST /authorize/consent": lambda s: s.page("/authorize/consent", "allow"),
+    "GET /device": get("/device?user_code=BBBB-BBBB"),
+    "POST /device": lambda s: s.page("/device", "allow", user_code="BBBB-BBBB"),
+    "GET /oauth/logout": lambda s: Browser(s.phone).get("/oauth/logout", {"client_id": s.document()}),
+    "POST /oauth/logout": lambda s: Browser(s.phone).post("/oauth/logout", {"client_id": s.document()}),
+    "POST /oauth/logout/confirm": lambda s: s.page("/oauth/logout/confirm", "allow"),
+    "POST /oauth/register": lambda s: s.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}),
+    "GET /oauth/register/{client_id}": lambda s: s.registration("GET"),
+    "PUT /oauth/register/{client_id}": lambda s: s.registration(
+        "PUT", {"client_id": s.registered()["client_id"], "redirect_uris": [CALLBACK]}
+    ),
+    "DELETE /oauth/register/{client_id}": lambda s: s.registration("DELETE"),
+    "GET /.well-known/oauth-authorization-server/{path}": get("/.well-known/oauth-authorization-server/x"),
+    "GET /.well-known/openid-configuration/{path}": get("/.well-known/openid-configuration/x"),
+    "GET /.well-known/oauth-protected-resource/{name}": get("/.well-known/oauth-protected-resource/x"),
+    **{
+        f"GET {path}": get(path)
+        for path in (
+            "/.well-known/jwks.json",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-protected-resource",
+            "/openapi.json",
+            "/docs",
+            "/pages.css",
+        )
+    },
+}
+# Where something is written as long as the limit allows it: else the deeds above would prove nothing.
+WRITE_AT_FIRST = {
+    "POST /signup",
+    "POST /oauth/token",
+    "POST /oauth/par",
+    "POST /oauth/device",
+    "POST /oauth/revoke",
+    "POST /oauth/introspect",
+    "GET /oauth/authorize",
+    "POST /oauth/authorize",
+    "POST /authorize/signup",
+    "GET /oauth/logout",
+    "POST /oauth/logout",
+    "POST /oauth/register",
+    "GET /oauth/register/{client_id}",
+    "PUT /oauth/register/{client_id}",
+    "DELETE /oauth/register/{client_id}",
+}
+
+
+@pytest.fixture
+def stranger(svc: Services, clock: Clock, tmp_path: Path) -> Iterator[Stranger]:
+    """A stranger at a deployment that lets strangers do all that it can, but twice."""
+    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": f"*={LIMIT}"}).limits
+    settings = replace(svc.settings, limits=chosen, registration_open=True, client_documents=True)
+    with running(tmp_path, "app.example") as internet:
+        svc = replace(svc, settings=settings, fetch=internet.fetch())
+        with installed(svc):
+            phone = Phone(clock)
+            native = register(svc, phone, "native", first_party=True)
+            yield Stranger(
+                svc, phone, register(svc, phone, "spa"), native, register(svc, phone, "television"), Prover(clock)
+            )
+
+
+def open_routes() -> set[str]:
+    """Every route that needs no token."""
+    return {
+        f"{method} {path}"
+        for path, methods in app.routes.items()
+        for method, route in methods.items()
+        if route.authorizer is None and method != "OPTIONS"
+    }
+
+
+def test_what_a_stranger_does_at_every_open_route_is_known() -> None:
+    assert open_routes() == set(DEEDS)
+
+
+@pytest.mark.parametrize("line", DEEDS)
+def test_a_stranger_has_nothing_written_but_counters_once_a_limit_is_reached(stranger: Stranger, line: str) -> None:
+    deed = DEEDS[line]
+    with written(stranger.svc) as found:
+        deed(stranger)
+        assert bool(found) == (line in WRITE_AT_FIRST), found
+        for _ in range(TIMES):
+            deed(stranger)
+        found.clear()
+        for _ in range(LAST):
+            deed(stranger)
+    assert found == []
