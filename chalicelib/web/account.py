@@ -121,7 +121,7 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class Sessions(msgspec.Struct, frozen=True):
-    """All live sessions of the user, the latest used first."""
+    """All live sessions of the user: the one that asks, then the others, the latest used first."""
 
     sessions: list[Session]
 
@@ -223,7 +223,8 @@ def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
 def list_sessions(svc: Services, caller: Caller) -> Sessions:
     """The devices on which the caller is logged in."""
     user, current = _current(svc, caller)
-    return Sessions([_session(grant, current) for grant in session.sessions(svc, user)])
+    found = [_session(grant, current) for grant in session.sessions(svc, user)]
+    return Sessions(sorted(found, key=lambda each: not each.current))
 
 
 @bp.serves("DELETE /me/sessions", status=204, errors=GUARDED)

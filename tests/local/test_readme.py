@@ -4,12 +4,14 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.local.test_serve import ROOT, copied, running
+from local import demo
+from tests.local.test_serve import ROOT, Run, copied, running
 
 README = (ROOT / "README.md").read_text()
 STEP = re.compile(r"```bash\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
@@ -46,11 +48,11 @@ def likeness(part: str) -> Any:
 
 
 def without_chance(value: Any) -> Any:
-    """Return a body with its identifiers, times and tokens struck out, lists in an order of their own."""
+    """Return a body with its identifiers, times and tokens struck out."""
     if isinstance(value, dict):
         return {name: without_chance(inner) for name, inner in value.items()}
     if isinstance(value, list):
-        return sorted(map(without_chance, value), key=json.dumps)
+        return [without_chance(each) for each in value]
     if isinstance(value, str):
         return f"{value[:4]}…" if is_token(value) else CHANCE.sub("<id>", value)
     return "<time>" if type(value) is int and value > FIRST_TIMESTAMP else value
@@ -62,19 +64,56 @@ def is_token(text: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     root = copied(tmp_path_factory.mktemp("checkout"))
-    with running(root, tmp_path_factory.mktemp("serve") / "state") as served:
-        script = "".join(f"{commands}\necho -n '{END}'\n" for commands, _ in steps())
-        ports = [
-            (f"127.0.0.1:{port}", f"127.0.0.1:{real}") for port, real in zip((8000, 8001), served.ports, strict=False)
-        ]
-        for documented, real in ports:
-            script = script.replace(documented, real)
-        parts = run(script)
-        for documented, real in ports:
-            parts = [part.replace(real, documented) for part in parts]
-        yield parts
+    with running(root, tmp_path_factory.mktemp("serve") / "state") as run:
+        yield run
+
+
+def at_the_documented_ports(text: str, served: Run) -> str:
+    for documented, real in zip((8000, 8001, 8002), served.ports, strict=True):
+        text = text.replace(f"127.0.0.1:{real}", f"127.0.0.1:{documented}")
+    return text
+
+
+def test_the_first_screen_is_the_one_that_is_shown(served: Run) -> None:
+    shown = README.partition("that trusts Latchkey's guard:\n")[2].partition("A taken port")[0]
+    printed = at_the_documented_ports(served.welcome, served).partition("State ")[0]
+    assert [line.strip() for line in printed.split("\n")] == [line.strip() for line in shown.rstrip().split("\n")] + [
+        ""
+    ]
+
+
+def page(address: str) -> str:
+    """Open an address as a browser would, and return the page."""
+    with urllib.request.urlopen(urllib.request.Request(address, headers={"Accept": "text/html"}), timeout=60) as answer:
+        assert answer.headers.get_content_type() == "text/html"
+        text: str = answer.read().decode()
+    return text
+
+
+@pytest.mark.skipif(not (ROOT / "tests" / "interop" / "node_modules").exists(), reason="openid-client is not installed")
+def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served: Run) -> None:
+    (script,) = re.findall(r"```js\n(.*?)```", README, re.DOTALL)
+    address = subprocess.run(
+        ["node", "--input-type=module", "-"],  # noqa: S607
+        input=script.replace("127.0.0.1:8000", f"127.0.0.1:{served.ports[0]}"),
+        cwd=ROOT / "tests" / "interop",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    shown = page(address)
+    assert demo.APP.client_name in shown
+    assert 'type="password"' in shown
+
+
+@pytest.fixture(scope="module")
+def printed(served: Run) -> list[str]:
+    script = "".join(f"{commands}\necho -n '{END}'\n" for commands, _ in steps())
+    for documented, real in zip((8000, 8001), served.ports, strict=False):
+        script = script.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{real}")
+    return [at_the_documented_ports(part, served) for part in run(script)]
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the tour is for bash with curl")

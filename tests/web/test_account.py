@@ -27,6 +27,13 @@ def test_the_device_list_names_each_session_and_marks_this_one(phone: Phone, clo
     assert told == [("Pixel 9", now - 120, now, True), ("Tablet", now - 60, now - 60, False)]
 
 
+def test_the_session_that_asks_comes_first_even_where_all_were_used_in_the_same_second(phone: Phone) -> None:
+    tokens = [phone.sign_up(), phone.log_in(), phone.log_in()]
+    for asking in tokens:
+        sessions = phone.call("GET /me/sessions", token=asking["access_token"]).json()["sessions"]
+        assert [session["current"] for session in sessions] == [True, False, False]
+
+
 def test_ending_one_session_ends_that_one_alone(phone: Phone) -> None:
     first, second = phone.sign_up(), phone.log_in()
     sessions = phone.call("GET /me/sessions", token=first["access_token"]).json()["sessions"]
