@@ -9,9 +9,9 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
+from chalicelib.config import registered_apis
 from chalicelib.domain.claims import OPENID_SCOPES
 from chalicelib.domain.client import Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
@@ -32,9 +32,8 @@ def found(svc: Services, client_id: str) -> Client:
 
 def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
     """Raises CannotReadError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
-    apis = Path(svc.settings.apis_file)
-    registry = json.loads(apis.read_text()) if apis.exists() else {}
-    needed = [scopes for api in registry.values() for scopes in api["scopes"].values()]
+    apis = registered_apis(svc.settings.apis_file).values()
+    needed = [scopes for api in apis for scopes in api["scopes"].values()]
     known = {
         *OPENID_SCOPES,
         *svc.settings.scopes,

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
@@ -49,7 +50,7 @@ def _switch(name: str, text: str) -> bool:
 
 
 def _seconds(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or int(text) > MAX_SECONDS[name]:
+    if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SECONDS[name]:
         raise CannotReadError(
             f"{_shown(name, text)}: it is seconds, a whole number up to {MAX_SECONDS[name]}; 0 is the server's own."
         )
