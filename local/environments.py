@@ -7,8 +7,10 @@ import argparse
 import json
 import os
 import shlex
+import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from chalicelib import config, services
 from chalicelib.services import Services
@@ -72,7 +74,10 @@ def of_local_run() -> dict[str, str]:
     """Return the variables of this checkout's local run; raise CannotDeployError if there is none."""
     try:
         found: dict[str, str] = json.loads(_file(aws.state_folder()).read_text())
-    except FileNotFoundError:
+        aws_here = urlsplit(found["AWS_ENDPOINT_URL"])
+        # A run that was killed has not taken its file away.
+        socket.create_connection((str(aws_here.hostname), int(aws_here.port or 0)), timeout=5).close()
+    except OSError:
         raise CannotDeployError("Nothing runs here: start it with `make serve`, in another terminal.") from None
     return found
 

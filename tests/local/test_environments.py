@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from chalicelib.services import Services
 from local import aws, clients, environments, keys
 
 LOCAL = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:0",  # its port is each test's own
     "AWS_ACCESS_KEY_ID": "local",
     "AWS_SECRET_ACCESS_KEY": "run's own",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -33,7 +34,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     folder = aws.state_folder()
     folder.mkdir(parents=True)
-    yield folder
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        monkeypatch.setitem(LOCAL, "AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        yield folder
     os.environ.clear()
     os.environ.update(before)
 
@@ -51,7 +54,7 @@ def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypat
     environments.remember(state, {**LOCAL, "HOME": "/home/ann"})
     svc = chosen("--local")
     assert (svc.settings.keys_path, svc.settings.issuer) == ("/of/the/local/run", "http://127.0.0.1:8000")
-    assert svc.users._client.meta.endpoint_url == "http://127.0.0.1:1"
+    assert svc.users._client.meta.endpoint_url == LOCAL["AWS_ENDPOINT_URL"]
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
         name: value for name, value in LOCAL.items() if name.startswith("AWS_")
     }
@@ -81,6 +84,14 @@ def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
     environments.forget(state)  # twice is as good as once
     with pytest.raises(SystemExit, match="make serve"):
         clients.main(["show", "demo-app", "--local"])
+
+
+def test_a_run_that_was_killed_is_no_run(state: Path) -> None:
+    with socket.socket() as taken:  # nobody listens on it
+        taken.bind(("127.0.0.1", 0))
+        environments.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+        with pytest.raises(SystemExit, match="make serve"):
+            keys.main(["list", "--local"])
 
 
 def test_a_local_run_is_no_stage() -> None:
