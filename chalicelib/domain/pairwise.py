@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 PAIRWISE = "pairwise"
 PURPOSE = b"latchkey pairwise\x00"
+# No sector is called so, and no id begins so.
+SESSION, LETTER = "session\x00", "x"
 
 
 def name(identifier: str, *, sector: str, secret: bytes) -> str:
@@ -23,6 +25,16 @@ def identifier(name: str, *, sector: str, secret: bytes) -> str:
     """The user or session behind a name in a sector; raises ValueError for what cannot be a name."""
     decryptor = _cipher(sector, secret).decryptor()
     return (decryptor.update(_block(name)) + decryptor.finalize()).hex()
+
+
+def session_name(identifier: str, *, client_id: str, secret: bytes) -> str:
+    """What a session of another client is called in a client's exchanged token: no one's id, and told from one by its letter."""
+    return LETTER + name(identifier, sector=f"{SESSION}{client_id}", secret=secret)
+
+
+def session_identifier(name: str, *, client_id: str, secret: bytes) -> str:
+    """The session of such a name; raises ValueError for what cannot be one."""
+    return identifier(name.removeprefix(LETTER), sector=f"{SESSION}{client_id}", secret=secret)
 
 
 def _cipher(sector: str, secret: bytes) -> Cipher[modes.ECB]:

@@ -35,11 +35,11 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
         return ""
     if not claims.sid:
         raise UnsupportedTokenType()
-    uid = subjects.uid(svc, claims)
-    if svc.grants.end(uid, claims.sid, why="revoked", owner=client):
+    uid, sid = subjects.uid(svc, claims), subjects.sid(svc, claims)
+    if svc.grants.end(uid, sid, why="revoked", owner=client):
         return uid
     # It has ended before, or it is the session of the client whose token this one was exchanged for.
-    _, grant = svc.grants.with_user(uid, claims.sid)
+    _, grant = svc.grants.with_user(uid, sid)
     if grant is not None and not client.owns(grant):
         raise UnsupportedTokenType()
     return ""

@@ -36,7 +36,7 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
         client = svc.clients.read(claims.client_id)
         return LiveToken(*_as_registered(svc, claims, client))
     uid = subjects.uid(svc, claims)
-    user, grant, client = svc.grants.with_user_and_client(uid, claims.sid, claims.client_id)
+    user, grant, client = svc.grants.with_user_and_client(uid, subjects.sid(svc, claims), claims.client_id)
     found = in_force(user, grant, svc.now())
     if found is None:
         raise InvalidToken(reason="session ended", uid=uid)

@@ -4,6 +4,9 @@ Grants and sessions know the account alone. A token of a pairwise client names i
 the account again without asking which client it was.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..domain import pairwise
 from ..domain.client import Client, sector
 from ..domain.errors import InvalidToken
@@ -27,9 +30,40 @@ def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
 
 def uid(svc: Services, verified: VerifiedClaims) -> str:
     """The account that an access token is about."""
+    return _identified(svc, verified.sub, verified)
+
+
+def _identified(svc: Services, sub: str, verified: VerifiedClaims) -> str:
     if "sector" not in verified.all:
-        return verified.sub
+        return sub
     try:
-        return pairwise.identifier(verified.sub, sector=verified.all["sector"], secret=keys.current(svc).pairwise)
+        return pairwise.identifier(sub, sector=verified.all["sector"], secret=keys.current(svc).pairwise)
     except ValueError:
         raise InvalidToken(reason="pairwise subject") from None
+
+
+def sid(svc: Services, verified: VerifiedClaims) -> str:
+    """The session that an access token is of."""
+    if not verified.sid.startswith(pairwise.LETTER):
+        return verified.sid
+    secret = keys.current(svc).pairwise
+    try:
+        return pairwise.session_identifier(verified.sid, client_id=verified.client_id, secret=secret)
+    except ValueError:
+        raise InvalidToken(reason="exchanged session") from None
+
+
+def exchanged_sid(svc: Services, client: Client, verified: VerifiedClaims) -> str:
+    """What the session of a token is called in one that a client exchanges it for: else it would tie two sectors together."""
+    identifier = sid(svc, verified)
+    if "sector" not in verified.all and client.subject_type != pairwise.PAIRWISE and identifier == verified.sid:
+        return identifier
+    return pairwise.session_name(identifier, client_id=client.client_id, secret=keys.current(svc).pairwise)
+
+
+def actor(svc: Services, client: Client, act: Mapping[str, Any], verified: VerifiedClaims) -> dict[str, Any]:
+    """An `act` claim (RFC 8693 section 4.1) as it stands in a token or is to, with its users as a client knows them."""
+    before = {"act": actor(svc, client, act["act"], verified)} if "act" in act else {}
+    if act["sub"] == act["client_id"]:
+        return {**act, **before}
+    return {**act, "sub": shown(svc, client, _identified(svc, act["sub"], verified)), **before}

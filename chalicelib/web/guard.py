@@ -214,16 +214,18 @@ def _fetch(url: str) -> Jwks:
 
 def _in_force(claims: VerifiedClaims) -> bool:
     # Here and not above: this drags in boto3, which most guards never need.
+    from ..domain import pairwise
     from ..domain.model import in_force
     from ..services import services
 
     svc = services()
-    uid = claims.sub
+    uid, sid = claims.sub, claims.sid
     if "sector" in claims.all:
-        from ..domain import pairwise
-
         uid = pairwise.identifier(uid, sector=claims.all["sector"], secret=svc.keys.pairwise_alone())
-    return in_force(*svc.grants.with_user(uid, claims.sid), svc.now()) is not None
+    if sid.startswith(pairwise.LETTER):
+        secret = svc.keys.pairwise_alone()
+        sid = pairwise.session_identifier(sid, client_id=claims.client_id, secret=secret)
+    return in_force(*svc.grants.with_user(uid, sid), svc.now()) is not None
 
 
 _of_this_container: list[Guard] = []

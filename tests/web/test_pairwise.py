@@ -186,6 +186,72 @@ def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
     assert uid in seen
 
 
+def exchanged(app: App, subject: str, **more: str) -> str:
+    fields = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject, "subject_token_type": ACCESS, **more}
+    found: str = granted(app.post("/oauth/token", fields))["access_token"]
+    return found
+
+
+@pytest.fixture
+def chain(svc: Services, phone: Phone) -> list[App]:
+    """Exchangers of two sectors and of none."""
+    others = [pairwise(svc, phone, host, "exchanger") for host in ("b.example", "c.example")]
+    return [*others, register(svc, phone, "exchanger")]
+
+
+def test_no_exchanged_token_of_another_sector_names_the_session_as_the_subjects_does(
+    svc: Services, phone: Phone, browser: Browser, chain: list[App]
+) -> None:
+    app = pairwise(svc, phone)
+    subject = app.tokens(browser, scope="openid notes:read")["access_token"]
+    tokens = [exchanged(each, subject) for each in chain]
+    tokens += [exchanged(each, tokens[0]) for each in chain[1:]]
+    names = [forge.peek(token)[1]["sid"] for token in (subject, *tokens)]
+    # The same client has the same name for it, however it came by the token.
+    assert names[4:] == names[2:4]
+    assert len(set(names)) == 4
+    api = register(svc, phone, "api", resources=(API,))
+    active = [api.post("/oauth/introspect", {"token": token}).json()["active"] for token in tokens]
+    assert active == [True] * 5
+    for exchanger, token in zip(chain, tokens, strict=False):
+        exchanger.post("/oauth/revoke", {"token": token})  # which is not theirs to end
+    assert api.post("/oauth/introspect", {"token": tokens[0]}).json()["active"]
+    app.post("/oauth/revoke", {"token": subject})
+    assert not any(api.post("/oauth/introspect", {"token": token}).json()["active"] for token in tokens)
+
+
+def test_who_acts_is_called_in_a_token_as_its_client_knows_them(
+    svc: Services, phone: Phone, browser: Browser, chain: list[App], uid: str
+) -> None:
+    app, machine = pairwise(svc, phone), chain[1]
+    subject = app.tokens(browser, scope="openid notes:read")["access_token"]
+    of_machine = granted(machine.token("client_credentials"))["access_token"]
+    token = subject
+    for each in chain:
+        # First the user, through the client that they are logged in to; then a machine.
+        for actor in (subject, of_machine):
+            token = exchanged(each, token, actor_token=actor, actor_token_type=ACCESS)
+        known_as = forge.peek(exchanged(each, subject))[1]["sub"]
+        assert (known_as == uid) == (each is chain[2])
+        acts = [forge.peek(token)[1]["act"]]
+        while "act" in acts[-1]:
+            acts.append(acts[-1]["act"])
+        assert {act["sub"] for act in acts if act["client_id"] == app.id} == {known_as}
+        assert {act["sub"] for act in acts if act["client_id"] == machine.id} == {machine.id}
+
+
+def test_a_guard_finds_the_session_of_an_exchanged_token(
+    gate: Gate, svc: Services, phone: Phone, chain: list[App]
+) -> None:
+    app = pairwise(svc, phone)
+    subject = app.tokens(Browser(phone), email=EMAIL, scope="openid notes:read")["access_token"]
+    gate.register(notes12345={"revocation": "strict"})
+    events = [rest_event(f"Bearer {exchanged(each, subject)}", "notes12345") for each in chain]
+    assert all(gate.policy(event) for event in events)
+    app.post("/oauth/revoke", {"token": subject})
+    assert [gate.ask(event) for event in events] == [401] * 3
+
+
 def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
     gate: Gate, svc: Services, phone: Phone, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,5 @@
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ...domain import scopes, uris
 from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
@@ -25,7 +24,7 @@ PARAMETERS = frozenset(
 )
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
-KEPT = ("sid", "auth_time", "amr", "acr", "roles")
+KEPT = ("auth_time", "amr", "acr", "roles")
 
 
 def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
@@ -36,9 +35,12 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     if not subject.sid:
         raise InvalidRequest("`subject_token` is not a user's.")
     # Who acted before stays in, whoever acts next.
-    acting = {"act": subject.all["act"]} if "act" in subject.all else {}
+    before = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
+    acting = before
     if "actor_token" in params or "actor_token_type" in params:
-        acting = {"act": _actor(subject, _verified(svc, client, params, "actor", jkt))}
+        actor = _verified(svc, client, params, "actor", jkt)
+        now = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
+        acting = {"act": {**now, **before}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient("This client may not exchange tokens in this way.")
     audience = _audience(svc, client, params, subject)
@@ -51,6 +53,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     about: dict[str, object] = {
         **kept,
         **acting,
+        "sid": subjects.exchanged_sid(svc, client, subject),
         **subjects.claims(svc, client, uid),
         "client_id": client.client_id,
         "aud": audience,
@@ -90,9 +93,3 @@ def _audience(svc: Services, client: Client, params: Mapping[str, str], subject:
     if len(named) > 1 or not named <= set(among):
         raise InvalidTarget()
     return named.pop() if named else shared[0]
-
-
-def _actor(subject: VerifiedClaims, actor: VerifiedClaims) -> dict[str, Any]:
-    """RFC 8693 section 4.1: who acts now, with whoever acted before inside."""
-    before = subject.all.get("act")
-    return {"sub": actor.sub, "client_id": actor.client_id, **({"act": before} if before else {})}
