@@ -246,7 +246,7 @@ def test_nothing_secret_is_ever_written(phone: Phone, svc: Services, everything:
     marked = Marked(phone)
     marked.everything(svc)
     with pytest.raises(guard.Unauthorized):
-        guard.guard_request({"type": "REQUEST", "methodArn": ARN, "headers": {"Authorization": "Bearer marked"}}, None)
+        guard.guard({"type": "TOKEN", "methodArn": ARN, "authorizationToken": "Bearer marked"}, None)
     written = everything()
     assert written.count("request_id") > 30
     assert len(marked.tokens) >= 6
