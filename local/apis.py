@@ -4,17 +4,17 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from chalicelib.config import load
+from chalicelib.config import WrongSetting, load
 from chalicelib.domain import policy
 from local import attaching, openapi_scopes, stages
-from local.deploy import UNKNOWN_ISSUER, issuer_of
+from local.deploy import UNKNOWN_ISSUER, deployed_api, issuer_of
 from local.stages import GUARDS, PROJECT, Stage
 
 REVOCATION = ("stateless", "bounded", "strict")
@@ -51,6 +51,28 @@ class Register:
         self.file.write_text(json.dumps(registry, indent=2, sort_keys=True) + "\n")
         asked = any(api["revocation"] != "stateless" for api in registry.values())
         self._choose_policies(sessions=asked)
+
+    def offer(self, stage: str, scopes: Iterable[str]) -> list[str]:
+        """Let logins of a stage ask for scopes; return those that they could not ask for until now."""
+        return self._change(stage, lambda offered: [*offered, *(scope for scope in scopes if scope not in offered)])
+
+    def withhold(self, stage: str, scopes: Iterable[str]) -> list[str]:
+        """Let logins of a stage ask for scopes no more; return those that they could ask for until now."""
+        return self._change(stage, lambda offered: [scope for scope in offered if scope not in scopes])
+
+    def _change(self, stage: str, change: Callable[[list[str]], list[str]]) -> list[str]:
+        path = self.project / ".chalice" / "config.json"
+        config = json.loads(path.read_text())
+        whole = config["stages"][stage]
+        own = whole["lambda_functions"]["api_handler"].setdefault("environment_variables", {})
+        shared = whole.get("environment_variables", {})
+        variables = shared if "LATCHKEY_SCOPES" in shared and "LATCHKEY_SCOPES" not in own else own
+        offered = variables.get("LATCHKEY_SCOPES", "account").split()
+        changed = change(offered)
+        variables["LATCHKEY_SCOPES"] = " ".join(changed)
+        if changed != offered:
+            path.write_text(json.dumps(config, indent=2) + "\n")
+        return sorted(set(offered) ^ set(changed))
 
     def _choose_policies(self, *, sessions: bool) -> None:
         path = self.project / ".chalice" / "config.json"
@@ -116,7 +138,17 @@ def add(register: Register, asked: argparse.Namespace) -> None:
         audience=asked.audience,
         dpop=asked.dpop,
     )
-    register.write({**register.read(), asked.id: api})
+    if (ours := deployed_api(stage, project=register.project)) and ours["rest_api_id"] == asked.id:
+        raise CannotRegisterError(
+            f"{asked.id} is Latchkey's own API in the stage {stage.name}: it has its guard already."
+        )
+    registry = register.read()
+    before = registry.get(asked.id, {})
+    api["login_scopes"] = dict(before.get("login_scopes", {}))
+    if not asked.keep_scopes:
+        api["login_scopes"][stage.name] = _open(register, api, before, stage.name)
+    register.write({**registry, asked.id: api})
+    stage = stages.read(stage.name, project=register.project)
     for line in reading.public:
         print(f"Not guarded, as it asks for no token: {line}")
     for line in warnings(api, stage):
@@ -126,13 +158,30 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     print("The guard knows of it from the next `make deploy` on.")
 
 
+def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any], stage: str) -> list[str]:
+    """Let logins of a stage ask for what an API newly needs; return what was opened for it, now or before."""
+    earlier = before.get("login_scopes", {})
+    # What the API needed when it was last added for this stage is as the operator left it.
+    new = needed(api) - (needed(before) if stage in earlier else set())
+    opened = register.offer(stage, sorted(new))
+    if opened:
+        print(
+            f"From now on every login of the stage {stage} may ask for {', '.join(opened)}: they are in LATCHKEY_SCOPES."
+        )
+    return sorted({*earlier.get(stage, []), *opened})
+
+
+def needed(api: Mapping[str, Any]) -> set[str]:
+    """All scopes that some route of an API needs."""
+    return {scope for scopes in api.get("scopes", {}).values() for scope in scopes.split()}
+
+
 def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
     """What would keep every token of a login away from this API in one stage, a line each."""
     # There are no settings without an issuer; which one does not matter here.
     offered = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment()}).scopes
-    needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
     found = []
-    if missing := sorted(needed.difference(offered)):
+    if missing := sorted(needed(api).difference(offered)):
         found.append(
             f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
             "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
@@ -148,12 +197,18 @@ def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
 def remove(register: Register, asked: argparse.Namespace) -> None:
     """Take an API off the register."""
     registry = register.read()
-    if registry.pop(asked.id, None) is None:
+    gone = registry.pop(asked.id, None)
+    if gone is None:
         raise CannotRegisterError(f"No API {asked.id!r} is registered.")
     # The register is for all stages and does not know which of them the API was attached to.
     named = [asked.stage] if asked.stage else stages.names(project=register.project)
     told = [attaching.revocation(asked.id, stages.read(name, project=register.project)) for name in named]
     register.write(registry)
+    others = {scope for api in registry.values() for scope in needed(api)}
+    for name, opened in gone.get("login_scopes", {}).items():
+        closed = [scope for scope in opened if scope not in others]
+        if name in stages.names(project=register.project) and register.withhold(name, closed):
+            print(f"No login of the stage {name} may ask for {', '.join(closed)} any more: `add` had opened them.")
     print("The guard forgets it with the next `make deploy`; take its permission away as well, where it has one:")
     print("\n".join(told))
 
@@ -177,6 +232,11 @@ def command_line() -> argparse.ArgumentParser:
     adding.add_argument("--revocation", choices=REVOCATION, required=True, help="how late an ended session bites")
     adding.add_argument("--answer", choices=ANSWERS, default="policy", help="simple: HTTP APIs, payload 2.0")
     adding.add_argument("--audience", help="the `aud` that its tokens must have (default: LATCHKEY_AUDIENCE)")
+    adding.add_argument(
+        "--keep-scopes",
+        action="store_true",
+        help="leave LATCHKEY_SCOPES as it is: for scopes that not every user may have",
+    )
     adding.add_argument("--dpop", action="store_true", help="take tokens bound to a key (RFC 9449) with a proof of it")
     commands.add_parser("list", help="show what is registered").set_defaults(run=list_all)
     removing = commands.add_parser("remove", help="take an API off the register")
@@ -190,7 +250,7 @@ def main(arguments: list[str] | None = None, *, register: Register | None = None
     asked = command_line().parse_args(arguments)
     try:
         asked.run(register or Register(), asked)
-    except (CannotRegisterError, openapi_scopes.CannotExpressError, stages.NoSuchStageError) as error:
+    except (CannotRegisterError, openapi_scopes.CannotExpressError, stages.NoSuchStageError, WrongSetting) as error:
         sys.exit(str(error))
 
 

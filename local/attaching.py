@@ -1,50 +1,89 @@
-"""How another API attaches the guard: the text that its team copies."""
+"""How another API attaches the guard: the snippets that its team copies, for its way of deploying."""
 
 import json
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
 from chalicelib.config import RESOURCE_METADATA
-from local import stages
+from local import snippets, stages
+from local.stages import GUARDS, Stage
 
 # How long API Gateway may remember an answer, which is how late an ended session bites.
 TTL_SECONDS = {"stateless": 300, "bounded": 60, "strict": 0}
+AT_ONCE = Config(connect_timeout=3, read_timeout=3, retries={"total_max_attempts": 1})
+
+
+@dataclass(frozen=True)
+class Place:
+    """An account's region, or blanks to fill in where they are not known."""
+
+    region: str = "<region>"
+    account: str = "<account>"
+
+
+def place() -> Place:
+    """Return where this shell's credentials lead."""
+    session = boto3.Session()
+    region = session.region_name or Place.region
+    try:
+        who = session.client("sts", config=AT_ONCE).get_caller_identity() if session.get_credentials() else {}
+    except (BotoCoreError, ClientError):
+        who = {}
+    return Place(region, who.get("Account", Place.account))
 
 
 def guard_arn(function: str, *, stage: str, project: Path) -> str:
-    """Return the deployed guard's ARN, with blanks to fill in where it was not deployed from here."""
+    """Return the deployed guard's ARN; where it was not deployed from here, what it will be."""
     memory = project / ".chalice" / "deployed" / f"{stage}.json"
     remembered = json.loads(memory.read_text())["resources"] if memory.exists() else []
     known = [r["lambda_arn"] for r in remembered if r["name"] == function and "lambda_arn" in r]
-    name = stages.read(stage, project=project).deployed_name(function)
-    return str(known[0]) if known else f"arn:aws:lambda:<region>:<account>:function:{name}"
+    if known:
+        return str(known[0])
+    here, name = place(), stages.read(stage, project=project).deployed_name(function)
+    return f"arn:aws:lambda:{here.region}:{here.account}:function:{name}"
 
 
 def invocation_uri(arn: str) -> str:
     """Return what API Gateway calls an authorizer by."""
-    region = arn.split(":")[3]
-    return f"arn:aws:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    _, partition, _, region, *_ = arn.split(":")
+    return f"arn:{partition}:apigateway:{region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+
+
+def attachment(api_id: str, api: dict[str, Any], *, stage: str, project: Path) -> snippets.Attachment:
+    """Return how one API attaches the guard of a stage."""
+    arn = guard_arn("guard_request", stage=stage, project=project)
+    proofs = bool(api.get("dpop"))
+    return snippets.Attachment(
+        api_id=api_id,
+        arn=arn,
+        uri=invocation_uri(arn),
+        # A proof is good once and a cache remembers its answer, so there must be none. It would serve nobody: proofs differ.
+        ttl=0 if proofs else TTL_SECONDS[api["revocation"]],
+        simple=api["answer"] == "simple",
+        proofs=proofs,
+        any_paths=tuple(line.removeprefix("ANY ") for line in api["scopes"] if line.startswith("ANY ")),
+    )
 
 
 def instructions(api_id: str, api: dict[str, Any], *, stage: str, project: Path) -> str:
-    """Return the authorizer's settings and the permission that it needs."""
-    ttl = TTL_SECONDS[api["revocation"]]
-    request = guard_arn("guard_request", stage=stage, project=project)
-    if api.get("dpop"):
-        return "\n".join([_with_proofs(request, simple=api["answer"] == "simple"), permission(api_id, request)])
-    if api["answer"] == "simple":
-        return "\n".join([_http(request, ttl, simple=True), permission(api_id, request)])
-    return "\n".join([_rest(request, ttl), "", _http(request, ttl, simple=False), "", permission(api_id, request)])
+    """Return the snippets that attach the guard, for every kind of API that can have the answers it is registered for."""
+    made = attachment(api_id, api, stage=stage, project=project)
+    kinds = [snippets.http_api(made)] if made.simple else [snippets.rest_api(made), snippets.http_api(made)]
+    return "\n\n".join([*kinds, *([_if_cached(made)] if made.proofs else [])])
 
 
-def _rest(arn: str, ttl: int) -> str:
-    uri = invocation_uri(arn)
+def _if_cached(made: snippets.Attachment) -> str:
     return f"""\
-A REST API (TOKEN): header Authorization, result TTL {ttl} s, URI
-  {uri}
-In Chalice:
-  guard = CustomAuthorizer("latchkey", authorizer_uri="{uri}", ttl_seconds={ttl})"""
+Proofs want time to live 0, and no identity sources. Should an answer ever be kept, both headers must be in the cache's key,
+or a thief without the key gets in:
+  REST: method.request.header.Authorization, method.request.header.DPoP
+  HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if made.simple else ""}"""
 
 
 def challenge(api_id: str, name: str, issuer: str) -> str:
@@ -55,40 +94,10 @@ def challenge(api_id: str, name: str, issuer: str) -> str:
 Its 401, for clients that look for the way to a token (a REST API; an HTTP API's answer is the gateway's own):
   aws apigateway put-gateway-response --rest-api-id {api_id} --response-type UNAUTHORIZED --status-code 401 \\
     --response-parameters {shlex.quote(header)}
-  aws apigateway create-deployment --rest-api-id {api_id} --stage-name <stage>"""
+  aws apigateway create-deployment --rest-api-id {api_id} --stage-name '<stage>'"""
 
 
-def _http(arn: str, ttl: int, *, simple: bool) -> str:
-    # A simple answer is for one route: without the route in its key the gateway would reuse it for others.
-    sources = ["$request.header.Authorization", *(["$context.routeKey"] if simple else [])]
-    return f"""\
-An HTTP API (REQUEST): payload 2.0, simple responses {"on" if simple else "off"}, result TTL {ttl} s,
-identity sources {", ".join(sources)}, URI
-  {invocation_uri(arn)}"""
-
-
-def _with_proofs(arn: str, *, simple: bool) -> str:
-    # A proof is good once and a cache remembers its answer, so there must be none. It would serve nobody: proofs differ.
-    return f"""\
-A REST API (REQUEST, not TOKEN, which is not shown the DPoP header) or an HTTP API (REQUEST): payload 2.0,
-simple responses {"on" if simple else "off"}, result TTL 0 s, no identity sources, URI
-  {invocation_uri(arn)}
-Should it ever be cached, both headers must be in the cache's key, or a thief without the key gets in:
-  REST: method.request.header.Authorization, method.request.header.DPoP
-  HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if simple else ""}"""
-
-
-def permission(api_id: str, arn: str) -> str:
-    """Return the command that lets the API call the guard."""
-    _, _, _, region, account, _, name = arn.split(":")
-    return f"""\
-Its permission:
-  aws lambda add-permission --function-name {name} --statement-id {api_id} \\
-    --action lambda:InvokeFunction --principal apigateway.amazonaws.com \\
-    --source-arn 'arn:aws:execute-api:{region}:{account}:{api_id}/authorizers/*'"""
-
-
-def revocation(api_id: str, stage: stages.Stage) -> str:
+def revocation(api_id: str, stage: Stage) -> str:
     """Return the commands that take the permissions of one stage away."""
-    names = [stage.deployed_name(guard) for guard in stages.GUARDS]
+    names = [stage.deployed_name(guard) for guard in GUARDS]
     return "\n".join(f"  aws lambda remove-permission --function-name {n} --statement-id {api_id}" for n in names)

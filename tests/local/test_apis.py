@@ -16,7 +16,7 @@ SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/
 
 
 @pytest.fixture
-def register(tmp_path: Path) -> apis.Register:
+def register(tmp_path: Path, aws: None) -> apis.Register:  # noqa: ARG001 - credentials that lead to an account
     (tmp_path / "chalicelib").mkdir()
     shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
     register = apis.Register(tmp_path)
@@ -59,6 +59,7 @@ def test_a_scope_map_is_registered_as_it_stands(register: apis.Register, tmp_pat
             "revocation": "stateless",
             "answer": "policy",
             "scopes": SCOPES,
+            "login_scopes": {"dev": []},
         }
     }
 
@@ -164,9 +165,9 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
     told = capsys.readouterr().out
-    arn = "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request"
+    arn = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-dev-guard_request"
     assert f"lambda:path/2015-03-31/functions/{arn}/invocations" in told
-    assert "execute-api:<region>:<account>:abc123/authorizers/*" in told
+    assert "execute-api:eu-central-1:123456789012:abc123/authorizers/*" in told
     assert "ttl_seconds=0" in told
 
 
@@ -200,7 +201,7 @@ def test_simple_answers_are_keyed_by_their_route(
     register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--answer", "simple")
-    assert "$request.header.Authorization, $context.routeKey" in capsys.readouterr().out
+    assert "--identity-source '$request.header.Authorization' '$context.routeKey'" in capsys.readouterr().out
 
 
 def removal(register: apis.Register, capsys: pytest.CaptureFixture[str], *stage: str) -> list[str]:
@@ -233,9 +234,9 @@ def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
     assert register.read() == before
 
 
-def told_of(register: apis.Register, file: str, capsys: pytest.CaptureFixture[str], *, stage: str) -> str:
+def told_of(register: apis.Register, file: str, capsys: pytest.CaptureFixture[str], *more: str, stage: str) -> str:
     asked = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
-    apis.main(asked, register=register)
+    apis.main([*asked, *more], register=register)
     return capsys.readouterr().out
 
 
@@ -244,7 +245,8 @@ def test_a_scope_that_no_login_of_the_stage_can_ask_for_is_told_in_one_line(
 ) -> None:
     file = written(tmp_path, {**SCOPES, "DELETE /notes": "notes:write account"})
     assert "LATCHKEY_SCOPES" not in told_of(register, file, capsys, stage="dev")
-    (line,) = [line for line in told_of(register, file, capsys, stage="prod").splitlines() if "LATCHKEY_SCOPES" in line]
+    told = told_of(register, file, capsys, "--keep-scopes", stage="prod")
+    (line,) = [line for line in told.splitlines() if "LATCHKEY_SCOPES" in line]
     assert line.startswith("No login can ask for notes:read, notes:write in the stage prod:")
 
 

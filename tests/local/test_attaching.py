@@ -1,0 +1,314 @@
+"""What `local.apis add` prints is finished: each snippet is read as its tool reads it, and what is attached so works."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+import yaml
+
+from local import apis
+from local.stages import PROJECT
+from tests.prover import Prover
+from tests.web.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
+
+__all__ = ["gate"]
+
+API = "notes12345"
+GUARD = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-dev-guard_request"
+URI = f"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/{GUARD}/invocations"
+CALLERS = f"arn:aws:execute-api:eu-central-1:123456789012:{API}/authorizers/*"
+SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "ANY /things": "notes:write"}
+TTL = {"stateless": 300, "bounded": 60, "strict": 0}
+PLUGINS = Path("/opt/tf-plugins")
+TERRAFORM, NODE = shutil.which("terraform"), shutil.which("node")
+every_choice = pytest.mark.parametrize(
+    ("answer", "revocation", "proofs"), list(product(("policy", "simple"), TTL, (False, True)))
+)
+
+
+@pytest.fixture
+def register(tmp_path: Path, aws: None) -> apis.Register:  # noqa: ARG001 - credentials that lead to an account
+    (tmp_path / "chalicelib").mkdir()
+    shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
+    (tmp_path / "scopes.json").write_text(json.dumps(SCOPES))
+    return apis.Register(tmp_path)
+
+
+class Printed:
+    """What `add` printed, cut into its snippets by the kind of API and the tool."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.kinds = {
+            kind: self._parts(chapter) for kind, chapter in re.findall(r"(?ms)^== An? (\w+) API(.*?)(?=^==|\Z)", text)
+        }
+
+    def _parts(self, chapter: str) -> dict[str, str]:
+        found = re.findall(r"(?m)^  ([A-Z][\w ]+):\n((?:    .*\n|\n(?=    ))+)", chapter)
+        return {tool: dedent(text) for tool, text in found}
+
+    def options(self, kind: str, command: str) -> dict[str, list[str]]:
+        """The options of one command of the AWS CLI, as a shell passes them on."""
+        lines = self.kinds[kind]["AWS CLI"].replace("\\\n", " ").splitlines()
+        (words,) = [shlex.split(line) for line in lines if f" {command} " in line]
+        options: dict[str, list[str]] = {}
+        for word in words[3:]:
+            if word.startswith("--"):
+                options[word] = []
+            else:
+                options[list(options)[-1]].append(word)
+        return options
+
+
+def add(
+    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+) -> Printed:
+    file = str(register.project / "scopes.json")
+    asked = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
+    capsys.readouterr()
+    apis.main([*asked, *(["--dpop"] if proofs else [])], register=register)
+    return Printed(capsys.readouterr().out)
+
+
+def requests(kind: str, printed: Printed, token: str, proof: str | None, method: str) -> Iterator[Event]:
+    """The events that API Gateway makes for an API that is attached as the command line says, and as the CDK does it."""
+    scheme = "Bearer" if proof is None else "DPoP"
+    options = printed.options(kind, "create-authorizer")
+    if kind == "REST":
+        shape = token_event if options["--type"] == ["TOKEN"] else rest_event
+        yield with_headers(shape(f"{scheme} {token}", API, method), proof)
+        return
+    event = with_headers(http_2_event(f"{scheme} {token}", API, method), proof)
+    event["requestContext"]["http"]["path"] = "/prod/notes"
+    found = {"$request.header.Authorization": f"{scheme} {token}", "$context.routeKey": event["routeKey"]}
+    yield {**event, "identitySource": [found[source] for source in options.get("--identity-source", [])] or None}
+    if "--no-enable-simple-responses" in options:
+        yield {**with_headers(http_1_event(f"{scheme} {token}", API, method), proof), "identitySource": None}
+
+
+def with_headers(event: Event, proof: str | None) -> Event:
+    event.get("requestContext", {})["domainName"] = "x.example"
+    if proof is not None and "headers" in event:
+        event["headers"]["DPoP"] = proof
+        event.get("multiValueHeaders", {})["DPoP"] = [proof]
+    return event
+
+
+def lets_in(answer: Mapping[str, Any], method: str) -> bool:
+    if "isAuthorized" in answer:
+        return bool(answer["isAuthorized"])
+    return allowed(answer["policyDocument"], arn(API, method, "/notes"))
+
+
+@every_choice
+def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
+    register: apis.Register,
+    capsys: pytest.CaptureFixture[str],
+    gate: Gate,
+    answer: str,
+    revocation: str,
+    proofs: bool,
+) -> None:
+    printed = add(register, capsys, answer, revocation, proofs)
+    gate.register(**register.read())
+    owner = Prover(gate.clock)
+    bound, free = gate.token("notes:read", cnf={"jkt": owner.thumbprint}), gate.token("notes:read")
+    for kind, method in product(printed.kinds, ("GET", "POST")):
+        simple = kind == "HTTP" and answer == "simple"
+        for event in requests(kind, printed, free, None, method):
+            given = gate.ask(event)
+            assert lets_in(given, method) is (method == "GET")
+            assert ("isAuthorized" in given) is simple
+        for count in range(len(list(requests(kind, printed, free, None, method)))):
+            proof = owner.proof(method=method, htu="https://x.example/prod/notes", token=bound)
+            given = gate.ask(list(requests(kind, printed, bound, proof, method))[count])
+            assert (given == 401) if not proofs else (lets_in(given, method) is (method == "GET"))
+    assert set(printed.kinds) == ({"HTTP"} if answer == "simple" else {"REST", "HTTP"})
+
+
+@every_choice
+def test_the_command_line_has_every_value_in_its_place(
+    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+) -> None:
+    printed = add(register, capsys, answer, revocation, proofs)
+    ttl = ["0" if proofs else str(TTL[revocation])]
+    for kind in printed.kinds:
+        made, permission = (printed.options(kind, command) for command in ("create-authorizer", "add-permission"))
+        assert made["--authorizer-uri"] == [URI]
+        assert made["--authorizer-result-ttl-in-seconds"] == ttl
+        assert permission["--function-name"] == [GUARD]
+        assert permission["--source-arn"] == [CALLERS]
+        assert ("--identity-source" in made) is not proofs
+        # An answer for one route that is kept must be kept for that route.
+        assert kind == "REST" or proofs or (answer == "simple") is ("$context.routeKey" in made["--identity-source"])
+
+
+@every_choice
+def test_the_sam_snippet_has_every_value_in_its_place_and_leaves_preflights_open(
+    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+) -> None:
+    printed = add(register, capsys, answer, revocation, proofs)
+    for kind, tools in printed.kinds.items():
+        api = yaml.safe_load(tools["SAM"])
+        assert api["Type"] == ("AWS::Serverless::Api" if kind == "REST" else "AWS::Serverless::HttpApi")
+        auth = api["Properties"]["Auth"]
+        made = auth["Authorizers"][auth["DefaultAuthorizer"]]
+        assert made["FunctionArn"] == GUARD
+        assert made["Identity"]["ReauthorizeEvery"] == (0 if proofs else TTL[revocation])
+        if kind == "REST":
+            assert made["FunctionPayloadType"] == ("REQUEST" if proofs else "TOKEN")
+            assert auth["AddDefaultAuthorizerToCorsPreflight"] is False
+            assert "Cors" in api["Properties"]
+            continue
+        assert (made["AuthorizerPayloadFormatVersion"], made["EnableSimpleResponses"]) == ("2.0", answer == "simple")
+        assert made["EnableFunctionDefaultPermissions"] is True
+        assert ("Headers" in made["Identity"]) is not proofs
+        assert (made["Identity"].get("Context") == ["routeKey"]) is (answer == "simple" and not proofs)
+        assert "CorsConfiguration" in api["Properties"]
+
+
+@pytest.mark.parametrize(("answer", "proofs"), list(product(("policy", "simple"), (False, True))))
+def test_terraform_takes_its_snippet(
+    register: apis.Register, capsys: pytest.CaptureFixture[str], tmp_path: Path, answer: str, proofs: bool
+) -> None:
+    if TERRAFORM is None or not PLUGINS.exists():
+        pytest.skip("Terraform and a mirror of its AWS provider are not here")
+    printed = add(register, capsys, answer, "bounded", proofs)
+    for kind, tools in printed.kinds.items():
+        assert (tools["Terraform"].count(URI), tools["Terraform"].count(CALLERS)) == (1, 1)
+        folder = tmp_path / kind
+        folder.mkdir()
+        (folder / "main.tf").write_text(tools["Terraform"] + '\nprovider "aws" {\n  region = "eu-central-1"\n}\n')
+        for command in (["init", "-backend=false", f"-plugin-dir={PLUGINS}"], ["validate"]):
+            done = subprocess.run(
+                [TERRAFORM, *command, "-no-color"], cwd=folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+@every_choice
+def test_node_can_read_what_is_for_the_cdk(
+    register: apis.Register,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    answer: str,
+    revocation: str,
+    proofs: bool,
+) -> None:
+    if NODE is None:
+        pytest.skip("Node is not here")
+    ttl = 0 if proofs else TTL[revocation]
+    for kind, tools in add(register, capsys, answer, revocation, proofs).kinds.items():
+        file = tmp_path / f"{kind}.mjs"
+        file.write_text(tools["CDK"])
+        subprocess.run([NODE, "--check", file], check=True)
+        assert f"functionArn: '{GUARD}'" in tools["CDK"]
+        assert f"Duration.seconds({ttl})" in tools["CDK"]
+        assert ("$context.routeKey" in tools["CDK"]) is (answer == "simple" and not proofs)
+
+
+def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
+    register: apis.Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = add(register, capsys, "simple", "stateless", False).text
+    assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in told
+    (cors,) = re.findall(r"(?s)--cors-configuration \\\\\n *'(.*?)'", told)
+    assert set(json.loads(cors)) == {"AllowOrigins", "AllowMethods", "AllowHeaders"}
+
+
+def test_what_is_not_known_is_a_blank_to_fill_in(
+    register: apis.Register, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(register.project / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(register.project / "none"))
+    told = add(register, capsys, "policy", "strict", False).text
+    assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in told
+
+
+def login_scopes(register: apis.Register, stage: str) -> list[str]:
+    config = json.loads((register.project / ".chalice" / "config.json").read_text())
+    offered: str = config["stages"][stage]["lambda_functions"]["api_handler"]["environment_variables"][
+        "LATCHKEY_SCOPES"
+    ]
+    return offered.split()
+
+
+def command(register: apis.Register, *words: str, stage: str = "prod") -> None:
+    apis.main(["--stage", stage, *words], register=register)
+
+
+def adding(register: apis.Register, api_id: str, scopes: dict[str, str], *more: str) -> None:
+    file = register.project / f"{api_id}.json"
+    file.write_text(json.dumps(scopes))
+    command(register, "add", "--id", api_id, "--name", api_id, "--file", str(file), "--revocation", "stateless", *more)
+
+
+def test_a_new_apis_scopes_are_opened_to_the_logins_of_its_stage_and_closed_again_with_it(
+    register: apis.Register,
+) -> None:
+    before = (register.project / ".chalice" / "config.json").read_text()
+    adding(register, "api1", {"GET /a": "a:read", "PUT /a": "account a:write"})
+    assert login_scopes(register, "prod") == ["account", "a:read", "a:write"]
+    assert login_scopes(register, "dev") == ["account", "notes:read", "notes:write"]
+    adding(register, "api2", {"GET /b": "a:read b:read"})
+    command(register, "remove", "--id", "api1")
+    assert login_scopes(register, "prod") == ["account", "a:read", "b:read"]  # the other one needs it
+    command(register, "remove", "--id", "api2")
+    assert login_scopes(register, "prod") == ["account", "a:read"]
+    assert before != (register.project / ".chalice" / "config.json").read_text()
+
+
+def test_what_an_operator_closed_stays_closed_when_the_api_is_changed(register: apis.Register) -> None:
+    adding(register, "api1", {"GET /a": "a:read", "GET /b": "a:admin"})
+    config = register.project / ".chalice" / "config.json"
+    config.write_text(config.read_text().replace(" a:admin", "").replace("a:admin ", ""))
+    adding(register, "api1", {"GET /a": "a:read", "GET /b": "a:admin", "GET /c": "a:list"})
+    assert login_scopes(register, "prod") == ["account", "a:read", "a:list"]
+
+
+def test_an_api_that_was_added_for_one_stage_opens_its_scopes_in_another_when_it_is_added_for_that(
+    register: apis.Register,
+) -> None:
+    adding(register, "api1", {"GET /a": "a:read"})
+    file = str(register.project / "api1.json")
+    command(register, "add", "--id", "api1", "--name", "a", "--file", file, "--revocation", "strict", stage="dev")
+    assert login_scopes(register, "dev") == ["account", "notes:read", "notes:write", "a:read"]
+    command(register, "remove", "--id", "api1")
+    assert [login_scopes(register, stage) for stage in ("dev", "prod")] == [
+        ["account", "notes:read", "notes:write"],
+        ["account"],
+    ]
+
+
+def test_scopes_that_not_every_user_may_have_can_be_left_closed(
+    register: apis.Register, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adding(register, "api1", {"GET /a": "a:admin"}, "--keep-scopes")
+    assert login_scopes(register, "prod") == ["account"]
+    assert "No login can ask for a:admin in the stage prod" in capsys.readouterr().out
+
+
+def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: apis.Register) -> None:
+    before = (register.project / ".chalice" / "config.json").read_text()
+    file = str(register.project / "scopes.json")
+    command(register, "add", "--id", "api1", "--name", "n", "--file", file, "--revocation", "strict", stage="dev")
+    command(register, "remove", "--id", "api1", stage="dev")
+    assert (register.project / ".chalice" / "config.json").read_text() == before
+
+
+def test_our_own_api_is_not_registered(register: apis.Register) -> None:
+    (register.project / ".chalice" / "deployed").mkdir()
+    ours = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "own1234567", "rest_api_url": "https://x/"}
+    (register.project / ".chalice" / "deployed" / "prod.json").write_text(json.dumps({"resources": [ours]}))
+    with pytest.raises(SystemExit, match="own1234567 is Latchkey's own API in the stage prod"):
+        adding(register, "own1234567", {"GET /a": "a"})
