@@ -220,7 +220,7 @@ def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
 ) -> None:
     told = add(register, capsys, "simple", "stateless", False).text
     assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in told
-    (cors,) = re.findall(r"(?s)--cors-configuration \\\\\n *'(.*?)'", told)
+    (cors,) = re.findall(r"(?s)--cors-configuration \\\n *'(.*?)'", told)
     assert set(json.loads(cors)) == {"AllowOrigins", "AllowMethods", "AllowHeaders"}
 
 
