@@ -135,6 +135,11 @@ class Client:
         told = grant.client_since is not None or self.created_at <= grant.created_at
         return told and self.is_same(grant.client_id, grant.client_since)
 
+    @property
+    def label(self) -> str:
+        """What a person calls it: by its name, else by where its document is, else by its id."""
+        return self.client_name or host_of(self.client_id) or self.client_id
+
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
         asked = self.first_party or "openid" not in scope or "offline_access" in scope
@@ -146,6 +151,11 @@ class Client:
             return True
         asked = LOOPBACK.fullmatch(uri) if self.native else None
         return asked is not None and any(_same_but_for_port(asked, known) for known in self.redirect_uris)
+
+
+def host_of(client_id: str) -> str:
+    """The host that a client's own document is at, which a client cannot choose as it chooses its name; "" for other ids."""
+    return (urlsplit(client_id).hostname or "") if client_id.startswith("https://") else ""
 
 
 def _same_but_for_port(asked: re.Match[str], known: str) -> bool:

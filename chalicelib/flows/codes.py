@@ -25,7 +25,7 @@ def issue(
     those of `session.start`.
     """
     grant = replace(
-        session.draft(svc, user, client, scope=request.scope, device=client.client_name, amr=amr),
+        session.draft(svc, user, client, scope=request.scope, device=client.label, amr=amr),
         generation=0,
         expires_at=svc.now() + svc.settings.code_seconds,
         redirect_uri=request.redirect_uri,

@@ -110,7 +110,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
 
 
 def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:
-    """Writes the user's decision, once; raises NotFound if it was decided otherwise or expired meanwhile."""
+    """Writes the user's decision, once; raises NotFound if it was decided otherwise, or expired or logged out meanwhile."""
     grant = browser.grant
     decided = {
         "status": APPROVED if approve else DENIED,
@@ -126,8 +126,12 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
             if value and (value["uid"], value["status"]) == (browser.user.uid, decided["status"]):
                 return
             break
-        if svc.once.change("device", asked.place, old=value, new={**value, **decided}, now=svc.now()):
+        change = svc.once.changing("device", asked.place, old=value, new={**value, **decided}, now=svc.now())
+        used = svc.grants.use(grant, now=svc.now(), also=[change])
+        if used is Start.DONE:
             return
+        if used is Start.STALE:
+            break
     raise NotFound("This code has been used or has expired.")
 
 
@@ -168,7 +172,7 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
     user, _ = found
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
-        session.draft(svc, user, client, scope=scope, device=client.client_name, amr=amr),
+        session.draft(svc, user, client, scope=scope, device=client.label, amr=amr),
         auth_time=value["auth_time"],
         browser=value["browser"],
         resource=value.get("resource", ""),

@@ -370,10 +370,10 @@ def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Grant]:
     return found
 
 
-def sessions(svc: Services, user: User) -> list[Grant]:
-    """The user's live sessions, the latest used first."""
+def sessions(svc: Services, user: User, current: Grant) -> list[Grant]:
+    """The user's live sessions: the one that is `current`, then the latest used, and of those the newest, first."""
     live = [grant for grant in svc.grants.of_user(user.uid) if not grant.waiting and in_force(user, grant, svc.now())]
-    return sorted(live, key=lambda grant: (-grant.last_used_at, grant.gid))
+    return sorted(live, key=lambda grant: (grant.gid != current.gid, -grant.last_used_at, -grant.created_at))
 
 
 def end(svc: Services, user: User, *, sid: str) -> None:

@@ -39,7 +39,7 @@ class Attempts:
         """Takes an attempt back by itself; whoever was right is not refused where that cannot be done."""
         for part in self.giving_back(spent, now=now):
             with suppress(ConditionFailed, TemporarilyUnavailable):
-                conditionally(self._client.update_item, **part["Update"])
+                conditionally(self._client.update_item, **{**part["Update"], "TableName": self._grants})
 
     def _counting(self, limit: Limit, now: int) -> Any:
         return {

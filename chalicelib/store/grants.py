@@ -147,14 +147,25 @@ class Grants:
     def _owner(self, grant: Grant) -> dict[str, Any]:
         return {"ConditionCheck": {"TableName": self._users, **as_read(grant)}}
 
+    def use(self, browser: Grant, *, now: int, also: Sequence[Any]) -> Start:
+        """A use of a browser's session, while it and its user are as they were read, with what is `also` to be written."""
+        return self._together([self._owner(browser), self._used(browser, browser.gid, now)], also)
+
     def _browser(self, grant: Grant) -> dict[str, Any]:
-        used = grant.waiting  # a device that comes for its tokens is in no browser
-        values = {":now": {"N": str(grant.created_at)}} if used else {":client": {"SS": [grant.participant]}}
+        if grant.waiting:
+            return self._used(grant, grant.browser, grant.created_at)
+        # A device that comes for its tokens is in no browser.
+        return self._while_alive(grant, grant.browser, TAKE_PART, {":client": {"SS": [grant.client_id]}})
+
+    def _used(self, grant: Grant, browser: str, now: int) -> dict[str, Any]:
+        return self._while_alive(grant, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
+
+    def _while_alive(self, grant: Grant, browser: str, update: str, values: dict[str, Any]) -> dict[str, Any]:
         return {
             "Update": {
                 "TableName": self._grants,
-                "Key": grant_key(grant.uid, grant.browser),
-                "UpdateExpression": "SET last_used_at = :now" if used else TAKE_PART,
+                "Key": grant_key(grant.uid, browser),
+                "UpdateExpression": update,
                 "ConditionExpression": "attribute_not_exists(ended) AND token_version = :version",
                 "ExpressionAttributeValues": {**values, ":version": {"N": str(grant.token_version)}},
             }

@@ -60,25 +60,19 @@ class Once:
         expires_at: int | None = None,
     ) -> bool:
         """Replaces a value that has not changed since it was read, and its expiry if one is given; False if it has."""
-        end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
+        change = _change(kind, text, old=old, new=new, now=now, expires_at=expires_at)
         try:
-            conditionally(
-                self._client.update_item,
-                TableName=self._grants,
-                Key=_key(kind, text),
-                UpdateExpression="SET #value = :new" + (", expires_at = :end" if end else ""),
-                ConditionExpression="#value = :old AND expires_at > :now",
-                ExpressionAttributeNames={"#value": "value"},
-                ExpressionAttributeValues={
-                    ":new": {"S": json.dumps(new)},
-                    ":old": {"S": json.dumps(old)},
-                    ":now": {"N": str(now)},
-                    **end,
-                },
-            )
+            conditionally(self._client.update_item, TableName=self._grants, **change)
         except ConditionFailed:
             return False
         return True
+
+    def changing(
+        self, kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int
+    ) -> dict[str, Any]:
+        """The replacing of an unchanged value, as one part of another verb's transaction."""
+        change = _change(kind, text, old=old, new=new, now=now, expires_at=None)
+        return {"Update": {"TableName": self._grants, **change}}
 
     def spending(self, kind: str, text: str, *, old: Mapping[str, Any], now: int) -> dict[str, Any]:
         """The using up of an unchanged value, as one part of another verb's transaction."""
@@ -97,3 +91,21 @@ def _key(kind: str, text: str) -> dict[str, Any]:
     # Whatever a stranger made of a text, it has a digest: half a surrogate pair as well.
     digest = hashlib.sha256(f"{kind}\0{text}".encode(errors="surrogatepass")).hexdigest()
     return key(("once", digest), (kind,))
+
+
+def _change(
+    kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int, expires_at: int | None
+) -> dict[str, Any]:
+    end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
+    return {
+        "Key": _key(kind, text),
+        "UpdateExpression": "SET #value = :new" + (", expires_at = :end" if end else ""),
+        "ConditionExpression": "#value = :old AND expires_at > :now",
+        "ExpressionAttributeNames": {"#value": "value"},
+        "ExpressionAttributeValues": {
+            ":new": {"S": json.dumps(new)},
+            ":old": {"S": json.dumps(old)},
+            ":now": {"N": str(now)},
+            **end,
+        },
+    }

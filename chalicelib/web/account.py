@@ -223,8 +223,7 @@ def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
 def list_sessions(svc: Services, caller: Caller) -> Sessions:
     """The devices on which the caller is logged in."""
     user, current = _current(svc, caller)
-    found = [_session(grant, current) for grant in session.sessions(svc, user)]
-    return Sessions(sorted(found, key=lambda each: not each.current))
+    return Sessions([_session(grant, current) for grant in session.sessions(svc, user, current)])
 
 
 @bp.serves("DELETE /me/sessions", status=204, errors=GUARDED)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..config import Settings
+from ..domain.client import host_of
 from . import stylesheet
 from .door import Answer
 
@@ -67,11 +68,6 @@ def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[
 
 def _schemes(uri: str) -> str:
     return " ".join(dict.fromkeys(("https:", f"{urlsplit(uri).scheme}:"))) if uri else ""
-
-
-def host_of(client_id: str) -> str:
-    """The host that a client's own document is at, which a client cannot choose as it chooses its name; "" for other ids."""
-    return (urlsplit(client_id).hostname or "") if client_id.startswith("https://") else ""
 
 
 def api_name(settings: Settings, resource: str) -> str:

@@ -2,6 +2,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from ..domain import errors, oauth, profile
+from ..domain.client import host_of
 from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
 from ..domain.model import User
 from ..flows import authorize, browser, login, logout, signup
@@ -259,7 +260,7 @@ def _ask_login(visit: Visit, step: AskLogin, asked: Destination, request: str) -
 def _around(asked: Destination) -> dict[str, Any]:
     return {
         "client": asked.client.client_name,
-        "host": html.host_of(asked.client.client_id),
+        "host": host_of(asked.client.client_id),
         "sends_to": asked.params["redirect_uri"],
         "locales": asked.params.get("ui_locales", ""),
     }

@@ -362,6 +362,22 @@ def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store:
     assert store.grants.start(replace(code, gid=uuid4().hex)) is Start.STALE
 
 
+def test_what_is_decided_in_a_browser_is_decided_only_while_its_session_is_as_it_was_read(store: Deployment) -> None:
+    owner, browser = started(store, client_id="browser")
+    assert store.once.first("device", "code", value={"n": 1}, expires_at=NOW + 60, now=NOW)
+    change = store.once.changing("device", "code", old={"n": 1}, new={"n": 2}, now=NOW)
+    with just_before(
+        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+    ):
+        assert store.grants.use(browser, now=NOW + 7, also=[change]) is Start.STALE
+    other = grant(owner, client_id="browser")
+    store.grants.start(other)
+    assert store.grants.use(other, now=NOW + 7, also=[change]) is Start.DONE
+    assert store.grants.with_user(owner.uid, other.gid) == (owner, replace(other, last_used_at=NOW + 7))
+    assert store.grants.use(other, now=NOW + 8, also=[change]) is Start.SPENT
+    assert store.once.read("device", "code", now=NOW) == {"n": 2}
+
+
 def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser", took_part=("shop",))
     later: dict[str, Any] = {

@@ -1,0 +1,97 @@
+"""The list of sessions as a person reads it: in which order, when each was last used, and what each is called."""
+
+from typing import Any
+
+import pytest
+
+from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.services import Services
+from tests.browser import App, Browser, granted, register
+from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.staged import before_write
+
+DAY = 24 * 3600
+DOCUMENT = "https://app.example/client.json"
+
+
+def listed(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
+    return found
+
+
+def approve(browser: Browser, television: App) -> dict[str, Any]:
+    codes = granted(television.post("/oauth/device", {"scope": "notes:read"}))
+    page = browser.get("/device")
+    if EMAIL.encode() not in page.body and b"user_code" not in page.body.replace(
+        b'type="hidden" name="user_code"', b""
+    ):
+        page = browser.submit(page, "/authorize/login", email=EMAIL, password=PASSWORD)
+    page = browser.submit(page, "/device", user_code=codes["user_code"])
+    browser.submit(page, "/device", decision="allow")
+    return codes
+
+
+def test_the_current_session_comes_first_then_the_latest_used_and_of_those_the_newest(
+    phone: Phone, clock: Clock
+) -> None:
+    mine = phone.sign_up(device="mine")
+    others = {name: phone.log_in(device=name) for name in ("tablet", "laptop", "television")}
+    for name, session in (("mine", mine), ("laptop", others["laptop"])):
+        first, *rest = listed(phone, session)
+        assert (first["device"], first["current"], [each["current"] for each in rest]) == (name, True, [False] * 3)
+    clock.advance(10)
+    phone.refresh(others["laptop"]["refresh_token"])
+    phone.log_in(device="new")
+    assert [each["device"] for each in listed(phone, mine)][:3] == ["mine", "new", "laptop"]
+
+
+def test_a_code_and_an_approval_are_uses_of_the_browsers_session(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    app, television = register(svc, phone), register(svc, phone, "television")
+    app.tokens(browser)
+    for use in (lambda: browser.code(app), lambda: approve(browser, television)):
+        clock.advance(2 * DAY)
+        use()
+        (seen,) = [each for each in listed(phone, phone.log_in()) if each["client_id"] == "browser"]
+        assert seen["last_used_at"] == clock() > seen["created_at"]
+
+
+@pytest.mark.parametrize("client_id", ["kitchen-display", DOCUMENT])
+def test_the_sessions_of_a_client_without_a_name_are_called_by_its_documents_host_or_its_id(
+    svc: Services, phone: Phone, browser: Browser, client_id: str
+) -> None:
+    nameless = {"client_id": client_id, "client_name": ""}
+    label = {DOCUMENT: "app.example"}.get(client_id, client_id)
+    app = register(svc, phone, **nameless)
+    app.tokens(browser)
+    assert [e["device"] for e in listed(phone, phone.log_in()) if e["client_id"] == client_id] == [label]
+
+
+def test_a_device_whose_client_has_no_name_is_called_by_its_id(svc: Services, phone: Phone, browser: Browser) -> None:
+    television = register(svc, phone, "television", client_id="kitchen-display", client_name="")
+    codes = approve(browser, television)
+    granted(television.token(DEVICE_CODE, device_code=codes["device_code"]))
+    shown = [each["device"] for each in listed(phone, phone.log_in()) if each["client_id"] == "kitchen-display"]
+    assert shown == ["kitchen-display"]
+
+
+def test_an_approval_in_a_browser_that_is_logged_out_meanwhile_is_none(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    television = register(svc, phone, "television")
+    codes = granted(television.post("/oauth/device", {"scope": "notes:read"}))
+    page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
+    page = browser.submit(page, "/device", user_code=codes["user_code"])
+    access = phone.log_in()["access_token"]
+
+    def leave() -> None:
+        assert phone.call("DELETE /me/sessions", token=access).status == 204
+
+    # The first two count the code that was typed and give that back, the third is the decision.
+    with before_write(svc.users._client, 3, leave) as writes:
+        browser.submit(page, "/device", decision="allow")
+    assert len(writes) == 3
+    clock.advance(10)
+    answer = television.token(DEVICE_CODE, device_code=codes["device_code"])
+    assert answer.json()["error"] == "authorization_pending"
