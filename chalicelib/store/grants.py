@@ -186,7 +186,7 @@ class Grants:
     def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
         """A grant and its user, as of now, in one round trip."""
         profile, grant = user_key(uid), grant_key(uid, gid)
-        found = self._read({self._users: [profile], self._grants: [grant]})
+        found = self._read([profile], grant)
         return _one(found, profile, user_from_item), _one(found, grant, from_item)
 
     def with_user_and_client(
@@ -194,15 +194,18 @@ class Grants:
     ) -> tuple[User | None, Grant | None, Client | None]:
         """A grant, its user and a registered client, as of now, in one round trip."""
         profile, grant, client = user_key(uid), grant_key(uid, gid), client_key(client_id)
-        found = self._read({self._users: [profile, client], self._grants: [grant]})
+        found = self._read([profile, client], grant)
         return (
             _one(found, profile, user_from_item),
             _one(found, grant, from_item),
             _one(found, client, client_from_item),
         )
 
-    def _read(self, keys: dict[str, list[dict[str, Any]]]) -> list[Item]:
-        wanted: Any = {table: {"Keys": those, "ConsistentRead": True} for table, those in keys.items()}
+    def _read(self, of_users: list[dict[str, Any]], grant: dict[str, Any]) -> list[Item]:
+        wanted: Any = {
+            self._users: {"Keys": of_users, "ConsistentRead": True},
+            self._grants: {"Keys": [grant], "ConsistentRead": True},
+        }
         with storage_faults():
             found = self._client.batch_get_item(RequestItems=wanted)
         if found["UnprocessedKeys"]:
