@@ -33,6 +33,8 @@ FORMAT = 1
 JOURNALLED = {b"DynamoDB_20120810": "dynamodb", b"AmazonSSM": "ssm"}
 READS = re.compile(rb"(Batch|Transact)?(Get|Describe|List|Query|Scan)")
 CREDENTIAL = re.compile(rb"Credential=([^/,\s]+)/")
+# What is deployed into it is for everybody, as on AWS; what manages it, at the same paths' beginnings, is not.
+DEPLOYED = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(/.*)?|/_aws/execute-api/[^/]+/.*", re.DOTALL)
 REFUSED = "The embedded AWS takes only the access key that its run made up; `make serve` prints where it is."
 
 
@@ -149,12 +151,16 @@ async def _body(receive: Receive) -> bytes:
             return bytes(body)
 
 
-def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[bytes], bool], public: tuple[str, ...]) -> Asgi:
-    """Let in who shows a good access key and is no web page; `public` are the paths where anybody is at home."""
+def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[Scope, bytes], bool], deployed: bool) -> Asgi:
+    """Let in who shows a good access key and is no web page, and everybody to what is `deployed`."""
 
     async def door(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or scope["path"].startswith(public) or known(scope):
+        if scope["type"] == "lifespan" or known(scope):
             await inner(scope, receive, send)
+        elif deployed and scope["type"] == "http" and at_home(scope) and DEPLOYED.fullmatch(scope["path"]):
+            # Without the headers that could make it a call of another service.
+            headers = [(name, value) for name, value in scope["headers"] if not name.lower().startswith(b"x-amz-")]
+            await inner({**scope, "headers": headers}, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close"})
         else:
@@ -163,12 +169,16 @@ def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[bytes], bool]
             await send({"type": "http.response.start", "status": 403, "headers": headers})
             await send({"type": "http.response.body", "body": content})
 
+    def at_home(scope: Scope) -> bool:
+        # A name that was made to point here is a web page's way to be of the same origin.
+        return _header(scope, b"host") in hosts
+
     def known(scope: Scope) -> bool:
-        # A page that had learnt the key would still say where it comes from, or call this port by a name of its own.
-        if _header(scope, b"host") not in hosts or _header(scope, b"origin"):
+        # A page that had learnt the key would still say where it comes from.
+        if not at_home(scope) or _header(scope, b"origin"):
             return False
         shown = CREDENTIAL.search(_header(scope, b"authorization") + b" " + scope["query_string"].replace(b"%2F", b"/"))
-        return shown is not None and may_call(shown[1])
+        return shown is not None and may_call(scope, shown[1])
 
     return door
 
@@ -185,19 +195,18 @@ def main() -> None:
         }
         application = Journalled(application, journals)
 
-    def may_call(shown: bytes) -> bool:
+    def may_call(scope: Scope, shown: bytes) -> bool:
         # Where policies count, the functions have sessions of their own; MiniStack knows them.
-        roles = settings["AUTH"] == "true" and shown.startswith(b"ASIA")
-        return roles or hmac.compare_digest(shown, key)
+        roles = settings["AUTH"] == "true" and not scope["path"].startswith("/_ministack/")
+        return (roles and shown.startswith(b"ASIA")) or hmac.compare_digest(shown, key)
 
-    # What is deployed into it is for everybody, as on AWS.
-    public = ("/restapis/", "/_aws/execute-api/") if "apigateway" in settings["SERVICES"] else ()
+    deployed = "apigateway" in settings["SERVICES"].split(",")
     hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}
     config = Config()
     config.bind = [f"fd://{settings['LISTENING']}"]
     config.keep_alive_timeout = 75
     config.loglevel = settings["LOG_LEVEL"]
-    asyncio.run(serve(guarded(application, hosts=hosts, may_call=may_call, public=public), config))
+    asyncio.run(serve(guarded(application, hosts=hosts, may_call=may_call, deployed=deployed), config))
 
 
 if __name__ == "__main__":

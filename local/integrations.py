@@ -28,7 +28,7 @@ GUARD_URI = "the guard beside it"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # Of the connection, or said anew; RFC 9110 7.6.1.
 HOP_BY_HOP = {
-    *("connection", "content-length", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
+    *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
     *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
 }
 # What the guard found in the token, for a server that has no requestContext.

@@ -25,7 +25,7 @@ from local.workers import Worker
 
 ROOT = Path(__file__).parents[1]
 WATCHED = (ROOT / "app.py", ROOT / "chalicelib")
-NOT_WATCHED = {"__pycache__", ".git", ".venv", "venv", "node_modules"}
+NOT_WATCHED = {"__pycache__", "venv", "node_modules"}
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
 CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
@@ -210,12 +210,12 @@ def _snapshot(watched: Iterable[Path]) -> dict[Path, int]:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Return a file, or all below a folder but what a program writes there."""
+    """Return a file, or all below a folder; of an app of somebody's its code alone, beside which it may write."""
     if path.is_file():
         yield path
     for folder, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if name not in NOT_WATCHED]
-        yield from (Path(folder, name) for name in files)
+        folders[:] = [name for name in folders if name not in NOT_WATCHED and not name.startswith(".")]
+        yield from (Path(folder, name) for name in files if path in WATCHED or name.endswith(".py"))
 
 
 def _welcome(workers: list[Worker], served: list[own.Api], state: Path) -> str:

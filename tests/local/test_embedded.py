@@ -210,6 +210,54 @@ def test_what_a_page_may_send_unasked_is_refused_and_changes_nothing(
     assert client(cloud, "ssm").get_parameter(Name=f"/kept/{method}{path}")
 
 
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[aws.EmbeddedAws]:
+    """One that things are deployed into, as `make cloud` has it."""
+    started = aws.start(
+        state=tmp_path_factory.mktemp("deployed"), services=(*aws.SERVICES, "apigateway"), persist=False, policies=True
+    )
+    try:
+        client(started, "apigateway").create_rest_api(name="kept")
+        yield started
+    finally:
+        started.stop()
+
+
+@pytest.mark.parametrize("path", ["/restapis/x/api/_user_request_", "/_aws/execute-api/x/api/"])
+@pytest.mark.parametrize("key", ["", "test", "ASIA0000000000000000"])
+def test_what_is_deployed_is_for_everybody_and_is_no_way_to_anything_else(
+    deployed: aws.EmbeddedAws, path: str, key: str
+) -> None:
+    port = urlsplit(deployed.endpoint).port
+    other = {"X-Amz-Target": "DynamoDB_20120810.ListTables", "Content-Type": "application/x-amz-json-1.0"}
+    credential = f"{key}/20260101/{aws.REGION}/dynamodb/aws4_request" if key else ""
+    for headers in ({}, other, {**other, "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}"}):
+        for where in (path, f"{path}?Action=ListUsers&Version=2010-05-08", f"{path}?X-Amz-Credential={credential}"):
+            status, _, said = ask(port, "POST", where, headers, b"{}")
+            assert status in {400, 403, 404}  # 400 is its word for a session that it does not know
+            assert b"TableNames" not in said
+            assert b"Users" not in said
+    assert ask(port, "GET", path, {"Host": f"rebound.example:{port}"})[0] == 403
+    assert ask(port, "GET", path, {"Origin": "https://a.example"})[0] == 404  # no such API
+
+
+@pytest.mark.parametrize("origin", [{}, {"Origin": "https://attacker.example"}])
+def test_what_manages_the_apis_wants_the_key(deployed: aws.EmbeddedAws, origin: dict[str, str]) -> None:
+    port = urlsplit(deployed.endpoint).port
+    (api,) = client(deployed, "apigateway").get_rest_apis()["items"]
+    for path in (
+        "/restapis",
+        f"/restapis/{api['id']}",
+        f"/restapis/{api['id']}/_user_request_",
+        "/restapis/../restapis",
+    ):
+        for method in ("GET", "DELETE", "OPTIONS"):
+            assert ask(port, method, path, origin)[0] == 403, path
+    status, _, _ = ask(port, "POST", "/_ministack/reset", {"Authorization": "Credential=ASIA0000000000000000/"})
+    assert status == 403
+    assert client(deployed, "apigateway").get_rest_apis()["items"] == [api]
+
+
 @pytest.fixture
 def stopped(tmp_path: Path) -> Iterator[aws.EmbeddedAws]:
     with aws.running(state=tmp_path) as cloud:
