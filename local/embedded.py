@@ -15,12 +15,14 @@ import os
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack import app as ministack
+from ministack.core import persistence
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -29,6 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 FORMAT = 1
+LONG = 2000  # lines of a journal, which take some two seconds to do again
 # Where each service keeps its state, by the name that its requests carry.
 JOURNALLED = {b"DynamoDB_20120810": "dynamodb", b"AmazonSSM": "ssm"}
 READS = re.compile(rb"(Batch|Transact)?(Get|Describe|List|Query|Scan)")
@@ -52,6 +55,7 @@ class Journal:
         elif not lines[-1].endswith(b"\n"):
             del lines[-1]  # its process was killed while it wrote this, so nobody was told that it is done
         self.found: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
+        self.length = len(self.found)
         self._end = sum(map(len, lines))
         self._file = os.open(file, os.O_WRONLY)
         os.truncate(self._file, self._end)
@@ -62,37 +66,54 @@ class Journal:
         if os.pwrite(self._file, line, self._end) != len(line):
             raise OSError("the journal takes no more: is the disk full?")
         self._end += len(line)
+        self.length += 1
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._file)
 
 
 class Journalled:
     """Does the writes of the journalled services one after another, and writes each down before it is answered."""
 
-    def __init__(self, inner: Asgi, journals: dict[str, Journal]) -> None:
+    def __init__(self, inner: Asgi, state: Path) -> None:
         self._inner = inner
-        self._journals = journals
+        self._state = state
+        self._journals = {service: self._open(service) for service in JOURNALLED.values()}
         self._turn = asyncio.Lock()
+
+    def _open(self, service: str) -> Journal:
+        return Journal(self._state / f"{service}.journal", saved=self._state / f"{service}.json")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "lifespan":
             await self._inner(scope, receive, self._once_done_again(send))
             return
-        journal = self._journals.get(_written(scope))
-        if journal is None:
+        service = _written(scope)
+        if not service:
             await self._inner(scope, receive, send)
             return
         headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in scope["headers"]]
         record = {"headers": headers, "body": (await _body(receive)).decode("latin-1")}
         # A caller who hangs up must not come between the doing and the writing down.
-        for message in await asyncio.shield(asyncio.create_task(self._write(scope, record, journal))):
+        for message in await asyncio.shield(asyncio.create_task(self._write(scope, record, service))):
             await send(message)
 
-    async def _write(self, scope: Scope, record: dict[str, Any], journal: Journal) -> list[Message]:
+    async def _write(self, scope: Scope, record: dict[str, Any], service: str) -> list[Message]:
         async with self._turn:
             answer = await self._ask(scope, record["body"].encode("latin-1"))
             if answer[0]["status"] == 200:
-                journal.append(record)
+                self._journals[service].append(record)
+            if self._journals[service].length >= LONG:
+                self._begin_anew(service)
             return answer
+
+    def _begin_anew(self, service: str) -> None:
+        """Save the state now, as at a clean stop, so that the next start has less to do again."""
+        self._journals[service].close()
+        persistence.save_state(service, import_module(f"ministack.services.{service}").get_state())
+        self._journals[service] = self._open(service)
 
     async def _ask(self, scope: Scope, body: bytes) -> list[Message]:
         answer: list[Message] = []
@@ -189,11 +210,7 @@ def main() -> None:
     key, port = settings["AWS_ACCESS_KEY_ID"].encode(), settings["GATEWAY_PORT"]
     application: Asgi = ministack.app
     if settings["PERSIST_STATE"] == "1":
-        state = Path(settings["STATE_DIR"])
-        journals = {
-            name: Journal(state / f"{name}.journal", saved=state / f"{name}.json") for name in JOURNALLED.values()
-        }
-        application = Journalled(application, journals)
+        application = Journalled(application, Path(settings["STATE_DIR"]))
 
     def may_call(scope: Scope, shown: bytes) -> bool:
         # Where policies count, the functions have sessions of their own; MiniStack knows them.

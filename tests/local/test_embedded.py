@@ -122,6 +122,24 @@ def test_a_line_that_was_cut_off_is_dropped_and_the_next_ones_are_kept(tmp_path:
         assert [name for name, _ in content(cloud)[2]] == ["/keys/1", "/keys/2", "/keys/3"]
 
 
+def test_a_journal_does_not_grow_for_ever(tmp_path: Path) -> None:
+    with aws.running(state=tmp_path) as cloud:
+        client(cloud, "ssm").put_parameter(Name="/keys/0", Value="first", Type="String")
+        kill(cloud)
+        begin, line = (tmp_path / "ssm.journal").read_text().splitlines()
+        many = "".join(line.replace("/keys/0", f"/keys/{number}") + "\n" for number in range(1, 2000))
+        (tmp_path / "ssm.journal").write_text(f"{begin}\n{line}\n{many}")
+        cloud.start()
+        for number in (2000, 2001):
+            client(cloud, "ssm").put_parameter(Name=f"/keys/{number}", Value="later", Type="String")
+        assert len((tmp_path / "ssm.journal").read_text().splitlines()) == 2
+        kill(cloud)
+        cloud.start()
+        pages = client(cloud, "ssm").get_paginator("get_parameters_by_path").paginate(Path="/keys")
+        found = {parameter["Name"] for page in pages for parameter in page["Parameters"]}
+    assert found == {f"/keys/{number}" for number in range(2002)}
+
+
 def test_the_journal_of_an_older_release_is_still_understood(tmp_path: Path) -> None:
     """Format 1, as it was first written; a new format gets a new number."""
     begin = {"format": 1, "since": hashlib.sha256(b"").hexdigest()}
