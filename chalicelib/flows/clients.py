@@ -173,7 +173,9 @@ def create(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, 
 def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, str]:
     """A client that can be made, with its secret if it has one; not yet written anywhere."""
     client, secret = with_secret(replace(client, secrets=()), secret=secret)
-    client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now())
+    # No two clients begin with the same version: what was read of one is never written over another of its id.
+    began = secrets.randbits(32)
+    client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now(), version=began)
     return clients.check(client, local=svc.settings.local), secret
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH
+from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from tests.browser import App, Browser, forms, granted, place, register, send, told
 from tests.forge import peek
 from tests.internet import Internet, Page, running
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.staged import just_before
 
 HOOK = "https://app.example/backchannel"
 LEFT = "https://app.example/left"
@@ -186,3 +187,27 @@ def test_a_client_that_was_changed_is_the_same_client(browser: Browser, app: App
     app.secret = clients.rotate_secret(svc, app.client, keep_old=False)
     assert granted(app.refresh(tokens["refresh_token"]))
     assert send(app.phone, "/oauth/token", {"grant_type": REFRESH}).status == 401
+
+
+@pytest.mark.parametrize(("method", "operation"), [("PUT", "PutItem"), ("DELETE", "DeleteItem")])
+def test_who_looked_after_the_first_does_not_overtake_the_making_of_the_second(
+    svc: Services, phone: Phone, method: str, operation: str
+) -> None:
+    metadata = {"redirect_uris": ["https://app.example/cb"], "client_name": "The first"}
+    initial = replace(svc, settings=replace(svc.settings, registration_open=True))
+    with installed(initial):
+        made = phone.call("POST /oauth/register", metadata).json()
+        path, token = f"/oauth/register/{made['client_id']}", made["registration_access_token"]
+        first = svc.clients.read(made["client_id"])
+        assert first is not None
+        seconds: list[Client] = []
+
+        def make_again() -> None:
+            clients.delete(svc, first.client_id)
+            seconds.append(clients.create(svc, replace(first, client_name="The second", registration_token=""))[0])
+
+        body = {**metadata, "client_id": first.client_id} if method == "PUT" else None
+        with just_before(svc.users._client, operation, make_again):
+            answer = phone.call(f"{method} {path}", body, token=token)
+    assert answer.status in (401, 503), answer
+    assert svc.clients.read(first.client_id) == seconds[0]

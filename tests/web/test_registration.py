@@ -130,9 +130,10 @@ def test_where_registration_is_open_anybody_registers_a_few(svc: Services, clock
 )
 def test_what_is_not_a_clients_own_to_say_is_ignored(svc: Services, phone: Phone, privilege: dict[str, Any]) -> None:
     plain, ambitious = (stored(svc, register(phone, **more)) for more in ({}, privilege))
-    own: dict[str, Any] = {"client_id": "", "secrets": (), "registration_token": ""}
+    own: dict[str, Any] = {"client_id": "", "secrets": (), "registration_token": "", "version": 0}
     assert replace(ambitious, **own) == replace(plain, **own)
     assert ambitious.client_id not in ("latchkey", "browser")
+    assert ambitious.version != 7
     assert not ambitious.first_party
 
 
