@@ -22,7 +22,6 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "user_code_network": (30, QUARTER),
     "device_request_network": (100, QUARTER),
     "pushed_request_network": (200, QUARTER),
-    "dpop_proof_network": (3000, QUARTER),
     "registration_network": (20, HOUR),
     "registration_change_client": (20, HOUR),
     "fetch_network": (30, QUARTER),

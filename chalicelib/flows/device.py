@@ -8,6 +8,7 @@ from typing import Any
 
 from ..domain import scopes
 from ..domain.client import DEVICE_CODE, Client
+from ..domain.dpop import Proof
 from ..domain.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -21,7 +22,7 @@ from ..domain.errors import (
 )
 from ..domain.model import Start, in_force
 from ..services import Services
-from . import clients, keys, limits, session
+from . import clients, dpop, keys, limits, session
 from .browser import Browser
 from .session import TokenSet
 
@@ -135,7 +136,7 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
     raise NotFound("This code has been used or has expired.")
 
 
-def poll(svc: Services, client: Client, device_code: str, *, resource: str | None, jkt: str) -> TokenSet:
+def poll(svc: Services, client: Client, device_code: str, *, resource: str | None, proof: Proof) -> TokenSet:
     """The device's tokens once its user has approved (RFC 8628 section 3.5); of many polls at once one gets them."""
     now, place = svc.now(), _place(device_code)
     value = svc.once.read("device", place, now=now)
@@ -149,7 +150,7 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
         raise _waited(svc, place, value, now)
     if value["status"] == DENIED:
         raise AccessDenied()
-    return _issued(svc, client, place, value, jkt)
+    return _issued(svc, client, place, value, proof)
 
 
 def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowDown | AuthorizationPending:
@@ -164,7 +165,7 @@ def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowD
     return AuthorizationPending()
 
 
-def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jkt: str) -> TokenSet:
+def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], proof: Proof) -> TokenSet:
     found = in_force(*svc.grants.with_user(value["uid"], value["browser"]), svc.now())
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
     if found is None:
@@ -176,11 +177,12 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], jk
         auth_time=value["auth_time"],
         browser=value["browser"],
         resource=value.get("resource", ""),
-        jkt=jkt if client.public else "",
+        jkt=proof.jkt if client.public else "",
     )
     if not session.still_granted(svc, client, grant):
         raise AccessDenied(reason="taken from its client", uid=user.uid)
-    issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=jkt)
+    issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=proof.jkt)
+    dpop.remember(svc, proof)  # not before: anybody can have begun, and polls
     if not issued.refresh_token:
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)
     spending = svc.once.spending("device", place, old=value, now=svc.now())

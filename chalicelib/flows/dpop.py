@@ -2,7 +2,7 @@ from ..domain import dpop
 from ..domain.dpop import Proof
 from ..domain.errors import InvalidDpopProof, UseDpopNonce
 from ..services import Services
-from . import browser, limits
+from . import browser
 
 NONCE_SECONDS = 300
 NO_PROOF = Proof("", "", "")
@@ -22,15 +22,13 @@ def verify(svc: Services, unverified_proof: str, *, method: str, path: str, acce
     return proof
 
 
-def remember(svc: Services, proof: Proof, *, stranger: bool) -> None:
+def remember(svc: Services, proof: Proof) -> None:
     """Uses up a proof, for as long as its nonce is good; raises InvalidDpopProof where that was done before.
 
-    It is a write, and so comes after whatever tells its sender from a `stranger`, or raises TooManyRequests.
+    It is a write, and so comes after whatever tells its sender from a stranger.
     """
     if proof == NO_PROOF:
         return
-    if stranger:
-        limits.dpop_proof(svc, network=limits.asking.get()())
     until = (_window(proof.nonce) + 2) * NONCE_SECONDS
     if not svc.once.first("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=until, now=svc.now()):
         raise InvalidDpopProof("This DPoP proof was used before.")

@@ -77,11 +77,6 @@ def pushed_request(svc: Services, *, network: str) -> None:
     _spend(svc, _limit(svc, "pushed_request_network", network))
 
 
-def dpop_proof(svc: Services, *, network: str) -> None:
-    """Counts one proof of a client that proves nothing else; raises TooManyRequests, for each is kept for minutes."""
-    _spend(svc, _limit(svc, "dpop_proof_network", network))
-
-
 def registration_change(svc: Services, *, client_id: str) -> None:
     """Counts one change of a registration by its client; raises TooManyRequests."""
     _spend(svc, _limit(svc, "registration_change_client", client_id))

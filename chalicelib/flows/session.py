@@ -1,5 +1,5 @@
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -267,13 +267,16 @@ def refresh(
     scope: str | None = None,
     resource: str | None = None,
     jkt: str = "",
+    known: Callable[[], None] = lambda: None,
 ) -> TokenSet:
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
-    nothing spent."""
+    nothing spent. `known` is called once it is clear that this is no stranger, and before any write."""
     keyset, presented = opened(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if grant is not None and not (client.owns(grant) and grant.jkt in ("", jkt)):
         raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
+    if grant is not None:
+        known()
     use = use_of(grant, presented.generation, now=svc.now(), retry_window=_retry_window(svc, grant))
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)

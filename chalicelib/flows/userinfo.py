@@ -20,7 +20,7 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
         shown = dpop.verify(svc, proof, method=method, path=path, access_token=text)
         if scheme.lower() != "dpop" or not shown.jkt or found.all.get("cnf") != {"jkt": shown.jkt}:
             raise UnprovedToken(uid=user.uid if user else "")
-        dpop.remember(svc, shown, stranger=False)
+        dpop.remember(svc, shown)
     if user is None or "openid" not in found.scope:
         raise InsufficientScope("This needs the scope openid.")
     return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=token.wished())}

@@ -110,7 +110,7 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | 
     except errors.InsufficientAuthorization as more:
         return _refused(more, 403, {}, auth_session=more.auth_session)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
-    dpop.remember(svc, proof, stranger=False)
+    dpop.remember(svc, proof)
     return AuthorizationCode(code)
 
 
@@ -155,7 +155,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     if proof.jkt and asked.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
     request_uri = authorize.push(svc, client, asked, network=caller.network)
-    dpop.remember(svc, proof, stranger=False)  # after the limit that there is for public clients
+    dpop.remember(svc, proof)  # after the limit that there is for public clients
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 

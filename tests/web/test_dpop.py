@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire
@@ -203,6 +204,7 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
     machine: App, app: App, prover: Prover, svc: Services, phone: Phone
 ) -> None:
     ours = register(svc, phone, "spa", first_party=True)
+    public = register(svc, phone, "spa", grant_types=("authorization_code", "refresh_token", DEVICE_CODE))
     grants = ("client_credentials", "authorization_code", "refresh_token", "unknown", "")
     secrets = [("Authorization", basic(machine.id, "wrong")), ("Authorization", basic("nobody", "x"))]
     with wire.watched(svc) as seen:
@@ -215,6 +217,10 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
                 answer = send(phone, path, app.request(), headers=[credentials, *prover.headers(path)])
                 assert answer.status in (400, 401)
         # Of a public client too, of which everybody knows the id.
+        for presented in ({"code": "x", "code_verifier": "x" * 43}, {"refresh_token": "x"}, {"device_code": "x"}):
+            for grant_type in ("authorization_code", "refresh_token", DEVICE_CODE):
+                answer = public.token(grant_type, headers=prover.headers(), **presented)
+                assert answer.json()["error"] in ("invalid_grant", "invalid_request", "expired_token")
         path = "/oauth/authorize-challenge"
         assert ours.post(path, challenge(ours), headers=prover.headers(path)).status == 403
         machine.token("authorization_code", code="x", headers=prover.headers())

@@ -7,17 +7,21 @@ from ...domain.client import Client
 from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
 from ...services import Services
-from .. import clients, dpop
+from .. import clients
 from ..session import TokenSet
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A grant type: the parameters that it takes, and what it does for a client that has proved itself."""
+    """A grant type: the parameters that it takes, and what it does for a client that has proved itself.
+
+    It uses up the DPoP proof before its own first write, and after all that tells its sender from a stranger. Anybody knows
+    the id of a public client, so there it is the code or the refresh token that does.
+    """
 
     parameters: frozenset[str]
-    redeem: Callable[[Services, Client, Mapping[str, str], str], TokenSet]
+    redeem: Callable[[Services, Client, Mapping[str, str], Proof], TokenSet]
 
 
 GRANTS: Mapping[str, Grant] = {
@@ -39,7 +43,6 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
         raise UnauthorizedClient()
     if client.dpop_bound_access_tokens and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
-    dpop.remember(svc, proof, stranger=client.public)
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     own = {name: value for name, value in params.items() if name in grant.parameters}
-    return grant.redeem(svc, client, own, proof.jkt)
+    return grant.redeem(svc, client, own, proof)

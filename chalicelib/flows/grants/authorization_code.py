@@ -4,10 +4,11 @@ from dataclasses import replace
 from ...domain import oauth
 from ...domain import refresh as handles
 from ...domain.client import CODE, Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ...domain.model import Grant, in_force
 from ...services import Services
-from .. import session
+from .. import dpop, session
 from ..session import TokenSet
 
 GRANT_TYPE = CODE
@@ -15,7 +16,7 @@ UNKNOWN = "The code is unknown, or was issued to another client, redirect URI, v
 PARAMETERS = frozenset({"code", "redirect_uri", "code_verifier", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 6749 section 4.1.3 with RFC 7636: only the code's own client with its own verifier spends it, and once."""
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
@@ -24,8 +25,9 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     except InvalidGrant as forged:
         raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is None or not _belongs(grant, client, params, jkt):
+    if grant is None or not _belongs(grant, client, params, proof.jkt):
         raise InvalidGrant(UNKNOWN)
+    dpop.remember(svc, proof)
     if not grant.waiting:
         raise _replayed(svc, grant)
     found = in_force(user, grant, svc.now())
@@ -36,9 +38,9 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
     if not session.same_api(svc, params.get("resource", grant.resource), grant.resource):
         raise InvalidTarget()
-    bound = jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
+    bound = proof.jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
     begun = replace(grant, generation=1, jkt=bound)
-    issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=jkt)
+    issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=proof.jkt)
     if client.backchannel_logout_uri and grant.browser:
         svc.grants.take_part(grant)
     life = session.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in

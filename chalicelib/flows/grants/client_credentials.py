@@ -3,21 +3,23 @@ from collections.abc import Mapping
 from ...domain import scopes
 from ...domain.claims import OPENID_SCOPES
 from ...domain.client import CLIENT_CREDENTIALS, Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidScope
 from ...services import Services
-from .. import session
+from .. import dpop, session
 from ..session import TokenSet
 
 GRANT_TYPE = CLIENT_CREDENTIALS
 PARAMETERS = frozenset({"scope", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 6749 section 4.4: a token for the client itself, without a session and so without a refresh token."""
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OPENID_SCOPES))
     if not scope:
         raise InvalidScope()
+    dpop.remember(svc, proof)
     resource = session.target(svc, client, params.get("resource", ""))
     lifetime = session.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=jkt)
+    return session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 
 from ...domain.client import DEVICE_CODE, Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest
 from ...services import Services
 from .. import device
@@ -10,8 +11,8 @@ GRANT_TYPE = DEVICE_CODE
 PARAMETERS = frozenset({"device_code", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 8628 section 3.4."""
     if "device_code" not in params:
         raise InvalidRequest("`device_code` is missing.")
-    return device.poll(svc, client, params["device_code"], resource=params.get("resource"), jkt=jkt)
+    return device.poll(svc, client, params["device_code"], resource=params.get("resource"), proof=proof)

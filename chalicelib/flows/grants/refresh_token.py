@@ -1,19 +1,27 @@
 from collections.abc import Mapping
+from functools import partial
 
 from ...domain.client import REFRESH, Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest
 from ...services import Services
-from .. import session
+from .. import dpop, session
 from ..session import TokenSet
 
 GRANT_TYPE = REFRESH
 PARAMETERS = frozenset({"refresh_token", "scope", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 6749 section 6."""
     if "refresh_token" not in params:
         raise InvalidRequest("`refresh_token` is missing.")
     return session.refresh(
-        svc, client, params["refresh_token"], scope=params.get("scope"), resource=params.get("resource"), jkt=jkt
+        svc,
+        client,
+        params["refresh_token"],
+        scope=params.get("scope"),
+        resource=params.get("resource"),
+        jkt=proof.jkt,
+        known=partial(dpop.remember, svc, proof),
     )

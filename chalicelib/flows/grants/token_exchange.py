@@ -3,10 +3,11 @@ from dataclasses import replace
 
 from ...domain import scopes, uris
 from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
+from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ...domain.tokens import VerifiedClaims
 from ...services import Services
-from .. import live, session, subjects
+from .. import dpop, live, session, subjects
 from ..session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE
@@ -27,22 +28,23 @@ JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 KEPT = ("auth_time", "amr", "acr", "roles")
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> TokenSet:
+def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 8693: a token for another API in the subject's name, never for more or for longer than the subject's own."""
     if params.get("requested_token_type", ACCESS_TOKEN_TYPE) not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest("`requested_token_type` is an access token here.")
-    subject = _verified(svc, client, params, "subject", jkt)
+    subject = _verified(svc, client, params, "subject", proof.jkt)
     if not subject.sid:
         raise InvalidRequest("`subject_token` is not a user's.")
     # Who acted before stays in, whoever acts next.
     before = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
     acting = before
     if "actor_token" in params or "actor_token_type" in params:
-        actor = _verified(svc, client, params, "actor", jkt)
+        actor = _verified(svc, client, params, "actor", proof.jkt)
         now = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
         acting = {"act": {**now, **before}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient("This client may not exchange tokens in this way.")
+    dpop.remember(svc, proof)
     audience = _audience(svc, client, params, subject)
     scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
     if not scope:
@@ -58,7 +60,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         "client_id": client.client_id,
         "aud": audience,
     }
-    issued = session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=jkt, uid=uid)
+    issued = session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
     return replace(issued, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
