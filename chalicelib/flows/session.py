@@ -267,16 +267,16 @@ def refresh(
     scope: str | None = None,
     resource: str | None = None,
     jkt: str = "",
-    known: Callable[[], None] = lambda: None,
+    use_proof: Callable[[], None] = lambda: None,
 ) -> TokenSet:
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
-    nothing spent. `known` is called once it is clear that this is no stranger, and before any write."""
+    nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
     keyset, presented = opened(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if grant is not None and not (client.owns(grant) and grant.jkt in ("", jkt)):
         raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
     if grant is not None:
-        known()
+        use_proof()
     use = use_of(grant, presented.generation, now=svc.now(), retry_window=_retry_window(svc, grant))
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
