@@ -1,6 +1,6 @@
 from chalice.app import Chalice
 
-from chalicelib.web import account, device, discovery, guard, logout, oauth, pages, registration, rotation
+from chalicelib.web import account, authorize, device, discovery, guard, logout, oauth, pages, registration, rotation
 from chalicelib.web.edge import edge
 
 app = Chalice(app_name="latchkey")
@@ -9,6 +9,7 @@ app.register_middleware(edge, "http")
 app.register_blueprint(account.bp)
 app.register_blueprint(oauth.bp)
 app.register_blueprint(pages.bp)
+app.register_blueprint(authorize.bp)
 app.register_blueprint(device.bp)
 app.register_blueprint(registration.bp)
 app.register_blueprint(logout.bp)

@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
@@ -94,6 +96,11 @@ class Browser:
         found = forms(page)
         assert path in found, (page.status, list(found), page.body)
         return self.post(path, {**found[path].hidden, **typed}, origin=origin)
+
+    def sign_up_page(self, login: Answer) -> Answer:
+        """The page that the login page's link for new people leads to."""
+        (link,) = re.findall(r'href="([^"]+/authorize/signup[^"]*)"', login.body.decode())
+        return self.get(unescape(link).removeprefix(ISSUER))
 
     def authorize(self, app: "App", **changes: str | None) -> Answer:
         """What the authorization endpoint answers to a good request of a client, or to one with changes."""

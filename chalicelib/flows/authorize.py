@@ -1,7 +1,7 @@
 """The authorization endpoint's story: where an answer may go, what the user has to do first, and the code."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from ..domain import oauth
 from ..domain.client import Client
 from ..domain.errors import (
+    AccessDenied,
     ConsentRequired,
     InteractionRequired,
     InvalidRequest,
@@ -20,10 +21,13 @@ from ..domain.errors import (
 )
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import clients, codes, limits, session, subjects
+from . import clients, codes, interaction, limits, session, subjects
 from .browser import Browser
+from .interaction import Interaction
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
+# Not a pushed one: nobody has proved that it is the client's.
+KEPT = "urn:latchkey:request:"
 # How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
 PATIENCE = 24 * 3600
 
@@ -48,12 +52,16 @@ class AskLogin:
 
 @dataclass(frozen=True, slots=True)
 class AskConsent:
-    """Have the user agree to these scopes at an API first; `resource` is "" for our own."""
+    """Have the user agree to these scopes at an API first; `resource` is "" for our own.
+
+    `interaction` is what the answer belongs to, "" for nothing that was done before.
+    """
 
     client: Client
     browser: Browser
     scope: tuple[str, ...]
     resource: str
+    interaction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,12 @@ Step = Redirect | AskLogin | AskConsent | AskToLeave
 
 
 class Done(Enum):
-    """What the user has just done for a request; each includes the ones before it."""
+    """What the user has just done for a request; each but the last includes the ones before it."""
 
     CHOSEN = "chosen"
     LOGGED_IN = "logged in"
     AGREED = "agreed"
+    DENIED = "denied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +105,7 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
 
     A pushed request that has `arrived` at this browser in time waits for its user.
     """
-    params, faults = oauth.gathered(pairs)
+    params, faults = oauth.gathered(_whole(svc, pairs))
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
     client = clients.find(svc, params["client_id"])
@@ -112,6 +121,30 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
     return Destination(client, params, faults, pushed)
+
+
+def _whole(svc: Services, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    given = list(pairs)
+    uris = [value for name, value in given if name == "request_uri" and value.startswith(KEPT)]
+    if not uris:
+        return given
+    stored = svc.once.read("long request", uris[0], now=svc.now())
+    if stored is None or _client_ids(given) != _client_ids(stored["pairs"]):
+        raise InvalidRequestUri()
+    return [(name, value) for name, value in stored["pairs"]]
+
+
+def _client_ids(pairs: Iterable[Sequence[str]]) -> list[str]:
+    return [value for name, value in pairs if name == "client_id"]
+
+
+def keep(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
+    """Keeps a request of a client that is too long for an address; gives the short one that stands for it."""
+    limits.pushed_request(svc, network=network)
+    known = [(name, value) for name, value in pairs if name in oauth.KNOWN and value]
+    uri, now = KEPT + secrets.token_urlsafe(32), svc.now()
+    svc.once.first("long request", uri, value={"pairs": known}, expires_at=now + PATIENCE, now=now)
+    return [("client_id", client.client_id), ("request_uri", uri)]
 
 
 def _unpacked(svc: Services, client: Client, request_uri: str, *, arrived: bool) -> dict[str, str]:
@@ -146,13 +179,8 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     return request_uri
 
 
-def next_step(
-    svc: Services, asked: Destination, browser: Browser | None, *, done: Done | None = None, shown: Iterable[str] = ()
-) -> Step:
-    """What comes next for a request, after what its user has just `done` for it.
-
-    Who has agreed has agreed to the scopes that were `shown`: what the client may ask for can have changed meanwhile.
-    """
+def next_step(svc: Services, asked: Destination, browser: Browser | None, *, after: Interaction | None = None) -> Step:
+    """What comes next for a request, after what its user has just done for it."""
     try:
         oauth.check_faults(asked.faults)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
@@ -161,14 +189,12 @@ def next_step(
         if "none" in request.prompt:
             browser = _unasked(svc, asked.client, request, browser)
             return _answered(svc, asked, request, browser)
-        if done is Done.AGREED and not set(request.consent) <= set(shown):
-            done = Done.LOGGED_IN
-        return _step(svc, asked, request, browser, done)
+        return _step(svc, asked, request, browser, after)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
         answer = refusal(svc, asked, error)
         # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
         silent = "none" in asked.params.get("prompt", "").split()
-        return answer if done or silent or asked.client.vouched else AskToLeave(answer)
+        return answer if after or silent or asked.client.vouched else AskToLeave(answer)
 
 
 def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:
@@ -196,9 +222,13 @@ def _unasked(svc: Services, client: Client, request: AuthorizationRequest, brows
 
 
 def _step(
-    svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser | None, done: Done | None
+    svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser | None, after: Interaction | None
 ) -> Step:
-    client = asked.client
+    client, done = asked.client, _done(request, after)
+    if after and done is Done.DENIED:
+        if interaction.spend(svc, after):
+            raise AccessDenied()
+        done = after = None
     if browser is None or _login_is_due(svc, client, request, browser, done):
         # Who has to log in anew, or to be somebody else, is not offered to go on as they are.
         choice = browser and done is None and not _proof_is_due(svc, request, browser)
@@ -208,7 +238,9 @@ def _step(
         raise LoginRequired("Another user than the client asks for is logged in.")
     alone = done is None and _may_be_another_app(client, request)
     if done is not Done.AGREED and (alone or _consent_is_due(svc, client, request, browser)):
-        return AskConsent(client, browser, request.consent, request.resource)
+        return AskConsent(client, browser, request.consent, request.resource, after.id if after else "")
+    if after and not interaction.spend(svc, after):
+        return _step(svc, asked, request, browser, None)
     if done is Done.AGREED and not client.first_party:
         remembered = svc.clients.remember_consent(
             browser.user,
@@ -221,6 +253,14 @@ def _step(
         if not remembered:
             raise LoginRequired("The user has logged out meanwhile.", uid=browser.user.uid)
     return _answered(svc, asked, request, browser)
+
+
+def _done(request: AuthorizationRequest, after: Interaction | None) -> Done | None:
+    done = Done(after.did) if after else None
+    # Who has agreed has agreed to what was shown: what the client may ask for can have changed meanwhile.
+    if after and done is Done.AGREED and not set(request.consent) <= set(after.shown.split()):
+        return Done.LOGGED_IN
+    return done
 
 
 def _answered(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> Redirect:

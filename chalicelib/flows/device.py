@@ -95,6 +95,13 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
     The user who has decided finds it once more: a button may be pressed twice.
     """
     spent = limits.user_code(svc, network=network)
+    found = find(svc, user_code, decider)
+    svc.attempts.give_back(spent, now=svc.now())
+    return found
+
+
+def find(svc: Services, user_code: str, decider: Browser) -> Waiting:
+    """The same for a code that was typed before: nothing is counted."""
     letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= LONGEST_TYPED else ""
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
@@ -104,7 +111,6 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
         or value.get("uid", decider.user.uid) != decider.user.uid
     ):
         raise NotFound("This code is wrong, has been used, or has expired.")
-    svc.attempts.give_back(spent, now=svc.now())
     shown = f"{letters[:4]}-{letters[4:]}"
     scope = scopes.common(tuple(value["scope"].split()), client.scopes)
     return Waiting(client, scope, value.get("resource", ""), shown, found["place"])

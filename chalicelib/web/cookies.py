@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 
 from ..config import Settings
 
-SESSION, FORM, ARRIVED = "session", "form", "arrived"
+SESSION, FORM, ARRIVED, MISTAKE = "session", "form", "arrived", "mistake"
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:

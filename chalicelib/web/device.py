@@ -2,59 +2,90 @@ from ..domain import errors
 from ..domain.errors import LatchkeyError
 from ..flows import browser, device
 from ..flows.browser import Browser
+from ..flows.interaction import Interaction
 from ..services import Services
-from . import html, journal
+from . import html, mistakes
 from .door import Answer, Caller, Form
-from .visit import FIELDS, Visit, door
+from .pages import form_page, show_form
+from .refusals import door
+from .visit import DEVICE, FIELDS, Visit, place_of, see, visit_of
 
 bp, page = door(__name__)
 
+TYPED, ALLOWED, DENIED = "typed", "allowed", "denied"
+OF_PLACE = frozenset({"user_code", "ui_locales"})
 
-@page("GET /device", takes=frozenset({"user_code"}))
+
+@page("GET /device", takes=OF_PLACE)
 def device_page(svc: Services, caller: Caller) -> Answer:
     """Where a device sends its user to type a code (RFC 8628 section 3.3)."""
-    visit = Visit(svc, caller, dict(caller.query))
-    known = visit.browser()
-    return _ask_code(visit, known) if known else _ask_login(visit)
-
-
-@page("POST /device", body=Form, takes=FIELDS | {"decision"})
-def device_decision(svc: Services, caller: Caller, form: Form) -> Answer:
-    """The code, then the decision."""
-    visit = Visit(svc, caller, dict(form.pairs))
+    place = place_of(DEVICE, [pair for pair in caller.query if pair[0] in OF_PLACE])
+    visit = Visit(svc, caller, dict(caller.query), place)
     known = visit.browser()
     if known is None:
-        return _ask_login(visit)
-    visit.check_form("device", known)
-    decision = visit.fields.get("decision")
-    if decision == "switch":
-        return _ask_login(visit)
+        return show_form(visit, "login")
+    done = visit.done(known)
+    if done is None:
+        return _ask_code(visit, known)
+    if done.did == TYPED:
+        return _ask_decision(visit, known, done.shown)
+    return visit.show("device_done.html", approved=done.did == ALLOWED)
+
+
+@page("POST /device", body=Form, takes=FIELDS | {"user_code", "decision"})
+def device_decision(svc: Services, caller: Caller, form: Form) -> Answer:
+    """The code, then the decision."""
+    visit = visit_of(svc, caller, form.pairs)
+    known = visit.browser()
+    if known is None:
+        return visit.start_over(DEVICE)
     try:
-        asked = device.waiting(svc, visit.fields.get("user_code", ""), network=caller.network, decider=known)
-        if decision is None:
-            return _ask_decision(visit, known, asked)
-        device.decide(svc, asked, known, approve=decision == "allow")
+        done = _decided(visit, known) if "decision" in visit.fields else _typed(visit, known)
     except (errors.NotFound, errors.TooManyRequests) as refusal:
-        return _ask_code(visit, known, refusal)
-    return visit.show("device_done.html", approved=decision == "allow")
+        return _again(visit, known, refusal)
+    return visit.onward(known, done) if done else see(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
 
 
-def _ask_login(visit: Visit) -> Answer:
-    hidden = {"user_code": visit.fields.get("user_code", "")}
-    return visit.form("login.html", hidden=hidden, error=None, email="", known="", client="")
+def _typed(visit: Visit, known: Browser) -> Interaction:
+    visit.check_form("device code", known)
+    asked = device.waiting(visit.svc, visit.fields.get("user_code", ""), network=visit.caller.network, decider=known)
+    return Interaction(TYPED, asked.user_code)
 
 
-def _ask_code(visit: Visit, known: Browser, refusal: LatchkeyError | None = None) -> Answer:
-    error = ""
-    if refusal:
-        journal.outcome(refusal)
-        error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
-    hidden = {"mark": browser.mark(visit.svc, "device", known.grant.gid, "")}
-    return visit.show("device.html", hidden=hidden, user_code=visit.fields.get("user_code", ""), error=error)
+def _decided(visit: Visit, known: Browser) -> Interaction | None:
+    code, decision = visit.fields.get("user_code", ""), visit.fields["decision"]
+    visit.check_form("device decision", known, code)
+    if decision == "switch":
+        return None
+    asked = device.find(visit.svc, code, known)
+    device.decide(visit.svc, asked, known, approve=decision == "allow")
+    return Interaction(ALLOWED if decision == "allow" else DENIED)
 
 
-def _ask_decision(visit: Visit, known: Browser, asked: device.Waiting) -> Answer:
-    code = visit.fields["user_code"]
+def _again(visit: Visit, known: Browser, refusal: LatchkeyError) -> Answer:
+    error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
+    typed = visit.fields.get("user_code", "")
+    return mistakes.tell(visit, visit.to, (DEVICE, known.grant.gid), refusal, error, user_code=typed)
+
+
+def _ask_code(visit: Visit, known: Browser) -> Answer:
+    mistake = mistakes.told(visit, (DEVICE, known.grant.gid))
+    page = visit.show(
+        "device.html",
+        hidden={"to": visit.to, "mark": browser.mark(visit.svc, "device code", known.grant.gid, visit.to)},
+        user_code=mistake.typed.get("user_code") or visit.fields.get("user_code", ""),
+        error=mistake.error,
+        wait=mistake.wait,
+    )
+    return mistakes.forgotten(visit, mistake, page)
+
+
+def _ask_decision(visit: Visit, known: Browser, code: str) -> Answer:
+    try:
+        asked = device.find(visit.svc, code, known)
+    except errors.NotFound as refusal:
+        return _again(visit, known, refusal)
+    mark = browser.mark(visit.svc, "device decision", known.grant.gid, visit.to, code)
     return visit.show(
         "consent.html",
         client=asked.client,
@@ -63,5 +94,5 @@ def _ask_decision(visit: Visit, known: Browser, asked: device.Waiting) -> Answer
         api=html.api_name(visit.svc.settings, asked.resource),
         user_code=asked.user_code,
         action="device",
-        hidden={"user_code": code, "mark": browser.mark(visit.svc, "device", known.grant.gid, "")},
+        hidden={"to": visit.to, "user_code": code, "mark": mark},
     )

@@ -11,7 +11,7 @@ from ..domain.errors import NotFound
 from ..domain.keyset import SigningKey
 from ..flows import keys
 from ..services import Services
-from . import account, device, logout, metadata, oauth, openapi, pages, registration
+from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration
 from .door import Answer, Caller, Door, Operation
 from .metadata import Metadata
 from .scope_map import SCOPES
@@ -145,7 +145,7 @@ def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -
 
 
 def _operations() -> list[Operation]:
-    doors = (account.bp, oauth.bp, pages.bp, device.bp, registration.bp, logout.bp, bp)
+    doors = (account.bp, oauth.bp, pages.bp, authorize.bp, device.bp, registration.bp, logout.bp, bp)
     return [operation for door in doors for operation in door.operations]
 
 

@@ -140,7 +140,8 @@ class Operation:
         if self.page is None:
             return plain
         shown = _success(self.page(services(), request.headers, _sent(request), refusal), plain.status_code)
-        shown.headers = {**plain.headers, **shown.headers}
+        if shown.status_code != 303:
+            shown.headers = {**plain.headers, **shown.headers}
         return shown
 
 

@@ -4,8 +4,9 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
         .get_template(template)
         .render(
             t=messages(language),
+            said=partial(said, messages(language)),
             fill=filled,
             host_of=host_of,
             language=language,
@@ -95,6 +97,18 @@ def filled(text: str, **values: str) -> "Markup":
 
     apart = Markup("<b><bdi>{}</bdi></b>")
     return escape(text).format(**{name: apart.format(value) for name, value in values.items()})
+
+
+def said(texts: Mapping[str, str], error: str, wait: int) -> str:
+    """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
+    text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
+    return text.replace("{wait}", _minutes(texts, max(1, ceil(wait / 60))))
+
+
+def _minutes(texts: Mapping[str, str], n: int) -> str:
+    """Minutes, in the forms that our languages have for numbers (CLDR's plural rules of Arabic; English knows fewer)."""
+    form = {1: "one", 2: "two"}.get(n) or ("few" if 3 <= n % 100 <= 10 else "many")
+    return texts[f"minutes.{form}"].format(n=n)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from ..domain import oauth
 from ..flows import browser, logout
@@ -8,11 +8,11 @@ from ..flows.logout import Failure, Leaving
 from ..services import Services
 from . import cookies, journal
 from .door import Answer, Caller, Form
-from .visit import FIELDS, StalePage, Visit, back, door, located, place, see, with_cookie
+from .refusals import door
+from .visit import FIELDS, LOGOUT, StalePage, Visit, back, located, place, place_of, see, visit_of, with_cookie
 
 bp, page = door(__name__)
 
-PATH = "/oauth/logout"
 MARK = "logout"
 
 
@@ -20,21 +20,21 @@ MARK = "logout"
 def log_out_by_get(svc: Services, caller: Caller) -> Answer:
     """Ends the browser's session for a client (OpenID Connect RP-Initiated Logout 1.0); asks the user where that is due."""
     leaving = _asked(svc, caller.query)
-    visit = Visit(svc, caller, dict(caller.query))
+    pairs = [pair for pair in caller.query if pair[0] in logout.KNOWN]
+    visit = Visit(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
     known = visit.browser()
     if known is None:
         return _sent_on(leaving) if leaving.uri and leaving.unasked else _stay(visit, leaving)
     if leaving.is_of(svc, known):
         return _end(visit, known, _sent_on(leaving) if leaving.uri else _stay(visit, leaving))
-    request = urlencode([pair for pair in caller.query if pair[0] in logout.KNOWN])
-    mark = browser.mark(svc, MARK, known.grant.gid, request)
+    mark = browser.mark(svc, MARK, known.grant.gid, visit.to)
     return visit.show(
         "logout.html",
         sends_to=leaving.uri,
         leads_on=bool(leaving.uri),
         place=place(leaving.uri),
         unregistered=leaving.unregistered,
-        hidden={"request": request, "mark": mark},
+        hidden={"to": visit.to, "mark": mark},
     )
 
 
@@ -42,31 +42,27 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
 def log_out_by_post(svc: Services, _: Caller, form: Form) -> Answer:
     """The same with the request in a form."""
     # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
-    return _begin_anew(svc, urlencode(form.pairs))
+    return see(f"{svc.settings.issuer}/{LOGOUT}?{urlencode(form.pairs)}")
 
 
 @page("POST /oauth/logout/confirm", body=Form, takes=FIELDS)
 def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     """The form that asks whether to log out."""
-    visit = Visit(svc, caller, dict(form.pairs))
-    leaving = _asked(svc, parse_qsl(visit.request))
+    visit = visit_of(svc, caller, form.pairs)
     known = visit.browser()
-    # As a query again: what a form carries may have anything in it, line ends too, and this goes into a header.
-    anew = _begin_anew(svc, urlencode(parse_qsl(visit.request)))
     try:
         visit.check_form(MARK, known)
     except StalePage:
-        return anew
+        known = None
+    if known is None:
+        return visit.start_over(LOGOUT)
+    leaving = _asked(svc, visit.query)
     # Who pressed the button has read where it leads, whoever the client is.
-    return _end(visit, known, _sent_on(leaving) if leaving.uri else anew) if known else anew
+    return _end(visit, known, _sent_on(leaving) if leaving.uri else visit.start_over(LOGOUT))
 
 
 def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
     return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN))
-
-
-def _begin_anew(svc: Services, request: str) -> Answer:
-    return see(f"{svc.settings.issuer}{PATH}?{request}")
 
 
 def _end(visit: Visit, known: Browser, answer: Answer) -> Answer:

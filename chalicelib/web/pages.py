@@ -1,22 +1,24 @@
+import secrets
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
-from ..domain import errors, oauth, profile
+from ..domain import errors, profile
 from ..domain.client import host_of
-from ..domain.errors import AccessDenied, InvalidRequest, LatchkeyError
+from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.model import User
-from ..flows import authorize, browser, login, logout, signup
-from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
+from ..flows import browser, login, logout, signup
+from ..flows.authorize import Destination, Done
 from ..flows.browser import Browser
+from ..flows.interaction import Interaction
 from ..services import Services
-from . import cookies, html, journal, stylesheet
+from . import cookies, journal, mistakes, stylesheet
 from .door import Answer, Caller, Form
 from .logout import note
-from .visit import FIELDS, Visit, back, door, located, place, see, start_over, with_cookie
+from .refusals import SHOWN, STATUSES, door, page_of
+from .visit import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie
 
 bp, page = door(__name__)
 
-Pairs = tuple[tuple[str, str], ...]
 # What a person may mend in the form itself; anything else is a page of its own.
 MENDABLE = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
 MENDABLE_SIGN_UP = (
@@ -26,11 +28,18 @@ MENDABLE_SIGN_UP = (
     errors.EmailTaken,
     errors.InvalidRequest,
 )
-# What we add to an authorization request when a form of ours sends the browser back to it.
-DONE = {"latchkey_logged_in": Done.LOGGED_IN, "latchkey_chosen": Done.CHOSEN}
-LONGEST_QUERY = 4096
 CSS = "text/css; charset=utf-8"
 KEPT_FOR_GOOD = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Type": CSS}
+
+
+# What is here for developers, below the issuer.
+LINKS = (
+    "docs",
+    "openapi.json",
+    ".well-known/openid-configuration",
+    ".well-known/oauth-authorization-server",
+    ".well-known/jwks.json",
+)
 
 
 class LongPassword(InvalidRequest):
@@ -45,36 +54,84 @@ class LongName(InvalidRequest):
     code = "long_name"
 
 
-@page("GET /oauth/authorize", takes=oauth.KNOWN)
-def authorize_by_get(svc: Services, caller: Caller) -> Answer:
-    """Begins a login for a client (RFC 6749 section 3.1)."""
-    pairs = tuple(pair for pair in caller.query if pair[0] not in DONE)
-    visit = Visit(svc, caller, dict(pairs))
+@page("GET /", takes=frozenset({"ui_locales"}))
+def home(svc: Services, caller: Caller) -> Answer:
+    """What runs here, for whoever wonders, and who is logged in."""
+    visit = Visit(svc, caller, dict(caller.query))
     known = visit.browser()
-    return _proceed(visit, pairs, known, done=_just_done(visit, known, urlencode(pairs)))
+    return visit.show("home.html", known=known.user.email if known else "", links=LINKS)
 
 
-@page("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
-def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
-    """The same with the request in a form (OpenID Connect Core 3.1.2.1)."""
-    # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
-    request = urlencode(form.pairs)
-    if len(request) <= LONGEST_QUERY:
-        return see(f"{svc.settings.issuer}/oauth/authorize?{request}")
-    visit = Visit(svc, caller, dict(form.pairs))
-    return _proceed(visit, form.pairs, visit.browser())
+@page("GET /error", takes=frozenset({"what"}), errors=SHOWN, statuses=STATUSES)
+def error_page(svc: Services, caller: Caller) -> Answer:
+    """What went wrong with a form."""
+    return page_of(svc, caller.headers, dict(caller.query).get("what", ""))
+
+
+@page("GET /authorize/login", takes=frozenset({"to", "ui_locales"}))
+def login_page(svc: Services, caller: Caller) -> Answer:
+    """The login form by itself."""
+    return show_form(visit_of(svc, caller, caller.query), "login")
+
+
+@page("GET /authorize/signup", takes=frozenset({"to", "ui_locales"}))
+def sign_up_page(svc: Services, caller: Caller) -> Answer:
+    """The sign-up form."""
+    return show_form(visit_of(svc, caller, caller.query), "signup")
+
+
+def show_form(
+    visit: Visit, form: str, *, asked: Destination | None = None, known: Browser | None = None, email: str = ""
+) -> Answer:
+    """The login or sign-up page, with a cookie that ties its forms to this browser; `known` is who may go on as they are."""
+    tie = visit.tie() or secrets.token_urlsafe(16)
+    mistake = mistakes.told(visit, (form, tie))
+    page = visit.show(
+        f"{form}.html",
+        hidden={"to": visit.to, "mark": browser.mark(visit.svc, form, tie, visit.to)},
+        known=known.user.email if known else "",
+        hidden_of_known=_going_on(visit, known) if known else {},
+        error=mistake.error,
+        wait=mistake.wait,
+        email=mistake.typed.get("email", email),
+        name=mistake.typed.get("name", ""),
+        other=f"{visit.svc.settings.issuer}/{form_page(visit, 'login' if form == 'signup' else 'signup')}",
+        **_around(asked or (visit.destination if visit.request else None)),
+    )
+    page = mistakes.forgotten(visit, mistake, page)
+    return with_cookie(page, cookies.write(visit.svc.settings, cookies.FORM, tie, seconds=FORM_SECONDS))
+
+
+def form_page(visit: Visit, form: str) -> str:
+    """Where the login or sign-up page for what this visit is for is, below the issuer."""
+    return f"authorize/{form}?{urlencode({'to': visit.to})}" if visit.to else f"authorize/{form}"
+
+
+def _going_on(visit: Visit, known: Browser) -> dict[str, str]:
+    return {"to": visit.to, "mark": browser.mark(visit.svc, "continue", known.grant.gid, visit.to)}
+
+
+def _around(asked: Destination | None) -> dict[str, Any]:
+    if asked is None:
+        return {"client": "", "host": "", "sends_to": ""}
+    return {
+        "client": asked.client.client_name,
+        "host": host_of(asked.client.client_id),
+        "sends_to": asked.params["redirect_uri"],
+        "locales": asked.params.get("ui_locales", ""),
+    }
 
 
 @page("POST /authorize/login", body=Form, takes=FIELDS | {"email", "password"})
 def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     """The login form."""
-    visit = Visit(svc, caller, dict(form.pairs))
+    visit = visit_of(svc, caller, form.pairs)
     visit.check_form("login")
     try:
         known = _with_password(visit)
     except MENDABLE as refusal:
         malformed = isinstance(refusal, InvalidRequest)
-        return _again(visit, "login.html", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
+        return _again(visit, "login", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
     return _logged_in(visit, known)
 
 
@@ -96,16 +153,14 @@ def _left_by_others(visit: Visit, user: User) -> Browser | None:
 
 @page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
 def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
-    """The sign-up form; without an address in it, the way to it."""
-    visit = Visit(svc, caller, dict(form.pairs))
-    visit.check_form("login")
-    if "email" not in visit.fields:
-        return _again(visit, "signup.html")
+    """The sign-up form, filled in."""
+    visit = visit_of(svc, caller, form.pairs)
+    visit.check_form("signup")
     try:
         known = _signed_up(visit)
     except MENDABLE_SIGN_UP as refusal:
         malformed = refusal.code == InvalidRequest.code
-        return _again(visit, "signup.html", refusal, "invalid_email" if malformed else refusal.code)
+        return _again(visit, "signup", refusal, "invalid_email" if malformed else refusal.code)
     return _logged_in(visit, known)
 
 
@@ -136,30 +191,13 @@ def _drafted(visit: Visit) -> User:
 
 @page("POST /authorize/continue", body=Form, takes=FIELDS)
 def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
-    """The choice to go on as who is logged in already."""
-    visit = Visit(svc, caller, dict(form.pairs))
-    visit.check_form("login")
+    """The choice to go on as who is logged in already: as that user, or not at all."""
+    visit = visit_of(svc, caller, form.pairs)
     known = visit.browser()
-    return _onward(visit, known, Done.CHOSEN) if known else _again(visit, "login.html")
-
-
-@page("POST /authorize/consent", body=Form, takes=FIELDS | {"shown", "decision"})
-def consent(svc: Services, caller: Caller, form: Form) -> Answer:
-    """The consent form."""
-    visit = Visit(svc, caller, dict(form.pairs))
-    known = visit.browser()
-    pairs = tuple(parse_qsl(visit.request))
-    if known is None and pairs:
-        return _proceed(visit, pairs, None)
-    shown = visit.fields.get("shown", "")
-    visit.check_form("consent", known, shown)
-    asked = _destination(visit, pairs)
-    if visit.fields.get("decision") == "switch":
-        return _ask_login(visit, AskLogin(asked.client, ""), asked, visit.request)
-    if visit.fields.get("decision") != "allow":
-        return _redirected(visit, authorize.refusal(svc, asked, AccessDenied()))
-    step = authorize.next_step(svc, asked, known, done=Done.AGREED, shown=shown.split())
-    return _answered(visit, asked, step, urlencode(pairs))
+    if known is None:
+        return see(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
+    visit.check_form("continue", known)
+    return _onward(visit, known, Done.CHOSEN)
 
 
 @page("GET /pages.css", media=(CSS,))
@@ -168,121 +206,13 @@ def style(svc: Services, _: Caller) -> Answer:
     return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=KEPT_FOR_GOOD)
 
 
-def _just_done(visit: Visit, known: Browser | None, request: str) -> Done | None:
-    """What this browser has just done for this very request, as a redirect of ours says."""
-    if known is None:
-        return None
-    for name, mark in visit.caller.query:
-        if name in DONE and browser.marked(visit.svc, mark, name, known.grant.gid, request):
-            return DONE[name]
-    return None
-
-
 def _onward(visit: Visit, known: Browser, done: Done) -> Answer:
-    """Back to what the login was for, by a redirect, so that nobody who goes back or reloads sends a form again."""
-    issuer = visit.svc.settings.issuer
-    if not visit.request:
-        return see(start_over(issuer, visit.fields) or f"{issuer}/device")
-    pairs = tuple(parse_qsl(visit.request))
-    if len(visit.request) > LONGEST_QUERY:
-        return _proceed(visit, pairs, known, done=done)
-    name = next(name for name, what in DONE.items() if what is done)
-    mark = browser.mark(visit.svc, name, known.grant.gid, visit.request)
-    return see(f"{issuer}/oauth/authorize?{visit.request}&{urlencode({name: mark})}")
+    return visit.onward(known, Interaction(done.value)) if visit.request else visit.start_over()
 
 
-def _proceed(visit: Visit, pairs: Pairs, known: Browser | None, *, done: Done | None = None) -> Answer:
-    asked = _destination(visit, pairs)
-    step = authorize.next_step(visit.svc, asked, known, done=done)
-    answer = _answered(visit, asked, step, urlencode(pairs))
-    return visit.arrived(asked.pushed, answer) if asked.pushed else answer
-
-
-def _destination(visit: Visit, pairs: Pairs) -> Destination:
-    arrived = visit.has_arrived(dict(pairs).get("request_uri", ""))
-    return authorize.destination(visit.svc, pairs, arrived=arrived)
-
-
-def _answered(visit: Visit, asked: Destination, step: Step, request: str) -> Answer:
-    if isinstance(step, Redirect):
-        return _redirected(visit, step)
-    if isinstance(step, AskLogin):
-        return _ask_login(visit, step, asked, request)
-    if isinstance(step, AskToLeave):
-        return _ask_to_leave(visit, step.answer, asked)
-    return _ask_consent(visit, step, asked, request)
-
-
-def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
-    by_form = answer.mode == "form_post"
-    page = visit.show(
-        "leaving.html",
-        locales=asked.params.get("ui_locales", ""),
-        sends_to=answer.uri,
-        place=place(answer.uri),
-        uri=answer.uri if by_form else located(answer.uri, answer.fields),
-        fields=answer.fields if by_form else None,
-        error=answer.fields["error"],
-        told=answer.fields["error_description"],
-    )
-    return Answer(body=page.body, status=400, headers=page.headers)
-
-
-def _ask_consent(visit: Visit, step: AskConsent, asked: Destination, request: str) -> Answer:
-    shown = " ".join(step.scope)
-    mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, request, shown)
-    return visit.show(
-        "consent.html",
-        locales=asked.params.get("ui_locales", ""),
-        sends_to=asked.params["redirect_uri"],
-        client=step.client,
-        user=step.browser.user.email,
-        scope=step.scope,
-        api=html.api_name(visit.svc.settings, step.resource),
-        user_code="",
-        place=place(asked.params["redirect_uri"]),
-        action="authorize/consent",
-        hidden={"request": request, "shown": shown, "mark": mark},
-    )
-
-
-def _ask_login(visit: Visit, step: AskLogin, asked: Destination, request: str) -> Answer:
-    return visit.form(
-        "login.html",
-        hidden={"request": request},
-        error=None,
-        email=step.hint,
-        known=step.known.user.email if step.known else "",
-        **_around(asked),
-    )
-
-
-def _around(asked: Destination) -> dict[str, Any]:
-    return {
-        "client": asked.client.client_name,
-        "host": host_of(asked.client.client_id),
-        "sends_to": asked.params["redirect_uri"],
-        "locales": asked.params.get("ui_locales", ""),
-    }
-
-
-def _again(visit: Visit, template: str, refusal: LatchkeyError | None = None, error: str = "") -> Answer:
-    """A form again with what is wrong with it, and all that was typed but the password."""
-    around: dict[str, Any] = {"client": ""}
-    if visit.request:
-        around = _around(_destination(visit, tuple(parse_qsl(visit.request))))
-    if refusal:
-        journal.outcome(refusal)
-    return visit.form(
-        template,
-        hidden={name: visit.fields[name] for name in ("request", "user_code") if name in visit.fields},
-        error=error,
-        email=visit.fields.get("email", ""),
-        name=visit.fields.get("name", ""),
-        known="",
-        again=start_over(visit.svc.settings.issuer, visit.fields),
-        **around,
-    )
+def _again(visit: Visit, form: str, refusal: LatchkeyError, error: str) -> Answer:
+    typed = {name: visit.fields.get(name, "") for name in ("email", "name")}
+    return mistakes.tell(visit, form_page(visit, form), (form, visit.tie()), refusal, error, **typed)
 
 
 def _logged_in(visit: Visit, known: Browser) -> Answer:
@@ -292,9 +222,3 @@ def _logged_in(visit: Visit, known: Browser) -> Answer:
     seconds = known.grant.ends_at - svc.now()
     cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
     return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)
-
-
-def _redirected(visit: Visit, step: Redirect) -> Answer:
-    if step.mode == "form_post":
-        return visit.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
-    return back(step.uri, step.fields)

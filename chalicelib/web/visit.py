@@ -1,27 +1,30 @@
-"""What all pages share: who visits, the marks in their forms, and how a refusal looks to a person."""
+"""What all pages share: who visits, what their forms carry, where those lead, and how a refusal looks to a person."""
 
-import secrets
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..flows import browser
+from ..flows import authorize, browser, interaction
+from ..flows.authorize import Destination
 from ..flows.browser import Browser
+from ..flows.interaction import Interaction
 from ..services import Services
 from . import cookies, html, journal
-from .door import Answer, Caller, Door
+from .door import Answer, Caller
 
-Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.
 MAX_ARRIVED = 8
-# What forms of ours carry along: what they are for, and the mark that ties them to the browser.
-FIELDS = frozenset({"request", "user_code", "mark"})
+# What forms of ours carry along: where they lead in the end, and the mark that ties them to the browser.
+FIELDS = frozenset({"to", "mark"})
+AUTHORIZE, LOGOUT, DEVICE = "oauth/authorize", "oauth/logout", "device"
+PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE})
+# What we add to such a place when a form of ours sends the browser back to it.
+INTERACTION = "latchkey_interaction"
 
 
 class StalePage(LatchkeyError):
@@ -31,29 +34,34 @@ class StalePage(LatchkeyError):
     default = "The form's mark does not fit the browser's cookie."
 
 
-REFUSALS = (StalePage, errors.TooManyRequests)
-STATUSES = {
-    StalePage.code: 403,
-    errors.InvalidGrant.code: 400,
-    errors.InvalidClient.code: 400,
-    errors.InvalidCredentials.code: 400,
-}
-# What trying again can mend.
-PASSING = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
-
-
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One request for a page, with the fields that it brought (the last of each name)."""
+    """One request for a page, with the fields that it brought (the last of each name).
+
+    `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back.
+    """
 
     svc: Services
     caller: Caller
     fields: Mapping[str, str]
+    to: str = ""
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The parameters of where it leads."""
+        return tuple(parse_qsl(self.to.partition("?")[2]))
 
     @property
     def request(self) -> str:
-        """The authorization request that a form of ours carries along, as a query; "" for none."""
-        return self.fields.get("request", "")
+        """The authorization request that it is for, as a query; "" for none."""
+        path, _, query = self.to.partition("?")
+        return query if path == AUTHORIZE else ""
+
+    @property
+    def destination(self) -> Destination:
+        """The authorization request that it is for, and where its answer may go."""
+        arrived = self._has_arrived(dict(self.query).get("request_uri", ""))
+        return authorize.destination(self.svc, self.query, arrived=arrived)
 
     def browser(self) -> Browser | None:
         """Who is logged in, if anybody is."""
@@ -69,28 +77,37 @@ class Visit:
         return browser.before(self.svc, cookie) if cookie else None
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
-        """A page in the visitor's language; `locales` are what a pushed request wished for."""
-        language = _language(self.fields, self.caller.headers, locales)
+        """A page in the visitor's language; `locales` are what a request wished for that its address does not show."""
+        wanted = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
+        language = html.language_of(wanted, self.caller.headers.get("accept-language", ""))
         return html.page(self.svc.settings, template, language=language, **values)
 
-    def form(self, template: str, *, hidden: Mapping[str, str], host: str = "", **values: Any) -> Answer:
-        """A page for somebody who is not logged in, with a cookie that ties its forms to this browser.
+    def done(self, known: Browser | None) -> Interaction | None:
+        """What this browser has just done for where it is, as a redirect of ours says."""
+        text = self.fields.get(INTERACTION, "")
+        return interaction.decode(self.svc, text, known, self.to) if known and text else None
 
-        `host` is where the client's own document is.
-        """
-        settings = self.svc.settings
-        cookie = cookies.read(settings, self.caller.headers, cookies.FORM) or secrets.token_urlsafe(16)
-        mark = browser.mark(self.svc, "login", cookie, hidden.get("request", ""))
-        page = self.show(template, hidden={**hidden, "mark": mark}, host=host, **values)
-        return with_cookie(page, cookies.write(settings, cookies.FORM, cookie, seconds=FORM_SECONDS))
+    def onward(self, known: Browser, done: Interaction) -> Answer:
+        """To where it leads, with what was done, by a redirect, so that nobody who goes back or reloads sends a form again."""
+        text = interaction.encode(self.svc, known, self.to, done)
+        return see(f"{self.svc.settings.issuer}/{located(self.to, {INTERACTION: text})}")
 
-    def has_arrived(self, request_uri: str) -> bool:
+    def start_over(self, path: str = "") -> Answer:
+        """To where it leads, as if nothing had been done; `path` is where a form can lead that it is sent to."""
+        to = self.to if not path or self.to.partition("?")[0] == path else path
+        return see(f"{self.svc.settings.issuer}/{to}")
+
+    def tie(self) -> str:
+        """The random text that ties a browser in which nobody is logged in to its forms; "" before its first one."""
+        return cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
+
+    def _has_arrived(self, request_uri: str) -> bool:
         """Whether this browser brought a pushed request while there was time: its user may be slow, and reload or go back."""
         return any(browser.marked(self.svc, mark, cookies.ARRIVED, request_uri) for mark in self._arrived())
 
     def arrived(self, request_uri: str, answer: Answer) -> Answer:
         """An answer after which this browser may bring a pushed request again."""
-        if self.has_arrived(request_uri):
+        if self._has_arrived(request_uri):
             return answer
         marks = [browser.mark(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
         cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(marks), seconds=FORM_SECONDS)
@@ -107,23 +124,31 @@ class Visit:
         """
         origin = self.caller.headers.get("origin")
         issuer = urlsplit(self.svc.settings.issuer)
-        tie = cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
-        if page != "login":
-            tie = known.grant.gid if known else ""
+        tie = known.grant.gid if known else self.tie()
         if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not tie:
             raise StalePage()
-        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.request, *also):
+        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.to, *also):
             raise StalePage()
 
 
-def start_over(issuer: str, fields: Mapping[str, str]) -> str:
-    """Where a visitor can begin anew with what this form was for; "" if that is not known."""
-    request = urlencode(parse_qsl(fields.get("request", "")))
-    if request:
-        return f"{issuer}/oauth/authorize?{request}"
-    if "user_code" in fields:
-        return f"{issuer}/device?{urlencode({'user_code': fields['user_code']})}"
-    return ""
+def visit_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> Visit:
+    """The visit that sends a form of ours."""
+    fields = dict(pairs)
+    return Visit(svc, caller, fields, known_place(fields.get("to", "")))
+
+
+def known_place(unverified_to: str) -> str:
+    """A place that a form says it leads to, if it is one of ours; "" for any other."""
+    path, _, query = unverified_to.partition("?")
+    place = place_of(path, parse_qsl(query)) if path in PLACES else ""
+    return "" if place == AUTHORIZE else place  # which is nowhere without a request
+
+
+def place_of(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """A place below the issuer with its parameters, those of ours left out; the same text for the same parameters."""
+    # By name, for a gateway may hand them over in any order; of one name in theirs.
+    query = urlencode(sorted((pair for pair in pairs if pair[1] and pair[0] != INTERACTION), key=itemgetter(0)))
+    return f"{path}?{query}" if query else path
 
 
 def with_cookie(answer: Answer, cookie: str) -> Answer:
@@ -155,30 +180,3 @@ def see(location: str) -> Answer:
     # Whatever a form brought along, a header is one line of ASCII.
     header = quote(location, safe=string.punctuation)
     return Answer(body="", status=303, headers={"Location": header, "Referrer-Policy": "no-referrer"})
-
-
-def refused(
-    svc: Services, headers: Mapping[str, str], pairs: tuple[tuple[str, str], ...], refusal: LatchkeyError
-) -> Answer:
-    """A refusal as a page: nobody who uses a browser is shown JSON."""
-    fields = dict(pairs)
-    return html.page(
-        svc.settings,
-        "error.html",
-        language=_language(fields, headers),
-        error=refusal.code,
-        told=refusal.description,
-        again=start_over(svc.settings.issuer, fields) if refusal.code in PASSING else "",
-    )
-
-
-def door(import_name: str) -> tuple[Door, Callable[..., Declare]]:
-    """A door for pages: what it refuses, it refuses with a page."""
-    made = Door(import_name)
-    return made, partial(made.serves, statuses=STATUSES, errors=REFUSALS, page=refused)
-
-
-def _language(fields: Mapping[str, str], headers: Mapping[str, str], locales: str = "") -> str:
-    of_request = dict(parse_qsl(fields.get("request", ""))).get("ui_locales", "")
-    wanted = fields.get("ui_locales") or of_request or locales
-    return html.language_of(wanted, headers.get("accept-language", ""))

@@ -66,6 +66,7 @@ class Application:
             application_type="native",
             grant_types=(CODE, REFRESH, DEVICE_CODE),
             redirect_uris=("http://127.0.0.1/cb", "https://garden.example/cb"),
+            post_logout_redirect_uris=("https://garden.example/bye",),
             scopes=SCOPES,
             policy_uri="https://garden.example/privacy",
             tos_uri="https://garden.example/terms",

@@ -38,7 +38,7 @@ def test_a_wrong_password_is_mended_on_the_spot(window: Page, application: Appli
 
 def test_somebody_new_signs_up_on_the_way(window: Page, application: Application) -> None:
     window.goto(application.link())
-    press(window, SIGN_UP)
+    press(window, "a[href*='/authorize/signup']")
     window.locator("#name").fill("Amal")
     window.locator("#email").fill("amal@example.com")
     window.locator("#password").fill(PASSWORD)
@@ -122,6 +122,86 @@ def test_a_reloaded_page_asks_nobody_to_send_a_form_again(window: Page, applicat
     assert window.url.startswith(f"{application.site.url}/oauth/authorize?")
 
 
+def posts(window: Page) -> list[str]:
+    """The addresses that forms are sent to from now on."""
+    found: list[str] = []
+    window.on("request", lambda request: found.append(request.url) if request.method == "POST" else None)
+    return found
+
+
+def test_back_and_reload_after_a_mistake_send_nothing_again_and_find_every_page(
+    window: Page, application: Application
+) -> None:
+    address = application.site.person()
+    window.goto(application.link())
+    sent = posts(window)
+    for _ in range(2):
+        window.locator("#email").fill(address)
+        window.locator("#password").fill("not the password")
+        press(window, LOG_IN)
+        expect(window.get_by_role("alert")).to_be_visible()
+    window.reload()
+    expect(window.get_by_role("alert")).to_have_count(0)
+    expect(window.locator("#password")).to_have_value("")
+    window.go_back()
+    expect(window.locator("#password")).to_be_visible()
+    window.reload()
+    expect(window.locator("#password")).to_be_visible()
+    window.go_forward()
+    expect(window.locator("#password")).to_be_visible()
+    assert len(sent) == 2
+    log_in(window, address)
+    decide(window, "allow")
+    assert "code" in application.told(window)
+    assert len(sent) == 4
+
+
+def test_back_and_reload_on_a_devices_pages_decide_nothing_again(window: Page, application: Application) -> None:
+    codes = application.device()
+    window.goto(f"{application.site.url}/device")
+    log_in(window, application.site.person())
+    sent = posts(window)
+    for code in ("BCDF-GHJK", codes["user_code"]):
+        window.locator("#user_code").fill(code)
+        press(window, "main form button")
+    window.reload()
+    expect(window.locator("code.shown")).to_have_text(codes["user_code"])
+    window.go_back()
+    expect(window.locator("#user_code")).to_be_visible()
+    window.reload()
+    expect(window.locator("#user_code")).to_be_visible()
+    window.go_forward()
+    decide(window, "allow")
+    for again in (window.reload, window.go_back, window.go_forward):
+        again()
+    expect(window.get_by_role("heading", level=1)).to_have_text("Device connected")
+    assert len(sent) == 3
+
+
+def test_a_page_that_sends_its_answer_by_itself_is_come_back_to_without_deciding_again(
+    window: Page, application: Application
+) -> None:
+    window.goto(application.link(response_mode="form_post"))
+    log_in(window, application.site.person())
+    sent = posts(window)
+    decide(window, "allow")
+    application.told(window)
+    window.go_back()
+    application.told(window)
+    assert len([url for url in sent if url.startswith(application.site.url)]) == 1
+
+
+def test_a_stale_form_is_reloaded_without_sending_the_password_again(window: Page, application: Application) -> None:
+    window.goto(application.link())
+    window.context.clear_cookies()
+    sent = posts(window)
+    log_in(window, application.site.person())
+    expect(window.get_by_role("alert")).to_be_visible()
+    window.reload()
+    expect(window.get_by_role("alert")).to_be_visible()
+    assert len(sent) == 1
+
+
 def test_a_button_pressed_twice_is_pressed_once(window: Page, application: Application) -> None:
     window.goto(application.link())
     window.locator("#email").fill(application.site.person())
@@ -138,9 +218,6 @@ def test_two_tabs_both_get_on(window: Page, application: Application) -> None:
         tab.goto(application.link())
     for tab in (window, other):
         log_in(tab, address)
-    # The login in the other tab has ended the session that the first tab's form belongs to.
-    decide(window, "allow")
-    window.get_by_role("link", name="Start again").click()
     decide(window, "allow")
     assert "code" in application.told(window)
     decide(other, "allow")

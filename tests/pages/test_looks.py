@@ -33,7 +33,7 @@ def login_known(window: Page, application: Application) -> None:
 
 def sign_up(window: Page, application: Application) -> None:
     login(window, application)
-    press(window, "form[action$='/authorize/signup'] button")
+    press(window, "a[href*='/authorize/signup']")
 
 
 def sign_up_refused(window: Page, application: Application) -> None:
@@ -111,6 +111,37 @@ def logged_out(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/oauth/logout")
 
 
+def sent_on(window: Page, application: Application) -> None:
+    place = "https://garden.example/bye"
+    window.goto(
+        f"{application.site.url}/oauth/logout?client_id={application.stranger}&post_logout_redirect_uri={place}"
+    )
+
+
+def stays(window: Page, application: Application) -> None:
+    consent(window, application)
+    elsewhere = "https://elsewhere.example"
+    window.goto(f"{application.site.url}/oauth/logout?client_id={application.id}&post_logout_redirect_uri={elsewhere}")
+
+
+def home(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/")
+    window.locator("summary").click()
+
+
+def home_logged_in(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/authorize/login")
+    log_in(window, application.site.person())
+
+
+def limited(window: Page, application: Application) -> None:
+    login(window, application)
+    for _ in range(11):
+        window.locator("#email").fill("nobody@example.com")
+        window.locator("#password").fill("not the password")
+        press(window, "form[action$='/authorize/login'] button")
+
+
 def docs(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/docs")
 
@@ -136,6 +167,11 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         form_post,
         log_out,
         logged_out,
+        sent_on,
+        stays,
+        home,
+        home_logged_in,
+        limited,
         docs,
     )
 }

@@ -47,8 +47,10 @@ def test_a_form_from_another_origin_does_nothing(
 ) -> None:
     page = browser.authorize(app)
     refused(browser, browser.submit(page, "/authorize/login", origin=origin, **LOGIN))
+    sign_up = browser.sign_up_page(page)
     refused(
-        browser, browser.submit(page, "/authorize/signup", origin=origin, email="new@example.com", password=PASSWORD)
+        browser,
+        browser.submit(sign_up, "/authorize/signup", origin=origin, email="new@example.com", password=PASSWORD),
     )
     consent = browser.submit(page, "/authorize/login", **LOGIN)
     refused(browser, browser.submit(consent, "/authorize/consent", origin=origin, decision="allow"))
@@ -67,7 +69,7 @@ def test_a_form_without_a_mark_of_ours_does_nothing(
 ) -> None:
     page = browser.authorize(app)
     refused(browser, browser.submit(page, "/authorize/login", mark=mark, **LOGIN))
-    refused(browser, browser.submit(page, "/authorize/signup", mark=mark))
+    refused(browser, browser.submit(browser.sign_up_page(page), "/authorize/signup", mark=mark))
     consent = browser.submit(page, "/authorize/login", **LOGIN)
     refused(browser, browser.submit(consent, "/authorize/consent", mark=mark, decision="allow"))
     refused(browser, browser.submit(at_device(browser, svc, phone), "/device", mark=mark, decision="allow"))
@@ -105,8 +107,8 @@ def test_a_mark_is_for_one_request_alone(browser: Browser, app: App, svc: Servic
     refused(browser, browser.submit(theirs, "/authorize/consent", mark=mark, decision="allow"))
     wider = browser.authorize(app, scope="notes:write")
     refused(browser, browser.submit(wider, "/authorize/consent", mark=mark, decision="allow"))
-    request = forms(theirs)["/authorize/consent"].hidden["request"]
-    refused(browser, browser.submit(mine, "/authorize/consent", request=request, decision="allow"))
+    request = forms(theirs)["/authorize/consent"].hidden["to"]
+    refused(browser, browser.submit(mine, "/authorize/consent", to=request, decision="allow"))
 
 
 def test_a_mark_is_for_one_kind_of_form_alone(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
@@ -164,8 +166,8 @@ def test_the_login_is_asked_again_with_prompt_login_even_if_the_form_is_skipped(
     assert "/authorize/continue" not in forms(page)
     # A form made for a plain request does not pass for this one.
     plain = forms(browser.authorize(app, prompt="consent"))["/authorize/consent"].hidden
-    request = forms(page)["/authorize/login"].hidden["request"]
-    refused(browser, browser.post("/authorize/consent", {**plain, "request": request, "decision": "allow"}))
+    request = forms(page)["/authorize/login"].hidden["to"]
+    refused(browser, browser.post("/authorize/consent", {**plain, "to": request, "decision": "allow"}))
 
 
 def test_a_consent_from_an_older_tab_still_counts_and_a_double_click_gives_two_working_codes(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.oauth import KNOWN
 from chalicelib.services import Services
-from chalicelib.web.pages import DONE
+from chalicelib.web.visit import INTERACTION
 from local.gateway import Answer
 from tests.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
 from tests.phone import EMAIL, PASSWORD, Phone
@@ -14,7 +14,7 @@ from tests.web.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
 
 OWN = (CALLBACK, "com.example.app:/cb")
 NATIVE_LOOPBACK = "http://127.0.0.1"
-NAMES = sorted({*KNOWN, *DONE, "extra"})
+NAMES = sorted({*KNOWN, INTERACTION, "extra"})
 ODD = [
     "",
     " ",
@@ -118,7 +118,7 @@ def test_no_request_is_answered_outside_the_registered_places_or_by_a_fault(
     ),
     who=st.integers(0, 1),
     fields=st.dictionaries(
-        st.sampled_from(["request", "mark", "decision", "email", "password", "user_code", "name"]), VALUES, max_size=5
+        st.sampled_from(["to", "mark", "decision", "email", "password", "user_code", "name"]), VALUES, max_size=5
     ),
     redirect_uri=REDIRECTS,
 )
@@ -127,6 +127,6 @@ def test_no_form_that_is_not_ours_sends_anybody_anywhere(
 ) -> None:
     browser, app = world.browsers[who], world.apps[0]
     request = "&".join(f"{name}={value}" for name, value in app.request(redirect_uri=redirect_uri).items())
-    answer = browser.post(path, {"request": request, **fields})
+    answer = browser.post(path, {"to": f"oauth/authorize?{request}", **fields})
     assert answer.status in (200, 303, 400, 403, 429), answer
     assert answer.header("Location") is None or registered(answer.header("Location") or "")

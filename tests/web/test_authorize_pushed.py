@@ -22,8 +22,8 @@ def pushed(app: App, **changes: str | None) -> dict[str, str]:
 
 
 def link(page: Answer) -> str:
-    """The one link of a page that leads to the authorization endpoint, as a path."""
-    (found,) = re.findall(r'<a[^>]* href="([^"]+/oauth/authorize[^"]+)"', page.body.decode())
+    """The one link of a page that leads to the authorization endpoint, or to the login for it, as a path."""
+    (found,) = re.findall(r'<a[^>]* href="([^"]+/authorize(?:/login)?\?[^"]+)"', page.body.decode())
     return unescape(found).removeprefix(ISSUER)
 
 
@@ -36,7 +36,7 @@ def test_no_form_brings_a_pushed_request_after_its_time(
     clock.advance(LATE)
     if knows_us:
         browser.get("/oauth/authorize", pushed(app))
-    answer = browser.post(path, {"request": urlencode(short), **LOGIN})
+    answer = browser.post(path, {"to": f"oauth/authorize?{urlencode(short)}", **LOGIN})
     assert answer.status in (400, 403)
     assert forms(answer) == {}
     assert browser.get("/oauth/authorize", short).status == 400
@@ -45,7 +45,7 @@ def test_no_form_brings_a_pushed_request_after_its_time(
 def test_somebody_slow_gets_on_from_every_page_of_ours(app: App, browser: Browser, clock: Clock) -> None:
     short = pushed(app)
     page = browser.get("/oauth/authorize", short)
-    sign_up = browser.submit(page, "/authorize/signup")
+    sign_up = browser.sign_up_page(page)
     clock.advance(LATE)
     assert "/authorize/login" in forms(browser.get("/oauth/authorize", short))
     page = browser.get(link(sign_up))
@@ -56,10 +56,12 @@ def test_somebody_slow_gets_on_from_every_page_of_ours(app: App, browser: Browse
     assert "code" in told(browser.finish(switch))
 
 
-def test_somebody_slow_may_start_again(app: App, browser: Browser, clock: Clock) -> None:
+def test_somebody_slow_may_start_again(app: App, phone: Phone, browser: Browser, clock: Clock) -> None:
+    phone.sign_up("bob@example.com")
     consent = browser.submit(browser.get("/oauth/authorize", pushed(app)), "/authorize/login", **LOGIN)
     clock.advance(LATE)
-    browser.log_in(app, prompt="login")  # in another tab, which ends the session that the page was for
+    # In another tab, which ends the session that the page was for.
+    browser.log_in(app, email="bob@example.com", prompt="login")
     stale = browser.submit(consent, "/authorize/consent", decision="allow")
     assert stale.status == 403
     assert "code" in told(browser.finish(browser.get(link(stale))))

@@ -112,7 +112,7 @@ def test_every_page_for_a_client_with_a_document_names_the_host_of_the_document(
     assert client
     app = App(phone, svc, client)
     login = browser.authorize(app, scope="openid")
-    pages = [login, browser.submit(login, "/authorize/signup"), browser.submit(login, "/authorize/login", **LOGIN)]
+    pages = [login, browser.sign_up_page(login), browser.submit(login, "/authorize/login", **LOGIN)]
     pages.append(browser.submit(login, "/authorize/login", email=EMAIL, password="wrong"))
     for page in pages:
         assert "stranger.example" in text_of(page)

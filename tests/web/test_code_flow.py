@@ -112,7 +112,7 @@ def test_whoever_refuses_goes_back_to_the_client_with_access_denied(
 
 def test_somebody_new_signs_up_on_the_way(svc: Services, phone: Phone) -> None:
     app, browser = register(svc, phone), Browser(phone)
-    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    page = browser.sign_up_page(browser.authorize(app))
     page = browser.submit(page, "/authorize/signup", email="bob@example.com", password=PASSWORD, name="Bob")
     tokens = granted(app.redeem(told(browser.finish(page))["code"]))
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == "bob@example.com"

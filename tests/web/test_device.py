@@ -124,7 +124,7 @@ def test_a_device_that_polls_during_the_decision_does_not_undo_it(
 ) -> None:
     codes = begin(television)
     page = typed(browser, codes["user_code"])
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: poll(television, codes)):
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: poll(television, codes)):
         assert browser.submit(page, "/device", decision="allow").status == 200
     granted(poll(television, codes))
 
@@ -166,7 +166,7 @@ def test_two_users_who_approve_at_once_leave_the_device_with_one_of_them(
     def eve_first() -> None:
         assert eves.submit(other, "/device", decision="allow").status == 200
 
-    with just_before(wire.clients(svc)[0], "UpdateItem", eve_first):
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", eve_first):
         late = browser.submit(page, "/device", decision="allow")
     assert "/device" in forms(late)
     token = granted(poll(television, codes))["access_token"]

@@ -164,10 +164,10 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
     elsewhere = urlencode({"client_id": app.id, "post_logout_redirect_uri": LEFT})
     sent = {
         "another site": form,
-        "no mark": {"request": form["request"]},
+        "no mark": {"to": form["to"]},
         "another session's mark": strange,
         "another page's mark": forms(web.authorize(app, prompt="consent"))["/authorize/consent"].hidden,
-        "other fields": {**form, "request": elsewhere},
+        "other fields": {**form, "to": f"oauth/logout?{elsewhere}"},
     }
     answer = web.post(
         CONFIRM, sent[by], origin="https://evil.example" if by == "another site" else "https://id.example"
@@ -205,13 +205,13 @@ def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
     first = web.get(PATH, request)
     if not hinted:
         assert asks(first)
-        assert asks(web.post(CONFIRM, {"request": urlencode(request)}))
+        assert asks(web.post(CONFIRM, {"to": f"oauth/logout?{urlencode(request)}"}))
         assert logged_in(web, app)
     for answer in (
         first,
         *([] if hinted else [web.submit(first, CONFIRM)]),
         web.post(PATH, request),
-        web.post(CONFIRM, {"request": urlencode(request)}),
+        web.post(CONFIRM, {"to": f"oauth/logout?{urlencode(request)}"}),
         Browser(web.phone).get(PATH, request),
     ):
         assert (answer.status, answer.header("Location")) == (200, None)
@@ -440,7 +440,7 @@ def test_line_ends_in_a_forms_request_end_no_header(web: Browser, app: App) -> N
     answer = send(
         web.phone,
         CONFIRM,
-        {"request": "state=s\r\nSet-Cookie: injected=1\r\n\r\n<script>"},
+        {"to": "oauth/logout?state=s\r\nSet-Cookie: injected=1\r\n\r\n<script>"},
         headers=[("Cookie", "; ".join(f"{name}={value}" for name, value in web.cookies.items()))],
     )
     assert answer.status == 303

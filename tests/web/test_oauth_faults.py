@@ -288,7 +288,7 @@ def log_in(world: World) -> Answer:
 
 
 def with_sign_up_page(world: World) -> None:
-    world.kept["page"] = world.browser.submit(authorize(world), "/authorize/signup")
+    world.kept["page"] = world.browser.sign_up_page(authorize(world))
 
 
 def sign_up(world: World) -> Answer:

@@ -108,7 +108,7 @@ def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Br
         "a=b&c=%0d%0aX: y",
         '"><script>',
     ):
-        stale = browser.post("/authorize/login", {"request": request})
+        stale = browser.post("/authorize/login", {"to": f"oauth/authorize?{request}"})
         for link in re.findall(r'href="([^"]+)"', stale.body.decode()):
             assert unescape(link).startswith((f"{ISSUER}/oauth/authorize?", f"{ISSUER}/pages.css?"))
             assert re.fullmatch(r"[\w:/?&=%.+-]+", unescape(link), re.ASCII)
@@ -117,7 +117,7 @@ def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Br
 @pytest.mark.parametrize("text", ["\r\nSet-Cookie: a=b", "\n", "\x00", " ", "\u2028", "\u00e9"], ids=ascii)
 def test_where_a_browser_is_sent_is_one_line_whatever_a_form_says(app: App, browser: Browser, text: str) -> None:
     browser.finish(browser.authorize(app))
-    filled = encoded({"request": f"x={text}"}).encode()
+    filled = encoded({"to": f"oauth/logout?x={text}"}).encode()
     answer = browser._call("POST", "/oauth/logout/confirm", filled, [("Content-Type", FORM_TYPE)])
     location = answer.header("Location") or ""
     assert location.startswith(f"{ISSUER}/oauth/logout?x=")
@@ -159,7 +159,9 @@ def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: 
     ],
 )
 def test_what_cannot_be_read_is_a_page_too(phone: Phone, raw: bytes, kind: str, status: int) -> None:
-    answer = phone.call("POST /authorize/login", raw=raw, headers={"Content-Type": kind})
+    sent = phone.call("POST /authorize/login", raw=raw, headers={"Content-Type": kind})
+    assert sent.status == 303
+    answer = Browser(phone).get((sent.header("Location") or "").removeprefix(ISSUER))
     assert answer.status == status
     assert answer.header("Content-Type") == "text/html; charset=utf-8"
     assert answer.header("WWW-Authenticate") is None
@@ -200,7 +202,7 @@ def test_a_pushed_request_pressed_twice_is_no_use_to_anybody_else(
 def test_a_sign_up_pressed_twice_leads_to_the_client_both_times(
     svc: Services, app: App, phone: Phone, browser: Browser
 ) -> None:
-    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    page = browser.sign_up_page(browser.authorize(app))
     twin = Browser(phone)
     twin.cookies = dict(browser.cookies)
     typed = {"email": "new@example.com", "password": PASSWORD}
@@ -217,7 +219,7 @@ def test_a_sign_up_pressed_twice_leads_to_the_client_both_times(
 
 
 def test_the_sign_up_form_is_no_way_round_the_limit_of_guesses(app: App, browser: Browser) -> None:
-    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    page = browser.sign_up_page(browser.authorize(app))
     for _ in range(10):
         browser.submit(page, "/authorize/signup", email=EMAIL, password="a wrong and long password")
     limited = browser.submit(page, "/authorize/signup", email=EMAIL, password=PASSWORD)
@@ -300,7 +302,7 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
 def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(
     app: App, browser: Browser, fields: dict[str, str], said: str
 ) -> None:
-    page = browser.submit(browser.authorize(app), "/authorize/signup")
+    page = browser.sign_up_page(browser.authorize(app))
     typed = {"email": "new@example.com", "password": PASSWORD, "name": "Nora", **fields}
     again = browser.submit(page, "/authorize/signup", **typed)
     assert said in unescape(again.body.decode())
@@ -347,7 +349,7 @@ def test_the_language_that_a_client_asks_for_lasts_through_all_forms(app: App, b
     else:
         page = browser.get("/oauth/authorize", pushed(app, ui_locales="fr ar-EG en") if asked == "pushed" else request)
     pages = [page, browser.submit(page, "/authorize/login", email=EMAIL, password="wrong")]
-    pages.append(browser.submit(page, "/authorize/signup"))
+    pages.append(browser.sign_up_page(page))
     pages.append(logged_in(browser, page))
     assert [language(page) for page in pages] == ["ar"] * 4
     browser.cookies.clear()
@@ -386,7 +388,7 @@ def test_the_templates_use_all_texts_and_no_others() -> None:
         p.read_text() for p in [*(ROOM / "templates").glob("*.html"), ROOM / "pages.py", ROOM / "device.py"]
     )
     used = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
-    used |= {key for key in texts("en") if key.startswith(("scope.", "error."))} | set(
+    used |= {key for key in texts("en") if key.startswith(("scope.", "error.", "minutes."))} | set(
         re.findall(r't\["([\w.]+)"\]', sources)
     )
     assert used == set(texts("en"))

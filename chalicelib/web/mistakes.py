@@ -1,0 +1,68 @@
+"""A form with a mistake: its page tells it, behind a redirect, with what was typed but the password.
+
+In between, that is in a cookie which only this server can read, for this form in this browser, for one page, for minutes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..domain import sealing
+from ..domain.errors import LatchkeyError
+from ..flows import browser, keys
+from . import cookies, journal
+from .door import Answer
+from .visit import Visit, see, with_cookie
+
+PURPOSE = b"latchkey mistake\x00"
+SECONDS = 300
+LONGEST, LONGEST_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """What was wrong, "" for nothing, and the fields as they were typed; `wait` seconds until a try may help."""
+
+    error: str = ""
+    wait: int = 0
+    typed: Mapping[str, str] = field(default_factory=dict)
+
+
+def tell(visit: Visit, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str) -> Answer:
+    """Sends the browser to the page of a form, which tells the mistake; `form` is its name and what ties it to the browser."""
+    svc, now = visit.svc, visit.svc.now()
+    journal.outcome(refusal)
+    told = {
+        "error": error,
+        "retry_at": now + getattr(refusal, "retry_after", 0),
+        "until": now + SECONDS,
+        "mark": browser.mark(svc, "mistake", *form, visit.to),
+    }
+    secret = keys.current(svc).refresher(now).secret
+    # What is too long for a cookie is too long to be right.
+    typed = {name: text for name, text in typed.items() if len(text) <= LONGEST_FIELD}
+    sealed = (sealing.seal({**told, "typed": each}, secret=secret, purpose=PURPOSE) for each in (typed, {}))
+    cookie = next(each for each in sealed if len(each) <= LONGEST)
+    answer = see(f"{svc.settings.issuer}/{page}")
+    return with_cookie(answer, cookies.write(svc.settings, cookies.MISTAKE, cookie, seconds=SECONDS))
+
+
+def told(visit: Visit, form: tuple[str, str]) -> Mistake:
+    """The mistake that was made in this very form."""
+    svc = visit.svc
+    cookie = cookies.read(svc.settings, visit.caller.headers, cookies.MISTAKE)
+    secrets = keys.current(svc).refresh_secrets().values() if cookie else ()
+    found = sealing.unseal(cookie, secrets, purpose=PURPOSE)
+    if (
+        found is None
+        or found["until"] <= svc.now()
+        or not browser.marked(svc, found["mark"], "mistake", *form, visit.to)
+    ):
+        return Mistake()
+    return Mistake(found["error"], max(0, found["retry_at"] - svc.now()), found["typed"])
+
+
+def forgotten(visit: Visit, mistake: Mistake, page: Answer) -> Answer:
+    """A page that has told a mistake, after which it is gone."""
+    if not mistake.error:
+        return page
+    return with_cookie(page, cookies.write(visit.svc.settings, cookies.MISTAKE, "", seconds=0))

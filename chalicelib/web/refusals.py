@@ -1,0 +1,98 @@
+"""How a refusal looks to a person: a page, and after a form a page of its own, so that a reload sends nothing again."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from ..domain import errors, sealing
+from ..domain.errors import LatchkeyError
+from ..flows import keys
+from ..services import Services
+from . import html
+from .door import Answer, Door, status_of
+from .visit import StalePage, known_place, see
+
+Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
+Pairs = tuple[tuple[str, str], ...]
+REFUSALS = (StalePage, errors.TooManyRequests)
+STATUSES = {
+    StalePage.code: 403,
+    errors.InvalidGrant.code: 400,
+    errors.InvalidClient.code: 400,
+    errors.InvalidCredentials.code: 400,
+}
+# All that a form can be answered with.
+SHOWN = (
+    *REFUSALS,
+    errors.NotFound,
+    errors.PayloadTooLarge,
+    errors.UnsupportedMediaType,
+    errors.InvalidClient,
+    errors.TemporarilyUnavailable,
+)
+# What trying again can mend.
+PASSING = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
+PURPOSE = b"latchkey refusal\x00"
+SECONDS = 300
+
+
+def door(import_name: str) -> tuple[Door, Callable[..., Declare]]:
+    """A door for pages: what it refuses, it refuses with a page."""
+    made = Door(import_name)
+
+    def page(line: str, **declared: Any) -> Declare:
+        of_ours = "mark" in declared.get("takes", ())
+        shows = _by_redirect if of_ours else _at_once
+        return made.serves(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": shows, **declared})
+
+    return made, page
+
+
+def _at_once(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    return _page(svc, headers, _told(svc, pairs, refusal))
+
+
+def _by_redirect(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    told = _told(svc, pairs, refusal)
+    try:
+        secret = keys.current(svc).refresher(svc.now()).secret
+    except LatchkeyError:
+        return _page(svc, headers, told)
+    text = sealing.seal({**told, "until": svc.now() + SECONDS}, secret=secret, purpose=PURPOSE)
+    return see(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
+
+
+def page_of(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:
+    """The page of a refusal that a form was answered with; raises NotFound where there was none, or long ago."""
+    told = sealing.unseal(unverified_text, keys.current(svc).refresh_secrets().values(), purpose=PURPOSE)
+    if told is None or told["until"] <= svc.now():
+        raise errors.NotFound()
+    return _page(svc, headers, told)
+
+
+def _page(svc: Services, headers: Mapping[str, str], told: Mapping[str, Any]) -> Answer:
+    wait = max(0, told["retry_at"] - svc.now())
+    page = html.page(
+        svc.settings,
+        "error.html",
+        language=html.language_of(told["locales"], headers.get("accept-language", "")),
+        error=told["error"],
+        wait=wait,
+        told=told["told"],
+        again=f"{svc.settings.issuer}/{told['again']}" if told["again"] else "",
+    )
+    later = {"Retry-After": str(max(1, wait))} if told["status"] in (429, 503) else {}
+    return Answer(body=page.body, status=told["status"], headers={**page.headers, **later})
+
+
+def _told(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> dict[str, Any]:
+    fields = dict(pairs)
+    to = known_place(fields.get("to", ""))
+    return {
+        "error": refusal.code,
+        "told": refusal.description,
+        "status": status_of(refusal.code, STATUSES),
+        "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
+        "again": to if refusal.code in PASSING else "",
+        "locales": dict(parse_qsl(to.partition("?")[2])).get("ui_locales") or fields.get("ui_locales", ""),
+    }
