@@ -138,10 +138,7 @@ def add(register: Register, asked: argparse.Namespace) -> None:
         audience=asked.audience,
         dpop=asked.dpop,
     )
-    if (ours := deployed_api(stage, project=register.project)) and ours["rest_api_id"] == asked.id:
-        raise CannotRegisterError(
-            f"{asked.id} is Latchkey's own API in the stage {stage.name}: it has its guard already."
-        )
+    _refuse_our_own(register, asked.id)
     registry = register.read()
     before = registry.get(asked.id, {})
     api["login_scopes"] = dict(before.get("login_scopes", {}))
@@ -156,6 +153,14 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     print(attaching.instructions(asked.id, api, stage=stage.name, project=register.project))
     print(f"\n{attaching.challenge(asked.id, api['name'], issuer_of(stage) or '<issuer>')}")
     print("The guard knows of it from the next `make deploy` on.")
+
+
+def _refuse_our_own(register: Register, api_id: str) -> None:
+    """A map for Latchkey's own API would take the place of the one that it is made with."""
+    for name in stages.names(project=register.project):
+        ours = deployed_api(stages.read(name, project=register.project), project=register.project)
+        if ours is not None and ours["rest_api_id"] == api_id:
+            raise CannotRegisterError(f"{api_id} is Latchkey's own API in the stage {name}: it has its guard already.")
 
 
 def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any], stage: str) -> list[str]:

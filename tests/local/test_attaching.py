@@ -306,9 +306,11 @@ def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: 
     assert (register.project / ".chalice" / "config.json").read_text() == before
 
 
-def test_our_own_api_is_not_registered(register: apis.Register) -> None:
+@pytest.mark.parametrize("stage", ["dev", "prod"])
+def test_our_own_api_of_whatever_stage_is_not_registered(register: apis.Register, stage: str) -> None:
     (register.project / ".chalice" / "deployed").mkdir()
     ours = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "own1234567", "rest_api_url": "https://x/"}
-    (register.project / ".chalice" / "deployed" / "prod.json").write_text(json.dumps({"resources": [ours]}))
-    with pytest.raises(SystemExit, match="own1234567 is Latchkey's own API in the stage prod"):
+    (register.project / ".chalice" / "deployed" / f"{stage}.json").write_text(json.dumps({"resources": [ours]}))
+    with pytest.raises(SystemExit, match=f"own1234567 is Latchkey's own API in the stage {stage}"):
         adding(register, "own1234567", {"GET /a": "a"})
+    assert register.read() == {}
