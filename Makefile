@@ -25,7 +25,7 @@ PIP := -m pip --disable-pip-version-check --quiet
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000 NOTES_PORT=8001 AWS_PORT=8002), and an API of yours (APP=folder or UPSTREAM=url, SCOPES=file)
+serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000), or an API of yours (APP=folder SCOPES=file; docs/local.md)
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
 		$(call typed,APP,--app) $(call typed,UPSTREAM,--upstream) $(call typed,SCOPES,--scopes) $(call typed,NAME,--name)
 
