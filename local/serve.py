@@ -228,7 +228,8 @@ def _welcome(workers: list[Worker], served: list[own.Api], state: Path) -> str:
     access, refresh = ('$(echo "$TOKENS" | pick ' + name + ")" for name in ("access_token", "refresh_token"))
     who = f'"email": "{demo.ADDRESS}", "password": "{demo.PASSWORD}"'
     return f"""
-Latchkey   {base}
+Latchkey   {base}   (open it in a browser)
+Log in at  {base}/authorize/login   (as the demo user)
 Notes      {notes}   (examples/notes, which trusts Latchkey's guard){mine}
 AWS        {workers[0].environment["AWS_ENDPOINT_URL"]}   (embedded: DynamoDB and SSM)
 Demo user  {demo.ADDRESS}, password {demo.PASSWORD}

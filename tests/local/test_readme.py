@@ -92,6 +92,15 @@ def page(address: str) -> str:
     return text
 
 
+def test_the_first_screen_names_a_page_on_which_a_person_can_log_in(served: Run) -> None:
+    found = re.search(r"^Log in at +(\S+)", served.welcome, re.MULTILINE)
+    assert found
+    assert 'type="password"' in page(found[1])
+    found = re.search(r"^Latchkey +(\S+)", served.welcome, re.MULTILINE)
+    assert found
+    assert "<h1" in page(found[1])
+
+
 @pytest.mark.skipif(not (ROOT / "tests" / "interop" / "node_modules").exists(), reason="openid-client is not installed")
 def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served: Run) -> None:
     (script,) = re.findall(r"```js\n(.*?)```", README, re.DOTALL)
