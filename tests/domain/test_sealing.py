@@ -50,6 +50,28 @@ def test_a_changed_letter_spoils_it(place: int, step: int) -> None:
     assert unseal(spoilt + "=" * (-len(spoilt) % 4), [SECRET], purpose=PURPOSE) is None
 
 
+@pytest.mark.parametrize("length", range(3))
+def test_a_sealed_text_has_one_spelling(length: int) -> None:
+    told = {"told": "x" * length}
+    text = seal(told, secret=SECRET, purpose=PURPOSE)
+    bare = text.rstrip("=")
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    padding = text.removeprefix(bare)
+    spellings = {
+        bare,
+        f"{bare}=",
+        f"{bare}==",
+        f"{bare}====",
+        f"{text}\n",
+        f" {text}",
+        f"{text}!",
+        f"{text[:8]}\n{text[8:]}",
+    }
+    spellings |= {bare[:-1] + letter + padding for letter in letters}
+    spellings |= {text.replace("-", "+"), text.replace("_", "/")}
+    assert [each for each in spellings | {text} if unseal(each, [SECRET], purpose=PURPOSE) == told] == [text]
+
+
 @pytest.mark.parametrize("text", ["", "x", "é", "AAAA", "A" * 100, "=", "x" * 8000])
 def test_any_other_text_is_none(text: str) -> None:
     assert unseal(text, [SECRET], purpose=PURPOSE) is None
