@@ -3,10 +3,17 @@
 import argparse
 from os import environ
 
-from benchmarks import connections, doors, guard, routes, start
+from benchmarks import connections, doors, guard, passwords, routes, start
 from benchmarks.rounds import HEADING
 
-SUITES = {"guard": guard, "start": start, "doors": doors, "routes": routes, "connections": connections}
+SUITES = {
+    "guard": guard,
+    "start": start,
+    "doors": doors,
+    "routes": routes,
+    "connections": connections,
+    "passwords": passwords,
+}
 
 
 def main() -> None:

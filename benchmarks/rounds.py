@@ -48,14 +48,15 @@ def compared(
     pairs = []
     for number in range(rounds):
         if number % 2:
-            second, first = _cpu(yardstick, calls), _cpu(ours, calls)
+            second, first = cpu_seconds(yardstick, calls), cpu_seconds(ours, calls)
         else:
-            first, second = _cpu(ours, calls), _cpu(yardstick, calls)
+            first, second = cpu_seconds(ours, calls), cpu_seconds(yardstick, calls)
         pairs.append((first, second))
     return of_pairs(name, pairs, at_most=at_most, unit="µs", scale=1e6)
 
 
-def _cpu(work: Work, calls: int) -> float:
+def cpu_seconds(work: Work, calls: int) -> float:
+    """The CPU time of this process for one call."""
     started = time.process_time()
     for _ in range(calls):
         work()

@@ -83,7 +83,7 @@ class Served:
         }
 
     def person(self, decision: str = "allow") -> Person:
-        """A new user at a new browser; one account for all would soon run into the limit of logins."""
+        """A new user at a new browser."""
         email = f"{uuid4().hex}@example.com"
         signup.sign_up(self.svc, address=email, password=PASSWORD, name="Ann", device="", network=email)
         return Person(self.issuer, email, decision)

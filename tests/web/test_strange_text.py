@@ -1,0 +1,341 @@
+"""Every text that a stranger can send, at its strangest: never a fault, nothing written, and no work that grows with it."""
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+import pytest
+import zxcvbn
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.config import load
+from chalicelib.domain import passwords
+from chalicelib.flows import dpop
+from chalicelib.services import Services
+from chalicelib.web import discovery
+from chalicelib.web.door import Form, Operation
+from local.gateway import Answer
+from tests import wire
+from tests.browser import CALLBACK, ISSUER, App, Browser, forms, register
+from tests.forge import by, compact, peek
+from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.prover import Prover
+from tests.web.test_unauthenticated_writes import written
+
+LONG = 60_000  # bytes; of 64 KB nothing is read
+TEXTS = (
+    "\ud800",
+    "\udc00\ud800 x",
+    "\x00",
+    "a\x00b",
+    "\u200d\u200c\u202e\u2066\ufeff",
+    "\uffff\U0010ffff",
+    "\u0301\u0316" * (LONG // 4),
+    "\ufdfa" * (LONG // 3),
+    "\U0001d15e" * (LONG // 4),
+    "x" * LONG,
+    "[" * LONG,
+    '{"a":' * (LONG // 5),
+    "9" * LONG,
+    "." * LONG,
+    "a@" + "\u00fc." * (LONG // 3),
+    "4@8({[<6&9#!1|lL0$5+7%2xX" * (LONG // 25),
+    "#%23%00/../..",
+    "\r\nSet-Cookie: a=b",
+    "-1",
+    "\u0663",
+    "1e999",
+    "null",
+    "",
+)
+SHORT, MASSES = [text for text in TEXTS if len(text) < 100], [text for text in TEXTS if len(text) >= 100]
+# What may stand in the place of a text, or one level down in it.
+ODD: tuple[Any, ...] = (
+    None, True, -1, 1.5, 10**30, [], [None], [[]], [{}], {}, {"a": {}}, ["\ud800"], {"\ud800": 1}, {"keys": [{"kty": []}]},
+)  # fmt: skip
+HEADERS = (
+    "Authorization",
+    "DPoP",
+    "Cookie",
+    "Origin",
+    "Accept",
+    "Accept-Language",
+    "Content-Type",
+    "User-Agent",
+    "Host",
+)
+strange = st.one_of(
+    st.sampled_from(TEXTS),
+    st.text(st.characters() | st.sampled_from("\x00\u200d\u0301\ufdfa\ud800#%&=;,.\"'{}[]"), max_size=40),
+)
+
+
+def as_form(fields: Mapping[str, Any]) -> bytes:
+    """A form with as little escaped as can be, so that as much as can be fits in."""
+
+    def escaped(text: str) -> str:
+        plain = [c not in "%&+=#;" and ord(c) > 32 and not 0xD800 <= ord(c) < 0xE000 for c in text]
+        return "".join(c if ok else quote(c, errors="surrogatepass") for c, ok in zip(text, plain, strict=True))
+
+    return "&".join(f"{name}={escaped(str(value))}" for name, value in fields.items()).encode()
+
+
+def as_json(body: object) -> bytes:
+    """JSON, the same; lone surrogates are escaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body).encode()
+
+
+@dataclass
+class Work:
+    """What one request cost: characters normalised, hashes, characters judged, calls of the tables."""
+
+    normalised: int = 0
+    hashes: int = 0
+    judged: int = 0
+    calls: int = 0
+
+
+@contextmanager
+def counted(svc: Services) -> Iterator[Work]:
+    """Counts what is expensive for the length of a `with` block."""
+    work, normalize, judge = Work(), unicodedata.normalize, zxcvbn.zxcvbn
+
+    def normalised(form: Any, text: str) -> str:
+        work.normalised += len(text)
+        return normalize(form, text)
+
+    def judged(text: str, **more: Any) -> Any:
+        work.judged += len(text)
+        return judge(text, **more)
+
+    class Counted:
+        def __new__(cls, **kwargs: Any) -> Any:
+            work.hashes += 1
+            return Argon2id(**kwargs)
+
+        @staticmethod
+        def verify_phc_encoded(secret: bytes, stored: str) -> None:
+            work.hashes += 1
+            Argon2id.verify_phc_encoded(secret, stored)
+
+    with pytest.MonkeyPatch.context() as patch, wire.watched(svc) as seen:
+        patch.setattr(unicodedata, "normalize", normalised)
+        patch.setattr(zxcvbn, "zxcvbn", judged)
+        patch.setattr(passwords, "Argon2id", Counted)
+        yield work
+    work.calls = len(seen.calls)
+
+
+@dataclass
+class Sender:
+    """Sends what nobody expects, to a deployment whose limits are out of the way."""
+
+    svc: Services
+    phone: Phone
+    spa: App
+    others: Mapping[str, App]
+    browser: Browser
+    hidden: Mapping[str, str]
+    prover: Prover
+    access: str
+
+    def json(self, line: str, body: object) -> Answer:
+        """A JSON body."""
+        return self.phone.call(line, raw=as_json(body), token=self.access)
+
+    def form(self, line: str, fields: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Answer:
+        """A form in UTF-8, and in what is almost UTF-8."""
+        raw = as_form(fields)
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.phone.call(line, raw=raw, headers={**kind, **headers})
+
+    def query(self, line: str, fields: Mapping[str, str]) -> Answer:
+        """A query, the same."""
+        return self.phone.call(f"{line}?{urlencode(fields, errors='surrogatepass')}")
+
+
+@pytest.fixture
+def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
+    """With an account, two clients and a key."""
+    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1000000"}).limits
+    svc = replace(svc, settings=replace(svc.settings, limits=chosen, registration_open=True, client_documents=True))
+    with installed(svc):
+        phone = Phone(clock)
+        access = phone.sign_up()["access_token"]
+        spa, browser = register(svc, phone, "spa"), Browser(phone)
+        others = {
+            "/oauth/authorize-challenge": register(svc, phone, "native", first_party=True),
+            "/oauth/device": register(svc, phone, "television"),
+        }
+        hidden = forms(browser.get("/oauth/authorize", spa.request()))["/authorize/login"].hidden
+        yield Sender(svc, phone, spa, others, browser, hidden, Prover(clock), access)
+
+
+OPERATIONS = {f"{each.method} {each.path}": each for each in discovery._operations()}
+# What a request has, so that what is strange is not refused for what is missing; most of it is for another route and ignored.
+USUAL = {
+    "email": EMAIL, "password": PASSWORD, "name": "Ann", "redirect_uri": CALLBACK, "response_type": "code",
+    "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256",
+    "redirect_uris": [CALLBACK], "current_password": PASSWORD, "new_password": PASSWORD, "token": "x", "refresh_token": "x",
+}  # fmt: skip
+
+
+def fields_of(operation: Operation) -> list[str]:
+    """What a route takes, by name."""
+    if operation.body is None or operation.body is Form:
+        return sorted(operation.takes)
+    return [each.encode_name for each in msgspec.structs.fields(operation.body)]
+
+
+def send(sender: Sender, line: str, name: str, value: Any) -> Answer:
+    """One request with one strange value in it."""
+    operation = OPERATIONS[line]
+    line = line.replace("{", "").replace("}", "")
+    client = sender.others.get(operation.path, sender.spa).client
+    usual = {**USUAL, **sender.hidden, "client_id": client.client_id, "grant_type": "authorization_code"}
+    fields = {each: usual[each] for each in fields_of(operation) if each in usual} | {name: value}
+    if operation.body is Form:
+        cookies = "; ".join(f"{each}={text}" for each, text in sender.browser.cookies.items())
+        return sender.form(line, fields, {"Cookie": cookies} if operation.path.startswith("/authorize/") else {})
+    if operation.body:
+        return sender.json(line, fields)
+    return sender.query(line, {each: str(value) for each, value in fields.items()})
+
+
+PLACES = [(line, name) for line, operation in OPERATIONS.items() for name in fields_of(operation)]
+
+
+def holds(answer: Answer, keys: list[str], work: Work) -> None:
+    """What is true of every answer: no fault, no write where it is a refusal, and no more work than any request is worth."""
+    assert answer.status < 500, answer
+    assert answer.status < 400 or answer.status == 409 or keys == [], (
+        answer,
+        keys,
+    )  # 409: the condition stood against it
+    assert work.normalised <= 4 * passwords.MAX_BYTES, work
+    assert work.hashes <= 3, work
+    assert work.judged <= 64, work
+    assert work.calls <= 12, work
+
+
+@pytest.mark.parametrize("line", dict.fromkeys(line for line, _ in PLACES))
+def test_a_strange_text_in_any_field_or_parameter_is_no_fault(sender: Sender, line: str) -> None:
+    for number, name in enumerate(fields_of(OPERATIONS[line])):
+        # All that is short, and of what is long a part: the others have their turn in the next fields.
+        texts = (*SHORT, *(MASSES[(number + turn) % len(MASSES)] for turn in range(4)))
+        for value in (*texts, *ODD) if OPERATIONS[line].body not in (None, Form) else texts:
+            if "/me" in line and name == "password":
+                continue  # its own owner's, and the last that this account would be asked
+            with written(sender.svc) as keys, counted(sender.svc) as work:
+                answer = send(sender, line, name, value)
+            holds(answer, keys, work)
+
+
+@given(st.sampled_from(PLACES), strange)
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_text_in_any_field_is_a_fault(sender: Sender, place: tuple[str, str], value: str) -> None:
+    with written(sender.svc) as keys, counted(sender.svc) as work:
+        answer = send(sender, *place, value)
+    holds(answer, keys, work)
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_strange_header_is_no_fault_at_any_route(sender: Sender, header: str) -> None:
+    for text in TEXTS:
+        # As a server that reads bytes as Latin-1 hands it on; no server lets these three characters through.
+        sent = text.encode(errors="surrogatepass").decode("latin-1").translate({0: "", 10: "", 13: ""})[:9000]
+        for line, operation in OPERATIONS.items():
+            if text in TEXTS[6:] and operation.method == "GET":
+                continue
+            path = line.replace("{", "").replace("}", "")
+            with written(sender.svc) as keys:
+                answer = sender.phone.call(path, raw=b"a=b", headers={header: sent})
+            assert answer.status < 500, (line, answer)
+            assert keys == []
+
+
+MEMBERS = (
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "nonce",
+    "htm",
+    "htu",
+    "ath",
+    "scope",
+    "sid",
+    "client_id",
+    "cnf",
+)
+OF_HEADER = ("typ", "alg", "kid", "jwk", "crit", "jku", "zip")
+
+
+@pytest.mark.parametrize("member", [*MEMBERS, *OF_HEADER])
+def test_a_strange_member_of_a_token_a_proof_or_an_assertion_is_no_fault(sender: Sender, member: str) -> None:
+    for value in (*TEXTS[:6], TEXTS[9][:6000], *ODD):
+        sender.prover.nonce = dpop.nonce(sender.svc)
+        for where in ("header", "payload"):
+            if (where == "header") != (member in OF_HEADER):
+                continue
+            change = {"header": {member: value}} if where == "header" else {member: value}
+            proof = sender.prover.proof("/oauth/token", **change)
+            answer = sender.form(
+                "POST /oauth/token",
+                {"client_id": sender.spa.client.client_id, "grant_type": "refresh_token", "refresh_token": "x"},
+                {"DPoP": proof},
+            )
+            assert answer.status < 500, (where, value, answer)
+            header, claims = peek(sender.access)
+            signer = by(sender.prover.key)
+            told = (
+                compact({**header, member: value}, claims, signer),
+                compact(header, {**claims, member: value}, signer),
+            )
+            for token in told:
+                assert sender.json("POST /verify", {"token": token[:8192]}).status < 500
+                assert sender.phone.call("GET /oauth/userinfo", token=token).status < 500
+                assert sender.query("GET /oauth/logout", {"id_token_hint": token}).status < 500
+                assert sender.phone.call("GET /me", token=token).status < 500
+
+
+# Before a limit
+@pytest.mark.parametrize("line", ["POST /login", "POST /signup"])
+@pytest.mark.parametrize("text", [TEXTS[6], TEXTS[7], TEXTS[15], "\u0301\u0316" * 250, "\ufdfa" * 80])
+def test_before_a_limit_nothing_is_done_that_grows_with_what_was_sent(
+    svc: Services, clock: Clock, line: str, text: str
+) -> None:
+    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1"}).limits
+    svc = replace(svc, settings=replace(svc.settings, limits=chosen))
+    with installed(svc):
+        phone = Phone(clock)
+        phone.sign_up()
+        phone.call("POST /login", {"email": EMAIL, "password": "wrong password"})
+        costs = []
+        for sent in ("correct horse battery staple", text):
+            with counted(svc) as work:
+                answer = phone.call(line, raw=as_json({"email": EMAIL, "password": sent}))
+            assert answer.status in (400, 429)
+            costs.append((work.normalised, work.hashes, work.judged, work.calls))
+        assert costs[0][1:3] == costs[1][1:3] == (0, 0)
+        assert costs[1][0] <= costs[0][0]
+        assert costs[1][3] <= costs[0][3]
+        with counted(svc) as work:
+            answer = phone.call(line, raw=as_json({"email": f"{text[:200]}@example.com", "password": text}))
+        assert answer.status in (400, 429)
+        # An address has 254 characters, each can be eighteen of another width, and they are normalised a few times.
+        assert work.normalised <= 4 * 18 * 254
+        assert (work.hashes, work.judged) == (0, 0)
