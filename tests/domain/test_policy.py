@@ -159,9 +159,10 @@ def test_a_rest_api_opens_a_path_with_a_slash_at_its_end_exactly_as_the_path_wit
     scope_map: ScopeMap, scopes: frozenset[str]
 ) -> None:
     allows, without = iam(scope_map, scopes, rest_api), iam(scope_map, scopes)
-    for method, path in product(("GET", "PUT"), PATHS):
+    # Without the root, which has no slash to drop, and which a denied `*` takes with it where it may be nothing at all.
+    for method, path in product(("GET", "PUT"), filter(None, PATHS)):
         assert allows(method, path) is without(method, path), path
-        assert not path or allows(method, (*path, "")) is allows(method, path), path
+        assert allows(method, (*path, "")) is allows(method, path), path
 
 
 def test_a_slash_at_the_end_of_an_items_path_is_not_the_collections() -> None:

@@ -480,7 +480,6 @@ def test_an_event_of_no_known_shape_is_a_fault_and_never_a_policy(gate: Gate, ev
         " ",
         "Bearer",
         "Bearer ",
-        "Bearer  {token}",
         "{token}",
         "Basic {token}",
         "Basic YW5uOnBhc3N3b3Jk",
