@@ -131,7 +131,7 @@ def test_a_sign_up_in_somebodys_browser_logs_them_out(
     svc: Services, browser: Browser, app: App, internet: Internet
 ) -> None:
     here = app.tokens(browser, scope=ONLINE)
-    page = browser.submit(browser.authorize(app, prompt="login"), SIGN_UP)
+    page = browser.sign_up_page(browser.authorize(app, prompt="login"))
     browser.submit(page, SIGN_UP, email=BOB, password=PASSWORD)
     assert (browsers_of(svc), len(browsers_of(svc, BOB))) == ([], 1)
     assert not alive(app, here)
