@@ -88,7 +88,7 @@ class Stranger:
         """A form of a page that anybody gets."""
         browser = Browser(self.phone)
         page = browser.get("/oauth/authorize", self.spa.request())
-        found = forms(page)
+        found = forms(browser.sign_up_page(page) if path == "/authorize/signup" else page)
         hidden = next(iter(found.values())).hidden if found else {}
         return browser.post(path, {**hidden, **typed, "decision": button})
 
@@ -137,6 +137,13 @@ class Stranger:
         self.form("POST /oauth/par", self.spa.request(), proof=True)
         self.form("POST /oauth/par", {**self.spa.request(), "client_id": self.document()})
 
+    def requests(self) -> None:
+        """Authorization requests by POST, which are kept where they are too long for an address."""
+        for client_id in (self.spa.client.client_id, self.document()):
+            long = {**self.spa.request(), "client_id": client_id, "state": "x" * 5000}
+            Browser(self.phone).post("/oauth/authorize", long)
+            Browser(self.phone).get("/oauth/authorize", long)
+
     def devices(self) -> None:
         """Codes for devices."""
         self.form("POST /oauth/device", {"client_id": self.television.client.client_id}, proof=True)
@@ -174,9 +181,7 @@ DEEDS: dict[str, Deed] = {
     "GET /oauth/authorize": lambda s: Browser(s.phone).get(
         "/oauth/authorize", {**s.spa.request(), "client_id": s.document()}
     ),
-    "POST /oauth/authorize": lambda s: Browser(s.phone).post(
-        "/oauth/authorize", {**s.spa.request(), "client_id": s.document(), "state": "x" * 5000}
-    ),
+    "POST /oauth/authorize": Stranger.requests,
     "POST /authorize/login": lambda s: s.page(
         "/authorize/login", "", email=f"{s.new()}@example.com", password="a guess"
     ),
@@ -209,6 +214,10 @@ DEEDS: dict[str, Deed] = {
             "/openapi.json",
             "/docs",
             "/pages.css",
+            "/",
+            "/error",
+            "/authorize/login",
+            "/authorize/signup",
         )
     },
 }
