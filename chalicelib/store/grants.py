@@ -155,7 +155,7 @@ class Grants:
         if grant.waiting:
             return self._used(grant, grant.browser, grant.created_at)
         # A device that comes for its tokens is in no browser.
-        return self._while_alive(grant, grant.browser, TAKE_PART, {":client": {"SS": [grant.client_id]}})
+        return self._while_alive(grant, grant.browser, TAKE_PART, {":client": {"SS": [grant.participant]}})
 
     def _used(self, grant: Grant, browser: str, now: int) -> dict[str, Any]:
         return self._while_alive(grant, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})

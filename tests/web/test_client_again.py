@@ -168,6 +168,18 @@ def test_who_used_the_first_is_no_news_for_the_second(
     assert [peek(each.form["logout_token"])[1]["aud"] for each in internet.requests] == [other.id]
 
 
+def test_a_device_of_the_first_is_no_news_for_the_second(
+    browser: Browser, app: App, internet: Internet, clock: Clock
+) -> None:
+    browser.code(app)
+    codes = begin(app)
+    assert approve(browser, codes["user_code"])
+    granted(app.token(DEVICE_CODE, device_code=codes["device_code"]))
+    again(app, clock)
+    browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    assert internet.requests == []
+
+
 @pytest.mark.parametrize("kind", ["refresh_token", "access_token"])
 def test_the_second_ends_no_session_of_the_first_and_is_told_nothing_of_it(
     browser: Browser, app: App, svc: Services, clock: Clock, kind: str

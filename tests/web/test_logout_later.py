@@ -61,8 +61,9 @@ def test_who_logged_in_once_is_told_weeks_later(
     assert len(internet.requests) == 1
 
 
-def test_so_is_a_device_that_was_approved_in_the_browser(
-    browser: Browser, svc: Services, phone: Phone, clock: Clock, internet: Internet
+@pytest.mark.parametrize("seconds", [0, HOUR])
+def test_so_is_a_device_that_was_approved_in_the_browser_and_once(
+    browser: Browser, svc: Services, phone: Phone, clock: Clock, internet: Internet, seconds: int
 ) -> None:
     tv = register(svc, phone, "television", backchannel_logout_uri=HOOK)
     codes = tv.post("/oauth/device", {"scope": "openid"}).json()
@@ -70,7 +71,7 @@ def test_so_is_a_device_that_was_approved_in_the_browser(
     page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
     granted(tv.token(DEVICE_CODE, device_code=codes["device_code"]))
-    clock.advance(HOUR)
+    clock.advance(seconds)
     swept(svc)
     leave(browser)
     assert [request.line for request in internet.requests] == ["POST /backchannel"]
