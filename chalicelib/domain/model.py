@@ -23,7 +23,8 @@ class Grant:
 
     `generation` counts the refresh tokens (or a browser's cookies) so far, 0 while its code waits; `rotated_at` is when the
     latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
-    thumbprint of the key that it is bound to (RFC 9449), `resource` the API that it is for (RFC 8707). `took_part` is a
+    thumbprint of the key that it is bound to (RFC 9449), `unbound_until` the last generation that was handed out before it
+    was bound, `resource` the API that it is for (RFC 8707). `took_part` is a
     browser's session's own: the clients that have had sessions of it. `client_since` is when its client was made, for an id
     can be given again; None in what was stored before that was kept.
     """
@@ -48,6 +49,7 @@ class Grant:
     nonce: str = ""
     resource: str = ""
     jkt: str = ""
+    unbound_until: int = 0
     browser: str = ""
     claims: str = ""
     took_part: tuple[str, ...] = ()

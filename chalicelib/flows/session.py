@@ -273,11 +273,11 @@ def refresh(
     nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
     keyset, presented = opened(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is not None and not (client.owns(grant) and grant.jkt in ("", jkt)):
-        raise InvalidGrant(reason="another client's or another key's", uid=presented.uid)
-    if grant is not None:
+    if grant is not None and not client.owns(grant):
+        raise InvalidGrant(reason="another client's", uid=presented.uid)
+    if grant is not None and grant.jkt in ("", jkt):
         use_proof()
-    use = use_of(grant, presented.generation, now=svc.now(), retry_window=_retry_window(svc, grant))
+    use = use_of(grant, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, grant))
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
     found = in_force(user, grant, svc.now())
@@ -330,7 +330,7 @@ def opened(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet,
 
 def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
     if use is not Use.REUSE:
-        return InvalidGrant(reason="ended, expired or unknown", uid=presented.uid)
+        return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=presented.uid)
     svc.grants.end(presented.uid, presented.gid, why="reuse")
     return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)
 

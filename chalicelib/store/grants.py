@@ -35,6 +35,7 @@ def to_item(grant: Grant) -> dict[str, Any]:
         "generation": {"N": str(grant.generation)},
         "rotated_at": {"N": str(grant.rotated_at)},
         **told,
+        **({"unbound_until": {"N": str(grant.unbound_until)}} if grant.unbound_until else {}),
         **({"took_part": {"SS": list(grant.took_part)}} if grant.took_part else {}),
         **({} if grant.client_since is None else {"client_since": {"N": str(grant.client_since)}}),
     }
@@ -50,6 +51,7 @@ def from_item(item: Item) -> Grant:
         amr=tuple(item["amr"]["S"].split()),
         took_part=tuple(sorted(item["took_part"]["SS"])) if "took_part" in item else (),
         client_since=int(item["client_since"]["N"]) if "client_since" in item else None,
+        unbound_until=int(item["unbound_until"]["N"]) if "unbound_until" in item else 0,
         **_rest(item),
     )
 
@@ -61,9 +63,12 @@ def _rest(item: Item) -> dict[str, Any]:
 
 def _lost(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry_window: int) -> Use:
     rival = from_item(failed.item) if failed.item else None
-    if rival is not None and rival.jkt not in ("", jkt):
-        return Use.DEAD
-    return use_of(rival, generation, now=now, retry_window=retry_window)
+    return use_of(rival, generation, jkt=jkt, now=now, retry_window=retry_window)
+
+
+def _with_key(jkt: str) -> str:
+    """That a grant may be used by who has proved this key, "" for none, as a condition."""
+    return "(attribute_not_exists(jkt) OR jkt = :jkt)" if jkt else "attribute_not_exists(jkt)"
 
 
 T = TypeVar("T")
@@ -217,21 +222,23 @@ class Grants:
 
         `jkt` is the key that the successor is bound to; a successor that a rival bound to another key is not to be had.
         """
-        bind = {":jkt": {"S": jkt}} if jkt else {}
+        first = {":unbound": {"N": str(grant.generation)}} if jkt and not grant.jkt else {}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=grant_key(grant.uid, grant.gid),
                 UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle"
-                + (", jkt = :jkt" if bind else ""),
-                ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now",
+                + (", jkt = :jkt, unbound_until = :unbound" if first else ""),
+                ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now AND "
+                + _with_key(jkt),
                 ExpressionAttributeValues={
                     ":current": {"N": str(grant.generation)},
                     ":next": {"N": str(grant.generation + 1)},
                     ":now": {"N": str(now)},
                     ":idle": {"N": str(min(now + idle_seconds, grant.ends_at))},
-                    **bind,
+                    **({":jkt": {"S": jkt}} if jkt else {}),
+                    **first,
                 },
             )
         except ConditionFailed as failed:
@@ -245,10 +252,8 @@ class Grants:
                 self._client.update_item,
                 TableName=self._grants,
                 Key=grant_key(successor.uid, successor.gid),
-                UpdateExpression="SET jkt = :jkt",
-                ConditionExpression=(
-                    "generation = :latest AND attribute_not_exists(ended) AND (attribute_not_exists(jkt) OR jkt = :jkt)"
-                ),
+                UpdateExpression="SET jkt = :jkt, unbound_until = :latest",
+                ConditionExpression=f"generation = :latest AND attribute_not_exists(ended) AND {_with_key(jkt)}",
                 ExpressionAttributeValues={":jkt": {"S": jkt}, ":latest": {"N": str(successor.generation)}},
             )
         except ConditionFailed as failed:

@@ -180,10 +180,31 @@ LIVE = Grant(
     ],
 )
 def test_what_presenting_a_generation_means(generation: int, now: int, expected: Use) -> None:
-    assert use_of(LIVE, generation, now=now, retry_window=30) is expected
+    assert use_of(LIVE, generation, jkt="", now=now, retry_window=30) is expected
 
 
 @pytest.mark.parametrize("generation", [3, 4, 5, 6])
 @pytest.mark.parametrize("grant", [None, replace(LIVE, ended="logout")])
 def test_a_grant_that_is_gone_or_ended_has_no_use_left(grant: Grant | None, generation: int) -> None:
-    assert use_of(grant, generation, now=1000, retry_window=30) is Use.DEAD
+    assert use_of(grant, generation, jkt="", now=1000, retry_window=30) is Use.DEAD
+
+
+@pytest.mark.parametrize(
+    ("generation", "jkt", "expected"),
+    [
+        (5, "ours", Use.CURRENT),
+        (4, "ours", Use.RETRY),
+        (5, "", Use.DEAD),  # handed out bound, and of no use to who has no key
+        (4, "another", Use.DEAD),
+        (3, "ours", Use.REUSE),
+        (3, "", Use.REUSE),  # handed out before there was a key: its owner's or a thief's
+        (3, "another", Use.REUSE),
+        (1, "", Use.REUSE),
+        (6, "", Use.DEAD),
+    ],
+)
+def test_what_presenting_a_generation_of_a_session_that_was_bound_later_means(
+    generation: int, jkt: str, expected: Use
+) -> None:
+    grant = replace(LIVE, jkt="ours", unbound_until=3)
+    assert use_of(grant, generation, jkt=jkt, now=1000, retry_window=30) is expected

@@ -47,15 +47,40 @@ def test_a_proof_at_a_refresh_binds_the_session_that_began_without_one(
     first = app.tokens(browser)
     second = granted(refresh(app, first, mine))
     assert key_of(second) == mine.thumbprint
-    for tokens in (first, second):
-        assert refusal(refresh(app, tokens)) == REFUSED
-        assert refusal(refresh(app, tokens, thief)) == REFUSED
+    # What was bound when it was handed out is of no use to a thief, who cannot end the session with it either.
+    assert refusal(refresh(app, second)) == REFUSED
+    assert refusal(refresh(app, second, thief)) == REFUSED
     third = granted(refresh(app, second, mine))
     assert key_of(third) == mine.thumbprint
     clock.advance(3600)
     mine.nonce = refresh(app, third, mine).header("DPoP-Nonce") or ""
     # As for all that are bound: the answer may have been lost, and nobody else can come back for it.
     assert granted(refresh(app, second, mine))["refresh_token"] == third["refresh_token"]
+
+
+@pytest.mark.parametrize("owner", ["without a proof", "with another key"])
+@pytest.mark.parametrize("later", [0, 3600])
+def test_a_thief_who_binds_a_stolen_token_to_a_key_of_his_own_is_found_out_when_its_owner_comes(
+    app: App, browser: Browser, provers: tuple[Prover, Prover], clock: Clock, owner: str, later: int
+) -> None:
+    mine, thief = provers
+    stolen = app.tokens(browser)
+    gains = granted(refresh(app, granted(refresh(app, stolen, thief)), thief))
+    clock.advance(later)
+    mine.nonce = thief.nonce = refresh(app, {"refresh_token": "x"}, mine).header("DPoP-Nonce") or thief.nonce
+    assert refusal(refresh(app, stolen, mine if owner == "with another key" else None)) == REFUSED
+    assert refusal(refresh(app, gains, thief)) == REFUSED
+
+
+@pytest.mark.parametrize("late", ["what its owner was given", "what was stolen"])
+def test_a_thief_who_binds_what_is_handed_out_once_more_is_found_out_as_well(
+    app: App, browser: Browser, provers: tuple[Prover, Prover], late: str
+) -> None:
+    stolen = app.tokens(browser)
+    owned = granted(refresh(app, stolen))
+    gains = granted(refresh(app, stolen, provers[1]))
+    assert refusal(refresh(app, owned if late == "what its owner was given" else stolen)) == REFUSED
+    assert refusal(refresh(app, gains, provers[1])) == REFUSED
 
 
 def test_the_write_that_binds_is_the_one_that_rotates(
@@ -80,13 +105,14 @@ def test_a_retry_with_a_proof_binds_what_it_hands_out_once_more(
     lost = granted(refresh(app, first))
     again = granted(refresh(app, first, mine))
     assert again["refresh_token"] == lost["refresh_token"]
-    assert refusal(refresh(app, again)) == REFUSED
-    assert refusal(refresh(app, first, thief)) == REFUSED
-    assert granted(refresh(app, again, mine))
+    bound = granted(refresh(app, again, mine))
+    for prover in (None, thief):
+        assert refusal(refresh(app, bound, prover)) == REFUSED
+    assert granted(refresh(app, bound, mine))
 
 
 @pytest.mark.parametrize("ours", ["another key's", "without a proof"])
-def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_nothing(
+def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_the_session(
     svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover], ours: str
 ) -> None:
     rival, other = provers
@@ -94,7 +120,32 @@ def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_nothing(
     won: list[dict[str, Any]] = []
     with just_before(svc.grants._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
         assert refusal(refresh(app, first, other if ours == "another key's" else None)) == REFUSED
-    assert key_of(granted(refresh(app, won[0], rival))) == rival.thumbprint
+    # Two keys are two holders, and nothing says which of them is the thief.
+    assert refusal(refresh(app, won[0], rival)) == REFUSED
+
+
+@pytest.mark.parametrize("ours", ["another key's", "without a proof"])
+def test_a_refresh_that_a_rivals_retry_with_a_key_overtook_gets_nothing_and_ends_the_session(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover], ours: str
+) -> None:
+    rival, other = provers
+    first = app.tokens(browser)
+    second = granted(refresh(app, first))
+    won: list[dict[str, Any]] = []
+    with just_before(svc.grants._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+        assert refusal(refresh(app, second, other if ours == "another key's" else None)) == REFUSED
+    assert refusal(refresh(app, won[0], rival)) == REFUSED
+
+
+def test_a_refresh_that_a_retry_with_its_own_key_overtook_goes_on(
+    svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
+) -> None:
+    mine, _ = provers
+    first = app.tokens(browser)
+    second = granted(refresh(app, first))
+    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first, mine))):
+        third = granted(refresh(app, second, mine))
+    assert granted(refresh(app, third, mine))
 
 
 def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
@@ -104,11 +155,12 @@ def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
     first = app.tokens(browser)
     with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first))):
         second = granted(refresh(app, first, mine))
-    assert refusal(refresh(app, second)) == REFUSED
-    assert granted(refresh(app, second, mine))
+    third = granted(refresh(app, second, mine))
+    assert refusal(refresh(app, third)) == REFUSED
+    assert granted(refresh(app, third, mine))
 
 
-def test_of_two_keys_that_come_back_for_the_same_answer_one_binds_it(
+def test_of_two_keys_that_come_back_for_the_same_answer_neither_keeps_it(
     svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
 ) -> None:
     mine, rival = provers
@@ -116,7 +168,7 @@ def test_of_two_keys_that_come_back_for_the_same_answer_one_binds_it(
     granted(refresh(app, first))
     with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first, rival))):
         assert refusal(refresh(app, first, mine)) == REFUSED
-    assert granted(refresh(app, first, rival))
+    assert refusal(refresh(app, first, rival)) == REFUSED
 
 
 def test_a_confidential_clients_refresh_tokens_need_no_key(
