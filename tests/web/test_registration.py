@@ -13,7 +13,6 @@ from chalicelib.services import Services
 from local import clients as commands
 from local.gateway import Answer
 from tests.browser import App, Browser, granted
-from tests.forge import jwk, stranger
 from tests.phone import Clock, Phone, installed, refusal
 from tests.staged import just_before
 
@@ -349,6 +348,13 @@ def put(phone: Phone, told: Mapping[str, Any], **changes: Any) -> Answer:
     return phone.call(f"PUT {path(told)}", body, token=told["registration_access_token"])
 
 
+# RFC 7517 appendix A.1
+PUBLIC_KEY = {
+    "kty": "EC",
+    "crv": "P-256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+    "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+}
 RESTRICTIONS: list[dict[str, Any]] = [
     {"require_pushed_authorization_requests": True},
     {"dpop_bound_access_tokens": True},
@@ -356,7 +362,7 @@ RESTRICTIONS: list[dict[str, Any]] = [
     {"scopes": ("openid",)},
     {"grant_types": ("authorization_code",)},
     {"post_logout_redirect_uris": ("https://app.example/left",)},
-    {"jwks": {"keys": [jwk(stranger("ES256"))]}},
+    {"jwks": {"keys": [PUBLIC_KEY]}},
     {"client_name": "As the operator calls it"},
     {"backchannel_logout_session_required": True},
 ]
@@ -427,7 +433,7 @@ TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"e
         {"token_endpoint_auth_method": "none"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://evil.example/keys"},
         {"jwks_uri": "https://evil.example/keys"},
-        {"jwks": {"keys": [jwk(stranger("ES256"))]}},
+        {"jwks": {"keys": [PUBLIC_KEY]}},
         {"backchannel_logout_uri": "https://evil.example/out"},
         {"backchannel_logout_session_required": True},
         {"grant_types": ["authorization_code"]},
