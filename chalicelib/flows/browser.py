@@ -34,12 +34,12 @@ def current(svc: Services, cookie: str) -> Browser | None:
 
 
 def before(svc: Services, cookie: str) -> Browser | None:
-    """Who was logged in before a login, in the session of this cookie or of a later one.
+    """Who was logged in before a login, in the session of this cookie or of a later one, though its time may be over.
 
     Two logins at once both bring the cookie that only the first of them finds to be the latest.
     """
     handle = _opened(svc, cookie)
-    return _read(svc, handle.uid, handle.gid) if handle else None
+    return _left(svc, handle.uid, handle.gid) if handle else None
 
 
 def _opened(svc: Services, cookie: str) -> Handle | None:
@@ -52,6 +52,16 @@ def _opened(svc: Services, cookie: str) -> Handle | None:
 def _read(svc: Services, uid: str, gid: str) -> Browser | None:
     found = in_force(*svc.grants.with_user(uid, gid), svc.now())
     return Browser(*found) if found else None
+
+
+def _left(svc: Services, uid: str, gid: str) -> Browser | None:
+    """A browser's session that was not ended, whether its time is over or not: what began in it may live for longer."""
+    user, grant = svc.grants.with_user(uid, gid)
+    if user is None:
+        return None
+    if grant is None:  # the table has forgotten it
+        return Browser(user, replace(draft(svc, user, amr=()), gid=gid, generation=svc.now()))
+    return None if grant.ended or grant.token_version != user.token_version else Browser(user, grant)
 
 
 def log_in(
@@ -71,7 +81,7 @@ def log_in(
         raised = replace(drafted, **kept, generation=before.grant.generation + 1)
         if svc.grants.log_in_again(raised, spare=spare) is Start.DONE:
             return Browser(user, raised)
-        before = _read(svc, user.uid, before.grant.gid)
+        before = _left(svc, user.uid, before.grant.gid)
     session.start(svc, drafted, spent=spent)
     return Browser(user, drafted)
 

@@ -122,22 +122,22 @@ class Grants:
     def log_in_again(self, grant: Grant, *, spare: Sequence[Any] = ()) -> Start:
         """A browser's session as another login of its user leaves it, its generation one on, with what is `spare` if it can be.
 
-        STALE if the session has ended, or another such login came between.
+        It begins once more where the table has forgotten it. STALE if it has ended, or another such login came between.
         """
-        fields = ("auth_time", "last_used_at", "expires_at", "ends_at", "generation")
+        written = {name: value for name, value in to_item(grant).items() if name not in ("pk", "sk", "took_part")}
         raised = {
             "Update": {
                 "TableName": self._grants,
                 "Key": grant_key(grant.uid, grant.gid),
-                "UpdateExpression": "SET amr = :amr, " + ", ".join(f"{name} = :{name}" for name in fields),
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
                 "ConditionExpression": (
-                    "generation = :before AND attribute_not_exists(ended) AND token_version = :version"
+                    "attribute_not_exists(pk) OR "
+                    "(generation = :before AND attribute_not_exists(ended) AND token_version = :token_version)"
                 ),
+                "ExpressionAttributeNames": {f"#{name}": name for name in written},
                 "ExpressionAttributeValues": {
-                    ":amr": {"S": " ".join(grant.amr)},
                     ":before": {"N": str(grant.generation - 1)},
-                    ":version": {"N": str(grant.token_version)},
-                    **{f":{name}": {"N": str(getattr(grant, name))} for name in fields},
+                    **{f":{name}": value for name, value in written.items()},
                 },
             }
         }

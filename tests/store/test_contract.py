@@ -398,7 +398,7 @@ def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(
 def test_a_session_that_has_ended_or_whose_user_is_gone_is_not_raised(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
     raised = replace(browser, generation=2)
-    for stale in (replace(raised, gid=uuid4().hex), replace(raised, token_version=2), replace(raised, generation=3)):
+    for stale in (replace(raised, token_version=2), replace(raised, generation=3)):
         assert store.grants.log_in_again(stale) is Start.STALE
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
         assert store.grants.log_in_again(raised) is Start.STALE
@@ -408,6 +408,21 @@ def test_a_session_that_has_ended_or_whose_user_is_gone_is_not_raised(store: Dep
     ):
         assert store.grants.log_in_again(replace(browser, generation=2)) is Start.STALE
     assert store.grants.with_user(owner.uid, browser.gid)[1] == replace(browser, ended="logout")
+
+
+def test_a_browsers_session_that_the_table_has_forgotten_begins_once_more_and_of_two_such_logins_one_does(
+    store: Deployment,
+) -> None:
+    owner, browser = started(store, client_id="browser")
+    store.grants.erase(owner.uid)
+    again, rival = replace(browser, generation=7, amr=("pwd",)), replace(browser, generation=8, amr=("rival",))
+    with just_before(store.client, "TransactWriteItems", lambda: store.grants.log_in_again(rival)):
+        assert store.grants.log_in_again(again) is Start.STALE
+    assert store.grants.with_user(owner.uid, browser.gid) == (owner, rival)
+    store.grants.erase(owner.uid)
+    with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
+        assert store.grants.log_in_again(again) is Start.STALE
+    assert store.grants.with_user(owner.uid, browser.gid)[1] is None
 
 
 def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_end_given_up(

@@ -215,3 +215,35 @@ def test_a_login_after_all_sessions_were_ended_elsewhere_begins_a_new_one(
     assert silently(browser, app)["error"] == "login_required"
     app.tokens(browser, scope=ONLINE)
     assert "code" in silently(browser, app)
+
+
+def forgotten(svc: Services) -> None:
+    """The table's time to live: items go when their time is over, soon or late."""
+    for uid in {svc.users.find(email) for email in (EMAIL, BOB)} - {None}:
+        for each in svc.grants.of_user(str(uid)):
+            if each.expires_at <= svc.now():
+                key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{each.gid}"}}
+                svc.users._client.delete_item(TableName=svc.settings.grants_table, Key=key)
+
+
+@pytest.mark.parametrize("swept", [False, True])
+@pytest.mark.parametrize("email", [EMAIL, BOB])
+def test_what_began_in_a_browser_ends_there_though_the_browsers_own_session_had_run_out_meanwhile(
+    svc: Services, browser: Browser, app: App, other: App, clock: Clock, internet: Internet, email: str, swept: bool
+) -> None:
+    browser.phone.sign_up(BOB)
+    tokens, old = app.tokens(browser, scope="notes:read"), browser.cookies[SESSION]
+    for _ in range(4):
+        clock.advance(10 * 24 * 3600)
+        tokens = app.refresh(tokens["refresh_token"]).json()
+    if swept:
+        forgotten(svc)
+    assert silently(browser, app)["error"] == "login_required"
+    other.tokens(browser, email=email, scope=ONLINE)
+    assert alive(app, tokens) == (email == EMAIL)  # another user's login ends it by itself
+    new, browser.cookies[SESSION] = browser.cookies[SESSION], old
+    assert silently(browser, app)["error"] == "login_required"
+    browser.cookies[SESSION] = new
+    browser.submit(browser.get(LOGOUT), "/oauth/logout/confirm")
+    assert not alive(app, tokens)
+    assert heard(internet) == ["POST /one", "POST /two"]
