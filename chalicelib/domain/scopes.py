@@ -30,7 +30,8 @@ def understood(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str,
     """As `narrow`, but passing over what is not allowed as long as something is left (OpenID Connect Core 3.1.2.1)."""
     if requested is None:
         return allowed
-    scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in allowed)
+    may = frozenset(allowed)
+    scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in may)
     if not LIST.fullmatch(requested) or not scopes:
         raise InvalidScope()
     return scopes

@@ -1,14 +1,15 @@
 """JSON that others have signed or serve, decoded so that everybody who reads it reads the same."""
 
 import json
+from math import isinf
 from typing import Any
 
 
 def decode(data: bytes | str) -> Any:
     """The value of a JSON text in UTF-8; raises ValueError for any other.
 
-    A text with a name twice in an object, with a number that is none, or with half a character counts as malformed
-    (RFC 8259 sections 4, 6 and 8, RFC 7493 sections 2.1 and 2.3): readers differ in what they make of it.
+    A text with a name twice in an object, with a number that is none or greater than any, or with half a character counts
+    as malformed (RFC 8259 sections 4, 6 and 8, RFC 7493 sections 2.1 to 2.3): readers differ in what they make of it.
     """
     text = data if isinstance(data, str) else data.decode()
     try:
@@ -31,5 +32,12 @@ def _no_number(text: str) -> Any:
     raise ValueError(text)
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(text)
+    return number
+
+
 # Made once: json.loads makes one a call where it is given a hook.
-_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number)
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite)

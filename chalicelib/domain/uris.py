@@ -8,12 +8,14 @@ PARTS = re.compile(
 )
 ENCODED = re.compile(r"%([0-9A-Fa-f]{2})")
 UNRESERVED = re.compile(r"[A-Za-z0-9._~-]")
+LONGEST = 2000  # characters; to find what a longer one is equivalent to would cost more the longer it is
 DEFAULT_PORTS = {"https": "443", "http": "80"}
 
 
 def normal(uri: str) -> str:
-    """The one spelling of all URIs that are equivalent to this one (sections 6.2.2, 6.2.3); any other name as it is."""
-    found = PARTS.fullmatch(uri)
+    """The one spelling of all URIs that are equivalent to this one (sections 6.2.2, 6.2.3); any other name as it is, and so
+    is what is longer than any URI of ours."""
+    found = PARTS.fullmatch(uri) if len(uri) <= LONGEST else None
     if not found:
         return uri
     scheme, user, host, port, path, rest = (part or "" for part in found.groups())
@@ -28,7 +30,8 @@ def spelled(uri: str, known: Iterable[str]) -> str:
     known = tuple(known)
     if uri in known:
         return uri
-    return next((each for each in known if normal(each) == normal(uri)), uri)
+    asked = normal(uri)
+    return next((each for each in known if normal(each) == asked), uri)
 
 
 def _decoded(text: str) -> str:
