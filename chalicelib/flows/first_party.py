@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain import oauth, sealing
+from ..domain import oauth
 from ..domain.client import CODE, Client
 from ..domain.errors import (
     InsufficientAuthorization,
@@ -14,7 +14,7 @@ from ..domain.errors import (
 )
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services
-from . import codes, keys, login, subjects
+from . import codes, login, sealing, subjects
 
 REQUEST = frozenset(
     {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}
@@ -59,11 +59,8 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
         raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
     if "auth_session" not in params:
         return now_asked, named
-    secrets = keys.current(svc).refresh_secrets().values()
-    before = sealing.unseal(params["auth_session"], secrets, purpose=AUTH_SESSION)
-    if before is None or before["until"] <= svc.now():
-        raise InvalidSession()
-    if not client.is_same(before["client_id"], before.get("client_since")):
+    before = sealing.unseal(svc, params["auth_session"], purpose=AUTH_SESSION)
+    if before is None or not client.is_same(before["client_id"], before.get("client_since")):
         raise InvalidSession()
     asked = dict(oauth.addressed(before["asked"], client, own=own))
     if before["jkt"] not in ("", jkt) or any(asked.get(n) != value for n, value in now_asked.items()):
@@ -72,15 +69,8 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
 
 
 def _sealed(svc: Services, client: Client, asked: Mapping[str, str], jkt: str) -> str:
-    told = {
-        "client_id": client.client_id,
-        "client_since": client.created_at,
-        "asked": asked,
-        "jkt": jkt,
-        "until": svc.now() + AUTH_SESSION_SECONDS,
-    }
-    secret = keys.current(svc).refresher(svc.now()).secret
-    return sealing.seal(told, secret=secret, purpose=AUTH_SESSION)
+    told = {"client_id": client.client_id, "client_since": client.created_at, "asked": asked, "jkt": jkt}
+    return sealing.seal(svc, told, purpose=AUTH_SESSION, seconds=AUTH_SESSION_SECONDS)
 
 
 def _checked(client: Client, asked: Mapping[str, str]) -> AuthorizationRequest:

@@ -3,9 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 
-from ..domain import sealing
 from ..services import Services
-from . import keys, session
+from . import sealing, session
 from .browser import Browser
 
 PURPOSE = b"latchkey interaction\x00"
@@ -29,17 +28,14 @@ def encode(svc: Services, browser: Browser, to: str, done: Interaction) -> str:
         "id": done.id,
         "sid": browser.grant.gid,
         "to": _digest(to),
-        "until": svc.now() + SECONDS,
     }
-    return sealing.seal(told, secret=keys.current(svc).refresher(svc.now()).secret, purpose=PURPOSE)
+    return sealing.seal(svc, told, purpose=PURPOSE, seconds=SECONDS)
 
 
 def decode(svc: Services, unverified_text: str, browser: Browser, to: str) -> Interaction | None:
     """What a text says was done; None for any other text, session, address or time."""
-    told = sealing.unseal(unverified_text, keys.current(svc).refresh_secrets().values(), purpose=PURPOSE)
-    if told is None or told["until"] <= svc.now():
-        return None
-    if (told["sid"], told["to"]) != (browser.grant.gid, _digest(to)):
+    told = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
+    if told is None or (told["sid"], told["to"]) != (browser.grant.gid, _digest(to)):
         return None
     return Interaction(told["did"], told["shown"], told["id"])
 

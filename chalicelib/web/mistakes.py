@@ -6,9 +6,8 @@ In between, that is in a cookie which only this server can read, for this form i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain import sealing
 from ..domain.errors import LatchkeyError
-from ..flows import browser, keys
+from ..flows import browser, sealing
 from . import cookies, journal
 from .door import Answer
 from .visit import Visit, see, with_cookie
@@ -29,18 +28,16 @@ class Mistake:
 
 def tell(visit: Visit, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str) -> Answer:
     """Sends the browser to the page of a form, which tells the mistake; `form` is its name and what ties it to the browser."""
-    svc, now = visit.svc, visit.svc.now()
+    svc = visit.svc
     journal.outcome(refusal)
     told = {
         "error": error,
-        "retry_at": now + getattr(refusal, "retry_after", 0),
-        "until": now + SECONDS,
+        "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
         "mark": browser.mark(svc, "mistake", *form, visit.to),
     }
-    secret = keys.current(svc).refresher(now).secret
     # What is too long for a cookie is too long to be right.
     typed = {name: text for name, text in typed.items() if len(text) <= LONGEST_FIELD}
-    sealed = (sealing.seal({**told, "typed": each}, secret=secret, purpose=PURPOSE) for each in (typed, {}))
+    sealed = (sealing.seal(svc, {**told, "typed": each}, purpose=PURPOSE, seconds=SECONDS) for each in (typed, {}))
     cookie = next(each for each in sealed if len(each) <= LONGEST)
     answer = see(f"{svc.settings.issuer}/{page}")
     return with_cookie(answer, cookies.write(svc.settings, cookies.MISTAKE, cookie, seconds=SECONDS))
@@ -50,13 +47,8 @@ def told(visit: Visit, form: tuple[str, str]) -> Mistake:
     """The mistake that was made in this very form."""
     svc = visit.svc
     cookie = cookies.read(svc.settings, visit.caller.headers, cookies.MISTAKE)
-    secrets = keys.current(svc).refresh_secrets().values() if cookie else ()
-    found = sealing.unseal(cookie, secrets, purpose=PURPOSE)
-    if (
-        found is None
-        or found["until"] <= svc.now()
-        or not browser.marked(svc, found["mark"], "mistake", *form, visit.to)
-    ):
+    found = sealing.unseal(svc, cookie, purpose=PURPOSE) if cookie else None
+    if found is None or not browser.marked(svc, found["mark"], "mistake", *form, visit.to):
         return Mistake()
     return Mistake(found["error"], max(0, found["retry_at"] - svc.now()), found["typed"])
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from ..domain import errors, sealing
+from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..flows import keys
+from ..flows import sealing
 from ..services import Services
 from . import html
 from .door import Answer, Door, status_of
@@ -55,17 +55,16 @@ def _at_once(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: L
 def _by_redirect(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
     told = _told(svc, pairs, refusal)
     try:
-        secret = keys.current(svc).refresher(svc.now()).secret
-    except LatchkeyError:
+        text = sealing.seal(svc, told, purpose=PURPOSE, seconds=SECONDS)
+    except LatchkeyError:  # there are no keys to be had
         return _page(svc, headers, told)
-    text = sealing.seal({**told, "until": svc.now() + SECONDS}, secret=secret, purpose=PURPOSE)
     return see(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
 
 
 def page_of(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:
     """The page of a refusal that a form was answered with; raises NotFound where there was none, or long ago."""
-    told = sealing.unseal(unverified_text, keys.current(svc).refresh_secrets().values(), purpose=PURPOSE)
-    if told is None or told["until"] <= svc.now():
+    told = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
+    if told is None:
         raise errors.NotFound()
     return _page(svc, headers, told)
 
