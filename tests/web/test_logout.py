@@ -491,7 +491,7 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
     assert hooked(internet) == ["POST /backchannel?of=latchkey"]
-    assert warned(capsys) == {DOCUMENT: "looks at one host"}
+    assert warned(capsys) == {DOCUMENT: "fetch_host"}
 
 
 def test_clients_that_hang_hold_nobody_back_for_long(
@@ -538,7 +538,7 @@ def test_messages_to_one_host_are_counted_for_clients_that_nobody_looked_at(
     capsys.readouterr()
     web.submit(web.get(PATH), CONFIRM)
     assert hooked(internet) == ["POST /backchannel?of=latchkey"]
-    assert warned(capsys) == {theirs.id: "messages to one host"}
+    assert warned(capsys) == {theirs.id: "logout_token_host"}
 
 
 # Sessions that end elsewhere than in their browser.
