@@ -94,11 +94,16 @@ class Settings:
 @lru_cache(maxsize=4)
 def registered_apis(file: str) -> Mapping[str, Any]:
     """The registered APIs by their ids; the list ships with the code, so it is read once."""
+    return read_json(file)
+
+
+def read_json(file: str) -> dict[str, Any]:
+    """A JSON object that ships with the code; an empty one where there is no file."""
     import json
 
     try:
         with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see above
-            found: Mapping[str, Any] = json.load(opened)
+            found: dict[str, Any] = json.load(opened)
     except FileNotFoundError:
         return {}
     return found

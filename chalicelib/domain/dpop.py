@@ -30,9 +30,7 @@ def verify(proof: str, *, method: str, url: str, now: int | None, access_token: 
     if claims.get("htm") != method or not _same_url(claims.get("htu"), url):
         raise InvalidDpopProof("The DPoP proof is for another request: see htm and htu.")
     iat, jti, nonce = claims.get("iat"), claims.get("jti"), claims.get("nonce", "")
-    if not isinstance(iat, int | float) or isinstance(
-        iat, bool
-    ):  # RFC 7519 section 2: a NumericDate may have a fraction
+    if not jws.is_numeric_date(iat):
         raise InvalidDpopProof("The DPoP proof's iat is not a time.")
     if now is not None and abs(now - iat) > SECONDS:
         raise InvalidDpopProof("The DPoP proof is too old or from the future: see iat.")

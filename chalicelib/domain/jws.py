@@ -1,7 +1,7 @@
 """Signatures by other people's keys: what clients prove themselves with."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import jwt
 from jwt.algorithms import OKPAlgorithm
@@ -50,6 +50,11 @@ def is_public_key(jwk: Any) -> bool:
     kty = jwk.get("kty")
     required = REQUIRED_MEMBERS.get(kty) if isinstance(kty, str) else None
     return required is not None and all(isinstance(jwk.get(name), str) for name in required)
+
+
+def is_numeric_date(claim: object) -> TypeGuard[int | float]:
+    """Whether a claim is a NumericDate, which may have a fraction (RFC 7519 section 2)."""
+    return type(claim) in (int, float)
 
 
 def _object(data: bytes) -> dict[str, Any]:

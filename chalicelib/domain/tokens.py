@@ -43,6 +43,12 @@ class VerifiedClaims:
         return tuple(aud) if isinstance(aud, list) else (aud,)
 
 
+def credentials(authorization: str) -> tuple[str, str]:
+    """The scheme of an Authorization header in lower case, and what follows it after some spaces (RFC 9110 section 11.4)."""
+    scheme, _, rest = authorization.partition(" ")
+    return scheme.lower(), rest.lstrip(" ")
+
+
 class Verifier:
     """Knows which keys, issuer and audience an access token must have; it asks nobody."""
 

@@ -7,14 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
-from typing import TypeGuard
 from urllib.parse import unquote_plus
 
 from ..domain import client as clients
-from ..domain import jws, uris
+from ..domain import jws, tokens, uris
 from ..domain.client import Client
 from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
-from ..domain.tokens import CLOCK_SKEW
 from ..services import Services
 from . import browser, client_documents, client_keys, session
 
@@ -45,10 +43,11 @@ def presented(params: Mapping[str, str], authorization: str) -> Presented:
     ways = [bool(authorization), "client_secret" in params, asserts]
     if sum(ways) > 1:
         raise InvalidRequest("A client authenticates in one way only.")
-    if authorization and authorization[:6].lower() != "basic ":
+    scheme, credentials = tokens.credentials(authorization)
+    if authorization and scheme != "basic":
         raise InvalidClient(reason="another scheme than Basic")
     if authorization:
-        return _basic(authorization[6:], params.get("client_id", ""))
+        return _basic(credentials, params.get("client_id", ""))
     if asserts:
         return Presented(BY_KEY, _assertion_issuer(params), params.get("client_assertion", ""))
     if not params.get("client_id"):
@@ -133,20 +132,16 @@ def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
     exp, jti = claims.get("exp"), claims.get("jti")
     if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= ours:
         raise InvalidClient(reason="assertion for another")
-    if not _is_date(exp) or not now - CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + CLOCK_SKEW:
+    if not jws.is_numeric_date(exp) or not now - tokens.CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + tokens.CLOCK_SKEW:
         raise InvalidClient(reason="assertion expired or too long-lived")
-    if any(not _is_date(m) or not m <= now + CLOCK_SKEW for m in (claims.get("nbf", now), claims.get("iat", now))):
+    begins = (claims.get("nbf", now), claims.get("iat", now))
+    if not all(jws.is_numeric_date(begin) and begin <= now + tokens.CLOCK_SKEW for begin in begins):
         raise InvalidClient(reason="assertion not yet valid")
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
         raise InvalidClient(reason="assertion without jti")
-    seen_until = ceil(exp) + CLOCK_SKEW + 1
+    seen_until = ceil(exp) + tokens.CLOCK_SKEW + 1
     if not svc.once.first("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
         raise InvalidClient(reason="assertion replayed")
-
-
-def _is_date(found: object) -> TypeGuard[int | float]:
-    """Whether it is a NumericDate, which may have a fraction (RFC 7519 section 2)."""
-    return type(found) in (int, float)
 
 
 def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..domain import refresh as handles
-from ..domain import scopes, tokens, uris
+from ..domain import scopes, tokens
 from ..domain.client import Client
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
@@ -53,8 +53,7 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
         claims = live.read(svc, unverified_token, any_audience=True).claims
     except InvalidToken:
         return _of_refresh_token(svc, client, unverified_token)
-    may = (svc.settings.audience, *client.resources)
-    if not any(uris.spelled(aud, may) in may for aud in claims.audiences):
+    if not any(session.may_have_tokens_for(svc, client, api) for api in claims.audiences):
         return {"active": False}  # for another resource server, and so worth nothing to this one (RFC 9701 section 5)
     return {**claims.all, "active": True, "token_type": "DPoP" if "cnf" in claims.all else "Bearer"}
 

@@ -50,9 +50,9 @@ def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None)
     client = stored or _unregistered(svc, claims.client_id)
     if client is None or claims.all["iat"] < client.created_at:
         raise InvalidToken(reason="client gone")
-    left, aud = scopes.common(claims.scope, client.scopes), claims.all["aud"]
-    may = [session.may_have_tokens_for(svc, client, each) for each in (aud if isinstance(aud, list) else [aud])]
-    if not any(may) or (claims.scope and not left):
+    left = scopes.common(claims.scope, client.scopes)
+    may = any(session.may_have_tokens_for(svc, client, api) for api in claims.audiences)
+    if not may or (claims.scope and not left):
         raise InvalidToken(reason="taken from its client")
     return replace(claims, scope=left, all={**claims.all, "scope": " ".join(left)}), client
 

@@ -13,10 +13,10 @@ from typing import Any
 
 from chalice.app import AuthRequest, Blueprint
 
-from ..config import Settings, check_at_start, load
+from ..config import Settings, check_at_start, load, read_json
 from ..domain.errors import InvalidToken
 from ..domain.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
-from ..domain.tokens import VerifiedClaims, Verifier
+from ..domain.tokens import VerifiedClaims, Verifier, credentials
 from .scope_map import SCOPES
 
 check_at_start(os.environ)
@@ -100,9 +100,8 @@ class Guard:
 
         A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
         """
-        scheme, _, token = (authorization or "").partition(" ")
-        token = token.lstrip(" ")  # 1*SP
-        if not token or scheme.lower() != ("dpop" if shown else "bearer"):
+        scheme, token = credentials(authorization or "")
+        if not token or scheme != ("dpop" if shown else "bearer"):
             raise Unauthorized
         try:
             verified = self._verifier(api.audience, token).verify(token, now=int(self._now()))
@@ -178,7 +177,7 @@ class Guard:
 
 
 def _shipped(settings: Settings) -> Jwks:
-    found: dict[str, Jwks] = _read(settings.jwks_file)
+    found: dict[str, Jwks] = read_json(settings.jwks_file)
     return found.get("keys", [])
 
 
@@ -192,16 +191,8 @@ def _registered(settings: Settings) -> dict[str, Api]:
             simple=entry.get("answer") == "simple",
             dpop=entry.get("dpop", False),
         )
-        for api_id, entry in _read(settings.apis_file).items()
+        for api_id, entry in read_json(settings.apis_file).items()
     }
-
-
-def _read(file: str) -> Any:
-    try:
-        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see config.py
-            return json.load(opened)
-    except FileNotFoundError:
-        return {}
 
 
 def _fetch(url: str) -> Jwks:

@@ -1,6 +1,6 @@
 from typing import Any
 
-from ..domain import errors, registration
+from ..domain import errors, registration, tokens
 from ..domain.registration import ClientMetadata
 from ..flows import registration as stories
 from ..flows.registration import Registered
@@ -66,8 +66,8 @@ def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
 
 
 def _bearer(caller: Caller) -> str:
-    scheme, _, token = caller.headers.get("authorization", "").partition(" ")
-    return token.lstrip(" ") if scheme.lower() == "bearer" else ""  # RFC 6750 section 2.1: 1*SP
+    scheme, token = tokens.credentials(caller.headers.get("authorization", ""))
+    return token if scheme == "bearer" else ""
 
 
 def _information(svc: Services, made: Registered) -> ClientInformation:
