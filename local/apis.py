@@ -13,6 +13,7 @@ import yaml
 
 from chalicelib.config import WrongSetting, load
 from chalicelib.domain import policy
+from chalicelib.domain import scopes as scopes_domain
 from local import attaching, openapi_scopes, stages
 from local.deploy import UNKNOWN_ISSUER, deployed_api, issuer_of
 from local.stages import GUARDS, PROJECT, Stage
@@ -178,7 +179,7 @@ def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any],
 
 def needed(api: Mapping[str, Any]) -> set[str]:
     """All scopes that some route of an API needs."""
-    return {scope for scopes in api.get("scopes", {}).values() for scope in scopes.split()}
+    return set(scopes_domain.needed(api.get("scopes", {})))
 
 
 def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:

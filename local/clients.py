@@ -12,6 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from chalicelib.config import registered_apis
+from chalicelib.domain import scopes
 from chalicelib.domain.claims import OPENID_SCOPES
 from chalicelib.domain.client import Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
@@ -33,12 +34,11 @@ def found(svc: Services, client_id: str) -> Client:
 def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
     """Raises CannotReadError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
     apis = registered_apis(svc.settings.apis_file).values()
-    needed = [scopes for api in apis for scopes in api["scopes"].values()]
     known = {
         *OPENID_SCOPES,
         *svc.settings.scopes,
         *svc.settings.self_registered_scopes,
-        *" ".join(needed).split(),
+        *(scope for api in apis for scope in scopes.needed(api["scopes"])),
         *had,
     }
     for scope in named.get("scopes", ()):

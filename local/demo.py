@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from chalicelib import config, services
-from chalicelib.domain import email
+from chalicelib.domain import email, scopes
 from chalicelib.domain.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows import clients, keys, signup
 from chalicelib.services import Services
@@ -49,7 +49,7 @@ def prepare(settings: config.Settings) -> None:
         signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local")
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
-    _let_ask(svc, json.loads(Path(settings.apis_file).read_text()))
+    _let_ask(svc, config.read_json(settings.apis_file))
 
 
 def _register(svc: Services) -> None:
@@ -64,7 +64,7 @@ def _register(svc: Services) -> None:
 
 def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
     """Let the demo's clients ask for what the APIs of this run need, which may be more than when they were made."""
-    needed = {scope for api in registry.values() for scopes in api["scopes"].values() for scope in scopes.split()}
+    needed = {scope for api in registry.values() for scope in scopes.needed(api["scopes"])}
     for client in (APP, SERVICE):
         known = svc.clients.read(client.client_id)
         if known and (missing := sorted(needed.difference(known.scopes))):

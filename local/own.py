@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from chalicelib.domain import scopes as scopes_domain
 from local import apis, openapi_scopes
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "notes"
@@ -92,4 +93,4 @@ def registry(served: Iterable[Api]) -> dict[str, Any]:
 
 def scopes_of(served: Iterable[Api]) -> list[str]:
     """Return the scopes that their routes need, each once."""
-    return list(dict.fromkeys(scope for api in served for needed in api.scopes.values() for scope in needed.split()))
+    return list(dict.fromkeys(scope for api in served for scope in scopes_domain.needed(api.scopes)))

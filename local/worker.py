@@ -17,7 +17,7 @@ from typing import Any
 
 from chalice.app import Chalice
 
-from chalicelib.config import RESOURCE_METADATA
+from chalicelib.config import RESOURCE_METADATA, read_json
 from local import leash
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
@@ -40,7 +40,7 @@ def guarded(name: str, target: str, *public: str) -> Gateway:
     """Return another API, with Latchkey's guard wherever it names an authorizer that is not its own."""
     from chalicelib.web.guard import guard_request
 
-    scopes = json.loads(Path(os.environ["LATCHKEY_APIS_FILE"]).read_text())[name]["scopes"]
+    scopes = read_json(os.environ["LATCHKEY_APIS_FILE"])[name]["scopes"]
     authorizers = {}
     app: Chalice
     if "://" in target:

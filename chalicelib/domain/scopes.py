@@ -1,4 +1,5 @@
 import re
+from collections.abc import Mapping
 
 from .errors import InvalidScope
 
@@ -35,6 +36,11 @@ def understood(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str,
     if not LIST.fullmatch(requested) or not scopes:
         raise InvalidScope()
     return scopes
+
+
+def needed(scope_map: Mapping[str, str]) -> tuple[str, ...]:
+    """All scopes that some route of a scope map needs, each once."""
+    return tuple(dict.fromkeys(" ".join(scope_map.values()).split()))
 
 
 def common(these: tuple[str, ...], those: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..config import RESOURCE_METADATA, Settings, registered_apis
-from ..domain import dpop
+from ..domain import dpop, scopes
 from ..domain.errors import NotFound
 from ..domain.keyset import SigningKey
 from ..flows import keys
@@ -86,8 +86,8 @@ def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     """An API behind the guard as a resource (RFC 9728), by its name; or this one, by its issuer's path (section 3.1)."""
     for api in registered_apis(svc.settings.apis_file).values():
         if api["name"] == name:
-            needed = {scope for scopes in api["scopes"].values() for scope in scopes.split()}
-            return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, sorted(needed))
+            needed = sorted(scopes.needed(api["scopes"]))
+            return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, needed)
     if urlsplit(svc.settings.issuer).path == f"/{name}":
         return _own(svc.settings)
     raise NotFound("There is no API of this name.")
