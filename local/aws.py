@@ -25,6 +25,8 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-aws" / "bin" / "python"
 SERVICES = ("dynamodb", "ssm")
 REGION = "us-east-1"
+# How the variables begin that are this run's to say, and not the shell's.
+OURS = ("AWS_", "LATCHKEY_")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LEASH = Path(__file__).with_name("leash.py")

@@ -17,8 +17,6 @@ from chalicelib.services import Services
 from local import aws, stages
 from local.deploy import UNKNOWN_ISSUER, CannotDeployError, in_one_line, issuer_of, session
 
-OURS = ("AWS_", "LATCHKEY_")
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give a command the choice of its place: --stage, or --local."""
@@ -60,7 +58,7 @@ def _file(state: Path) -> Path:
 
 def remember(state: Path, variables: Mapping[str, str]) -> None:
     """Write down, for this user's eyes alone, what a command needs to find a local run."""
-    kept = {name: value for name, value in variables.items() if name.startswith(OURS)}
+    kept = {name: value for name, value in variables.items() if name.startswith(aws.OURS)}
     with os.fdopen(os.open(_file(state), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(kept, file, indent=2)
 

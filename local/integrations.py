@@ -19,10 +19,10 @@ from urllib.parse import urlencode, urlsplit
 from chalice.app import Authorizer, Chalice, CORSConfig, CustomAuthorizer
 
 from local.authorizers import DEFAULT_TTL_SECONDS, Handler
+from local.aws import OURS
 from local.function import LAMBDA_MILLISECONDS
 
 FUNCTION = Path(__file__).with_name("function.py")
-OURS = ("AWS_", "LATCHKEY_")
 STOP_SECONDS = 5.0
 GUARD_URI = "the guard beside it"
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

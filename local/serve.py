@@ -101,7 +101,7 @@ def _set_up(
         raise CannotServe("the tables, keys and demo user could not be made, see above")
     stack.callback(environments.forget, options.state)
     environments.remember(options.state, environment)
-    shell = {name: value for name, value in os.environ.items() if name.startswith(environments.OURS)}
+    shell = {name: value for name, value in os.environ.items() if name.startswith(aws.OURS)}
     workers = [Worker("latchkey", listening["latchkey"], environment)]
     for api in served:
         own_shell = environment | {SHELL: json.dumps(shell)}
@@ -137,24 +137,25 @@ def _alone(state: Path) -> Iterator[None]:
 def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[str, str]:
     """Return what the apps run with: the dev stage's variables, at this place."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
-    chosen = {name: os.environ[name] for name in CHOSEN if name in os.environ}
     here = {
         "LATCHKEY_ISSUER": issuer,
         "LATCHKEY_LOCAL": "on",
         "LATCHKEY_APIS_FILE": str(state / "apis.json"),
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
-        "LATCHKEY_GUARD_URI": "the guard beside it",
     }
-    return ours | _dev_stage() | NO_LIMITS | chosen | here | cloud.environment()
+    return ours | _dev_stage() | NO_LIMITS | _chosen() | here | cloud.environment()
 
 
 def _check_settings() -> None:
     """Before anything is started: a setting of the stage or of the shell that nobody could start with."""
-    chosen = {name: os.environ[name] for name in CHOSEN if name in os.environ}
     try:
-        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **chosen})
+        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **_chosen()})
     except config.WrongSetting as error:
         raise CannotServe(str(error)) from None
+
+
+def _chosen() -> dict[str, str]:
+    return {name: os.environ[name] for name in CHOSEN if name in os.environ}
 
 
 def _dev_stage() -> dict[str, str]:
