@@ -153,9 +153,12 @@ class Client:
         return asked is not None and any(_same_but_for_port(asked, known) for known in self.redirect_uris)
 
 
-def host_of(client_id: str) -> str:
-    """The host that a client's own document is at, which a client cannot choose as it chooses its name; "" for other ids."""
-    return (urlsplit(client_id).hostname or "") if client_id.startswith("https://") else ""
+def host_of(uri: str) -> str:
+    """The host of a client's document or of where it sends people, which it cannot choose as it chooses its name.
+
+    "" for an id that is no URI, and for an application on the user's device.
+    """
+    return (urlsplit(uri).hostname or "") if uri.startswith("https://") else ""
 
 
 def _same_but_for_port(asked: re.Match[str], known: str) -> bool:

@@ -1,6 +1,7 @@
 from urllib.parse import urlencode
 
 from ..domain import oauth
+from ..domain.client import host_of
 from ..flows import authorize, browser, session
 from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.interaction import Interaction
@@ -9,7 +10,7 @@ from . import html
 from .door import Answer, Caller, Form
 from .pages import form_page, show_form
 from .refusals import door
-from .visit import AUTHORIZE, FIELDS, Visit, back, located, place, place_of, see, visit_of
+from .visit import AUTHORIZE, FIELDS, Visit, back, located, place_of, see, visit_of
 
 bp, page = door(__name__)
 
@@ -89,7 +90,7 @@ def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
         "leaving.html",
         locales=asked.params.get("ui_locales", ""),
         sends_to=answer.uri,
-        place=place(answer.uri),
+        place=host_of(answer.uri),
         uri=answer.uri if by_form else located(answer.uri, answer.fields),
         fields=answer.fields if by_form else None,
         error=answer.fields["error"],
@@ -108,7 +109,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination) -> Answer:
         scope=step.scope,
         api=html.api_name(visit.svc.settings, step.resource),
         user_code="",
-        place=place(asked.params["redirect_uri"]),
+        place=host_of(asked.params["redirect_uri"]),
         action="authorize/consent",
         hidden=_consent_fields(visit, step),
     )

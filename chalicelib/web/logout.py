@@ -2,6 +2,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode
 
 from ..domain import oauth
+from ..domain.client import host_of
 from ..flows import browser, logout
 from ..flows.browser import Browser
 from ..flows.logout import Failure, Leaving
@@ -9,7 +10,7 @@ from ..services import Services
 from . import cookies, journal
 from .door import Answer, Caller, Form
 from .refusals import door
-from .visit import FIELDS, LOGOUT, StalePage, Visit, back, located, place, place_of, see, visit_of, with_cookie
+from .visit import FIELDS, LOGOUT, StalePage, Visit, back, located, place_of, see, visit_of, with_cookie
 
 bp, page = door(__name__)
 
@@ -32,7 +33,7 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
         "logout.html",
         sends_to=leaving.uri,
         leads_on=bool(leaving.uri),
-        place=place(leaving.uri),
+        place=host_of(leaving.uri),
         unregistered=leaving.unregistered,
         hidden={"to": visit.to, "mark": mark},
     )
@@ -84,7 +85,7 @@ def _stay(visit: Visit, leaving: Leaving) -> Answer:
     return visit.show(
         "logged_out.html",
         onward=located(leaving.uri, _fields(leaving)) if leaving.uri else "",
-        place=place(leaving.uri),
+        place=host_of(leaving.uri),
         unregistered=leaving.unregistered,
     )
 

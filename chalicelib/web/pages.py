@@ -42,12 +42,6 @@ LINKS = (
 )
 
 
-class LongPassword(InvalidRequest):
-    """A password that is longer than any of ours."""
-
-    code = "long_password"
-
-
 class LongName(InvalidRequest):
     """A name that does not fit on one line of a page."""
 
@@ -158,6 +152,8 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit.check_form("signup")
     try:
         known = _signed_up(visit)
+    except errors.LongPassword as refusal:
+        return _again(visit, "signup", refusal, "long_password")
     except MENDABLE_SIGN_UP as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _again(visit, "signup", refusal, "invalid_email" if malformed else refusal.code)
@@ -183,10 +179,7 @@ def _drafted(visit: Visit) -> User:
     address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
     if not profile.is_name(name):
         raise LongName()
-    try:
-        return signup.draft(visit.svc, address=address, password=password, name=name, network=visit.caller.network)
-    except errors.LongPassword:
-        raise LongPassword() from None
+    return signup.draft(visit.svc, address=address, password=password, name=name, network=visit.caller.network)
 
 
 @page("POST /authorize/continue", body=Form, takes=FIELDS)

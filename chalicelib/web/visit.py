@@ -1,4 +1,4 @@
-"""What all pages share: who visits, what their forms carry, where those lead, and how a refusal looks to a person."""
+"""What all pages share: who visits, what their forms carry, and where those lead."""
 
 import string
 from collections.abc import Iterable, Mapping
@@ -167,12 +167,6 @@ def located(uri: str, fields: Mapping[str, str]) -> str:
     """A client's URI with fields in its query."""
     joint = "" if uri.endswith("?") or not fields else "&" if "?" in uri else "?"
     return f"{uri}{joint}{urlencode(fields)}"
-
-
-def place(uri: str) -> str:
-    """The host that a client's URI leads to, "" for an application on the user's device."""
-    found = urlsplit(uri)
-    return (found.hostname or "") if found.scheme == "https" else ""
 
 
 def see(location: str) -> Answer:
