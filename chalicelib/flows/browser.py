@@ -33,13 +33,16 @@ def current(svc: Services, cookie: str) -> Browser | None:
     return found if found and handle and found.grant.generation == handle.generation else None
 
 
-def before(svc: Services, cookie: str) -> Browser | None:
-    """Who was logged in before a login, in the session of this cookie or of a later one, though its time may be over.
+def before(svc: Services, cookie: str, user: User) -> Browser | None:
+    """Who was logged in before a login of this user, in the cookie's session, though its time may be over.
 
-    Two logins at once both bring the cookie that only the first of them finds to be the latest.
+    Two logins at once both bring the cookie that only the first of them finds to be the latest, so one that was replaced
+    still leads to the user's own session; to anybody else's it is no key any more.
     """
     handle = _opened(svc, cookie)
-    return _left(svc, handle.uid, handle.gid) if handle else None
+    if handle is None:
+        return None
+    return _left(svc, handle.uid, handle.gid, latest=None if handle.uid == user.uid else handle.generation)
 
 
 def _opened(svc: Services, cookie: str) -> Handle | None:
@@ -54,14 +57,19 @@ def _read(svc: Services, uid: str, gid: str) -> Browser | None:
     return Browser(*found) if found else None
 
 
-def _left(svc: Services, uid: str, gid: str) -> Browser | None:
-    """A browser's session that was not ended, whether its time is over or not: what began in it may live for longer."""
+def _left(svc: Services, uid: str, gid: str, *, latest: int | None = None) -> Browser | None:
+    """A browser's session that was not ended, whether its time is over or not: what began in it may live for longer.
+
+    None if its `latest` cookie is another than is said.
+    """
     user, grant = svc.grants.with_user(uid, gid)
     if user is None:
         return None
     if grant is None:  # the table has forgotten it
         return Browser(user, replace(draft(svc, user, amr=()), gid=gid, generation=svc.now()))
-    return None if grant.ended or grant.token_version != user.token_version else Browser(user, grant)
+    if grant.ended or grant.token_version != user.token_version or latest not in (None, grant.generation):
+        return None
+    return Browser(user, grant)
 
 
 def log_in(

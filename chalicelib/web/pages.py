@@ -138,7 +138,7 @@ def _with_password(visit: Visit) -> Browser:
 
 def _left_by_others(visit: Visit, user: User) -> Browser | None:
     """What this browser was in before this login, if it is its user's; anybody else is logged out of it."""
-    before = visit.before()
+    before = visit.before(user)
     if before is None or before.user.uid == user.uid:
         return before
     note(logout.end(visit.svc, before))

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ..domain.errors import LatchkeyError
+from ..domain.model import User
 from ..flows import authorize, browser, interaction
 from ..flows.authorize import Destination
 from ..flows.browser import Browser
@@ -71,10 +72,10 @@ class Visit:
             journal.concerns(known.user.uid)
         return known
 
-    def before(self) -> Browser | None:
-        """Who was logged in before a login that is just being made."""
+    def before(self, user: User) -> Browser | None:
+        """Who was logged in before a login of a user that is just being made."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
-        return browser.before(self.svc, cookie) if cookie else None
+        return browser.before(self.svc, cookie, user) if cookie else None
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the visitor's language; `locales` are what a request wished for that its address does not show."""

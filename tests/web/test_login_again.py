@@ -247,3 +247,17 @@ def test_what_began_in_a_browser_ends_there_though_the_browsers_own_session_had_
     browser.submit(browser.get(LOGOUT), "/oauth/logout/confirm")
     assert not alive(app, tokens)
     assert heard(internet) == ["POST /one", "POST /two"]
+
+
+def test_a_cookie_that_was_replaced_logs_nobody_out_when_somebody_else_logs_in_with_it(
+    browser: Browser, app: App, phone: Phone
+) -> None:
+    browser.log_in(app)
+    replaced = browser.cookies[SESSION]
+    log_in_again(browser, app)
+    phone.sign_up(BOB)
+    thief = Browser(phone)
+    page = thief.authorize(app)
+    thief.cookies[SESSION] = replaced
+    told(thief.submit(page, LOGIN, email=BOB, password=PASSWORD))
+    assert "code" in silently(browser, app)
