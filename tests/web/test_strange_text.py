@@ -15,20 +15,23 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app import app
 from chalicelib.config import load
 from chalicelib.domain import passwords
+from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows import dpop
 from chalicelib.services import Services
 from chalicelib.web import discovery
 from chalicelib.web.door import Form, Operation
 from local.gateway import Answer
 from tests import wire
-from tests.browser import CALLBACK, ISSUER, App, Browser, forms, register
+from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
 from tests.forge import by, compact, peek
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.prover import Prover
 from tests.web.test_unauthenticated_writes import written
 
+TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
 LONG = 60_000  # bytes; of 64 KB nothing is read
 TEXTS = (
     "\ud800",
@@ -144,20 +147,26 @@ class Sender:
     phone: Phone
     spa: App
     others: Mapping[str, App]
-    browser: Browser
-    hidden: Mapping[str, str]
+    registered: Mapping[str, Any]
+    forms: Mapping[str, tuple[Browser, Mapping[str, str]]]
     prover: Prover
     access: str
 
     def json(self, line: str, body: object) -> Answer:
         """A JSON body."""
-        return self.phone.call(line, raw=as_json(body), token=self.access)
+        registered = line.startswith("PUT /oauth/register/")
+        token = self.registered["registration_access_token"] if registered else self.access
+        return self.phone.call(line, raw=as_json(body), token=token)
 
     def form(self, line: str, fields: Mapping[str, Any], headers: Mapping[str, str] = {}) -> Answer:
         """A form in UTF-8, and in what is almost UTF-8."""
         raw = as_form(fields)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self.phone.call(line, raw=raw, headers={**kind, **headers})
+
+    def assertion(self, **changes: Any) -> str:
+        """What a client with a key says who it is with."""
+        return self.others["key"].assertion(**changes)
 
     def query(self, line: str, fields: Mapping[str, str]) -> Answer:
         """A query, the same."""
@@ -172,13 +181,38 @@ def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
     with installed(svc):
         phone = Phone(clock)
         access = phone.sign_up()["access_token"]
-        spa, browser = register(svc, phone, "spa"), Browser(phone)
+        spa = register(svc, phone, "spa")
+        television = register(svc, phone, "television")
         others = {
             "/oauth/authorize-challenge": register(svc, phone, "native", first_party=True),
-            "/oauth/device": register(svc, phone, "television"),
+            "/oauth/device": television,
+            "/oauth/introspect": register(svc, phone, "api", token_endpoint_auth_method="client_secret_post"),
+            REFRESH: spa,
+            DEVICE_CODE: television,
+            "key": register(svc, phone, "key", token_endpoint_auth_method="private_key_jwt"),
+            TOKEN_EXCHANGE: register(svc, phone, "exchanger", token_endpoint_auth_method="client_secret_post"),
         }
-        hidden = forms(browser.get("/oauth/authorize", spa.request()))["/authorize/login"].hidden
-        yield Sender(svc, phone, spa, others, browser, hidden, Prover(clock), access)
+        registered = phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
+        yield Sender(svc, phone, spa, others, registered, forms_of_pages(phone, spa, television), Prover(clock), access)
+
+
+def forms_of_pages(phone: Phone, spa: App, television: App) -> dict[str, tuple[Browser, Mapping[str, str]]]:
+    """Every form of our pages as a browser gets it, so that what is strange in it is not refused for its mark."""
+    nobody, somebody = Browser(phone), Browser(phone)
+    login = nobody.authorize(spa)
+    consent = somebody.submit(somebody.authorize(spa), "/authorize/login", email=EMAIL, password=PASSWORD)
+    pages = [
+        (nobody, login),
+        (nobody, nobody.sign_up_page(login)),
+        (somebody, consent),
+        (somebody, somebody.authorize(spa, prompt="select_account")),
+        (somebody, somebody.get("/oauth/logout")),
+        (somebody, somebody.get("/device")),
+    ]
+    found = {path: (browser, form.hidden) for browser, page in pages for path, form in forms(page).items()}
+    code = television.post("/oauth/device", {}).json()["user_code"]
+    decision = somebody.submit(somebody.get("/device"), "/device", user_code=code)
+    return {**found, "the device's decision": (somebody, forms(decision)["/device"].hidden)}
 
 
 OPERATIONS = {f"{each.method} {each.path}": each for each in discovery._operations()}
@@ -197,21 +231,46 @@ def fields_of(operation: Operation) -> list[str]:
     return [each.encode_name for each in msgspec.structs.fields(operation.body)]
 
 
+GRANT_OF = {
+    "refresh_token": REFRESH,
+    "device_code": DEVICE_CODE,
+    "actor_token": TOKEN_EXCHANGE,
+    "actor_token_type": TOKEN_EXCHANGE,
+    "audience": TOKEN_EXCHANGE,
+    "requested_token_type": TOKEN_EXCHANGE,
+    "subject_token": TOKEN_EXCHANGE,
+    "subject_token_type": TOKEN_EXCHANGE,
+    "resource": TOKEN_EXCHANGE,
+    "scope": TOKEN_EXCHANGE,
+}
+
+
 def send(sender: Sender, line: str, name: str, value: Any) -> Answer:
     """One request with one strange value in it."""
     operation = OPERATIONS[line]
-    line = line.replace("{", "").replace("}", "")
-    client = sender.others.get(operation.path, sender.spa).client
-    usual = {**USUAL, **sender.hidden, "client_id": client.client_id, "grant_type": "authorization_code"}
+    line = line.replace("{client_id}", sender.registered["client_id"]).replace("{", "").replace("}", "")
+    grant = GRANT_OF.get(name, CODE) if operation.path == "/oauth/token" else ""
+    app = sender.others.get(operation.path) or sender.others.get(grant) or sender.spa
+    page = "the device's decision" if (operation.path, name) == ("/device", "decision") else operation.path
+    browser, hidden = sender.forms.get(page, (None, {}))
+    usual = {**USUAL, "client_id": app.id, "grant_type": grant, **hidden}
+    if app.secret:
+        usual["client_secret"] = app.secret
+    if operation.method == "PUT":
+        usual["client_id"] = sender.registered["client_id"]
+    if grant == TOKEN_EXCHANGE:
+        usual |= {"subject_token": sender.access, "subject_token_type": f"{TOKEN_TYPE}access_token"}
+        usual |= {"actor_token_type": f"{TOKEN_TYPE}access_token"} if name == "actor_token" else {}
     fields = {each: usual[each] for each in fields_of(operation) if each in usual} | {name: value}
     if operation.body is Form:
-        cookies = "; ".join(f"{each}={text}" for each, text in sender.browser.cookies.items())
-        return sender.form(line, fields, {"Cookie": cookies} if operation.path.startswith("/authorize/") else {})
+        cookies = "; ".join(f"{each}={text}" for each, text in browser.cookies.items()) if browser else ""
+        return sender.form(line, fields, {"Cookie": cookies} if cookies else {})
     if operation.body:
         return sender.json(line, fields)
     return sender.query(line, {each: str(value) for each, value in fields.items()})
 
 
+ROUTES = [f"{method} {path}" for path, methods in app.routes.items() for method in methods]
 PLACES = [(line, name) for line, operation in OPERATIONS.items() for name in fields_of(operation)]
 
 
@@ -299,6 +358,11 @@ def test_a_strange_member_of_a_token_a_proof_or_an_assertion_is_no_fault(sender:
                 {"DPoP": proof},
             )
             assert answer.status < 500, (where, value, answer)
+            good = {"alg": "ES256", "kid": "1"}
+            inside = {"header": {**good, member: value}} if where == "header" else {"header": good, member: value}
+            assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": sender.assertion(**inside)}
+            answer = sender.form("POST /oauth/token", {"grant_type": REFRESH, "refresh_token": "x", **assertion})
+            assert answer.status < 500, (where, value, answer)
             header, claims = peek(sender.access)
             signer = by(sender.prover.key)
             told = (
@@ -307,9 +371,22 @@ def test_a_strange_member_of_a_token_a_proof_or_an_assertion_is_no_fault(sender:
             )
             for token in told:
                 assert sender.json("POST /verify", {"token": token[:8192]}).status < 500
+                assert send(sender, "POST /oauth/token", "subject_token", token).status < 500
+                assert send(sender, "POST /oauth/introspect", "token", token).status < 500
+                assert send(sender, "POST /oauth/revoke", "token", token).status < 500
                 assert sender.phone.call("GET /oauth/userinfo", token=token).status < 500
                 assert sender.query("GET /oauth/logout", {"id_token_hint": token}).status < 500
                 assert sender.phone.call("GET /me", token=token).status < 500
+
+
+@pytest.mark.parametrize("line", [line for line in map(str, ROUTES) if "{" in line])
+def test_a_strange_text_in_a_path_is_no_fault(sender: Sender, line: str) -> None:
+    before, _, _ = line.partition("{")
+    for text in TEXTS:
+        escaped = quote(text, safe="", errors="surrogatepass")[:LONG]
+        with counted(sender.svc) as work:
+            answer = sender.phone.call(f"{before}{escaped}", token=sender.access)
+        holds(answer, [], work)  # what it asks for is there or not by the condition of the write
 
 
 # Before a limit
