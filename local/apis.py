@@ -115,6 +115,8 @@ def entry(
 def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
     if not scopes:
         return ["No route needs a scope: there is nothing to guard."]
+    if strange := [each for each in scopes_domain.needed(scopes) if not scopes_domain.TOKEN.fullmatch(each)]:
+        return [f"{each!r} is no scope that a token could have." for each in strange]
     if answer == "policy":
         return policy.problems(scopes)
     # A simple answer is for one route, so it need not be told in one policy for all of them.
@@ -228,7 +230,8 @@ def list_all(register: Register, _: argparse.Namespace) -> None:
 def command_line() -> argparse.ArgumentParser:
     """Return the parser: add, list, remove."""
     parser = argparse.ArgumentParser(prog="python -m local.apis", description=__doc__)
-    parser.add_argument("--stage", help="whose guard the instructions name (default: dev to add, every one to remove)")
+    whose = "whose guard the instructions name (default: dev to add, every one to remove)"
+    parser.add_argument("--stage", help=whose)
     commands = parser.add_subparsers(required=True)
     adding = commands.add_parser("add", help="register an API, or change what is registered of it")
     adding.set_defaults(run=add)
@@ -248,6 +251,8 @@ def command_line() -> argparse.ArgumentParser:
     removing = commands.add_parser("remove", help="take an API off the register")
     removing.set_defaults(run=remove)
     removing.add_argument("--id", required=True)
+    for command in (adding, removing):  # where the other commands take it
+        command.add_argument("--stage", default=argparse.SUPPRESS, help=whose)
     return parser
 
 

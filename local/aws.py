@@ -145,6 +145,8 @@ def start(
         listening = server.listen(port)
     except OSError:
         raise PortTaken(f"port {port} of 127.0.0.1 is taken") from None
+    except OverflowError:
+        raise CannotStart(f"there is no port {port}: the last one is 65535") from None
     settings = _settings(listening, state=state, services=services, persist=persist, policies=policies)
     aws = EmbeddedAws(listening, settings, state)
     (state / "aws.log").write_bytes(b"")

@@ -20,7 +20,7 @@ from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line
-from local.typed import USUAL, CannotReadError, meant, metadata
+from local.typed import USUAL, CannotReadError, check_letters, meant, metadata
 
 
 def found(svc: Services, client_id: str) -> Client:
@@ -51,6 +51,7 @@ def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] 
 
 def run(asked: argparse.Namespace, svc: Services) -> None:
     """Does one command and prints what became of the client."""
+    check_letters(asked.id or "", what="The id")
     if asked.command == "create":
         named = metadata(asked.metadata)
         if not asked.new_scopes:
@@ -70,7 +71,7 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         secret = clients.rotate_secret(svc, found(svc, asked.id), keep_old=not asked.at_once)
         show(found(svc, asked.id), secret)
     else:
-        clients.delete(svc, asked.id)
+        clients.delete(svc, found(svc, asked.id).client_id)
         print("Deleted. Its sessions end with their next refresh.")
 
 

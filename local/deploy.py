@@ -182,7 +182,9 @@ def in_one_line(work: Callable[[], None]) -> None:
     except (CannotDeployError, stages.NoSuchStageError) as error:
         sys.exit(str(error))
     except TemporarilyUnavailable as fault:
-        sys.exit(f"{fault.description} The reason: {fault.reason}.")
+        sys.exit(
+            f"AWS says: {fault.__cause__}" if fault.__cause__ else f"{fault.description} The reason: {fault.reason}."
+        )
     except (staging.CannotPackageError, vendor.CannotVendorError, config.WrongSetting) as error:
         sys.exit(str(error))
     except (BotoCoreError, ClientError) as error:

@@ -118,6 +118,8 @@ def _taking(port: int) -> Iterator[socket.socket]:
         listening = server.listen(port)
     except OSError:
         raise aws.PortTaken(f"port {port} of 127.0.0.1 is taken") from None
+    except OverflowError:
+        raise CannotServe(f"there is no port {port}: the last one is 65535") from None
     with listening:
         yield listening
 

@@ -21,7 +21,13 @@ class CannotReadError(Exception):
 
 def metadata(pairs: Iterable[str]) -> dict[str, Any]:
     """Metadata as it was typed, `name=value` each; raises CannotReadError."""
-    return dict(_piece(*pair.partition("=")) for pair in pairs)
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, value = _piece(*pair.partition("="))
+        if name in found:
+            raise CannotReadError(f"{name} is given twice: once, with spaces between the parts of a list.")
+        found[name] = value
+    return found
 
 
 def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
@@ -31,6 +37,7 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
         )
     if not equals:
         raise CannotReadError(f"{name} has no value: give name=value.")
+    check_letters(text, what=name)
     usual = USUAL[name]
     if isinstance(usual, bool):
         return name, _switch(name, text)
@@ -38,9 +45,20 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
         return name, _seconds(name, text)
     if isinstance(usual, dict):
         return name, _json(name, text)
-    for each in text.split():
+    parts = tuple(text.split()) if isinstance(usual, tuple) else (text,)
+    for each in parts:
         one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
-    return name, tuple(text.split()) if isinstance(usual, tuple) else text
+        if re.search(",[a-z]+://", each):
+            raise CannotReadError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
+    return name, parts if isinstance(usual, tuple) else text
+
+
+def check_letters(text: str, *, what: str) -> None:
+    """Raises CannotReadError for what a shell passed on and no text is: bytes that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise CannotReadError(f"{what} is not in UTF-8: {text!a}.") from None
 
 
 def _switch(name: str, text: str) -> bool:

@@ -91,7 +91,7 @@ def storage_faults() -> Iterator[None]:
             raise TemporarilyUnavailable(reason=code) from None
         raise
     except BotoCoreError as error:
-        raise TemporarilyUnavailable(reason=type(error).__name__) from None
+        raise TemporarilyUnavailable(reason=type(error).__name__) from error
 
 
 def _conflict(error: ClientError) -> bool:

@@ -64,6 +64,17 @@ def test_a_scope_map_is_registered_as_it_stands(register: apis.Register, tmp_pat
     }
 
 
+@pytest.mark.parametrize("scope", ['notes:"read"', "notes\\read", "nötes:read", "n" * 129])
+def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
+    register: apis.Register, tmp_path: Path, scope: str
+) -> None:
+    config = register.project / ".chalice" / "config.json"
+    before = config.read_text()
+    with pytest.raises(SystemExit, match="is no scope that a token could have"):
+        add(register, written(tmp_path, {"GET /notes": f"notes:read {scope}"}))
+    assert (register.read(), config.read_text()) == ({}, before)
+
+
 def test_adding_again_replaces_and_removing_forgets(register: apis.Register, tmp_path: Path) -> None:
     add(register, written(tmp_path, SCOPES))
     add(register, written(tmp_path, {"GET /other": "other"}))
@@ -229,8 +240,9 @@ def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
     add(register, file)
     before = register.read()
     more = ["--name", "new", "--file", file, "--revocation", "strict"] if command == "add" else []
-    with pytest.raises(SystemExit, match="no stage 'staging'"):
-        apis.main(["--stage", "staging", command, "--id", "abc123", *more], register=register)
+    for first, last in ((["--stage", "staging"], []), ([], ["--stage", "staging"])):
+        with pytest.raises(SystemExit, match="no stage 'staging'"):
+            apis.main([*first, command, "--id", "abc123", *more, *last], register=register)
     assert register.read() == before
 
 

@@ -144,7 +144,16 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
         (["show", "nobody"], "no client 'nobody'"),
         (["change", "nobody", "scopes=openid"], "no client"),
         (["rotate-secret", "nobody"], "no client"),
-        (["delete", "nobody"], "nothing here"),
+        (["delete", "nobody"], "no client 'nobody'"),
+        (["show", "\udcff"], "^The id is not in UTF-8"),
+        (["create", *WEB[1:], "client_name=Caf\udce9"], r"^client_name is not in UTF-8: 'Caf\\udce9'"),
+        (
+            ["create", "redirect_uris=https://a.example/", "redirect_uris=https://b.example/"],
+            "redirect_uris is given twice",
+        ),
+        (["create", "redirect_uris=https://a.example/,https://b.example/"], "spaces, not commas"),
+        (["create", *WEB, "subject_type=public pairwise"], "^subject_type=public pairwise: there is no such"),
+        (["create", *WEB, "token_endpoint_auth_method="], "^token_endpoint_auth_method=: there is no such"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(svc: Services, arguments: list[str], told: str) -> None:

@@ -113,3 +113,22 @@ def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
     with pytest.raises(SystemExit, match=f"^{told}") as ended:
         importlib.import_module(f"local.{name}").main()
     assert "\n" not in str(ended.value)
+
+
+@pytest.mark.parametrize("command", ["clients show shop", "keys list"])
+def test_an_aws_that_is_not_there_is_named_in_one_line(command: str) -> None:
+    with socket.socket() as taken:  # nobody listens on it
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        shell = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
+        ended = subprocess.run(
+            [sys.executable, "-m", *f"local.{command}".split()],
+            cwd=aws.ROOT,
+            env={**os.environ, **shell, "AWS_ENDPOINT_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f'AWS says: Could not connect to the endpoint URL: "{url}"\n'

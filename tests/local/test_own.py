@@ -231,6 +231,8 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
 @pytest.mark.parametrize(
     ("options", "told"),
     [
+        (["--port=80000"], "there is no port 80000: the last one is 65535"),
+        (["--aws-port=80000"], "there is no port 80000: the last one is 65535"),
         (["--scopes=x.json"], "SCOPES= is a scope map, of which API? name its folder with APP=, or its URL with UPSTREAM="),
         (["--app=/nowhere"], "APP=/nowhere is not the folder of a Chalice app: it has no app.py"),
         (["--upstream=localhost:3000", "--scopes=x.json"],
