@@ -51,9 +51,10 @@ class LongName(InvalidRequest):
 @page("GET /", takes=frozenset({"ui_locales"}))
 def home(svc: Services, caller: Caller) -> Answer:
     """What runs here, for whoever wonders, and who is logged in."""
-    visit = Visit(svc, caller, dict(caller.query))
+    visit = visit_of(svc, caller, caller.query)
     known = visit.browser()
-    return visit.show("home.html", known=known.user.email if known else "", links=LINKS)
+    forms = {form: form_page(visit, form) for form in ("login", "signup")}
+    return visit.show("home.html", known=known.user.email if known else "", **forms, asked=visit.to, links=LINKS)
 
 
 @page("GET /error", takes=frozenset({"what"}), errors=SHOWN, statuses=STATUSES)

@@ -22,8 +22,8 @@ FORM_SECONDS = 24 * 3600
 MAX_ARRIVED = 8
 # What forms of ours carry along: where they lead in the end, and the mark that ties them to the browser.
 FIELDS = frozenset({"to", "mark"})
-AUTHORIZE, LOGOUT, DEVICE = "oauth/authorize", "oauth/logout", "device"
-PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE})
+AUTHORIZE, LOGOUT, DEVICE, HOME = "oauth/authorize", "oauth/logout", "device", ""
+PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE, HOME})
 # What we add to such a place when a form of ours sends the browser back to it.
 INTERACTION = "latchkey_interaction"
 
@@ -135,7 +135,9 @@ class Visit:
 def visit_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> Visit:
     """The visit that sends a form of ours."""
     fields = dict(pairs)
-    return Visit(svc, caller, fields, known_place(fields.get("to", "")))
+    # Who comes for nothing in particular comes in some language all the same.
+    asked = [("ui_locales", fields.get("ui_locales", ""))]
+    return Visit(svc, caller, fields, known_place(fields.get("to", "")) or place_of(HOME, asked))
 
 
 def known_place(unverified_to: str) -> str:

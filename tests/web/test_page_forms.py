@@ -387,7 +387,19 @@ def test_the_page_at_the_root_says_what_runs_here_and_leads_everywhere(browser: 
     for link in links:
         assert link.startswith(f"{ISSUER}/")
         assert phone.call(f"GET {link.removeprefix(ISSUER)}").status == 200
-    assert 'lang="ar"' in browser.get("/", {"ui_locales": "ar"}).body.decode()
+
+
+def test_the_language_that_the_page_at_the_root_is_asked_for_goes_along_with_who_leaves_it(browser: Browser) -> None:
+    root = browser.get("/", {"ui_locales": "ar"})
+    for_people = root.body.decode().partition("<details>")[0]
+    links = [unescape(each).removeprefix(ISSUER) for each in re.findall(r'<a[^>]* href="([^"]+)"', for_people)]
+    assert len(links) == 3
+    linked = [browser.get(link) for link in links]
+    login = browser.get("/authorize/login", {"ui_locales": "ar"})
+    wrong = browser.submit(login, "/authorize/login", **WRONG)
+    home = browser.submit(wrong, "/authorize/login", **LOGIN)
+    for page in (root, *linked, login, wrong, home):
+        assert b'lang="ar" dir="rtl"' in page.body
 
 
 def test_who_logs_in_for_nothing_in_particular_is_told_so_and_may_log_out(browser: Browser) -> None:
