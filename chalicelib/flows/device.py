@@ -121,6 +121,7 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
     grant = browser.grant
     decided = {
         "status": APPROVED if approve else DENIED,
+        "scope": " ".join(asked.scope),  # which can be less than the device asked for
         "uid": browser.user.uid,
         "browser": grant.gid,
         "auth_time": grant.auth_time,

@@ -32,7 +32,7 @@ def device_page(svc: Services, caller: Caller) -> Answer:
     return visit.show("device_done.html", approved=done.did == ALLOWED)
 
 
-@page("POST /device", body=Form, takes=FIELDS | {"user_code", "decision"})
+@page("POST /device", body=Form, takes=FIELDS | {"user_code", "shown", "decision"})
 def device_decision(svc: Services, caller: Caller, form: Form) -> Answer:
     """The code, then the decision."""
     visit = visit_of(svc, caller, form.pairs)
@@ -53,11 +53,14 @@ def _typed(visit: Visit, known: Browser) -> Interaction:
 
 
 def _decided(visit: Visit, known: Browser) -> Interaction | None:
-    code, decision = visit.fields.get("user_code", ""), visit.fields["decision"]
-    visit.check_form("device decision", known, code)
+    code, shown, decision = (visit.fields.get(name, "") for name in ("user_code", "shown", "decision"))
+    visit.check_form("device decision", known, code, shown)
     if decision == "switch":
         return None
     asked = device.find(visit.svc, code, known)
+    # Who has agreed has agreed to what was shown: what the client may have can have changed meanwhile.
+    if decision == "allow" and not set(asked.scope) <= set(shown.split()):
+        return Interaction(TYPED, code)
     device.decide(visit.svc, asked, known, approve=decision == "allow")
     return Interaction(ALLOWED if decision == "allow" else DENIED)
 
@@ -85,7 +88,8 @@ def _ask_decision(visit: Visit, known: Browser, code: str) -> Answer:
         asked = device.find(visit.svc, code, known)
     except errors.NotFound as refusal:
         return _again(visit, known, refusal)
-    mark = browser.mark(visit.svc, "device decision", known.grant.gid, visit.to, code)
+    shown = " ".join(asked.scope)
+    mark = browser.mark(visit.svc, "device decision", known.grant.gid, visit.to, code, shown)
     return visit.show(
         "consent.html",
         client=asked.client,
@@ -94,5 +98,5 @@ def _ask_decision(visit: Visit, known: Browser, code: str) -> Answer:
         api=html.api_name(visit.svc.settings, asked.resource),
         user_code=asked.user_code,
         action="device",
-        hidden={"to": visit.to, "user_code": code, "mark": mark},
+        hidden={"to": visit.to, "user_code": code, "shown": shown, "mark": mark},
     )

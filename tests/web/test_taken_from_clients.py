@@ -104,6 +104,29 @@ def test_an_approval_of_what_was_taken_from_a_devices_client_meanwhile_is_worth_
     assert refused(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "access_denied"
 
 
+@pytest.mark.parametrize("back", ["before the decision", "after it"])
+def test_what_a_device_is_given_back_is_not_what_its_user_approved(
+    svc: Services, browser: Browser, clock: Clock, back: str
+) -> None:
+    television = register(svc, browser.phone, "television")
+    codes = granted(television.post("/oauth/device", {"scope": "notes:read notes:write"}))
+    change(television, scopes=without("notes:write"))
+    page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
+    page = browser.submit(page, "/device", user_code=codes["user_code"])
+    assert "notes:write" not in page.body.decode()
+    if back == "before the decision":
+        change(television, scopes=USER_SCOPES)
+        page = browser.submit(page, "/device", decision="allow")
+        # The form was of another page: the user reads what it is now.
+        assert "notes:write" in page.body.decode()
+        assert refused(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "authorization_pending"
+    browser.submit(page, "/device", decision="allow")
+    change(television, scopes=USER_SCOPES)
+    clock.advance(5)
+    tokens = granted(television.token(DEVICE_CODE, device_code=codes["device_code"]))
+    assert ("notes:write" in tokens["scope"]) is (back == "before the decision")
+
+
 def test_a_single_claim_is_told_only_while_the_client_has_its_scope(app: App, browser: Browser) -> None:
     """In the id_token of a refresh, and at userinfo for a token of before as for one of after."""
     tokens = app.tokens(browser, scope=SCOPE, claims=WISHES)
