@@ -1,6 +1,6 @@
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..domain import claims as claim
@@ -18,7 +18,7 @@ from ..domain.errors import (
 )
 from ..domain.keyset import KeySet
 from ..domain.model import Grant, Spent, Start, User, in_force
-from ..domain.refresh import Handle, Use, use_of
+from ..domain.refresh import Handle
 from ..domain.tokens import VerifiedClaims, Verifier
 from ..services import Services
 from . import keys, subjects
@@ -259,64 +259,6 @@ def sealed(svc: Services, keyset: KeySet, grant: Grant, purpose: bytes) -> str:
     return handles.derive(handle, key_number=key.number, secret=key.secret, purpose=purpose)
 
 
-def refresh(
-    svc: Services,
-    client: Client,
-    unverified_token: str,
-    *,
-    scope: str | None = None,
-    resource: str | None = None,
-    jkt: str = "",
-    use_proof: Callable[[], None] = lambda: None,
-) -> TokenSet:
-    """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
-    nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
-    keyset, presented = opened(svc, unverified_token, handles.REFRESH)
-    user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is not None and not client.owns(grant):
-        raise InvalidGrant(reason="another client's", uid=presented.uid)
-    if grant is not None and grant.jkt in ("", jkt):
-        use_proof()
-    use = use_of(grant, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, grant))
-    if use in (Use.DEAD, Use.REUSE):
-        raise _refused(svc, presented, use)
-    found = in_force(user, grant, svc.now())
-    if found is None:
-        raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
-    user, grant = found
-    if not still_granted(svc, client, grant):
-        svc.grants.end(grant.uid, grant.gid, why="taken from its client")
-        raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
-    # RFC 8707 section 2.2: no other than the user agreed to.
-    if resource is not None and not same_api(svc, resource, grant.resource):
-        raise InvalidTarget()
-    successor = replace(grant, generation=presented.generation + 1)
-    issued = issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
-    use = _rotated(svc, client, grant, successor, use, jkt=jkt)
-    if use in (Use.DEAD, Use.REUSE):
-        raise _refused(svc, presented, use)
-    return issued
-
-
-def _rotated(svc: Services, client: Client, grant: Grant, successor: Grant, use: Use, *, jkt: str) -> Use:
-    """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
-    bound, window = grant.jkt or (jkt if client.public else ""), _retry_window(svc, grant)
-    if use is Use.CURRENT:
-        idle = idle_seconds(svc, client)
-        use = svc.grants.rotate(grant, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
-    if use is Use.RETRY and bound != grant.jkt:
-        use = svc.grants.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
-    return use
-
-
-def _retry_window(svc: Services, grant: Grant | None) -> int:
-    # A thief cannot use a token that is bound to a key, so its owner may come back for the successor at any time.
-    if grant is not None and grant.jkt:
-        return grant.ends_at - grant.created_at
-    return svc.settings.retry_window_seconds
-
-
 def opened(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet, Handle]:
     """The handle in an authentic text of this purpose, and the keys; raises InvalidGrant before any table is read."""
     keyset = keys.current(svc)
@@ -326,13 +268,6 @@ def opened(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet,
         keyset = keys.current(svc, hurry=True)
         secrets = keyset.refresh_secrets()
     return keyset, handles.verify(unverified_text, secrets, purpose=purpose)
-
-
-def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
-    if use is not Use.REUSE:
-        return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=presented.uid)
-    svc.grants.end(presented.uid, presented.gid, why="reuse")
-    return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)
 
 
 def log_out(svc: Services, client: Client, unverified_token: str) -> str:

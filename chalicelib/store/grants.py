@@ -9,6 +9,7 @@ from ..domain.refresh import Use, use_of
 from .clients import client_key
 from .clients import from_item as client_from_item
 from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults, transact
+from .grant_items import from_item, to_item
 from .users import as_read, grant_key, user_key
 from .users import from_item as user_from_item
 
@@ -16,49 +17,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH = 25  # BatchWriteItem takes no more
+TAKE_PART = "ADD took_part :client"
 
-
-def to_item(grant: Grant) -> dict[str, Any]:
-    """A grant as it is stored; what was written once can be read for ever. `expires_at` is the table's time to live."""
-    told = {name: {"S": getattr(grant, name)} for name in TEXTS if getattr(grant, name)}
-    return {
-        **grant_key(grant.uid, grant.gid),
-        "client_id": {"S": grant.client_id},
-        "scope": {"S": " ".join(grant.scope)},
-        "token_version": {"N": str(grant.token_version)},
-        "amr": {"S": " ".join(grant.amr)},
-        "auth_time": {"N": str(grant.auth_time)},
-        "created_at": {"N": str(grant.created_at)},
-        "last_used_at": {"N": str(grant.last_used_at)},
-        "expires_at": {"N": str(grant.expires_at)},
-        "ends_at": {"N": str(grant.ends_at)},
-        "generation": {"N": str(grant.generation)},
-        "rotated_at": {"N": str(grant.rotated_at)},
-        **told,
-        **({"unbound_until": {"N": str(grant.unbound_until)}} if grant.unbound_until else {}),
-        **({"took_part": {"SS": list(grant.took_part)}} if grant.took_part else {}),
-        **({} if grant.client_since is None else {"client_since": {"N": str(grant.client_since)}}),
-    }
-
-
-def from_item(item: Item) -> Grant:
-    """The grant in a stored item."""
-    return Grant(
-        uid=item["pk"]["S"].partition("#")[2],
-        gid=item["sk"]["S"].partition("#")[2],
-        client_id=item["client_id"]["S"],
-        scope=tuple(item["scope"]["S"].split()),
-        amr=tuple(item["amr"]["S"].split()),
-        took_part=tuple(sorted(item["took_part"]["SS"])) if "took_part" in item else (),
-        client_since=int(item["client_since"]["N"]) if "client_since" in item else None,
-        unbound_until=int(item["unbound_until"]["N"]) if "unbound_until" in item else 0,
-        **_rest(item),
-    )
-
-
-def _rest(item: Item) -> dict[str, Any]:
-    texts = {name: item[name]["S"] for name in TEXTS if name in item}
-    return {**texts, **{name: int(item[name]["N"]) for name in NUMBERS}}
+T = TypeVar("T")
 
 
 def _lost(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry_window: int) -> Use:
@@ -71,25 +32,8 @@ def _with_key(jkt: str) -> str:
     return "(attribute_not_exists(jkt) OR jkt = :jkt)" if jkt else "attribute_not_exists(jkt)"
 
 
-T = TypeVar("T")
-
-
 def _one(found: list[Item], key: dict[str, Any], made: Callable[[Item], T]) -> T | None:
     return next((made(item) for item in found if key.items() <= item.items()), None)
-
-
-TEXTS = ("device", "ended", "redirect_uri", "challenge", "nonce", "resource", "jkt", "browser", "claims")
-NUMBERS = (
-    "token_version",
-    "auth_time",
-    "created_at",
-    "last_used_at",
-    "expires_at",
-    "ends_at",
-    "generation",
-    "rotated_at",
-)
-TAKE_PART = "ADD took_part :client"
 
 
 def _owned(owner: Client) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from ..domain import errors
 from ..domain.model import Grant, User
 from ..domain.profile import MAX_NAME, ONE_LINE
 from ..flows import account, live, login, logout, session, signup
+from ..flows import refresh as refresh_flow
 from ..services import Services
 from . import journal
 from .door import Caller, Door
@@ -172,7 +173,7 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
 @bp.serves("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
 def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
     """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
-    return tokens_of(session.refresh(svc, session.own_client(svc), body.refresh_token, scope=body.scope))
+    return tokens_of(refresh_flow.refresh(svc, session.own_client(svc), body.refresh_token, scope=body.scope))
 
 
 @bp.serves("POST /logout", status=204, body=LogOut)

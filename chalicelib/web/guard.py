@@ -83,7 +83,7 @@ class Guard:
         self._tried_at = now() - RELOAD_SECONDS
         self._fetch_failed = False
         self._proofs: dict[tuple[str, str], float] = {}
-        self._use(_shipped(settings))
+        self._use(read_json(settings.jwks_file).get("keys", []))
 
     def api(self, arn: str, *, unknown_is_ours: bool = False) -> tuple[str, Api]:
         """The API that a method's or a route's ARN belongs to, and the ARN's part up to the stage; LookupError if it has none."""
@@ -174,11 +174,6 @@ class Guard:
         if audience not in self._verifiers:
             self._verifiers[audience] = Verifier(self._jwks, issuer=self._settings.issuer, audience=audience)
         return self._verifiers[audience]
-
-
-def _shipped(settings: Settings) -> Jwks:
-    found: dict[str, Jwks] = read_json(settings.jwks_file)
-    return found.get("keys", [])
 
 
 def _registered(settings: Settings) -> dict[str, Api]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.config import Settings
 from chalicelib.domain import passwords
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
-from chalicelib.flows import keys, live, login, session, signup
+from chalicelib.flows import keys, live, login, refresh, session, signup
 from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests import wire
@@ -629,7 +629,7 @@ def of_one_mind(*containers: Services) -> None:
         for other in containers:
             assert live.read(other, pair.access_token).claims.sub == pair.uid
         for other in containers:
-            pair = session.refresh(other, session.own_client(other), pair.refresh_token)
+            pair = refresh.refresh(other, session.own_client(other), pair.refresh_token)
 
 
 @pytest.mark.parametrize("step", range(1, 6))  # look, look, make, make, look

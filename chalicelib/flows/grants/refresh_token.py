@@ -5,7 +5,7 @@ from ...domain.client import REFRESH, Client
 from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest
 from ...services import Services
-from .. import dpop, session
+from .. import dpop, refresh
 from ..session import TokenSet
 
 GRANT_TYPE = REFRESH
@@ -16,7 +16,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     """RFC 6749 section 6."""
     if "refresh_token" not in params:
         raise InvalidRequest("`refresh_token` is missing.")
-    return session.refresh(
+    return refresh.refresh(
         svc,
         client,
         params["refresh_token"],

@@ -1,0 +1,79 @@
+"""The next tokens of a session (RFC 9700 section 4.14)."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..domain import refresh as handles
+from ..domain import scopes
+from ..domain.client import Client
+from ..domain.errors import InvalidGrant, InvalidTarget
+from ..domain.model import Grant, in_force
+from ..domain.refresh import Handle, Use, use_of
+from ..services import Services
+from . import session
+from .session import TokenSet
+
+
+def refresh(
+    svc: Services,
+    client: Client,
+    unverified_token: str,
+    *,
+    scope: str | None = None,
+    resource: str | None = None,
+    jkt: str = "",
+    use_proof: Callable[[], None] = lambda: None,
+) -> TokenSet:
+    """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
+    nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
+    keyset, presented = session.opened(svc, unverified_token, handles.REFRESH)
+    user, grant = svc.grants.with_user(presented.uid, presented.gid)
+    if grant is not None and not client.owns(grant):
+        raise InvalidGrant(reason="another client's", uid=presented.uid)
+    if grant is not None and grant.jkt in ("", jkt):
+        use_proof()
+    use = use_of(grant, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, grant))
+    if use in (Use.DEAD, Use.REUSE):
+        raise _refused(svc, presented, use)
+    found = in_force(user, grant, svc.now())
+    if found is None:
+        raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
+    user, grant = found
+    if not session.still_granted(svc, client, grant):
+        svc.grants.end(grant.uid, grant.gid, why="taken from its client")
+        raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
+    narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
+    # RFC 8707 section 2.2: no other than the user agreed to.
+    if resource is not None and not session.same_api(svc, resource, grant.resource):
+        raise InvalidTarget()
+    successor = replace(grant, generation=presented.generation + 1)
+    issued = session.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
+    use = _rotated(svc, client, grant, successor, use, jkt=jkt)
+    if use in (Use.DEAD, Use.REUSE):
+        raise _refused(svc, presented, use)
+    return issued
+
+
+def _rotated(svc: Services, client: Client, grant: Grant, successor: Grant, use: Use, *, jkt: str) -> Use:
+    """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
+    bound, window = grant.jkt or (jkt if client.public else ""), _retry_window(svc, grant)
+    if use is Use.CURRENT:
+        idle = session.idle_seconds(svc, client)
+        use = svc.grants.rotate(grant, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
+    if use is Use.RETRY and bound != grant.jkt:
+        use = svc.grants.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
+    return use
+
+
+def _retry_window(svc: Services, grant: Grant | None) -> int:
+    # A thief cannot use a token that is bound to a key, so its owner may come back for the successor at any time.
+    if grant is not None and grant.jkt:
+        return grant.ends_at - grant.created_at
+    return svc.settings.retry_window_seconds
+
+
+def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
+    if use is not Use.REUSE:
+        return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=presented.uid)
+    svc.grants.end(presented.uid, presented.gid, why="reuse")
+    return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)
