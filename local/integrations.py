@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from chalice.app import Authorizer, Chalice, CORSConfig, CustomAuthorizer
 
@@ -171,7 +172,9 @@ class Upstream(Chalice):
                 self.route(path, methods=["OPTIONS"])(lambda: None)
 
     def __call__(self, event: Any, _context: Any) -> Any:
-        """Ask the server what was asked here."""
+        """Ask the server what was asked here, if it cannot take that for another route's."""
+        if {".", ".."} & set(re.split(r"[/\\]", unquote(event["path"]))):
+            return {"statusCode": 400, "body": json.dumps({"error": "invalid_request"})}
         connection = self._connect()
         try:
             target = self._place.path.rstrip("/") + event["path"]
@@ -209,8 +212,8 @@ def _passed_on(event: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _normal(name: str) -> str:
-    """Many a server takes `_` and `-` in a header's name for the same."""
-    return name.lower().replace("_", "-")
+    """Many a server takes `_` and `-` in a header's name for the same, some whatever is neither letter nor digit."""
+    return re.sub("[^a-z0-9]", "-", name.lower())
 
 
 def _found(event: Mapping[str, Any]) -> list[tuple[str, str]]:

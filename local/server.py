@@ -96,6 +96,7 @@ class Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         started = time.monotonic()
         try:
+            self._check_headers()
             body = self._body()
         except Malformed as error:
             self._refuse(400, str(error))
@@ -145,6 +146,11 @@ class Connection(BaseHTTPRequestHandler):
         going_on = super().handle_expect_100()
         self.wfile.flush()
         return going_on
+
+    def _check_headers(self) -> None:
+        # RFC 9112 sections 5.1 and 5.2: readers differ in what such a line is, and in what comes after it.
+        if self.headers.defects or any(re.search(r"[\r\n]", value) for value in self.headers.values()):
+            raise Malformed("A header is not one line with a name and a colon.")
 
     def _body(self) -> bytes | None:
         """Read the body; None stands for one that is longer than anybody takes, and is not read."""

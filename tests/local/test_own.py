@@ -199,7 +199,8 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
             port = port_of(run, "upstream")
             token = run.log_in(scope="items:read items:write")["access_token"]
             sub = run.call(run.ports[0], "GET", "/me", token=run.log_in()["access_token"])[1]["sub"]
-            lies = {"X-Latchkey-Sub": "somebody", "x_latchkey_scope": "everything", "Connection": "close"}
+            lies = {"X-Latchkey-Sub": "somebody", "x_latchkey_scope": "everything", "X.Latchkey.Roles": "owner"}
+            lies["Connection"] = "close"
             status, told = run.call(
                 port, "POST", "/items?a=1&a=2&b=%26", {"text": "é"}, token, headers={**lies, "X-Own": "kept"}
             )
@@ -209,8 +210,13 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
             assert heard["x-latchkey-sub"] == sub
             assert set(heard["x-latchkey-scope"].split()) == {"items:read", "items:write"}
             assert heard["x-own"] == "kept"
+            assert "owner" not in heard.values()
             assert [name for name, _ in told["headers"]].count("Content-Length") == 1
             assert run.call(port, "DELETE", "/items/7", token=token)[1]["line"] == "DELETE /v1/items/7"
+
+            # A server may take such a path for another route's, which needs another scope.
+            for path in ("/items/..", "/items/%2e%2e", "/items/..%2Fhealth", "/items/.", "/items/a%5c..%5c..%5cb"):
+                assert run.call(port, "DELETE", path, token=token) == (400, {"error": "invalid_request"})
 
             reader = run.log_in(scope="items:read")["access_token"]
             assert run.call(port, "POST", "/items", {}, reader)[1]["error"] == "insufficient_scope"

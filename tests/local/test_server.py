@@ -182,6 +182,12 @@ def test_a_client_that_asks_first_is_told_to_go_on_or_why_not(port: int, length:
         b"POST /body HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n",
         b"POST /body HTTP/1.1\r\nContent-Length: 50\r\n\r\nhello",
         b"GET /secret nonsense HTTP/1.1\r\n\r\n",
+        # RFC 9112 sections 5.1, 5.2: readers differ in where such headers begin, and in what comes after them.
+        b"POST /body HTTP/1.1\r\nX-Own: a\r\n X-Other: b\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /body HTTP/1.1\r\nX-Own: a\r\n\tb\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /body HTTP/1.1\r\n X-Own: a\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /body HTTP/1.1\r\nX-Own : a\r\nContent-Length: 5\r\n\r\nhello",
+        b"POST /body HTTP/1.1\r\nX-Own\r\nContent-Length: 5\r\n\r\nhello",
     ],
 )
 def test_what_is_not_well_formed_http_is_a_400_in_our_shape_and_ends_the_connection(
