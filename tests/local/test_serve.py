@@ -20,6 +20,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.config import LIMITS
 from local import aws, demo
 
 pytestmark = pytest.mark.xdist_group("serve")
@@ -221,6 +222,13 @@ def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:
         assert page.status == 200
         assert b'type="password"' in page.read()
     assert run.call(run.ports[1], "GET", "/notes", token=tokens["access_token"])[0] == 200
+
+
+def test_a_test_suite_against_the_run_is_not_stopped_by_a_limit(run: Run) -> None:
+    most, _ = LIMITS["password_account_network"]
+    wrong = {"email": demo.ADDRESS, "password": "not the password"}
+    assert {run.call(run.ports[0], "POST", "/login", wrong)[0] for _ in range(most + 1)} == {401}
+    run.log_in()
 
 
 def descendants(pid: int) -> set[int]:
