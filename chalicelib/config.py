@@ -145,14 +145,15 @@ def check_at_start(environ: Mapping[str, str]) -> None:
         load(environ)
 
 
-# What a deployment writes as several words, what each of them is, and how to say so.
+SCOPES = (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes")
+# What each word of these has to be, and how to say so.
 LISTS = {
-    "LATCHKEY_SCOPES": (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes"),
+    "LATCHKEY_SCOPES": SCOPES,
     "LATCHKEY_ORIGINS": (
         r"https?://[^/\s?#]+",
         "web origins like https://app.example.com, without a path or a slash at the end",
     ),
-    "LATCHKEY_SELF_REGISTERED_SCOPES": (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes"),
+    "LATCHKEY_SELF_REGISTERED_SCOPES": SCOPES,
     "LATCHKEY_SELF_REGISTERED_RESOURCES": (r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+", "URIs without a fragment"),
     "LATCHKEY_JWKS_URL": (r"https?://\S+", "a URL"),
 }

@@ -47,7 +47,7 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
         return name, _json(name, text)
     parts = tuple(text.split()) if isinstance(usual, tuple) else (text,)
     for each in parts:
-        one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
+        _one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
         if re.search(",[a-z]+://", each):
             raise CannotReadError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
     return name, parts if isinstance(usual, tuple) else text
@@ -85,7 +85,7 @@ def _json(name: str, text: str) -> dict[str, Any]:
     return found
 
 
-def one_of(value: str, choices: Collection[str], *, what: str) -> None:
+def _one_of(value: str, choices: Collection[str], *, what: str) -> None:
     """Raises CannotReadError for a value that is none of the choices, with the one that was probably meant."""
     if value not in choices:
         raise CannotReadError(

@@ -101,7 +101,7 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
 
 
 def find(svc: Services, user_code: str, decider: Browser) -> Waiting:
-    """The same for a code that was typed before: nothing is counted."""
+    """The device behind a code that was typed before, for which nothing is counted; raises NotFound."""
     letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= LONGEST_TYPED else ""
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
