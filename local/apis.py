@@ -21,6 +21,7 @@ from local.stages import GUARDS, PROJECT, Stage
 REVOCATION = ("stateless", "bounded", "strict")
 ANSWERS = ("policy", "simple")
 API_ID = re.compile(r"[A-Za-z0-9_-]+")
+NAME = re.compile(r"[A-Za-z0-9._~-]+")  # in the address of its metadata
 
 Registry = dict[str, dict[str, Any]]
 
@@ -131,6 +132,8 @@ def add(register: Register, asked: argparse.Namespace) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
     if not API_ID.fullmatch(asked.id):
         raise CannotRegisterError(f"{asked.id!r} is not the id of an API.")
+    if not NAME.fullmatch(asked.name):
+        raise CannotRegisterError(f"{asked.name!r} cannot be its name, which is in a URL: letters, digits, and . _ ~ -")
     stage = stages.read(asked.stage or "dev", project=register.project)
     reading = scope_map(asked.file)
     api = entry(

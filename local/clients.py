@@ -6,6 +6,7 @@ There is no list of all clients: each is found by its id alone, and a scan of th
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
@@ -21,6 +22,8 @@ from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line
 from local.typed import USUAL, CannotReadError, check_letters, meant, metadata
+
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+")
 
 
 def found(svc: Services, client_id: str) -> Client:
@@ -49,6 +52,13 @@ def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] 
             )
 
 
+def check_resources(svc: Services, named: Mapping[str, Any]) -> None:
+    """Raises CannotReadError for what no request can name: it is no URI (RFC 8707), nor what an API here is called."""
+    for each in named.get("resources", ()):
+        if not URI.fullmatch(each) and each not in svc.settings.audiences:
+            raise CannotReadError(f"resources={each}: it is a URI without a fragment, like https://api.example.")
+
+
 def run(asked: argparse.Namespace, svc: Services) -> None:
     """Does one command and prints what became of the client."""
     check_letters(asked.id or "", what="The id")
@@ -56,6 +66,7 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         named = metadata(asked.metadata)
         if not asked.new_scopes:
             check_scopes(svc, named)
+        check_resources(svc, named)
         client, secret = clients.create(svc, Client(client_id=asked.id or "", **named))
         show(client, secret)
     elif asked.command == "show":
@@ -65,6 +76,7 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         named = metadata(asked.metadata)
         if not asked.new_scopes:
             check_scopes(svc, named, had=client.scopes)
+        check_resources(svc, named)
         changed, secret = clients.with_secret(replace(client, **named))
         show(clients.change(svc, client, changed, named=named), secret)
     elif asked.command == "rotate-secret":

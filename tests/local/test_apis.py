@@ -75,6 +75,16 @@ def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
     assert (register.read(), config.read_text()) == ({}, before)
 
 
+@pytest.mark.parametrize("name", ["my notes", 'notes"', "a/b", "", "ملاحظات"])
+def test_a_name_that_no_url_has_is_refused_as_the_apis_metadata_are_at_it(
+    register: apis.Register, tmp_path: Path, name: str
+) -> None:
+    asked = ["add", "--id", "abc123", "--file", written(tmp_path, SCOPES), "--revocation", "strict", "--name", name]
+    with pytest.raises(SystemExit, match="cannot be its name, which is in a URL"):
+        apis.main(asked, register=register)
+    assert register.read() == {}
+
+
 def test_adding_again_replaces_and_removing_forgets(register: apis.Register, tmp_path: Path) -> None:
     add(register, written(tmp_path, SCOPES))
     add(register, written(tmp_path, {"GET /other": "other"}))

@@ -151,6 +151,8 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
             ["create", "redirect_uris=https://a.example/", "redirect_uris=https://b.example/"],
             "redirect_uris is given twice",
         ),
+        (["create", *WEB, "resources=mcp.example"], "^resources=mcp.example: it is a URI without a fragment"),
+        (["create", *WEB, "resources=https://a.example#b"], "^resources=https://a.example#b: it is a URI without"),
         (["create", "redirect_uris=https://a.example/,https://b.example/"], "spaces, not commas"),
         (["create", *WEB, "subject_type=public pairwise"], "^subject_type=public pairwise: there is no such"),
         (["create", *WEB, "token_endpoint_auth_method="], "^token_endpoint_auth_method=: there is no such"),
