@@ -117,6 +117,9 @@ def load(environ: Mapping[str, str]) -> Settings:
     algorithm = environ.get("LATCHKEY_ALGORITHM", "RS256")
     if algorithm not in ("RS256", "ES256", "EdDSA"):
         raise _wrong("LATCHKEY_ALGORITHM", "RS256, ES256 or EdDSA", algorithm)
+    for name, (one, right) in NAMES.items():
+        if name in environ:
+            _like(environ, name, one, right)
     for name, (one, right) in LISTS.items():
         for part in environ.get(name, "").split():
             _like({name: part}, name, one, right)
@@ -145,6 +148,12 @@ def check_at_start(environ: Mapping[str, str]) -> None:
         load(environ)
 
 
+TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
+NAMES = {
+    "LATCHKEY_USERS_TABLE": TABLE,
+    "LATCHKEY_GRANTS_TABLE": TABLE,
+    "LATCHKEY_KEYS_PATH": (r"(/[A-Za-z0-9_.-]+)+", "a path in the parameter store, like /latchkey/keys"),
+}
 SCOPES = (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes")
 # What each word of these has to be, and how to say so.
 LISTS = {

@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 GOOD = {"LATCHKEY_ISSUER": "https://id.example"}
 WRONG = {
     "LATCHKEY_ISSUER": "id.example",
+    "LATCHKEY_USERS_TABLE": "u",
+    "LATCHKEY_GRANTS_TABLE": "the grants",
+    "LATCHKEY_KEYS_PATH": "latchkey/keys/",
     "LATCHKEY_ALGORITHM": "HS256",
     "LATCHKEY_SCOPES": 'account "all"',
     "LATCHKEY_ORIGINS": "https://app.example/",
