@@ -448,7 +448,6 @@ def test_pkce_is_advertised(phone: Phone) -> None:
     ("kind", "uri"),
     [
         ("web", "http://app.example/cb"),
-        ("web", "http://127.0.0.1/cb"),
         ("native", "http://app.example/cb"),
         ("native", "http://127.0.0.1.evil.example/cb"),
         ("spa", "http://192.168.0.1/cb"),
