@@ -3,7 +3,7 @@
 import argparse
 from datetime import UTC, datetime
 
-from chalicelib.domain.keyset import KeySet
+from chalicelib.domain.crypto.keyset import KeySet
 from chalicelib.flows import keys
 from chalicelib.services import Services
 from local import environments

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import base64url, scopes, strict_json, uris
 from . import client as clients
+from . import scopes, uris
 from .claims import OF_SCOPE, of_scopes
 from .client import Client
+from .crypto import base64url, strict_json
 from .errors import (
     InvalidRequest,
     InvalidTarget,

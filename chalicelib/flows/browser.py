@@ -3,12 +3,11 @@
 import hmac
 from dataclasses import dataclass, replace
 
-from ..domain import base64url
-from ..domain import refresh as handles
 from ..domain.client import Client
+from ..domain.crypto import base64url, handles
+from ..domain.crypto.handles import Handle
 from ..domain.errors import InvalidGrant
 from ..domain.model import Grant, Spent, Start, User, in_force
-from ..domain.refresh import Handle
 from ..services import Services
 from . import keys, session
 

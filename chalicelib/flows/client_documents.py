@@ -8,8 +8,9 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..domain import registration, strict_json
+from ..domain import registration
 from ..domain.client import Client, check
+from ..domain.crypto import strict_json
 from ..domain.errors import OAuthError
 from ..domain.registration import ClientMetadata
 from ..services import Services

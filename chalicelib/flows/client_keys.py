@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from ..domain import strict_json
 from ..domain.client import Client, are_public_keys
+from ..domain.crypto import strict_json
 from ..domain.errors import TemporarilyUnavailable
 from ..services import Services
 from . import addresses

@@ -10,8 +10,9 @@ from math import ceil
 from urllib.parse import unquote_plus
 
 from ..domain import client as clients
-from ..domain import jws, tokens, uris
+from ..domain import tokens, uris
 from ..domain.client import Client
+from ..domain.crypto import jws
 from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
 from ..services import Services
 from . import browser, client_documents, client_keys, session

@@ -1,8 +1,8 @@
 import json
 from dataclasses import replace
 
-from ..domain import refresh as handles
 from ..domain.client import Client
+from ..domain.crypto import handles
 from ..domain.model import Grant, Spent, User
 from ..domain.oauth import AuthorizationRequest
 from ..services import Services

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..domain import refresh as handles
 from ..domain import scopes, tokens
 from ..domain.client import Client
+from ..domain.crypto import handles
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
 from ..services import Services

@@ -1,8 +1,8 @@
 from collections.abc import Mapping
 
+from ..domain.crypto.handles import KEY_LIFE
+from ..domain.crypto.keyset import KeySet, State
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.keyset import KeySet, State
-from ..domain.refresh import KEY_LIFE
 from ..services import Services
 
 DAY = 24 * 3600

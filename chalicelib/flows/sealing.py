@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain import sealing
+from ..domain.crypto import sealing
 from ..services import Services
 from . import keys
 

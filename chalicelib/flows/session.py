@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..domain import claims as claim
-from ..domain import refresh as handles
 from ..domain import scopes, tokens, uris
 from ..domain.client import REFRESH, Client
+from ..domain.crypto import handles
+from ..domain.crypto.handles import Handle
+from ..domain.crypto.keyset import KeySet
 from ..domain.errors import (
     InvalidGrant,
     InvalidScope,
@@ -16,9 +18,7 @@ from ..domain.errors import (
     NotFound,
     TemporarilyUnavailable,
 )
-from ..domain.keyset import KeySet
 from ..domain.model import Grant, Spent, Start, User, in_force
-from ..domain.refresh import Handle
 from ..domain.tokens import VerifiedClaims, Verifier
 from ..services import Services
 from . import keys, subjects

@@ -7,8 +7,8 @@ the account again without asking which client it was.
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain import pairwise
 from ..domain.client import Client, sector
+from ..domain.crypto import pairwise
 from ..domain.errors import InvalidToken
 from ..domain.tokens import VerifiedClaims
 from ..services import Services

@@ -3,9 +3,9 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Literal
 
-from ..domain import keyset
+from ..domain.crypto import keyset
+from ..domain.crypto.keyset import KeySet, RefreshKey, RetiredKey, SigningKey
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.keyset import KeySet, RefreshKey, RetiredKey, SigningKey
 from .dynamo import storage_faults
 
 if TYPE_CHECKING:

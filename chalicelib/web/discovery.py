@@ -7,8 +7,8 @@ import msgspec
 
 from ..config import RESOURCE_METADATA, Settings, registered_apis
 from ..domain import dpop, scopes
+from ..domain.crypto.keyset import SigningKey
 from ..domain.errors import NotFound
-from ..domain.keyset import SigningKey
 from ..flows import keys
 from ..services import Services
 from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration

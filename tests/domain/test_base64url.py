@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.base64url import decode, encode
+from chalicelib.domain.crypto.base64url import decode, encode
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
 
-from chalicelib.domain import jws
+from chalicelib.domain.crypto import jws
 from tests.forge import b64, by, compact, jwk, stranger
 
 ED = stranger("EdDSA")

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chalicelib.domain.keyset import KeySet, RefreshKey, SigningKey, State, generate, signing_key, thumbprint
+from chalicelib.domain.crypto.keyset import KeySet, RefreshKey, SigningKey, State, generate, signing_key, thumbprint
 from tests import forge
 
 # RFC 7638 section 3.1, RFC 8037 appendix A.3.

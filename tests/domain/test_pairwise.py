@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import pairwise
+from chalicelib.domain.crypto import pairwise
 
 SECRET = bytes(range(32))
 UID = "00112233445566778899aabbccddeeff"

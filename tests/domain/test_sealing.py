@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.sealing import seal, unseal
+from chalicelib.domain.crypto.sealing import seal, unseal
 from tests.forge import b64, unb64
 
 SECRET, OTHER = bytes(range(32)), bytes(32)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain import strict_json
+from chalicelib.domain.crypto import strict_json
 
 
 def is_json(text: bytes | str) -> bool:

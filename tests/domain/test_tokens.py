@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
+from chalicelib.domain.crypto.keyset import SigningKey, generate, signing_key
 from chalicelib.domain.errors import InvalidToken
-from chalicelib.domain.keyset import SigningKey, generate, signing_key
 from chalicelib.domain.tokens import ACCESS_TOKEN, Verifier, ours, sign
 from tests import forge
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.crypto.keyset import PrivateKey
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.domain.keyset import PrivateKey
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
 from tests import wire

@@ -2,8 +2,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...domain import oauth
-from ...domain import refresh as handles
 from ...domain.client import CODE, Client
+from ...domain.crypto import handles
 from ...domain.dpop import Proof
 from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ...domain.model import Grant, in_force

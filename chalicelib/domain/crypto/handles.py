@@ -7,9 +7,9 @@ from enum import Enum
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from ..errors import InvalidGrant
+from ..model import Grant
 from . import base64url
-from .errors import InvalidGrant
-from .model import Grant
 
 # What was written can be read for ever: a new layout is a new version, never a change of an older one. Each begins with the
 # version and the number of the HMAC key, and is a multiple of three bytes long, so that base64 has no bits to spare.
