@@ -11,8 +11,8 @@ import jwt
 
 from benchmarks.rounds import Comparison, compared
 from chalicelib import config
-from chalicelib.domain import tokens
 from chalicelib.domain.crypto import keyset
+from chalicelib.domain.oauth import tokens
 from chalicelib.web.guard import Guard, policy
 
 ISSUER = "https://id.example"

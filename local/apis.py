@@ -13,7 +13,7 @@ import yaml
 
 from chalicelib.config import WrongSetting, load
 from chalicelib.domain import policy
-from chalicelib.domain import scopes as scopes_domain
+from chalicelib.domain.oauth import scopes as scopes_domain
 from local import attaching, openapi_scopes, stages
 from local.deploy import UNKNOWN_ISSUER, deployed_api, issuer_of
 from local.stages import GUARDS, PROJECT, Stage

@@ -13,10 +13,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from chalicelib.config import registered_apis
-from chalicelib.domain import scopes
-from chalicelib.domain.claims import OPENID_SCOPES
-from chalicelib.domain.client import Client
 from chalicelib.domain.errors import LatchkeyError, NotFound
+from chalicelib.domain.oauth import scopes
+from chalicelib.domain.oauth.claims import OPENID_SCOPES
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import environments

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.domain import scopes as scopes_domain
+from chalicelib.domain.oauth import scopes as scopes_domain
 from local import apis, openapi_scopes
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "notes"

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.domain.client import CHOICES, KEPT_HERE, MAX_SECONDS, Client
+from chalicelib.domain.oauth.client import CHOICES, KEPT_HERE, MAX_SECONDS, Client
 
 USUAL = asdict(Client(client_id=""))
 # What is made and kept here nobody types.

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ..domain import oauth
-from ..domain.client import Client
 from ..domain.errors import (
     AccessDenied,
     ConsentRequired,
@@ -19,7 +17,9 @@ from ..domain.errors import (
     LoginRequired,
     OAuthError,
 )
-from ..domain.oauth import AuthorizationRequest
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth.authorization_request import AuthorizationRequest
+from ..domain.oauth.client import Client
 from ..services import Services
 from . import clients, codes, interaction, limits, session, subjects
 from .browser import Browser

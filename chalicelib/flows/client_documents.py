@@ -8,11 +8,11 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..domain import registration
-from ..domain.client import Client, check
 from ..domain.crypto import strict_json
 from ..domain.errors import OAuthError
-from ..domain.registration import ClientMetadata
+from ..domain.oauth import registration
+from ..domain.oauth.client import Client, check
+from ..domain.oauth.registration import ClientMetadata
 from ..services import Services
 from . import addresses
 

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from ..domain.client import Client, are_public_keys
 from ..domain.crypto import strict_json
 from ..domain.errors import TemporarilyUnavailable
+from ..domain.oauth.client import Client, are_public_keys
 from ..services import Services
 from . import addresses
 

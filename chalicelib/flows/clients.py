@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import ceil
 from urllib.parse import unquote_plus
 
-from ..domain import client as clients
-from ..domain import tokens, uris
-from ..domain.client import Client
 from ..domain.crypto import jws
 from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ..domain.oauth import client as clients
+from ..domain.oauth import tokens, uris
+from ..domain.oauth.client import Client
 from ..services import Services
 from . import browser, client_documents, client_keys, session
 

@@ -1,10 +1,10 @@
 import json
 from dataclasses import replace
 
-from ..domain.client import Client
 from ..domain.crypto import handles
 from ..domain.model import Grant, Spent, User
-from ..domain.oauth import AuthorizationRequest
+from ..domain.oauth.authorization_request import AuthorizationRequest
+from ..domain.oauth.client import Client
 from ..services import Services
 from . import keys, session
 

@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..domain import scopes
-from ..domain.client import DEVICE_CODE, Client
-from ..domain.dpop import Proof
 from ..domain.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -21,6 +18,9 @@ from ..domain.errors import (
     UnauthorizedClient,
 )
 from ..domain.model import Start, in_force
+from ..domain.oauth import scopes
+from ..domain.oauth.client import DEVICE_CODE, Client
+from ..domain.oauth.dpop import Proof
 from ..services import Services
 from . import clients, dpop, keys, limits, session
 from .browser import Browser

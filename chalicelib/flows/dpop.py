@@ -1,6 +1,6 @@
-from ..domain import dpop
-from ..domain.dpop import Proof
 from ..domain.errors import InvalidDpopProof, UseDpopNonce
+from ..domain.oauth import dpop
+from ..domain.oauth.dpop import Proof
 from ..services import Services
 from . import browser
 

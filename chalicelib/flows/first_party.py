@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain import oauth
-from ..domain.client import CODE, Client
 from ..domain.errors import (
     InsufficientAuthorization,
     InvalidCredentials,
@@ -12,7 +10,9 @@ from ..domain.errors import (
     InvalidSession,
     UnauthorizedClient,
 )
-from ..domain.oauth import AuthorizationRequest
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth.authorization_request import AuthorizationRequest
+from ..domain.oauth.client import CODE, Client
 from ..services import Services
 from . import codes, login, sealing, subjects
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from ..domain import scopes, tokens
-from ..domain.client import Client
 from ..domain.crypto import handles
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
 from ..domain.model import in_force
+from ..domain.oauth import scopes, tokens
+from ..domain.oauth.client import Client
 from ..services import Services
 from . import keys, live, session, subjects
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from ..domain import claims as claim
-from ..domain import scopes
-from ..domain.client import Client
 from ..domain.errors import InvalidToken
 from ..domain.model import Grant, User, in_force
-from ..domain.tokens import VerifiedClaims
+from ..domain.oauth import claims as claim
+from ..domain.oauth import scopes
+from ..domain.oauth.client import Client
+from ..domain.oauth.tokens import VerifiedClaims
 from ..services import Services
 from . import client_documents, session, subjects
 

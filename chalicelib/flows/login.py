@@ -1,6 +1,7 @@
-from ..domain import email, passwords, scopes
+from ..domain import email, passwords
 from ..domain.errors import AccountDisabled, InvalidCredentials
 from ..domain.model import Spent, User
+from ..domain.oauth import scopes
 from ..services import Services
 from . import keys, limits, session
 from .session import TokenSet

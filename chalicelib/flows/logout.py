@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain import tokens
-from ..domain.client import Client
 from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.model import Grant, User, in_force
+from ..domain.oauth import tokens
+from ..domain.oauth.client import Client
 from ..services import Services
 from . import browser, clients, keys, limits, session, subjects
 from .browser import Browser

@@ -4,10 +4,10 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from ..domain import registration
-from ..domain.client import Client, check, check_sector
 from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
-from ..domain.registration import ClientMetadata
+from ..domain.oauth import registration
+from ..domain.oauth.client import Client, check, check_sector
+from ..domain.oauth.registration import ClientMetadata
 from ..services import Services
 from . import clients, limits
 

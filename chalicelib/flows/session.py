@@ -3,9 +3,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain import claims as claim
-from ..domain import scopes, tokens, uris
-from ..domain.client import REFRESH, Client
 from ..domain.crypto import handles
 from ..domain.crypto.handles import Handle
 from ..domain.crypto.keyset import KeySet
@@ -19,7 +16,10 @@ from ..domain.errors import (
     TemporarilyUnavailable,
 )
 from ..domain.model import Grant, Spent, Start, User, in_force
-from ..domain.tokens import VerifiedClaims, Verifier
+from ..domain.oauth import claims as claim
+from ..domain.oauth import scopes, tokens, uris
+from ..domain.oauth.client import REFRESH, Client
+from ..domain.oauth.tokens import VerifiedClaims, Verifier
 from ..services import Services
 from . import keys, subjects
 

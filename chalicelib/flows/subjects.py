@@ -7,10 +7,10 @@ the account again without asking which client it was.
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.client import Client, sector
 from ..domain.crypto import pairwise
 from ..domain.errors import InvalidToken
-from ..domain.tokens import VerifiedClaims
+from ..domain.oauth.client import Client, sector
+from ..domain.oauth.tokens import VerifiedClaims
 from ..services import Services
 from . import keys
 

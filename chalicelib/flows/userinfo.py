@@ -1,9 +1,9 @@
 from typing import Any
 
-from ..domain import claims as claim
-from ..domain import tokens
 from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
 from ..domain.model import User
+from ..domain.oauth import claims as claim
+from ..domain.oauth import tokens
 from ..services import Services
 from . import dpop, live
 

@@ -3,8 +3,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..domain.client import Client
 from ..domain.model import User
+from ..domain.oauth.client import Client
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 from .users import as_read
 

@@ -1,7 +1,7 @@
 from urllib.parse import urlencode
 
-from ..domain import oauth
-from ..domain.client import host_of
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth.client import host_of
 from ..flows import authorize, browser, session
 from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ..flows.interaction import Interaction

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..config import RESOURCE_METADATA, Settings, registered_apis
-from ..domain import dpop, scopes
 from ..domain.crypto.keyset import SigningKey
 from ..domain.errors import NotFound
+from ..domain.oauth import dpop, scopes
 from ..flows import keys
 from ..services import Services
 from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration

@@ -15,8 +15,8 @@ from chalice.app import AuthRequest, Blueprint
 
 from ..config import Settings, check_at_start, load, read_json
 from ..domain.errors import InvalidToken
+from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
 from ..domain.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
-from ..domain.tokens import VerifiedClaims, Verifier, credentials
 from .scope_map import SCOPES
 
 check_at_start(os.environ)
@@ -118,8 +118,8 @@ class Guard:
 
     def _check(self, shown: Shown, token: str, verified: VerifiedClaims) -> None:
         # Here and not above: an API that takes no proofs pays nothing for them.
-        from ..domain import dpop
         from ..domain.errors import InvalidDpopProof
+        from ..domain.oauth import dpop
 
         now = int(self._now())
         try:
@@ -131,7 +131,7 @@ class Guard:
 
     def _first(self, jkt: str, jti: str, now: int) -> bool:
         """Whether this container sees a proof for the first time, as far back as a proof can be good."""
-        from ..domain import dpop
+        from ..domain.oauth import dpop
 
         while self._proofs:
             oldest, until = next(iter(self._proofs.items()))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..config import Settings
-from ..domain.client import host_of
+from ..domain.oauth.client import host_of
 from . import stylesheet
 from .door import Answer
 

@@ -1,8 +1,8 @@
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from ..domain import oauth
-from ..domain.client import host_of
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth.client import host_of
 from ..flows import browser, logout
 from ..flows.browser import Browser
 from ..flows.logout import Failure, Leaving

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from ..config import Settings
-from ..domain import claims, client, dpop, oauth
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth import claims, client, dpop
 from ..flows import clients
 from ..flows.grants import GRANTS
 from .html import LANGUAGES

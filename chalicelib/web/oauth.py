@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from ..domain import client as clients_domain
-from ..domain import errors, oauth
-from ..domain.dpop import ALGORITHMS
+from ..domain import errors
+from ..domain.oauth import authorization_request as oauth
+from ..domain.oauth import client as clients_domain
+from ..domain.oauth.dpop import ALGORITHMS
 from ..flows import authorize, clients, device, dpop, first_party, grants, introspection, userinfo
 from ..services import Services
 from . import journal

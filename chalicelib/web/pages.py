@@ -3,9 +3,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ..domain import errors, profile
-from ..domain.client import host_of
 from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.model import User
+from ..domain.oauth.client import host_of
 from ..flows import browser, login, logout, signup
 from ..flows.authorize import Destination, Done
 from ..flows.browser import Browser

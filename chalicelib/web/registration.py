@@ -1,7 +1,8 @@
 from typing import Any
 
-from ..domain import errors, registration, tokens
-from ..domain.registration import ClientMetadata
+from ..domain import errors
+from ..domain.oauth import registration, tokens
+from ..domain.oauth.registration import ClientMetadata
 from ..flows import registration as stories
 from ..flows.registration import Registered
 from ..services import Services

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.claims import half_hash, of_user
 from chalicelib.domain.model import User
+from chalicelib.domain.oauth.claims import half_hash, of_user
 from tests.forge import b64
 
 ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, name="Ann")

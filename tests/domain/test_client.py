@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import (
+from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
+from chalicelib.domain.oauth.client import (
     CODE,
     DEVICE_CODE,
     GRANT_TYPES,
@@ -17,7 +18,6 @@ from chalicelib.domain.client import (
     check,
     sector,
 )
-from chalicelib.domain.errors import InvalidClientMetadata, InvalidRedirectUri
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chalicelib.domain import dpop
 from chalicelib.domain.errors import InvalidDpopProof
+from chalicelib.domain.oauth import dpop
 from tests.forge import b64, by, compact, jwk, stranger
 
 NOW = 1_800_000_000

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import oauth
-from chalicelib.domain.client import Client
 from chalicelib.domain.errors import InvalidRequest, InvalidTarget, LatchkeyError
+from chalicelib.domain.oauth import authorization_request as oauth
+from chalicelib.domain.oauth.client import Client
 from tests.forge import b64
 
 # RFC 7636 appendix B.

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from chalicelib.domain.client import SELF_REGISTRABLE, Client
 from chalicelib.domain.errors import InvalidClientMetadata
-from chalicelib.domain.registration import ClientMetadata, fields, of
+from chalicelib.domain.oauth.client import SELF_REGISTRABLE, Client
+from chalicelib.domain.oauth.registration import ClientMetadata, fields, of
 
 OFFERED = ("openid", "email")
 CODE, REFRESH = "authorization_code", "refresh_token"

@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.domain.errors import InvalidScope
-from chalicelib.domain.scopes import narrow, parse
+from chalicelib.domain.oauth.scopes import narrow, parse
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.uris import normal, spelled
+from chalicelib.domain.oauth.uris import normal, spelled
 
 API = "https://mcp.example"
 

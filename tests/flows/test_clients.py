@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import Client, check, sector
 from chalicelib.domain.errors import (
     InvalidClient,
     InvalidClientMetadata,
@@ -16,6 +15,7 @@ from chalicelib.domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
+from chalicelib.domain.oauth.client import Client, check, sector
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from tests.browser import basic

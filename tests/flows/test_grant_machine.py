@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, rule
 
-from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH
+from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH
 from local.gateway import Answer
 from tests.browser import CALLBACK, CHALLENGE, VERIFIER, App, Browser, forms, granted, register, told
 from tests.flows.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session

@@ -12,7 +12,7 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from tests.internet import Page
 from tests.interop.person import Person
 from tests.interop.served import API, OF_THE_API, Served

@@ -14,7 +14,7 @@ import pytest
 import requests
 from cryptography.hazmat.primitives import serialization
 
-from chalicelib.domain.client import CODE, REFRESH
+from chalicelib.domain.oauth.client import CODE, REFRESH
 from tests.forge import stranger
 from tests.interop import apache
 from tests.interop.person import Person

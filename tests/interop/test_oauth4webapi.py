@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from tests.interop import javascript
 from tests.interop.javascript import run
 from tests.interop.served import API, OF_THE_API, Served

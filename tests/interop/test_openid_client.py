@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from tests.forge import peek
 from tests.internet import Page
 from tests.interop import javascript

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.domain.client import Client
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import demo

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Page
 
-from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH, Client
+from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows import clients, signup
 from chalicelib.services import Services
 from tests.browser import CHALLENGE, VERIFIER

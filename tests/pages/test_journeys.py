@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.domain.oauth.client import DEVICE_CODE
 from tests.pages.conftest import Opener
 from tests.pages.site import PASSWORD, Application, decide, log_in, press
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.oauth import KNOWN
+from chalicelib.domain.oauth.authorization_request import KNOWN
 from chalicelib.services import Services
 from chalicelib.web.visit import INTERACTION
 from local.gateway import Answer

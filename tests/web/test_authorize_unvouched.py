@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from chalicelib.domain.client import CODE
+from chalicelib.domain.oauth.client import CODE
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local.gateway import Answer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CODE, DEVICE_CODE, REFRESH, Client
+from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from tests.browser import App, Browser, forms, granted, place, register, send, told

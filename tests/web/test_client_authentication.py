@@ -8,7 +8,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, REFRESH
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local.gateway import Answer

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import Client
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
 from chalicelib.flows.addresses import kept_for
 from chalicelib.flows.client_documents import is_address

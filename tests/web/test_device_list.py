@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from tests.browser import App, Browser, granted, register
 from tests.phone import EMAIL, PASSWORD, Clock, Phone

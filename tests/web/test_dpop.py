@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire

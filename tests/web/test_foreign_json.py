@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from chalicelib.flows import keys
 from chalicelib.services import Services
 from local.gateway import Answer

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain import dpop
+from chalicelib.domain.oauth import dpop
 from chalicelib.web import guard as guards
 from tests import forge
 from tests.phone import Clock, Phone

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from chalicelib.flows import keys
 from chalicelib.services import Services
 from tests.browser import API, ISSUER, App, Browser, granted, register, send

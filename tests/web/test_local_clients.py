@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 import pytest
 
 from chalicelib import config
-from chalicelib.domain.client import Client
 from chalicelib.domain.errors import InvalidClientMetadata
+from chalicelib.domain.oauth.client import Client
 from chalicelib.fetch import Fetch
 from chalicelib.flows import clients
 from chalicelib.services import Services, build

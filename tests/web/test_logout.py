@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.domain.client import Client
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients, keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer

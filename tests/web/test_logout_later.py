@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import DEVICE_CODE
+from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from tests import wire
 from tests.browser import Browser, granted, register

@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from app import app as server
-from chalicelib.domain import claims, client, dpop, oauth
+from chalicelib.domain.oauth import authorization_request as oauth
+from chalicelib.domain.oauth import claims, client, dpop
 from chalicelib.flows import clients
 from chalicelib.flows.grants import GRANTS
 from chalicelib.services import Services

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import REFRESH
+from chalicelib.domain.oauth.client import REFRESH
 from chalicelib.flows import keys
 from chalicelib.services import Services
 from local.gateway import Answer

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import TOKEN_EXCHANGE, Client, check
 from chalicelib.domain.errors import InvalidClientMetadata
+from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
 from chalicelib.flows import clients, keys
 from chalicelib.services import Services
 from chalicelib.store.keys import Keys

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import Client
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import clients as commands

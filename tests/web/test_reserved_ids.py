@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.domain.client import Client
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRequest
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from local import clients as commands

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from tests import wire
 from tests.browser import App, Browser, granted, register, send

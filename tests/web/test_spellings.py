@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.browser import API, CALLBACK, FORM_TYPE, App, Browser, basic, encoded, granted, place, register, send, told

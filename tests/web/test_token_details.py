@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.client import TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import keys
 from chalicelib.services import Services, build

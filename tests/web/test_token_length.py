@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
 from chalicelib.domain.errors import InvalidClientMetadata
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
 from chalicelib.flows import clients
 from chalicelib.services import Services
 from tests.browser import API, App, Browser, granted, register

@@ -11,7 +11,7 @@ import pytest
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain.client import DEVICE_CODE, REFRESH
+from chalicelib.domain.oauth.client import DEVICE_CODE, REFRESH
 from chalicelib.flows import dpop, first_party
 from chalicelib.services import Services
 from local.gateway import Answer

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...domain.client import Client
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from ...domain.oauth.client import Client
+from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import clients
 from ..session import TokenSet

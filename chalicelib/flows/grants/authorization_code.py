@@ -1,12 +1,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...domain import oauth
-from ...domain.client import CODE, Client
 from ...domain.crypto import handles
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ...domain.model import Grant, in_force
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.client import CODE, Client
+from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import dpop, session
 from ..session import TokenSet

@@ -1,10 +1,10 @@
 from collections.abc import Mapping
 
-from ...domain import scopes
-from ...domain.claims import OPENID_SCOPES
-from ...domain.client import CLIENT_CREDENTIALS, Client
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidScope
+from ...domain.oauth import scopes
+from ...domain.oauth.claims import OPENID_SCOPES
+from ...domain.oauth.client import CLIENT_CREDENTIALS, Client
+from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import dpop, session
 from ..session import TokenSet

@@ -1,8 +1,8 @@
 from collections.abc import Mapping
 
-from ...domain.client import DEVICE_CODE, Client
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest
+from ...domain.oauth.client import DEVICE_CODE, Client
+from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import device
 from ..session import TokenSet

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from functools import partial
 
-from ...domain.client import REFRESH, Client
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest
+from ...domain.oauth.client import REFRESH, Client
+from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import dpop, refresh
 from ..session import TokenSet

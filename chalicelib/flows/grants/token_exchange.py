@@ -1,11 +1,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...domain import scopes, uris
-from ...domain.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
-from ...domain.dpop import Proof
 from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
-from ...domain.tokens import VerifiedClaims
+from ...domain.oauth import scopes, uris
+from ...domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
+from ...domain.oauth.dpop import Proof
+from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from .. import dpop, live, session, subjects
 from ..session import TokenSet

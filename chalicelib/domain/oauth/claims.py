@@ -3,9 +3,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..crypto import base64url
+from ..model import Grant, User
 from .client import Client
-from .crypto import base64url
-from .model import Grant, User
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
 OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified")}

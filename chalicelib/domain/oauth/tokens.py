@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from .crypto import base64url, strict_json
-from .errors import InvalidToken
+from ..crypto import base64url, strict_json
+from ..errors import InvalidToken
 
 if TYPE_CHECKING:
-    from .crypto.keyset import SigningKey  # private keys: the guard, which has none, does not load what makes them
+    from ..crypto.keyset import SigningKey  # private keys: the guard, which has none, does not load what makes them
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1

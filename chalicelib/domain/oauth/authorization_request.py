@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import client as clients
-from . import scopes, uris
-from .claims import OF_SCOPE, of_scopes
-from .client import Client
-from .crypto import base64url, strict_json
-from .errors import (
+from ..crypto import base64url, strict_json
+from ..errors import (
     InvalidRequest,
     InvalidTarget,
     RequestNotSupported,
@@ -21,6 +17,10 @@ from .errors import (
     UnmetAuthentication,
     UnsupportedResponseType,
 )
+from . import client as clients
+from . import scopes, uris
+from .claims import OF_SCOPE, of_scopes
+from .client import Client
 
 Parameters = Mapping[str, str]
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
+from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
 from .client import CODE, DEVICE_CODE, REFRESH, Client
-from .errors import InvalidClientMetadata, InvalidScope
 
 # What a client can be without anybody's word for it: not one that acts for itself, or that turns tokens into others.
 GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)

@@ -3,9 +3,9 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
-from .crypto import base64url, jws
-from .crypto.keyset import thumbprint
-from .errors import InvalidDpopProof
+from ..crypto import base64url, jws
+from ..crypto.keyset import thumbprint
+from ..errors import InvalidDpopProof
 
 ALGORITHMS = jws.ALGORITHMS
 MAX_LENGTH = 8192

@@ -1,7 +1,7 @@
 import re
 from collections.abc import Mapping
 
-from .errors import InvalidScope
+from ..errors import InvalidScope
 
 # RFC 6749 appendix A.4, less what would be awkward in a log or a policy.
 TOKEN = re.compile(r"[A-Za-z0-9!#%&'()*+,\-./:;<=>?@\[\]^_`{|}~]{1,128}")

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..crypto import jws
+from ..crypto.handles import MAX_IDLE
+from ..errors import InvalidClientMetadata, InvalidRedirectUri
+from ..model import Grant
 from . import uris
-from .crypto import jws
-from .crypto.handles import MAX_IDLE
-from .errors import InvalidClientMetadata, InvalidRedirectUri
-from .model import Grant
 from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"

@@ -1,0 +1,2 @@
+"""What OAuth and OpenID Connect say, decided from arguments alone: the authorization request, clients and their metadata,
+scopes, claims, access and id tokens, DPoP proofs, resource URIs. Does not know who is logged in."""
