@@ -23,8 +23,8 @@ from app import app
 from benchmarks.rounds import Comparison, compared
 from benchmarks.routes import event
 from chalicelib import config, services
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import clients, keys
 from chalicelib.services import Services
 from chalicelib.store import tables

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from benchmarks.rounds import Comparison, cpu_seconds, of_pairs
-from chalicelib.domain import passwords
+from chalicelib.domain.accounts import passwords
 from chalicelib.domain.errors import LatchkeyError
 
 AT_MOST_MS = 50

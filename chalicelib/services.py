@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .config import Settings, check_at_start, load
+from .domain.accounts.passwords import OWASP_19_MIB, Profile
 from .domain.oauth.tokens import MAX_LIFETIME
-from .domain.passwords import OWASP_19_MIB, Profile
 from .fetch import Fetch
 from .store import dynamo
 from .store.attempts import Attempts

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 
 from chalicelib import config, services
-from chalicelib.domain import email
+from chalicelib.domain.accounts import email
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows import clients, keys, signup

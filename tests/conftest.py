@@ -19,7 +19,7 @@ import moto.dynamodb.responses
 from moto import mock_aws
 
 from chalicelib.config import Settings
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import Services, build
 from tests.phone import Clock, Phone, deployed, installed
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
+from chalicelib.domain.accounts.model import Grant
 from chalicelib.domain.crypto.keyset import RefreshKey
-from chalicelib.domain.model import Grant
 from tests.forge import b64
 
 

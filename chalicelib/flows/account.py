@@ -1,6 +1,6 @@
-from ..domain import email, passwords
+from ..domain.accounts import email, passwords
+from ..domain.accounts.model import Grant, Spent, User
 from ..domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
-from ..domain.model import Grant, Spent, User
 from ..services import Services
 from . import limits, login, logout
 from .logout import Failure

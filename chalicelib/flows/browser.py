@@ -3,10 +3,10 @@
 import hmac
 from dataclasses import dataclass, replace
 
+from ..domain.accounts.model import Grant, Spent, Start, User, in_force
 from ..domain.crypto import base64url, handles
 from ..domain.crypto.handles import Handle
 from ..domain.errors import InvalidGrant
-from ..domain.model import Grant, Spent, Start, User, in_force
 from ..domain.oauth.client import Client
 from ..services import Services
 from . import keys, session

@@ -1,8 +1,8 @@
 import json
 from dataclasses import replace
 
+from ..domain.accounts.model import Grant, Spent, User
 from ..domain.crypto import handles
-from ..domain.model import Grant, Spent, User
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import Client
 from ..services import Services

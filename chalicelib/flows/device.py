@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..domain.accounts.model import Start, in_force
 from ..domain.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -17,7 +18,6 @@ from ..domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
-from ..domain.model import Start, in_force
 from ..domain.oauth import scopes
 from ..domain.oauth.client import DEVICE_CODE, Client
 from ..domain.oauth.dpop import Proof

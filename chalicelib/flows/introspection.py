@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from ..domain.accounts.model import in_force
 from ..domain.crypto import handles
 from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
-from ..domain.model import in_force
 from ..domain.oauth import scopes, tokens
 from ..domain.oauth.client import Client
 from ..services import Services

@@ -5,8 +5,8 @@ from contextvars import ContextVar
 from dataclasses import replace
 from urllib.parse import urlsplit
 
+from ..domain.accounts.model import Limit, Spent
 from ..domain.errors import TemporarilyUnavailable, TooManyRequests
-from ..domain.model import Limit, Spent
 from ..services import Services
 
 # Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of

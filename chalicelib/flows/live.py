@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+from ..domain.accounts.model import Grant, User, in_force
 from ..domain.errors import InvalidToken
-from ..domain.model import Grant, User, in_force
 from ..domain.oauth import claims as claim
 from ..domain.oauth import scopes
 from ..domain.oauth.client import Client

@@ -1,6 +1,6 @@
-from ..domain import email, passwords
+from ..domain.accounts import email, passwords
+from ..domain.accounts.model import Spent, User
 from ..domain.errors import AccountDisabled, InvalidCredentials
-from ..domain.model import Spent, User
 from ..domain.oauth import scopes
 from ..services import Services
 from . import keys, limits, session

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
+from ..domain.accounts.model import Grant, User, in_force
 from ..domain.errors import InvalidRequest, LatchkeyError
-from ..domain.model import Grant, User, in_force
 from ..domain.oauth import tokens
 from ..domain.oauth.client import Client
 from ..services import Services

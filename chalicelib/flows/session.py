@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..domain.accounts.model import Grant, Spent, Start, User, in_force
 from ..domain.crypto import handles
 from ..domain.crypto.handles import Handle
 from ..domain.crypto.keyset import KeySet
@@ -15,7 +16,6 @@ from ..domain.errors import (
     NotFound,
     TemporarilyUnavailable,
 )
-from ..domain.model import Grant, Spent, Start, User, in_force
 from ..domain.oauth import claims as claim
 from ..domain.oauth import scopes, tokens, uris
 from ..domain.oauth.client import REFRESH, Client

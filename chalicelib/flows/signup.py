@@ -1,6 +1,6 @@
-from ..domain import email, passwords
+from ..domain.accounts import email, passwords
+from ..domain.accounts.model import Grant, User
 from ..domain.errors import EmailTaken, LatchkeyError
-from ..domain.model import Grant, User
 from ..services import Services
 from . import keys, limits, session
 from .login import PASSWORD

@@ -1,7 +1,7 @@
 from typing import Any
 
+from ..domain.accounts.model import User
 from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
-from ..domain.model import User
 from ..domain.oauth import claims as claim
 from ..domain.oauth import tokens
 from ..services import Services

@@ -3,8 +3,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..domain.accounts.model import Limit, Spent
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.model import Limit, Spent
 from .dynamo import ConditionFailed, Contended, conditionally, key, transact
 
 if TYPE_CHECKING:

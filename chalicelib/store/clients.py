@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from ..domain.model import User
+from ..domain.accounts.model import User
 from ..domain.oauth.client import Client
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 from .users import as_read

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..domain.model import Grant
+from ..domain.accounts.model import Grant
 from .dynamo import Item
 from .users import grant_key
 

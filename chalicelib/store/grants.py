@@ -2,9 +2,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..domain.accounts.model import Grant, Start, User
 from ..domain.crypto.handles import Use, use_of
 from ..domain.errors import TemporarilyUnavailable
-from ..domain.model import Grant, Start, User
 from ..domain.oauth.client import Client
 from .clients import client_key
 from .clients import from_item as client_from_item

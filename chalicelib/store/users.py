@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..domain.model import Grant, User
+from ..domain.accounts.model import Grant, User
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ..domain import errors
-from ..domain.model import Grant, User
-from ..domain.profile import MAX_NAME, ONE_LINE
+from ..domain.accounts.model import Grant, User
+from ..domain.accounts.profile import MAX_NAME, ONE_LINE
 from ..flows import account, live, login, logout, session, signup
 from ..flows import refresh as refresh_flow
 from ..services import Services

@@ -200,8 +200,8 @@ def _fetch(url: str) -> Jwks:
 
 def _in_force(claims: VerifiedClaims) -> bool:
     # Here and not above: this drags in boto3, which most guards never need.
+    from ..domain.accounts.model import in_force
     from ..domain.crypto import pairwise
-    from ..domain.model import in_force
     from ..services import services
 
     svc = services()

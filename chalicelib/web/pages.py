@@ -2,9 +2,10 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from ..domain import errors, profile
+from ..domain import errors
+from ..domain.accounts import profile
+from ..domain.accounts.model import User
 from ..domain.errors import InvalidRequest, LatchkeyError
-from ..domain.model import User
 from ..domain.oauth.client import host_of
 from ..flows import browser, login, logout, signup
 from ..flows.authorize import Destination, Done

@@ -7,8 +7,8 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
+from ..domain.accounts.model import User
 from ..domain.errors import LatchkeyError
-from ..domain.model import User
 from ..flows import authorize, browser, interaction
 from ..flows.authorize import Destination
 from ..flows.browser import Browser

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.model import User
+from chalicelib.domain.accounts.model import User
 from chalicelib.domain.oauth.claims import half_hash, of_user
 from tests.forge import b64
 

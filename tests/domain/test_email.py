@@ -2,8 +2,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from chalicelib.domain import email
-from chalicelib.domain.email import canonical, validated
+from chalicelib.domain.accounts import email
+from chalicelib.domain.accounts.email import canonical, validated
 from chalicelib.domain.errors import InvalidRequest
 
 

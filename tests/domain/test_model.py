@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.model import Grant, Limit, User, in_force
+from chalicelib.domain.accounts.model import Grant, Limit, User, in_force
 
 USER = User(uid="ann", email="ann@example.com", password_hash="$", created_at=0)
 GRANT = Grant(

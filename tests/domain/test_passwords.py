@@ -10,9 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis.strategies import text
 from zxcvbn import matching, zxcvbn
 
-from chalicelib.domain import passwords
-from chalicelib.domain.errors import InvalidRequest, LongPassword, WeakPassword
-from chalicelib.domain.passwords import (
+from chalicelib.domain.accounts import passwords
+from chalicelib.domain.accounts.passwords import (
     CHEAPEST_ONLY_FOR_TESTS,
     MAX_BYTES,
     MAX_LOOKUPS,
@@ -25,6 +24,7 @@ from chalicelib.domain.passwords import (
     unknown_users_hash,
     verify_password,
 )
+from chalicelib.domain.errors import InvalidRequest, LongPassword, WeakPassword
 
 # The reference implementation's own vectors: github.com/P-H-C/phc-winner-argon2, src/test.c, "Argon2id test vectors".
 REFERENCE = (

@@ -8,9 +8,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.domain.accounts.model import Grant
 from chalicelib.domain.crypto.handles import BROWSER, CODE, REFRESH, Handle, Use, derive, key_number, use_of, verify
 from chalicelib.domain.errors import InvalidGrant
-from chalicelib.domain.model import Grant
 from tests import handles
 from tests.forge import b64, unb64
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import build
 from local.gateway import Answer
 from tests.phone import Clock, Phone, deployed, installed

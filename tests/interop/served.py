@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import app
 from chalicelib.config import load
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CODE, REFRESH, Client
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import clients, signup
 from chalicelib.services import Services, build
 from chalicelib.store import tables

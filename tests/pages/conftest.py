@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import build
 from chalicelib.store import tables
 from local import server

@@ -10,9 +10,9 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from chalicelib.domain.accounts.model import Grant, Limit, Spent, Start, User
 from chalicelib.domain.crypto.handles import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.domain.model import Grant, Limit, Spent, Start, User
 from chalicelib.domain.oauth.client import Client
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts

@@ -12,8 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.config import Settings
-from chalicelib.domain import passwords
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
+from chalicelib.domain.accounts import passwords
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
 from chalicelib.flows import keys, live, login, refresh, session, signup
 from chalicelib.services import Services, build
 from local.gateway import Answer

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
 from chalicelib.services import Services, build
 from chalicelib.store.dynamo import TRIES
 from local.gateway import Answer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from chalicelib.domain import passwords
+from chalicelib.domain.accounts import passwords
 from chalicelib.flows import keys
 from chalicelib.services import Services
 from chalicelib.web import guard

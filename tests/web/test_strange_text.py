@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain import passwords
+from chalicelib.domain.accounts import passwords
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows import dpop
 from chalicelib.services import Services

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from chalicelib.config import Settings
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.crypto.handles import REFRESH as PURPOSE
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import Services, build
 from chalicelib.web import guard
 from tests import forge, wire

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
-from chalicelib.domain.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.flows import keys
 from chalicelib.services import Services, build
 from tests import forge

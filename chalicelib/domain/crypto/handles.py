@@ -7,8 +7,8 @@ from enum import Enum
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
+from ..accounts.model import Grant
 from ..errors import InvalidGrant
-from ..model import Grant
 from . import base64url
 
 # What was written can be read for ever: a new layout is a new version, never a change of an older one. Each begins with the

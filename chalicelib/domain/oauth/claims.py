@@ -3,8 +3,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..accounts.model import Grant, User
 from ..crypto import base64url
-from ..model import Grant, User
 from .client import Client
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.

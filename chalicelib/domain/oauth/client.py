@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from ..accounts.model import Grant
 from ..crypto import jws
 from ..crypto.handles import MAX_IDLE
 from ..errors import InvalidClientMetadata, InvalidRedirectUri
-from ..model import Grant
 from . import uris
 from .tokens import MAX_LIFETIME
 

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ...domain.accounts.model import Grant, in_force
 from ...domain.crypto import handles
 from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from ...domain.model import Grant, in_force
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import CODE, Client
 from ...domain.oauth.dpop import Proof

@@ -1,6 +1,6 @@
 import unicodedata
 
-from .errors import InvalidRequest
+from ..errors import InvalidRequest
 
 # RFC 5321 has 254 octets; a character of another width or composition, to be normalised, has up to 4 bytes for one of them.
 MAX_BYTES = 4 * 254

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from .errors import LongPassword, WeakPassword
+from ..errors import LongPassword, WeakPassword
 
 MIN_LENGTH, MAX_LENGTH = 8, 256
 # A character has at most 4 bytes, and three times as many when it is decomposed (Unicode Standard Annex 15, expansion factors).

@@ -1,0 +1,1 @@
+"""A person's account as data: the user, the session, addresses, names, passwords. Reads and writes nothing."""
