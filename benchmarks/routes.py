@@ -13,7 +13,7 @@ from moto import mock_aws
 from app import app
 from benchmarks.rounds import Comparison, compared
 from chalicelib import config, services
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from local.events import Api, Call, proxy_event
 
 AT_MOST = 1.1

@@ -16,7 +16,7 @@ from botocore.parsers import ResponseParserError
 
 from chalicelib import config, services
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.store import tables
 from local import live, smoke, stages, staging, vendor
 from local.stages import PROJECT, Stage

@@ -4,7 +4,7 @@ import argparse
 from datetime import UTC, datetime
 
 from chalicelib.domain.crypto.keyset import KeySet
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line

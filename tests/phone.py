@@ -12,7 +12,7 @@ import boto3
 import chalicelib.services
 from app import app
 from chalicelib.config import Settings, load
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables
 from chalicelib.web import guard

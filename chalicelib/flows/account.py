@@ -2,8 +2,9 @@ from ..domain.accounts import email, passwords
 from ..domain.accounts.model import Grant, Spent, User
 from ..domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ..services import Services
-from . import limits, login, logout
+from . import login, logout
 from .logout import Failure
+from .platform import limits
 
 
 def rename(svc: Services, user: User, *, name: str) -> User:

@@ -21,9 +21,10 @@ from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import clients, codes, interaction, limits, session, subjects
+from . import clients, codes, interaction, session
 from .browser import Browser
 from .interaction import Interaction
+from .platform import limits, subjects
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: nobody has proved that it is the client's.

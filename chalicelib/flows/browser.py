@@ -9,7 +9,8 @@ from ..domain.crypto.handles import Handle
 from ..domain.errors import InvalidGrant
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import keys, session
+from . import session
+from .platform import keys
 
 # A browser session is a grant like any other, so that the list of sessions shows it and "end all" ends it.
 CLIENT = Client(client_id="browser", token_endpoint_auth_method="none", client_name="Browser", first_party=True)

@@ -14,7 +14,7 @@ from ..domain.oauth import registration
 from ..domain.oauth.client import Client, check
 from ..domain.oauth.registration import ClientMetadata
 from ..services import Services
-from . import addresses
+from .platform import remote_documents as addresses
 
 KIND = "document of a client"
 # The port of https alone, and a name for the host: an address in brackets has too many spellings.

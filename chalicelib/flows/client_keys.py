@@ -7,7 +7,7 @@ from ..domain.crypto import strict_json
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client, are_public_keys
 from ..services import Services
-from . import addresses
+from .platform import remote_documents as addresses
 
 KIND = "keys of a client"
 

@@ -22,8 +22,9 @@ from ..domain.oauth import scopes
 from ..domain.oauth.client import DEVICE_CODE, Client
 from ..domain.oauth.dpop import Proof
 from ..services import Services
-from . import clients, dpop, keys, limits, session
+from . import clients, dpop, session
 from .browser import Browser
+from .platform import keys, limits
 from .session import TokenSet
 
 # No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.

@@ -14,7 +14,8 @@ from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import CODE, Client
 from ..services import Services
-from . import codes, login, sealing, subjects
+from . import codes, login
+from .platform import sealing, subjects
 
 REQUEST = frozenset(
     {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}

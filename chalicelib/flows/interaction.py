@@ -4,8 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 from ..services import Services
-from . import sealing, session
+from . import session
 from .browser import Browser
+from .platform import sealing
 
 PURPOSE = b"latchkey interaction\x00"
 SECONDS = 300

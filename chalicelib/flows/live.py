@@ -9,7 +9,8 @@ from ..domain.oauth import scopes
 from ..domain.oauth.client import Client
 from ..domain.oauth.tokens import VerifiedClaims
 from ..services import Services
-from . import client_documents, session, subjects
+from . import client_documents, session
+from .platform import subjects
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@ from ..domain.accounts.model import Spent, User
 from ..domain.errors import AccountDisabled, InvalidCredentials
 from ..domain.oauth import scopes
 from ..services import Services
-from . import keys, limits, session
+from . import session
+from .platform import keys, limits
 from .session import TokenSet
 
 PASSWORD = ("pwd",)  # RFC 8176

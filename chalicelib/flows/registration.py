@@ -9,7 +9,8 @@ from ..domain.oauth import registration
 from ..domain.oauth.client import Client, check, check_sector
 from ..domain.oauth.registration import ClientMetadata
 from ..services import Services
-from . import clients, limits
+from . import clients
+from .platform import limits
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
 

@@ -21,7 +21,7 @@ from ..domain.oauth import scopes, tokens, uris
 from ..domain.oauth.client import REFRESH, Client
 from ..domain.oauth.tokens import VerifiedClaims, Verifier
 from ..services import Services
-from . import keys, subjects
+from .platform import keys, subjects
 
 PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
 

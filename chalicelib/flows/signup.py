@@ -2,8 +2,9 @@ from ..domain.accounts import email, passwords
 from ..domain.accounts.model import Grant, User
 from ..domain.errors import EmailTaken, LatchkeyError
 from ..services import Services
-from . import keys, limits, session
+from . import session
 from .login import PASSWORD
+from .platform import keys, limits
 from .session import TokenSet
 
 

@@ -9,7 +9,7 @@ from ..config import RESOURCE_METADATA, Settings, registered_apis
 from ..domain.crypto.keyset import SigningKey
 from ..domain.errors import NotFound
 from ..domain.oauth import dpop, scopes
-from ..flows import keys
+from ..flows.platform import keys
 from ..services import Services
 from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration
 from .door import Answer, Caller, Door, Operation

@@ -11,7 +11,7 @@ from chalice.app import Blueprint, Request, Response
 from ..config import RESOURCE_METADATA
 from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..flows import limits
+from ..flows.platform import limits
 from ..services import Services, services
 from . import journal
 from .guard import guard

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..flows import sealing
+from ..flows.platform import sealing
 from ..services import Services
 from . import html
 from .door import Answer, Door, status_of

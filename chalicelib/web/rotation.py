@@ -2,7 +2,7 @@ from typing import Any
 
 from chalice.app import Blueprint, Rate
 
-from ..flows import keys
+from ..flows.platform import keys
 from ..services import services
 
 bp = Blueprint(__name__)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests import forge
 from tests.browser import Browser, granted, place, register

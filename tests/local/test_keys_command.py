@@ -1,7 +1,7 @@
 import pytest
 from botocore.exceptions import NoCredentialsError
 
-from chalicelib.flows import keys as flow
+from chalicelib.flows.platform import keys as flow
 from chalicelib.services import Services
 from local import keys
 from tests.phone import Clock

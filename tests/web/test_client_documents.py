@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows import clients
-from chalicelib.flows.addresses import kept_for
 from chalicelib.flows.client_documents import is_address
+from chalicelib.flows.platform.remote_documents import kept_for
 from chalicelib.services import Services
 from tests import wire
 from tests.browser import ASSERTION_TYPE, App, Browser, granted, register, send

@@ -2,7 +2,8 @@
 
 import pytest
 
-from chalicelib.flows import clients, keys
+from chalicelib.flows import clients
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from tests.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
 from tests.forge import peek

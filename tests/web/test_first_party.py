@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge, wire

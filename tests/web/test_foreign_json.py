@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge, wire

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.web import guard, scope_map
 from tests import forge, wire

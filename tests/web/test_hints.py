@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.crypto.keyset import PrivateKey
 from chalicelib.domain.errors import TemporarilyUnavailable
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests import wire
 from tests.browser import App, Browser, forms, place, register, told

@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from tests.browser import API, ISSUER, App, Browser, granted, register, send
 from tests.forge import by, peek, resigned, stranger

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients, keys, limits
+from chalicelib.flows import clients
+from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire

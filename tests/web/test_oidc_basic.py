@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import REFRESH
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.browser import FORM_TYPE, ISSUER, App, Browser, forms, granted, place, register, told

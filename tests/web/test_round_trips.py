@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.domain.accounts import passwords
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.web import guard
 from tests import forge

@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
-from chalicelib.flows import keys
+from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests import forge
 from tests.browser import API, ISSUER, App, Browser, forms, granted, register, told

@@ -7,7 +7,8 @@ from ...domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Cl
 from ...domain.oauth.dpop import Proof
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
-from .. import dpop, live, session, subjects
+from .. import dpop, live, session
+from ..platform import subjects
 from ..session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE

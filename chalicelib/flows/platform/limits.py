@@ -5,9 +5,9 @@ from contextvars import ContextVar
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ..domain.accounts.model import Limit, Spent
-from ..domain.errors import TemporarilyUnavailable, TooManyRequests
-from ..services import Services
+from ...domain.accounts.model import Limit, Spent
+from ...domain.errors import TemporarilyUnavailable, TooManyRequests
+from ...services import Services
 
 # Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of
 # stories that are about something else, and all of those would have to pass it on. Few requests want to know it.

@@ -7,11 +7,11 @@ the account again without asking which client it was.
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.crypto import pairwise
-from ..domain.errors import InvalidToken
-from ..domain.oauth.client import Client, sector
-from ..domain.oauth.tokens import VerifiedClaims
-from ..services import Services
+from ...domain.crypto import pairwise
+from ...domain.errors import InvalidToken
+from ...domain.oauth.client import Client, sector
+from ...domain.oauth.tokens import VerifiedClaims
+from ...services import Services
 from . import keys
 
 

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..domain.errors import TooManyRequests
-from ..services import Services
+from ...domain.errors import TooManyRequests
+from ...services import Services
 from . import limits
 
 MINUTE, DAY = 60, 24 * 3600

@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 
-from ..domain.crypto.handles import KEY_LIFE
-from ..domain.crypto.keyset import KeySet, State
-from ..domain.errors import TemporarilyUnavailable
-from ..services import Services
+from ...domain.crypto.handles import KEY_LIFE
+from ...domain.crypto.keyset import KeySet, State
+from ...domain.errors import TemporarilyUnavailable
+from ...services import Services
 
 DAY = 24 * 3600
 # Longer than any verifier keeps a key set: ours ten minutes, API Gateway's own JWT authorizer two hours.

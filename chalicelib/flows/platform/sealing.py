@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.crypto import sealing
-from ..services import Services
+from ...domain.crypto import sealing
+from ...services import Services
 from . import keys
 
 
