@@ -25,7 +25,7 @@ from benchmarks.routes import event
 from chalicelib import config, services
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables

@@ -17,7 +17,7 @@ from chalicelib.domain.errors import LatchkeyError, NotFound
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line

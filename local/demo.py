@@ -16,7 +16,8 @@ from chalicelib import config, services
 from chalicelib.domain.accounts import email
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
-from chalicelib.flows import clients, signup
+from chalicelib.flows import signup
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from uuid import uuid4
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE, Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.forge import PrivateKey, by, compact, jwk, stranger

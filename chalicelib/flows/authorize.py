@@ -21,8 +21,9 @@ from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import clients, codes, interaction, session
+from . import codes, interaction, session
 from .browser import Browser
+from .clients import authenticate as clients
 from .interaction import Interaction
 from .platform import limits, subjects
 

@@ -22,8 +22,9 @@ from ..domain.oauth import scopes
 from ..domain.oauth.client import DEVICE_CODE, Client
 from ..domain.oauth.dpop import Proof
 from ..services import Services
-from . import clients, dpop, session
+from . import dpop, session
 from .browser import Browser
+from .clients import authenticate as clients
 from .platform import keys, limits
 from .session import TokenSet
 

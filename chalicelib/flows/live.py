@@ -9,7 +9,8 @@ from ..domain.oauth import scopes
 from ..domain.oauth.client import Client
 from ..domain.oauth.tokens import VerifiedClaims
 from ..services import Services
-from . import client_documents, session
+from . import session
+from .clients import documents as client_documents
 from .platform import subjects
 
 

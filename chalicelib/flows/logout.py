@@ -11,8 +11,9 @@ from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.oauth import tokens
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import browser, clients, session
+from . import browser, session
 from .browser import Browser
+from .clients import authenticate as clients
 from .platform import keys, limits, subjects
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})

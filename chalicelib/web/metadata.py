@@ -8,7 +8,7 @@ import msgspec
 from ..config import Settings
 from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth import claims, client, dpop
-from ..flows import clients
+from ..flows.clients import authenticate as clients
 from ..flows.grants import GRANTS
 from .html import LANGUAGES
 

@@ -3,8 +3,8 @@ from typing import Any
 from ..domain import errors
 from ..domain.oauth import registration, tokens
 from ..domain.oauth.registration import ClientMetadata
-from ..flows import registration as stories
-from ..flows.registration import Registered
+from ..flows.clients import registration as stories
+from ..flows.clients.registration import Registered
 from ..services import Services
 from .door import Caller, Door
 

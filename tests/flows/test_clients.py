@@ -16,7 +16,7 @@ from chalicelib.domain.errors import (
     UnauthorizedClient,
 )
 from chalicelib.domain.oauth.client import Client, check, sector
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from tests.browser import basic
 from tests.staged import just_before

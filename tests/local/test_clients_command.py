@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.flows import clients as flow
+from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
 from local import clients
 

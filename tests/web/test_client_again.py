@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from tests.browser import App, Browser, forms, granted, place, register, send, told
 from tests.forge import peek

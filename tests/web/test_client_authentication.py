@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import wire

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients
-from chalicelib.flows.client_documents import is_address
+from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients.documents import is_address
 from chalicelib.flows.platform.remote_documents import kept_for
 from chalicelib.services import Services
 from tests import wire

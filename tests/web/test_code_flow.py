@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from tests.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told

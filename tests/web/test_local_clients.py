@@ -16,7 +16,7 @@ from chalicelib import config
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import Client
 from chalicelib.fetch import Fetch
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services, build
 from local import stages
 from tests.browser import App, Browser, register

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer

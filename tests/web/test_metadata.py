@@ -15,7 +15,7 @@ import pytest
 from app import app as server
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth import claims, client, dpop
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.grants import GRANTS
 from chalicelib.services import Services
 from chalicelib.web import html

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store.keys import Keys

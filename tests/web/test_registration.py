@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import clients as commands
 from local.gateway import Answer

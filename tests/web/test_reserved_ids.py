@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRequest
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import clients as commands
 from tests.browser import CALLBACK, App, Browser, send

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE, TOKEN_EXCHANGE
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests import forge

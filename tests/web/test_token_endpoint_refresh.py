@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from tests import wire
 from tests.browser import API, App, Browser, basic, granted, register, send

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
-from chalicelib.flows import clients
+from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from tests.browser import API, App, Browser, granted, register
 from tests.phone import Phone, refusal

@@ -7,7 +7,7 @@ from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGran
 from ...domain.oauth.client import Client
 from ...domain.oauth.dpop import Proof
 from ...services import Services
-from .. import clients
+from ..clients import authenticate as clients
 from ..session import TokenSet
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 

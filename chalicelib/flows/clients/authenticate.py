@@ -9,13 +9,15 @@ from functools import lru_cache
 from math import ceil
 from urllib.parse import unquote_plus
 
-from ..domain.crypto import jws
-from ..domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
-from ..domain.oauth import client as clients
-from ..domain.oauth import tokens, uris
-from ..domain.oauth.client import Client
-from ..services import Services
-from . import browser, client_documents, client_keys, session
+from ...domain.crypto import jws
+from ...domain.errors import InvalidClient, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ...domain.oauth import client as clients
+from ...domain.oauth import tokens, uris
+from ...domain.oauth.client import Client
+from ...services import Services
+from .. import browser, session
+from . import documents as client_documents
+from . import keys as client_keys
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS

@@ -8,13 +8,13 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..domain.crypto import strict_json
-from ..domain.errors import OAuthError
-from ..domain.oauth import registration
-from ..domain.oauth.client import Client, check
-from ..domain.oauth.registration import ClientMetadata
-from ..services import Services
-from .platform import remote_documents as addresses
+from ...domain.crypto import strict_json
+from ...domain.errors import OAuthError
+from ...domain.oauth import registration
+from ...domain.oauth.client import Client, check
+from ...domain.oauth.registration import ClientMetadata
+from ...services import Services
+from ..platform import remote_documents as addresses
 
 KIND = "document of a client"
 # The port of https alone, and a name for the host: an address in brackets has too many spellings.

@@ -4,13 +4,13 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from ..domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
-from ..domain.oauth import registration
-from ..domain.oauth.client import Client, check, check_sector
-from ..domain.oauth.registration import ClientMetadata
-from ..services import Services
-from . import clients
-from .platform import limits
+from ...domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
+from ...domain.oauth import registration
+from ...domain.oauth.client import Client, check, check_sector
+from ...domain.oauth.registration import ClientMetadata
+from ...services import Services
+from ..platform import limits
+from . import authenticate as clients
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
 

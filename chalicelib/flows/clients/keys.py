@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from ..domain.crypto import strict_json
-from ..domain.errors import TemporarilyUnavailable
-from ..domain.oauth.client import Client, are_public_keys
-from ..services import Services
-from .platform import remote_documents as addresses
+from ...domain.crypto import strict_json
+from ...domain.errors import TemporarilyUnavailable
+from ...domain.oauth.client import Client, are_public_keys
+from ...services import Services
+from ..platform import remote_documents as addresses
 
 KIND = "keys of a client"
 
