@@ -2,9 +2,10 @@ from ..domain.accounts import email, passwords
 from ..domain.accounts.model import Grant, Spent, User
 from ..domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ..services import Services
-from . import login, logout
-from .logout import Failure
+from . import login
 from .platform import limits
+from .sessions import logout
+from .sessions.logout import Failure
 
 
 def rename(svc: Services, user: User, *, name: str) -> User:

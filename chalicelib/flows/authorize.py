@@ -21,11 +21,12 @@ from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import codes, interaction, session
-from .browser import Browser
+from . import codes, interaction
 from .clients import authenticate as clients
 from .interaction import Interaction
 from .platform import limits, subjects
+from .sessions import session
+from .sessions.browser import Browser
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: nobody has proved that it is the client's.

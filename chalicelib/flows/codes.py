@@ -6,8 +6,8 @@ from ..domain.crypto import handles
 from ..domain.oauth.authorization_request import AuthorizationRequest
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import session
 from .platform import keys
+from .sessions import session
 
 
 def issue(

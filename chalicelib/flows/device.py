@@ -22,11 +22,12 @@ from ..domain.oauth import scopes
 from ..domain.oauth.client import DEVICE_CODE, Client
 from ..domain.oauth.dpop import Proof
 from ..services import Services
-from . import dpop, session
-from .browser import Browser
+from . import dpop
 from .clients import authenticate as clients
 from .platform import keys, limits
-from .session import TokenSet
+from .sessions import session
+from .sessions.browser import Browser
+from .sessions.session import TokenSet
 
 # No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"

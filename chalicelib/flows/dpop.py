@@ -2,7 +2,7 @@ from ..domain.errors import InvalidDpopProof, UseDpopNonce
 from ..domain.oauth import dpop
 from ..domain.oauth.dpop import Proof
 from ..services import Services
-from . import browser
+from .sessions import browser
 
 NONCE_SECONDS = 300
 NO_PROOF = Proof("", "", "")

@@ -4,9 +4,9 @@ import hashlib
 from dataclasses import dataclass, field
 
 from ..services import Services
-from . import session
-from .browser import Browser
 from .platform import sealing
+from .sessions import session
+from .sessions.browser import Browser
 
 PURPOSE = b"latchkey interaction\x00"
 SECONDS = 300

@@ -8,8 +8,8 @@ from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, Unsu
 from ..domain.oauth import scopes, tokens
 from ..domain.oauth.client import Client
 from ..services import Services
-from . import live, session
 from .platform import keys, subjects
+from .sessions import live, session
 
 INTROSPECTION = "token-introspection+jwt"
 

@@ -3,9 +3,9 @@ from ..domain.accounts.model import Spent, User
 from ..domain.errors import AccountDisabled, InvalidCredentials
 from ..domain.oauth import scopes
 from ..services import Services
-from . import session
 from .platform import keys, limits
-from .session import TokenSet
+from .sessions import session
+from .sessions.session import TokenSet
 
 PASSWORD = ("pwd",)  # RFC 8176
 

@@ -2,10 +2,10 @@ from ..domain.accounts import email, passwords
 from ..domain.accounts.model import Grant, User
 from ..domain.errors import EmailTaken, LatchkeyError
 from ..services import Services
-from . import session
 from .login import PASSWORD
 from .platform import keys, limits
-from .session import TokenSet
+from .sessions import session
+from .sessions.session import TokenSet
 
 
 def sign_up(

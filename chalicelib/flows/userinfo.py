@@ -5,7 +5,8 @@ from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
 from ..domain.oauth import claims as claim
 from ..domain.oauth import tokens
 from ..services import Services
-from . import dpop, live
+from . import dpop
+from .sessions import live
 
 
 def read(svc: Services, *, authorization: str, proof: str, method: str, path: str) -> tuple[User, dict[str, Any]]:

@@ -6,8 +6,9 @@ from msgspec import UNSET, Meta, UnsetType
 from ..domain import errors
 from ..domain.accounts.model import Grant, User
 from ..domain.accounts.profile import MAX_NAME, ONE_LINE
-from ..flows import account, live, login, logout, session, signup
-from ..flows import refresh as refresh_flow
+from ..flows import account, login, signup
+from ..flows.sessions import live, logout, session
+from ..flows.sessions import refresh as refresh_flow
 from ..services import Services
 from . import journal
 from .door import Caller, Door

@@ -1,8 +1,9 @@
 from ..domain import errors
 from ..domain.errors import LatchkeyError
-from ..flows import browser, device
-from ..flows.browser import Browser
+from ..flows import device
 from ..flows.interaction import Interaction
+from ..flows.sessions import browser
+from ..flows.sessions.browser import Browser
 from ..services import Services
 from . import html, mistakes
 from .door import Answer, Caller, Form

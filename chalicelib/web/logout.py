@@ -3,9 +3,9 @@ from urllib.parse import urlencode
 
 from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.client import host_of
-from ..flows import browser, logout
-from ..flows.browser import Browser
-from ..flows.logout import Failure, Leaving
+from ..flows.sessions import browser, logout
+from ..flows.sessions.browser import Browser
+from ..flows.sessions.logout import Failure, Leaving
 from ..services import Services
 from . import cookies, journal
 from .door import Answer, Caller, Form

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..domain.errors import LatchkeyError
-from ..flows import browser
 from ..flows.platform import sealing
+from ..flows.sessions import browser
 from . import cookies, journal
 from .door import Answer
 from .visit import Visit, see, with_cookie

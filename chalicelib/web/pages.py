@@ -7,10 +7,11 @@ from ..domain.accounts import profile
 from ..domain.accounts.model import User
 from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.oauth.client import host_of
-from ..flows import browser, login, logout, signup
+from ..flows import login, signup
 from ..flows.authorize import Destination, Done
-from ..flows.browser import Browser
 from ..flows.interaction import Interaction
+from ..flows.sessions import browser, logout
+from ..flows.sessions.browser import Browser
 from ..services import Services
 from . import cookies, journal, mistakes, stylesheet
 from .door import Answer, Caller, Form

@@ -3,7 +3,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ..flows.session import TokenSet
+from ..flows.sessions.session import TokenSet
 from . import journal
 
 

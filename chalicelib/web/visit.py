@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ..domain.accounts.model import User
 from ..domain.errors import LatchkeyError
-from ..flows import authorize, browser, interaction
+from ..flows import authorize, interaction
 from ..flows.authorize import Destination
-from ..flows.browser import Browser
 from ..flows.interaction import Interaction
+from ..flows.sessions import browser
+from ..flows.sessions.browser import Browser
 from ..services import Services
 from . import cookies, html, journal
 from .door import Answer, Caller

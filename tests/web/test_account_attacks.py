@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
-from chalicelib.flows import live, login, refresh, session, signup
+from chalicelib.flows import login, signup
 from chalicelib.flows.platform import keys
+from chalicelib.flows.sessions import live, refresh, session
 from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests import wire

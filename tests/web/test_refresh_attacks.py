@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import InvalidGrant
-from chalicelib.flows import refresh as refresh_flow
-from chalicelib.flows import session
+from chalicelib.flows.sessions import refresh as refresh_flow
+from chalicelib.flows.sessions import session
 from chalicelib.services import Services
 from tests import handles, wire
 from tests.forge import b64, peek, unb64

@@ -15,7 +15,7 @@ from ...domain.oauth import client as clients
 from ...domain.oauth import tokens, uris
 from ...domain.oauth.client import Client
 from ...services import Services
-from .. import browser, session
+from ..sessions import browser, session
 from . import documents as client_documents
 from . import keys as client_keys
 

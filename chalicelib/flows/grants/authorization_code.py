@@ -8,8 +8,9 @@ from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import CODE, Client
 from ...domain.oauth.dpop import Proof
 from ...services import Services
-from .. import dpop, session
-from ..session import TokenSet
+from .. import dpop
+from ..sessions import session
+from ..sessions.session import TokenSet
 
 GRANT_TYPE = CODE
 UNKNOWN = "The code is unknown, or was issued to another client, redirect URI, verifier or key."

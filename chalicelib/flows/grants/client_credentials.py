@@ -6,8 +6,9 @@ from ...domain.oauth.claims import OPENID_SCOPES
 from ...domain.oauth.client import CLIENT_CREDENTIALS, Client
 from ...domain.oauth.dpop import Proof
 from ...services import Services
-from .. import dpop, session
-from ..session import TokenSet
+from .. import dpop
+from ..sessions import session
+from ..sessions.session import TokenSet
 
 GRANT_TYPE = CLIENT_CREDENTIALS
 PARAMETERS = frozenset({"scope", "resource"})

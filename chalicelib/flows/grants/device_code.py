@@ -5,7 +5,7 @@ from ...domain.oauth.client import DEVICE_CODE, Client
 from ...domain.oauth.dpop import Proof
 from ...services import Services
 from .. import device
-from ..session import TokenSet
+from ..sessions.session import TokenSet
 
 GRANT_TYPE = DEVICE_CODE
 PARAMETERS = frozenset({"device_code", "resource"})

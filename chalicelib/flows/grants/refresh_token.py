@@ -5,8 +5,9 @@ from ...domain.errors import InvalidRequest
 from ...domain.oauth.client import REFRESH, Client
 from ...domain.oauth.dpop import Proof
 from ...services import Services
-from .. import dpop, refresh
-from ..session import TokenSet
+from .. import dpop
+from ..sessions import refresh
+from ..sessions.session import TokenSet
 
 GRANT_TYPE = REFRESH
 PARAMETERS = frozenset({"refresh_token", "scope", "resource"})

@@ -7,9 +7,10 @@ from ...domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Cl
 from ...domain.oauth.dpop import Proof
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
-from .. import dpop, live, session
+from .. import dpop
 from ..platform import subjects
-from ..session import TokenSet
+from ..sessions import live, session
+from ..sessions.session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE
 PARAMETERS = frozenset(

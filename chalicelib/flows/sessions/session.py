@@ -3,11 +3,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.accounts.model import Grant, Spent, Start, User, in_force
-from ..domain.crypto import handles
-from ..domain.crypto.handles import Handle
-from ..domain.crypto.keyset import KeySet
-from ..domain.errors import (
+from ...domain.accounts.model import Grant, Spent, Start, User, in_force
+from ...domain.crypto import handles
+from ...domain.crypto.handles import Handle
+from ...domain.crypto.keyset import KeySet
+from ...domain.errors import (
     InvalidGrant,
     InvalidScope,
     InvalidTarget,
@@ -16,12 +16,12 @@ from ..domain.errors import (
     NotFound,
     TemporarilyUnavailable,
 )
-from ..domain.oauth import claims as claim
-from ..domain.oauth import scopes, tokens, uris
-from ..domain.oauth.client import REFRESH, Client
-from ..domain.oauth.tokens import VerifiedClaims, Verifier
-from ..services import Services
-from .platform import keys, subjects
+from ...domain.oauth import claims as claim
+from ...domain.oauth import scopes, tokens, uris
+from ...domain.oauth.client import REFRESH, Client
+from ...domain.oauth.tokens import VerifiedClaims, Verifier
+from ...services import Services
+from ..platform import keys, subjects
 
 PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
 

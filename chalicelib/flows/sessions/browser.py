@@ -3,14 +3,14 @@
 import hmac
 from dataclasses import dataclass, replace
 
-from ..domain.accounts.model import Grant, Spent, Start, User, in_force
-from ..domain.crypto import base64url, handles
-from ..domain.crypto.handles import Handle
-from ..domain.errors import InvalidGrant
-from ..domain.oauth.client import Client
-from ..services import Services
+from ...domain.accounts.model import Grant, Spent, Start, User, in_force
+from ...domain.crypto import base64url, handles
+from ...domain.crypto.handles import Handle
+from ...domain.errors import InvalidGrant
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..platform import keys
 from . import session
-from .platform import keys
 
 # A browser session is a grant like any other, so that the list of sessions shows it and "end all" ends it.
 CLIENT = Client(client_id="browser", token_endpoint_auth_method="none", client_name="Browser", first_party=True)

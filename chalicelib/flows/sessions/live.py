@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, replace
 
-from ..domain.accounts.model import Grant, User, in_force
-from ..domain.errors import InvalidToken
-from ..domain.oauth import claims as claim
-from ..domain.oauth import scopes
-from ..domain.oauth.client import Client
-from ..domain.oauth.tokens import VerifiedClaims
-from ..services import Services
+from ...domain.accounts.model import Grant, User, in_force
+from ...domain.errors import InvalidToken
+from ...domain.oauth import claims as claim
+from ...domain.oauth import scopes
+from ...domain.oauth.client import Client
+from ...domain.oauth.tokens import VerifiedClaims
+from ...services import Services
+from ..clients import documents as client_documents
+from ..platform import subjects
 from . import session
-from .clients import documents as client_documents
-from .platform import subjects
 
 
 @dataclass(frozen=True, slots=True)

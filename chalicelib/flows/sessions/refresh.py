@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..domain.accounts.model import Grant, in_force
-from ..domain.crypto import handles
-from ..domain.crypto.handles import Handle, Use, use_of
-from ..domain.errors import InvalidGrant, InvalidTarget
-from ..domain.oauth import scopes
-from ..domain.oauth.client import Client
-from ..services import Services
+from ...domain.accounts.model import Grant, in_force
+from ...domain.crypto import handles
+from ...domain.crypto.handles import Handle, Use, use_of
+from ...domain.errors import InvalidGrant, InvalidTarget
+from ...domain.oauth import scopes
+from ...domain.oauth.client import Client
+from ...services import Services
 from . import session
 from .session import TokenSet
 

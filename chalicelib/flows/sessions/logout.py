@@ -6,15 +6,15 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from ..domain.accounts.model import Grant, User, in_force
-from ..domain.errors import InvalidRequest, LatchkeyError
-from ..domain.oauth import tokens
-from ..domain.oauth.client import Client
-from ..services import Services
+from ...domain.accounts.model import Grant, User, in_force
+from ...domain.errors import InvalidRequest, LatchkeyError
+from ...domain.oauth import tokens
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..clients import authenticate as clients
+from ..platform import keys, limits, subjects
 from . import browser, session
 from .browser import Browser
-from .clients import authenticate as clients
-from .platform import keys, limits, subjects
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
 OFFLINE = "offline_access"
