@@ -2,9 +2,9 @@ from urllib.parse import urlencode
 
 from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth.client import host_of
-from ..flows import authorize
-from ..flows.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
-from ..flows.interaction import Interaction
+from ..flows.oauth import authorize
+from ..flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
+from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser, session
 from ..services import Services
 from . import html

@@ -9,7 +9,7 @@ from ..config import Settings
 from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth import claims, client, dpop
 from ..flows.clients import authenticate as clients
-from ..flows.grants import GRANTS
+from ..flows.oauth.grants import GRANTS
 from .html import LANGUAGES
 
 # Where each endpoint is announced.

@@ -11,8 +11,9 @@ from ..domain import errors
 from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth import client as clients_domain
 from ..domain.oauth.dpop import ALGORITHMS
-from ..flows import authorize, device, dpop, first_party, grants, introspection, userinfo
 from ..flows.clients import authenticate as clients
+from ..flows.oauth import authorize, device, dpop, grants, introspection, userinfo
+from ..flows.oauth import authorize_challenge as first_party
 from ..services import Services
 from . import journal
 from .door import Answer, Caller, Door, Form, resource_metadata, status_of

@@ -9,7 +9,7 @@ import msgspec
 from ..domain import errors
 from ..domain.errors import LatchkeyError
 from ..domain.oauth import authorization_request as oauth
-from ..flows.grants import GRANTS
+from ..flows.oauth.grants import GRANTS
 from . import html
 from .door import ErrorBody, Form, Operation, status_of
 

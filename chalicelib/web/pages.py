@@ -8,8 +8,8 @@ from ..domain.accounts.model import User
 from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.oauth.client import host_of
 from ..flows import login, signup
-from ..flows.authorize import Destination, Done
-from ..flows.interaction import Interaction
+from ..flows.oauth.authorize import Destination, Done
+from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser, logout
 from ..flows.sessions.browser import Browser
 from ..services import Services

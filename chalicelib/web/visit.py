@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ..domain.accounts.model import User
 from ..domain.errors import LatchkeyError
-from ..flows import authorize, interaction
-from ..flows.authorize import Destination
-from ..flows.interaction import Interaction
+from ..flows.oauth import authorize, interaction
+from ..flows.oauth.authorize import Destination
+from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser
 from ..flows.sessions.browser import Browser
 from ..services import Services

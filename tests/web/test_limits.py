@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import LIMITS, load
-from chalicelib.flows import first_party
+from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.platform import limits
 from chalicelib.services import Services
 from chalicelib.store.dynamo import TRIES

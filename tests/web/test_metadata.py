@@ -16,7 +16,7 @@ from app import app as server
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth import claims, client, dpop
 from chalicelib.flows.clients import authenticate as clients
-from chalicelib.flows.grants import GRANTS
+from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
 from chalicelib.web import html
 from chalicelib.web.metadata import ENDPOINTS, Metadata

@@ -19,7 +19,7 @@ from app import app
 from chalicelib.config import load
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
-from chalicelib.flows import dpop
+from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from chalicelib.web import discovery
 from chalicelib.web.door import Form, Operation

@@ -12,7 +12,8 @@ import pytest
 from app import app
 from chalicelib.config import load
 from chalicelib.domain.oauth.client import DEVICE_CODE, REFRESH
-from chalicelib.flows import dpop, first_party
+from chalicelib.flows.oauth import authorize_challenge as first_party
+from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register

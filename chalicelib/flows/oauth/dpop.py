@@ -1,8 +1,8 @@
-from ..domain.errors import InvalidDpopProof, UseDpopNonce
-from ..domain.oauth import dpop
-from ..domain.oauth.dpop import Proof
-from ..services import Services
-from .sessions import browser
+from ...domain.errors import InvalidDpopProof, UseDpopNonce
+from ...domain.oauth import dpop
+from ...domain.oauth.dpop import Proof
+from ...services import Services
+from ..sessions import browser
 
 NONCE_SECONDS = 300
 NO_PROOF = Proof("", "", "")

@@ -3,10 +3,10 @@
 import hashlib
 from dataclasses import dataclass, field
 
-from ..services import Services
-from .platform import sealing
-from .sessions import session
-from .sessions.browser import Browser
+from ...services import Services
+from ..platform import sealing
+from ..sessions import session
+from ..sessions.browser import Browser
 
 PURPOSE = b"latchkey interaction\x00"
 SECONDS = 300

@@ -1,13 +1,13 @@
 from collections.abc import Mapping
 from functools import partial
 
-from ...domain.errors import InvalidRequest
-from ...domain.oauth.client import REFRESH, Client
-from ...domain.oauth.dpop import Proof
-from ...services import Services
+from ....domain.errors import InvalidRequest
+from ....domain.oauth.client import REFRESH, Client
+from ....domain.oauth.dpop import Proof
+from ....services import Services
+from ...sessions import refresh
+from ...sessions.session import TokenSet
 from .. import dpop
-from ..sessions import refresh
-from ..sessions.session import TokenSet
 
 GRANT_TYPE = REFRESH
 PARAMETERS = frozenset({"refresh_token", "scope", "resource"})

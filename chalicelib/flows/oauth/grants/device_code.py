@@ -1,11 +1,11 @@
 from collections.abc import Mapping
 
-from ...domain.errors import InvalidRequest
-from ...domain.oauth.client import DEVICE_CODE, Client
-from ...domain.oauth.dpop import Proof
-from ...services import Services
+from ....domain.errors import InvalidRequest
+from ....domain.oauth.client import DEVICE_CODE, Client
+from ....domain.oauth.dpop import Proof
+from ....services import Services
+from ...sessions.session import TokenSet
 from .. import device
-from ..sessions.session import TokenSet
 
 GRANT_TYPE = DEVICE_CODE
 PARAMETERS = frozenset({"device_code", "resource"})

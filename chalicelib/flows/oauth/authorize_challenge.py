@@ -3,19 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.errors import (
+from ...domain.errors import (
     InsufficientAuthorization,
     InvalidCredentials,
     InvalidRequest,
     InvalidSession,
     UnauthorizedClient,
 )
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth.authorization_request import AuthorizationRequest
-from ..domain.oauth.client import CODE, Client
-from ..services import Services
-from . import codes, login
-from .platform import sealing, subjects
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.authorization_request import AuthorizationRequest
+from ...domain.oauth.client import CODE, Client
+from ...services import Services
+from .. import login
+from ..platform import sealing, subjects
+from . import codes
 
 REQUEST = frozenset(
     {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}

@@ -1,14 +1,14 @@
 from collections.abc import Mapping
 
-from ...domain.errors import InvalidScope
-from ...domain.oauth import scopes
-from ...domain.oauth.claims import OPENID_SCOPES
-from ...domain.oauth.client import CLIENT_CREDENTIALS, Client
-from ...domain.oauth.dpop import Proof
-from ...services import Services
+from ....domain.errors import InvalidScope
+from ....domain.oauth import scopes
+from ....domain.oauth.claims import OPENID_SCOPES
+from ....domain.oauth.client import CLIENT_CREDENTIALS, Client
+from ....domain.oauth.dpop import Proof
+from ....services import Services
+from ...sessions import session
+from ...sessions.session import TokenSet
 from .. import dpop
-from ..sessions import session
-from ..sessions.session import TokenSet
 
 GRANT_TYPE = CLIENT_CREDENTIALS
 PARAMETERS = frozenset({"scope", "resource"})

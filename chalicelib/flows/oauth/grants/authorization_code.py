@@ -1,16 +1,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...domain.accounts.model import Grant, in_force
-from ...domain.crypto import handles
-from ...domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from ...domain.oauth import authorization_request as oauth
-from ...domain.oauth.client import CODE, Client
-from ...domain.oauth.dpop import Proof
-from ...services import Services
+from ....domain.accounts.model import Grant, in_force
+from ....domain.crypto import handles
+from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
+from ....domain.oauth import authorization_request as oauth
+from ....domain.oauth.client import CODE, Client
+from ....domain.oauth.dpop import Proof
+from ....services import Services
+from ...sessions import session
+from ...sessions.session import TokenSet
 from .. import dpop
-from ..sessions import session
-from ..sessions.session import TokenSet
 
 GRANT_TYPE = CODE
 UNKNOWN = "The code is unknown, or was issued to another client, redirect URI, verifier or key."

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from ..domain.accounts.model import in_force
-from ..domain.crypto import handles
-from ..domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
-from ..domain.oauth import scopes, tokens
-from ..domain.oauth.client import Client
-from ..services import Services
-from .platform import keys, subjects
-from .sessions import live, session
+from ...domain.accounts.model import in_force
+from ...domain.crypto import handles
+from ...domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
+from ...domain.oauth import scopes, tokens
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..platform import keys, subjects
+from ..sessions import live, session
 
 INTROSPECTION = "token-introspection+jwt"
 

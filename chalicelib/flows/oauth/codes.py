@@ -1,13 +1,13 @@
 import json
 from dataclasses import replace
 
-from ..domain.accounts.model import Grant, Spent, User
-from ..domain.crypto import handles
-from ..domain.oauth.authorization_request import AuthorizationRequest
-from ..domain.oauth.client import Client
-from ..services import Services
-from .platform import keys
-from .sessions import session
+from ...domain.accounts.model import Grant, Spent, User
+from ...domain.crypto import handles
+from ...domain.oauth.authorization_request import AuthorizationRequest
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..platform import keys
+from ..sessions import session
 
 
 def issue(

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
-from ...domain.oauth.client import Client
-from ...domain.oauth.dpop import Proof
-from ...services import Services
-from ..clients import authenticate as clients
-from ..sessions.session import TokenSet
+from ....domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from ....domain.oauth.client import Client
+from ....domain.oauth.dpop import Proof
+from ....services import Services
+from ...clients import authenticate as clients
+from ...sessions.session import TokenSet
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
 

@@ -1,16 +1,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ...domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
-from ...domain.oauth import scopes, uris
-from ...domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
-from ...domain.oauth.dpop import Proof
-from ...domain.oauth.tokens import VerifiedClaims
-from ...services import Services
+from ....domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
+from ....domain.oauth import scopes, uris
+from ....domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
+from ....domain.oauth.dpop import Proof
+from ....domain.oauth.tokens import VerifiedClaims
+from ....services import Services
+from ...platform import subjects
+from ...sessions import live, session
+from ...sessions.session import TokenSet
 from .. import dpop
-from ..platform import subjects
-from ..sessions import live, session
-from ..sessions.session import TokenSet
 
 GRANT_TYPE = TOKEN_EXCHANGE
 PARAMETERS = frozenset(

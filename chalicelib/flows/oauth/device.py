@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..domain.accounts.model import Start, in_force
-from ..domain.errors import (
+from ...domain.accounts.model import Start, in_force
+from ...domain.errors import (
     AccessDenied,
     AuthorizationPending,
     ExpiredToken,
@@ -18,16 +18,16 @@ from ..domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
-from ..domain.oauth import scopes
-from ..domain.oauth.client import DEVICE_CODE, Client
-from ..domain.oauth.dpop import Proof
-from ..services import Services
+from ...domain.oauth import scopes
+from ...domain.oauth.client import DEVICE_CODE, Client
+from ...domain.oauth.dpop import Proof
+from ...services import Services
+from ..clients import authenticate as clients
+from ..platform import keys, limits
+from ..sessions import session
+from ..sessions.browser import Browser
+from ..sessions.session import TokenSet
 from . import dpop
-from .clients import authenticate as clients
-from .platform import keys, limits
-from .sessions import session
-from .sessions.browser import Browser
-from .sessions.session import TokenSet
 
 # No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from ..domain.errors import (
+from ...domain.errors import (
     AccessDenied,
     ConsentRequired,
     InteractionRequired,
@@ -17,16 +17,16 @@ from ..domain.errors import (
     LoginRequired,
     OAuthError,
 )
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth.authorization_request import AuthorizationRequest
-from ..domain.oauth.client import Client
-from ..services import Services
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.authorization_request import AuthorizationRequest
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..clients import authenticate as clients
+from ..platform import limits, subjects
+from ..sessions import session
+from ..sessions.browser import Browser
 from . import codes, interaction
-from .clients import authenticate as clients
 from .interaction import Interaction
-from .platform import limits, subjects
-from .sessions import session
-from .sessions.browser import Browser
 
 PUSHED = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: nobody has proved that it is the client's.

@@ -1,12 +1,12 @@
 from typing import Any
 
-from ..domain.accounts.model import User
-from ..domain.errors import InsufficientScope, InvalidToken, UnprovedToken
-from ..domain.oauth import claims as claim
-from ..domain.oauth import tokens
-from ..services import Services
+from ...domain.accounts.model import User
+from ...domain.errors import InsufficientScope, InvalidToken, UnprovedToken
+from ...domain.oauth import claims as claim
+from ...domain.oauth import tokens
+from ...services import Services
+from ..sessions import live
 from . import dpop
-from .sessions import live
 
 
 def read(svc: Services, *, authorization: str, proof: str, method: str, path: str) -> tuple[User, dict[str, Any]]:
