@@ -16,7 +16,7 @@ from chalicelib import config, services
 from chalicelib.domain.accounts import email
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
-from chalicelib.flows import signup
+from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services

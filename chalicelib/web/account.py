@@ -6,7 +6,8 @@ from msgspec import UNSET, Meta, UnsetType
 from ..domain import errors
 from ..domain.accounts.model import Grant, User
 from ..domain.accounts.profile import MAX_NAME, ONE_LINE
-from ..flows import account, login, signup
+from ..flows.accounts import account, signup
+from ..flows.authentication import login
 from ..flows.sessions import live, logout, session
 from ..flows.sessions import refresh as refresh_flow
 from ..services import Services

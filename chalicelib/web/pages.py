@@ -7,7 +7,8 @@ from ..domain.accounts import profile
 from ..domain.accounts.model import User
 from ..domain.errors import InvalidRequest, LatchkeyError
 from ..domain.oauth.client import host_of
-from ..flows import login, signup
+from ..flows.accounts import signup
+from ..flows.authentication import login
 from ..flows.oauth.authorize import Destination, Done
 from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser, logout

@@ -16,7 +16,7 @@ from app import app
 from chalicelib.config import load
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CODE, REFRESH, Client
-from chalicelib.flows import signup
+from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services, build
 from chalicelib.store import tables

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
-from chalicelib.flows import signup
+from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.web import discovery
 from tests.browser import basic

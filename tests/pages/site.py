@@ -11,7 +11,7 @@ from uuid import uuid4
 from playwright.sync_api import Page
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
-from chalicelib.flows import signup
+from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from tests.browser import CHALLENGE, VERIFIER

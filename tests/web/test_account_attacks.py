@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
-from chalicelib.flows import login, signup
+from chalicelib.flows.accounts import signup
+from chalicelib.flows.authentication import login
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import live, refresh, session
 from chalicelib.services import Services, build

@@ -14,7 +14,7 @@ from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import CODE, Client
 from ...services import Services
-from .. import login
+from ..authentication import login
 from ..platform import sealing, subjects
 from . import codes
 

@@ -1,11 +1,11 @@
-from ..domain.accounts import email, passwords
-from ..domain.accounts.model import Grant, User
-from ..domain.errors import EmailTaken, LatchkeyError
-from ..services import Services
-from .login import PASSWORD
-from .platform import keys, limits
-from .sessions import session
-from .sessions.session import TokenSet
+from ...domain.accounts import email, passwords
+from ...domain.accounts.model import Grant, User
+from ...domain.errors import EmailTaken, LatchkeyError
+from ...services import Services
+from ..authentication.login import PASSWORD
+from ..platform import keys, limits
+from ..sessions import session
+from ..sessions.session import TokenSet
 
 
 def sign_up(

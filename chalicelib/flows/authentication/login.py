@@ -1,11 +1,11 @@
-from ..domain.accounts import email, passwords
-from ..domain.accounts.model import Spent, User
-from ..domain.errors import AccountDisabled, InvalidCredentials
-from ..domain.oauth import scopes
-from ..services import Services
-from .platform import keys, limits
-from .sessions import session
-from .sessions.session import TokenSet
+from ...domain.accounts import email, passwords
+from ...domain.accounts.model import Spent, User
+from ...domain.errors import AccountDisabled, InvalidCredentials
+from ...domain.oauth import scopes
+from ...services import Services
+from ..platform import keys, limits
+from ..sessions import session
+from ..sessions.session import TokenSet
 
 PASSWORD = ("pwd",)  # RFC 8176
 

@@ -1,11 +1,11 @@
-from ..domain.accounts import email, passwords
-from ..domain.accounts.model import Grant, Spent, User
-from ..domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
-from ..services import Services
-from . import login
-from .platform import limits
-from .sessions import logout
-from .sessions.logout import Failure
+from ...domain.accounts import email, passwords
+from ...domain.accounts.model import Grant, Spent, User
+from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
+from ...services import Services
+from ..authentication import login
+from ..platform import limits
+from ..sessions import logout
+from ..sessions.logout import Failure
 
 
 def rename(svc: Services, user: User, *, name: str) -> User:

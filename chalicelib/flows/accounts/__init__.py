@@ -1,0 +1,1 @@
+"""The life of an account: sign-up, profile, password, erasure."""
