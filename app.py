@@ -1,6 +1,7 @@
 from chalice.app import Chalice
 
-from chalicelib.web import account, authorize, device, discovery, guard, logout, oauth, pages, registration, rotation
+from chalicelib.guard import functions as guard
+from chalicelib.web import account, authorize, device, discovery, logout, oauth, pages, registration, rotation
 from chalicelib.web.edge import edge
 
 app = Chalice(app_name="latchkey")

@@ -13,7 +13,7 @@ from benchmarks.rounds import Comparison, compared
 from chalicelib import config
 from chalicelib.domain.crypto import keyset
 from chalicelib.domain.oauth import tokens
-from chalicelib.web.guard import Guard, policy
+from chalicelib.guard.functions import Guard, policy
 
 ISSUER = "https://id.example"
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:{}/api/GET/{}"

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from chalicelib.config import WrongSetting, load
-from chalicelib.domain import policy
+from chalicelib.domain.guard import policy
 from chalicelib.domain.oauth import scopes as scopes_domain
 from local import attaching, openapi_scopes, stages
 from local.deploy import UNKNOWN_ISSUER, deployed_api, issuer_of

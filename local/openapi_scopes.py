@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain import policy
+from chalicelib.domain.guard import policy
 
 METHODS = {name: name.upper() for name in ("get", "put", "post", "delete", "options", "head", "patch", "trace")}
 METHODS["x-amazon-apigateway-any-method"] = policy.ANY

@@ -38,7 +38,7 @@ def latchkey() -> Gateway:
 
 def guarded(name: str, target: str, *public: str) -> Gateway:
     """Return another API, with Latchkey's guard wherever it names an authorizer that is not its own."""
-    from chalicelib.web.guard import guard_request
+    from chalicelib.guard.functions import guard_request
 
     scopes = read_json(os.environ["LATCHKEY_APIS_FILE"])[name]["scopes"]
     authorizers = {}

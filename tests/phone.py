@@ -13,10 +13,10 @@ import chalicelib.services
 from app import app
 from chalicelib.config import Settings, load
 from chalicelib.flows.platform import keys
+from chalicelib.guard import functions as guard
+from chalicelib.guard.functions import Guard
 from chalicelib.services import Services
 from chalicelib.store import tables
-from chalicelib.web import guard
-from chalicelib.web.guard import Guard
 from local.gateway import Answer, Gateway
 
 EMAIL = "ann@example.com"

@@ -10,11 +10,11 @@ from ..domain.crypto.keyset import SigningKey
 from ..domain.errors import NotFound
 from ..domain.oauth import dpop, scopes
 from ..flows.platform import keys
+from ..guard.scope_map import SCOPES
 from ..services import Services
 from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration
 from .door import Answer, Caller, Door, Operation
 from .metadata import Metadata
-from .scope_map import SCOPES
 
 bp = Door(__name__)
 

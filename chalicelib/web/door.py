@@ -12,10 +12,10 @@ from ..config import RESOURCE_METADATA
 from ..domain import errors
 from ..domain.errors import LatchkeyError
 from ..flows.platform import limits
+from ..guard.functions import guard
+from ..guard.scope_map import SCOPES
 from ..services import Services, services
 from . import journal
-from .guard import guard
-from .scope_map import SCOPES
 
 MAX_BODY_BYTES = 64 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"

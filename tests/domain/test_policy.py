@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.policy import (
+from chalicelib.domain.guard.policy import (
     LONGEST_BASE,
     MAX_BYTES,
     METHODS,
@@ -22,8 +22,8 @@ from chalicelib.domain.policy import (
     problems,
     routes,
 )
-from chalicelib.domain.policy import narrowed as narrowed_to
-from chalicelib.web.scope_map import SCOPES
+from chalicelib.domain.guard.policy import narrowed as narrowed_to
+from chalicelib.guard.scope_map import SCOPES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"
 # "z" is in no template: it stands for whatever a caller may think of.

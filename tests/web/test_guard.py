@@ -14,8 +14,9 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.flows.platform import keys
+from chalicelib.guard import functions as guard
+from chalicelib.guard import scope_map
 from chalicelib.services import Services
-from chalicelib.web import guard, scope_map
 from tests import forge, wire
 from tests.phone import Clock, Phone, refusal
 

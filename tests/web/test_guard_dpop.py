@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth import dpop
-from chalicelib.web import guard as guards
+from chalicelib.guard import functions as guards
 from tests import forge
 from tests.phone import Clock, Phone
 from tests.prover import Prover

@@ -13,8 +13,8 @@ from chalice.config import Config
 from chalice.local import LocalGateway
 
 from app import app
+from chalicelib.guard import functions as guard
 from chalicelib.services import Services
-from chalicelib.web import guard
 from tests import wire
 from tests.browser import Browser, granted, register
 from tests.forge import peek

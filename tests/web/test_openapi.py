@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from app import app
-from chalicelib.web.scope_map import SCOPES
+from chalicelib.guard.scope_map import SCOPES
 from local.gateway import Answer
 from tests.documented import check
 from tests.phone import EMAIL, PASSWORD, Clock, Phone

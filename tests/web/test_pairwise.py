@@ -9,9 +9,9 @@ from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
+from chalicelib.guard import functions as guard
 from chalicelib.services import Services
 from chalicelib.store.keys import Keys
-from chalicelib.web import guard
 from tests import forge, wire
 from tests.browser import API, ISSUER, App, Browser, granted, register, told
 from tests.oidc import verified

@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.domain.accounts import passwords
 from chalicelib.flows.platform import keys
+from chalicelib.guard import functions as guard
 from chalicelib.services import Services
-from chalicelib.web import guard
 from tests import forge
 from tests.browser import Browser, granted, register
 from tests.phone import EMAIL, PASSWORD, Clock, Phone

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from chalicelib.config import Settings
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.crypto.handles import REFRESH as PURPOSE
+from chalicelib.guard import functions as guard
 from chalicelib.services import Services, build
-from chalicelib.web import guard
 from tests import forge, wire
 from tests.forge import b64, by, by_hmac, compact, peek, resigned, segment
 from tests.phone import Clock, Phone, installed, refusal

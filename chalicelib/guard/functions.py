@@ -15,8 +15,8 @@ from chalice.app import AuthRequest, Blueprint
 
 from ..config import Settings, check_at_start, load, read_json
 from ..domain.errors import InvalidToken
+from ..domain.guard.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
 from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
-from ..domain.policy import ANY, METHODS, Route, document, for_rest, narrowed, opening, routes
 from .scope_map import SCOPES
 
 check_at_start(os.environ)
