@@ -2,7 +2,7 @@ from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
 from chalicelib.web import account, authorize, device, discovery, logout, oauth, pages, registration, rotation
-from chalicelib.web.edge import edge
+from chalicelib.web.http.middleware import edge
 
 app = Chalice(app_name="latchkey")
 app.api.binary_types = []  # all that comes and goes is text; Chalice would look through its list three times a request

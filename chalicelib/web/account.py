@@ -11,8 +11,8 @@ from ..flows.authentication import login
 from ..flows.sessions import live, logout, session
 from ..flows.sessions import refresh as refresh_flow
 from ..services import Services
-from . import journal
-from .door import Caller, Door
+from .http import request_log as journal
+from .http.routing import Caller, Door
 from .logout import note
 from .tokens import Tokens, tokens_of
 

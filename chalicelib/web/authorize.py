@@ -8,7 +8,7 @@ from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser, session
 from ..services import Services
 from . import html
-from .door import Answer, Caller, Form
+from .http.routing import Answer, Caller, Form
 from .pages import form_page, show_form
 from .refusals import door
 from .visit import AUTHORIZE, FIELDS, Visit, back, located, place_of, see, visit_of

@@ -6,7 +6,7 @@ from ..flows.sessions import browser
 from ..flows.sessions.browser import Browser
 from ..services import Services
 from . import html, mistakes
-from .door import Answer, Caller, Form
+from .http.routing import Answer, Caller, Form
 from .pages import form_page, show_form
 from .refusals import door
 from .visit import DEVICE, FIELDS, Visit, place_of, see, visit_of

@@ -13,7 +13,7 @@ from ..flows.platform import keys
 from ..guard.scope_map import SCOPES
 from ..services import Services
 from . import account, authorize, device, logout, metadata, oauth, openapi, pages, registration
-from .door import Answer, Caller, Door, Operation
+from .http.routing import Answer, Caller, Door, Operation
 from .metadata import Metadata
 
 bp = Door(__name__)

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ..config import Settings
 from ..domain.oauth.client import host_of
 from . import stylesheet
-from .door import Answer
+from .http.routing import Answer
 
 if TYPE_CHECKING:
     from jinja2 import Environment

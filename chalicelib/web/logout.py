@@ -7,8 +7,9 @@ from ..flows.sessions import browser, logout
 from ..flows.sessions.browser import Browser
 from ..flows.sessions.logout import Failure, Leaving
 from ..services import Services
-from . import cookies, journal
-from .door import Answer, Caller, Form
+from . import cookies
+from .http import request_log as journal
+from .http.routing import Answer, Caller, Form
 from .refusals import door
 from .visit import FIELDS, LOGOUT, StalePage, Visit, back, located, place_of, see, visit_of, with_cookie
 

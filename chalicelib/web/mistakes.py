@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from ..domain.errors import LatchkeyError
 from ..flows.platform import sealing
 from ..flows.sessions import browser
-from . import cookies, journal
-from .door import Answer
+from . import cookies
+from .http import request_log as journal
+from .http.routing import Answer
 from .visit import Visit, see, with_cookie
 
 PURPOSE = b"latchkey mistake\x00"

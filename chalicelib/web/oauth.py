@@ -15,8 +15,8 @@ from ..flows.clients import authenticate as clients
 from ..flows.oauth import authorize, device, dpop, grants, introspection, userinfo
 from ..flows.oauth import authorize_challenge as first_party
 from ..services import Services
-from . import journal
-from .door import Answer, Caller, Door, Form, resource_metadata, status_of
+from .http import request_log as journal
+from .http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
 from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)

@@ -11,7 +11,7 @@ from ..domain.errors import LatchkeyError
 from ..domain.oauth import authorization_request as oauth
 from ..flows.oauth.grants import GRANTS
 from . import html
-from .door import ErrorBody, Form, Operation, status_of
+from .http.routing import ErrorBody, Form, Operation, status_of
 
 VERSION = "0.1.0"
 STYLE = (html.ROOM / "static" / "docs.css").read_text()

@@ -14,8 +14,9 @@ from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser, logout
 from ..flows.sessions.browser import Browser
 from ..services import Services
-from . import cookies, journal, mistakes, stylesheet
-from .door import Answer, Caller, Form
+from . import cookies, mistakes, stylesheet
+from .http import request_log as journal
+from .http.routing import Answer, Caller, Form
 from .logout import note
 from .refusals import SHOWN, STATUSES, door, page_of
 from .visit import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie

@@ -9,7 +9,7 @@ from ..domain.errors import LatchkeyError
 from ..flows.platform import sealing
 from ..services import Services
 from . import html
-from .door import Answer, Door, status_of
+from .http.routing import Answer, Door, status_of
 from .visit import StalePage, known_place, see
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]

@@ -6,7 +6,7 @@ from ..domain.oauth.registration import ClientMetadata
 from ..flows.clients import registration as stories
 from ..flows.clients.registration import Registered
 from ..services import Services
-from .door import Caller, Door
+from .http.routing import Caller, Door
 
 bp = Door(__name__)
 

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Meta
 
 from ..flows.sessions.session import TokenSet
-from . import journal
+from .http import request_log as journal
 
 
 class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):

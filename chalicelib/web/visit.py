@@ -15,8 +15,9 @@ from ..flows.oauth.interaction import Interaction
 from ..flows.sessions import browser
 from ..flows.sessions.browser import Browser
 from ..services import Services
-from . import cookies, html, journal
-from .door import Answer, Caller
+from . import cookies, html
+from .http import request_log as journal
+from .http.routing import Answer, Caller
 
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.

@@ -9,7 +9,7 @@ from chalice.app import Chalice
 
 from app import app
 from chalicelib.services import Services
-from chalicelib.web.edge import edge
+from chalicelib.web.http.middleware import edge
 from local.gateway import Answer, Gateway
 from tests import wire
 from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal

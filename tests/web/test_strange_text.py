@@ -22,7 +22,7 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXC
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from chalicelib.web import discovery
-from chalicelib.web.door import Form, Operation
+from chalicelib.web.http.routing import Form, Operation
 from local.gateway import Answer
 from tests import wire
 from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register

@@ -6,10 +6,10 @@ from uuid import uuid4
 
 from chalice.app import Request, Response
 
-from ..domain import errors
-from ..services import counted, services, start_counting
-from . import journal
-from .door import error_response
+from ...domain import errors
+from ...services import counted, services, start_counting
+from . import request_log as journal
+from .routing import error_response
 
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"

@@ -6,8 +6,8 @@ from contextvars import ContextVar
 
 import msgspec
 
-from ..config import WrongSetting
-from ..domain.errors import LatchkeyError
+from ...config import WrongSetting
+from ...domain.errors import LatchkeyError
 
 
 class Entry(msgspec.Struct, omit_defaults=True):

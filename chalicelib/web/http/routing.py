@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
-from ..config import RESOURCE_METADATA
-from ..domain import errors
-from ..domain.errors import LatchkeyError
-from ..flows.platform import limits
-from ..guard.functions import guard
-from ..guard.scope_map import SCOPES
-from ..services import Services, services
-from . import journal
+from ...config import RESOURCE_METADATA
+from ...domain import errors
+from ...domain.errors import LatchkeyError
+from ...flows.platform import limits
+from ...guard.functions import guard
+from ...guard.scope_map import SCOPES
+from ...services import Services, services
+from . import request_log as journal
 
 MAX_BODY_BYTES = 64 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
