@@ -1,8 +1,10 @@
 from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
-from chalicelib.web import account, authorize, device, discovery, logout, oauth, pages, registration, rotation
+from chalicelib.web import account, discovery, oauth, registration, rotation
 from chalicelib.web.http.middleware import edge
+from chalicelib.web.pages import authorize, device, logout
+from chalicelib.web.pages import login as pages
 
 app = Chalice(app_name="latchkey")
 app.api.binary_types = []  # all that comes and goes is text; Chalice would look through its list three times a request

@@ -13,7 +13,7 @@ from ..flows.sessions import refresh as refresh_flow
 from ..services import Services
 from .http import request_log as journal
 from .http.routing import Caller, Door
-from .logout import note
+from .pages.logout import note
 from .tokens import Tokens, tokens_of
 
 bp = Door(__name__)

@@ -10,7 +10,7 @@ from ..domain.oauth import authorization_request as oauth
 from ..domain.oauth import claims, client, dpop
 from ..flows.clients import authenticate as clients
 from ..flows.oauth.grants import GRANTS
-from .html import LANGUAGES
+from .pages.html import LANGUAGES
 
 # Where each endpoint is announced.
 ENDPOINTS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.oauth.authorization_request import KNOWN
 from chalicelib.services import Services
-from chalicelib.web.visit import INTERACTION
+from chalicelib.web.pages.page_request import INTERACTION
 from local.gateway import Answer
 from tests.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
 from tests.phone import EMAIL, PASSWORD, Phone

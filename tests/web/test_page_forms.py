@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.services import Services
-from chalicelib.web import html
 from chalicelib.web.discovery import _operations
+from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
 from tests.phone import EMAIL, PASSWORD, Clock, Phone

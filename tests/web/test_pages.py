@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from chalicelib.config import Settings, load
 from chalicelib.services import Services
-from chalicelib.web import cookies, html
+from chalicelib.web.pages import cookies, html
 from local.gateway import Answer
 from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
 from tests.phone import EMAIL, PASSWORD, Clock, Phone

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.web.stylesheet import DARK_GROUND, LIGHT_GROUND, SHEET, contrast, readable, stylesheet, text_on, version
+from chalicelib.web.pages.stylesheet import (
+    DARK_GROUND,
+    LIGHT_GROUND,
+    SHEET,
+    contrast,
+    readable,
+    stylesheet,
+    text_on,
+    version,
+)
 
 colours = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 TEXT, BOUNDARY = 4.5, 3.0  # WCAG 2.2, success criteria 1.4.3 and 1.4.11

@@ -1,17 +1,17 @@
 from urllib.parse import urlencode
 
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth.client import host_of
-from ..flows.oauth import authorize
-from ..flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
-from ..flows.oauth.interaction import Interaction
-from ..flows.sessions import browser, session
-from ..services import Services
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.client import host_of
+from ...flows.oauth import authorize
+from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
+from ...flows.oauth.interaction import Interaction
+from ...flows.sessions import browser, session
+from ...services import Services
+from ..http.routing import Answer, Caller, Form
 from . import html
-from .http.routing import Answer, Caller, Form
-from .pages import form_page, show_form
-from .refusals import door
-from .visit import AUTHORIZE, FIELDS, Visit, back, located, place_of, see, visit_of
+from .error_pages import door
+from .login import form_page, show_form
+from .page_request import AUTHORIZE, FIELDS, Visit, back, located, place_of, see, visit_of
 
 bp, page = door(__name__)
 

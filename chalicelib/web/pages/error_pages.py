@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from ..domain import errors
-from ..domain.errors import LatchkeyError
-from ..flows.platform import sealing
-from ..services import Services
+from ...domain import errors
+from ...domain.errors import LatchkeyError
+from ...flows.platform import sealing
+from ...services import Services
+from ..http.routing import Answer, Door, status_of
 from . import html
-from .http.routing import Answer, Door, status_of
-from .visit import StalePage, known_place, see
+from .page_request import StalePage, known_place, see
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 Pairs = tuple[tuple[str, str], ...]

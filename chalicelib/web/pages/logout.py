@@ -1,17 +1,17 @@
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth.client import host_of
-from ..flows.sessions import browser, logout
-from ..flows.sessions.browser import Browser
-from ..flows.sessions.logout import Failure, Leaving
-from ..services import Services
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.client import host_of
+from ...flows.sessions import browser, logout
+from ...flows.sessions.browser import Browser
+from ...flows.sessions.logout import Failure, Leaving
+from ...services import Services
+from ..http import request_log as journal
+from ..http.routing import Answer, Caller, Form
 from . import cookies
-from .http import request_log as journal
-from .http.routing import Answer, Caller, Form
-from .refusals import door
-from .visit import FIELDS, LOGOUT, StalePage, Visit, back, located, place_of, see, visit_of, with_cookie
+from .error_pages import door
+from .page_request import FIELDS, LOGOUT, StalePage, Visit, back, located, place_of, see, visit_of, with_cookie
 
 bp, page = door(__name__)
 

@@ -1,15 +1,16 @@
-from ..domain import errors
-from ..domain.errors import LatchkeyError
-from ..flows.oauth import device
-from ..flows.oauth.interaction import Interaction
-from ..flows.sessions import browser
-from ..flows.sessions.browser import Browser
-from ..services import Services
-from . import html, mistakes
-from .http.routing import Answer, Caller, Form
-from .pages import form_page, show_form
-from .refusals import door
-from .visit import DEVICE, FIELDS, Visit, place_of, see, visit_of
+from ...domain import errors
+from ...domain.errors import LatchkeyError
+from ...flows.oauth import device
+from ...flows.oauth.interaction import Interaction
+from ...flows.sessions import browser
+from ...flows.sessions.browser import Browser
+from ...services import Services
+from ..http.routing import Answer, Caller, Form
+from . import form_errors as mistakes
+from . import html
+from .error_pages import door
+from .login import form_page, show_form
+from .page_request import DEVICE, FIELDS, Visit, place_of, see, visit_of
 
 bp, page = door(__name__)
 

@@ -6,13 +6,13 @@ In between, that is in a cookie which only this server can read, for this form i
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..domain.errors import LatchkeyError
-from ..flows.platform import sealing
-from ..flows.sessions import browser
+from ...domain.errors import LatchkeyError
+from ...flows.platform import sealing
+from ...flows.sessions import browser
+from ..http import request_log as journal
+from ..http.routing import Answer
 from . import cookies
-from .http import request_log as journal
-from .http.routing import Answer
-from .visit import Visit, see, with_cookie
+from .page_request import Visit, see, with_cookie
 
 PURPOSE = b"latchkey mistake\x00"
 SECONDS = 300

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from ..config import Settings
+from ...config import Settings
 
 SESSION, FORM, ARRIVED, MISTAKE = "session", "form", "arrived", "mistake"
 

@@ -7,17 +7,17 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from ..domain.accounts.model import User
-from ..domain.errors import LatchkeyError
-from ..flows.oauth import authorize, interaction
-from ..flows.oauth.authorize import Destination
-from ..flows.oauth.interaction import Interaction
-from ..flows.sessions import browser
-from ..flows.sessions.browser import Browser
-from ..services import Services
+from ...domain.accounts.model import User
+from ...domain.errors import LatchkeyError
+from ...flows.oauth import authorize, interaction
+from ...flows.oauth.authorize import Destination
+from ...flows.oauth.interaction import Interaction
+from ...flows.sessions import browser
+from ...flows.sessions.browser import Browser
+from ...services import Services
+from ..http import request_log as journal
+from ..http.routing import Answer, Caller
 from . import cookies, html
-from .http import request_log as journal
-from .http.routing import Answer, Caller
 
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.

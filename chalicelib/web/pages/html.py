@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..config import Settings
-from ..domain.oauth.client import host_of
+from ...config import Settings
+from ...domain.oauth.client import host_of
+from ..http.routing import Answer
 from . import stylesheet
-from .http.routing import Answer
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -2,24 +2,25 @@ import secrets
 from typing import Any
 from urllib.parse import urlencode
 
-from ..domain import errors
-from ..domain.accounts import profile
-from ..domain.accounts.model import User
-from ..domain.errors import InvalidRequest, LatchkeyError
-from ..domain.oauth.client import host_of
-from ..flows.accounts import signup
-from ..flows.authentication import login
-from ..flows.oauth.authorize import Destination, Done
-from ..flows.oauth.interaction import Interaction
-from ..flows.sessions import browser, logout
-from ..flows.sessions.browser import Browser
-from ..services import Services
-from . import cookies, mistakes, stylesheet
-from .http import request_log as journal
-from .http.routing import Answer, Caller, Form
+from ...domain import errors
+from ...domain.accounts import profile
+from ...domain.accounts.model import User
+from ...domain.errors import InvalidRequest, LatchkeyError
+from ...domain.oauth.client import host_of
+from ...flows.accounts import signup
+from ...flows.authentication import login
+from ...flows.oauth.authorize import Destination, Done
+from ...flows.oauth.interaction import Interaction
+from ...flows.sessions import browser, logout
+from ...flows.sessions.browser import Browser
+from ...services import Services
+from ..http import request_log as journal
+from ..http.routing import Answer, Caller, Form
+from . import cookies, stylesheet
+from . import form_errors as mistakes
+from .error_pages import SHOWN, STATUSES, door, page_of
 from .logout import note
-from .refusals import SHOWN, STATUSES, door, page_of
-from .visit import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie
+from .page_request import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie
 
 bp, page = door(__name__)
 
