@@ -1,8 +1,10 @@
 from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
-from chalicelib.web import account, discovery, oauth, registration, rotation
+from chalicelib.web import account, discovery, rotation
 from chalicelib.web.http.middleware import edge
+from chalicelib.web.oauth import endpoints as oauth
+from chalicelib.web.oauth import registration
 from chalicelib.web.pages import authorize, device, logout
 from chalicelib.web.pages import login as pages
 

@@ -12,9 +12,11 @@ from ..domain.oauth import dpop, scopes
 from ..flows.platform import keys
 from ..guard.scope_map import SCOPES
 from ..services import Services
-from . import account, metadata, oauth, openapi, registration
+from . import account, metadata, openapi
 from .http.routing import Answer, Caller, Door, Operation
 from .metadata import Metadata
+from .oauth import endpoints as oauth
+from .oauth import registration
 from .pages import authorize, device, logout
 from .pages import login as pages
 

@@ -1,12 +1,12 @@
 from typing import Any
 
-from ..domain import errors
-from ..domain.oauth import registration, tokens
-from ..domain.oauth.registration import ClientMetadata
-from ..flows.clients import registration as stories
-from ..flows.clients.registration import Registered
-from ..services import Services
-from .http.routing import Caller, Door
+from ...domain import errors
+from ...domain.oauth import registration, tokens
+from ...domain.oauth.registration import ClientMetadata
+from ...flows.clients import registration as stories
+from ...flows.clients.registration import Registered
+from ...services import Services
+from ..http.routing import Caller, Door
 
 bp = Door(__name__)
 

@@ -7,17 +7,17 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from ..domain import errors
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth import client as clients_domain
-from ..domain.oauth.dpop import ALGORITHMS
-from ..flows.clients import authenticate as clients
-from ..flows.oauth import authorize, device, dpop, grants, introspection, userinfo
-from ..flows.oauth import authorize_challenge as first_party
-from ..services import Services
-from .http import request_log as journal
-from .http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
-from .tokens import Tokens, tokens_of
+from ...domain import errors
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import client as clients_domain
+from ...domain.oauth.dpop import ALGORITHMS
+from ...flows.clients import authenticate as clients
+from ...flows.oauth import authorize, device, dpop, grants, introspection, userinfo
+from ...flows.oauth import authorize_challenge as first_party
+from ...services import Services
+from ..http import request_log as journal
+from ..http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
+from ..tokens import Tokens, tokens_of
 
 bp = Door(__name__)
 
