@@ -12,7 +12,8 @@ from ..domain.oauth import dpop, scopes
 from ..flows.platform import keys
 from ..guard.scope_map import SCOPES
 from ..services import Services
-from . import account, metadata, openapi
+from . import metadata, openapi
+from .api import accounts as account
 from .http.routing import Answer, Caller, Door, Operation
 from .metadata import Metadata
 from .oauth import endpoints as oauth

@@ -17,7 +17,7 @@ from ...flows.oauth import authorize_challenge as first_party
 from ...services import Services
 from ..http import request_log as journal
 from ..http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
-from ..tokens import Tokens, tokens_of
+from ..http.tokens import Tokens, tokens_of
 
 bp = Door(__name__)
 

@@ -3,18 +3,18 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..domain import errors
-from ..domain.accounts.model import Grant, User
-from ..domain.accounts.profile import MAX_NAME, ONE_LINE
-from ..flows.accounts import account, signup
-from ..flows.authentication import login
-from ..flows.sessions import live, logout, session
-from ..flows.sessions import refresh as refresh_flow
-from ..services import Services
-from .http import request_log as journal
-from .http.routing import Caller, Door
-from .pages.logout import note
-from .tokens import Tokens, tokens_of
+from ...domain import errors
+from ...domain.accounts.model import Grant, User
+from ...domain.accounts.profile import MAX_NAME, ONE_LINE
+from ...flows.accounts import account, signup
+from ...flows.authentication import login
+from ...flows.sessions import live, logout, session
+from ...flows.sessions import refresh as refresh_flow
+from ...services import Services
+from ..http import request_log as journal
+from ..http.routing import Caller, Door
+from ..http.tokens import Tokens, tokens_of
+from ..pages.logout import note
 
 bp = Door(__name__)
 

@@ -3,8 +3,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ..flows.sessions.session import TokenSet
-from .http import request_log as journal
+from ...flows.sessions.session import TokenSet
+from . import request_log as journal
 
 
 class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
