@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
-from chalicelib.web import discovery
+from chalicelib.web.metadata import discovery
 from tests.browser import basic
 from tests.interop.served import API, REGISTRATION_TOKEN, Served
 from tests.phone import PASSWORD

@@ -18,7 +18,7 @@ from chalicelib.domain.oauth import claims, client, dpop
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
-from chalicelib.web.metadata import ENDPOINTS, Metadata
+from chalicelib.web.metadata.server import ENDPOINTS, Metadata
 from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, granted, place, register, send, told

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.services import Services
-from chalicelib.web.discovery import _operations
+from chalicelib.web.metadata.discovery import _operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told

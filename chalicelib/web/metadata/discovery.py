@@ -5,21 +5,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ..config import RESOURCE_METADATA, Settings, registered_apis
-from ..domain.crypto.keyset import SigningKey
-from ..domain.errors import NotFound
-from ..domain.oauth import dpop, scopes
-from ..flows.platform import keys
-from ..guard.scope_map import SCOPES
-from ..services import Services
-from . import metadata, openapi
-from .api import accounts as account
-from .http.routing import Answer, Caller, Door, Operation
-from .metadata import Metadata
-from .oauth import endpoints as oauth
-from .oauth import registration
-from .pages import authorize, device, logout
-from .pages import login as pages
+from ...config import RESOURCE_METADATA, Settings, registered_apis
+from ...domain.crypto.keyset import SigningKey
+from ...domain.errors import NotFound
+from ...domain.oauth import dpop, scopes
+from ...flows.platform import keys
+from ...guard.scope_map import SCOPES
+from ...services import Services
+from ..api import accounts as account
+from ..http.routing import Answer, Caller, Door, Operation
+from ..oauth import endpoints as oauth
+from ..oauth import registration
+from ..pages import authorize, device, logout
+from ..pages import login as pages
+from . import openapi
+from . import server as metadata
+from .server import Metadata
 
 bp = Door(__name__)
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from ..domain import errors
-from ..domain.errors import LatchkeyError
-from ..domain.oauth import authorization_request as oauth
-from ..flows.oauth.grants import GRANTS
-from .http.routing import ErrorBody, Form, Operation, status_of
-from .pages import html
+from ...domain import errors
+from ...domain.errors import LatchkeyError
+from ...domain.oauth import authorization_request as oauth
+from ...flows.oauth.grants import GRANTS
+from ..http.routing import ErrorBody, Form, Operation, status_of
+from ..pages import html
 
 VERSION = "0.1.0"
 STYLE = (html.ROOM / "static" / "docs.css").read_text()

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from ..config import Settings
-from ..domain.oauth import authorization_request as oauth
-from ..domain.oauth import claims, client, dpop
-from ..flows.clients import authenticate as clients
-from ..flows.oauth.grants import GRANTS
-from .pages.html import LANGUAGES
+from ...config import Settings
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import claims, client, dpop
+from ...flows.clients import authenticate as clients
+from ...flows.oauth.grants import GRANTS
+from ..pages.html import LANGUAGES
 
 # Where each endpoint is announced.
 ENDPOINTS: Mapping[str, str] = {
