@@ -1,9 +1,9 @@
 from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
-from chalicelib.web import rotation
 from chalicelib.web.api import accounts as account
 from chalicelib.web.http.middleware import edge
+from chalicelib.web.jobs import key_rotation as rotation
 from chalicelib.web.metadata import discovery
 from chalicelib.web.oauth import endpoints as oauth
 from chalicelib.web.oauth import registration

@@ -2,8 +2,8 @@ from typing import Any
 
 from chalice.app import Blueprint, Rate
 
-from ..flows.platform import keys
-from ..services import services
+from ...flows.platform import keys
+from ...services import services
 
 bp = Blueprint(__name__)
 

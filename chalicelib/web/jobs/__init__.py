@@ -1,0 +1,1 @@
+"""Functions that AWS starts by itself. They answer nobody."""
