@@ -21,7 +21,7 @@ from moto import mock_aws
 from chalicelib.config import Settings
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import Services, build
-from tests.phone import Clock, Phone, deployed, installed
+from tests.support.phone import Clock, Phone, deployed, installed
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib import fetch
 from chalicelib.fetch import Fetch, public
-from tests.internet import PUBLIC, Internet, Page, running
+from tests.support.internet import PUBLIC, Internet, Page, running
 
 URL = "https://app.example/client.json"
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.accounts.model import User
 from chalicelib.domain.oauth.claims import half_hash, of_user
-from tests.forge import b64
+from tests.support.forge import b64
 
 ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, name="Ann")
 

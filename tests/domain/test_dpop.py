@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from chalicelib.domain.errors import InvalidDpopProof
 from chalicelib.domain.oauth import dpop
-from tests.forge import b64, by, compact, jwk, stranger
+from tests.support.forge import b64, by, compact, jwk, stranger
 
 NOW = 1_800_000_000
 URL = "https://id.example/oauth/token"

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, padding, rsa
 
 from chalicelib.domain.crypto import jws
-from tests.forge import b64, by, compact, jwk, stranger
+from tests.support.forge import b64, by, compact, jwk, stranger
 
 ED = stranger("EdDSA")
 RSA = stranger("RS256")

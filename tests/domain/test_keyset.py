@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chalicelib.domain.crypto.keyset import KeySet, RefreshKey, SigningKey, State, generate, signing_key, thumbprint
-from tests import forge
+from tests.support import forge
 
 # RFC 7638 section 3.1, RFC 8037 appendix A.3.
 RFC_7638_N = (

@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import InvalidRequest, InvalidTarget, LatchkeyError
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth.client import Client
-from tests.forge import b64
+from tests.support.forge import b64
 
 # RFC 7636 appendix B.
 VERIFIER, CHALLENGE = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"

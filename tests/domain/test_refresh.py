@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from chalicelib.domain.accounts.model import Grant
 from chalicelib.domain.crypto.handles import BROWSER, CODE, REFRESH, Handle, Use, derive, key_number, use_of, verify
 from chalicelib.domain.errors import InvalidGrant
-from tests import handles
-from tests.forge import b64, unb64
+from tests.support import handles
+from tests.support.forge import b64, unb64
 
 UID, GID = bytes(range(16)), bytes(range(16, 32))
 TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)

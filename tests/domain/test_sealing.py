@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.crypto.sealing import seal, unseal
-from tests.forge import b64, unb64
+from tests.support.forge import b64, unb64
 
 SECRET, OTHER = bytes(range(32)), bytes(32)
 PURPOSE = b"for a test\x00"

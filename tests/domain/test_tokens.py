@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from chalicelib.domain.crypto.keyset import SigningKey, generate, signing_key
 from chalicelib.domain.errors import InvalidToken
 from chalicelib.domain.oauth.tokens import ACCESS_TOKEN, Verifier, ours, sign
-from tests import forge
+from tests.support import forge
 
 NOW = 1_800_000_000
 CLAIMS: dict[str, Any] = {

@@ -18,8 +18,8 @@ from chalicelib.domain.errors import (
 from chalicelib.domain.oauth.client import Client, check, sector
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
-from tests.browser import basic
-from tests.staged import just_before
+from tests.support.browser import basic
+from tests.support.staged import just_before
 
 WEB = Client(client_id="", client_name="Web", redirect_uris=("https://app.example/cb",), scopes=("openid",))
 

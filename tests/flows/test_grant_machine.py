@@ -15,10 +15,10 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH
 from local.gateway import Answer
-from tests.browser import CALLBACK, CHALLENGE, VERIFIER, App, Browser, forms, granted, register, told
-from tests.flows.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session
-from tests.phone import PASSWORD, refusal
-from tests.staged import just_before
+from tests.support.browser import CALLBACK, CHALLENGE, VERIFIER, App, Browser, forms, granted, register, told
+from tests.support.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session
+from tests.support.phone import PASSWORD, refusal
+from tests.support.staged import just_before
 
 CODE_SECONDS, DEVICE_SECONDS, INTERVAL = 60, 600, 5
 OTHER_CALLBACK = "https://app.example/other"

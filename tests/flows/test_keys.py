@@ -5,11 +5,11 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
-from tests import forge
-from tests.browser import Browser, granted, place, register
-from tests.phone import Clock, Phone, installed, refusal
-from tests.prover import Prover
-from tests.staged import just_before
+from tests.support import forge
+from tests.support.browser import Browser, granted, place, register
+from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.prover import Prover
+from tests.support.staged import just_before
 
 MINUTE, DAY = 60, 24 * 3600
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, initialize, multiple, precondition, rule
 
 from local.gateway import Answer
-from tests.flows.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session
-from tests.staged import just_before
+from tests.support.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session
+from tests.support.staged import just_before
 
 PASSWORDS = ["correct horse battery staple", "an entirely other phrase 7", "seven unlikely purple walruses"]
 

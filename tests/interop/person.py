@@ -7,8 +7,8 @@ from urllib.parse import urljoin
 import requests
 
 from local.gateway import Answer
-from tests.browser import Form, forms
-from tests.phone import PASSWORD
+from tests.support.browser import Form, forms
+from tests.support.phone import PASSWORD
 
 STEPS = 10  # more than any way through the pages has
 

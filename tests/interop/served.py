@@ -22,11 +22,11 @@ from chalicelib.services import Services, build
 from chalicelib.store import tables
 from local.gateway import Answer, Gateway
 from local.server import listen, serving, url
-from tests.documented import check
-from tests.forge import b64, jwk, stranger
-from tests.internet import Internet, running
 from tests.interop.person import Person
-from tests.phone import PASSWORD, installed
+from tests.support.documented import check
+from tests.support.forge import b64, jwk, stranger
+from tests.support.internet import Internet, running
+from tests.support.phone import PASSWORD, installed
 
 API = "https://notes.example"
 CALLBACK = "https://app.example/cb"

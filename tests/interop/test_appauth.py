@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.forge import peek
 from tests.interop import javascript
 from tests.interop.javascript import run
 from tests.interop.served import Served, free_port
+from tests.support.forge import peek
 
 javascript.needed()
 ALGORITHM = "RS256"

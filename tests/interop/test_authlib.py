@@ -13,9 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
-from tests.internet import Page
 from tests.interop.person import Person
 from tests.interop.served import API, OF_THE_API, Served
+from tests.support.internet import Page
 
 ALGORITHM = "ES256"
 SECRETS = ("client_secret_basic", "client_secret_post")

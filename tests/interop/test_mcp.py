@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from local.apis import entry
-from tests.internet import Page
 from tests.interop import javascript, mcp_server
 from tests.interop.javascript import run
 from tests.interop.mcp_server import McpServer
 from tests.interop.served import Served, latchkey
+from tests.support.internet import Page
 
 javascript.needed()
 ALGORITHM = "ES256"

@@ -8,7 +8,7 @@ from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from chalicelib.config import Settings
 from chalicelib.services import Services
-from tests.phone import Phone
+from tests.support.phone import Phone
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import requests
 from cryptography.hazmat.primitives import serialization
 
 from chalicelib.domain.oauth.client import CODE, REFRESH
-from tests.forge import stranger
 from tests.interop import apache
 from tests.interop.person import Person
 from tests.interop.served import Served, free_port
+from tests.support.forge import stranger
 
 apache.needed()
 ALGORITHM = "RS256"

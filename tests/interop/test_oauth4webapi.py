@@ -6,7 +6,7 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from tests.interop import javascript
 from tests.interop.javascript import run
 from tests.interop.served import API, OF_THE_API, Served
-from tests.phone import PASSWORD
+from tests.support.phone import PASSWORD
 
 javascript.needed()
 ALGORITHM = "EdDSA"

@@ -22,9 +22,9 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.web.metadata import discovery
-from tests.browser import basic
 from tests.interop.served import API, REGISTRATION_TOKEN, Served
-from tests.phone import PASSWORD
+from tests.support.browser import basic
+from tests.support.phone import PASSWORD
 
 ALGORITHM = "ES256"
 BOUNDED = settings(

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
-from tests.forge import peek
-from tests.internet import Page
 from tests.interop import javascript
 from tests.interop.javascript import run
 from tests.interop.served import API, CALLBACK, OF_THE_API, REGISTRATION_TOKEN, Served
+from tests.support.forge import peek
+from tests.support.internet import Page
 
 javascript.needed()
 ALGORITHM = "RS256"

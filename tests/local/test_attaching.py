@@ -16,7 +16,7 @@ import yaml
 
 from local import apis
 from local.stages import PROJECT
-from tests.prover import Prover
+from tests.support.prover import Prover
 from tests.web.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
 
 __all__ = ["gate"]

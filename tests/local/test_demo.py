@@ -9,8 +9,8 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import demo
-from tests.browser import Browser, basic
-from tests.phone import Phone
+from tests.support.browser import Browser, basic
+from tests.support.phone import Phone
 
 
 def is_vouched_for(phone: Phone) -> bool:

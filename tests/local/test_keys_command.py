@@ -4,7 +4,7 @@ from botocore.exceptions import NoCredentialsError
 from chalicelib.flows.platform import keys as flow
 from chalicelib.services import Services
 from local import keys
-from tests.phone import Clock
+from tests.support.phone import Clock
 
 DAY = 24 * 3600
 

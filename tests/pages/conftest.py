@@ -19,7 +19,7 @@ from chalicelib.store import tables
 from local import server
 from local.gateway import Gateway
 from tests.pages.site import Application, Site
-from tests.phone import installed
+from tests.support.phone import installed
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [

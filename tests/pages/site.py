@@ -14,7 +14,7 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
-from tests.browser import CHALLENGE, VERIFIER
+from tests.support.browser import CHALLENGE, VERIFIER
 
 PASSWORD = "correct horse battery staple"
 SCOPES = ("openid", "profile", "email", "offline_access")

@@ -22,8 +22,8 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.users import Users
 from local import aws as embedded
-from tests import wire
-from tests.staged import answer_lost, just_before
+from tests.support import wire
+from tests.support.staged import answer_lost, just_before
 
 NOW = 1_800_000_000
 WINDOW = 30

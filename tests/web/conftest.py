@@ -3,8 +3,8 @@
 import pytest
 
 from chalicelib.services import Services
-from tests.browser import App, Browser, register
-from tests.phone import Phone
+from tests.support.browser import App, Browser, register
+from tests.support.phone import Phone
 
 
 @pytest.fixture

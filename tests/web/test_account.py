@@ -1,7 +1,7 @@
 import pytest
 
 from chalicelib.services import Services
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 
 def test_a_phone_signs_up_logs_in_refreshes_and_logs_out(phone: Phone) -> None:

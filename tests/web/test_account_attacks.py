@@ -20,11 +20,11 @@ from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import live, refresh, session
 from chalicelib.services import Services, build
 from local.gateway import Answer
-from tests import wire
-from tests.browser import register, send
-from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import register, send
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.staged import just_before
 
 QUARTER, HOUR = 900, 3600
 WRONG = {"email": EMAIL, "password": "not the password"}

@@ -8,9 +8,9 @@ import pytest
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import API, App, Browser, forms, granted, register, told
-from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import API, App, Browser, forms, granted, register, told
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 LOOPBACK, SCHEME = "http://127.0.0.1:4000/cb", "com.example.app:/cb"

@@ -8,8 +8,8 @@ from chalicelib.domain.oauth.authorization_request import KNOWN
 from chalicelib.services import Services
 from chalicelib.web.pages.page_request import INTERACTION
 from local.gateway import Answer
-from tests.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
-from tests.phone import EMAIL, PASSWORD, Phone
+from tests.support.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
+from tests.support.phone import EMAIL, PASSWORD, Phone
 from tests.web.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
 
 OWN = (CALLBACK, "com.example.app:/cb")

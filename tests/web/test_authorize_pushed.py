@@ -8,8 +8,8 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import ISSUER, App, Browser, forms, register, told
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import ISSUER, App, Browser, forms, register, told
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 LATE = 95

@@ -7,8 +7,8 @@ import pytest
 from chalicelib.domain.errors import InvalidRedirectUri
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import CALLBACK, ISSUER, App, Browser, forms, place, register, send, told
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import CALLBACK, ISSUER, App, Browser, forms, place, register, send, told
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 CLAIMS_ACR = '{"id_token":{"acr":{"essential":true,"values":["aal3"]}}}'
 LONG = "x" * 3000

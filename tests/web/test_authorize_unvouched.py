@@ -14,9 +14,9 @@ from chalicelib.domain.oauth.client import CODE
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import ISSUER, App, Browser, forms, place, register, told
-from tests.internet import Internet, Page, running
-from tests.phone import EMAIL, PASSWORD, Phone
+from tests.support.browser import ISSUER, App, Browser, forms, place, register, told
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import EMAIL, PASSWORD, Phone
 
 STRANGER = "https://stranger.example/client.json"
 REDIRECT = "https://elsewhere.example/cb"

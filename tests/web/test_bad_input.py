@@ -11,8 +11,8 @@ from app import app
 from chalicelib.services import Services
 from chalicelib.web.http.middleware import edge
 from local.gateway import Answer, Gateway
-from tests import wire
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support import wire
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 GOOD: dict[str, dict[str, Any]] = {
     "POST /signup": {"email": "new@example.com", "password": PASSWORD},

@@ -10,11 +10,11 @@ import pytest
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
-from tests.browser import App, Browser, forms, granted, place, register, send, told
-from tests.forge import peek
-from tests.internet import Internet, Page, running
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
-from tests.staged import just_before
+from tests.support.browser import App, Browser, forms, granted, place, register, send, told
+from tests.support.forge import peek
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.support.staged import just_before
 
 HOOK = "https://app.example/backchannel"
 LEFT = "https://app.example/left"

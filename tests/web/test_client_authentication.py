@@ -12,11 +12,11 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import wire
-from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, basic, granted, register, send
-from tests.forge import by, by_hmac, compact, jwk, stranger
-from tests.phone import Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, basic, granted, register, send
+from tests.support.forge import by, by_hmac, compact, jwk, stranger
+from tests.support.phone import Clock, Phone, refusal
+from tests.support.staged import just_before
 
 INVALID_CLIENT = (401, "invalid_client")
 AUTHENTICATED = ("/oauth/token", "/oauth/par", "/oauth/device", "/oauth/revoke", "/oauth/introspect")

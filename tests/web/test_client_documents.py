@@ -14,12 +14,12 @@ from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients.documents import is_address
 from chalicelib.flows.platform.remote_documents import kept_for
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import ASSERTION_TYPE, App, Browser, granted, register, send
-from tests.forge import jwk, stranger
-from tests.internet import Internet, Page, running
-from tests.phone import Clock, Phone, installed, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import ASSERTION_TYPE, App, Browser, granted, register, send
+from tests.support.forge import jwk, stranger
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.staged import just_before
 
 ID = "https://app.example/oauth/client.json"
 OTHER_ID = "https://app.example/other.json"

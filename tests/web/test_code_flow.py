@@ -5,10 +5,10 @@ import pytest
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
-from tests.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
-from tests.forge import peek
-from tests.oidc import verified
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
+from tests.support.forge import peek
+from tests.support.oidc import verified
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 CODE_KINDS = ("web", "post", "key", "spa", "native")
 

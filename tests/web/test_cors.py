@@ -8,8 +8,8 @@ import pytest
 from app import app as server
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import App, Browser, register, send
-from tests.phone import Clock, Phone, installed
+from tests.support.browser import App, Browser, register, send
+from tests.support.phone import Clock, Phone, installed
 
 ANYBODY, OURS = "https://somebody.example", "https://app.example"
 # What a browser-based client and an MCP client need without anybody's leave.

@@ -8,11 +8,11 @@ import pytest
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import wire
-from tests.browser import API, ISSUER, App, Browser, forms, granted, register, send
-from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import API, ISSUER, App, Browser, forms, granted, register, send
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.staged import just_before
 
 PENDING, SLOW = (400, "authorization_pending"), (400, "slow_down")
 EVE = "eve@example.com"

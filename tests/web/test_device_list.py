@@ -6,9 +6,9 @@ import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
-from tests.browser import App, Browser, granted, register
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.staged import before_write
+from tests.support.browser import App, Browser, granted, register
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.staged import before_write
 
 DAY = 24 * 3600
 DOCUMENT = "https://app.example/client.json"

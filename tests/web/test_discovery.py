@@ -6,7 +6,7 @@ import jwt
 import pytest
 
 from chalicelib.config import Settings
-from tests.phone import Phone
+from tests.support.phone import Phone
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 DOCUMENTS = (*WELL_KNOWN, "/.well-known/jwks.json", "/openapi.json", "/docs")

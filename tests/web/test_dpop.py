@@ -8,12 +8,12 @@ import pytest
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import wire
-from tests.browser import ISSUER, App, Browser, basic, granted, register, send, told
-from tests.forge import by_hmac, jwk, peek, stranger
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.prover import Prover
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import ISSUER, App, Browser, basic, granted, register, send, told
+from tests.support.forge import by_hmac, jwk, peek, stranger
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.prover import Prover
+from tests.support.staged import just_before
 
 INVALID_PROOF, USE_NONCE = (400, "invalid_dpop_proof"), (400, "use_dpop_nonce")
 NOW = 1_800_000_000

@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import Browser, forms, granted, register, send
-from tests.phone import EMAIL, PASSWORD, Phone
-from tests.staged import before_write, just_before
+from tests.support.browser import Browser, forms, granted, register, send
+from tests.support.phone import EMAIL, PASSWORD, Phone
+from tests.support.staged import before_write, just_before
 
 Right = dict[str, str]
 Act = Callable[[], Answer]

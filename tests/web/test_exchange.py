@@ -7,9 +7,9 @@ import pytest
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import API, ISSUER, App, Browser, granted, register
-from tests.forge import by, peek, resigned, stranger
-from tests.phone import EMAIL, Clock, Phone, refusal
+from tests.support.browser import API, ISSUER, App, Browser, granted, register
+from tests.support.forge import by, peek, resigned, stranger
+from tests.support.phone import EMAIL, Clock, Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 INVALID = (400, "invalid_request")

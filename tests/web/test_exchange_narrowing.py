@@ -7,10 +7,10 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import forge
-from tests.browser import API, ISSUER, App, Browser, granted, register
-from tests.phone import Clock
-from tests.prover import Prover
+from tests.support import forge
+from tests.support.browser import API, ISSUER, App, Browser, granted, register
+from tests.support.phone import Clock
+from tests.support.prover import Prover
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 

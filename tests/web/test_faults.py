@@ -12,9 +12,9 @@ from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profil
 from chalicelib.services import Services, build
 from chalicelib.store.dynamo import TRIES
 from local.gateway import Answer
-from tests import wire
-from tests.phone import PASSWORD, Clock, Phone, installed, refusal
-from tests.wire import CONFLICT, MODES, UNAVAILABLE, Wire, watched
+from tests.support import wire
+from tests.support.phone import PASSWORD, Clock, Phone, installed, refusal
+from tests.support.wire import CONFLICT, MODES, UNAVAILABLE, Wire, watched
 
 NEW_PASSWORD = "an entirely other phrase 7"
 _numbers = count(1)

@@ -7,11 +7,11 @@ import pytest
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import forge, wire
-from tests.browser import CHALLENGE, VERIFIER, App, granted, register, send
-from tests.oidc import verified
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.prover import Prover
+from tests.support import forge, wire
+from tests.support.browser import CHALLENGE, VERIFIER, App, granted, register, send
+from tests.support.oidc import verified
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.prover import Prover
 
 PATH = "/oauth/authorize-challenge"
 REQUEST = {

@@ -12,12 +12,12 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import forge, wire
-from tests.browser import ASSERTION_TYPE, App, granted, register, send
-from tests.forge import by, compact
-from tests.internet import Internet, Page, running
-from tests.phone import Phone, refusal
-from tests.prover import Prover
+from tests.support import forge, wire
+from tests.support.browser import ASSERTION_TYPE, App, granted, register, send
+from tests.support.forge import by, compact
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import Phone, refusal
+from tests.support.prover import Prover
 
 ID, JWKS = "https://app.example/client.json", "https://app.example/jwks.json"
 HALF = "\ud800"

@@ -17,8 +17,8 @@ from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.guard import scope_map
 from chalicelib.services import Services
-from tests import forge, wire
-from tests.phone import Clock, Phone, refusal
+from tests.support import forge, wire
+from tests.support.phone import Clock, Phone, refusal
 
 ACCOUNT = "123456789012"
 OWN = "ownapi1234"

@@ -7,9 +7,9 @@ import pytest
 
 from chalicelib.domain.oauth import dpop
 from chalicelib.guard import functions as guards
-from tests import forge
-from tests.phone import Clock, Phone
-from tests.prover import Prover
+from tests.support import forge
+from tests.support.phone import Clock, Phone
+from tests.support.prover import Prover
 from tests.web.test_guard import (
     SHAPES,
     Event,

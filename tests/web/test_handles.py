@@ -6,10 +6,10 @@ from itertools import combinations
 import pytest
 
 from chalicelib.services import Services
-from tests import handles
-from tests.browser import App, Browser, granted, register
-from tests.forge import b64, peek, unb64
-from tests.phone import Phone, refusal
+from tests.support import handles
+from tests.support.browser import App, Browser, granted, register
+from tests.support.forge import b64, peek, unb64
+from tests.support.phone import Phone, refusal
 
 COOKIE = "__Host-latchkey-session"
 SECTORS = ("first.example", "second.example")

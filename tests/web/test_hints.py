@@ -11,11 +11,11 @@ from chalicelib.domain.crypto.keyset import PrivateKey
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
-from tests import wire
-from tests.browser import App, Browser, forms, place, register, told
-from tests.forge import by, by_hmac, compact, peek, resigned, stranger
-from tests.phone import Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import App, Browser, forms, place, register, told
+from tests.support.forge import by, by_hmac, compact, peek, resigned, stranger
+from tests.support.phone import Clock, Phone, refusal
+from tests.support.staged import just_before
 
 DAY = 24 * 3600
 LEFT = "https://app.example/left"

@@ -5,10 +5,10 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
-from tests.browser import API, ISSUER, App, Browser, granted, register, send
-from tests.forge import by, peek, resigned, stranger
-from tests.oidc import signed_by
-from tests.phone import EMAIL, Clock, Phone, refusal
+from tests.support.browser import API, ISSUER, App, Browser, granted, register, send
+from tests.support.forge import by, peek, resigned, stranger
+from tests.support.oidc import signed_by
+from tests.support.phone import EMAIL, Clock, Phone, refusal
 
 INACTIVE = {"active": False}
 

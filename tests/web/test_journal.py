@@ -15,10 +15,10 @@ from chalice.local import LocalGateway
 from app import app
 from chalicelib.guard import functions as guard
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import Browser, granted, register
-from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support import wire
+from tests.support.browser import Browser, granted, register
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 FIELDS = {"request_id", "route", "status", "outcome", "ms", "dynamodb_calls"}
 SECRETS = {

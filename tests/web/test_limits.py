@@ -13,10 +13,10 @@ from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.platform import limits
 from chalicelib.services import Services
 from chalicelib.store.dynamo import TRIES
-from tests import wire
-from tests.browser import ISSUER, Browser, register
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import ISSUER, Browser, register
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.support.staged import just_before
 
 DOCUMENTS = Path(__file__).parents[2] / "docs"
 TOO_MANY = (429, "too_many_requests")

@@ -19,10 +19,10 @@ from chalicelib.fetch import Fetch
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services, build
 from local import stages
-from tests.browser import App, Browser, register
-from tests.forge import jwk, peek, stranger
-from tests.internet import Page, running
-from tests.phone import Clock, Phone, installed, refusal
+from tests.support.browser import App, Browser, register
+from tests.support.forge import jwk, peek, stranger
+from tests.support.internet import Page, running
+from tests.support.phone import Clock, Phone, installed, refusal
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 KEY = stranger("ES256")

@@ -9,11 +9,11 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import App, Browser, forms, register, told
-from tests.forge import peek
-from tests.internet import Internet, Page, running
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.staged import before_write
+from tests.support.browser import App, Browser, forms, register, told
+from tests.support.forge import peek
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.staged import before_write
 
 LOGOUT, LOGIN, SIGN_UP = "/oauth/logout", "/authorize/login", "/authorize/signup"
 SESSION = "__Host-latchkey-session"

@@ -16,12 +16,12 @@ from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import wire
-from tests.browser import CALLBACK, App, Browser, forms, place, register, send, told
-from tests.forge import peek
-from tests.internet import Internet, Page, running
-from tests.oidc import signed_by
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.support import wire
+from tests.support.browser import CALLBACK, App, Browser, forms, place, register, send, told
+from tests.support.forge import peek
+from tests.support.internet import Internet, Page, running
+from tests.support.oidc import signed_by
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 
 PATH = "/oauth/logout"
 CONFIRM = "/oauth/logout/confirm"

@@ -9,10 +9,10 @@ import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import Browser, granted, register
-from tests.internet import Internet, Page, running
-from tests.phone import EMAIL, Clock, Phone
+from tests.support import wire
+from tests.support.browser import Browser, granted, register
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import EMAIL, Clock, Phone
 
 HOOK = "https://app.example/backchannel"
 HOUR, DAY = 3600, 24 * 3600

@@ -21,10 +21,22 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.server import ENDPOINTS, Metadata
 from chalicelib.web.pages import html
 from local.gateway import Answer
-from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, granted, place, register, send, told
-from tests.forge import PrivateKey, by, compact, jwk, peek, stranger
-from tests.internet import Internet, Page, running
-from tests.phone import Clock, Phone, installed, refusal
+from tests.support.browser import (
+    ASSERTION_TYPE,
+    CALLBACK,
+    ISSUER,
+    App,
+    Browser,
+    forms,
+    granted,
+    place,
+    register,
+    send,
+    told,
+)
+from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 HOOK = "https://app.example/backchannel"

@@ -14,11 +14,11 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import wire
-from tests.browser import API, App, Browser, forms, granted, place, register, told
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.prover import Prover
-from tests.wire import MODES, UNAVAILABLE, Wire, watched
+from tests.support import wire
+from tests.support.browser import API, App, Browser, forms, granted, place, register, told
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.prover import Prover
+from tests.support.wire import MODES, UNAVAILABLE, Wire, watched
 
 TRANSACT = "TransactWriteItems"
 _numbers = count(1)

@@ -13,10 +13,10 @@ from chalicelib.domain.oauth.client import REFRESH
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import FORM_TYPE, ISSUER, App, Browser, forms, granted, place, register, told
-from tests.forge import compact, peek
-from tests.oidc import half_hash, verified
-from tests.phone import EMAIL, Clock, Phone, refusal
+from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, forms, granted, place, register, told
+from tests.support.forge import compact, peek
+from tests.support.oidc import half_hash, verified
+from tests.support.phone import EMAIL, Clock, Phone, refusal
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from openapi_spec_validator import validate
 from app import app
 from chalicelib.guard.scope_map import SCOPES
 from local.gateway import Answer
-from tests.documented import check
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.documented import check
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 

@@ -12,8 +12,8 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.discovery import _operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
-from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 WRONG = {"email": EMAIL, "password": "a wrong and long password"}

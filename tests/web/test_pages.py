@@ -16,9 +16,9 @@ from chalicelib.config import Settings, load
 from chalicelib.services import Services
 from chalicelib.web.pages import cookies, html
 from local.gateway import Answer
-from tests.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.wire import down, refusing
+from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.wire import down, refusing
 
 ROOM = Path(html.__file__).parent
 

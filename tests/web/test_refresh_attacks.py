@@ -9,11 +9,11 @@ from chalicelib.domain.errors import InvalidGrant
 from chalicelib.flows.sessions import refresh as refresh_flow
 from chalicelib.flows.sessions import session
 from chalicelib.services import Services
-from tests import handles, wire
-from tests.forge import b64, peek, unb64
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
-from tests.staged import just_before
-from tests.wire import watched
+from tests.support import handles, wire
+from tests.support.forge import b64, peek, unb64
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.staged import just_before
+from tests.support.wire import watched
 
 NEW_PASSWORD = "an entirely other phrase 7"
 WINDOW = 30

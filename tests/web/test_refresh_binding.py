@@ -6,12 +6,12 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import App, Browser, granted, register
-from tests.forge import peek
-from tests.phone import Clock, Phone, refusal
-from tests.prover import Prover
-from tests.staged import just_before
-from tests.wire import watched
+from tests.support.browser import App, Browser, granted, register
+from tests.support.forge import peek
+from tests.support.phone import Clock, Phone, refusal
+from tests.support.prover import Prover
+from tests.support.staged import just_before
+from tests.support.wire import watched
 
 REFUSED = (400, "invalid_grant")
 

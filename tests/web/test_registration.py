@@ -12,9 +12,9 @@ from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import clients as commands
 from local.gateway import Answer
-from tests.browser import App, Browser, granted
-from tests.phone import Clock, Phone, installed, refusal
-from tests.staged import just_before
+from tests.support.browser import App, Browser, granted
+from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.staged import just_before
 
 TOKEN = "an initial access token"
 REDIRECT = "https://app.example/cb"

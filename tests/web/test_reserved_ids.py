@@ -12,9 +12,9 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local import clients as commands
-from tests.browser import CALLBACK, App, Browser, send
-from tests.internet import Internet, Page, running
-from tests.phone import Phone, refusal
+from tests.support.browser import CALLBACK, App, Browser, send
+from tests.support.internet import Internet, Page, running
+from tests.support.phone import Phone, refusal
 
 DOCUMENT = "https://mcp.example/mcp"
 RESERVED = [

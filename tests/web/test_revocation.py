@@ -4,9 +4,9 @@ import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import App, Browser, granted, register, send
-from tests.phone import Phone, refusal
+from tests.support import wire
+from tests.support.browser import App, Browser, granted, register, send
+from tests.support.phone import Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 

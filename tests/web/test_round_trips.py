@@ -13,10 +13,10 @@ from chalicelib.domain.accounts import passwords
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.services import Services
-from tests import forge
-from tests.browser import Browser, granted, register
-from tests.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.wire import Wire, watched
+from tests.support import forge
+from tests.support.browser import Browser, granted, register
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.wire import Wire, watched
 
 RIGHT = {"email": EMAIL, "password": PASSWORD}
 HASH = "hash"

@@ -8,9 +8,22 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import API, CALLBACK, FORM_TYPE, App, Browser, basic, encoded, granted, place, register, send, told
-from tests.forge import peek
-from tests.phone import EMAIL, PASSWORD, Phone, refusal
+from tests.support.browser import (
+    API,
+    CALLBACK,
+    FORM_TYPE,
+    App,
+    Browser,
+    basic,
+    encoded,
+    granted,
+    place,
+    register,
+    send,
+    told,
+)
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, PASSWORD, Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 # RFC 3986 sections 6.2.2 and 6.2.3.

@@ -24,11 +24,11 @@ from chalicelib.services import Services
 from chalicelib.web.http.routing import Form, Operation
 from chalicelib.web.metadata import discovery
 from local.gateway import Answer
-from tests import wire
-from tests.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
-from tests.forge import by, compact, peek
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, installed
-from tests.prover import Prover
+from tests.support import wire
+from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
+from tests.support.forge import by, compact, peek
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.prover import Prover
 from tests.web.test_unauthenticated_writes import written
 
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"

@@ -10,9 +10,9 @@ from chalicelib.domain.oauth.client import DEVICE_CODE, TOKEN_EXCHANGE
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests import forge
-from tests.browser import API, USER_SCOPES, App, Browser, granted, register
-from tests.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support import forge
+from tests.support.browser import API, USER_SCOPES, App, Browser, granted, register
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 WISHES = json.dumps({part: {"email": None} for part in ("id_token", "userinfo")})

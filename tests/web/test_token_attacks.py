@@ -20,9 +20,9 @@ from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.crypto.handles import REFRESH as PURPOSE
 from chalicelib.guard import functions as guard
 from chalicelib.services import Services, build
-from tests import forge, wire
-from tests.forge import b64, by, by_hmac, compact, peek, resigned, segment
-from tests.phone import Clock, Phone, installed, refusal
+from tests.support import forge, wire
+from tests.support.forge import b64, by, by_hmac, compact, peek, resigned, segment
+from tests.support.phone import Clock, Phone, installed, refusal
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
 MARK = "only-the-attacker-knows"

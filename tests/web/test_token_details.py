@@ -12,12 +12,12 @@ from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
-from tests import forge
-from tests.browser import API, ISSUER, App, Browser, forms, granted, register, told
-from tests.forge import b64
-from tests.oidc import verified
-from tests.phone import EMAIL, Clock, Phone, installed
-from tests.prover import Prover
+from tests.support import forge
+from tests.support.browser import API, ISSUER, App, Browser, forms, granted, register, told
+from tests.support.forge import b64
+from tests.support.oidc import verified
+from tests.support.phone import EMAIL, Clock, Phone, installed
+from tests.support.prover import Prover
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 NARROW = "openid offline_access"

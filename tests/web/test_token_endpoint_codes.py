@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import VERIFIER, App, Browser, granted, register, send
-from tests.phone import EMAIL, Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import VERIFIER, App, Browser, granted, register, send
+from tests.support.phone import EMAIL, Clock, Phone, refusal
+from tests.support.staged import just_before
 
 INVALID_GRANT = (400, "invalid_grant")
 OTHER_VERIFIER = "A" * 43

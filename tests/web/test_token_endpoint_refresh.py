@@ -9,11 +9,11 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
-from tests import wire
-from tests.browser import API, App, Browser, basic, granted, register, send
-from tests.forge import peek
-from tests.phone import EMAIL, Clock, Phone, refusal
-from tests.staged import just_before
+from tests.support import wire
+from tests.support.browser import API, App, Browser, basic, granted, register, send
+from tests.support.forge import peek
+from tests.support.phone import EMAIL, Clock, Phone, refusal
+from tests.support.staged import just_before
 
 INVALID_GRANT = (400, "invalid_grant")
 WINDOW = 30

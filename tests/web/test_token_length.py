@@ -8,8 +8,8 @@ from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
-from tests.browser import API, App, Browser, granted, register
-from tests.phone import Phone, refusal
+from tests.support.browser import API, App, Browser, granted, register
+from tests.support.phone import Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
 MANY = tuple(f"{number:02}{'x' * 120}" for number in range(80))

@@ -16,10 +16,10 @@ from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
-from tests.internet import running
-from tests.phone import PASSWORD, Clock, Phone, installed
-from tests.prover import Prover
+from tests.support.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
+from tests.support.internet import running
+from tests.support.phone import PASSWORD, Clock, Phone, installed
+from tests.support.prover import Prover
 
 WRITES = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "BatchWriteItem"}
 # Two of each limit, and each route as often as lets a device's polling come to its longest interval.

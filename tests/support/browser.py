@@ -15,8 +15,8 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.forge import PrivateKey, by, compact, jwk, stranger
-from tests.phone import EMAIL, PASSWORD, Phone
+from tests.support.forge import PrivateKey, by, compact, jwk, stranger
+from tests.support.phone import EMAIL, PASSWORD, Phone
 
 ISSUER = "https://id.example"
 CALLBACK = "https://app.example/cb"

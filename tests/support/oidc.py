@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from tests.browser import ISSUER
-from tests.forge import b64, peek, unb64
+from tests.support.browser import ISSUER
+from tests.support.forge import b64, peek, unb64
 
 
 def verified(

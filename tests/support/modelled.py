@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import build
 from local.gateway import Answer
-from tests.phone import Clock, Phone, deployed, installed
+from tests.support.phone import Clock, Phone, deployed, installed
 
 WINDOW, IDLE, ACCESS = 30, 30 * 24 * 3600, 15 * 60
 YEAR = 365 * 24 * 3600

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.cmac import CMAC
 
 from chalicelib.domain.accounts.model import Grant
 from chalicelib.domain.crypto.keyset import RefreshKey
-from tests.forge import b64
+from tests.support.forge import b64
 
 
 def first(

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from tests.browser import ISSUER
-from tests.forge import PrivateKey, Signer, by, compact, jwk, stranger
+from tests.support.browser import ISSUER
+from tests.support.forge import PrivateKey, Signer, by, compact, jwk, stranger
 
 
 @dataclass

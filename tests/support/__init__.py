@@ -1,0 +1,1 @@
+"""What tests share: a phone, a browser, forgers, strangers' servers, staged rivals, models."""
