@@ -16,8 +16,8 @@ import yaml
 
 from local import apis
 from local.stages import PROJECT
+from tests.guard.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
 from tests.support.prover import Prover
-from tests.web.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
 
 __all__ = ["gate"]
 

@@ -18,7 +18,7 @@ from tests.support.browser import ISSUER, Browser, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
-DOCUMENTS = Path(__file__).parents[2] / "docs"
+DOCUMENTS = Path(__file__).parents[3] / "docs"
 TOO_MANY = (429, "too_many_requests")
 GOOD = {"redirect_uris": ["https://app.example/cb"]}
 UNITS = {"min": 60, "h": 3600}

@@ -12,11 +12,11 @@ from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.services import Services
 from chalicelib.store.keys import Keys
+from tests.guard.test_guard import Gate, gate, http_2_event, rest_event
 from tests.support import forge, wire
 from tests.support.browser import API, ISSUER, App, Browser, granted, register, told
 from tests.support.oidc import verified
 from tests.support.phone import EMAIL, Clock, Phone, installed, refusal
-from tests.web.test_guard import Gate, gate, http_2_event, rest_event
 
 __all__ = ["gate"]
 

@@ -7,10 +7,7 @@ import pytest
 
 from chalicelib.domain.oauth import dpop
 from chalicelib.guard import functions as guards
-from tests.support import forge
-from tests.support.phone import Clock, Phone
-from tests.support.prover import Prover
-from tests.web.test_guard import (
+from tests.guard.test_guard import (
     SHAPES,
     Event,
     Gate,
@@ -23,6 +20,9 @@ from tests.web.test_guard import (
     rest_event,
     token_event,
 )
+from tests.support import forge
+from tests.support.phone import Clock, Phone
+from tests.support.prover import Prover
 
 __all__ = ["gate"]
 

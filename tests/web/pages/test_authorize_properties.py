@@ -10,7 +10,7 @@ from chalicelib.web.pages.page_request import INTERACTION
 from local.gateway import Answer
 from tests.support.browser import CALLBACK, CHALLENGE, App, Browser, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Phone
-from tests.web.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
+from tests.web.pages.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
 
 OWN = (CALLBACK, "com.example.app:/cb")
 NATIVE_LOOPBACK = "http://127.0.0.1"

@@ -29,7 +29,7 @@ from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser
 from tests.support.forge import by, compact, peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.support.prover import Prover
-from tests.web.test_unauthenticated_writes import written
+from tests.web.http.test_unauthenticated_writes import written
 
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
 LONG = 60_000  # bytes; of 64 KB nothing is read
