@@ -17,7 +17,7 @@ from benchmarks.rounds import Comparison, of_pairs
 ROUNDS = 41
 PACKAGE = Path(__file__).parents[1] / "chalicelib"
 PROGRAM = "import time; t = time.process_time(); import {}; print(time.process_time() - t)"
-OURS, LIBRARIES = "chalicelib.web.guard", "chalice.app, jwt"
+OURS, LIBRARIES = "chalicelib.guard.functions", "chalice.app, jwt"
 
 
 def measure() -> Iterator[Comparison]:

@@ -1,6 +1,6 @@
 """`python -m local.clients`: the OAuth clients of a stage.
 
-Metadata is given as `name=value`, by the names of chalicelib/domain/client.py; a list has spaces between its parts.
+Metadata is given as `name=value`, by the names of chalicelib/domain/oauth/client.py; a list has spaces between its parts.
 There is no list of all clients: each is found by its id alone, and a scan of the users table is not for a command to make.
 """
 

@@ -53,7 +53,7 @@ def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> Non
     assert "the-token-itself" not in str(told.value)
 
 
-@pytest.mark.parametrize("module", ["app", "chalicelib.web.guard", "chalicelib.web.rotation"])
+@pytest.mark.parametrize("module", ["app", "chalicelib.guard.functions", "chalicelib.web.jobs.key_rotation"])
 @pytest.mark.parametrize("where", ["lambda", "elsewhere"])
 def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_not(module: str, where: str) -> None:
     environment = {**os.environ, **GOOD, "LATCHKEY_ALGORITHM": "HS256"}

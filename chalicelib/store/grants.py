@@ -3,7 +3,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..domain.accounts.model import Grant, Start, User
-from ..domain.crypto.handles import Use, use_of
+from ..domain.accounts.rotation import Use, use_of
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
 from .clients import client_key

@@ -112,19 +112,19 @@ def test_the_routes_may_do_what_the_store_calls_and_nothing_else(stage: str) -> 
 def test_only_the_scheduled_function_reaches_the_deletion_of_keys() -> None:
     callers = {
         path.name
-        for path in (PROJECT / "chalicelib" / "web").glob("*.py")
+        for path in (PROJECT / "chalicelib" / "web").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr == "rotate" and ast.unparse(node.value) == "keys"
     }
     deleters = {
         (path.name, function.name)
-        for path in (PROJECT / "chalicelib" / "flows").glob("*.py")
+        for path in (PROJECT / "chalicelib" / "flows").rglob("*.py")
         for function in ast.walk(ast.parse(path.read_text()))
         if isinstance(function, ast.FunctionDef)
         for node in ast.walk(function)
         if isinstance(node, ast.Attribute) and ast.unparse(node) == "svc.keys.delete"
     }
-    assert callers == {"rotation.py"}
+    assert callers == {"key_rotation.py"}
     assert deleters == {("keys.py", "rotate")}
 
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from chalicelib.domain.accounts.model import Grant, Limit, Spent, Start, User
-from chalicelib.domain.crypto.handles import Use
+from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
 from chalicelib.store import dynamo, tables

@@ -9,8 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from ..oauth.tokens import ALGORITHMS
-from . import base64url
+from . import algorithms, base64url
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -119,7 +118,7 @@ def generate(algorithm: str) -> str:
     elif algorithm == "EdDSA":
         key = ed25519.Ed25519PrivateKey.generate()
     else:
-        raise ValueError(f"unknown algorithm {algorithm}: one of {', '.join(ALGORITHMS)}")
+        raise ValueError(f"unknown algorithm {algorithm}: one of {', '.join(algorithms.SIGNING)}")
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()

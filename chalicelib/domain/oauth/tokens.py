@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import jwt
 
-from ..crypto import base64url, strict_json
+from ..crypto import algorithms, base64url, strict_json
 from ..errors import InvalidToken
 
 if TYPE_CHECKING:
     from ..crypto.keyset import SigningKey  # private keys: the guard, which has none, does not load what makes them
 
-ALGORITHMS = ("RS256", "ES256", "EdDSA")
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
 ID_TOKEN = "JWT"
 # No longer token is issued. API Gateway takes 10,240 bytes of headers, and a DPoP proof has to go beside it.
@@ -107,7 +106,7 @@ class Verifier:
 
 
 def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
-    if jwk["alg"] not in ALGORITHMS:
+    if jwk["alg"] not in algorithms.SIGNING:
         raise ValueError("not a public key for signatures")
     return jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]
 

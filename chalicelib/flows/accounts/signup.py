@@ -3,7 +3,9 @@ from ...domain.accounts.model import Grant, User
 from ...domain.errors import EmailTaken, LatchkeyError
 from ...services import Services
 from ..authentication.login import PASSWORD
+from ..clients import own
 from ..platform import keys, limits
+from ..platform.ids import new_id
 from ..sessions import session
 from ..sessions.session import TokenSet
 
@@ -12,7 +14,7 @@ def sign_up(
     svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = ""
 ) -> tuple[User, TokenSet]:
     """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
-    client = session.own_client(svc)
+    client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
     grant = session.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
     issued = session.issue(svc, keys.current(svc), user, grant, client)
@@ -32,7 +34,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
         svc.attempts.give_back(spent, now=svc.now())
         raise
     return User(
-        uid=session.new_id(),
+        uid=new_id(),
         email=mailed,
         name=name,
         password_hash=passwords.hash_password(secret, profile=svc.hashing),

@@ -3,7 +3,9 @@ from ...domain.accounts.model import Spent, User
 from ...domain.errors import AccountDisabled, InvalidCredentials
 from ...domain.oauth import scopes
 from ...services import Services
+from ..clients import own
 from ..platform import keys, limits
+from ..platform.ids import new_id
 from ..sessions import session
 from ..sessions.session import TokenSet
 
@@ -14,7 +16,7 @@ def with_password(
     svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
 ) -> TokenSet:
     """A new session of the JSON door for the right password."""
-    client = session.own_client(svc)
+    client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
     user, spent = authenticate(svc, address=address, password=password, network=network)
     grant = session.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
@@ -35,7 +37,7 @@ def authenticate(svc: Services, *, address: str, password: str, network: str) ->
     secret = passwords.normalised(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    return proved(svc, svc.users.read(svc.users.find(canonical) or session.new_id()), secret), spent
+    return proved(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
 
 
 def proved(svc: Services, user: User | None, secret: str) -> User:

@@ -15,9 +15,10 @@ from ...domain.oauth import client as clients
 from ...domain.oauth import tokens, uris
 from ...domain.oauth.client import Client
 from ...services import Services
-from ..sessions import browser, session
+from ..platform.ids import new_id
 from . import documents as client_documents
 from . import keys as client_keys
+from . import own
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS
@@ -111,7 +112,7 @@ def find(svc: Services, client_id: str) -> Client | None:
 
 def is_reserved(svc: Services, client_id: str) -> bool:
     """Whether an id would be taken for a door of ours, or for what a token can be for, in any spelling (RFC 3986 6)."""
-    doors = (svc.settings.client_id, browser.CLIENT.client_id)
+    doors = (svc.settings.client_id, own.BROWSER.client_id)
     return client_id in doors or uris.normal(client_id) in _normal(svc.settings.audiences)
 
 
@@ -173,7 +174,7 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     client, secret = with_secret(replace(client, secrets=()), secret=secret)
     # No two clients begin with the same version: what was read of one is never written over another of its id.
     began = secrets.randbits(32)
-    client = replace(client, client_id=client.client_id or session.new_id(), created_at=svc.now(), version=began)
+    client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=began)
     return clients.check(client, local=svc.settings.local), secret
 
 

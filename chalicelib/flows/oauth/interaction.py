@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ...services import Services
 from ..platform import sealing
-from ..sessions import session
+from ..platform.ids import new_id
 from ..sessions.browser import Browser
 
 PURPOSE = b"latchkey interaction\x00"
@@ -18,7 +18,7 @@ class Interaction:
 
     did: str
     shown: str = ""
-    id: str = field(default_factory=session.new_id)
+    id: str = field(default_factory=new_id)
 
 
 def encode(svc: Services, browser: Browser, to: str, done: Interaction) -> str:

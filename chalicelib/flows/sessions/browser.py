@@ -7,13 +7,11 @@ from ...domain.accounts.model import Grant, Spent, Start, User, in_force
 from ...domain.crypto import base64url, handles
 from ...domain.crypto.handles import Handle
 from ...domain.errors import InvalidGrant
-from ...domain.oauth.client import Client
 from ...services import Services
+from ..clients import own
 from ..platform import keys
 from . import session
 
-# A browser session is a grant like any other, so that the list of sessions shows it and "end all" ends it.
-CLIENT = Client(client_id="browser", token_endpoint_auth_method="none", client_name="Browser", first_party=True)
 MARK = b"latchkey form\x00"
 TRIES = 4  # of logins at once in one browser
 
@@ -96,7 +94,7 @@ def log_in(
 
 def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:
     """A browser session that begins now and is not yet written anywhere."""
-    return session.draft(svc, user, CLIENT, scope=(), device=CLIENT.client_name, amr=amr)
+    return session.draft(svc, user, own.BROWSER, scope=(), device=own.BROWSER.client_name, amr=amr)
 
 
 def cookie_of(svc: Services, grant: Grant) -> str:

@@ -10,6 +10,7 @@ from ...domain.oauth.client import Client
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from ..clients import documents as client_documents
+from ..clients import own
 from ..platform import subjects
 from . import session
 
@@ -63,7 +64,7 @@ def _unregistered(svc: Services, client_id: str) -> Client | None:
     """What a client that is in no table may have: the JSON door, or one with a document, which is not asked for here."""
     settings = svc.settings
     if client_id == settings.client_id:
-        return session.own_client(svc)
+        return own.json_api(svc)
     if not settings.client_documents or not client_documents.is_address(client_id):
         return None
     return Client(

@@ -12,7 +12,9 @@ from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
+from ..clients import own
 from ..platform import keys, limits, subjects
+from ..platform.ids import new_id
 from . import browser, session
 from .browser import Browser
 
@@ -113,7 +115,7 @@ def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
     except LatchkeyError as error:
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
-    browsers = {each.gid for each in ended if each.client_id == browser.CLIENT.client_id}
+    browsers = {each.gid for each in ended if each.client_id == own.BROWSER.client_id}
     return _tell(svc, user, _took_part(stored, browsers))
 
 
@@ -166,7 +168,7 @@ def logout_token(svc: Services, client: Client, user: User, gid: str) -> str:
         "aud": client.client_id,
         "iat": now,
         "exp": now + LOGOUT_TOKEN_SECONDS,
-        "jti": session.new_id(),
+        "jti": new_id(),
         "events": {EVENT: {}},
         "sub": subjects.shown(svc, client, user.uid),
         "sid": subjects.shown(svc, client, gid),

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ...domain.accounts.model import Grant, in_force
+from ...domain.accounts.rotation import Use, use_of
 from ...domain.crypto import handles
-from ...domain.crypto.handles import Handle, Use, use_of
+from ...domain.crypto.handles import Handle
 from ...domain.errors import InvalidGrant, InvalidTarget
 from ...domain.oauth import scopes
 from ...domain.oauth.client import Client

@@ -1,4 +1,3 @@
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +17,11 @@ from ...domain.errors import (
 )
 from ...domain.oauth import claims as claim
 from ...domain.oauth import scopes, tokens, uris
-from ...domain.oauth.client import REFRESH, Client
+from ...domain.oauth.client import Client
 from ...domain.oauth.tokens import VerifiedClaims, Verifier
 from ...services import Services
 from ..platform import keys, subjects
+from ..platform.ids import new_id
 
 PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
 
@@ -38,22 +38,6 @@ class TokenSet:
     refresh_token: str = ""
     id_token: str = ""
     issued_token_type: str = ""
-
-
-def new_id() -> str:
-    """A random 128-bit identifier, 32 hexadecimal digits."""
-    return uuid.uuid4().hex
-
-
-def own_client(svc: Services) -> Client:
-    """The client that the JSON door is: ours, public, and with all scopes of a first-party login."""
-    return Client(
-        client_id=svc.settings.client_id,
-        token_endpoint_auth_method="none",
-        grant_types=(REFRESH,),
-        scopes=svc.settings.scopes,
-        first_party=True,
-    )
 
 
 def draft(

@@ -8,13 +8,13 @@ from ...domain.accounts.model import Grant, User
 from ...domain.accounts.profile import MAX_NAME, ONE_LINE
 from ...flows.accounts import account, signup
 from ...flows.authentication import login
+from ...flows.clients import own
 from ...flows.sessions import live, logout, session
 from ...flows.sessions import refresh as refresh_flow
 from ...services import Services
 from ..http import request_log as journal
 from ..http.routing import Caller, Door
 from ..http.tokens import Tokens, tokens_of
-from ..pages.logout import note
 
 bp = Door(__name__)
 
@@ -175,13 +175,13 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
 @bp.serves("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
 def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
     """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
-    return tokens_of(refresh_flow.refresh(svc, session.own_client(svc), body.refresh_token, scope=body.scope))
+    return tokens_of(refresh_flow.refresh(svc, own.json_api(svc), body.refresh_token, scope=body.scope))
 
 
 @bp.serves("POST /logout", status=204, body=LogOut)
 def log_out(svc: Services, _: Caller, body: LogOut) -> None:
     """Ends the session of a refresh token. Says the same whether there was one or not."""
-    journal.concerns(session.log_out(svc, session.own_client(svc), body.refresh_token))
+    journal.concerns(session.log_out(svc, own.json_api(svc), body.refresh_token))
 
 
 @bp.serves("POST /verify", body=Verify, answer=Verified)
@@ -233,14 +233,14 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    note(logout.end_others(svc, user, current))
+    journal.untold(logout.end_others(svc, user, current))
 
 
 @bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
-    note(logout.end_one(svc, user, sid=sid))
+    journal.untold(logout.end_one(svc, user, sid=sid))
 
 
 @bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
@@ -255,7 +255,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
     )
-    note(untold)
+    journal.untold(untold)
 
 
 def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:

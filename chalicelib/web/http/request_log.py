@@ -2,12 +2,14 @@
 
 import sys
 import traceback
+from collections.abc import Iterable
 from contextvars import ContextVar
 
 import msgspec
 
 from ...config import WrongSetting
 from ...domain.errors import LatchkeyError
+from ...flows.sessions.logout import Failure
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -65,6 +67,12 @@ def fault(error: Exception) -> None:
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
     reason = {"reason": str(error)} if isinstance(error, WrongSetting) else {}
     write(level="error", fault=type(error).__name__, **reason, where=where)
+
+
+def untold(failures: Iterable[Failure]) -> None:
+    """Has the log say which clients do not know of a logout."""
+    for failure in failures:
+        write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
 
 
 def _print(line: object) -> None:

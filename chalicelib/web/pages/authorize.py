@@ -5,7 +5,8 @@ from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize
 from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ...flows.oauth.interaction import Interaction
-from ...flows.sessions import browser, session
+from ...flows.platform.ids import new_id
+from ...flows.sessions import browser
 from ...services import Services
 from ..http.routing import Answer, Caller, Form
 from . import html
@@ -117,6 +118,6 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination) -> Answer:
 
 
 def _consent_fields(visit: Visit, step: AskConsent) -> dict[str, str]:
-    shown, belongs_to = " ".join(step.scope), step.interaction or session.new_id()
+    shown, belongs_to = " ".join(step.scope), step.interaction or new_id()
     mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, visit.to, shown, belongs_to)
     return {"to": visit.to, "shown": shown, "interaction": belongs_to, "mark": mark}

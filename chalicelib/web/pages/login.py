@@ -19,7 +19,6 @@ from ..http.routing import Answer, Caller, Form
 from . import cookies, stylesheet
 from . import form_errors as mistakes
 from .error_pages import SHOWN, STATUSES, door, page_of
-from .logout import note
 from .page_request import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie
 
 bp, page = door(__name__)
@@ -147,7 +146,7 @@ def _left_by_others(visit: Visit, user: User) -> Browser | None:
     before = visit.before(user)
     if before is None or before.user.uid == user.uid:
         return before
-    note(logout.end(visit.svc, before))
+    journal.untold(logout.end(visit.svc, before))
     return None
 
 

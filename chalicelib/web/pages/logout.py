@@ -5,7 +5,7 @@ from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import host_of
 from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
-from ...flows.sessions.logout import Failure, Leaving
+from ...flows.sessions.logout import Leaving
 from ...services import Services
 from ..http import request_log as journal
 from ..http.routing import Answer, Caller, Form
@@ -68,14 +68,8 @@ def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
 
 
 def _end(visit: Visit, known: Browser, answer: Answer) -> Answer:
-    note(logout.end(visit.svc, known))
+    journal.untold(logout.end(visit.svc, known))
     return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
-
-
-def note(failures: Iterable[Failure]) -> None:
-    """Has the log say which clients do not know of a logout."""
-    for failure in failures:
-        journal.write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
 
 
 def _sent_on(leaving: Leaving) -> Answer:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.domain.accounts.model import Grant
-from chalicelib.domain.crypto.handles import BROWSER, CODE, REFRESH, Handle, Use, derive, key_number, use_of, verify
+from chalicelib.domain.accounts.rotation import Use, use_of
+from chalicelib.domain.crypto.handles import BROWSER, CODE, REFRESH, Handle, derive, key_number, verify
 from chalicelib.domain.errors import InvalidGrant
 from tests.support import handles
 from tests.support.forge import b64, unb64
@@ -19,7 +20,7 @@ TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)
 SECRET = bytes(range(100, 132))
 # Version 1. Computed once by `openssl dgst -sha256 -mac HMAC`, over the bytes as refresh.py's comment lays them out.
 FIRST = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"
-# Version 2. Computed once by tests/handles.py, which does RFC 5297 step by step.
+# Version 2. Computed once by tests/support/handles.py, which does RFC 5297 step by step.
 PINNED = "AgADaYLQO0VtfObhgMOH-S81cEpSYJcPIXf2VjtfcaLr31YAnzYmY3Tk-rxr94eipw0RuxTbEscvOvEQ"
 PURPOSES = [(REFRESH, b"refresh token"), (CODE, b"code"), (BROWSER, b"browser")]
 

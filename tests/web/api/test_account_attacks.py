@@ -16,8 +16,9 @@ from chalicelib.domain.accounts import passwords
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.authentication import login
+from chalicelib.flows.clients import own
 from chalicelib.flows.platform import keys
-from chalicelib.flows.sessions import live, refresh, session
+from chalicelib.flows.sessions import live, refresh
 from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests.support import wire
@@ -632,7 +633,7 @@ def of_one_mind(*containers: Services) -> None:
         for other in containers:
             assert live.read(other, pair.access_token).claims.sub == pair.uid
         for other in containers:
-            pair = refresh.refresh(other, session.own_client(other), pair.refresh_token)
+            pair = refresh.refresh(other, own.json_api(other), pair.refresh_token)
 
 
 @pytest.mark.parametrize("step", range(1, 6))  # look, look, make, make, look

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import InvalidGrant
+from chalicelib.flows.clients import own
 from chalicelib.flows.sessions import refresh as refresh_flow
-from chalicelib.flows.sessions import session
 from chalicelib.services import Services
 from tests.support import handles, wire
 from tests.support.forge import b64, peek, unb64
@@ -328,7 +328,7 @@ def test_a_token_under_another_deployments_key_is_refused_without_asking_a_table
 ) -> None:
     first = phone.sign_up()["refresh_token"]
     with pytest.raises(InvalidGrant):
-        refresh_flow.refresh(svc, session.own_client(svc), "A" * len(first))
+        refresh_flow.refresh(svc, own.json_api(svc), "A" * len(first))
     for secret in (bytes(32), b"latchkey", b""):
         forged = by_hand(phone, svc, version, secret=secret)
         with watched(svc) as seen:

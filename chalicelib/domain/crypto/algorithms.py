@@ -1,0 +1,1 @@
+SIGNING = ("RS256", "ES256", "EdDSA")  # of our own tokens
