@@ -2,7 +2,7 @@ from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
 from chalicelib.web.api import accounts as account
-from chalicelib.web.http.middleware import edge
+from chalicelib.web.http.middleware import middleware
 from chalicelib.web.jobs import key_rotation as rotation
 from chalicelib.web.metadata import discovery
 from chalicelib.web.oauth import endpoints as oauth
@@ -12,7 +12,7 @@ from chalicelib.web.pages import login as pages
 
 app = Chalice(app_name="latchkey")
 app.api.binary_types = []  # all that comes and goes is text; Chalice would look through its list three times a request
-app.register_middleware(edge, "http")
+app.register_middleware(middleware, "http")
 app.register_blueprint(account.bp)
 app.register_blueprint(oauth.bp)
 app.register_blueprint(pages.bp)

@@ -12,7 +12,7 @@ from ...flows.clients import own
 from ...flows.sessions import live, logout, session
 from ...flows.sessions import refresh as refresh_flow
 from ...services import Services
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Caller, Door
 from ..http.tokens import Tokens, tokens_of
 
@@ -181,7 +181,7 @@ def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
 @bp.serves("POST /logout", status=204, body=LogOut)
 def log_out(svc: Services, _: Caller, body: LogOut) -> None:
     """Ends the session of a refresh token. Says the same whether there was one or not."""
-    journal.concerns(session.log_out(svc, own.json_api(svc), body.refresh_token))
+    request_log.set_user(session.log_out(svc, own.json_api(svc), body.refresh_token))
 
 
 @bp.serves("POST /verify", body=Verify, answer=Verified)
@@ -191,7 +191,7 @@ def verify(svc: Services, _: Caller, body: Verify) -> Verified:
         token = live.read(svc, body.token)
     except errors.InvalidToken:
         return Verified(active=False)
-    journal.concerns(token.user.uid if token.user else token.claims.sub)
+    request_log.set_user(token.user.uid if token.user else token.claims.sub)
     return Verified(active=True, claims=dict(token.claims.all))
 
 
@@ -233,14 +233,14 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    journal.untold(logout.end_others(svc, user, current))
+    request_log.untold(logout.end_others(svc, user, current))
 
 
 @bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
-    journal.untold(logout.end_one(svc, user, sid=sid))
+    request_log.untold(logout.end_one(svc, user, sid=sid))
 
 
 @bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
@@ -255,7 +255,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
     )
-    journal.untold(untold)
+    request_log.untold(untold)
 
 
 def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:

@@ -8,7 +8,7 @@ from chalice.app import Request, Response
 
 from ...domain import errors
 from ...services import counted, services, start_counting
-from . import request_log as journal
+from . import request_log
 from .routing import error_response
 
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
@@ -32,24 +32,24 @@ CHALICE: Mapping[int, tuple[str, str]] = {
 }
 
 
-def edge(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
+def middleware(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
     """Middleware around every route: the one error shape, the headers that every answer has, and one log line."""
     started = perf_counter()
     start_counting()
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
-    entry = journal.begin(request_id, f"{context.get('httpMethod')} {context.get('resourcePath')}")
+    entry = request_log.begin(request_id, f"{context.get('httpMethod')} {context.get('resourcePath')}")
     response = _in_our_shape(get_response(request), entry)
     response.headers["X-Request-Id"] = request_id
     response.headers["Vary"] = "Origin"
     response.headers.update(_cors(request, response))
     entry.status, entry.dynamodb_calls = response.status_code, counted()
     entry.ms = round((perf_counter() - started) * 1000, 1)
-    journal.end(entry)
+    request_log.end(entry)
     return response
 
 
-def _in_our_shape(response: Response, entry: journal.Entry) -> Response:
+def _in_our_shape(response: Response, entry: request_log.Entry) -> Response:
     if not (isinstance(response.body, dict) and "Code" in response.body):
         return response
     code, description = CHALICE.get(response.status_code, (errors.LatchkeyError.code, errors.LatchkeyError.default))

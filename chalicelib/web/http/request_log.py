@@ -35,14 +35,14 @@ def begin(request_id: str, route: str) -> Entry:
     return entry
 
 
-def concerns(uid: str) -> None:
+def set_user(uid: str) -> None:
     """Notes whose account the request is about."""
     entry = _entry.get()
     if entry is not None:
         entry.uid = uid
 
 
-def outcome(refusal: LatchkeyError) -> None:
+def set_outcome(refusal: LatchkeyError) -> None:
     """Notes that the request was refused, and the reason that its sender is not told."""
     entry = _entry.get()
     if entry is not None:

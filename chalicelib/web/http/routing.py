@@ -15,7 +15,7 @@ from ...flows.platform import limits
 from ...guard.functions import guard
 from ...guard.scope_map import SCOPES
 from ...services import Services, services
-from . import request_log as journal
+from . import request_log
 
 MAX_BODY_BYTES = 64 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
@@ -132,7 +132,7 @@ class Operation:
         except LatchkeyError as refusal:
             return self._refused(request, refusal)
         except Exception as fault:
-            journal.fault(fault)
+            request_log.fault(fault)
             return self._refused(request, LatchkeyError(reason=type(fault).__name__))
 
     def _refused(self, request: Request, refusal: LatchkeyError) -> Response:
@@ -198,7 +198,7 @@ def _caller(request: Request, scope: str | None, now: int) -> Caller:
     # The gateway keeps a policy for minutes, so it can outlive the token that it was made for.
     if not proved.get("sub") or not proved.get("sid") or int(proved.get("exp") or 0) <= now:
         raise errors.InvalidToken()
-    journal.concerns(proved["sub"])
+    request_log.set_user(proved["sub"])
     if scope not in proved.get("scope", "").split(" "):
         raise errors.InsufficientScope(f"This route needs the scope {scope}.")
     return Caller(request=request, uid=proved["sub"], sid=proved["sid"])
@@ -293,7 +293,7 @@ def status_of(code: str, statuses: Mapping[str, int]) -> int:
 def refused(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Response:
     """A refusal as clients see it: its code and description, the status, and the headers that the status asks for."""
     status = status_of(refusal.code, statuses)
-    journal.outcome(refusal)
+    request_log.set_outcome(refusal)
     extra: Headers = {}
     if isinstance(refusal, errors.InvalidClient):
         extra["WWW-Authenticate"] = 'Basic realm="latchkey", charset="UTF-8"'

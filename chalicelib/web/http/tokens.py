@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Meta
 
 from ...flows.sessions.session import TokenSet
-from . import request_log as journal
+from . import request_log
 
 
 class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -21,7 +21,7 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def tokens_of(issued: TokenSet) -> Tokens:
     """The answer for what was issued; notes whose it is."""
-    journal.concerns(issued.uid)
+    request_log.set_user(issued.uid)
     return Tokens(
         access_token=issued.access_token,
         token_type=issued.token_type,

@@ -15,7 +15,7 @@ from ...flows.clients import authenticate as clients
 from ...flows.oauth import authorize, device, dpop, grants, introspection, userinfo
 from ...flows.oauth import authorize_challenge as first_party
 from ...services import Services
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
 from ..http.tokens import Tokens, tokens_of
 
@@ -126,7 +126,7 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
 
 def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, str], **more: str) -> Answer:
     """A refusal that says more than the usual."""
-    journal.outcome(refusal)
+    request_log.set_outcome(refusal)
     body = {"error": refusal.code, "error_description": refusal.description, **more}
     return Answer(body=body, status=status, headers=headers)
 
@@ -192,7 +192,7 @@ def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorizati
 def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
     client, unverified_token = _token_of(svc, caller, form)
-    journal.concerns(introspection.revoke(svc, client, unverified_token))
+    request_log.set_user(introspection.revoke(svc, client, unverified_token))
     return Answer(body="", status=200)
 
 
@@ -257,7 +257,7 @@ def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
     except (*PROOFS, errors.InvalidToken, errors.InsufficientScope) as refusal:
         status = status_of(refusal.code, AT_RESOURCE)
         return _refused(refusal, status, {**fresh, "WWW-Authenticate": _challenge(refusal, authorization)})
-    journal.concerns(user.uid)
+    request_log.set_user(user.uid)
     return Answer(body=told, headers=fresh)
 
 

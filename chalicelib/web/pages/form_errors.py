@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...domain.errors import LatchkeyError
 from ...flows.platform import sealing
 from ...flows.sessions import browser
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Answer
 from . import cookies
 from .page_request import Visit, see, with_cookie
@@ -31,7 +31,7 @@ class Mistake:
 def tell(visit: Visit, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str) -> Answer:
     """Sends the browser to the page of a form, which tells the mistake; `form` is its name and what ties it to the browser."""
     svc = visit.svc
-    journal.outcome(refusal)
+    request_log.set_outcome(refusal)
     told = {
         "error": error,
         "retry_at": svc.now() + getattr(refusal, "retry_after", 0),

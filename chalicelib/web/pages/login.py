@@ -14,7 +14,7 @@ from ...flows.oauth.interaction import Interaction
 from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
 from ...services import Services
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Answer, Caller, Form
 from . import cookies, stylesheet
 from . import form_errors as mistakes
@@ -146,7 +146,7 @@ def _left_by_others(visit: Visit, user: User) -> Browser | None:
     before = visit.before(user)
     if before is None or before.user.uid == user.uid:
         return before
-    journal.untold(logout.end(visit.svc, before))
+    request_log.untold(logout.end(visit.svc, before))
     return None
 
 
@@ -216,7 +216,7 @@ def _again(visit: Visit, form: str, refusal: LatchkeyError, error: str) -> Answe
 def _logged_in(visit: Visit, known: Browser) -> Answer:
     """Goes on with what the login was for, under a new session cookie."""
     svc = visit.svc
-    journal.concerns(known.user.uid)
+    request_log.set_user(known.user.uid)
     seconds = known.grant.ends_at - svc.now()
     cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
     return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)

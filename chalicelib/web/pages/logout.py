@@ -7,7 +7,7 @@ from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
 from ...flows.sessions.logout import Leaving
 from ...services import Services
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Answer, Caller, Form
 from . import cookies
 from .error_pages import door
@@ -68,7 +68,7 @@ def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
 
 
 def _end(visit: Visit, known: Browser, answer: Answer) -> Answer:
-    journal.untold(logout.end(visit.svc, known))
+    request_log.untold(logout.end(visit.svc, known))
     return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
 
 

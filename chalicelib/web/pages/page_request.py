@@ -15,7 +15,7 @@ from ...flows.oauth.interaction import Interaction
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
-from ..http import request_log as journal
+from ..http import request_log
 from ..http.routing import Answer, Caller
 from . import cookies, html
 
@@ -71,7 +71,7 @@ class Visit:
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
         known = browser.current(self.svc, cookie) if cookie else None
         if known:
-            journal.concerns(known.user.uid)
+            request_log.set_user(known.user.uid)
         return known
 
     def before(self, user: User) -> Browser | None:

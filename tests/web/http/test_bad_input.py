@@ -9,7 +9,7 @@ from chalice.app import Chalice
 
 from app import app
 from chalicelib.services import Services
-from chalicelib.web.http.middleware import edge
+from chalicelib.web.http.middleware import middleware
 from local.gateway import Answer, Gateway
 from tests.support import wire
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
@@ -498,9 +498,9 @@ def test_a_context_without_the_scope_is_forbidden(door: Door) -> None:
 
 
 def strange_app() -> Chalice:
-    """An app behind our edge whose routes fail in Chalice's own ways."""
+    """An app behind our middleware whose routes fail in Chalice's own ways."""
     strange = Chalice("strange")
-    strange.register_middleware(edge, "http")
+    strange.register_middleware(middleware, "http")
 
     def crash() -> None:
         raise RuntimeError("secret in the message")
