@@ -12,7 +12,7 @@ from ..http.routing import Answer, Caller, Form
 from . import html
 from .error_pages import door
 from .login import form_page, show_form
-from .page_request import AUTHORIZE, FIELDS, Visit, back, located, place_of, see, visit_of
+from .page_request import AUTHORIZE, FIELDS, PageRequest, located, place_of, redirect, redirect_to_client, visit_of
 
 bp, page = door(__name__)
 
@@ -23,7 +23,7 @@ LONGEST_QUERY = 3000
 @page("GET /oauth/authorize", takes=oauth.KNOWN)
 def authorize_by_get(svc: Services, caller: Caller) -> Answer:
     """Begins a login for a client (RFC 6749 section 3.1)."""
-    visit = Visit(svc, caller, dict(caller.query), place_of(AUTHORIZE, caller.query))
+    visit = PageRequest(svc, caller, dict(caller.query), place_of(AUTHORIZE, caller.query))
     known, asked = visit.browser(), visit.destination
     after = visit.done(known)
     step = authorize.next_step(svc, asked, known, after=after)
@@ -40,16 +40,16 @@ def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     request = urlencode(form.pairs)
     if len(request) <= LONGEST_QUERY:
         return _begin(svc, request)
-    visit = Visit(svc, caller, dict(form.pairs), place_of(AUTHORIZE, form.pairs))
+    visit = PageRequest(svc, caller, dict(form.pairs), place_of(AUTHORIZE, form.pairs))
     asked = visit.destination
     return _answered(visit, asked, authorize.next_step(svc, asked, None)) if asked.faults else _kept(visit, asked)
 
 
 def _begin(svc: Services, request: str) -> Answer:
-    return see(f"{svc.settings.issuer}/{AUTHORIZE}?{request}")
+    return redirect(f"{svc.settings.issuer}/{AUTHORIZE}?{request}")
 
 
-def _kept(visit: Visit, asked: Destination) -> Answer:
+def _kept(visit: PageRequest, asked: Destination) -> Answer:
     short = authorize.keep(visit.svc, asked.client, visit.query, network=visit.caller.network)
     return _begin(visit.svc, urlencode(short))
 
@@ -62,15 +62,15 @@ def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     if known is None:
         return visit.start_over(AUTHORIZE)
     shown, belongs_to = (visit.fields.get(name, "") for name in ("shown", "interaction"))
-    visit.check_form("consent", known, shown, belongs_to)
+    visit.verify_form_token("consent", known, shown, belongs_to)
     decision = visit.fields.get("decision")
     if decision == "switch":
-        return see(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
+        return redirect(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
     done = Done.AGREED if decision == "allow" else Done.DENIED
     return visit.onward(known, Interaction(done.value, shown, belongs_to))
 
 
-def _answered(visit: Visit, asked: Destination, step: Step) -> Answer:
+def _answered(visit: PageRequest, asked: Destination, step: Step) -> Answer:
     if isinstance(step, Redirect):
         return _redirected(visit, step)
     if isinstance(step, AskLogin):
@@ -80,13 +80,13 @@ def _answered(visit: Visit, asked: Destination, step: Step) -> Answer:
     return _ask_consent(visit, step, asked)
 
 
-def _redirected(visit: Visit, step: Redirect) -> Answer:
+def _redirected(visit: PageRequest, step: Redirect) -> Answer:
     if step.mode == "form_post":
         return visit.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
-    return back(step.uri, step.fields)
+    return redirect_to_client(step.uri, step.fields)
 
 
-def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
+def _ask_to_leave(visit: PageRequest, answer: Redirect, asked: Destination) -> Answer:
     by_form = answer.mode == "form_post"
     page = visit.show(
         "leaving.html",
@@ -101,7 +101,7 @@ def _ask_to_leave(visit: Visit, answer: Redirect, asked: Destination) -> Answer:
     return Answer(body=page.body, status=400, headers=page.headers)
 
 
-def _ask_consent(visit: Visit, step: AskConsent, asked: Destination) -> Answer:
+def _ask_consent(visit: PageRequest, step: AskConsent, asked: Destination) -> Answer:
     return visit.show(
         "consent.html",
         locales=asked.params.get("ui_locales", ""),
@@ -117,7 +117,7 @@ def _ask_consent(visit: Visit, step: AskConsent, asked: Destination) -> Answer:
     )
 
 
-def _consent_fields(visit: Visit, step: AskConsent) -> dict[str, str]:
+def _consent_fields(visit: PageRequest, step: AskConsent) -> dict[str, str]:
     shown, belongs_to = " ".join(step.scope), step.interaction or new_id()
     mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, visit.to, shown, belongs_to)
     return {"to": visit.to, "shown": shown, "interaction": belongs_to, "mark": mark}

@@ -10,7 +10,7 @@ from . import form_errors as mistakes
 from . import html
 from .error_pages import door
 from .login import form_page, show_form
-from .page_request import DEVICE, FIELDS, Visit, place_of, see, visit_of
+from .page_request import DEVICE, FIELDS, PageRequest, place_of, redirect, visit_of
 
 bp, page = door(__name__)
 
@@ -22,7 +22,7 @@ OF_PLACE = frozenset({"user_code", "ui_locales"})
 def device_page(svc: Services, caller: Caller) -> Answer:
     """Where a device sends its user to type a code (RFC 8628 section 3.3)."""
     place = place_of(DEVICE, [pair for pair in caller.query if pair[0] in OF_PLACE])
-    visit = Visit(svc, caller, dict(caller.query), place)
+    visit = PageRequest(svc, caller, dict(caller.query), place)
     known = visit.browser()
     if known is None:
         return show_form(visit, "login")
@@ -45,18 +45,18 @@ def device_decision(svc: Services, caller: Caller, form: Form) -> Answer:
         done = _decided(visit, known) if "decision" in visit.fields else _typed(visit, known)
     except (errors.NotFound, errors.TooManyRequests) as refusal:
         return _again(visit, known, refusal)
-    return visit.onward(known, done) if done else see(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
+    return visit.onward(known, done) if done else redirect(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
 
 
-def _typed(visit: Visit, known: Browser) -> Interaction:
-    visit.check_form("device code", known)
+def _typed(visit: PageRequest, known: Browser) -> Interaction:
+    visit.verify_form_token("device code", known)
     asked = device.waiting(visit.svc, visit.fields.get("user_code", ""), network=visit.caller.network, decider=known)
     return Interaction(TYPED, asked.user_code)
 
 
-def _decided(visit: Visit, known: Browser) -> Interaction | None:
+def _decided(visit: PageRequest, known: Browser) -> Interaction | None:
     code, shown, decision = (visit.fields.get(name, "") for name in ("user_code", "shown", "decision"))
-    visit.check_form("device decision", known, code, shown)
+    visit.verify_form_token("device decision", known, code, shown)
     if decision == "switch":
         return None
     asked = device.find(visit.svc, code, known)
@@ -67,13 +67,13 @@ def _decided(visit: Visit, known: Browser) -> Interaction | None:
     return Interaction(ALLOWED if decision == "allow" else DENIED)
 
 
-def _again(visit: Visit, known: Browser, refusal: LatchkeyError) -> Answer:
+def _again(visit: PageRequest, known: Browser, refusal: LatchkeyError) -> Answer:
     error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
     typed = visit.fields.get("user_code", "")
     return mistakes.tell(visit, visit.to, (DEVICE, known.grant.gid), refusal, error, user_code=typed)
 
 
-def _ask_code(visit: Visit, known: Browser) -> Answer:
+def _ask_code(visit: PageRequest, known: Browser) -> Answer:
     mistake = mistakes.told(visit, (DEVICE, known.grant.gid))
     page = visit.show(
         "device.html",
@@ -85,7 +85,7 @@ def _ask_code(visit: Visit, known: Browser) -> Answer:
     return mistakes.forgotten(visit, mistake, page)
 
 
-def _ask_decision(visit: Visit, known: Browser, code: str) -> Answer:
+def _ask_decision(visit: PageRequest, known: Browser, code: str) -> Answer:
     try:
         asked = device.find(visit.svc, code, known)
     except errors.NotFound as refusal:

@@ -10,7 +10,7 @@ from ...flows.platform import sealing
 from ...services import Services
 from ..http.routing import Answer, Door, status_of
 from . import html
-from .page_request import StalePage, known_place, see
+from .page_request import StalePage, known_place, redirect
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 Pairs = tuple[tuple[str, str], ...]
@@ -58,7 +58,7 @@ def _by_redirect(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusa
         text = sealing.seal(svc, told, purpose=PURPOSE, seconds=SECONDS)
     except LatchkeyError:  # there are no keys to be had
         return _page(svc, headers, told)
-    return see(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
+    return redirect(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
 
 
 def page_of(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:

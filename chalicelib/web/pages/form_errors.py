@@ -12,7 +12,7 @@ from ...flows.sessions import browser
 from ..http import request_log
 from ..http.routing import Answer
 from . import cookies
-from .page_request import Visit, see, with_cookie
+from .page_request import PageRequest, redirect, with_cookie
 
 PURPOSE = b"latchkey mistake\x00"
 SECONDS = 300
@@ -28,7 +28,9 @@ class Mistake:
     typed: Mapping[str, str] = field(default_factory=dict)
 
 
-def tell(visit: Visit, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str) -> Answer:
+def tell(
+    visit: PageRequest, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str
+) -> Answer:
     """Sends the browser to the page of a form, which tells the mistake; `form` is its name and what ties it to the browser."""
     svc = visit.svc
     request_log.set_outcome(refusal)
@@ -41,11 +43,11 @@ def tell(visit: Visit, page: str, form: tuple[str, str], refusal: LatchkeyError,
     typed = {name: text for name, text in typed.items() if len(text) <= LONGEST_FIELD}
     sealed = (sealing.seal(svc, {**told, "typed": each}, purpose=PURPOSE, seconds=SECONDS) for each in (typed, {}))
     cookie = next(each for each in sealed if len(each) <= LONGEST)
-    answer = see(f"{svc.settings.issuer}/{page}")
+    answer = redirect(f"{svc.settings.issuer}/{page}")
     return with_cookie(answer, cookies.write(svc.settings, cookies.MISTAKE, cookie, seconds=SECONDS))
 
 
-def told(visit: Visit, form: tuple[str, str]) -> Mistake:
+def told(visit: PageRequest, form: tuple[str, str]) -> Mistake:
     """The mistake that was made in this very form."""
     svc = visit.svc
     cookie = cookies.read(svc.settings, visit.caller.headers, cookies.MISTAKE)
@@ -55,7 +57,7 @@ def told(visit: Visit, form: tuple[str, str]) -> Mistake:
     return Mistake(found["error"], max(0, found["retry_at"] - svc.now()), found["typed"])
 
 
-def forgotten(visit: Visit, mistake: Mistake, page: Answer) -> Answer:
+def forgotten(visit: PageRequest, mistake: Mistake, page: Answer) -> Answer:
     """A page that has told a mistake, after which it is gone."""
     if not mistake.error:
         return page

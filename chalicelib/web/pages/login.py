@@ -19,7 +19,7 @@ from ..http.routing import Answer, Caller, Form
 from . import cookies, stylesheet
 from . import form_errors as mistakes
 from .error_pages import SHOWN, STATUSES, door, page_of
-from .page_request import FIELDS, FORM_SECONDS, Visit, see, visit_of, with_cookie
+from .page_request import FIELDS, FORM_SECONDS, PageRequest, redirect, visit_of, with_cookie
 
 bp, page = door(__name__)
 
@@ -80,7 +80,7 @@ def sign_up_page(svc: Services, caller: Caller) -> Answer:
 
 
 def show_form(
-    visit: Visit, form: str, *, asked: Destination | None = None, known: Browser | None = None, email: str = ""
+    visit: PageRequest, form: str, *, asked: Destination | None = None, known: Browser | None = None, email: str = ""
 ) -> Answer:
     """The login or sign-up page, with a cookie that ties its forms to this browser; `known` is who may go on as they are."""
     tie = visit.tie() or secrets.token_urlsafe(16)
@@ -101,12 +101,12 @@ def show_form(
     return with_cookie(page, cookies.write(visit.svc.settings, cookies.FORM, tie, seconds=FORM_SECONDS))
 
 
-def form_page(visit: Visit, form: str) -> str:
+def form_page(visit: PageRequest, form: str) -> str:
     """Where the login or sign-up page for what this visit is for is, below the issuer."""
     return f"authorize/{form}?{urlencode({'to': visit.to})}" if visit.to else f"authorize/{form}"
 
 
-def _going_on(visit: Visit, known: Browser) -> dict[str, str]:
+def _going_on(visit: PageRequest, known: Browser) -> dict[str, str]:
     return {"to": visit.to, "mark": browser.mark(visit.svc, "continue", known.grant.gid, visit.to)}
 
 
@@ -125,7 +125,7 @@ def _around(asked: Destination | None) -> dict[str, Any]:
 def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     """The login form."""
     visit = visit_of(svc, caller, form.pairs)
-    visit.check_form("login")
+    visit.verify_form_token("login")
     try:
         known = _with_password(visit)
     except MENDABLE as refusal:
@@ -134,14 +134,14 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     return _logged_in(visit, known)
 
 
-def _with_password(visit: Visit) -> Browser:
+def _with_password(visit: PageRequest) -> Browser:
     svc, fields = visit.svc, visit.fields
     address, password = fields.get("email", ""), fields.get("password", "")
     user, spent = login.authenticate(svc, address=address, password=password, network=visit.caller.network)
     return browser.log_in(svc, user, _left_by_others(visit, user), amr=login.PASSWORD, spent=spent)
 
 
-def _left_by_others(visit: Visit, user: User) -> Browser | None:
+def _left_by_others(visit: PageRequest, user: User) -> Browser | None:
     """What this browser was in before this login, if it is its user's; anybody else is logged out of it."""
     before = visit.before(user)
     if before is None or before.user.uid == user.uid:
@@ -154,7 +154,7 @@ def _left_by_others(visit: Visit, user: User) -> Browser | None:
 def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     """The sign-up form, filled in."""
     visit = visit_of(svc, caller, form.pairs)
-    visit.check_form("signup")
+    visit.verify_form_token("signup")
     try:
         known = _signed_up(visit)
     except errors.LongPassword as refusal:
@@ -165,7 +165,7 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     return _logged_in(visit, known)
 
 
-def _signed_up(visit: Visit) -> Browser:
+def _signed_up(visit: PageRequest) -> Browser:
     user = _drafted(visit)
     grant = browser.draft(visit.svc, user, amr=login.PASSWORD)
     try:
@@ -180,7 +180,7 @@ def _signed_up(visit: Visit) -> Browser:
     return Browser(user, grant)
 
 
-def _drafted(visit: Visit) -> User:
+def _drafted(visit: PageRequest) -> User:
     address, password, name = (visit.fields.get(field, "") for field in ("email", "password", "name"))
     if not profile.is_name(name):
         raise LongName()
@@ -193,8 +193,8 @@ def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
     visit = visit_of(svc, caller, form.pairs)
     known = visit.browser()
     if known is None:
-        return see(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
-    visit.check_form("continue", known)
+        return redirect(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
+    visit.verify_form_token("continue", known)
     return _onward(visit, known, Done.CHOSEN)
 
 
@@ -204,16 +204,16 @@ def style(svc: Services, _: Caller) -> Answer:
     return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=KEPT_FOR_GOOD)
 
 
-def _onward(visit: Visit, known: Browser, done: Done) -> Answer:
+def _onward(visit: PageRequest, known: Browser, done: Done) -> Answer:
     return visit.onward(known, Interaction(done.value)) if visit.request else visit.start_over()
 
 
-def _again(visit: Visit, form: str, refusal: LatchkeyError, error: str) -> Answer:
+def _again(visit: PageRequest, form: str, refusal: LatchkeyError, error: str) -> Answer:
     typed = {name: visit.fields.get(name, "") for name in ("email", "name")}
     return mistakes.tell(visit, form_page(visit, form), (form, visit.tie()), refusal, error, **typed)
 
 
-def _logged_in(visit: Visit, known: Browser) -> Answer:
+def _logged_in(visit: PageRequest, known: Browser) -> Answer:
     """Goes on with what the login was for, under a new session cookie."""
     svc = visit.svc
     request_log.set_user(known.user.uid)

@@ -11,7 +11,18 @@ from ..http import request_log
 from ..http.routing import Answer, Caller, Form
 from . import cookies
 from .error_pages import door
-from .page_request import FIELDS, LOGOUT, StalePage, Visit, back, located, place_of, see, visit_of, with_cookie
+from .page_request import (
+    FIELDS,
+    LOGOUT,
+    PageRequest,
+    StalePage,
+    located,
+    place_of,
+    redirect,
+    redirect_to_client,
+    visit_of,
+    with_cookie,
+)
 
 bp, page = door(__name__)
 
@@ -23,7 +34,7 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
     """Ends the browser's session for a client (OpenID Connect RP-Initiated Logout 1.0); asks the user where that is due."""
     leaving = _asked(svc, caller.query)
     pairs = [pair for pair in caller.query if pair[0] in logout.KNOWN]
-    visit = Visit(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
+    visit = PageRequest(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
     known = visit.browser()
     if known is None:
         return _sent_on(leaving) if leaving.uri and leaving.unasked else _stay(visit, leaving)
@@ -44,7 +55,7 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
 def log_out_by_post(svc: Services, _: Caller, form: Form) -> Answer:
     """The same with the request in a form."""
     # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
-    return see(f"{svc.settings.issuer}/{LOGOUT}?{urlencode(form.pairs)}")
+    return redirect(f"{svc.settings.issuer}/{LOGOUT}?{urlencode(form.pairs)}")
 
 
 @page("POST /oauth/logout/confirm", body=Form, takes=FIELDS)
@@ -53,7 +64,7 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit = visit_of(svc, caller, form.pairs)
     known = visit.browser()
     try:
-        visit.check_form(MARK, known)
+        visit.verify_form_token(MARK, known)
     except StalePage:
         known = None
     if known is None:
@@ -67,16 +78,16 @@ def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
     return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN))
 
 
-def _end(visit: Visit, known: Browser, answer: Answer) -> Answer:
+def _end(visit: PageRequest, known: Browser, answer: Answer) -> Answer:
     request_log.untold(logout.end(visit.svc, known))
     return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
 
 
 def _sent_on(leaving: Leaving) -> Answer:
-    return back(leaving.uri, _fields(leaving))
+    return redirect_to_client(leaving.uri, _fields(leaving))
 
 
-def _stay(visit: Visit, leaving: Leaving) -> Answer:
+def _stay(visit: PageRequest, leaving: Leaving) -> Answer:
     return visit.show(
         "logged_out.html",
         onward=located(leaving.uri, _fields(leaving)) if leaving.uri else "",

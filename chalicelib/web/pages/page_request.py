@@ -38,7 +38,7 @@ class StalePage(LatchkeyError):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     """One request for a page, with the fields that it brought (the last of each name).
 
     `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back.
@@ -93,12 +93,12 @@ class Visit:
     def onward(self, known: Browser, done: Interaction) -> Answer:
         """To where it leads, with what was done, by a redirect, so that nobody who goes back or reloads sends a form again."""
         text = interaction.encode(self.svc, known, self.to, done)
-        return see(f"{self.svc.settings.issuer}/{located(self.to, {INTERACTION: text})}")
+        return redirect(f"{self.svc.settings.issuer}/{located(self.to, {INTERACTION: text})}")
 
     def start_over(self, path: str = "") -> Answer:
         """To where it leads, as if nothing had been done; `path` is where a form can lead that it is sent to."""
         to = self.to if not path or self.to.partition("?")[0] == path else path
-        return see(f"{self.svc.settings.issuer}/{to}")
+        return redirect(f"{self.svc.settings.issuer}/{to}")
 
     def tie(self) -> str:
         """The random text that ties a browser in which nobody is logged in to its forms; "" before its first one."""
@@ -120,7 +120,7 @@ class Visit:
         kept = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVED)
         return kept.split(".")[:MAX_ARRIVED] if kept else []
 
-    def check_form(self, page: str, known: Browser | None = None, *also: str) -> None:
+    def verify_form_token(self, page: str, known: Browser | None = None, *also: str) -> None:
         """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
 
         `also` are the fields, besides the request, that have to be as we sent them.
@@ -134,12 +134,12 @@ class Visit:
             raise StalePage()
 
 
-def visit_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> Visit:
+def visit_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> PageRequest:
     """The visit that sends a form of ours."""
     fields = dict(pairs)
     # Who comes for nothing in particular comes in some language all the same.
     asked = [("ui_locales", fields.get("ui_locales", ""))]
-    return Visit(svc, caller, fields, known_place(fields.get("to", "")) or place_of(HOME, asked))
+    return PageRequest(svc, caller, fields, known_place(fields.get("to", "")) or place_of(HOME, asked))
 
 
 def known_place(unverified_to: str) -> str:
@@ -163,9 +163,9 @@ def with_cookie(answer: Answer, cookie: str) -> Answer:
     return Answer(body=answer.body, status=answer.status, headers={**answer.headers, "Set-Cookie": several})
 
 
-def back(uri: str, fields: Mapping[str, str]) -> Answer:
+def redirect_to_client(uri: str, fields: Mapping[str, str]) -> Answer:
     """Sends the browser back to a client's URI with these fields in its query, whatever is there already."""
-    return see(located(uri, fields))
+    return redirect(located(uri, fields))
 
 
 def located(uri: str, fields: Mapping[str, str]) -> str:
@@ -174,7 +174,7 @@ def located(uri: str, fields: Mapping[str, str]) -> str:
     return f"{uri}{joint}{urlencode(fields)}"
 
 
-def see(location: str) -> Answer:
+def redirect(location: str) -> Answer:
     """Sends the browser on, with GET."""
     # Whatever a form brought along, a header is one line of ASCII.
     header = quote(location, safe=string.punctuation)
