@@ -16,7 +16,7 @@ def table(keyset: KeySet, now: int) -> list[str]:
         ("signing", key.number, keyset.state(key, now).value, key.active_at, f"{key.algorithm}  {key.kid}")
         for key in keyset.signing
     ]
-    maker = keyset.refresher(now) if keyset.refresh else None
+    maker = keyset.handle_key(now) if keyset.refresh else None
     for refresh in keyset.refresh:
         state = "active" if refresh is maker else "next" if refresh.active_at > now else "retiring"
         rows.append(("refresh", refresh.number, state, refresh.active_at, ""))

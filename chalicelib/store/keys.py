@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Literal
 
 from ..domain.crypto import keyset
-from ..domain.crypto.keyset import KeySet, RefreshKey, RetiredKey, SigningKey
+from ..domain.crypto.keyset import HandleKey, KeySet, RetiredKey, SigningKey
 from ..domain.errors import TemporarilyUnavailable
 from .dynamo import storage_faults
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Kind = Literal["signing", "refresh", "pairwise", "retired"]
 RELOAD_SECONDS = 600
 # A token that names a key we lack makes us look again, but never more often than this.
-HURRIED_RELOAD_SECONDS = 60
+FORCED_RELOAD_SECONDS = 60
 
 
 class Keys:
@@ -29,12 +29,12 @@ class Keys:
         self._stale = False
         self._pairwise = b""
 
-    def recent(self, now: int, *, hurry: bool = False) -> KeySet:
-        """The keys as they were at most ten minutes ago, at most one minute in a `hurry`; one SSM call when it is time.
+    def recent(self, now: int, *, force_refresh: bool = False) -> KeySet:
+        """The keys as they were at most ten minutes ago, at most one minute in a `force_refresh`; one SSM call when it is time.
 
-        In a hurry it raises TemporarilyUnavailable where SSM fails: what names a missing key may still be good.
+        In a force_refresh it raises TemporarilyUnavailable where SSM fails: what names a missing key may still be good.
         """
-        age = HURRIED_RELOAD_SECONDS if hurry else RELOAD_SECONDS
+        age = FORCED_RELOAD_SECONDS if force_refresh else RELOAD_SECONDS
         if self._cached is None or now >= self._cached_at + age:
             try:
                 return self.read(now)
@@ -43,14 +43,14 @@ class Keys:
                 if self._cached is None:
                     raise
                 self._cached_at, self._stale = now, True
-        if hurry and self._stale:
+        if force_refresh and self._stale:
             raise TemporarilyUnavailable(reason="keys cannot be read again")
         return self._cached
 
     def read(self, now: int) -> KeySet:
         """The keys as they are now."""
         signing: list[SigningKey] = []
-        refresh: list[RefreshKey] = []
+        refresh: list[HandleKey] = []
         retired: list[RetiredKey] = []
         pairwise = b""
         for name, value in self._parameters():
@@ -67,7 +67,7 @@ class Keys:
                 )
             elif kind == "refresh":
                 secret = urlsafe_b64decode(stored["secret"])
-                refresh.append(RefreshKey(number=int(number), active_at=stored["active_at"], secret=secret))
+                refresh.append(HandleKey(number=int(number), active_at=stored["active_at"], secret=secret))
             elif kind == "retired":
                 retired.append(RetiredKey(jwk=stored["jwk"], until=stored["until"]))
             elif kind == "pairwise":

@@ -699,8 +699,8 @@ def test_keys_are_read_again_when_it_is_time_and_sooner_only_in_a_hurry(store: D
     assert len(store.keys.recent(NOW).signing) == 1
     store.keys.create_signing(2, algorithm="EdDSA", active_at=NOW)
     assert len(store.keys.recent(NOW + 599).signing) == 1
-    assert len(store.keys.recent(NOW + 59, hurry=True).signing) == 1
-    assert len(store.keys.recent(NOW + 60, hurry=True).signing) == 2
+    assert len(store.keys.recent(NOW + 59, force_refresh=True).signing) == 1
+    assert len(store.keys.recent(NOW + 60, force_refresh=True).signing) == 2
     store.keys.create_signing(3, algorithm="EdDSA", active_at=NOW)
     assert len(store.keys.recent(NOW + 60 + 600).signing) == 3
 

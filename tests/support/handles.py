@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
 from chalicelib.domain.accounts.model import Grant
-from chalicelib.domain.crypto.keyset import RefreshKey
+from chalicelib.domain.crypto.keyset import HandleKey
 from tests.support.forge import b64
 
 
@@ -30,7 +30,7 @@ def second(
     return b64(head + siv(siv_key(secret), [b"latchkey " + purpose + b"\0", head], plain))
 
 
-def first_of(grant: Grant, key: RefreshKey, *, purpose: bytes) -> str:
+def first_of(grant: Grant, key: HandleKey, *, purpose: bytes) -> str:
     """The text of a grant at its generation as it was made before there was version 2."""
     ids = {"uid": bytes.fromhex(grant.uid), "gid": bytes.fromhex(grant.gid)}
     return first(**ids, generation=grant.generation, number=key.number, secret=key.secret, purpose=purpose)

@@ -39,7 +39,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RefreshKey:
+class HandleKey:
     """An HMAC key for refresh tokens and the moment (epoch seconds) from which it makes them."""
 
     number: int
@@ -63,7 +63,7 @@ class KeySet:
     """
 
     signing: tuple[SigningKey, ...]
-    refresh: tuple[RefreshKey, ...]
+    refresh: tuple[HandleKey, ...]
     token_life: int
     pairwise: bytes = b""
     retired: tuple[RetiredKey, ...] = ()
@@ -99,11 +99,11 @@ class KeySet:
         """The public keys of all that has been signed and can still be shown as a hint, published or not."""
         return [*(key.jwk for key in self.signing), *(key.jwk for key in self.retired if now < key.until)]
 
-    def refresher(self, now: int) -> RefreshKey:
+    def handle_key(self, now: int) -> HandleKey:
         """The HMAC key that makes refresh tokens now."""
         return next((k for k in reversed(self.refresh) if k.active_at <= now), self.refresh[0])
 
-    def refresh_secrets(self) -> dict[int, bytes]:
+    def handle_secrets(self) -> dict[int, bytes]:
         """Every HMAC key by its number, for verifying."""
         return {key.number: key.secret for key in self.refresh}
 

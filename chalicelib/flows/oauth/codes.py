@@ -38,6 +38,6 @@ def issue(
     )
     if browser:
         grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
-    text = session.sealed(svc, keys.current(svc), grant, handles.CODE)
+    text = session.encode_handle(svc, keys.current(svc), grant, handles.CODE)
     session.start(svc, grant, spent=spent)
     return text

@@ -20,7 +20,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
     Raises UnsupportedTokenType for the client's own in no session of its own: it is good until it expires.
     """
     try:
-        _, handle = session.opened(svc, unverified_token, handles.REFRESH)
+        _, handle = session.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
     ended = svc.grants.end(handle.uid, handle.gid, why="revoked", owner=client)
@@ -61,7 +61,7 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
 
 def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
     try:
-        _, handle = session.opened(svc, unverified_token, handles.REFRESH)
+        _, handle = session.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return {"active": False}
     found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())

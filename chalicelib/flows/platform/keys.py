@@ -10,9 +10,9 @@ DAY = 24 * 3600
 LEAD_SECONDS = DAY
 
 
-def current(svc: Services, *, hurry: bool = False) -> KeySet:
-    """The key set in use, made now if the account has none; `hurry` looks again sooner for a key that is missing."""
-    keys = svc.keys.recent(svc.now(), hurry=hurry)
+def current(svc: Services, *, force_refresh: bool = False) -> KeySet:
+    """The key set in use, made now if the account has none; `force_refresh` looks again sooner for a key that is missing."""
+    keys = svc.keys.recent(svc.now(), force_refresh=force_refresh)
     return keys if keys.complete else ensure(svc)
 
 
@@ -59,6 +59,6 @@ def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) ->
     return svc.keys.read(now)
 
 
-def published(svc: Services, *, hurry: bool = False) -> list[Mapping[str, str]]:
-    """The public keys, as JWKs (RFC 7517); `hurry` as in `current`."""
-    return [key.jwk for key in current(svc, hurry=hurry).published(svc.now())]
+def published(svc: Services, *, force_refresh: bool = False) -> list[Mapping[str, str]]:
+    """The public keys, as JWKs (RFC 7517); `force_refresh` as in `current`."""
+    return [key.jwk for key in current(svc, force_refresh=force_refresh).published(svc.now())]

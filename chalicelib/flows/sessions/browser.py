@@ -45,7 +45,7 @@ def before(svc: Services, cookie: str, user: User) -> Browser | None:
 
 def _opened(svc: Services, cookie: str) -> Handle | None:
     try:
-        return session.opened(svc, cookie, handles.BROWSER)[1]
+        return session.decode_handle(svc, cookie, handles.BROWSER)[1]
     except InvalidGrant:
         return None
 
@@ -99,7 +99,7 @@ def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:
 
 def cookie_of(svc: Services, grant: Grant) -> str:
     """The cookie of a browser session."""
-    return session.sealed(svc, keys.current(svc), grant, handles.BROWSER)
+    return session.encode_handle(svc, keys.current(svc), grant, handles.BROWSER)
 
 
 def end(svc: Services, browser: Browser, *, why: str) -> None:
@@ -109,13 +109,13 @@ def end(svc: Services, browser: Browser, *, why: str) -> None:
 
 def mark(svc: Services, *parts: str) -> str:
     """A text that only this server can make for these parts: what its forms carry, so that no other site's form counts."""
-    key = keys.current(svc).refresher(svc.now())
+    key = keys.current(svc).handle_key(svc.now())
     return _mac(key.secret, parts)
 
 
 def marked(svc: Services, text: str, *parts: str) -> bool:
     """Whether a text is the mark of these parts under any of the keys."""
-    macs = [_mac(secret, parts) for secret in keys.current(svc).refresh_secrets().values()]
+    macs = [_mac(secret, parts) for secret in keys.current(svc).handle_secrets().values()]
     return True in [hmac.compare_digest(text.encode(), mac.encode()) for mac in macs]
 
 

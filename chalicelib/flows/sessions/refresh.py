@@ -27,7 +27,7 @@ def refresh(
 ) -> TokenSet:
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
     nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
-    keyset, presented = session.opened(svc, unverified_token, handles.REFRESH)
+    keyset, presented = session.decode_handle(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if grant is not None and not client.owns(grant):
         raise InvalidGrant(reason="another client's", uid=presented.uid)

@@ -138,7 +138,7 @@ def issue(
         about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted, client=client))
         id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
     if client.refreshes(grant.scope) and client.refreshes(left):
-        refresh_token = sealed(svc, keyset, grant, handles.REFRESH)
+        refresh_token = encode_handle(svc, keyset, grant, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
         access_token=access_token,
@@ -236,28 +236,28 @@ def _id_token(
     return tokens.sign(claims, key, typ=tokens.ID_TOKEN)
 
 
-def sealed(svc: Services, keyset: KeySet, grant: Grant, purpose: bytes) -> str:
+def encode_handle(svc: Services, keyset: KeySet, grant: Grant, purpose: bytes) -> str:
     """The one text for a grant at its generation and this purpose: its refresh token, its code or its cookie."""
-    key = keyset.refresher(svc.now())
+    key = keyset.handle_key(svc.now())
     handle = Handle(uid=grant.uid, gid=grant.gid, generation=grant.generation)
     return handles.derive(handle, key_number=key.number, secret=key.secret, purpose=purpose)
 
 
-def opened(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet, Handle]:
+def decode_handle(svc: Services, unverified_text: str, purpose: bytes) -> tuple[KeySet, Handle]:
     """The handle in an authentic text of this purpose, and the keys; raises InvalidGrant before any table is read."""
     keyset = keys.current(svc)
-    secrets = keyset.refresh_secrets()
+    secrets = keyset.handle_secrets()
     number = handles.key_number(unverified_text)
     if number and number not in secrets:
-        keyset = keys.current(svc, hurry=True)
-        secrets = keyset.refresh_secrets()
+        keyset = keys.current(svc, force_refresh=True)
+        secrets = keyset.handle_secrets()
     return keyset, handles.verify(unverified_text, secrets, purpose=purpose)
 
 
 def log_out(svc: Services, client: Client, unverified_token: str) -> str:
     """Ends the session of the client's own refresh token, of whatever generation, and says whose it was; "" for any other."""
     try:
-        _, presented = opened(svc, unverified_token, handles.REFRESH)
+        _, presented = decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
     ended = svc.grants.end(presented.uid, presented.gid, why="logout", owner=client)
@@ -276,8 +276,8 @@ def hinted(svc: Services, id_token: str) -> dict[str, Any] | None:
 
 
 def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:
-    for hurry in (False, True):
-        jwks = keys.published(svc, hurry=hurry)
+    for force_refresh in (False, True):
+        jwks = keys.published(svc, force_refresh=force_refresh)
         verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=audience)
         if verifier.knows(unverified_token):
             break

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from chalicelib.domain.crypto.keyset import KeySet, RefreshKey, SigningKey, State, generate, signing_key, thumbprint
+from chalicelib.domain.crypto.keyset import HandleKey, KeySet, SigningKey, State, generate, signing_key, thumbprint
 from tests.support import forge
 
 # RFC 7638 section 3.1, RFC 8037 appendix A.3.
@@ -70,7 +70,7 @@ def key(number: int, active_at: int) -> SigningKey:
 FIRST, SECOND, THIRD = key(1, 1000), key(2, 5000), key(4, 8000)
 SET = KeySet(
     (FIRST, SECOND, THIRD),
-    (RefreshKey(number=1, active_at=1000, secret=b"1"), RefreshKey(number=2, active_at=5000, secret=b"2")),
+    (HandleKey(number=1, active_at=1000, secret=b"1"), HandleKey(number=2, active_at=5000, secret=b"2")),
     token_life=900,
 )
 
@@ -121,8 +121,8 @@ def test_at_every_moment_the_keys_of_all_tokens_in_force_are_published() -> None
 
 @pytest.mark.parametrize(("now", "number"), [(0, 1), (4999, 1), (5000, 2)])
 def test_the_newest_active_refresh_key_makes_tokens_and_all_verify(now: int, number: int) -> None:
-    assert SET.refresher(now).number == number
-    assert SET.refresh_secrets() == {1: b"1", 2: b"2"}
+    assert SET.handle_key(now).number == number
+    assert SET.handle_secrets() == {1: b"1", 2: b"2"}
 
 
 def test_a_set_is_complete_with_a_key_of_each_kind() -> None:

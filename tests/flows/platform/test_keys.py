@@ -97,7 +97,7 @@ def test_a_rival_that_made_the_first_keys_just_before_us_has_made_them_for_both(
         ours = keys.ensure(svc)
     theirs = other.keys.recent(other.now())
     assert [key.kid for key in ours.signing] == [key.kid for key in theirs.signing]
-    assert ours.refresh_secrets() == theirs.refresh_secrets()
+    assert ours.handle_secrets() == theirs.handle_secrets()
     assert states(svc) == {1: "active"}
 
 

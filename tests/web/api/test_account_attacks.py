@@ -626,7 +626,7 @@ def of_one_mind(*containers: Services) -> None:
     published = [[jwk["kid"] for jwk in keys.published(svc)] for svc in containers]
     assert len(published[0]) == 1
     assert all(each == published[0] for each in published)
-    secrets = [keys.current(svc).refresh_secrets() for svc in containers]
+    secrets = [keys.current(svc).handle_secrets() for svc in containers]
     assert all(each == secrets[0] for each in secrets)
     for number, svc in enumerate(containers):
         _, pair = signup.sign_up(svc, address=f"user{number}@example.com", password=PASSWORD, network=f"n{number}")

@@ -22,7 +22,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
     try:
-        keyset, presented = session.opened(svc, params["code"], handles.CODE)
+        keyset, presented = session.decode_handle(svc, params["code"], handles.CODE)
     except InvalidGrant as forged:
         raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
