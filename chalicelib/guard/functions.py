@@ -54,7 +54,7 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DpopRequest:
     """A DPoP proof (RFC 9449) as it came, not verified, with the method and the URL that it has to be for."""
 
     unverified_proof: str
@@ -95,7 +95,7 @@ class Guard:
             raise LookupError(f"the API {found[1]} is not registered: `python -m local.apis add`, then deploy")
         return found[0], api
 
-    def claims(self, api: Api, authorization: str | None, shown: Shown | None = None) -> VerifiedClaims:
+    def claims(self, api: Api, authorization: str | None, shown: DpopRequest | None = None) -> VerifiedClaims:
         """The claims of the token in an Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1); raises Unauthorized.
 
         A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
@@ -116,7 +116,7 @@ class Guard:
             raise Unauthorized
         return verified
 
-    def _check(self, shown: Shown, token: str, verified: VerifiedClaims) -> None:
+    def _check(self, shown: DpopRequest, token: str, verified: VerifiedClaims) -> None:
         # Here and not above: an API that takes no proofs pays nothing for them.
         from ..domain.errors import InvalidDpopProof
         from ..domain.oauth import dpop
@@ -274,7 +274,7 @@ def _header(event: Mapping[str, Any], wanted: str) -> str | None:
     return values[0] if len(values) == 1 else None
 
 
-def _shown(event: Mapping[str, Any]) -> Shown:
+def _shown(event: Mapping[str, Any]) -> DpopRequest:
     proof = _header(event, "dpop")
     if proof is None:
         raise Unauthorized
@@ -285,7 +285,7 @@ def _shown(event: Mapping[str, Any]) -> Shown:
     context = event["requestContext"]
     http = context.get("http") or {"method": event.get("httpMethod"), "path": context.get("path")}
     # The name that the gateway found the API by and the path as it was asked for; never the Host header.
-    return Shown(proof, http["method"], f"https://{context['domainName']}{http['path']}")
+    return DpopRequest(proof, http["method"], f"https://{context['domainName']}{http['path']}")
 
 
 def policy(
@@ -295,7 +295,7 @@ def policy(
     *,
     arn: str,
     authorization: str | None,
-    shown: Shown | None = None,
+    shown: DpopRequest | None = None,
     rest: bool = True,
 ) -> dict[str, Any]:
     """What a token opens on an API, for all of that API's routes at once; raises Unauthorized.
@@ -312,7 +312,7 @@ def policy(
 
 
 def _simple(
-    guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, shown: Shown | None
+    guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, shown: DpopRequest | None
 ) -> dict[str, Any]:
     sources = event.get("identitySource") or ()
     # Without identity sources an HTTP API keeps nothing, which is how one that takes DPoP proofs has to be.

@@ -20,7 +20,7 @@ Item = Mapping[str, Any]
 CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
 
 # What a caller may simply try again. A validation or a permission error is a defect of ours and stays loud.
-PASSING = frozenset(
+RETRYABLE = frozenset(
     {
         "InternalServerError",
         "InternalServerErrorException",
@@ -87,7 +87,7 @@ def storage_faults() -> Iterator[None]:
         yield
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in PASSING or _conflict(error):
+        if code in RETRYABLE or _conflict(error):
             raise TemporarilyUnavailable(reason=code) from None
         raise
     except BotoCoreError as error:

@@ -59,5 +59,5 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
 def _prove(svc: Services, user: User, password: str, network: str) -> Spent:
     passwords.check_length(password)
     spent = limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
-    login.proved(svc, user, passwords.normalised(password))
+    login.verify_password(svc, user, passwords.normalised(password))
     return spent

@@ -37,10 +37,10 @@ def authenticate(svc: Services, *, address: str, password: str, network: str) ->
     secret = passwords.normalised(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    return proved(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
+    return verify_password(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
 
 
-def proved(svc: Services, user: User | None, secret: str) -> User:
+def verify_password(svc: Services, user: User | None, secret: str) -> User:
     """The user if this normalised password is theirs and the account is open; raises InvalidCredentials, AccountDisabled."""
     stored = user.password_hash if user and user.password_hash else passwords.unknown_users_hash(svc.hashing)
     right = passwords.verify_password(secret, stored=stored)

@@ -32,7 +32,7 @@ PUSHED = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: nobody has proved that it is the client's.
 KEPT = "urn:latchkey:request:"
 # How long a user may take to log in for a pushed request, which itself has to be brought soon (RFC 9126 section 2.2).
-PATIENCE = 24 * 3600
+PUSHED_LOGIN_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ def keep(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, net
     limits.pushed_request(svc, network=network)
     known = [(name, value) for name, value in pairs if name in oauth.KNOWN and value]
     uri, now = KEPT + secrets.token_urlsafe(32), svc.now()
-    svc.once.first("long request", uri, value={"pairs": known}, expires_at=now + PATIENCE, now=now)
+    svc.once.first("long request", uri, value={"pairs": known}, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 
@@ -178,7 +178,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
         "client_since": client.created_at,
         "until": now + svc.settings.pushed_request_seconds,
     }
-    svc.once.first("pushed request", request_uri, value=told, expires_at=now + PATIENCE, now=now)
+    svc.once.first("pushed request", request_uri, value=told, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return request_uri
 
 
@@ -305,7 +305,7 @@ def _may_be_another_app(client: Client, request: AuthorizationRequest) -> bool:
 def _is_another(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
     hint = _hint(svc, client, request)
     wanted = {request.subject, str(hint["sub"]) if hint else ""} - {""}
-    return bool(wanted) and wanted != {subjects.shown(svc, client, browser.user.uid)}
+    return bool(wanted) and wanted != {subjects.subject_for(svc, client, browser.user.uid)}
 
 
 def _hint(svc: Services, client: Client, request: AuthorizationRequest) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         raise InsufficientAuthorization(
             wrong.description, reason=wrong.reason, uid=wrong.uid, auth_session=again
         ) from None
-    if request.subject not in ("", subjects.shown(svc, client, user.uid)):
+    if request.subject not in ("", subjects.subject_for(svc, client, user.uid)):
         again = _sealed(svc, client, asked, bound)
         raise InsufficientAuthorization("The app asks for another user.", uid=user.uid, auth_session=again)
     return codes.issue(svc, client, user, request, amr=login.PASSWORD, spent=spent)

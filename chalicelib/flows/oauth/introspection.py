@@ -75,7 +75,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
     return {
         "active": True,
         "iss": svc.settings.issuer,
-        "sub": subjects.shown(svc, client, grant.uid),
+        "sub": subjects.subject_for(svc, client, grant.uid),
         "client_id": grant.client_id,
         "scope": " ".join(scopes.common(grant.scope, client.scopes)),
         "sid": grant.gid,

@@ -48,7 +48,7 @@ def device_request(svc: Services, *, network: str) -> None:
     _spend(svc, _limit(svc, "device_request_network", network))
 
 
-def look(svc: Services, *, url: str) -> None:
+def outbound_fetch(svc: Services, *, url: str) -> None:
     """Counts one look at a host that a stranger named; raises TooManyRequests, so that nobody is flooded through us.
 
     The first limit is each network's own, so that no single one can use up the second, which is the host's.

@@ -48,7 +48,7 @@ def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept) -> Kept:
 
 
 def _looked(svc: Services, url: str, judge: Judge) -> dict[str, Any]:
-    limits.look(svc, url=url)
+    limits.outbound_fetch(svc, url=url)
     answer = svc.fetch.get(url)
     text, now = judge(answer), svc.now()
     seconds = kept_for(answer.headers.get("cache-control", "")) if text else REFUSED

@@ -15,7 +15,7 @@ from ...services import Services
 from . import keys
 
 
-def shown(svc: Services, client: Client, identifier: str) -> str:
+def subject_for(svc: Services, client: Client, identifier: str) -> str:
     """What a user, or a browser session, is called in front of a client."""
     if client.subject_type != pairwise.PAIRWISE:
         return identifier
@@ -25,7 +25,7 @@ def shown(svc: Services, client: Client, identifier: str) -> str:
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
     """The `sub` of an access token, with its `sector` where it is pairwise."""
     mark = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}
-    return {"sub": shown(svc, client, uid), **mark}
+    return {"sub": subject_for(svc, client, uid), **mark}
 
 
 def uid(svc: Services, verified: VerifiedClaims) -> str:
@@ -66,4 +66,4 @@ def actor(svc: Services, client: Client, act: Mapping[str, Any], verified: Verif
     before = {"act": actor(svc, client, act["act"], verified)} if "act" in act else {}
     if act["sub"] == act["client_id"]:
         return {**act, **before}
-    return {**act, "sub": shown(svc, client, _identified(svc, act["sub"], verified)), **before}
+    return {**act, "sub": subject_for(svc, client, _identified(svc, act["sub"], verified)), **before}

@@ -51,7 +51,7 @@ class Leaving:
         if self.client is None or not self.hint:
             return False
         shown = {"sub": known.user.uid, "sid": known.grant.gid}
-        return all(self.hint.get(n) == subjects.shown(svc, self.client, each) for n, each in shown.items())
+        return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in shown.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def logout_token(svc: Services, client: Client, user: User, gid: str) -> str:
         "exp": now + LOGOUT_TOKEN_SECONDS,
         "jti": new_id(),
         "events": {EVENT: {}},
-        "sub": subjects.shown(svc, client, user.uid),
-        "sid": subjects.shown(svc, client, gid),
+        "sub": subjects.subject_for(svc, client, user.uid),
+        "sid": subjects.subject_for(svc, client, gid),
     }
     return tokens.sign(claims, keys.current(svc).signer(now), typ=LOGOUT_TOKEN)

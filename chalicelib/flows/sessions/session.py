@@ -221,7 +221,7 @@ def _id_token(
     claims = {
         **about,
         "iss": svc.settings.issuer,
-        "sub": subjects.shown(svc, client, grant.uid),
+        "sub": subjects.subject_for(svc, client, grant.uid),
         "aud": grant.client_id,
         "exp": now + svc.settings.id_token_seconds,
         "iat": now,
@@ -229,7 +229,7 @@ def _id_token(
         "amr": list(grant.amr),
         "acr": PASSWORD_ONLY,
         # One browser session logs in to many clients: told as it is, it would tie pairwise subjects together.
-        "sid": subjects.shown(svc, client, grant.browser) if grant.browser else grant.gid,
+        "sid": subjects.subject_for(svc, client, grant.browser) if grant.browser else grant.gid,
         "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
         **({"nonce": nonce} if nonce else {}),
     }

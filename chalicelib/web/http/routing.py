@@ -194,14 +194,18 @@ def _refuse_doubled_headers(request: Request) -> None:
 def _caller(request: Request, scope: str | None, now: int) -> Caller:
     if scope is None:
         return Caller(request=request)
-    proved = request.context.get("authorizer") or {}
+    authorizer_context = request.context.get("authorizer") or {}
     # The gateway keeps a policy for minutes, so it can outlive the token that it was made for.
-    if not proved.get("sub") or not proved.get("sid") or int(proved.get("exp") or 0) <= now:
+    if (
+        not authorizer_context.get("sub")
+        or not authorizer_context.get("sid")
+        or int(authorizer_context.get("exp") or 0) <= now
+    ):
         raise errors.InvalidToken()
-    request_log.set_user(proved["sub"])
-    if scope not in proved.get("scope", "").split(" "):
+    request_log.set_user(authorizer_context["sub"])
+    if scope not in authorizer_context.get("scope", "").split(" "):
         raise errors.InsufficientScope(f"This route needs the scope {scope}.")
-    return Caller(request=request, uid=proved["sub"], sid=proved["sid"])
+    return Caller(request=request, uid=authorizer_context["sub"], sid=authorizer_context["sid"])
 
 
 def _query(request: Request) -> tuple[tuple[str, str], ...]:

@@ -31,7 +31,7 @@ SHOWN = (
     errors.TemporarilyUnavailable,
 )
 # What trying again can mend.
-PASSING = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
+RETRYABLE = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
 PURPOSE = b"latchkey refusal\x00"
 SECONDS = 300
 
@@ -92,6 +92,6 @@ def _told(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> dict[str, Any]
         "told": refusal.description,
         "status": status_of(refusal.code, STATUSES),
         "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
-        "again": to if refusal.code in PASSING else "",
+        "again": to if refusal.code in RETRYABLE else "",
         "locales": dict(parse_qsl(to.partition("?")[2])).get("ui_locales") or fields.get("ui_locales", ""),
     }

@@ -24,8 +24,8 @@ from .page_request import FIELDS, FORM_SECONDS, PageRequest, redirect, visit_of,
 bp, page = door(__name__)
 
 # What a person may mend in the form itself; anything else is a page of its own.
-MENDABLE = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
-MENDABLE_SIGN_UP = (
+FORM_ERRORS = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
+SIGN_UP_FORM_ERRORS = (
     errors.AccountDisabled,
     errors.TooManyRequests,
     errors.WeakPassword,
@@ -128,7 +128,7 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit.verify_form_token("login")
     try:
         known = _with_password(visit)
-    except MENDABLE as refusal:
+    except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _again(visit, "login", refusal, errors.InvalidCredentials.code if malformed else refusal.code)
     return _logged_in(visit, known)
@@ -159,7 +159,7 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
         known = _signed_up(visit)
     except errors.LongPassword as refusal:
         return _again(visit, "signup", refusal, "long_password")
-    except MENDABLE_SIGN_UP as refusal:
+    except SIGN_UP_FORM_ERRORS as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _again(visit, "signup", refusal, "invalid_email" if malformed else refusal.code)
     return _logged_in(visit, known)

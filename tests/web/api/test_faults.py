@@ -292,7 +292,7 @@ def test_a_fault_that_trying_again_does_not_mend_is_a_500_and_blames_nobody(
         done(world, act(world))
 
 
-PASSING = [
+RETRYABLE = [
     "InternalServerError",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
@@ -304,7 +304,7 @@ PASSING = [
 ]
 
 
-@pytest.mark.parametrize("code", PASSING)
+@pytest.mark.parametrize("code", RETRYABLE)
 def test_whatever_dynamodb_calls_it_a_passing_fault_is_a_503(
     worlds: Callable[[], World], svc: Services, code: str
 ) -> None:

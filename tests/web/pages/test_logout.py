@@ -487,7 +487,7 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
         clock.advance(300 + 24 * 3600)  # the document's time is over, and the day after it
         limits.asking.set(str)
         for number in range(100):
-            limits.look(svc, url=f"https://other.example/{number}")
+            limits.outbound_fetch(svc, url=f"https://other.example/{number}")
         capsys.readouterr()
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
