@@ -110,7 +110,7 @@ class Clients:
                 return not failed
         return True  # somebody agreed in between, to the newer client
 
-    def forget(self, uid: str) -> None:
+    def delete_consents(self, uid: str) -> None:
         """Erases all that a user has agreed to."""
         with storage_faults():
             pages = self._client.get_paginator("query").paginate(

@@ -19,7 +19,9 @@ class Once:
         self._client = client
         self._grants = grants
 
-    def first(self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None) -> bool:
+    def put_if_absent(
+        self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None
+    ) -> bool:
         """Keeps a value under a text that is not in use; False if it is, as when an assertion is replayed."""
         ours = attempt()
         try:

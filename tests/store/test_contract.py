@@ -256,7 +256,7 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
         store.clients.create(client)
     calls: dict[str, tuple[str, Any]] = {
         "begin": ("UpdateItem", lambda: begin(store, code)),
-        "first": ("PutItem", lambda: store.once.first("kind", code.gid, expires_at=NOW + 60, now=NOW)),
+        "first": ("PutItem", lambda: store.once.put_if_absent("kind", code.gid, expires_at=NOW + 60, now=NOW)),
         "create": ("PutItem", lambda: store.clients.create(client)),
         "replace": ("PutItem", lambda: store.clients.replace(client, replace(client, version=2, client_name="New"))),
     }
@@ -269,7 +269,7 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
 def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:
     owner, _ = started(store)
     told = {"user": owner.uid}
-    assert store.once.first("device", "code", value=told, expires_at=NOW + 60, now=NOW)
+    assert store.once.put_if_absent("device", "code", value=told, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old=told, now=NOW)
     session, second = grant(owner), grant(owner)
     assert store.grants.start(session, also=[spending]) is Start.DONE
@@ -316,7 +316,7 @@ def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    assert store.once.first("device", "code", value={}, expires_at=NOW + 60, now=NOW)
+    assert store.once.put_if_absent("device", "code", value={}, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old={}, now=NOW)
     session = grant(owner, client_id="tv", browser=browser.gid)
     for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
@@ -335,7 +335,7 @@ def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_i
 @pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])
 def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Deployment, change: str) -> None:
     owner, session = started(store)
-    assert store.once.first("device", "code", value={}, expires_at=NOW + 60, now=NOW)
+    assert store.once.put_if_absent("device", "code", value={}, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old={}, now=NOW)
     address = f"{owner.uid}@example.com"
     changes: dict[str, Any] = {
@@ -364,7 +364,7 @@ def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store:
 
 def test_what_is_decided_in_a_browser_is_decided_only_while_its_session_is_as_it_was_read(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    assert store.once.first("device", "code", value={"n": 1}, expires_at=NOW + 60, now=NOW)
+    assert store.once.put_if_absent("device", "code", value={"n": 1}, expires_at=NOW + 60, now=NOW)
     change = store.once.changing("device", "code", old={"n": 1}, new={"n": 2}, now=NOW)
     with just_before(
         store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
@@ -450,7 +450,7 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
 
 def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment) -> None:
     def first(kind: str, text: str, now: int, **value: int) -> bool:
-        return store.once.first(kind, text, expires_at=now + 60, now=now, value=value)
+        return store.once.put_if_absent(kind, text, expires_at=now + 60, now=now, value=value)
 
     assert first("kind", "text", NOW, n=1) is True
     assert first("kind", "text", NOW + 59, n=2) is False
@@ -463,7 +463,7 @@ def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment)
 
 
 def test_a_value_may_get_a_later_end_with_its_change(store: Deployment) -> None:
-    assert store.once.first("kind", "later", expires_at=NOW + 60, now=NOW, value={"n": 1})
+    assert store.once.put_if_absent("kind", "later", expires_at=NOW + 60, now=NOW, value={"n": 1})
     assert store.once.change("kind", "later", old={"n": 1}, new={"n": 2}, expires_at=NOW + 90, now=NOW) is True
     assert store.once.read("kind", "later", now=NOW + 89) == {"n": 2}
     assert store.once.read("kind", "later", now=NOW + 90) is None
@@ -471,7 +471,7 @@ def test_a_value_may_get_a_later_end_with_its_change(store: Deployment) -> None:
 
 def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Deployment) -> None:
     owner, _ = started(store)
-    assert store.once.first("kind", "text", expires_at=NOW + 60, now=NOW, value={"n": 1})
+    assert store.once.put_if_absent("kind", "text", expires_at=NOW + 60, now=NOW, value={"n": 1})
     with just_before(
         store.client, "UpdateItem", lambda: store.once.change("kind", "text", old={"n": 1}, new={"n": 2}, now=NOW)
     ):
@@ -512,7 +512,7 @@ def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together
     assert store.clients.consent(owner.uid, "b#c", since=0) == frozenset("x")
     assert store.clients.consent(owner.uid, "d", since=0) == frozenset()
     assert store.clients.consent(uuid4().hex, "a", since=0) is None
-    store.clients.forget(owner.uid)
+    store.clients.delete_consents(owner.uid)
     assert [store.clients.consent(owner.uid, client_id, since=0) for client_id in ("a", "b#c", "d")] == [None] * 3
     assert store.users.read(owner.uid) == owner
 
@@ -525,7 +525,7 @@ def test_what_a_user_agreed_to_for_one_api_counts_for_no_other_and_all_of_it_is_
     agreed = [store.clients.consent(owner.uid, "c", resource=at, since=0) for at in apis]
     assert agreed == [frozenset([scope]) for scope in ("own", "a", "b", "l")]
     assert store.clients.consent(owner.uid, "c", resource="https://c.example", since=0) is None
-    store.clients.forget(owner.uid)
+    store.clients.delete_consents(owner.uid)
     assert [store.clients.consent(owner.uid, "c", resource=at, since=0) for at in apis] == [None] * 4
 
 

@@ -47,13 +47,13 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
     svc.grants.erase(user.uid, but=last.gid)
-    svc.clients.forget(user.uid)
+    svc.clients.delete_consents(user.uid)
     spare = svc.attempts.giving_back(spent, now=svc.now())
     if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.grants.erase(user.uid)
-    svc.clients.forget(user.uid)
+    svc.clients.delete_consents(user.uid)
 
 
 def _prove(svc: Services, user: User, password: str, network: str) -> Spent:

@@ -144,7 +144,7 @@ def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
         raise InvalidClient(reason="assertion without jti")
     seen_until = ceil(exp) + tokens.CLOCK_SKEW + 1
-    if not svc.once.first("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
+    if not svc.once.put_if_absent("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
         raise InvalidClient(reason="assertion replayed")
 
 

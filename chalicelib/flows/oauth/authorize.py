@@ -146,7 +146,7 @@ def keep(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, net
     limits.pushed_request(svc, network=network)
     known = [(name, value) for name, value in pairs if name in oauth.KNOWN and value]
     uri, now = KEPT + secrets.token_urlsafe(32), svc.now()
-    svc.once.first("long request", uri, value={"pairs": known}, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    svc.once.put_if_absent("long request", uri, value={"pairs": known}, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 
@@ -178,7 +178,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
         "client_since": client.created_at,
         "until": now + svc.settings.pushed_request_seconds,
     }
-    svc.once.first("pushed request", request_uri, value=told, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    svc.once.put_if_absent("pushed request", request_uri, value=told, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return request_uri
 
 

@@ -78,8 +78,8 @@ def begin(svc: Services, client: Client, *, scope: str | None, resource: str, ne
         "interval": INTERVAL,
     }
     place = _place(device_code)
-    svc.once.first("device", place, value=value, expires_at=now + life, now=now)
-    if not svc.once.first("user code", user_code, value={"place": place}, expires_at=now + life, now=now):
+    svc.once.put_if_absent("device", place, value=value, expires_at=now + life, now=now)
+    if not svc.once.put_if_absent("user code", user_code, value={"place": place}, expires_at=now + life, now=now):
         raise TemporarilyUnavailable(reason="user code in use")
     return DeviceCodes(device_code, f"{user_code[:4]}-{user_code[4:]}", life, INTERVAL)
 

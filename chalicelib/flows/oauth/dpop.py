@@ -30,7 +30,7 @@ def remember(svc: Services, proof: Proof) -> None:
     if proof == NO_PROOF:
         return
     until = (_window(proof.nonce) + 2) * NONCE_SECONDS
-    if not svc.once.first("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=until, now=svc.now()):
+    if not svc.once.put_if_absent("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=until, now=svc.now()):
         raise InvalidDpopProof("This DPoP proof was used before.")
 
 

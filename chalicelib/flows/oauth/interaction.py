@@ -45,7 +45,7 @@ def spend(svc: Services, done: Interaction) -> bool:
     """Uses it up for one outcome; a button that its user presses twice in short order has the same one."""
     now = svc.now()
     value = {"until": now + svc.settings.retry_window_seconds}
-    if svc.once.first("interaction", done.id, value=value, expires_at=now + SECONDS, now=now):
+    if svc.once.put_if_absent("interaction", done.id, value=value, expires_at=now + SECONDS, now=now):
         return True
     stored = svc.once.read("interaction", done.id, now=now)
     return stored is not None and now <= int(stored["until"])

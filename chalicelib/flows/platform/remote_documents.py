@@ -25,7 +25,7 @@ def read(svc: Services, kind: str, url: str, judge: Judge) -> Kept:
     kept = svc.once.read(kind, url, now=now)
     if kept is None:
         found = _looked(svc, url, judge)
-        svc.once.first(kind, url, value=found, expires_at=_end(found), now=now)
+        svc.once.put_if_absent(kind, url, value=found, expires_at=_end(found), now=now)
         return found
     return kept if now < kept["until"] else again(svc, kind, url, judge, kept)
 
