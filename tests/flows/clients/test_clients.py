@@ -1,4 +1,4 @@
-"""Clients as data: created, changed, given new secrets and deleted, also by two at once (ATTACKS 22 to 24)."""
+"""Clients as data: created, changed, given new secrets and deleted, also by two at once."""
 
 from collections.abc import Callable
 from dataclasses import replace

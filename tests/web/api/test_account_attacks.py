@@ -1,4 +1,4 @@
-"""Attacks on accounts through the public door (ATTACKS.md 51 to 63, as far as there is no mail yet)."""
+"""Attacks on accounts through the public door."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Refresh tokens in the wrong hands, at the wrong time and many at once (ATTACKS.md 38 to 47, as far as door 1 has them)."""
+"""Refresh tokens in the wrong hands, at the wrong time and many at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""Access tokens that must not be taken, sent to a guarded route and to POST /verify (ATTACKS.md 1 to 15)."""
+"""Access tokens that must not be taken, sent to a guarded route and to POST /verify."""
 
 import json
 import socket

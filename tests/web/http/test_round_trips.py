@@ -1,4 +1,4 @@
-"""The budget of round trips that DESIGN.md sets, counted on the wire and in the order in which they happen."""
+"""The budget of round trips, counted on the wire and in the order in which they happen."""
 
 import json
 from collections.abc import Callable, Iterator

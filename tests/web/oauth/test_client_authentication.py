@@ -1,4 +1,4 @@
-"""How a client proves who it is, and all that does not pass for it (ATTACKS.md 48; RFC 6749 2.3, RFC 7523 3)."""
+"""How a client proves who it is, and all that does not pass for it (RFC 6749 2.3, RFC 7523 3)."""
 
 import base64
 import json

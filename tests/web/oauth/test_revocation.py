@@ -1,4 +1,4 @@
-"""Revocation (RFC 7009): what ends, what does not, and what is said about it (ATTACKS.md 45, 47)."""
+"""Revocation (RFC 7009): what ends, what does not, and what is said about it."""
 
 import pytest
 

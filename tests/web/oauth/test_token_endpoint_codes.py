@@ -1,4 +1,4 @@
-"""Authorization codes and PKCE in the wrong hands, at the wrong time and many at once (ATTACKS.md 30 to 37, 50)."""
+"""Authorization codes and PKCE in the wrong hands, at the wrong time and many at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 

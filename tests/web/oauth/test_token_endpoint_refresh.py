@@ -1,4 +1,4 @@
-"""Refresh tokens of OAuth clients, at both doors (ATTACKS.md 38 to 45), and grants mixed up with one another."""
+"""Refresh tokens of OAuth clients, at both doors, and grants mixed up with one another."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

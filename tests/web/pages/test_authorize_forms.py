@@ -1,4 +1,4 @@
-"""Forms of other sites, other browsers and other requests (ATTACKS.md 27; RFC 9700 section 4.7), and old tabs."""
+"""Forms of other sites, other browsers and other requests (RFC 9700 section 4.7), and old tabs."""
 
 import pytest
 

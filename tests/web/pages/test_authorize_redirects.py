@@ -1,4 +1,4 @@
-"""Where the authorization endpoint sends a browser, and what it refuses to be talked into (ATTACKS.md 21 to 29)."""
+"""Where the authorization endpoint sends a browser, and what it refuses to be talked into."""
 
 from urllib.parse import urlencode, urlsplit
 

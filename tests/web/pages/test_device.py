@@ -1,4 +1,4 @@
-"""The device authorization grant (RFC 8628) in the wrong hands, too fast and many at once (ATTACKS.md 49)."""
+"""The device authorization grant (RFC 8628) in the wrong hands, too fast and many at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
