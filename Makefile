@@ -20,7 +20,7 @@ CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test debian check bench lock clean
+.PHONY: help serve test debian check bench release lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ check: $(DEV)  ## lint, formatting, types, and who may import whom
 
 bench: $(DEV) $(AWS)  ## print what is fast, as ratios against bare libraries
 	$(BIN)/python -m benchmarks
+
+release: $(DEV)  ## date the unreleased entry of the changelog and set the version (VERSION=1.2.3)
+	@$(BIN)/python -m local.release $(call typed,VERSION,)
 
 lock: $(DEV)  ## resolve the *.in files anew
 	$(BIN)/uv pip compile $(LOCK) --generate-hashes requirements.in --output-file requirements.txt

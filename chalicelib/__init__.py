@@ -1,1 +1,3 @@
 """What runs on Lambda: web (HTTP) over flows (what happens) over store (DynamoDB, SSM); domain decides from its arguments."""
+
+__version__ = "0.1.0"

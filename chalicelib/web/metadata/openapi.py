@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ... import __version__
 from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...domain.oauth import authorization_request as oauth
@@ -13,7 +14,6 @@ from ...flows.oauth.grants import GRANTS
 from ..http.routing import ErrorBody, Form, Operation, status_of
 from ..pages import html
 
-VERSION = "0.1.0"
 STYLE = (html.ROOM / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
@@ -44,7 +44,7 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
     bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Latchkey", "version": VERSION, "description": DESCRIPTION},
+        "info": {"title": "Latchkey", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": issuer}],
         "paths": dict(paths),
         "components": {"schemas": _components(operations), "securitySchemes": {"bearer": bearer}},
