@@ -1,4 +1,4 @@
-"""The README's job, done through API Gateway with the zip that deploys; each function is held to its policy.
+"""The tour's job, done through API Gateway with the zip that deploys; each function is held to its policy.
 
 One file, so that one worker starts one cloud for all of it.
 """

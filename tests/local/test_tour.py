@@ -1,4 +1,4 @@
-"""The README's tour, typed as it stands into a shell beside `make serve`: what it promises is what comes."""
+"""The README's minute and the tour, typed as they stand into a shell beside `make serve`: what is promised comes."""
 
 import json
 import re
@@ -14,6 +14,7 @@ from local import demo
 from tests.local.test_serve import ROOT, Run, copied, running
 
 README = (ROOT / "README.md").read_text()
+TOUR = (ROOT / "docs" / "tour.md").read_text()
 STEP = re.compile(r"```bash\n(.*?)```(?:\n\n```text\n(.*?)```)?", re.DOTALL)
 STATUS = re.compile(r"^(\d{3})$\n?", re.MULTILINE)
 END = "--- end of step ---\n"
@@ -21,11 +22,12 @@ END = "--- end of step ---\n"
 CHANCE = re.compile(r"[0-9a-f]{32}|\b[B-Z]{4}-[B-Z]{4}\b|^[A-Za-z0-9_-]{43}$")
 FIRST_TIMESTAMP = 10**9
 TOKEN_LENGTH = 60
+LONGEST = 120
 
 
 def steps() -> list[tuple[str, str]]:
     """Return each block of commands with the answer that is pasted below it, empty where there is none."""
-    return STEP.findall(README)
+    return STEP.findall(README) + STEP.findall(TOUR)
 
 
 def run(script: str) -> list[str]:
@@ -59,7 +61,7 @@ def without_chance(value: Any) -> Any:
 
 
 def is_token(text: str) -> bool:
-    """Tell a token, whole or cut short as the README has it, from a sentence."""
+    """Tell a token, whole or cut short as the pages have it, from a sentence."""
     return "…" in text or (" " not in text and len(text) > TOKEN_LENGTH)
 
 
@@ -77,7 +79,7 @@ def at_the_documented_ports(text: str, served: Run) -> str:
 
 
 def test_the_first_screen_is_the_one_that_is_shown(served: Run) -> None:
-    shown = README.partition("that trusts Latchkey's guard:\n")[2].partition("A taken port")[0]
+    shown = TOUR.partition("that trusts Latchkey's guard:\n")[2].partition("A taken port")[0]
     printed = at_the_documented_ports(served.welcome, served).partition("State ")[0]
     assert [line.strip() for line in printed.split("\n")] == [line.strip() for line in shown.rstrip().split("\n")] + [
         ""
@@ -103,7 +105,7 @@ def test_the_first_screen_names_a_page_on_which_a_person_can_log_in(served: Run)
 
 @pytest.mark.skipif(not (ROOT / "tests" / "interop" / "node_modules").exists(), reason="openid-client is not installed")
 def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served: Run) -> None:
-    (script,) = re.findall(r"```js\n(.*?)```", README, re.DOTALL)
+    (script,) = re.findall(r"```js\n(.*?)```", TOUR, re.DOTALL)
     address = subprocess.run(
         ["node", "--input-type=module", "-"],  # noqa: S607
         input=script.replace("127.0.0.1:8000", f"127.0.0.1:{served.ports[0]}"),
@@ -126,8 +128,9 @@ def printed(served: Run) -> list[str]:
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the tour is for bash with curl")
-def test_each_command_of_the_tour_answers_what_the_readme_says(printed: list[str]) -> None:
+def test_each_command_of_the_readme_and_the_tour_answers_what_they_say(printed: list[str]) -> None:
     pasted = [answer for _, answer in steps()]
+    assert len(STEP.findall(README)) == 1
     assert len(pasted) > 10
     assert [answers(part) for part in printed[:-1]] == [answers(part) for part in pasted]
 
@@ -139,3 +142,13 @@ def test_each_link_from_one_page_to_another_leads_somewhere(file: str) -> None:
     page = ROOT / file
     links = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text())
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("file", ["README.md", "CHANGELOG.md", "SECURITY.md", "docs/tour.md"])
+def test_no_line_of_prose_is_too_long_to_be_read_beside_another(file: str) -> None:
+    prose = re.sub(r"^```.*?^```$", "", (ROOT / file).read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert [line for line in prose.split("\n") if len(line) > LONGEST and not line.startswith(("|", "    "))] == []
+
+
+def test_the_readme_is_a_page() -> None:
+    assert README.count("\n") <= 80
