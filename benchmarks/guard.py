@@ -13,7 +13,8 @@ from benchmarks.rounds import Comparison, compared
 from chalicelib import config
 from chalicelib.domain.crypto import algorithms, keyset
 from chalicelib.domain.oauth import tokens
-from chalicelib.guard.functions import Guard, policy
+from chalicelib.guard.events import policy
+from chalicelib.guard.verifier import Guard
 
 ISSUER = "https://id.example"
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:{}/api/GET/{}"

@@ -16,6 +16,7 @@ from chalicelib.config import Settings
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.guard import scope_map
+from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge, wire
 from tests.support.phone import Clock, Phone, refusal
@@ -161,7 +162,7 @@ class Gate:
 
     def install(self, settings: Settings | None = None) -> None:
         guard.use(
-            guard.Guard(
+            Guard(
                 settings or self.svc.settings,
                 fetch=lambda _: keys.published(self.svc),
                 in_force=guard._in_force,
@@ -263,7 +264,7 @@ def test_a_cached_token_opens_all_of_its_routes_and_the_guard_is_asked_once(
         asked.append(1)
         return clock()
 
-    guard.use(guard.Guard(svc.settings, fetch=lambda _: keys.published(svc), in_force=guard._in_force, now=now))
+    guard.use(Guard(svc.settings, fetch=lambda _: keys.published(svc), in_force=guard._in_force, now=now))
     assert phone.call("GET /me", token=access).status == 200
     once = len(asked)
     assert phone.call("GET /me/sessions", token=access).status == 200
@@ -803,10 +804,11 @@ def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, g
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": [dict(jwk) for jwk in keys.published(gate.svc)]}))
     far_off = replace(settings, jwks_file=str(tmp_path / "jwks.json"))
     program = (
-        "import json, sys; from chalicelib.guard import functions as guard\n"
+        "import json, sys; from chalicelib.config import load; from chalicelib.guard import events, functions as guard\n"
+        "from chalicelib.guard.verifier import Guard\n"
         "event = json.load(sys.stdin)\n"
-        "g = guard.Guard(guard.load(event['env']), fetch=guard._fetch, in_force=guard._in_force, now=lambda: event['now'])\n"
-        "answer = guard.decide(g, event['event'])\n"
+        "g = Guard(load(event['env']), fetch=guard._fetch, in_force=guard._in_force, now=lambda: event['now'])\n"
+        "answer = events.decide(g, event['event'])\n"
         "print(json.dumps([answer['principalId'], [m for m in ('boto3', 'botocore', 'app') if m in sys.modules]]))\n"
     )
     env = {

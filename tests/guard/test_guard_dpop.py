@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib.domain.oauth import dpop
 from chalicelib.guard import functions as guards
+from chalicelib.guard import verifier
 from tests.guard.test_guard import (
     SHAPES,
     Event,
@@ -185,7 +186,7 @@ def test_a_proof_is_good_once_in_a_container_as_long_as_it_could_be_good(
 
 
 def test_the_memory_of_proofs_is_bounded(bound: Bound, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
-    monkeypatch.setattr(guards, "MAX_PROOFS", 5)
+    monkeypatch.setattr(verifier, "MAX_PROOFS", 5)
     for _ in range(12):
         assert isinstance(bound.ask(rest, bound.proof()), dict)
         assert len(guards.the_guard()._proofs) <= 5

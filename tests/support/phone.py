@@ -14,7 +14,7 @@ from app import app
 from chalicelib.config import Settings, load
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
-from chalicelib.guard.functions import Guard
+from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from chalicelib.store import tables
 from local.gateway import Answer, Gateway

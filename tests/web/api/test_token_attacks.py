@@ -19,6 +19,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.crypto.handles import REFRESH as PURPOSE
 from chalicelib.guard import functions as guard
+from chalicelib.guard.verifier import RELOAD_SECONDS, Guard
 from chalicelib.services import Services, build
 from tests.support import forge, wire
 from tests.support.forge import b64, by, by_hmac, compact, peek, resigned, segment
@@ -321,7 +322,7 @@ class KeyServer:
 
 
 def guarded_by(target: Target, fetch: Callable[[str], Any]) -> None:
-    guard.use(guard.Guard(target.svc.settings, fetch=fetch, in_force=guard._in_force, now=target.clock))
+    guard.use(Guard(target.svc.settings, fetch=fetch, in_force=guard._in_force, now=target.clock))
 
 
 def unknown(target: Target, kid: str = "unknown") -> str:
@@ -343,7 +344,7 @@ def test_a_flood_of_unknown_keys_causes_one_reload_an_interval(es256: Target) ->
             es256.clock.advance(2)
         assert server.asked == interval
         assert es256.phone.call("GET /me", token=es256.access).status == 200
-        es256.clock.advance(guard.RELOAD_SECONDS)
+        es256.clock.advance(RELOAD_SECONDS)
 
 
 def test_a_key_that_is_struck_out_counts_for_an_hour_at_most(es256: Target) -> None:
@@ -396,7 +397,7 @@ def test_without_the_key_list_known_keys_still_work_and_an_unknown_one_is_a_faul
     guarded_by(es256, server)
     assert es256.phone.call("GET /me", token=es256.access).status == 200
     server.answer = rubbish
-    es256.clock.advance(guard.RELOAD_SECONDS)
+    es256.clock.advance(RELOAD_SECONDS)
     for _ in range(3):
         # It may be a good token: a 401 would make its owner throw a session away.
         assert refusal(es256.phone.call("GET /me", token=unknown(es256)))[0] == 500
@@ -404,7 +405,7 @@ def test_without_the_key_list_known_keys_still_work_and_an_unknown_one_is_a_faul
         es256.clock.advance(1)
     assert server.asked == 2
     server.answer = published(es256)
-    es256.clock.advance(guard.RELOAD_SECONDS)
+    es256.clock.advance(RELOAD_SECONDS)
     assert refusal(es256.phone.call("GET /me", token=unknown(es256))) == (401, "invalid_token")
 
 
@@ -413,7 +414,7 @@ def test_a_guard_that_cannot_get_its_first_keys_neither_admits_nor_blames(es256:
     guarded_by(es256, server)
     assert refusal(es256.phone.call("GET /me", token=es256.access))[0] == 500
     server.answer = published(es256)
-    es256.clock.advance(guard.RELOAD_SECONDS)
+    es256.clock.advance(RELOAD_SECONDS)
     assert es256.phone.call("GET /me", token=es256.access).status == 200
 
 

@@ -14,6 +14,7 @@ from chalice.local import LocalGateway
 
 from app import app
 from chalicelib.guard import functions as guard
+from chalicelib.guard.verifier import Unauthorized
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import Browser, granted, register
@@ -245,7 +246,7 @@ class Marked:
 def test_nothing_secret_is_ever_written(phone: Phone, svc: Services, everything: Any) -> None:
     marked = Marked(phone)
     marked.everything(svc)
-    with pytest.raises(guard.Unauthorized):
+    with pytest.raises(Unauthorized):
         guard.guard({"type": "TOKEN", "methodArn": ARN, "authorizationToken": "Bearer marked"}, None)
     written = everything()
     assert written.count("request_id") > 30

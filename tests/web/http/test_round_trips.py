@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.domain.accounts import passwords
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
+from chalicelib.guard.events import policy
+from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge
 from tests.support.browser import Browser, granted, register
@@ -135,11 +137,11 @@ def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, 
         fetched.append(url)
         return []
 
-    cold = guard.Guard(svc.settings, fetch=fetch, in_force=guard._in_force, now=clock)
+    cold = Guard(svc.settings, fetch=fetch, in_force=guard._in_force, now=clock)
     arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
     base, api = cold.api(arn, unknown_is_ours=True)
     with watched(svc) as seen:
-        assert guard.policy(cold, base, api, arn=arn, authorization=f"Bearer {access}")["principalId"]
+        assert policy(cold, base, api, arn=arn, authorization=f"Bearer {access}")["principalId"]
     assert (seen.calls, fetched) == ([], [])
 
 

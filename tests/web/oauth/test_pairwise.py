@@ -10,6 +10,7 @@ from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
+from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from chalicelib.store.keys import Keys
 from tests.guard.test_guard import Gate, gate, http_2_event, rest_event
@@ -267,7 +268,7 @@ def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
     monkeypatch.setattr(gate.svc.keys, "_pairwise", b"")
     guarded = rest_event(f"Bearer {tokens['access_token']}", "notes12345")
     fetched = [key.jwk for key in svc.keys.read(clock()).published(clock())]
-    guard.use(guard.Guard(svc.settings, fetch=lambda _: fetched, in_force=guard._in_force, now=clock))
+    guard.use(Guard(svc.settings, fetch=lambda _: fetched, in_force=guard._in_force, now=clock))
     with wire.watched(svc) as seen:
         assert gate.policy(guarded)
         assert gate.policy(guarded)

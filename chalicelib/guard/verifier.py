@@ -1,0 +1,176 @@
+"""Who may go on: the guard that holds the public keys and the APIs' maps, and judges access tokens by them."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ..config import Settings, read_json
+from ..domain.errors import InvalidToken
+from ..domain.guard.policy import Route, routes
+from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
+from .scope_map import SCOPES
+
+RELOAD_SECONDS = 60
+KEEP_SECONDS = 3600  # how long a key that was struck out may still count in a container that goes on running
+MAX_PROOFS = 10_000
+BASE = re.compile(r"arn:aws[a-z-]*:execute-api:[a-z0-9-]+:[0-9]+:([A-Za-z0-9_-]+)/[A-Za-z0-9$._-]+")
+
+Jwks = list[Mapping[str, str]]
+Session = Callable[[VerifiedClaims], bool]
+
+
+class Unauthorized(Exception):
+    """API Gateway answers 401 to a function that fails with exactly this message, and 500 to any other failure."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """An API behind the guard: its routes and how late a revocation may bite on it."""
+
+    audience: str
+    scope_map: Mapping[str, str]
+    routes: tuple[Route, ...]
+    asks_session: bool = False
+    simple: bool = False
+    dpop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DpopRequest:
+    """A DPoP proof (RFC 9449) as it came, not verified, with the method and the URL that it has to be for."""
+
+    unverified_proof: str
+    method: str
+    url: str
+
+
+class Guard:
+    """Decides over access tokens for all known APIs, with the public keys that it holds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        fetch: Callable[[str], Jwks],
+        in_force: Session,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._fetch = fetch
+        self._in_force = in_force
+        self._now = now
+        self._own = Api(audience=settings.audience, scope_map=SCOPES, routes=routes(SCOPES))
+        self._apis = _registered(settings)
+        # So that an unknown key is looked up at once, and the known ones not for a while.
+        self._tried_at = now() - RELOAD_SECONDS
+        self._fetch_failed = False
+        self._proofs: dict[tuple[str, str], float] = {}
+        self._use(read_json(settings.jwks_file).get("keys", []))
+
+    def api(self, arn: str, *, unknown_is_ours: bool = False) -> tuple[str, Api]:
+        """The API that a method's or a route's ARN belongs to, and the ARN's part up to the stage; LookupError if it has none."""
+        found = BASE.match(arn)
+        if not found:
+            raise ValueError("not an ARN of API Gateway")
+        api = self._apis.get(found[1], self._own if unknown_is_ours else None)
+        if api is None:
+            raise LookupError(f"the API {found[1]} is not registered: `python -m local.apis add`, then deploy")
+        return found[0], api
+
+    def claims(self, api: Api, authorization: str | None, shown: DpopRequest | None = None) -> VerifiedClaims:
+        """The claims of the token in an Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1); raises Unauthorized.
+
+        A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
+        """
+        scheme, token = credentials(authorization or "")
+        if not token or scheme != ("dpop" if shown else "bearer"):
+            raise Unauthorized
+        try:
+            verified = self._verifier(api.audience, token).verify(token, now=int(self._now()))
+        except InvalidToken:
+            raise Unauthorized from None
+        if shown is not None:
+            self._check(shown, token, verified)
+        elif "cnf" in verified.all:
+            raise Unauthorized
+        # A client that acts for itself is in no session that could have ended.
+        if api.asks_session and verified.sid and not self._in_force(verified):
+            raise Unauthorized
+        return verified
+
+    def _check(self, shown: DpopRequest, token: str, verified: VerifiedClaims) -> None:
+        # Here and not above: an API that takes no proofs pays nothing for them.
+        from ..domain.errors import InvalidDpopProof
+        from ..domain.oauth import dpop
+
+        now = int(self._now())
+        try:
+            proof = dpop.verify(shown.unverified_proof, method=shown.method, url=shown.url, now=now, access_token=token)
+        except InvalidDpopProof:
+            raise Unauthorized from None
+        if {"jkt": proof.jkt} != verified.all.get("cnf") or not self._first(proof.jkt, proof.jti, now):
+            raise Unauthorized
+
+    def _first(self, jkt: str, jti: str, now: int) -> bool:
+        """Whether this container sees a proof for the first time, as far back as a proof can be good."""
+        from ..domain.oauth import dpop
+
+        while self._proofs:
+            oldest, until = next(iter(self._proofs.items()))
+            if until >= now and len(self._proofs) < MAX_PROOFS:
+                break
+            del self._proofs[oldest]
+        if (jkt, jti) in self._proofs:
+            return False
+        self._proofs[jkt, jti] = now + 2 * dpop.SECONDS
+        return True
+
+    def _verifier(self, audience: str, token: str) -> Verifier:
+        verifier = self._for(audience)
+        now = self._now()
+        if now >= self._tried_at + (RELOAD_SECONDS if not verifier.knows(token) else KEEP_SECONDS):
+            self._tried_at = now
+            self._reload()
+            verifier = self._for(audience)
+        if self._fetch_failed and not verifier.knows(token):
+            # It may be a good token under a key that we could not get: no reason to end its owner's session.
+            raise RuntimeError("the public keys cannot be read")
+        return verifier
+
+    def _reload(self) -> None:
+        try:
+            jwks = self._fetch(self._settings.jwks_url)
+            usable = bool(jwks) and Verifier(jwks, issuer=self._settings.issuer, audience=self._settings.audience)
+        except Exception:
+            usable = False
+        # Whatever came back, it must not displace keys that are good.
+        if usable:
+            self._use(jwks)
+        self._fetch_failed = not usable
+
+    def _use(self, jwks: Jwks) -> None:
+        self._jwks = jwks
+        self._verifiers: dict[str, Verifier] = {}
+
+    def _for(self, audience: str) -> Verifier:
+        if audience not in self._verifiers:
+            self._verifiers[audience] = Verifier(self._jwks, issuer=self._settings.issuer, audience=audience)
+        return self._verifiers[audience]
+
+
+def _registered(settings: Settings) -> dict[str, Api]:
+    return {
+        api_id: Api(
+            audience=entry.get("audience") or settings.audience,
+            scope_map=entry["scopes"],
+            routes=routes(entry["scopes"]),
+            asks_session=entry["revocation"] in ("bounded", "strict"),
+            simple=entry.get("answer") == "simple",
+            dpop=entry.get("dpop", False),
+        )
+        for api_id, entry in read_json(settings.apis_file).items()
+    }
