@@ -2,8 +2,8 @@
 
 import pytest
 
+from chalicelib.web.http.answers import STATUS
 from chalicelib.web.http.middleware import CHALICE
-from chalicelib.web.http.routing import STATUS
 from local.gateway_responses import ANSWERS
 
 OF_THE_APP = set(STATUS.items()) | {(code, status) for status, (code, _) in CHALICE.items()}

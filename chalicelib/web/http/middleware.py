@@ -9,7 +9,7 @@ from chalice.app import Request, Response
 from ...domain import errors
 from ...services import counted, services, start_counting
 from . import request_log
-from .routing import error_response
+from .answers import error_response
 
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"

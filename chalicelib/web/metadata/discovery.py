@@ -13,7 +13,8 @@ from ...flows.platform import keys
 from ...guard.scope_map import SCOPES
 from ...services import Services
 from ..api import accounts as account
-from ..http.routing import Answer, Caller, Door, Operation
+from ..http.answers import Answer
+from ..http.routing import Caller, Door, Operation
 from ..oauth import endpoints as oauth
 from ..oauth import registration
 from ..pages import authorize, device, logout

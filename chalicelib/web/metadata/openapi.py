@@ -11,7 +11,9 @@ from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...domain.oauth import authorization_request as oauth
 from ...flows.oauth.grants import GRANTS
-from ..http.routing import ErrorBody, Form, Operation, status_of
+from ..http.answers import ErrorBody, status_of
+from ..http.decoding import Form
+from ..http.routing import Operation
 from ..pages import html
 
 STYLE = (html.ROOM / "static" / "docs.css").read_text()

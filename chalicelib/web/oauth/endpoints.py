@@ -16,7 +16,9 @@ from ...flows.oauth import authorize, device, dpop, grants, introspection, useri
 from ...flows.oauth import authorize_challenge as first_party
 from ...services import Services
 from ..http import request_log
-from ..http.routing import Answer, Caller, Door, Form, resource_metadata, status_of
+from ..http.answers import Answer, resource_metadata, status_of
+from ..http.decoding import Form
+from ..http.routing import Caller, Door
 from ..http.tokens import Tokens, tokens_of
 
 bp = Door(__name__)

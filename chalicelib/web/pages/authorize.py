@@ -8,7 +8,9 @@ from ...flows.oauth.interaction import Interaction
 from ...flows.platform.ids import new_id
 from ...flows.sessions import browser
 from ...services import Services
-from ..http.routing import Answer, Caller, Form
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Caller
 from . import html
 from .error_pages import door
 from .login import form_page, show_form

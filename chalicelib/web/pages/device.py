@@ -5,7 +5,9 @@ from ...flows.oauth.interaction import Interaction
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
-from ..http.routing import Answer, Caller, Form
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Caller
 from . import form_errors as mistakes
 from . import html
 from .error_pages import door

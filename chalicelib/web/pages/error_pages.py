@@ -8,7 +8,8 @@ from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...flows.platform import sealing
 from ...services import Services
-from ..http.routing import Answer, Door, status_of
+from ..http.answers import Answer, status_of
+from ..http.routing import Door
 from . import html
 from .page_request import StalePage, known_place, redirect
 

@@ -10,7 +10,7 @@ from ...domain.errors import LatchkeyError
 from ...flows.platform import sealing
 from ...flows.sessions import browser
 from ..http import request_log
-from ..http.routing import Answer
+from ..http.answers import Answer
 from . import cookies
 from .page_request import PageRequest, redirect, with_cookie
 

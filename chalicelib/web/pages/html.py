@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from ...config import Settings
 from ...domain.oauth.client import host_of
-from ..http.routing import Answer
+from ..http.answers import Answer
 from . import stylesheet
 
 if TYPE_CHECKING:

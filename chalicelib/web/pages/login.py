@@ -15,7 +15,9 @@ from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http import request_log
-from ..http.routing import Answer, Caller, Form
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Caller
 from . import cookies, stylesheet
 from . import form_errors as mistakes
 from .error_pages import SHOWN, STATUSES, door, page_of

@@ -8,7 +8,9 @@ from ...flows.sessions.browser import Browser
 from ...flows.sessions.logout import Leaving
 from ...services import Services
 from ..http import request_log
-from ..http.routing import Answer, Caller, Form
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Caller
 from . import cookies
 from .error_pages import door
 from .page_request import (

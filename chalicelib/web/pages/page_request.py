@@ -16,7 +16,8 @@ from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http import request_log
-from ..http.routing import Answer, Caller
+from ..http.answers import Answer
+from ..http.routing import Caller
 from . import cookies, html
 
 FORM_SECONDS = 24 * 3600

@@ -21,7 +21,8 @@ from chalicelib.domain.accounts import passwords
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
-from chalicelib.web.http.routing import Form, Operation
+from chalicelib.web.http.decoding import Form
+from chalicelib.web.http.routing import Operation
 from chalicelib.web.metadata import discovery
 from local.gateway import Answer
 from tests.support import wire
