@@ -25,7 +25,7 @@ from benchmarks.routes import event
 from chalicelib import config, services
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables
@@ -146,7 +146,7 @@ class Bench:
             grant_types=(CLIENT_CREDENTIALS,),
             scopes=("notes:read", "notes:write"),
         )
-        client, secret = clients.create(self._svc, machine)
+        client, secret = manage.create(self._svc, machine)
         fields = {"grant_type": CLIENT_CREDENTIALS, "client_id": client.client_id, "client_secret": secret}
         return urlencode(fields)
 

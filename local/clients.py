@@ -17,7 +17,7 @@ from chalicelib.domain.errors import LatchkeyError, NotFound
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import environments
 from local.deploy import in_one_line
@@ -67,7 +67,7 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         if not asked.new_scopes:
             check_scopes(svc, named)
         check_resources(svc, named)
-        client, secret = clients.create(svc, Client(client_id=asked.id or "", **named))
+        client, secret = manage.create(svc, Client(client_id=asked.id or "", **named))
         show(client, secret)
     elif asked.command == "show":
         show(found(svc, asked.id))
@@ -77,13 +77,13 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
         if not asked.new_scopes:
             check_scopes(svc, named, had=client.scopes)
         check_resources(svc, named)
-        changed, secret = clients.with_secret(replace(client, **named))
-        show(clients.change(svc, client, changed, named=named), secret)
+        changed, secret = manage.with_secret(replace(client, **named))
+        show(manage.change(svc, client, changed, named=named), secret)
     elif asked.command == "rotate-secret":
-        secret = clients.rotate_secret(svc, found(svc, asked.id), keep_old=not asked.at_once)
+        secret = manage.rotate_secret(svc, found(svc, asked.id), keep_old=not asked.at_once)
         show(found(svc, asked.id), secret)
     else:
-        clients.delete(svc, found(svc, asked.id).client_id)
+        manage.delete(svc, found(svc, asked.id).client_id)
         print("Deleted. Its sessions end with their next refresh.")
 
 

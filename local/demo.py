@@ -17,7 +17,7 @@ from chalicelib.domain.accounts import email
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables
@@ -61,8 +61,8 @@ def _register(svc: Services) -> None:
         if known and known.vouched:
             continue
         if known:  # of an earlier version, which made it past the place where clients are made
-            clients.delete(svc, client.client_id)
-        clients.create(svc, client, secret=secret)
+            manage.delete(svc, client.client_id)
+        manage.create(svc, client, secret=secret)
 
 
 def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
@@ -71,7 +71,7 @@ def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
     for client in (APP, SERVICE):
         known = svc.clients.read(client.client_id)
         if known and (missing := sorted(needed.difference(known.scopes))):
-            clients.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)))
+            manage.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from chalicelib.config import load
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services, build
 from chalicelib.store import tables
 from local.gateway import Answer, Gateway
@@ -73,7 +73,7 @@ class Served:
             metadata["jwks"] = {"keys": [{name: value for name, value in key.items() if name != "d"}]}
         usual = {"scopes": (*OF_USERS, *OF_THE_API), "grant_types": (CODE, REFRESH), "redirect_uris": (CALLBACK,)}
         wanted = Client(**{"client_id": "", "token_endpoint_auth_method": method, **usual, **metadata})
-        client, secret = clients.create(self.svc, wanted)
+        client, secret = manage.create(self.svc, wanted)
         return {
             "issuer": self.issuer,
             "client_id": client.client_id,

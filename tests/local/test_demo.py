@@ -7,6 +7,7 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import demo
 from tests.support.browser import Browser, basic
@@ -44,7 +45,7 @@ def test_a_second_start_changes_nothing_not_even_what_a_developer_has_changed(
     demo.prepare(settings)
     made = clients.find(svc, "demo-app")
     assert made is not None
-    changed = clients.change(svc, made, replace(made, client_name="Mine"))
+    changed = manage.change(svc, made, replace(made, client_name="Mine"))
     demo.prepare(settings)
     assert clients.find(svc, "demo-app") == changed
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import CHALLENGE, VERIFIER
 
@@ -72,9 +72,9 @@ class Application:
             policy_uri="https://garden.example/privacy",
             tos_uri="https://garden.example/terms",
         )
-        self.id = clients.create(self.site.svc, client)[0].client_id
+        self.id = manage.create(self.site.svc, client)[0].client_id
         # The same as nobody has vouched for it: it registered itself.
-        self.stranger = clients.create(self.site.svc, replace(client, registration_token="a digest"))[0].client_id
+        self.stranger = manage.create(self.site.svc, replace(client, registration_token="a digest"))[0].client_id
 
     def link(self, **changes: str) -> str:
         """Where the application sends its user."""

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from uuid import uuid4
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE, Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.forge import PrivateKey, by, compact, jwk, stranger
@@ -311,5 +311,5 @@ def register(svc: Services, phone: Phone, kind: str = "web", **metadata: Any) ->
         "scopes": USER_SCOPES,
         "grant_types": (CODE, REFRESH),
     }
-    client, secret = clients.create(svc, Client(**{**usual, **particular}))
+    client, secret = manage.create(svc, Client(**{**usual, **particular}))
     return App(phone, svc, client, secret, key)

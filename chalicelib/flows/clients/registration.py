@@ -10,7 +10,8 @@ from ...domain.oauth.client import Client, check, check_sector
 from ...domain.oauth.registration import ClientMetadata
 from ...services import Services
 from ..platform import limits
-from . import authenticate as clients
+from . import manage
+from .authenticate import digest_of
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
 
@@ -32,12 +33,12 @@ def register(svc: Services, told: ClientMetadata, *, initial_token: str, network
     fields = registration.fields(told, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
     resources = svc.settings.self_registered_resources
-    client = Client(client_id="", resources=resources, registration_token=clients.digest_of(token), **fields)
-    client, secret = clients.draft(svc, client)
+    client = Client(client_id="", resources=resources, registration_token=digest_of(token), **fields)
+    client, secret = manage.draft(svc, client)
     # What is refused is no registration: whoever mends a mistake has lost nothing by it.
     if stranger:
         limits.registration(svc, network=network)
-    clients.add(svc, client)
+    manage.add(svc, client)
     return Registered(client, secret, token)
 
 
@@ -59,10 +60,10 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
         raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
     fields = registration.fields(told, offered=offered, default_method=BASIC)
-    new, secret = clients.with_secret(registration.changed(old, told, **fields))
+    new, secret = manage.with_secret(registration.changed(old, told, **fields))
     check_sector(old, check(new))
     limits.registration_change(svc, client_id=client_id)
-    return Registered(clients.replace_by(svc, old, new), secret, token)
+    return Registered(manage.replace_by(svc, old, new), secret, token)
 
 
 def delete(svc: Services, client_id: str, token: str) -> None:
@@ -76,5 +77,5 @@ def delete(svc: Services, client_id: str, token: str) -> None:
 
 
 def _is_one_of(secret: str, digests: frozenset[str] | set[str] | tuple[str, ...]) -> bool:
-    digest = clients.digest_of(secret)
+    digest = digest_of(secret)
     return True in [hmac.compare_digest(digest, known) for known in digests]

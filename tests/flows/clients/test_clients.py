@@ -17,6 +17,7 @@ from chalicelib.domain.errors import (
 )
 from chalicelib.domain.oauth.client import Client, check, sector
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import basic
 from tests.support.staged import just_before
@@ -38,7 +39,7 @@ def proves(svc: Services, client: Client, secret: str) -> bool:
 
 
 def test_a_client_is_read_as_it_was_created(svc: Services) -> None:
-    client, secret = clients.create(svc, WEB)
+    client, secret = manage.create(svc, WEB)
     assert stored(svc, client) == client
     assert replace(client, client_id="", secrets=(), created_at=0, version=WEB.version) == WEB
     assert client.created_at == svc.now()
@@ -77,35 +78,35 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         operator_set=("client_name",),
         registration_token="0" * 64,
     )
-    client, secret = clients.create(svc, full)
+    client, secret = manage.create(svc, full)
     assert secret == ""
     assert stored(svc, client) == client == replace(full, created_at=svc.now(), version=client.version)
 
 
 def test_a_client_without_a_secret_gets_none_whatever_it_brings(svc: Services) -> None:
-    client, secret = clients.create(svc, replace(WEB, token_endpoint_auth_method="none", secrets=("0" * 64,)))
+    client, secret = manage.create(svc, replace(WEB, token_endpoint_auth_method="none", secrets=("0" * 64,)))
     assert (secret, client.secrets) == ("", ())
 
 
 def test_nobody_brings_a_secret_of_his_own(svc: Services) -> None:
-    client, _ = clients.create(svc, replace(WEB, secrets=(clients.digest_of("chosen"),)))
+    client, _ = manage.create(svc, replace(WEB, secrets=(clients.digest_of("chosen"),)))
     assert not proves(svc, client, "chosen")
 
 
 def test_an_id_that_is_taken_stays_its_owners(svc: Services) -> None:
-    client, secret = clients.create(svc, replace(WEB, client_id="shop"))
+    client, secret = manage.create(svc, replace(WEB, client_id="shop"))
     with pytest.raises(InvalidRequest):
-        clients.create(svc, replace(WEB, client_id="shop", client_name="Another"))
+        manage.create(svc, replace(WEB, client_id="shop", client_name="Another"))
     assert stored(svc, client).client_name == "Web"
     assert proves(svc, client, secret)
 
 
 def test_of_two_that_create_the_same_id_at_once_one_does(svc: Services) -> None:
     def rival() -> None:
-        clients.create(svc, replace(WEB, client_id="shop", client_name="Rival"))
+        manage.create(svc, replace(WEB, client_id="shop", client_name="Rival"))
 
     with just_before(svc.clients._client, "PutItem", rival), pytest.raises(InvalidRequest):
-        clients.create(svc, replace(WEB, client_id="shop"))
+        manage.create(svc, replace(WEB, client_id="shop"))
     assert stored(svc, replace(WEB, client_id="shop")).client_name == "Rival"
 
 
@@ -116,7 +117,7 @@ def test_an_id_that_nobody_has_is_nobodys(svc: Services, client_id: str) -> None
 
 def test_ids_that_look_alike_in_a_key_are_different_clients(svc: Services) -> None:
     for client_id in ("a#b", "a%23b", "a%2523b"):
-        clients.create(svc, replace(WEB, client_id=client_id, client_name=client_id))
+        manage.create(svc, replace(WEB, client_id=client_id, client_name=client_id))
     assert [stored(svc, replace(WEB, client_id=c)).client_name for c in ("a#b", "a%23b", "a%2523b")] == [
         "a#b",
         "a%23b",
@@ -125,15 +126,15 @@ def test_ids_that_look_alike_in_a_key_are_different_clients(svc: Services) -> No
 
 
 RIVALS: dict[str, Callable[[Services, Client], object]] = {
-    "change": lambda svc, client: clients.change(svc, client, replace(client, client_name="Rival")),
-    "secret": lambda svc, client: clients.rotate_secret(svc, client, keep_old=False),
-    "deletion": lambda svc, client: clients.delete(svc, client.client_id),
+    "change": lambda svc, client: manage.change(svc, client, replace(client, client_name="Rival")),
+    "secret": lambda svc, client: manage.rotate_secret(svc, client, keep_old=False),
+    "deletion": lambda svc, client: manage.delete(svc, client.client_id),
 }
 
 
 @pytest.mark.parametrize("rival", RIVALS)
 def test_a_change_never_overwrites_what_came_between(svc: Services, rival: str) -> None:
-    client, _ = clients.create(svc, WEB)
+    client, _ = manage.create(svc, WEB)
     seen: list[Client | None] = []
 
     def step_in() -> None:
@@ -141,64 +142,64 @@ def test_a_change_never_overwrites_what_came_between(svc: Services, rival: str) 
         seen.append(clients.find(svc, client.client_id))
 
     with just_before(svc.clients._client, "PutItem", step_in), pytest.raises(TemporarilyUnavailable):
-        clients.change(svc, client, replace(client, client_name="Mine"))
+        manage.change(svc, client, replace(client, client_name="Mine"))
     assert [clients.find(svc, client.client_id)] == seen
 
 
 def test_a_change_with_what_was_read_long_ago_is_refused(svc: Services) -> None:
-    client, _ = clients.create(svc, WEB)
-    clients.change(svc, client, replace(client, client_name="Newer"))
+    client, _ = manage.create(svc, WEB)
+    manage.change(svc, client, replace(client, client_name="Newer"))
     with pytest.raises(TemporarilyUnavailable):
-        clients.change(svc, client, replace(client, client_name="Older"))
+        manage.change(svc, client, replace(client, client_name="Older"))
     assert stored(svc, client).client_name == "Newer"
 
 
 def test_a_change_that_may_not_be_changes_nothing(svc: Services) -> None:
-    client, _ = clients.create(svc, WEB)
+    client, _ = manage.create(svc, WEB)
     with pytest.raises(InvalidRedirectUri):
-        clients.change(svc, client, replace(client, redirect_uris=("javascript:alert(1)",)))
+        manage.change(svc, client, replace(client, redirect_uris=("javascript:alert(1)",)))
     assert stored(svc, client) == client
 
 
 def test_a_new_secret_stands_beside_the_old_one_until_the_next(svc: Services) -> None:
-    client, first = clients.create(svc, WEB)
-    second = clients.rotate_secret(svc, client, keep_old=True)
+    client, first = manage.create(svc, WEB)
+    second = manage.rotate_secret(svc, client, keep_old=True)
     assert [proves(svc, client, secret) for secret in (first, second)] == [True, True]
-    third = clients.rotate_secret(svc, stored(svc, client), keep_old=True)
+    third = manage.rotate_secret(svc, stored(svc, client), keep_old=True)
     assert [proves(svc, client, secret) for secret in (first, second, third)] == [False, True, True]
 
 
 def test_a_secret_that_was_betrayed_is_gone_at_once(svc: Services) -> None:
-    client, first = clients.create(svc, WEB)
-    second = clients.rotate_secret(svc, client, keep_old=False)
+    client, first = manage.create(svc, WEB)
+    second = manage.rotate_secret(svc, client, keep_old=False)
     assert [proves(svc, client, secret) for secret in (first, second)] == [False, True]
 
 
 def test_of_two_new_secrets_at_once_only_the_one_that_is_told_counts(svc: Services) -> None:
-    client, first = clients.create(svc, WEB)
+    client, first = manage.create(svc, WEB)
     told: list[str] = []
 
     def rival() -> None:
-        told.append(clients.rotate_secret(svc, client, keep_old=False))
+        told.append(manage.rotate_secret(svc, client, keep_old=False))
 
     with just_before(svc.clients._client, "PutItem", rival), pytest.raises(TemporarilyUnavailable):
-        clients.rotate_secret(svc, client, keep_old=False)
+        manage.rotate_secret(svc, client, keep_old=False)
     assert [proves(svc, client, secret) for secret in (first, *told)] == [False, True]
 
 
 def test_a_public_client_has_no_secret_to_renew(svc: Services) -> None:
-    client, _ = clients.create(svc, replace(WEB, token_endpoint_auth_method="none"))
+    client, _ = manage.create(svc, replace(WEB, token_endpoint_auth_method="none"))
     with pytest.raises(UnauthorizedClient):
-        clients.rotate_secret(svc, client, keep_old=True)
+        manage.rotate_secret(svc, client, keep_old=True)
 
 
 def test_a_deleted_client_is_gone_and_is_deleted_once(svc: Services) -> None:
-    client, secret = clients.create(svc, WEB)
-    clients.delete(svc, client.client_id)
+    client, secret = manage.create(svc, WEB)
+    manage.delete(svc, client.client_id)
     assert clients.find(svc, client.client_id) is None
     assert not proves(svc, client, secret)
     with pytest.raises(NotFound):
-        clients.delete(svc, client.client_id)
+        manage.delete(svc, client.client_id)
 
 
 # What may be registered, also by an operator.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, forms, granted, place, register, send, told
 from tests.support.forge import peek
@@ -50,8 +50,8 @@ def app(svc: Services, phone: Phone) -> App:
 def again(app: App, clock: Clock) -> App:
     """Another client under the id of one that is deleted, a second later."""
     clock.advance(1)
-    clients.delete(app.svc, app.id)
-    client, secret = clients.create(app.svc, replace(app.client, secrets=(), created_at=0))
+    manage.delete(app.svc, app.id)
+    client, secret = manage.create(app.svc, replace(app.client, secrets=(), created_at=0))
     return App(app.phone, app.svc, client, secret)
 
 
@@ -195,8 +195,8 @@ def test_the_second_ends_no_session_of_the_first_and_is_told_nothing_of_it(
 def test_a_client_that_was_changed_is_the_same_client(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
     tokens = app.tokens(browser)
     clock.advance(60)
-    app.client = clients.change(svc, app.client, replace(app.client, client_name="Another name"))
-    app.secret = clients.rotate_secret(svc, app.client, keep_old=False)
+    app.client = manage.change(svc, app.client, replace(app.client, client_name="Another name"))
+    app.secret = manage.rotate_secret(svc, app.client, keep_old=False)
     assert granted(app.refresh(tokens["refresh_token"]))
     assert send(app.phone, "/oauth/token", {"grant_type": REFRESH}).status == 401
 
@@ -215,8 +215,8 @@ def test_who_looked_after_the_first_does_not_overtake_the_making_of_the_second(
         seconds: list[Client] = []
 
         def make_again() -> None:
-            clients.delete(svc, first.client_id)
-            seconds.append(clients.create(svc, replace(first, client_name="The second", registration_token=""))[0])
+            manage.delete(svc, first.client_id)
+            seconds.append(manage.create(svc, replace(first, client_name="The second", registration_token=""))[0])
 
         body = {**metadata, "client_id": first.client_id} if method == "PUT" else None
         with just_before(svc.users._client, operation, make_again):

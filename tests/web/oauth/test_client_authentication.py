@@ -10,6 +10,7 @@ import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
@@ -198,12 +199,12 @@ def test_a_secret_that_is_nearly_right_is_wrong(machine: App, poster: App, phone
 
 def test_after_a_rotation_the_old_secret_works_until_the_next_one(poster: App, svc: Services, phone: Phone) -> None:
     old = poster.secret
-    new = clients.rotate_secret(svc, poster.client, keep_old=True)
+    new = manage.rotate_secret(svc, poster.client, keep_old=True)
     for secret in (old, new):
         granted(ask(phone, client_id=poster.id, client_secret=secret))
     current = svc.clients.read(poster.id)
     assert current
-    newest = clients.rotate_secret(svc, current, keep_old=False)
+    newest = manage.rotate_secret(svc, current, keep_old=False)
     for secret in (old, new):
         assert refusal(ask(phone, client_id=poster.id, client_secret=secret)) == INVALID_CLIENT
     granted(ask(phone, client_id=poster.id, client_secret=newest))

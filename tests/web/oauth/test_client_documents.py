@@ -11,6 +11,7 @@ import pytest
 
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.clients.documents import is_address
 from chalicelib.flows.platform.remote_documents import kept_for
 from chalicelib.services import Services
@@ -252,7 +253,7 @@ def test_no_answer_goes_where_the_document_does_not_say(phone: Phone, internet: 
 
 def test_a_registered_client_goes_before_a_document_of_the_same_name(svc: Services, internet: Internet) -> None:
     publish(internet)
-    registered, _ = clients.create(svc, Client(client_id=ID, client_name="Ours", redirect_uris=(REDIRECT,)))
+    registered, _ = manage.create(svc, Client(client_id=ID, client_name="Ours", redirect_uris=(REDIRECT,)))
     assert clients.find(svc, ID) == registered
     assert internet.requests == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from tests.support.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
@@ -84,7 +84,7 @@ def test_a_new_client_of_an_old_ones_id_is_asked_for_anew(
 ) -> None:
     old = register(svc, phone, client_id="shop")
     old.tokens(browser, scope="openid email")
-    clients.delete(svc, "shop")
+    manage.delete(svc, "shop")
     clock.advance(1)
     new = register(svc, phone, client_id="shop", redirect_uris=("https://other.example/cb",))
     asked = browser.authorize(new, scope="openid")

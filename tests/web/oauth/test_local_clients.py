@@ -17,6 +17,7 @@ from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import Client
 from chalicelib.fetch import Fetch
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services, build
 from local import stages
 from tests.support.browser import App, Browser, register
@@ -30,7 +31,7 @@ KEY = stranger("ES256")
 
 def made(svc: Services, **metadata: Any) -> Client:
     """A client that the operator makes."""
-    return clients.create(svc, Client(client_id="", redirect_uris=("https://app.example/cb",), **metadata))[0]
+    return manage.create(svc, Client(client_id="", redirect_uris=("https://app.example/cb",), **metadata))[0]
 
 
 MEMBERS = ("jwks_uri", "backchannel_logout_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri")

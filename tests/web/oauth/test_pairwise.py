@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.guard.verifier import Guard
@@ -306,7 +306,7 @@ def test_a_pairwise_client_that_could_not_keep_its_promise_is_not_registered(met
 def test_tokens_survive_a_change_of_the_clients_sector(svc: Services, phone: Phone, browser: Browser) -> None:
     app = pairwise(svc, phone)
     tokens = app.tokens(browser)
-    clients.change(svc, app.client, replace(app.client, sector_identifier="b.example"))
+    manage.change(svc, app.client, replace(app.client, sector_identifier="b.example"))
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
     renewed = granted(app.refresh(tokens["refresh_token"]))
     assert forge.peek(renewed["access_token"])[1]["sub"] != forge.peek(tokens["access_token"])[1]["sub"]

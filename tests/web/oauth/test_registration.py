@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import clients as commands
 from local.gateway import Answer
@@ -324,7 +324,7 @@ def test_what_an_operator_has_allowed_a_client_survives_its_own_changes(svc: Ser
     told = register(phone)
     plain = stored(svc, told)
     trusted = replace(plain, introspects=True, scopes=(*plain.scopes, "notes:read"), access_seconds=60)
-    clients.change(svc, plain, trusted)
+    manage.change(svc, plain, trusted)
     new = {**GOOD, "client_id": told["client_id"]}
     assert phone.call(f"PUT {path(told)}", new, token=told["registration_access_token"]).status == 200
     after = stored(svc, told)
@@ -374,7 +374,7 @@ def test_what_an_operator_has_set_outlives_a_clients_own_change(
 ) -> None:
     told = register(phone)
     old = stored(svc, told)
-    clients.change(svc, old, replace(old, **restriction))
+    manage.change(svc, old, replace(old, **restriction))
     silent = dict.fromkeys({"scopes": "scope"}.get(name, name) for name in restriction)
     answer = put(phone, told, policy_uri="https://app.example/policy", **silent)
     assert answer.status == 200, answer.body
@@ -401,7 +401,7 @@ def test_a_client_that_says_otherwise_than_its_operator_is_told_which_member_it_
 ) -> None:
     told = register(phone)
     old = stored(svc, told)
-    clients.change(svc, old, replace(old, **restriction))
+    manage.change(svc, old, replace(old, **restriction))
     before = stored(svc, told)
     answer = put(phone, told, **{"grant_types": None, **other})
     assert refusal(answer) == (400, "invalid_client_metadata")
@@ -455,7 +455,7 @@ def test_of_a_client_that_an_operator_vouches_for_a_registration_token_changes_n
 ) -> None:
     told = register(phone)
     old = stored(svc, told)
-    clients.change(svc, old, replace(old, **trust))
+    manage.change(svc, old, replace(old, **trust))
     before = stored(svc, told)
     assert refusal(put(phone, told, **other)) == (400, "invalid_client_metadata")
     assert stored(svc, told) == before
@@ -469,7 +469,7 @@ def test_a_client_that_an_operator_vouches_for_is_not_its_own_to_delete(
 ) -> None:
     told = register(phone)
     old = stored(svc, told)
-    clients.change(svc, old, replace(old, **trust))
+    manage.change(svc, old, replace(old, **trust))
     answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
     assert refusal(answer) == (403, "access_denied")  # RFC 7592 section 2.3
     assert stored(svc, told).client_id == told["client_id"]
@@ -480,7 +480,7 @@ def test_a_client_does_not_delete_itself_while_an_operator_comes_to_vouch_for_it
     old = stored(svc, told)
 
     def vouch() -> None:
-        clients.change(svc, old, replace(old, first_party=True))
+        manage.change(svc, old, replace(old, first_party=True))
 
     with just_before(svc.clients._client, "DeleteItem", vouch):
         answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
@@ -502,7 +502,7 @@ def test_a_client_changes_itself_a_few_times_an_hour(phone: Phone, clock: Clock)
 @pytest.mark.parametrize("whose", ["nobody", "another's", "the initial", "the secret", "an operator's client"])
 def test_a_foreign_registration_token_opens_nothing(svc: Services, phone: Phone, method: str, whose: str) -> None:
     told, another = register(phone), register(phone)
-    by_operator, _ = clients.create(svc, Client(client_id="", redirect_uris=(REDIRECT,), scopes=("openid",)))
+    by_operator, _ = manage.create(svc, Client(client_id="", redirect_uris=(REDIRECT,), scopes=("openid",)))
     token = {
         "another's": another["registration_access_token"],
         "the initial": TOKEN,

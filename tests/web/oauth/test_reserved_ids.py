@@ -10,6 +10,7 @@ import pytest
 from chalicelib.domain.errors import InvalidClientMetadata, InvalidRequest
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import clients as commands
 from tests.support.browser import CALLBACK, App, Browser, send
@@ -53,7 +54,7 @@ def svc(svc: Services) -> Services:
 @pytest.mark.parametrize("client_id", RESERVED)
 def test_no_client_is_made_under_such_an_id(svc: Services, client_id: str) -> None:
     with pytest.raises(InvalidRequest):
-        clients.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
+        manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
     with pytest.raises(SystemExit, match="reserved") as ended:
         commands.main(["create", "--id", client_id, f"redirect_uris={CALLBACK}"], svc=svc)
     assert "\n" not in str(ended.value)
@@ -62,7 +63,7 @@ def test_no_client_is_made_under_such_an_id(svc: Services, client_id: str) -> No
 
 @pytest.mark.parametrize("client_id", FREE)
 def test_an_id_that_is_only_like_one_is_free(svc: Services, client_id: str) -> None:
-    made, _ = clients.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
+    made, _ = manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
     assert clients.find(svc, client_id) == made
 
 
@@ -106,7 +107,7 @@ def test_no_document_makes_a_client_of_an_api(svc: Services, internet: Internet,
 def test_a_client_is_no_resource_of_its_own(svc: Services) -> None:
     resources = ("https://other.example", "HTTPS://app.example/")
     with pytest.raises(InvalidClientMetadata):
-        clients.create(svc, Client(client_id="https://app.example", redirect_uris=(CALLBACK,), resources=resources))
+        manage.create(svc, Client(client_id="https://app.example", redirect_uris=(CALLBACK,), resources=resources))
 
 
 def test_the_json_doors_own_client_stays_as_it_is(phone: Phone) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE, TOKEN_EXCHANGE
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import forge
@@ -23,7 +23,7 @@ def change(app: App, **metadata: Any) -> None:
     """What `python -m local.clients set` does."""
     present = app.svc.clients.read(app.id)
     assert present
-    clients.change(app.svc, present, replace(present, **metadata))
+    manage.change(app.svc, present, replace(present, **metadata))
 
 
 def without(*taken: str) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
     tokens, machine = app.tokens(browser, scope=SCOPE), register(svc, app.phone, "machine")
     machines = granted(machine.token("client_credentials"))["access_token"]
     for gone in (app, machine):
-        clients.delete(svc, gone.id)
+        manage.delete(svc, gone.id)
     for token in (tokens["access_token"], tokens["refresh_token"], machines):
         assert introspected(service, token) == {"active": False}
         assert app.phone.call("POST /verify", {"token": token}).json() == {"active": False}
@@ -186,8 +186,8 @@ def test_an_access_token_of_an_earlier_client_of_the_same_id_is_worth_nothing(
     old = [app.tokens(browser, scope=SCOPE), granted(machine.token("client_credentials"))]
     clock.advance(1)
     for each in (app, machine):
-        clients.delete(svc, each.id)
-        clients.create(svc, replace(each.client, created_at=0))
+        manage.delete(svc, each.id)
+        manage.create(svc, replace(each.client, created_at=0))
     for tokens in old:
         assert introspected(service, tokens["access_token"]) == {"active": False}
     answer = app.phone.call("GET /oauth/userinfo", token=old[0]["access_token"])
@@ -200,7 +200,7 @@ def test_the_list_of_sessions_still_shows_those_of_a_client_that_is_gone_and_end
     """Its access tokens open other APIs for what is left of their time, so its user has to see it."""
     access = app.phone.log_in()["access_token"]
     app.tokens(browser, scope=SCOPE)
-    clients.delete(svc, app.id)
+    manage.delete(svc, app.id)
     listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
     (sid,) = [each["id"] for each in listed if each["client_id"] == app.id]
     assert app.phone.call(f"DELETE /me/sessions/{sid}", token=access).status == 204

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import API, App, Browser, basic, granted, register, send
@@ -212,7 +212,7 @@ def allowed(app: App, **changes: Any) -> None:
     """An operator changes what a client may have."""
     client = app.svc.clients.read(app.id)
     assert client is not None
-    clients.change(app.svc, client, replace(client, **changes))
+    manage.change(app.svc, client, replace(client, **changes))
 
 
 def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more(

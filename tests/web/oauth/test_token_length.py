@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import API, App, Browser, granted, register
 from tests.support.phone import Phone, refusal
@@ -83,10 +83,10 @@ def test_a_client_cannot_be_given_scopes_that_fit_into_no_token(svc: Services, l
     assert len(" ".join(scopes)) == length
     wanted = Client(client_id="", grant_types=(CLIENT_CREDENTIALS,), scopes=scopes)
     if made:
-        clients.create(svc, wanted)
+        manage.create(svc, wanted)
         return
     with pytest.raises(InvalidClientMetadata) as refused:
-        clients.create(svc, wanted)
+        manage.create(svc, wanted)
     assert "too long for an access token" in refused.value.description
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import API, App, Browser, forms, granted, register, told
@@ -29,7 +29,7 @@ def widened(app: App, *scopes: str) -> None:
     """The client's registration changes while a page is open."""
     found = app.svc.clients.read(app.id)
     assert found
-    clients.change(app.svc, found, replace(found, scopes=scopes))
+    manage.change(app.svc, found, replace(found, scopes=scopes))
 
 
 # --- no more than was shown ---

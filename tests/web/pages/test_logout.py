@@ -13,6 +13,7 @@ import pytest
 
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer
@@ -509,7 +510,7 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     (grant,) = [each for each in svc.grants.of_user(uid_of(svc)) if each.client_id == app.id]
     for number in range(80):
         template = Client(client_id=f"~{number}", redirect_uris=(CALLBACK,), backchannel_logout_uri=uri)
-        clients.create(svc, template)
+        manage.create(svc, template)
         svc.grants.start(replace(grant, gid=f"{number:032}", client_id=template.client_id))
     capsys.readouterr()
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):

@@ -1,0 +1,87 @@
+"""Clients as their operator, or whoever registers them, makes, changes and deletes them, and their secrets."""
+
+import secrets
+from collections.abc import Collection
+from dataclasses import replace
+
+from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ...domain.oauth import client as clients
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..platform.ids import new_id
+from .authenticate import digest_of, is_reserved
+
+
+def create(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, str]:
+    """A new client with a fresh id unless it brings one, and its secret if it has one, which is told this once.
+
+    A `secret` that somebody chose is for a demo alone: one that is made here has full entropy.
+    """
+    client, secret = draft(svc, client, secret=secret)
+    add(svc, client)
+    return client, secret
+
+
+def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, str]:
+    """A client that can be made, with its secret if it has one; not yet written anywhere."""
+    client, secret = with_secret(replace(client, secrets=()), secret=secret)
+    # No two clients begin with the same version: what was read of one is never written over another of its id.
+    began = secrets.randbits(32)
+    client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=began)
+    return clients.check(client, local=svc.settings.local), secret
+
+
+def add(svc: Services, client: Client) -> None:
+    """Writes a new client; raises InvalidRequest if its id is reserved, or another's."""
+    if is_reserved(svc, client.client_id):
+        raise InvalidRequest(
+            f"The client id {client.client_id} is reserved: it would be taken for a part of this server."
+        )
+    if not svc.clients.create(client):
+        raise InvalidRequest(f"The client id {client.client_id} is taken.")
+
+
+def with_secret(client: Client, *, secret: str = "") -> tuple[Client, str]:
+    """A client with as many secrets as its way to authenticate needs: none, or those it has, or a new one, which is told."""
+    if not client.token_endpoint_auth_method.startswith("client_secret"):
+        return replace(client, secrets=()), ""
+    if client.secrets:
+        return client, ""
+    secret = secret or _new_secret()
+    return replace(client, secrets=(digest_of(secret),)), secret
+
+
+def _new_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = ()) -> Client:
+    """A client as its operator changes it. What they set, by another value or by name, is not the client's own any more."""
+    if old.registration_token and new.operator_set == old.operator_set:
+        set_now = [n for n in clients.SELF_REGISTRABLE if n in named or getattr(old, n) != getattr(new, n)]
+        new = replace(new, operator_set=tuple(dict.fromkeys((*old.operator_set, *set_now))))
+    return replace_by(svc, old, new)
+
+
+def replace_by(svc: Services, old: Client, new: Client) -> Client:
+    """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
+    new = replace(clients.check(new, local=svc.settings.local), version=old.version + 1)
+    if not svc.clients.replace(old, new):
+        raise TemporarilyUnavailable(reason="client changed meanwhile")
+    return new
+
+
+def rotate_secret(svc: Services, client: Client, *, keep_old: bool) -> str:
+    """A new secret for a client, beside the old one until the next rotation if that is to be kept."""
+    if not client.secrets:
+        raise UnauthorizedClient("This client has no secret.")
+    secret = _new_secret()
+    kept = client.secrets[:1] if keep_old else ()
+    change(svc, client, replace(client, secrets=(digest_of(secret), *kept)))
+    return secret
+
+
+def delete(svc: Services, client_id: str) -> None:
+    """A client gone for good. Its sessions end with their next refresh, which needs the client."""
+    if not svc.clients.delete(client_id):
+        raise NotFound()
