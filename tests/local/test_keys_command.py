@@ -100,5 +100,5 @@ def test_a_store_that_cannot_be_reached_is_one_clear_line(svc: Services) -> None
         raise NoCredentialsError
 
     svc.keys._client.meta.events.register_first("before-call.ssm", without_credentials)
-    with pytest.raises(SystemExit, match="NoCredentialsError"):
+    with pytest.raises(SystemExit, match="Unable to locate credentials"):
         keys.main(["list"], svc=svc)
