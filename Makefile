@@ -20,7 +20,7 @@ CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test debian check bench release lock clean
+.PHONY: help serve test test-fast debian check bench release lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,6 +34,12 @@ typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
 test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# Without the check, a server or a browser: what is decided and stored, and the guard.
+test-fast: $(DEV)  ## run the tests of the floors that need no server, in less than a minute (WORKERS=2)
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile fast -q $(FAST)
+
+FAST := tests/domain tests/store tests/flows tests/guard tests/test_arrows.py
 
 debian:  ## install the browser and the Apache that some tests need (as root on Debian)
 	@missing=; test -x /usr/bin/chromium || missing=" chromium"; \

@@ -3,7 +3,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# `make test-fast`; a test that says its own number of examples keeps it.
+hypothesis.settings.register_profile("fast", max_examples=20)
 
 # Before anything of boto3 is imported: no test may reach an account, whatever the developer's shell is set to.
 for name in [name for name in os.environ if name.startswith(("AWS_", "LATCHKEY_"))]:

@@ -43,7 +43,7 @@ def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
         }
 
 
-@pytest.fixture(params=["moto", "embedded"])
+@pytest.fixture(params=["moto", pytest.param("embedded", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, aws: None) -> Any:  # noqa: ARG001 - the engine in this process
     """The verbs of one deployment on one engine."""
     return Deployment(request.getfixturevalue("embedded_aws") if request.param == "embedded" else {})

@@ -404,7 +404,7 @@ class Grants(Deployed):
         self.clock.advance(seconds)
 
 
-TestGrants = Grants.TestCase
+TestGrants = pytest.mark.slow(Grants.TestCase)
 TestGrants.settings = settings(
     max_examples=10, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

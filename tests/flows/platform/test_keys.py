@@ -66,6 +66,7 @@ def test_repeating_a_rotation_changes_nothing_more(svc: Services, clock: Clock) 
         clock.advance(60)
 
 
+@pytest.mark.slow
 def test_a_rotation_a_day_for_a_year_keeps_two_keys_at_most_but_for_the_day_of_change(
     svc: Services, clock: Clock
 ) -> None:

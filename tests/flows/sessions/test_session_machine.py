@@ -178,7 +178,7 @@ class Sessions(Deployed):
             session.ended = session.ended or session is not kept
 
 
-TestSessions = Sessions.TestCase
+TestSessions = pytest.mark.slow(Sessions.TestCase)
 TestSessions.settings = settings(
     max_examples=18, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )
