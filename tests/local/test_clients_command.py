@@ -7,6 +7,7 @@ import pytest
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
 from local import clients
+from tests.support.phone import NETWORK
 
 WEB = (
     "client_name=Notes for the web",
@@ -23,7 +24,7 @@ def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> t
 
 def works(svc: Services, client_id: str, secret: str) -> bool:
     try:
-        flow.authenticate(svc, {"client_id": client_id, "client_secret": secret}, "")
+        flow.authenticate(svc, {"client_id": client_id, "client_secret": secret}, "", network=NETWORK)
     except Exception:
         return False
     return True

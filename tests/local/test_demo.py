@@ -11,7 +11,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import demo
 from tests.support.browser import Browser, basic
-from tests.support.phone import Phone
+from tests.support.phone import NETWORK, Phone
 
 
 def is_vouched_for(phone: Phone) -> bool:
@@ -43,14 +43,14 @@ def test_a_second_start_changes_nothing_not_even_what_a_developer_has_changed(
     settings: Settings, svc: Services
 ) -> None:
     demo.prepare(settings)
-    made = clients.find(svc, "demo-app")
+    made = clients.find(svc, "demo-app", network=NETWORK)
     assert made is not None
     changed = manage.change(svc, made, replace(made, client_name="Mine"))
     demo.prepare(settings)
-    assert clients.find(svc, "demo-app") == changed
+    assert clients.find(svc, "demo-app", network=NETWORK) == changed
 
 
 def test_the_services_secret_is_the_one_that_is_told(settings: Settings, svc: Services) -> None:
     demo.prepare(settings)
     shown = basic("demo-service", demo.SERVICE_SECRET)
-    assert clients.authenticate(svc, {}, shown).client_id == "demo-service"
+    assert clients.authenticate(svc, {}, shown, network=NETWORK).client_id == "demo-service"

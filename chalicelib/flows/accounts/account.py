@@ -35,7 +35,7 @@ def change_password(
     spare = svc.attempts.giving_back(spent, now=svc.now())
     if not svc.users.change_password(user, password_hash=hashed, keep=keep, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-    return logout.tell_of_others(svc, user, keep)
+    return logout.tell_of_others(svc, user, keep, network=network)
 
 
 def delete(svc: Services, user: User, last: Grant, *, password: str | None, network: str) -> None:

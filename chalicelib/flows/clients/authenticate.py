@@ -87,10 +87,13 @@ def _assertion_issuer(params: Mapping[str, str]) -> str:
     return issuer
 
 
-def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -> Client:
-    """The client behind a request, proved by what it is registered to prove itself with (one read); raises InvalidClient."""
+def authenticate(svc: Services, params: Mapping[str, str], authorization: str, *, network: str) -> Client:
+    """The client behind a request, proved by what it is registered to prove itself with (one read); raises InvalidClient.
+
+    What is fetched for that, its document or its keys, counts against the `network` that the request comes from.
+    """
     shown = presented(params, authorization)
-    client = find(svc, shown.client_id)
+    client = find(svc, shown.client_id, network=network)
     if client is None or client.token_endpoint_auth_method not in shown.methods:
         raise InvalidClient(reason="unknown, or another method")
     if shown.methods is BY_SECRET:
@@ -98,15 +101,15 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str) -
         if True not in [hmac.compare_digest(digest, known) for known in client.secrets]:
             raise InvalidClient(reason="wrong secret")
     elif shown.methods is BY_KEY:
-        _check_assertion(svc, client, shown.secret)
+        _check_assertion(svc, client, shown.secret, network)
     return client
 
 
-def find(svc: Services, client_id: str) -> Client | None:
+def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     """A client that is registered, or that has a document of its own at its id."""
     if not 0 < len(client_id) <= 500 or is_reserved(svc, client_id):
         return None
-    return svc.clients.read(client_id) or client_documents.find(svc, client_id)
+    return svc.clients.read(client_id) or client_documents.find(svc, client_id, network=network)
 
 
 def is_reserved(svc: Services, client_id: str) -> bool:
@@ -125,10 +128,10 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
+def _check_assertion(svc: Services, client: Client, assertion: str, network: str) -> None:
     """RFC 7523 section 3: ours to be heard, of this client, short-lived, and never heard before."""
     now = svc.now()
-    claims = _signed_by(svc, client, assertion)
+    claims = _signed_by(svc, client, assertion, network)
     aud = claims.get("aud")
     audiences = aud if isinstance(aud, list) and aud else [aud]
     ours = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
@@ -147,12 +150,12 @@ def _check_assertion(svc: Services, client: Client, assertion: str) -> None:
         raise InvalidClient(reason="assertion replayed")
 
 
-def _signed_by(svc: Services, client: Client, assertion: str) -> dict[str, object]:
+def _signed_by(svc: Services, client: Client, assertion: str, network: str) -> dict[str, object]:
     try:
         kid = jws.unverified_header(assertion).get("kid")
     except ValueError:
         raise InvalidClient(reason="assertion malformed") from None
-    for key in client_keys.find(svc, client, kid=kid):
+    for key in client_keys.find(svc, client, kid=kid, network=network):
         with suppress(ValueError):
             return jws.verify(assertion, key)
     raise InvalidClient(reason="assertion's signature")

@@ -32,11 +32,11 @@ def is_address(client_id: str) -> bool:
     return "." not in segments and ".." not in segments
 
 
-def find(svc: Services, client_id: str) -> Client | None:
+def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     """The client that a document describes, of today or of the last hours; None if there is no good document."""
     if not svc.settings.client_documents or not is_address(client_id):
         return None
-    kept = addresses.read(svc, KIND, client_id, partial(_judged, svc, client_id))
+    kept = addresses.read(svc, KIND, client_id, partial(_judged, svc, client_id), network=network)
     return _client(svc, client_id, kept["text"]) if kept["text"] else None
 
 

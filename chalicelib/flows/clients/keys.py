@@ -14,20 +14,23 @@ KIND = "keys of a client"
 Keys = list[dict[str, Any]]
 
 
-def find(svc: Services, client: Client, *, kid: object) -> Keys:
+def find(svc: Services, client: Client, *, kid: object, network: str) -> Keys:
     """The keys that may have signed for a client: the one of this kid, or all where the signature names none."""
     if client.jwks:
         return matching(client.jwks["keys"], kid)
     if not client.jwks_uri:
         return []
-    kept = addresses.read(svc, KIND, client.jwks_uri, _judged)
+    kept = addresses.read(svc, KIND, client.jwks_uri, _judged, network=network)
     if not kept["text"]:
         raise TemporarilyUnavailable(
             "The client's `jwks_uri` cannot be read: try again in a minute.", reason=kept["why"]
         )
     known = matching(_keys_in(kept["text"]), kid)
     # An unknown kid may be of a new key: we look again, but once a minute at most.
-    return known or matching(_keys_in(addresses.again(svc, KIND, client.jwks_uri, _judged, kept)["text"]), kid)
+    if known:
+        return known
+    kept = addresses.again(svc, KIND, client.jwks_uri, _judged, kept, network=network)
+    return matching(_keys_in(kept["text"]), kid)
 
 
 def matching(keys: Keys, kid: object) -> Keys:

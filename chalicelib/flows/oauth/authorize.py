@@ -103,7 +103,7 @@ class Destination:
         return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
 
 
-def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool) -> Destination:
+def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: bool, network: str) -> Destination:
     """Whose request this is and where its answer may go; raises for a page of ours, for there is nowhere else to tell it.
 
     A pushed request that has `arrived` at this browser in time waits for its user.
@@ -111,7 +111,7 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
     params, faults = oauth.gathered(_whole(svc, pairs))
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
-    client = clients.find(svc, params["client_id"])
+    client = clients.find(svc, params["client_id"], network=network)
     if client is None:
         raise InvalidRequest("The application that sent you here is not registered.")
     pushed = ""

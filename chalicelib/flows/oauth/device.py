@@ -98,17 +98,17 @@ def waiting(svc: Services, user_code: str, *, network: str, decider: Browser) ->
     The user who has decided finds it once more: a button may be pressed twice.
     """
     spent = limits.user_code(svc, network=network)
-    found = find(svc, user_code, decider)
+    found = find(svc, user_code, decider, network=network)
     svc.attempts.give_back(spent, now=svc.now())
     return found
 
 
-def find(svc: Services, user_code: str, decider: Browser) -> Waiting:
+def find(svc: Services, user_code: str, decider: Browser, *, network: str) -> Waiting:
     """The device behind a code that was typed before, for which nothing is counted; raises NotFound."""
     letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= LONGEST_TYPED else ""
     found = svc.once.read("user code", letters, now=svc.now()) if len(letters) == 8 else None
     value = svc.once.read("device", found["place"], now=svc.now()) if found else None
-    client = clients.find(svc, value["client_id"]) if value else None
+    client = clients.find(svc, value["client_id"], network=network) if value else None
     if (
         not (found and value and client and _is_of(value, client))
         or value.get("uid", decider.user.uid) != decider.user.uid

@@ -1,17 +1,11 @@
 """What is counted, for whom, and when; `LIMITS` in config.py has every limit with its number."""
 
-from collections.abc import Callable
-from contextvars import ContextVar
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ...domain.accounts.model import Limit, Spent
 from ...domain.errors import TemporarilyUnavailable, TooManyRequests
 from ...services import Services
-
-# Gives the network that this request comes from, "" for what nobody asked for just now. Looks are counted deep inside of
-# stories that are about something else, and all of those would have to pass it on. Few requests want to know it.
-asking: ContextVar[Callable[[], str]] = ContextVar("asking", default=str)
 
 
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Spent:
@@ -48,13 +42,12 @@ def device_request(svc: Services, *, network: str) -> None:
     _spend(svc, _limit(svc, "device_request_network", network))
 
 
-def outbound_fetch(svc: Services, *, url: str) -> None:
+def outbound_fetch(svc: Services, *, url: str, network: str) -> None:
     """Counts one look at a host that a stranger named; raises TooManyRequests, so that nobody is flooded through us.
 
     The first limit is each network's own, so that no single one can use up the second, which is the host's.
     """
-    of_network = [_limit(svc, "fetch_network", network)] if (network := asking.get()()) else []
-    _spend(svc, *of_network, _limit(svc, "fetch_host", host(url)))
+    _spend(svc, _limit(svc, "fetch_network", network), _limit(svc, "fetch_host", host(url)))
 
 
 def back_channel(svc: Services, *, url: str) -> None:

@@ -16,21 +16,22 @@ Judge = Callable[[Any], str | None]
 Kept = Mapping[str, Any]
 
 
-def read(svc: Services, kind: str, url: str, judge: Judge) -> Kept:
+def read(svc: Services, kind: str, url: str, judge: Judge, *, network: str) -> Kept:
     """What is at an address (`text`), of today or of the last hours; where it cannot be had, what was there the day before.
 
-    A failure is kept as well, for a minute, with its reason (`why`). Raises TooManyRequests where nothing is known yet.
+    A failure is kept as well, for a minute, with its reason (`why`). What is fetched counts against the `network` that has us
+    fetch it; raises TooManyRequests where nothing is known yet.
     """
     now = svc.now()
     kept = svc.once.read(kind, url, now=now)
     if kept is None:
-        found = _looked(svc, url, judge)
+        found = _looked(svc, url, judge, network)
         svc.once.put_if_absent(kind, url, value=found, expires_at=_end(found), now=now)
         return found
-    return kept if now < kept["until"] else again(svc, kind, url, judge, kept)
+    return kept if now < kept["until"] else again(svc, kind, url, judge, kept, network=network)
 
 
-def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept) -> Kept:
+def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept, *, network: str) -> Kept:
     """What is there now, looked for once a minute at most; else what was there when it was last read."""
     now = svc.now()
     claimed = {**kept, "at": now, "until": max(kept["until"], now + MINUTE)}
@@ -38,7 +39,7 @@ def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept) -> Kept:
     if now < kept["at"] + MINUTE or not svc.once.change(kind, url, old=kept, new=claimed, now=now):
         return kept
     try:
-        found = _looked(svc, url, judge)
+        found = _looked(svc, url, judge, network)
     except TooManyRequests:
         return claimed
     if found["text"] is None:
@@ -47,8 +48,8 @@ def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept) -> Kept:
     return found
 
 
-def _looked(svc: Services, url: str, judge: Judge) -> dict[str, Any]:
-    limits.outbound_fetch(svc, url=url)
+def _looked(svc: Services, url: str, judge: Judge, network: str) -> dict[str, Any]:
+    limits.outbound_fetch(svc, url=url, network=network)
     answer = svc.fetch.get(url)
     text, now = judge(answer), svc.now()
     seconds = kept_for(answer.headers.get("cache-control", "")) if text else REFUSED

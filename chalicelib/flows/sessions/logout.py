@@ -62,7 +62,7 @@ class Failure:
     reason: str
 
 
-def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
+def asked(svc: Services, params: Mapping[str, str], *, network: str) -> Leaving:
     """A request to log out (RP-Initiated Logout 1.0 section 2); raises InvalidRequest for a page of ours.
 
     A hint that is no id_token of ours, or no longer recognised as one, counts as none: then the user is asked. A place
@@ -72,7 +72,7 @@ def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
     client_id = str(hint.get("aud", "")) or params.get("client_id", "")
     if params.get("client_id", client_id) != client_id:
         raise InvalidRequest("`client_id` and `id_token_hint` are of different clients.")
-    client = clients.find(svc, client_id) if client_id else None
+    client = clients.find(svc, client_id, network=network) if client_id else None
     if client and hint and hint["iat"] < client.created_at:
         hint = {}  # it is of another client, which had the id before
     uri = params.get("post_logout_redirect_uri", "")
@@ -81,34 +81,34 @@ def asked(svc: Services, params: Mapping[str, str]) -> Leaving:
     return Leaving(client, hint, uri, params.get("state", ""), unregistered=False)
 
 
-def end(svc: Services, known: Browser) -> list[Failure]:
+def end(svc: Services, known: Browser, *, network: str) -> list[Failure]:
     """Ends a browser's session and what began in it; tells the clients, and says which of them could not be told."""
     browser.end(svc, known, why="logout")
-    return _end_begun(svc, known.user, known.grant.gid)
+    return _end_begun(svc, known.user, known.grant.gid, network)
 
 
-def end_one(svc: Services, user: User, *, sid: str) -> list[Failure]:
+def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failure]:
     """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
     session.end(svc, user, sid=sid)
-    return _end_begun(svc, user, sid)
+    return _end_begun(svc, user, sid, network)
 
 
-def _end_begun(svc: Services, user: User, gid: str) -> list[Failure]:
+def _end_begun(svc: Services, user: User, gid: str, network: str) -> list[Failure]:
     # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
     stored = svc.grants.of_user(user.uid)
     for grant in [each for each in stored if each.browser == gid and not each.ended]:
         if OFFLINE not in grant.scope:
             svc.grants.end(grant.uid, grant.gid, why="logout")
-    return _tell(svc, user, _took_part(stored, {gid}))
+    return _tell(svc, user, _took_part(stored, {gid}), network)
 
 
-def end_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
+def end_others(svc: Services, user: User, keep: Grant, *, network: str) -> list[Failure]:
     """Ends all sessions of a user but one, in one write, and tells the clients as a logout in each browser would."""
     session.end_others(svc, user, keep)
-    return tell_of_others(svc, user, keep)
+    return tell_of_others(svc, user, keep, network=network)
 
 
-def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
+def tell_of_others(svc: Services, user: User, keep: Grant, *, network: str) -> list[Failure]:
     """Tells the clients that all sessions but one have ended, of a user as they were before. What is done stays done."""
     try:
         stored = [each for each in svc.grants.of_user(user.uid) if each.gid != keep.gid]
@@ -116,7 +116,7 @@ def tell_of_others(svc: Services, user: User, keep: Grant) -> list[Failure]:
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
     browsers = {each.gid for each in ended if each.client_id == own.BROWSER.client_id}
-    return _tell(svc, user, _took_part(stored, browsers))
+    return _tell(svc, user, _took_part(stored, browsers), network)
 
 
 def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, str]]:
@@ -127,11 +127,11 @@ def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, st
     return {(participant, gid) for participant, gid in begun | before if gid in browsers}
 
 
-def _tell(svc: Services, user: User, took_part: set[tuple[str, str]]) -> list[Failure]:
+def _tell(svc: Services, user: User, took_part: set[tuple[str, str]], network: str) -> list[Failure]:
     if not took_part:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
-    telling = {pool.submit(_told, svc, user, *each): each for each in sorted(took_part)}
+    telling = {pool.submit(_told, svc, user, *each, network): each for each in sorted(took_part)}
     done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)
@@ -144,10 +144,10 @@ def _named(participant: str) -> tuple[str, int | None]:
     return client_id, int(since) if since else None
 
 
-def _told(svc: Services, user: User, participant: str, gid: str) -> Failure | None:
+def _told(svc: Services, user: User, participant: str, gid: str, network: str) -> Failure | None:
     client_id, since = _named(participant)
     try:
-        client = clients.find(svc, client_id)
+        client = clients.find(svc, client_id, network=network)
         if client is None or not client.backchannel_logout_uri or not client.is_same(client_id, since):
             return None
         # An operator has looked at the addresses of the others.

@@ -233,14 +233,14 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    request_log.untold(logout.end_others(svc, user, current))
+    request_log.untold(logout.end_others(svc, user, current, network=caller.network))
 
 
 @bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
-    request_log.untold(logout.end_one(svc, user, sid=sid))
+    request_log.untold(logout.end_one(svc, user, sid=sid, network=caller.network))
 
 
 @bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))

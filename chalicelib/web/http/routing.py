@@ -10,7 +10,6 @@ from chalice.app import Blueprint, Request, Response
 
 from ...domain import errors
 from ...domain.errors import LatchkeyError
-from ...flows.platform import limits
 from ...guard.functions import guard
 from ...guard.scope_map import SCOPES
 from ...services import Services, services
@@ -74,7 +73,6 @@ class Operation:
             decoding.refuse_doubled_headers(request)
             svc = services()
             caller = _caller(request, self.scope, svc.now())
-            limits.asking.set(lambda: caller.network)
             body = [decoding.decoded(request, self.body, optional=self.body_optional)] if self.body else []
             return success(self.story(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:

@@ -76,7 +76,7 @@ def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
     params = oauth.once(form.pairs, known=grants.KNOWN)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
-    issued = grants.redeem(svc, params, authorization=_credentials(caller), proof=proof)
+    issued = grants.redeem(svc, params, authorization=_credentials(caller), proof=proof, network=caller.network)
     return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if proof.jkt else {})
 
 
@@ -108,7 +108,7 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | 
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
     params = oauth.once(form.pairs, known=OF_CHALLENGE)
-    client = clients.authenticate(svc, params, _credentials(caller))
+    client = clients.authenticate(svc, params, _credentials(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     try:
         code = first_party.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
@@ -154,7 +154,7 @@ def _refused(refusal: errors.LatchkeyError, status: int, headers: Mapping[str, s
 def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     """Takes an authorization request before the browser brings it (RFC 9126)."""
     params = oauth.once(form.pairs, known=OF_PUSHED)
-    client = clients.authenticate(svc, params, _credentials(caller))
+    client = clients.authenticate(svc, params, _credentials(caller), network=caller.network)
     asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     if proof.jkt and asked.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
@@ -175,7 +175,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
     params = oauth.once(form.pairs, known=OF_DEVICE)
-    client = clients.authenticate(svc, params, _credentials(caller))
+    client = clients.authenticate(svc, params, _credentials(caller), network=caller.network)
     resource = params.get("resource", "")
     codes = device.begin(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
     page = f"{svc.settings.issuer}/device"
@@ -219,7 +219,7 @@ def _accepts(caller: Caller, media: str) -> bool:
 
 def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[clients_domain.Client, str]:
     params = oauth.once(form.pairs, known=OF_TOKEN)
-    client = clients.authenticate(svc, params, _credentials(caller))
+    client = clients.authenticate(svc, params, _credentials(caller), network=caller.network)
     if "token" not in params:
         raise errors.InvalidRequest("`token` is missing.")
     return client, params["token"]

@@ -61,7 +61,7 @@ def _decided(visit: PageRequest, known: Browser) -> Interaction | None:
     visit.verify_form_token("device decision", known, code, shown)
     if decision == "switch":
         return None
-    asked = device.find(visit.svc, code, known)
+    asked = device.find(visit.svc, code, known, network=visit.caller.network)
     # Who has agreed has agreed to what was shown: what the client may have can have changed meanwhile.
     if decision == "allow" and not set(asked.scope) <= set(shown.split()):
         return Interaction(TYPED, code)
@@ -89,7 +89,7 @@ def _ask_code(visit: PageRequest, known: Browser) -> Answer:
 
 def _ask_decision(visit: PageRequest, known: Browser, code: str) -> Answer:
     try:
-        asked = device.find(visit.svc, code, known)
+        asked = device.find(visit.svc, code, known, network=visit.caller.network)
     except errors.NotFound as refusal:
         return _again(visit, known, refusal)
     shown = " ".join(asked.scope)

@@ -148,7 +148,7 @@ def _left_by_others(visit: PageRequest, user: User) -> Browser | None:
     before = visit.before(user)
     if before is None or before.user.uid == user.uid:
         return before
-    request_log.untold(logout.end(visit.svc, before))
+    request_log.untold(logout.end(visit.svc, before, network=visit.caller.network))
     return None
 
 

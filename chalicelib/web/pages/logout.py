@@ -34,7 +34,7 @@ MARK = "logout"
 @page("GET /oauth/logout", takes=logout.KNOWN)
 def log_out_by_get(svc: Services, caller: Caller) -> Answer:
     """Ends the browser's session for a client (OpenID Connect RP-Initiated Logout 1.0); asks the user where that is due."""
-    leaving = _asked(svc, caller.query)
+    leaving = _asked(svc, caller, caller.query)
     pairs = [pair for pair in caller.query if pair[0] in logout.KNOWN]
     visit = PageRequest(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
     known = visit.browser()
@@ -71,17 +71,17 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
         known = None
     if known is None:
         return visit.start_over(LOGOUT)
-    leaving = _asked(svc, visit.query)
+    leaving = _asked(svc, caller, visit.query)
     # Who pressed the button has read where it leads, whoever the client is.
     return _end(visit, known, _sent_on(leaving) if leaving.uri else visit.start_over(LOGOUT))
 
 
-def _asked(svc: Services, pairs: Iterable[tuple[str, str]]) -> Leaving:
-    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN))
+def _asked(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> Leaving:
+    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN), network=caller.network)
 
 
 def _end(visit: PageRequest, known: Browser, answer: Answer) -> Answer:
-    request_log.untold(logout.end(visit.svc, known))
+    request_log.untold(logout.end(visit.svc, known, network=visit.caller.network))
     return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
 
 

@@ -65,7 +65,7 @@ class PageRequest:
     def destination(self) -> Destination:
         """The authorization request that it is for, and where its answer may go."""
         arrived = self._has_arrived(dict(self.query).get("request_uri", ""))
-        return authorize.destination(self.svc, self.query, arrived=arrived)
+        return authorize.destination(self.svc, self.query, arrived=arrived, network=self.caller.network)
 
     def browser(self) -> Browser | None:
         """Who is logged in, if anybody is."""

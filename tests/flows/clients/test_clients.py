@@ -20,20 +20,22 @@ from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import basic
+from tests.support.phone import NETWORK
 from tests.support.staged import just_before
 
 WEB = Client(client_id="", client_name="Web", redirect_uris=("https://app.example/cb",), scopes=("openid",))
 
 
 def stored(svc: Services, client: Client) -> Client:
-    found = clients.find(svc, client.client_id)
+    found = clients.find(svc, client.client_id, network=NETWORK)
     assert found is not None
     return found
 
 
 def proves(svc: Services, client: Client, secret: str) -> bool:
     try:
-        return clients.authenticate(svc, {}, basic(client.client_id, secret)).client_id == client.client_id
+        found = clients.authenticate(svc, {}, basic(client.client_id, secret), network=NETWORK)
+        return found.client_id == client.client_id
     except InvalidClient:
         return False
 
@@ -112,7 +114,7 @@ def test_of_two_that_create_the_same_id_at_once_one_does(svc: Services) -> None:
 
 @pytest.mark.parametrize("client_id", ["", "a#b", "a%23b", "client#shop", "x" * 501, "x" * 2000, "\x00", "ü" * 400])
 def test_an_id_that_nobody_has_is_nobodys(svc: Services, client_id: str) -> None:
-    assert clients.find(svc, client_id) is None
+    assert clients.find(svc, client_id, network=NETWORK) is None
 
 
 def test_ids_that_look_alike_in_a_key_are_different_clients(svc: Services) -> None:
@@ -139,11 +141,11 @@ def test_a_change_never_overwrites_what_came_between(svc: Services, rival: str) 
 
     def step_in() -> None:
         RIVALS[rival](svc, client)
-        seen.append(clients.find(svc, client.client_id))
+        seen.append(clients.find(svc, client.client_id, network=NETWORK))
 
     with just_before(svc.clients._client, "PutItem", step_in), pytest.raises(TemporarilyUnavailable):
         manage.change(svc, client, replace(client, client_name="Mine"))
-    assert [clients.find(svc, client.client_id)] == seen
+    assert [clients.find(svc, client.client_id, network=NETWORK)] == seen
 
 
 def test_a_change_with_what_was_read_long_ago_is_refused(svc: Services) -> None:
@@ -196,7 +198,7 @@ def test_a_public_client_has_no_secret_to_renew(svc: Services) -> None:
 def test_a_deleted_client_is_gone_and_is_deleted_once(svc: Services) -> None:
     client, secret = manage.create(svc, WEB)
     manage.delete(svc, client.client_id)
-    assert clients.find(svc, client.client_id) is None
+    assert clients.find(svc, client.client_id, network=NETWORK) is None
     assert not proves(svc, client, secret)
     with pytest.raises(NotFound):
         manage.delete(svc, client.client_id)

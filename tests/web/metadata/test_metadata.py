@@ -36,7 +36,7 @@ from tests.support.browser import (
 )
 from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.internet import Internet, Page, running
-from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 HOOK = "https://app.example/backchannel"
@@ -299,7 +299,7 @@ def logged_out(world: World) -> dict[str, Any]:
 def document(world: World, value: bool) -> None:
     body = {"client_id": DOCUMENT, "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
     world.internet.pages[DOCUMENT] = Page(json.dumps(body).encode())
-    assert (clients.find(world.svc, DOCUMENT) is not None) == value
+    assert (clients.find(world.svc, DOCUMENT, network=NETWORK) is not None) == value
 
 
 TRY: Mapping[str, Callable[[World, Any], None]] = {

@@ -19,7 +19,7 @@ from tests.support import wire
 from tests.support.browser import ASSERTION_TYPE, App, Browser, granted, register, send
 from tests.support.forge import jwk, stranger
 from tests.support.internet import Internet, Page, running
-from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
 ID = "https://app.example/oauth/client.json"
@@ -69,7 +69,7 @@ def known(phone: Phone, client_id: str = ID) -> bool:
 def test_a_client_that_nobody_registered_logs_a_user_in(svc: Services, phone: Phone, internet: Internet) -> None:
     publish(internet)
     phone.sign_up()
-    client = clients.find(svc, ID)
+    client = clients.find(svc, ID, network=NETWORK)
     assert client
     tokens = App(phone, svc, client).tokens(Browser(phone), scope="openid offline_access")
     assert {"access_token", "refresh_token", "id_token"} <= set(tokens)
@@ -135,7 +135,7 @@ def test_the_longest_id_is_one_that_a_user_can_consent_to(svc: Services, phone: 
     client_id = "https://app.example/" + "%25" * 160
     internet.pages[client_id] = Page(json.dumps({**DOCUMENT, "client_id": client_id}).encode())
     phone.sign_up()
-    client = clients.find(svc, client_id)
+    client = clients.find(svc, client_id, network=NETWORK)
     assert client
     App(phone, svc, client).tokens(Browser(phone), scope="openid")
     wrong = "https://app.example/" + "%" * 480
@@ -239,7 +239,7 @@ def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> Non
     publish(
         internet, first_party=True, introspects=True, exchanges=["impersonation"], scopes=["account"], secrets=["00"]
     )
-    client = clients.find(svc, ID)
+    client = clients.find(svc, ID, network=NETWORK)
     assert client
     assert (client.first_party, client.introspects, client.exchanges, client.secrets) == (False, False, (), ())
     assert client.scopes == ("openid", "profile", "email", "offline_access")
@@ -254,7 +254,7 @@ def test_no_answer_goes_where_the_document_does_not_say(phone: Phone, internet: 
 def test_a_registered_client_goes_before_a_document_of_the_same_name(svc: Services, internet: Internet) -> None:
     publish(internet)
     registered, _ = manage.create(svc, Client(client_id=ID, client_name="Ours", redirect_uris=(REDIRECT,)))
-    assert clients.find(svc, ID) == registered
+    assert clients.find(svc, ID, network=NETWORK) == registered
     assert internet.requests == []
 
 
@@ -285,13 +285,13 @@ def test_a_document_is_asked_for_again_when_its_time_is_over(svc: Services, cloc
         json.dumps(DOCUMENT).encode(), headers={"Content-Type": "application/json", "Cache-Control": "max-age=600"}
     )
     for _ in range(3):
-        assert clients.find(svc, ID)
+        assert clients.find(svc, ID, network=NETWORK)
     clock.advance(599)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
     assert len(internet.requests) == 1
     clock.advance(1)
     internet.pages[ID] = Page(status=410)
-    assert clients.find(svc, ID) is None
+    assert clients.find(svc, ID, network=NETWORK) is None
     assert len(internet.requests) == 2
 
 
@@ -299,19 +299,19 @@ def test_a_document_that_was_no_good_is_asked_for_again_after_a_minute(
     svc: Services, clock: Clock, internet: Internet
 ) -> None:
     for _ in range(3):
-        assert clients.find(svc, ID) is None
+        assert clients.find(svc, ID, network=NETWORK) is None
     assert len(internet.requests) == 1
     publish(internet)
-    assert clients.find(svc, ID) is None
+    assert clients.find(svc, ID, network=NETWORK) is None
     clock.advance(60)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
 
 
 def test_what_a_client_may_have_is_judged_when_it_is_read(svc: Services, internet: Internet) -> None:
     publish(internet)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
     fewer = replace(svc, settings=replace(svc.settings, self_registered_scopes=("openid",)))
-    client = clients.find(fewer, ID)
+    client = clients.find(fewer, ID, network=NETWORK)
     assert client
     assert client.scopes == ("openid",)
 
@@ -341,7 +341,7 @@ def in_use(svc: Services, phone: Phone, internet: Internet) -> tuple[App, str]:
     """A client by its document, with a refresh token."""
     publish(internet)
     phone.sign_up()
-    client = clients.find(svc, ID)
+    client = clients.find(svc, ID, network=NETWORK)
     assert client
     app = App(phone, svc, client)
     return app, app.tokens(Browser(phone), scope="openid offline_access")["refresh_token"]
@@ -381,26 +381,26 @@ def test_a_host_that_is_down_costs_nobody_a_session_for_a_day(
 
 def test_a_document_that_comes_back_counts_as_it_is_now(svc: Services, clock: Clock, internet: Internet) -> None:
     publish(internet)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
     clock.advance(3600)
     internet.pages[ID] = Page(status=500)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
     clock.advance(60)
     publish(internet, client_name="New")
-    found = clients.find(svc, ID)
+    found = clients.find(svc, ID, network=NETWORK)
     assert found
     assert found.client_name == "New"
     clock.advance(3600 - 1)
-    assert clients.find(svc, ID)
+    assert clients.find(svc, ID, network=NETWORK)
     assert len(internet.requests) == 3
 
 
 def test_of_many_at_once_one_looks_again(svc: Services, clock: Clock, internet: Internet) -> None:
     publish(internet)
-    first = clients.find(svc, ID)
+    first = clients.find(svc, ID, network=NETWORK)
     clock.advance(3600)
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: clients.find(svc, ID)):
-        assert clients.find(svc, ID) == first
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: clients.find(svc, ID, network=NETWORK)):
+        assert clients.find(svc, ID, network=NETWORK) == first
     assert len(internet.requests) == 2
 
 
@@ -539,6 +539,6 @@ def test_keys_inside_are_never_read(app: App, internet: Internet) -> None:
 def test_a_document_brings_keys_of_its_own(svc: Services, phone: Phone, internet: Internet) -> None:
     internet.pages[JWKS] = keys("1")
     publish(internet, token_endpoint_auth_method="private_key_jwt", jwks_uri=JWKS)
-    client = clients.find(svc, ID)
+    client = clients.find(svc, ID, network=NETWORK)
     assert client
     assert proves(App(phone, svc, client, key=FIRST)) is True

@@ -23,7 +23,7 @@ from local import stages
 from tests.support.browser import App, Browser, register
 from tests.support.forge import jwk, peek, stranger
 from tests.support.internet import Page, running
-from tests.support.phone import Clock, Phone, installed, refusal
+from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 
 HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 KEY = stranger("ES256")
@@ -147,10 +147,10 @@ def test_a_document_brings_no_address_of_this_machine(svc: Services, tmp_path: P
     with running(tmp_path, "app.example") as internet:
         document = {"client_id": client_id, "redirect_uris": ["https://app.example/cb"]}
         internet.pages[client_id] = Page(json.dumps(document).encode())
-        assert clients.find(replace(svc, fetch=internet.fetch()), client_id)
+        assert clients.find(replace(svc, fetch=internet.fetch()), client_id, network=NETWORK)
         other = {**document, "client_id": f"{client_id}?2", "logo_uri": "http://localhost:3000/logo.png"}
         internet.pages[f"{client_id}?2"] = Page(json.dumps(other).encode())
-        assert clients.find(replace(svc, fetch=internet.fetch()), f"{client_id}?2") is None
+        assert clients.find(replace(svc, fetch=internet.fetch()), f"{client_id}?2", network=NETWORK) is None
 
 
 NOT_HERE = [

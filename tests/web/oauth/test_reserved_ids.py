@@ -15,7 +15,7 @@ from chalicelib.services import Services
 from local import clients as commands
 from tests.support.browser import CALLBACK, App, Browser, send
 from tests.support.internet import Internet, Page, running
-from tests.support.phone import Phone, refusal
+from tests.support.phone import NETWORK, Phone, refusal
 
 DOCUMENT = "https://mcp.example/mcp"
 RESERVED = [
@@ -64,7 +64,7 @@ def test_no_client_is_made_under_such_an_id(svc: Services, client_id: str) -> No
 @pytest.mark.parametrize("client_id", FREE)
 def test_an_id_that_is_only_like_one_is_free(svc: Services, client_id: str) -> None:
     made, _ = manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
-    assert clients.find(svc, client_id) == made
+    assert clients.find(svc, client_id, network=NETWORK) == made
 
 
 @pytest.mark.parametrize("client_id", RESERVED)
@@ -100,7 +100,7 @@ def test_no_document_makes_a_client_of_an_api(svc: Services, internet: Internet,
         for host in ("mcp.example", "mcp.EXAMPLE", "mcp.example:443")
         for path in ("/mcp", "/%6dcp")
     }
-    assert clients.find(replace(svc, fetch=internet.fetch()), client_id) is None
+    assert clients.find(replace(svc, fetch=internet.fetch()), client_id, network=NETWORK) is None
     assert internet.requests == []
 
 

@@ -16,7 +16,7 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import ISSUER, App, Browser, forms, place, register, told
 from tests.support.internet import Internet, Page, running
-from tests.support.phone import EMAIL, PASSWORD, Phone
+from tests.support.phone import EMAIL, NETWORK, PASSWORD, Phone
 
 STRANGER = "https://stranger.example/client.json"
 REDIRECT = "https://elsewhere.example/cb"
@@ -46,7 +46,7 @@ def app(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> App:
         client_id = phone.call("POST /oauth/register", {**DOCUMENT, "token_endpoint_auth_method": "none"}).json()[
             "client_id"
         ]
-    found = clients.find(svc, client_id)
+    found = clients.find(svc, client_id, network=NETWORK)
     assert found
     return App(phone, svc, found)
 
@@ -108,7 +108,7 @@ def text_of(page: Answer) -> str:
 def test_every_page_for_a_client_with_a_document_names_the_host_of_the_document(
     svc: Services, phone: Phone, browser: Browser
 ) -> None:
-    client = clients.find(svc, STRANGER)
+    client = clients.find(svc, STRANGER, network=NETWORK)
     assert client
     app = App(phone, svc, client)
     login = browser.authorize(app, scope="openid")
@@ -141,7 +141,7 @@ def test_a_name_is_what_people_see(svc: Services, phone: Phone, internet: Intern
     answer = phone.call("POST /oauth/register", told_of_itself)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
     internet.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **told_of_itself}).encode())
-    assert clients.find(svc, STRANGER) is None
+    assert clients.find(svc, STRANGER, network=NETWORK) is None
 
 
 @pytest.mark.parametrize("name", ANY_SCRIPT, ids=ascii)

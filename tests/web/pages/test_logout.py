@@ -22,7 +22,7 @@ from tests.support.browser import CALLBACK, App, Browser, forms, place, register
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.oidc import signed_by
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
+from tests.support.phone import EMAIL, NETWORK, PASSWORD, Clock, Phone, installed, refusal
 
 PATH = "/oauth/logout"
 CONFIRM = "/oauth/logout/confirm"
@@ -459,7 +459,7 @@ def by_document(svc: Services, internet: Internet, **more: str) -> Client:
     document = {**REGISTERED, "client_id": DOCUMENT, **more}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     internet.pages[DOCUMENT] = Page(json.dumps(document).encode(), headers=headers)
-    found = clients.find(svc, DOCUMENT)
+    found = clients.find(svc, DOCUMENT, network=NETWORK)
     assert found
     return found
 
@@ -486,14 +486,32 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
         app.tokens(web, scope=ONLINE)
         App(phone, svc, by_document(svc, internet)).tokens(web, scope="openid")
         clock.advance(300 + 24 * 3600)  # the document's time is over, and the day after it
-        limits.asking.set(str)
         for number in range(100):
-            limits.outbound_fetch(svc, url=f"https://other.example/{number}")
+            limits.outbound_fetch(svc, url=f"https://other.example/{number}", network=f"network {number}")
         capsys.readouterr()
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
     assert hooked(internet) == ["POST /backchannel?of=latchkey"]
     assert warned(capsys) == {DOCUMENT: "fetch_host"}
+
+
+def test_a_document_that_a_logout_needs_counts_against_the_network_that_logs_out(
+    svc: Services, clock: Clock, internet: Internet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_fetch = {**svc.settings.limits, "fetch_network": (1, 900)}
+    svc = replace(svc, settings=replace(svc.settings, client_documents=True, limits=one_fetch))
+    with installed(svc):
+        phone = Phone(clock)
+        phone.sign_up()
+        web = Browser(phone)
+        App(phone, svc, by_document(svc, internet, backchannel_logout_uri=OTHER_HOOK)).tokens(web, scope="openid")
+        clock.advance(300 + 24 * 3600)  # the document's time is over, and the day after it
+        other = web.get("/oauth/authorize?client_id=https://app.example/nothing.json")
+        assert other.status == 400
+        capsys.readouterr()
+        assert web.submit(web.get(PATH), CONFIRM).status == 200
+    assert hooked(internet) == []
+    assert warned(capsys) == {DOCUMENT: "fetch_network"}
 
 
 def test_clients_that_hang_hold_nobody_back_for_long(

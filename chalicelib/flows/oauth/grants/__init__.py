@@ -31,14 +31,14 @@ GRANTS: Mapping[str, Grant] = {
 KNOWN = frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
 
 
-def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proof: Proof) -> TokenSet:
+def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proof: Proof, network: str) -> TokenSet:
     """Answers a token request (RFC 6749 section 3.2); with a DPoP proof, for its key."""
     if not params.get("grant_type"):
         raise InvalidRequest("`grant_type` is missing.")
     grant = GRANTS.get(params["grant_type"])
     if grant is None:
         raise UnsupportedGrantType()
-    client = clients.authenticate(svc, params, authorization)
+    client = clients.authenticate(svc, params, authorization, network=network)
     if params["grant_type"] not in client.grant_types:
         raise UnauthorizedClient()
     if client.dpop_bound_access_tokens and not proof.jkt:
