@@ -1,6 +1,7 @@
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .config import Settings, check_at_start, load
@@ -71,11 +72,12 @@ def use(svc: Services) -> None:
     _of_this_container[:] = [svc]
 
 
-def start_counting() -> None:
-    """Begins a new count of DynamoDB round trips for this request."""
-    dynamo.round_trips.set(0)
-
-
-def counted() -> int:
-    """DynamoDB round trips since `start_counting`."""
-    return dynamo.round_trips.get()
+@contextmanager
+def round_trips() -> Iterator[list[str]]:
+    """The calls of DynamoDB that are made meanwhile, in the threads too that run in a copy of this context."""
+    calls: list[str] = []
+    token = dynamo.round_trips.set(calls)
+    try:
+        yield calls
+    finally:
+        dynamo.round_trips.reset(token)

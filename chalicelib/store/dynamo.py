@@ -43,13 +43,14 @@ RETRYABLE = frozenset(
 # Two transactions on one item at the same moment cancel each other, which says nothing about their conditions.
 CONFLICT, TRIES = "TransactionConflict", 4
 
-round_trips: ContextVar[int] = ContextVar("round_trips", default=0)
+# The calls of the request that goes on, by name: one list, to which threads add that run in a copy of its context.
+round_trips: ContextVar[list[str] | None] = ContextVar("round_trips", default=None)
 
 
 def dynamodb() -> "DynamoDBClient":
-    """A DynamoDB client whose calls are counted in `round_trips`."""
+    """A DynamoDB client whose calls are noted in `round_trips`."""
     client = boto3.client("dynamodb", config=CONFIG)
-    client.meta.events.register("before-call.dynamodb", _count)
+    client.meta.events.register("before-call.dynamodb", _note)
     return client
 
 
@@ -58,8 +59,10 @@ def ssm() -> "SSMClient":
     return boto3.client("ssm", config=CONFIG)
 
 
-def _count(**_: Any) -> None:
-    round_trips.set(round_trips.get() + 1)
+def _note(model: Any, **_: Any) -> None:
+    calls = round_trips.get()
+    if calls is not None:
+        calls.append(model.name)
 
 
 MAX_PARTITION_BYTES, MAX_SORT_BYTES = 2048, 1024  # DynamoDB refuses longer keys, even to look for them

@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,12 +132,16 @@ def _tell(svc: Services, user: User, took_part: set[tuple[str, str]], network: s
     if not took_part:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
-    telling = {pool.submit(_told, svc, user, *each, network): each for each in sorted(took_part)}
+    # Each in a context of its own, where its round trips count as this request's.
+    telling = {
+        pool.submit(copy_context().run, _told, svc, user, participant, gid, network): participant
+        for participant, gid in sorted(took_part)
+    }
     done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)
     outcomes = [each.result() for each in done]
-    return [*filter(None, outcomes), *(Failure(_named(telling[each][0])[0], "no time left") for each in late)]
+    return [*filter(None, outcomes), *(Failure(_named(telling[each])[0], "no time left") for each in late)]
 
 
 def _named(participant: str) -> tuple[str, int | None]:

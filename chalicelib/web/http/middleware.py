@@ -7,7 +7,7 @@ from uuid import uuid4
 from chalice.app import Request, Response
 
 from ...domain import errors
-from ...services import counted, services, start_counting
+from ...services import round_trips, services
 from . import request_log
 from .answers import error_response
 
@@ -35,17 +35,16 @@ CHALICE: Mapping[int, tuple[str, str]] = {
 def middleware(request: Request | None, get_response: Callable[[Any], Response]) -> Response:
     """Middleware around every route: the one error shape, the headers that every answer has, and one log line."""
     started = perf_counter()
-    start_counting()
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
-    entry = request_log.begin(request_id, f"{context.get('httpMethod')} {context.get('resourcePath')}")
-    response = _in_our_shape(get_response(request), entry)
-    response.headers["X-Request-Id"] = request_id
-    response.headers["Vary"] = "Origin"
-    response.headers.update(_cors(request, response))
-    entry.status, entry.dynamodb_calls = response.status_code, counted()
-    entry.ms = round((perf_counter() - started) * 1000, 1)
-    request_log.end(entry)
+    route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
+    with round_trips() as calls, request_log.line(request_id, route) as entry:
+        response = _in_our_shape(get_response(request), entry)
+        response.headers["X-Request-Id"] = request_id
+        response.headers["Vary"] = "Origin"
+        response.headers.update(_cors(request, response))
+        entry.status, entry.dynamodb_calls = response.status_code, len(calls)
+        entry.ms = round((perf_counter() - started) * 1000, 1)
     return response
 
 

@@ -2,7 +2,8 @@
 
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import msgspec
@@ -28,11 +29,16 @@ class Entry(msgspec.Struct, omit_defaults=True):
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 
 
-def begin(request_id: str, route: str) -> Entry:
-    """A new entry for the request that begins."""
+@contextmanager
+def line(request_id: str, route: str) -> Iterator[Entry]:
+    """The line of the request that is answered meanwhile, written at the end."""
     entry = Entry(request_id, route, "ok")
-    _entry.set(entry)
-    return entry
+    token = _entry.set(entry)
+    try:
+        yield entry
+        _print(entry)
+    finally:
+        _entry.reset(token)
 
 
 def set_user(uid: str) -> None:
@@ -48,11 +54,6 @@ def set_outcome(refusal: LatchkeyError) -> None:
     if entry is not None:
         entry.outcome, entry.reason = refusal.code, refusal.reason
         entry.uid = refusal.uid or entry.uid
-
-
-def end(entry: Entry) -> None:
-    """Writes the line of a request that was answered."""
-    _print(entry)
 
 
 def write(**fields: str | list[str]) -> None:

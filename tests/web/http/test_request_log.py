@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextvars import copy_context
 from typing import Any
 from uuid import UUID
 
@@ -79,6 +80,14 @@ def test_every_request_leaves_one_line_with_the_usual_fields(phone: Phone, capsy
         assert logged["ms"] >= 0
         assert isinstance(logged["dynamodb_calls"], int)
         assert FIELDS <= set(logged) <= FIELDS | {"uid", "reason"}
+
+
+def test_nothing_of_a_request_is_left_in_the_context_of_the_next_one(phone: Phone, svc: Services) -> None:
+    before = dict(copy_context())
+    phone.sign_up()
+    with wire.down(svc, "dynamodb", wire.refusing("AccessDeniedException")):
+        assert phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}).status == 500
+    assert dict(copy_context()) == before
 
 
 def test_request_ids_are_each_requests_own(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:

@@ -495,6 +495,18 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
     assert warned(capsys) == {DOCUMENT: "fetch_host"}
 
 
+def test_the_log_line_counts_what_telling_each_client_took(
+    svc: Services, web: Browser, app: App, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app.tokens(web, scope=ONLINE)
+    page = web.get(PATH)
+    capsys.readouterr()
+    with wire.watched(svc) as seen:
+        assert web.submit(page, CONFIRM).status == 200
+    logged = [json.loads(line)["dynamodb_calls"] for line in capsys.readouterr().out.splitlines()]
+    assert sum(logged) == len(seen.calls)
+
+
 def test_a_document_that_a_logout_needs_counts_against_the_network_that_logs_out(
     svc: Services, clock: Clock, internet: Internet, capsys: pytest.CaptureFixture[str]
 ) -> None:
