@@ -15,8 +15,7 @@ from ...services import Services
 from ..api import accounts as account
 from ..http.answers import Answer
 from ..http.routing import Caller, Door, Operation
-from ..oauth import endpoints as oauth
-from ..oauth import registration
+from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import authorize, device, logout
 from ..pages import login as pages
 from . import openapi
@@ -152,7 +151,8 @@ def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -
 
 
 def _operations() -> list[Operation]:
-    doors = (account.bp, oauth.bp, pages.bp, authorize.bp, device.bp, registration.bp, logout.bp, bp)
+    of_oauth = (token.bp, login_requests.bp, introspection.bp, userinfo.bp)
+    doors = (account.bp, *of_oauth, pages.bp, authorize.bp, device.bp, registration.bp, logout.bp, bp)
     return [operation for door in doors for operation in door.operations]
 
 

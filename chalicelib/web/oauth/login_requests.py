@@ -1,0 +1,141 @@
+"""How a client asks for a login without a browser of its own: pushed, on a device, or in an app's own form."""
+
+from dataclasses import asdict
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from ...domain import errors
+from ...domain.oauth import authorization_request as oauth
+from ...flows.clients import authenticate as clients
+from ...flows.oauth import authorize, device, dpop
+from ...flows.oauth import authorize_challenge as first_party
+from ...services import Services
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Caller, Door
+from .shared import PROOFS, REFUSALS, RFC6749, credentials, refused_with
+
+bp = Door(__name__)
+
+# The fields of these endpoints' forms.
+OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
+OF_PUSHED = oauth.KNOWN | clients.CREDENTIALS
+OF_DEVICE = clients.CREDENTIALS | {"scope", "resource"}
+
+
+class PushedRequest(msgspec.Struct, frozen=True):
+    """RFC 9126 section 2.2."""
+
+    request_uri: str
+    expires_in: Annotated[int, Meta(description="Seconds.")]
+
+
+class DeviceAuthorization(msgspec.Struct, frozen=True):
+    """RFC 8628 section 3.2."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: Annotated[int, Meta(description="Seconds.")]
+    interval: Annotated[int, Meta(description="Seconds between two polls.")]
+
+
+class AuthorizationCode(msgspec.Struct, frozen=True):
+    """What a first-party app gets for the right password."""
+
+    authorization_code: str
+
+
+@bp.serves(
+    "POST /oauth/authorize-challenge",
+    body=Form,
+    takes=OF_CHALLENGE,
+    answer=AuthorizationCode,
+    statuses={**RFC6749, errors.InsufficientAuthorization.code: 403},
+    errors=(
+        *REFUSALS,
+        errors.InsufficientAuthorization,
+        errors.InvalidSession,
+        errors.AccountDisabled,
+        errors.TooManyRequests,
+        errors.InvalidTarget,
+        errors.UnsupportedResponseType,
+        errors.UnmetAuthentication,
+        *PROOFS,
+    ),
+)
+def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
+    """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
+    _refuse_foreign_origin(svc, caller)
+    params = oauth.once(form.pairs, known=OF_CHALLENGE)
+    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+    proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
+    try:
+        code = first_party.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
+    except errors.InsufficientAuthorization as more:
+        return refused_with(more, 403, {}, auth_session=more.auth_session)
+    # The id of a public client is nobody's secret: what is written is for who has logged in.
+    dpop.remember(svc, proof)
+    return AuthorizationCode(code)
+
+
+def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
+    # A form needs no preflight: any website could use up a user's tries through the browsers of its visitors.
+    origin, issuer = caller.headers.get("origin"), urlsplit(svc.settings.issuer)
+    if origin is not None and origin not in {f"{issuer.scheme}://{issuer.netloc}", *svc.settings.origins}:
+        raise errors.InvalidRequest("This website may not log users in: its origin is not one that is allowed here.")
+
+
+@bp.serves(
+    "POST /oauth/par",
+    status=201,
+    body=Form,
+    takes=OF_PUSHED,
+    answer=PushedRequest,
+    statuses=RFC6749,
+    errors=(
+        *REFUSALS,
+        errors.UnsupportedResponseType,
+        errors.InvalidTarget,
+        errors.RequestNotSupported,
+        errors.RequestUriNotSupported,
+        errors.UnmetAuthentication,
+        errors.TooManyRequests,
+        *PROOFS,
+    ),
+)
+def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
+    """Takes an authorization request before the browser brings it (RFC 9126)."""
+    params = oauth.once(form.pairs, known=OF_PUSHED)
+    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+    asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
+    proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
+    if proof.jkt and asked.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
+        raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
+    request_uri = authorize.push(svc, client, asked, network=caller.network)
+    dpop.remember(svc, proof)  # after the limit that there is for public clients
+    return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
+
+
+@bp.serves(
+    "POST /oauth/device",
+    body=Form,
+    takes=OF_DEVICE,
+    answer=DeviceAuthorization,
+    statuses=RFC6749,
+    errors=(*REFUSALS, errors.InvalidTarget, errors.TooManyRequests),
+)
+def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
+    """Begins a login on a device without a browser (RFC 8628)."""
+    params = oauth.once(form.pairs, known=OF_DEVICE)
+    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+    resource = params.get("resource", "")
+    codes = device.begin(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
+    page = f"{svc.settings.issuer}/device"
+    return DeviceAuthorization(
+        verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)
+    )
