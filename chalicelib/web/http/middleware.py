@@ -7,7 +7,7 @@ from uuid import uuid4
 from chalice.app import Request, Response
 
 from ...domain import errors
-from ...services import round_trips, services
+from ...services import RoundTrips, services
 from . import request_log
 from .answers import error_response
 
@@ -38,11 +38,12 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
-    with round_trips() as calls, request_log.line(request_id, route) as entry:
+    with RoundTrips() as calls, request_log.Line(request_id, route) as entry:
         response = _in_our_shape(get_response(request), entry)
         response.headers["X-Request-Id"] = request_id
         response.headers["Vary"] = "Origin"
-        response.headers.update(_cors(request, response))
+        if request and (origin := request.headers.get("origin")):
+            response.headers.update(_cors(request, origin, response))
         entry.status, entry.dynamodb_calls = response.status_code, len(calls)
         entry.ms = round((perf_counter() - started) * 1000, 1)
     return response
@@ -59,10 +60,7 @@ def _in_our_shape(response: Response, entry: request_log.Entry) -> Response:
     return ours
 
 
-def _cors(request: Request | None, response: Response) -> Mapping[str, str]:
-    origin = request.headers.get("origin") if request else None
-    if request is None or not origin:
-        return {}
+def _cors(request: Request, origin: str, response: Response) -> Mapping[str, str]:
     for_every_origin = (request.context.get("resourcePath") or "").startswith(FOR_EVERY_ORIGIN)
     if not for_every_origin and origin not in services().settings.origins:
         return {}

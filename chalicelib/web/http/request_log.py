@@ -2,8 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from contextvars import ContextVar
 
 import msgspec
@@ -29,16 +28,22 @@ class Entry(msgspec.Struct, omit_defaults=True):
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 
 
-@contextmanager
-def line(request_id: str, route: str) -> Iterator[Entry]:
+class Line:
     """The line of the request that is answered meanwhile, written at the end."""
-    entry = Entry(request_id, route, "ok")
-    token = _entry.set(entry)
-    try:
-        yield entry
-        _print(entry)
-    finally:
-        _entry.reset(token)
+
+    __slots__ = ("_before", "_entry")
+
+    def __init__(self, request_id: str, route: str) -> None:
+        self._entry = Entry(request_id, route, "ok")
+
+    def __enter__(self) -> Entry:
+        self._before = _entry.set(self._entry)
+        return self._entry
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed is None:
+            _print(self._entry)
+        _entry.reset(self._before)
 
 
 def set_user(uid: str) -> None:
