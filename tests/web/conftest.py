@@ -1,9 +1,13 @@
 """Who most tests of this room begin with; a file whose user or client is another has its own."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, register
+from tests.support.internet import Internet, running
 from tests.support.phone import Phone
 
 
@@ -18,3 +22,10 @@ def browser(phone: Phone) -> Browser:
 def app(svc: Services, phone: Phone) -> App:
     """A web client."""
     return register(svc, phone)
+
+
+@pytest.fixture
+def internet(tmp_path: Path) -> Iterator[Internet]:
+    """The rest of the internet, with one host in it; a file that needs others or more at it has its own."""
+    with running(tmp_path, "app.example") as found:
+        yield found

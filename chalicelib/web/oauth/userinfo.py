@@ -1,5 +1,7 @@
 """The user behind an access token (OpenID Connect Core 5.3)."""
 
+from typing import Any
+
 from ...domain import errors
 from ...domain.oauth.dpop import ALGORITHMS
 from ...flows.oauth import dpop, userinfo
@@ -13,25 +15,20 @@ bp = Door(__name__)
 
 # RFC 9449 section 7.1: here a bad proof is a bad credential.
 AT_RESOURCE = {each.code: 401 for each in PROOFS}
+DECLARED: dict[str, Any] = {
+    "media": ("application/json",),
+    "statuses": AT_RESOURCE,
+    "errors": (errors.InvalidToken, errors.InsufficientScope, *PROOFS),
+}
 
 
-@bp.serves(
-    "GET /oauth/userinfo",
-    media=("application/json",),
-    statuses=AT_RESOURCE,
-    errors=(errors.InvalidToken, errors.InsufficientScope, *PROOFS),
-)
+@bp.serves("GET /oauth/userinfo", **DECLARED)
 def read_userinfo(svc: Services, caller: Caller) -> Answer:
     """The user behind an access token (OpenID Connect Core 5.3)."""
     return _userinfo(svc, caller, "GET")
 
 
-@bp.serves(
-    "POST /oauth/userinfo",
-    media=("application/json",),
-    statuses=AT_RESOURCE,
-    errors=(errors.InvalidToken, errors.InsufficientScope, *PROOFS),
-)
+@bp.serves("POST /oauth/userinfo", **DECLARED)
 def post_userinfo(svc: Services, caller: Caller) -> Answer:
     """The same by POST."""
     return _userinfo(svc, caller, "POST")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,7 +35,7 @@ from tests.support.browser import (
     told,
 )
 from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
-from tests.support.internet import Internet, Page, running
+from tests.support.internet import Internet, Page
 from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -44,12 +44,6 @@ DOCUMENT = "https://app.example/client.json"
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
-
-
-@pytest.fixture
-def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as found:
-        yield found
 
 
 @pytest.fixture

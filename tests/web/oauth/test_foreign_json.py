@@ -1,9 +1,7 @@
 """What strangers sign or serve, with every oddity that JSON leaves room for: refused as any other bad text is, and no fault."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +13,13 @@ from local.gateway import Answer
 from tests.support import forge, wire
 from tests.support.browser import ASSERTION_TYPE, App, granted, register, send
 from tests.support.forge import by, compact
-from tests.support.internet import Internet, Page, running
+from tests.support.internet import Internet, Page
 from tests.support.phone import Phone, refusal
 from tests.support.prover import Prover
 
 ID, JWKS = "https://app.example/client.json", "https://app.example/jwks.json"
 HALF = "\ud800"
 INVALID_PROOF, INVALID_CLIENT = (400, "invalid_dpop_proof"), (401, "invalid_client")
-
-
-@pytest.fixture
-def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as found:
-        yield found
 
 
 @pytest.fixture
