@@ -6,8 +6,8 @@ from ..authentication.login import PASSWORD
 from ..clients import own
 from ..platform import keys, limits
 from ..platform.ids import new_id
-from ..sessions import session
-from ..sessions.session import TokenSet
+from ..sessions import begin, issue
+from ..sessions.issue import TokenSet
 
 
 def sign_up(
@@ -16,8 +16,8 @@ def sign_up(
     """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
-    grant = session.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
-    issued = session.issue(svc, keys.current(svc), user, grant, client)
+    grant = begin.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
+    issued = issue.issue(svc, keys.current(svc), user, grant, client)
     create(svc, user, first=grant)
     return user, issued
 

@@ -6,8 +6,8 @@ from ...services import Services
 from ..clients import own
 from ..platform import keys, limits
 from ..platform.ids import new_id
-from ..sessions import session
-from ..sessions.session import TokenSet
+from ..sessions import begin, issue
+from ..sessions.issue import TokenSet
 
 PASSWORD = ("pwd",)  # RFC 8176
 
@@ -19,9 +19,9 @@ def with_password(
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
     user, spent = authenticate(svc, address=address, password=password, network=network)
-    grant = session.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
-    issued = session.issue(svc, keys.current(svc), user, grant, client)
-    session.start(svc, grant, spent=spent)
+    grant = begin.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
+    issued = issue.issue(svc, keys.current(svc), user, grant, client)
+    begin.create(svc, grant, spent=spent)
     return issued
 
 

@@ -23,7 +23,7 @@ from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
 from ..platform import limits, subjects
-from ..sessions import session
+from ..sessions import verify
 from ..sessions.browser import Browser
 from . import codes, interaction
 from .interaction import Interaction
@@ -310,7 +310,7 @@ def _is_another(svc: Services, client: Client, request: AuthorizationRequest, br
 
 def _hint(svc: Services, client: Client, request: AuthorizationRequest) -> dict[str, Any] | None:
     """What the request's id_token says, unless it is of another client, which had the id before."""
-    hint = session.hinted(svc, request.id_token_hint) if request.id_token_hint else None
+    hint = verify.verify_id_token_hint(svc, request.id_token_hint) if request.id_token_hint else None
     return hint if hint and hint["iat"] >= client.created_at else None
 
 

@@ -7,7 +7,7 @@ from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys
-from ..sessions import session
+from ..sessions import begin, session_handles
 
 
 def issue(
@@ -26,7 +26,7 @@ def issue(
     those of `session.start`.
     """
     grant = replace(
-        session.draft(svc, user, client, scope=request.scope, device=client.label, amr=amr),
+        begin.draft(svc, user, client, scope=request.scope, device=client.label, amr=amr),
         generation=0,
         expires_at=svc.now() + svc.settings.code_seconds,
         redirect_uri=request.redirect_uri,
@@ -38,6 +38,6 @@ def issue(
     )
     if browser:
         grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
-    text = session.encode_handle(svc, keys.current(svc), grant, handles.CODE)
-    session.start(svc, grant, spent=spent)
+    text = session_handles.encode_handle(svc, keys.current(svc), grant, handles.CODE)
+    begin.create(svc, grant, spent=spent)
     return text

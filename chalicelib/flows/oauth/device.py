@@ -24,9 +24,9 @@ from ...domain.oauth.dpop import Proof
 from ...services import Services
 from ..clients import authenticate as clients
 from ..platform import keys, limits
-from ..sessions import session
+from ..sessions import begin, issue, resources
 from ..sessions.browser import Browser
-from ..sessions.session import TokenSet
+from ..sessions.issue import TokenSet
 from . import dpop
 
 # No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
@@ -57,12 +57,12 @@ class Waiting:
     place: str
 
 
-def begin(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
+def authorize(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
     asked = scopes.understood(scope, allowed=client.scopes)
-    api = session.target(svc, client, resource)
+    api = resources.requested_resource(svc, client, resource)
     if client.public:
         limits.device_request(svc, network=network)
     now, life = svc.now(), svc.settings.device_code_seconds
@@ -154,7 +154,7 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
         raise ExpiredToken()
     if not _is_of(value, client):
         raise InvalidGrant("The device code was issued to another client.")
-    if resource is not None and not session.same_api(svc, resource, value.get("resource", "")):
+    if resource is not None and not resources.same_api(svc, resource, value.get("resource", "")):
         raise InvalidTarget()
     if value["status"] == PENDING:
         raise _waited(svc, place, value, now)
@@ -183,15 +183,15 @@ def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], pr
     user, _ = found
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
     grant = replace(
-        session.draft(svc, user, client, scope=scope, device=client.label, amr=amr),
+        begin.draft(svc, user, client, scope=scope, device=client.label, amr=amr),
         auth_time=value["auth_time"],
         browser=value["browser"],
         resource=value.get("resource", ""),
         jkt=proof.jkt if client.public else "",
     )
-    if not session.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, grant):
         raise AccessDenied(reason="taken from its client", uid=user.uid)
-    issued = session.issue(svc, keys.current(svc), user, grant, client, jkt=proof.jkt)
+    issued = issue.issue(svc, keys.current(svc), user, grant, client, jkt=proof.jkt)
     dpop.remember(svc, proof)  # not before: anybody can have begun, and polls
     if not issued.refresh_token:
         grant = replace(grant, expires_at=svc.now() + issued.expires_in)

@@ -9,7 +9,7 @@ from ...domain.oauth import scopes, tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys, subjects
-from ..sessions import live, session
+from ..sessions import live, resources, session_handles, verify
 
 INTROSPECTION = "token-introspection+jwt"
 
@@ -20,7 +20,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
     Raises UnsupportedTokenType for the client's own in no session of its own: it is good until it expires.
     """
     try:
-        _, handle = session.decode_handle(svc, unverified_token, handles.REFRESH)
+        _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
     ended = svc.grants.end(handle.uid, handle.gid, why="revoked", owner=client)
@@ -29,7 +29,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
 
 def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str) -> str:
     try:
-        claims = session.authentic(svc, unverified_token, any_audience=True)
+        claims = verify.verify_access_token(svc, unverified_token, any_audience=True)
     except InvalidToken:
         return ""
     if claims.client_id != client.client_id:
@@ -54,14 +54,14 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
         claims = live.read(svc, unverified_token, any_audience=True).claims
     except InvalidToken:
         return _of_refresh_token(svc, client, unverified_token)
-    if not any(session.may_have_tokens_for(svc, client, api) for api in claims.audiences):
+    if not any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences):
         return {"active": False}  # for another resource server, and so worth nothing to this one (RFC 9701 section 5)
     return {**claims.all, "active": True, "token_type": "DPoP" if "cnf" in claims.all else "Bearer"}
 
 
 def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
     try:
-        _, handle = session.decode_handle(svc, unverified_token, handles.REFRESH)
+        _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return {"active": False}
     found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())
@@ -70,7 +70,7 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
     _, grant = found
     if not client.owns(grant) or handle.generation != grant.generation:
         return {"active": False}
-    if not session.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, grant):
         return {"active": False}
     return {
         "active": True,

@@ -10,7 +10,7 @@ from ...domain.errors import InvalidGrant
 from ...services import Services
 from ..clients import own
 from ..platform import keys
-from . import session
+from . import begin, session_handles
 
 MARK = b"latchkey form\x00"
 TRIES = 4  # of logins at once in one browser
@@ -45,7 +45,7 @@ def before(svc: Services, cookie: str, user: User) -> Browser | None:
 
 def _opened(svc: Services, cookie: str) -> Handle | None:
     try:
-        return session.decode_handle(svc, cookie, handles.BROWSER)[1]
+        return session_handles.decode_handle(svc, cookie, handles.BROWSER)[1]
     except InvalidGrant:
         return None
 
@@ -88,18 +88,18 @@ def log_in(
         if svc.grants.log_in_again(raised, spare=spare) is Start.DONE:
             return Browser(user, raised)
         before = _left(svc, user.uid, before.grant.gid)
-    session.start(svc, drafted, spent=spent)
+    begin.create(svc, drafted, spent=spent)
     return Browser(user, drafted)
 
 
 def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:
     """A browser session that begins now and is not yet written anywhere."""
-    return session.draft(svc, user, own.BROWSER, scope=(), device=own.BROWSER.client_name, amr=amr)
+    return begin.draft(svc, user, own.BROWSER, scope=(), device=own.BROWSER.client_name, amr=amr)
 
 
 def cookie_of(svc: Services, grant: Grant) -> str:
     """The cookie of a browser session."""
-    return session.encode_handle(svc, keys.current(svc), grant, handles.BROWSER)
+    return session_handles.encode_handle(svc, keys.current(svc), grant, handles.BROWSER)
 
 
 def end(svc: Services, browser: Browser, *, why: str) -> None:

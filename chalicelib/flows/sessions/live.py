@@ -12,7 +12,7 @@ from ...services import Services
 from ..clients import documents as client_documents
 from ..clients import own
 from ..platform import subjects
-from . import session
+from . import resources, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LiveToken:
 
 def read(svc: Services, unverified_token: str, *, any_audience: bool = False) -> LiveToken:
     """An access token in force (one read); raises InvalidToken for any other."""
-    claims = session.authentic(svc, unverified_token, any_audience=any_audience)
+    claims = verify.verify_access_token(svc, unverified_token, any_audience=any_audience)
     if not claims.sid:
         client = svc.clients.read(claims.client_id)
         return LiveToken(*_as_registered(svc, claims, client))
@@ -54,7 +54,7 @@ def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None)
     if client is None or claims.all["iat"] < client.created_at:
         raise InvalidToken(reason="client gone")
     left = scopes.common(claims.scope, client.scopes)
-    may = any(session.may_have_tokens_for(svc, client, api) for api in claims.audiences)
+    may = any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences)
     if not may or (claims.scope and not left):
         raise InvalidToken(reason="taken from its client")
     return replace(claims, scope=left, all={**claims.all, "scope": " ".join(left)}), client

@@ -16,7 +16,7 @@ from ..clients import authenticate as clients
 from ..clients import own
 from ..platform import keys, limits, subjects
 from ..platform.ids import new_id
-from . import browser, session
+from . import browser, manage, verify
 from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
@@ -69,7 +69,7 @@ def asked(svc: Services, params: Mapping[str, str], *, network: str) -> Leaving:
     A hint that is no id_token of ours, or no longer recognised as one, counts as none: then the user is asked. A place
     that is not registered keeps nobody from logging out.
     """
-    hint = session.hinted(svc, params.get("id_token_hint", "")) or {}
+    hint = verify.verify_id_token_hint(svc, params.get("id_token_hint", "")) or {}
     client_id = str(hint.get("aud", "")) or params.get("client_id", "")
     if params.get("client_id", client_id) != client_id:
         raise InvalidRequest("`client_id` and `id_token_hint` are of different clients.")
@@ -90,7 +90,7 @@ def end(svc: Services, known: Browser, *, network: str) -> list[Failure]:
 
 def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failure]:
     """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
-    session.end(svc, user, sid=sid)
+    manage.end_session(svc, user, sid=sid)
     return _end_begun(svc, user, sid, network)
 
 
@@ -105,7 +105,7 @@ def _end_begun(svc: Services, user: User, gid: str, network: str) -> list[Failur
 
 def end_others(svc: Services, user: User, keep: Grant, *, network: str) -> list[Failure]:
     """Ends all sessions of a user but one, in one write, and tells the clients as a logout in each browser would."""
-    session.end_others(svc, user, keep)
+    manage.end_other_sessions(svc, user, keep)
     return tell_of_others(svc, user, keep, network=network)
 
 

@@ -11,8 +11,8 @@ from ...domain.errors import InvalidGrant, InvalidTarget
 from ...domain.oauth import scopes
 from ...domain.oauth.client import Client
 from ...services import Services
-from . import session
-from .session import TokenSet
+from . import issue, lifetimes, resources, session_handles
+from .issue import TokenSet
 
 
 def refresh(
@@ -27,7 +27,7 @@ def refresh(
 ) -> TokenSet:
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
     nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
-    keyset, presented = session.decode_handle(svc, unverified_token, handles.REFRESH)
+    keyset, presented = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
     if grant is not None and not client.owns(grant):
         raise InvalidGrant(reason="another client's", uid=presented.uid)
@@ -40,15 +40,15 @@ def refresh(
     if found is None:
         raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
     user, grant = found
-    if not session.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, grant):
         svc.grants.end(grant.uid, grant.gid, why="taken from its client")
         raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
     narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
     # RFC 8707 section 2.2: no other than the user agreed to.
-    if resource is not None and not session.same_api(svc, resource, grant.resource):
+    if resource is not None and not resources.same_api(svc, resource, grant.resource):
         raise InvalidTarget()
     successor = replace(grant, generation=presented.generation + 1)
-    issued = session.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
+    issued = issue.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
     use = _rotated(svc, client, grant, successor, use, jkt=jkt)
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
@@ -59,7 +59,7 @@ def _rotated(svc: Services, client: Client, grant: Grant, successor: Grant, use:
     """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
     bound, window = grant.jkt or (jkt if client.public else ""), _retry_window(svc, grant)
     if use is Use.CURRENT:
-        idle = session.idle_seconds(svc, client)
+        idle = lifetimes.idle_seconds(svc, client)
         use = svc.grants.rotate(grant, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
     if use is Use.RETRY and bound != grant.jkt:
         use = svc.grants.bind(successor, jkt=bound, now=svc.now(), retry_window=window)

@@ -9,7 +9,7 @@ from ...domain.accounts.profile import MAX_NAME, ONE_LINE
 from ...flows.accounts import account, signup
 from ...flows.authentication import login
 from ...flows.clients import own
-from ...flows.sessions import live, logout, session
+from ...flows.sessions import live, logout, manage
 from ...flows.sessions import refresh as refresh_flow
 from ...services import Services
 from ..http import request_log
@@ -181,7 +181,7 @@ def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
 @bp.serves("POST /logout", status=204, body=LogOut)
 def log_out(svc: Services, _: Caller, body: LogOut) -> None:
     """Ends the session of a refresh token. Says the same whether there was one or not."""
-    request_log.set_user(session.log_out(svc, own.json_api(svc), body.refresh_token))
+    request_log.set_user(manage.revoke(svc, own.json_api(svc), body.refresh_token))
 
 
 @bp.serves("POST /verify", body=Verify, answer=Verified)
@@ -226,7 +226,7 @@ def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
 def list_sessions(svc: Services, caller: Caller) -> Sessions:
     """The devices on which the caller is logged in."""
     user, current = _current(svc, caller)
-    return Sessions([_session(grant, current) for grant in session.sessions(svc, user, current)])
+    return Sessions([_session(grant, current) for grant in manage.list_sessions(svc, user, current)])
 
 
 @bp.serves("DELETE /me/sessions", status=204, errors=GUARDED)
@@ -259,7 +259,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
 
 
 def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:
-    return session.current(svc, uid=caller.uid, sid=caller.sid)
+    return manage.current(svc, uid=caller.uid, sid=caller.sid)
 
 
 def _profile(user: User) -> Profile:

@@ -3,7 +3,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from ...flows.sessions.session import TokenSet
+from ...flows.sessions.issue import TokenSet
 from . import request_log
 
 

@@ -134,7 +134,7 @@ def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorizati
     params = oauth.once(form.pairs, known=OF_DEVICE)
     client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
     resource = params.get("resource", "")
-    codes = device.begin(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
+    codes = device.authorize(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
     page = f"{svc.settings.issuer}/device"
     return DeviceAuthorization(
         verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)

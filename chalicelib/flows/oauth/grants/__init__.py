@@ -8,7 +8,7 @@ from ....domain.oauth.client import Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...clients import authenticate as clients
-from ...sessions.session import TokenSet
+from ...sessions.issue import TokenSet
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
 

@@ -8,8 +8,8 @@ from ....domain.oauth import authorization_request as oauth
 from ....domain.oauth.client import CODE, Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
-from ...sessions import session
-from ...sessions.session import TokenSet
+from ...sessions import issue, lifetimes, resources, session_handles
+from ...sessions.issue import TokenSet
 from .. import dpop
 
 GRANT_TYPE = CODE
@@ -22,7 +22,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
     try:
-        keyset, presented = session.decode_handle(svc, params["code"], handles.CODE)
+        keyset, presented = session_handles.decode_handle(svc, params["code"], handles.CODE)
     except InvalidGrant as forged:
         raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
     user, grant = svc.grants.with_user(presented.uid, presented.gid)
@@ -35,16 +35,16 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     if found is None:
         raise InvalidGrant("The code has expired.", uid=grant.uid)
     user, grant = found
-    if not session.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, grant):
         raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
-    if not session.same_api(svc, params.get("resource", grant.resource), grant.resource):
+    if not resources.same_api(svc, params.get("resource", grant.resource), grant.resource):
         raise InvalidTarget()
     bound = proof.jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
     begun = replace(grant, generation=1, jkt=bound)
-    issued = session.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=proof.jkt)
+    issued = issue.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=proof.jkt)
     if client.backchannel_logout_uri and grant.browser:
         svc.grants.take_part(grant)
-    life = session.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
+    life = lifetimes.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
     if not svc.grants.begin(grant, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, grant.ends_at)):
         raise _replayed(svc, grant)
     return issued

@@ -6,8 +6,8 @@ from ....domain.oauth.claims import OPENID_SCOPES
 from ....domain.oauth.client import CLIENT_CREDENTIALS, Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
-from ...sessions import session
-from ...sessions.session import TokenSet
+from ...sessions import issue, lifetimes, resources
+from ...sessions.issue import TokenSet
 from .. import dpop
 
 GRANT_TYPE = CLIENT_CREDENTIALS
@@ -20,7 +20,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     if not scope:
         raise InvalidScope()
     dpop.remember(svc, proof)
-    resource = session.target(svc, client, params.get("resource", ""))
-    lifetime = session.access_seconds(svc, client)
+    resource = resources.requested_resource(svc, client, params.get("resource", ""))
+    lifetime = lifetimes.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)
+    return issue.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)

@@ -4,7 +4,7 @@ from ....domain.errors import InvalidRequest
 from ....domain.oauth.client import DEVICE_CODE, Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
-from ...sessions.session import TokenSet
+from ...sessions.issue import TokenSet
 from .. import device
 
 GRANT_TYPE = DEVICE_CODE

@@ -6,7 +6,7 @@ from ....domain.oauth.client import REFRESH, Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...sessions import refresh
-from ...sessions.session import TokenSet
+from ...sessions.issue import TokenSet
 from .. import dpop
 
 GRANT_TYPE = REFRESH

@@ -8,8 +8,8 @@ from ....domain.oauth.dpop import Proof
 from ....domain.oauth.tokens import VerifiedClaims
 from ....services import Services
 from ...platform import subjects
-from ...sessions import live, session
-from ...sessions.session import TokenSet
+from ...sessions import issue, lifetimes, live
+from ...sessions.issue import TokenSet
 from .. import dpop
 
 GRANT_TYPE = TOKEN_EXCHANGE
@@ -51,7 +51,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
     if not scope:
         raise InvalidScope("The subject's token has no scope that this client may have.")
-    lifetime = min(session.access_seconds(svc, client), subject.exp - svc.now())
+    lifetime = min(lifetimes.access_seconds(svc, client), subject.exp - svc.now())
     uid = subjects.uid(svc, subject)
     kept = {name: subject.all[name] for name in KEPT if name in subject.all}
     about: dict[str, object] = {
@@ -62,7 +62,7 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
         "client_id": client.client_id,
         "aud": audience,
     }
-    issued = session.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
+    issued = issue.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
     return replace(issued, issued_token_type=ACCESS_TOKEN_TYPE)
 
 

@@ -1,0 +1,154 @@
+"""What a client gets for a session: the tokens at its generation."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...domain.accounts.model import Grant, User
+from ...domain.crypto import handles
+from ...domain.crypto.keyset import KeySet
+from ...domain.errors import InvalidScope
+from ...domain.oauth import claims as claim
+from ...domain.oauth import scopes, tokens
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..platform import keys, subjects
+from ..platform.ids import new_id
+from . import lifetimes, session_handles
+
+PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSet:
+    """What a client gets (RFC 6749 section 5.1, OpenID Connect Core 3.1.3.3); "" for what it does not get."""
+
+    uid: str
+    access_token: str
+    token_type: str
+    expires_in: int
+    scope: tuple[str, ...]
+    refresh_token: str = ""
+    id_token: str = ""
+    issued_token_type: str = ""
+
+
+def issue(
+    svc: Services,
+    keyset: KeySet,
+    user: User,
+    grant: Grant,
+    client: Client,
+    *,
+    scope: tuple[str, ...] | None = None,
+    nonce: str = "",
+    jkt: str = "",
+) -> TokenSet:
+    """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
+    # What an operator has taken from the client since counts for every token from then on.
+    left = scopes.common(grant.scope, client.scopes)
+    granted = left if scope is None else scope
+    lifetime = lifetimes.access_seconds(svc, client)
+    access_token = _access_token(
+        svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt
+    )
+    id_token = refresh_token = ""
+    if "openid" in granted:
+        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted, client=client))
+        id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
+    if client.refreshes(grant.scope) and client.refreshes(left):
+        refresh_token = session_handles.encode_handle(svc, keyset, grant, handles.REFRESH)
+    return TokenSet(
+        uid=user.uid,
+        access_token=access_token,
+        token_type=_token_type(jkt),
+        expires_in=lifetime,
+        scope=granted,
+        refresh_token=refresh_token,
+        id_token=id_token,
+    )
+
+
+def _about(svc: Services, user: User, grant: Grant, client: Client) -> dict[str, object]:
+    return {
+        **subjects.claims(svc, client, user.uid),
+        "aud": grant.resource,
+        "client_id": grant.client_id,
+        "sid": grant.gid,
+        "auth_time": grant.auth_time,
+        "amr": list(grant.amr),
+        "acr": PASSWORD_ONLY,
+        **({"roles": list(user.roles)} if user.roles else {}),
+    }
+
+
+def access_alone(
+    svc: Services, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str, uid: str = ""
+) -> TokenSet:
+    """An access token and nothing beside it, `about` as `_access_token` has it; `uid` is whose it is, "" a client's own."""
+    return TokenSet(
+        uid=uid,
+        access_token=_access_token(svc, keys.current(svc), about, scope=scope, lifetime=lifetime, jkt=jkt),
+        token_type=_token_type(jkt),
+        expires_in=lifetime,
+        scope=scope,
+    )
+
+
+def _token_type(jkt: str) -> str:
+    return "DPoP" if jkt else "Bearer"
+
+
+def _access_token(
+    svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str
+) -> str:
+    """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs.
+
+    Raises InvalidScope for one that no verifier would take; nothing has been spent by then.
+    """
+    now, settings = svc.now(), svc.settings
+    claims = {
+        **about,
+        "iss": settings.issuer,
+        "aud": about["aud"] or settings.audience,
+        "exp": now + lifetime,
+        "iat": now,
+        "jti": new_id(),
+        "scope": " ".join(scope),
+        **({"cnf": {"jkt": jkt}} if jkt else {}),
+    }
+    signed = tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
+    if len(signed) > tokens.MAX_LENGTH:
+        raise InvalidScope(
+            "The access token would be longer than any API takes: ask for fewer scopes.", reason="too long"
+        )
+    return signed
+
+
+def _id_token(
+    svc: Services,
+    keyset: KeySet,
+    about: Mapping[str, object],
+    grant: Grant,
+    client: Client,
+    *,
+    nonce: str,
+    access_token: str,
+) -> str:
+    now = svc.now()
+    key = keyset.signer(now)
+    claims = {
+        **about,
+        "iss": svc.settings.issuer,
+        "sub": subjects.subject_for(svc, client, grant.uid),
+        "aud": grant.client_id,
+        "exp": now + svc.settings.id_token_seconds,
+        "iat": now,
+        "auth_time": grant.auth_time,
+        "amr": list(grant.amr),
+        "acr": PASSWORD_ONLY,
+        # One browser session logs in to many clients: told as it is, it would tie pairwise subjects together.
+        "sid": subjects.subject_for(svc, client, grant.browser) if grant.browser else grant.gid,
+        "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
+        **({"nonce": nonce} if nonce else {}),
+    }
+    return tokens.sign(claims, key, typ=tokens.ID_TOKEN)

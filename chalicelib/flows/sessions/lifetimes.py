@@ -1,0 +1,16 @@
+"""How long what a client gets is good: its own setting, else the deployment's."""
+
+from ...domain.crypto import handles
+from ...domain.oauth import tokens
+from ...domain.oauth.client import Client
+from ...services import Services
+
+
+def idle_seconds(svc: Services, client: Client) -> int:
+    """How long a session of this client lives unused."""
+    return min(client.refresh_idle_seconds or svc.settings.refresh_idle_seconds, handles.MAX_IDLE)
+
+
+def access_seconds(svc: Services, client: Client) -> int:
+    """How long an access token of this client is good."""
+    return min(client.access_seconds or svc.settings.access_seconds, tokens.MAX_LIFETIME)

@@ -1,0 +1,36 @@
+"""The APIs that a client may have tokens for (RFC 8707), by its present registration."""
+
+from ...domain.accounts.model import Grant
+from ...domain.errors import InvalidTarget
+from ...domain.oauth import scopes, uris
+from ...domain.oauth.client import Client
+from ...services import Services
+
+
+def requested_resource(svc: Services, client: Client, resource: str) -> str:
+    """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
+    own = svc.settings.audience
+    named = uris.spelled(resource or own, (own, *client.resources))
+    if named == own:
+        return ""
+    if named not in client.resources:
+        raise InvalidTarget()
+    return named
+
+
+def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
+    """Whether an API, our own under either of its names, is one of a client's by its present registration."""
+    apis = (svc.settings.audience, *client.resources)
+    return uris.spelled(resource or apis[0], apis) in apis
+
+
+def still_granted(svc: Services, client: Client, grant: Grant) -> bool:
+    """Whether a client may still have what a session was granted: its API, and at least one of its scopes."""
+    left = scopes.common(grant.scope, client.scopes)
+    return may_have_tokens_for(svc, client, grant.resource) and bool(left or not grant.scope)
+
+
+def same_api(svc: Services, one: str, other: str) -> bool:
+    """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
+    own = svc.settings.audience
+    return uris.normal(one or own) == uris.normal(other or own)
