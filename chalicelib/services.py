@@ -10,9 +10,9 @@ from .fetch import Fetch
 from .store import dynamo
 from .store.attempts import Attempts
 from .store.clients import Clients
-from .store.grants import Grants
 from .store.keys import Keys
 from .store.once import Once
+from .store.sessions import Sessions
 from .store.users import Users
 
 check_at_start(os.environ)
@@ -28,7 +28,7 @@ class Services:
 
     settings: Settings
     users: Users
-    grants: Grants
+    sessions: Sessions
     clients: Clients
     once: Once
     attempts: Attempts
@@ -45,7 +45,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
     return Services(
         settings=settings,
         users=Users(client, **tables),
-        grants=Grants(client, **tables),
+        sessions=Sessions(client, **tables),
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),

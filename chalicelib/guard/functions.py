@@ -16,7 +16,7 @@ from .verifier import Guard, Jwks
 
 check_at_start(os.environ)
 
-bp = Blueprint(__name__)
+functions = Blueprint(__name__)
 
 MAX_JWKS_BYTES = 64 * 1024
 TTL_SECONDS = 300
@@ -43,7 +43,7 @@ def _in_force(claims: VerifiedClaims) -> bool:
     if sid.startswith(pairwise.LETTER):
         secret = svc.keys.pairwise_alone()
         sid = pairwise.session_identifier(sid, client_id=claims.client_id, secret=secret)
-    return in_force(*svc.grants.with_user(uid, sid), svc.now()) is not None
+    return in_force(*svc.sessions.with_user(uid, sid), svc.now()) is not None
 
 
 _of_this_container: list[Guard] = []
@@ -61,7 +61,7 @@ def use(guard: Guard) -> None:
     _of_this_container[:] = [guard]
 
 
-@bp.authorizer(ttl_seconds=TTL_SECONDS)
+@functions.authorizer(ttl_seconds=TTL_SECONDS)
 def guard(request: AuthRequest) -> dict[str, Any]:
     """The TOKEN authorizer that Chalice attaches to our own API: the policy of a good token, or the failure `Unauthorized`.
 
@@ -73,7 +73,7 @@ def guard(request: AuthRequest) -> dict[str, Any]:
     return policy(held, base, api, arn=request.method_arn, authorization=request.token)
 
 
-@bp.lambda_function(name="guard_request")
+@functions.lambda_function(name="guard_request")
 def guard_request(event: dict[str, Any], _: Any) -> dict[str, Any]:
     """The authorizer for every other API: TOKEN and REQUEST of REST APIs, payload 1.0 and 2.0 of HTTP APIs.
 

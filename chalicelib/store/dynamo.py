@@ -69,7 +69,7 @@ MAX_PARTITION_BYTES, MAX_SORT_BYTES = 2048, 1024  # DynamoDB refuses longer keys
 
 
 def key(partition: tuple[str, str], sort: tuple[str, ...]) -> dict[str, Any]:
-    """The key of an item, as `key(("user", uid), ("grant", gid))`; raises ValueError where no item can have such a key."""
+    """The key of an item, as `key(("user", uid), ("grant", session_id))`; raises ValueError where no item can have such a key."""
     if any("#" in part for part in (*partition, *sort)):
         raise ValueError("a part of a key contains the delimiter")
     pk, sk = "#".join(partition), "#".join(sort)

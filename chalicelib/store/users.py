@@ -2,7 +2,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ..domain.accounts.model import Grant, User
+from ..domain.accounts.model import Session, User
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ def user_key(uid: str) -> dict[str, Any]:
     return key(("user", uid), ("profile",))
 
 
-def grant_key(uid: str, gid: str) -> dict[str, Any]:
-    """The key of one grant of a user."""
-    return key(("user", uid), ("grant", gid))
+def session_key(uid: str, session_id: str) -> dict[str, Any]:
+    """The key of one session of a user."""
+    return key(("user", uid), ("grant", session_id))
 
 
-def as_read(owner: User | Grant) -> dict[str, Any]:
+def as_read(owner: User | Session) -> dict[str, Any]:
     """The condition that a user is there, not disabled, and has ended no sessions since they or a session were read."""
     return {
         "Key": user_key(owner.uid),
@@ -119,15 +119,15 @@ class Users:
                 ExpressionAttributeValues={":new": {"S": password_hash}, ":old": {"S": user.password_hash}},
             )
 
-    def change_password(self, user: User, *, password_hash: str, keep: Grant, spare: Sequence[Any] = ()) -> bool:
+    def change_password(self, user: User, *, password_hash: str, keep: Session, spare: Sequence[Any] = ()) -> bool:
         """A new password, with every session but one ended; False if the account or that session changed meanwhile."""
         return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}}, spare)
 
-    def end_other_sessions(self, user: User, *, keep: Grant) -> bool:
+    def end_other_sessions(self, user: User, *, keep: Session) -> bool:
         """Every session but one ended, in one write; False if the account or that session changed meanwhile."""
         return self._move_on(user, keep, "", {})
 
-    def delete(self, user: User, *, canonical_email: str, last: Grant, spare: Sequence[Any] = ()) -> bool:
+    def delete(self, user: User, *, canonical_email: str, last: Session, spare: Sequence[Any] = ()) -> bool:
         """The account, its address and its last session erased; False if the account changed meanwhile."""
         parts = [
             {
@@ -146,11 +146,13 @@ class Users:
                     "ExpressionAttributeValues": {":uid": {"S": user.uid}},
                 }
             },
-            {"Delete": {"TableName": self._grants, "Key": grant_key(last.uid, last.gid)}},
+            {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}},
         ]
         return not transact(self._client, parts, spare=spare)
 
-    def _move_on(self, user: User, keep: Grant, change: str, values: dict[str, Any], spare: Sequence[Any] = ()) -> bool:
+    def _move_on(
+        self, user: User, keep: Session, change: str, values: dict[str, Any], spare: Sequence[Any] = ()
+    ) -> bool:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}
         parts = [
             {
@@ -165,7 +167,7 @@ class Users:
             {
                 "Update": {
                     "TableName": self._grants,
-                    "Key": grant_key(keep.uid, keep.gid),
+                    "Key": session_key(keep.uid, keep.session_id),
                     "UpdateExpression": "SET token_version = :next",
                     "ConditionExpression": "token_version = :version AND attribute_not_exists(ended)",
                     "ExpressionAttributeValues": version,

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
-from chalicelib.web.metadata import discovery
+from chalicelib.web.metadata import apis
 from tests.interop.served import API, REGISTRATION_TOKEN, Served
 from tests.support.browser import basic
 from tests.support.phone import PASSWORD
@@ -65,7 +65,7 @@ def user(served: Served) -> str:
 
 
 # By hand and not by schemathesis's own decorator: its tests all have one name in pytest, and of those xdist runs one.
-SCHEMA = schemathesis.openapi.from_dict(discovery._document("http://127.0.0.1"))
+SCHEMA = schemathesis.openapi.from_dict(apis._document("http://127.0.0.1"))
 OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
 OF_CLIENTS = [
     f"POST /oauth/{name}" for name in ("token", "par", "device", "revoke", "introspect", "authorize-challenge")

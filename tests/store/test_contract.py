@@ -10,16 +10,16 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from chalicelib.domain.accounts.model import Grant, Limit, Spent, Start, User
+from chalicelib.domain.accounts.model import Created, Limit, Session, Spent, User
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
-from chalicelib.store.grants import Grants
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
+from chalicelib.store.sessions import Sessions
 from chalicelib.store.users import Users
 from local import aws as embedded
 from tests.support import wire
@@ -59,7 +59,7 @@ class Deployment:
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
         tables.ensure(self.client, users=names["users"], grants=names["grants"])
         self.users = Users(self.client, **names)
-        self.grants = Grants(self.client, **names)
+        self.sessions = Sessions(self.client, **names)
         self.clients = Clients(self.client, users=names["users"])
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
@@ -71,10 +71,10 @@ def user(**changes: Any) -> User:
     return replace(User(uid=uid, email="ann@example.com", password_hash="$argon2id$x", created_at=NOW), **changes)
 
 
-def grant(owner: User, **changes: Any) -> Grant:
-    plain = Grant(
+def a_session(owner: User, **changes: Any) -> Session:
+    plain = Session(
         uid=owner.uid,
-        gid=uuid4().hex,
+        session_id=uuid4().hex,
         client_id="latchkey",
         scope=("account", "notes:read"),
         token_version=owner.token_version,
@@ -89,33 +89,33 @@ def grant(owner: User, **changes: Any) -> Grant:
     return replace(plain, **changes)
 
 
-def rotate(store: Deployment, session: Grant, now: int = NOW) -> Use:
-    return store.grants.rotate(session, now=now, idle_seconds=IDLE, retry_window=WINDOW)
+def rotate(store: Deployment, session: Session, now: int = NOW) -> Use:
+    return store.sessions.rotate(session, now=now, idle_seconds=IDLE, retry_window=WINDOW)
 
 
-def started(store: Deployment, **changes: Any) -> tuple[User, Grant]:
+def started(store: Deployment, **changes: Any) -> tuple[User, Session]:
     owner = user()
     assert store.users.create(owner, canonical_email=f"{owner.uid}@example.com")
-    session = grant(owner, **changes)
-    assert store.grants.start(session) is Start.DONE
+    session = a_session(owner, **changes)
+    assert store.sessions.create(session) is Created.DONE
     return owner, session
 
 
 def test_what_is_written_is_what_is_read(store: Deployment) -> None:
     owner = user(name="Ann Ä.", roles=("admin",), email_verified=True)
-    session = grant(owner, device="Pixel 9 😀")
-    assert store.users.create(owner, canonical_email="ann#1%@example.com", also=[store.grants.starting(session)])
+    session = a_session(owner, device="Pixel 9 😀")
+    assert store.users.create(owner, canonical_email="ann#1%@example.com", also=[store.sessions.creating(session)])
     assert store.users.find("ann#1%@example.com") == owner.uid
     assert store.users.read(owner.uid) == owner
-    assert store.grants.with_user(owner.uid, session.gid) == (owner, session)
-    assert store.grants.of_user(owner.uid) == [session]
+    assert store.sessions.with_user(owner.uid, session.session_id) == (owner, session)
+    assert store.sessions.of_user(owner.uid) == [session]
 
 
 def test_what_is_not_there_is_none(store: Deployment) -> None:
     assert store.users.find("nobody@example.com") is None
     assert store.users.read(uuid4().hex) is None
-    assert store.grants.with_user(uuid4().hex, uuid4().hex) == (None, None)
-    assert store.grants.of_user(uuid4().hex) == []
+    assert store.sessions.with_user(uuid4().hex, uuid4().hex) == (None, None)
+    assert store.sessions.of_user(uuid4().hex) == []
     assert store.users.rename(uuid4().hex, name="x") is None
     assert store.users.disable(uuid4().hex) is None
 
@@ -123,12 +123,12 @@ def test_what_is_not_there_is_none(store: Deployment) -> None:
 def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: Deployment) -> None:
     first, second = user(), user()
     assert store.users.create(first, canonical_email="ann@example.com")
-    session = grant(second)
-    lost = store.users.create(second, canonical_email="ann@example.com", also=[store.grants.starting(session)])
+    session = a_session(second)
+    lost = store.users.create(second, canonical_email="ann@example.com", also=[store.sessions.creating(session)])
     assert lost is False
     assert store.users.find("ann@example.com") == first.uid
     assert store.users.read(second.uid) is None
-    assert store.grants.of_user(second.uid) == []
+    assert store.sessions.of_user(second.uid) == []
 
 
 def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
@@ -144,14 +144,14 @@ def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
 def test_rotating_moves_the_generation_on_by_one_and_the_end_out_to_the_idle_limit(store: Deployment) -> None:
     _, session = started(store)
     assert rotate(store, session, NOW + 5) is Use.CURRENT
-    _, found = store.grants.with_user(session.uid, session.gid)
+    _, found = store.sessions.with_user(session.uid, session.session_id)
     assert found == replace(session, generation=2, rotated_at=NOW + 5, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE)
 
 
 def test_no_rotation_outlives_the_absolute_end(store: Deployment) -> None:
     _, session = started(store, ends_at=NOW + 700, expires_at=NOW + 700)
     assert rotate(store, session, NOW + 5) is Use.CURRENT
-    _, found = store.grants.with_user(session.uid, session.gid)
+    _, found = store.sessions.with_user(session.uid, session.session_id)
     assert found is not None
     assert found.expires_at == NOW + 700
 
@@ -161,7 +161,7 @@ def test_a_lost_rotation_says_what_it_lost_to(store: Deployment, later: int, mea
     _, session = started(store)
     with just_before(store.client, "UpdateItem", lambda: rotate(store, session, NOW)):
         assert rotate(store, session, NOW + later) is meaning
-    _, found = store.grants.with_user(session.uid, session.gid)
+    _, found = store.sessions.with_user(session.uid, session.session_id)
     assert found is not None
     assert found.generation == 2
 
@@ -175,9 +175,11 @@ def test_two_generations_behind_is_a_reuse_even_inside_the_window(store: Deploym
 
 def test_a_session_that_ends_while_it_is_refreshed_stays_ended(store: Deployment) -> None:
     _, session = started(store)
-    with just_before(store.client, "UpdateItem", lambda: store.grants.end(session.uid, session.gid, why="logout")):
+    with just_before(
+        store.client, "UpdateItem", lambda: store.sessions.end(session.uid, session.session_id, why="logout")
+    ):
         assert rotate(store, session) is Use.DEAD
-    _, found = store.grants.with_user(session.uid, session.gid)
+    _, found = store.sessions.with_user(session.uid, session.session_id)
     assert found is not None
     assert (found.ended, found.generation) == ("logout", 1)
 
@@ -189,42 +191,42 @@ def test_an_expired_session_that_is_not_yet_swept_cannot_be_rotated(store: Deplo
 
 def test_an_erased_session_cannot_be_rotated_back_into_being(store: Deployment) -> None:
     owner, session = started(store)
-    with just_before(store.client, "UpdateItem", lambda: store.grants.erase(owner.uid, but="")):
+    with just_before(store.client, "UpdateItem", lambda: store.sessions.erase(owner.uid, but="")):
         assert rotate(store, session) is Use.DEAD
-    assert store.grants.of_user(owner.uid) == []
+    assert store.sessions.of_user(owner.uid) == []
 
 
 def test_a_session_ends_once(store: Deployment) -> None:
     _, session = started(store)
-    assert store.grants.end(session.uid, session.gid, why="logout") is True
-    assert store.grants.end(session.uid, session.gid, why="reuse") is False
-    assert store.grants.end(session.uid, uuid4().hex, why="logout") is False
+    assert store.sessions.end(session.uid, session.session_id, why="logout") is True
+    assert store.sessions.end(session.uid, session.session_id, why="reuse") is False
+    assert store.sessions.end(session.uid, uuid4().hex, why="logout") is False
 
 
-def waiting(store: Deployment, **changes: Any) -> Grant:
+def waiting(store: Deployment, **changes: Any) -> Session:
     """A grant whose code has not been redeemed."""
     bound = {"redirect_uri": "https://app.example/cb", "challenge": "c" * 43}
     return started(store, **{"generation": 0, "expires_at": NOW + 60, **bound, **changes})[1]
 
 
-def begin(store: Deployment, code: Grant, now: int = NOW, jkt: str = "") -> bool:
-    return store.grants.begin(code, jkt=jkt, now=now, expires_at=now + IDLE)
+def begin(store: Deployment, code: Session, now: int = NOW, jkt: str = "") -> bool:
+    return store.sessions.redeem_code(code, jkt=jkt, now=now, expires_at=now + IDLE)
 
 
 def test_a_code_begins_its_session_once(store: Deployment) -> None:
     code = waiting(store)
     assert begin(store, code, NOW + 5, jkt="thumbprint") is True
-    _, found = store.grants.with_user(code.uid, code.gid)
+    _, found = store.sessions.with_user(code.uid, code.session_id)
     assert found == replace(code, generation=1, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE, jkt="thumbprint")
     assert begin(store, code, NOW + 6) is False
-    assert store.grants.with_user(code.uid, code.gid)[1] == found
+    assert store.sessions.with_user(code.uid, code.session_id)[1] == found
 
 
 def test_of_two_that_redeem_a_code_at_the_same_moment_one_begins(store: Deployment) -> None:
     code = waiting(store)
     with just_before(store.client, "UpdateItem", lambda: begin(store, code, jkt="rival")):
         assert begin(store, code, jkt="ours") is False
-    _, found = store.grants.with_user(code.uid, code.gid)
+    _, found = store.sessions.with_user(code.uid, code.session_id)
     assert found is not None
     assert found.jkt == "rival"
 
@@ -235,16 +237,16 @@ def test_a_code_that_has_expired_ended_or_is_anothers_begins_nothing(store: Depl
     for name in ("client_id", "redirect_uri", "challenge", "jkt"):
         changed: dict[str, Any] = {name: "another"}
         assert begin(store, replace(code, **changed)) is False, name
-    store.grants.end(code.uid, code.gid, why="logout")
+    store.sessions.end(code.uid, code.session_id, why="logout")
     assert begin(store, code) is False
-    assert store.grants.with_user(code.uid, code.gid)[1] == replace(code, ended="logout")
+    assert store.sessions.with_user(code.uid, code.session_id)[1] == replace(code, ended="logout")
 
 
 def test_what_is_bound_to_a_key_is_not_begun_as_if_it_were_not(store: Deployment) -> None:
     code = waiting(store, jkt="thumbprint")
     assert begin(store, replace(code, jkt="")) is False
     assert begin(store, code, jkt="") is True
-    _, found = store.grants.with_user(code.uid, code.gid)
+    _, found = store.sessions.with_user(code.uid, code.session_id)
     assert found is not None
     assert found.jkt == ""  # a confidential client's refresh tokens need no key
 
@@ -256,7 +258,7 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
         store.clients.create(client)
     calls: dict[str, tuple[str, Any]] = {
         "begin": ("UpdateItem", lambda: begin(store, code)),
-        "first": ("PutItem", lambda: store.once.put_if_absent("kind", code.gid, expires_at=NOW + 60, now=NOW)),
+        "first": ("PutItem", lambda: store.once.put_if_absent("kind", code.session_id, expires_at=NOW + 60, now=NOW)),
         "create": ("PutItem", lambda: store.clients.create(client)),
         "replace": ("PutItem", lambda: store.clients.replace(client, replace(client, version=2, client_name="New"))),
     }
@@ -271,24 +273,28 @@ def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -
     told = {"user": owner.uid}
     assert store.once.put_if_absent("device", "code", value=told, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old=told, now=NOW)
-    session, second = grant(owner), grant(owner)
-    assert store.grants.start(session, also=[spending]) is Start.DONE
-    assert store.grants.start(second, also=[spending]) is Start.SPENT
+    session, second = a_session(owner), a_session(owner)
+    assert store.sessions.create(session, also=[spending]) is Created.DONE
+    assert store.sessions.create(second, also=[spending]) is Created.SPENT
     assert store.once.read("device", "code", now=NOW) is None
-    assert {each.gid for each in store.grants.of_user(owner.uid)} >= {session.gid}
-    assert second not in store.grants.of_user(owner.uid)
+    assert {each.session_id for each in store.sessions.of_user(owner.uid)} >= {session.session_id}
+    assert second not in store.sessions.of_user(owner.uid)
 
 
 def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser", scope=())
     for client_id, since in (("https://a#b", NOW), ("shop", NOW), ("shop", NOW), ("shop", NOW + 1), ("shop", None)):
-        store.grants.take_part(grant(owner, client_id=client_id, client_since=since, browser=browser.gid))
-    _, found = store.grants.with_user(owner.uid, browser.gid)
-    assert found == replace(browser, took_part=(f"https://a#b\n{NOW}", "shop", f"shop\n{NOW}", f"shop\n{NOW + 1}"))
-    store.grants.start(found)
-    assert store.grants.with_user(owner.uid, browser.gid) == (owner, found)
-    store.grants.take_part(grant(owner, browser=uuid4().hex))
-    assert store.grants.of_user(owner.uid) == [found]
+        store.sessions.add_logout_participant(
+            a_session(owner, client_id=client_id, client_since=since, browser=browser.session_id)
+        )
+    _, found = store.sessions.with_user(owner.uid, browser.session_id)
+    assert found == replace(
+        browser, logout_participants=(f"https://a#b\n{NOW}", "shop", f"shop\n{NOW}", f"shop\n{NOW + 1}")
+    )
+    store.sessions.create(found)
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, found)
+    store.sessions.add_logout_participant(a_session(owner, browser=uuid4().hex))
+    assert store.sessions.of_user(owner.uid) == [found]
 
 
 @pytest.mark.parametrize(
@@ -309,27 +315,27 @@ def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id
     store: Deployment, client_since: int | None, client: Client, its_own: bool
 ) -> None:
     owner, session = started(store, client_id="shop", client_since=client_since)
-    assert store.grants.with_user(owner.uid, session.gid) == (owner, session)
+    assert store.sessions.with_user(owner.uid, session.session_id) == (owner, session)
     assert client.owns(session) is its_own
-    assert store.grants.end(owner.uid, session.gid, why="logout", owner=client) is its_own
+    assert store.sessions.end(owner.uid, session.session_id, why="logout", owner=client) is its_own
 
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
     assert store.once.put_if_absent("device", "code", value={}, expires_at=NOW + 60, now=NOW)
     spending = store.once.spending("device", "code", old={}, now=NOW)
-    session = grant(owner, client_id="tv", browser=browser.gid)
+    session = a_session(owner, client_id="tv", browser=browser.session_id)
     for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
-        assert store.grants.start(stale, also=[spending]) is Start.STALE
+        assert store.sessions.create(stale, also=[spending]) is Created.STALE
     with just_before(
-        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+        store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.grants.start(session, also=[spending]) is Start.STALE
+        assert store.sessions.create(session, also=[spending]) is Created.STALE
     assert store.once.read("device", "code", now=NOW) == {}
-    other = grant(owner, client_id="browser")
-    store.grants.start(other)
-    assert store.grants.start(replace(session, browser=other.gid), also=[spending]) is Start.DONE
-    assert store.grants.with_user(owner.uid, other.gid) == (owner, replace(other, took_part=("tv",)))
+    other = a_session(owner, client_id="browser")
+    store.sessions.create(other)
+    assert store.sessions.create(replace(session, browser=other.session_id), also=[spending]) is Created.DONE
+    assert store.sessions.with_user(owner.uid, other.session_id) == (owner, replace(other, logout_participants=("tv",)))
 
 
 @pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])
@@ -345,21 +351,21 @@ def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Dep
     }
     before = {session} if change != "deleted" else set()
     with just_before(store.client, "TransactWriteItems", changes[change]):
-        assert store.grants.start(grant(owner), also=[spending]) is Start.STALE
-    assert store.grants.start(grant(owner)) is Start.STALE
+        assert store.sessions.create(a_session(owner), also=[spending]) is Created.STALE
+    assert store.sessions.create(a_session(owner)) is Created.STALE
     assert store.clients.remember_consent(owner, "a", ("x",), since=0, now=NOW) is False
-    assert {each.gid for each in store.grants.of_user(owner.uid)} == {each.gid for each in before}
+    assert {each.session_id for each in store.sessions.of_user(owner.uid)} == {each.session_id for each in before}
     assert store.clients.consent(owner.uid, "a", since=0) is None
     assert store.once.read("device", "code", now=NOW) == {}
 
 
 def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    code = grant(owner, client_id="shop", browser=browser.gid, generation=0, created_at=NOW + 7)
-    assert store.grants.start(code) is Start.DONE
-    assert store.grants.with_user(owner.uid, browser.gid) == (owner, replace(browser, last_used_at=NOW + 7))
-    store.grants.end(owner.uid, browser.gid, why="logout")
-    assert store.grants.start(replace(code, gid=uuid4().hex)) is Start.STALE
+    code = a_session(owner, client_id="shop", browser=browser.session_id, generation=0, created_at=NOW + 7)
+    assert store.sessions.create(code) is Created.DONE
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, replace(browser, last_used_at=NOW + 7))
+    store.sessions.end(owner.uid, browser.session_id, why="logout")
+    assert store.sessions.create(replace(code, session_id=uuid4().hex)) is Created.STALE
 
 
 def test_what_is_decided_in_a_browser_is_decided_only_while_its_session_is_as_it_was_read(store: Deployment) -> None:
@@ -367,19 +373,19 @@ def test_what_is_decided_in_a_browser_is_decided_only_while_its_session_is_as_it
     assert store.once.put_if_absent("device", "code", value={"n": 1}, expires_at=NOW + 60, now=NOW)
     change = store.once.changing("device", "code", old={"n": 1}, new={"n": 2}, now=NOW)
     with just_before(
-        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+        store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.grants.use(browser, now=NOW + 7, also=[change]) is Start.STALE
-    other = grant(owner, client_id="browser")
-    store.grants.start(other)
-    assert store.grants.use(other, now=NOW + 7, also=[change]) is Start.DONE
-    assert store.grants.with_user(owner.uid, other.gid) == (owner, replace(other, last_used_at=NOW + 7))
-    assert store.grants.use(other, now=NOW + 8, also=[change]) is Start.SPENT
+        assert store.sessions.touch(browser, now=NOW + 7, also=[change]) is Created.STALE
+    other = a_session(owner, client_id="browser")
+    store.sessions.create(other)
+    assert store.sessions.touch(other, now=NOW + 7, also=[change]) is Created.DONE
+    assert store.sessions.with_user(owner.uid, other.session_id) == (owner, replace(other, last_used_at=NOW + 7))
+    assert store.sessions.touch(other, now=NOW + 8, also=[change]) is Created.SPENT
     assert store.once.read("device", "code", now=NOW) == {"n": 2}
 
 
 def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(store: Deployment) -> None:
-    owner, browser = started(store, client_id="browser", took_part=("shop",))
+    owner, browser = started(store, client_id="browser", logout_participants=("shop",))
     later: dict[str, Any] = {
         "auth_time": NOW + 5,
         "last_used_at": NOW + 5,
@@ -388,41 +394,41 @@ def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(
         "generation": 2,
     }
     raised, rival = replace(browser, amr=("pwd", "otp"), **later), replace(browser, amr=("rival",), **later)
-    with just_before(store.client, "TransactWriteItems", lambda: store.grants.log_in_again(rival)):
-        assert store.grants.log_in_again(raised) is Start.STALE
-    assert store.grants.with_user(owner.uid, browser.gid) == (owner, rival)
-    assert store.grants.log_in_again(replace(raised, generation=3)) is Start.DONE
-    assert store.grants.with_user(owner.uid, browser.gid) == (owner, replace(raised, generation=3))
+    with just_before(store.client, "TransactWriteItems", lambda: store.sessions.log_in_again(rival)):
+        assert store.sessions.log_in_again(raised) is Created.STALE
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, rival)
+    assert store.sessions.log_in_again(replace(raised, generation=3)) is Created.DONE
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, replace(raised, generation=3))
 
 
 def test_a_session_that_has_ended_or_whose_user_is_gone_is_not_raised(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
     raised = replace(browser, generation=2)
     for stale in (replace(raised, token_version=2), replace(raised, generation=3)):
-        assert store.grants.log_in_again(stale) is Start.STALE
+        assert store.sessions.log_in_again(stale) is Created.STALE
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
-        assert store.grants.log_in_again(raised) is Start.STALE
+        assert store.sessions.log_in_again(raised) is Created.STALE
     owner, browser = started(store, client_id="browser")
     with just_before(
-        store.client, "TransactWriteItems", lambda: store.grants.end(owner.uid, browser.gid, why="logout")
+        store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.grants.log_in_again(replace(browser, generation=2)) is Start.STALE
-    assert store.grants.with_user(owner.uid, browser.gid)[1] == replace(browser, ended="logout")
+        assert store.sessions.log_in_again(replace(browser, generation=2)) is Created.STALE
+    assert store.sessions.with_user(owner.uid, browser.session_id)[1] == replace(browser, ended="logout")
 
 
 def test_a_browsers_session_that_the_table_has_forgotten_begins_once_more_and_of_two_such_logins_one_does(
     store: Deployment,
 ) -> None:
     owner, browser = started(store, client_id="browser")
-    store.grants.erase(owner.uid)
+    store.sessions.erase(owner.uid)
     again, rival = replace(browser, generation=7, amr=("pwd",)), replace(browser, generation=8, amr=("rival",))
-    with just_before(store.client, "TransactWriteItems", lambda: store.grants.log_in_again(rival)):
-        assert store.grants.log_in_again(again) is Start.STALE
-    assert store.grants.with_user(owner.uid, browser.gid) == (owner, rival)
-    store.grants.erase(owner.uid)
+    with just_before(store.client, "TransactWriteItems", lambda: store.sessions.log_in_again(rival)):
+        assert store.sessions.log_in_again(again) is Created.STALE
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, rival)
+    store.sessions.erase(owner.uid)
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
-        assert store.grants.log_in_again(again) is Start.STALE
-    assert store.grants.with_user(owner.uid, browser.gid)[1] is None
+        assert store.sessions.log_in_again(again) is Created.STALE
+    assert store.sessions.with_user(owner.uid, browser.session_id)[1] is None
 
 
 def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_end_given_up(
@@ -430,7 +436,7 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
 ) -> None:
     owner, _ = started(store)
     conflict = wire.CONFLICT
-    for times, outcome in ((dynamo.TRIES - 1, Start.DONE), (dynamo.TRIES, None)):
+    for times, outcome in ((dynamo.TRIES - 1, Created.DONE), (dynamo.TRIES, None)):
         pending = [conflict] * times
 
         def in_the_way(model: Any, pending: list[Any] = pending, **_: Any) -> Any:
@@ -439,10 +445,10 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
         event = "before-call.dynamodb.TransactWriteItems"
         store.client.meta.events.register_last(event, in_the_way)
         if outcome:
-            assert store.grants.start(grant(owner)) is outcome
+            assert store.sessions.create(a_session(owner)) is outcome
         else:
             with pytest.raises(TemporarilyUnavailable) as refused:
-                store.grants.start(grant(owner))
+                store.sessions.create(a_session(owner))
             assert isinstance(refused.value, dynamo.Contended)
         store.client.meta.events.unregister(event, in_the_way)
         assert not pending
@@ -481,7 +487,7 @@ def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Depl
         store.once.spending("kind", "text", old={"n": 1}, now=NOW),
         store.once.spending("kind", "text", old={"n": 2}, now=NOW + 60),
     ):
-        assert store.grants.start(grant(owner), also=[spending]) is Start.SPENT
+        assert store.sessions.create(a_session(owner), also=[spending]) is Created.SPENT
     assert store.once.read("kind", "text", now=NOW) == {"n": 2}
 
 
@@ -560,19 +566,19 @@ def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store:
     owner, session = started(store)
     disabled = store.users.disable(owner.uid)
     assert disabled == replace(owner, disabled=True, token_version=2)
-    found_user, found = store.grants.with_user(owner.uid, session.gid)
+    found_user, found = store.sessions.with_user(owner.uid, session.session_id)
     assert (found_user, found) == (disabled, session)
 
 
 def test_a_new_password_takes_one_session_along(store: Deployment) -> None:
     owner, session = started(store)
-    other = grant(owner)
-    store.grants.start(other)
+    other = a_session(owner)
+    store.sessions.create(other)
     assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is True
-    changed, kept = store.grants.with_user(owner.uid, session.gid)
+    changed, kept = store.sessions.with_user(owner.uid, session.session_id)
     assert changed == replace(owner, password_hash="$argon2id$y", token_version=2)
     assert kept == replace(session, token_version=2)
-    assert store.grants.with_user(owner.uid, other.gid)[1] == other
+    assert store.sessions.with_user(owner.uid, other.session_id)[1] == other
 
 
 def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) -> None:
@@ -590,7 +596,7 @@ def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) 
 
 def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
     owner, session = started(store)
-    store.grants.end(session.uid, session.gid, why="logout")
+    store.sessions.end(session.uid, session.session_id, why="logout")
     assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is False
     assert store.users.end_other_sessions(owner, keep=session) is False
     assert store.users.read(owner.uid) == owner
@@ -614,11 +620,11 @@ def test_a_rehash_never_brings_an_old_password_back(store: Deployment) -> None:
 def test_deleting_leaves_nothing_and_frees_the_address(store: Deployment) -> None:
     owner, session = started(store)
     for _ in range(30):  # more than one batch takes
-        store.grants.start(grant(owner))
-    store.grants.erase(owner.uid, but=session.gid)
-    assert store.grants.of_user(owner.uid) == [session]
+        store.sessions.create(a_session(owner))
+    store.sessions.erase(owner.uid, but=session.session_id)
+    assert store.sessions.of_user(owner.uid) == [session]
     assert store.users.delete(owner, canonical_email=f"{owner.uid}@example.com", last=session) is True
-    assert store.grants.with_user(owner.uid, session.gid) == (None, None)
+    assert store.sessions.with_user(owner.uid, session.session_id) == (None, None)
     assert store.users.create(user(), canonical_email=f"{owner.uid}@example.com") is True
 
 
@@ -671,11 +677,11 @@ def test_a_session_begins_and_takes_its_attempt_back_or_begins_all_the_same(stor
     spare = store.attempts.giving_back(Spent((limit,), NOW), now=NOW)
     assert store.attempts.spend([limit], now=NOW) is None
     for _ in range(2):  # the second time there is nothing to take back
-        assert store.grants.start(session := grant(owner), spare=spare) is Start.DONE
-        assert store.grants.with_user(owner.uid, session.gid)[1] == session
+        assert store.sessions.create(session := a_session(owner), spare=spare) is Created.DONE
+        assert store.sessions.with_user(owner.uid, session.session_id)[1] == session
     assert [store.attempts.spend([limit], now=NOW) for _ in range(2)] == [None, limit]
     store.users.disable(owner.uid)
-    assert store.grants.start(grant(owner), spare=spare) is Start.STALE
+    assert store.sessions.create(a_session(owner), spare=spare) is Created.STALE
     assert store.attempts.spend([limit], now=NOW) == limit
 
 

@@ -8,32 +8,32 @@ from collections.abc import Callable, Iterable, Mapping
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.cmac import CMAC
 
-from chalicelib.domain.accounts.model import Grant
+from chalicelib.domain.accounts.model import Session
 from chalicelib.domain.crypto.keyset import HandleKey
 from tests.support.forge import b64
 
 
 def first(
-    *, uid: bytes, gid: bytes, generation: int, number: int, secret: bytes, purpose: bytes = b"refresh token"
+    *, uid: bytes, session_id: bytes, generation: int, number: int, secret: bytes, purpose: bytes = b"refresh token"
 ) -> str:
     """Version 1: all of it readable, with an HMAC."""
-    payload = struct.pack(">BH", 1, number) + uid + gid + struct.pack(">Q", generation)
+    payload = struct.pack(">BH", 1, number) + uid + session_id + struct.pack(">Q", generation)
     return b64(payload + hmac.new(secret, b"latchkey " + purpose + b"\0" + payload, hashlib.sha256).digest())
 
 
 def second(
-    *, uid: bytes, gid: bytes, generation: int, number: int, secret: bytes, purpose: bytes = b"refresh token"
+    *, uid: bytes, session_id: bytes, generation: int, number: int, secret: bytes, purpose: bytes = b"refresh token"
 ) -> str:
     """Version 2: under AES-SIV but for version and key number."""
     head = struct.pack(">BH", 2, number)
-    plain = uid + gid + struct.pack(">Q", generation) + b"\0"
+    plain = uid + session_id + struct.pack(">Q", generation) + b"\0"
     return b64(head + siv(siv_key(secret), [b"latchkey " + purpose + b"\0", head], plain))
 
 
-def first_of(grant: Grant, key: HandleKey, *, purpose: bytes) -> str:
+def first_of(session: Session, key: HandleKey, *, purpose: bytes) -> str:
     """The text of a grant at its generation as it was made before there was version 2."""
-    ids = {"uid": bytes.fromhex(grant.uid), "gid": bytes.fromhex(grant.gid)}
-    return first(**ids, generation=grant.generation, number=key.number, secret=key.secret, purpose=purpose)
+    ids = {"uid": bytes.fromhex(session.uid), "session_id": bytes.fromhex(session.session_id)}
+    return first(**ids, generation=session.generation, number=key.number, secret=key.secret, purpose=purpose)
 
 
 WRITERS: Mapping[int, Callable[..., str]] = {1: first, 2: second}

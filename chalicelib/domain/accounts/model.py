@@ -18,19 +18,19 @@ class User:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grant:
+class Session:
     """One session of one client for one user, for its whole life; times are epoch seconds.
 
     `generation` counts the refresh tokens (or a browser's cookies) so far, 0 while its code waits; `rotated_at` is when the
-    latest one replaced its predecessor. `browser` is the gid of the browser session that it was asked for in, `jkt` the
+    latest one replaced its predecessor. `browser` is the id of the browser session that it was asked for in, `jkt` the
     thumbprint of the key that it is bound to (RFC 9449), `unbound_until` the last generation that was handed out before it
-    was bound, `resource` the API that it is for (RFC 8707). `took_part` is a
+    was bound, `resource` the API that it is for (RFC 8707). `logout_participants` is a
     browser's session's own: the clients that have had sessions of it. `client_since` is when its client was made, for an id
     can be given again; None in what was stored before that was kept.
     """
 
     uid: str
-    gid: str
+    session_id: str
     client_id: str
     scope: tuple[str, ...]
     token_version: int
@@ -52,7 +52,7 @@ class Grant:
     unbound_until: int = 0
     browser: str = ""
     claims: str = ""
-    took_part: tuple[str, ...] = ()
+    logout_participants: tuple[str, ...] = ()
     client_since: int | None = None
 
     @property
@@ -62,16 +62,16 @@ class Grant:
 
     @property
     def participant(self) -> str:
-        """Its client as `took_part` names it."""
+        """Its client as `logout_participants` names it."""
         return self.client_id if self.client_since is None else f"{self.client_id}\n{self.client_since}"
 
     def alive(self, now: int) -> bool:
-        """Whether this grant may still issue tokens; says nothing about its user."""
+        """Whether this session may still issue tokens; says nothing about its user."""
         return not self.ended and now < self.expires_at
 
 
-class Start(Enum):
-    """What became of a new grant: it is there; its user, or the browser's session that it was asked for in, is no longer as
+class Created(Enum):
+    """What became of a new session: it is there; its user, or the browser's session that it was asked for in, is no longer as
     it was read; or something else that was to be written with it stood against it."""
 
     DONE = "done"
@@ -79,11 +79,11 @@ class Start(Enum):
     SPENT = "spent"
 
 
-def in_force(user: User | None, grant: Grant | None, now: int) -> tuple[User, Grant] | None:
+def in_force(user: User | None, session: Session | None, now: int) -> tuple[User, Session] | None:
     """A user and their session as they are, if it is live: the user exists, is not disabled, has not ended all sessions."""
-    if user is None or grant is None or user.disabled:
+    if user is None or session is None or user.disabled:
         return None
-    return (user, grant) if grant.alive(now) and grant.token_version == user.token_version else None
+    return (user, session) if session.alive(now) and session.token_version == user.token_version else None
 
 
 @dataclass(frozen=True, slots=True)

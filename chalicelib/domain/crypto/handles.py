@@ -12,7 +12,7 @@ from . import base64url
 # What was written can be read for ever: a new layout is a new version, never a change of an older one. Each begins with the
 # version and the number of the HMAC key, and is a multiple of three bytes long, so that base64 has no bits to spare.
 HEAD = struct.Struct(">BH")
-# Version 1: uid, gid and generation for all to read, and an HMAC-SHA-256 over everything. No longer made.
+# Version 1: uid, session id and generation for all to read, and an HMAC-SHA-256 over everything. No longer made.
 READABLE = struct.Struct(">16s16sQ")
 # Version 2: the same and a zero byte under AES-SIV (RFC 5297), with the purpose and the head as associated data. Whoever holds
 # two learns nothing by them, not even that they are of one account; and the same handle is the same text.
@@ -30,17 +30,17 @@ KEY_LIFE = 2 * MAX_IDLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handle:
-    """What an authentic text says: the grant it belongs to and its place in the line."""
+    """What an authentic text says: the session it belongs to and its place in the line."""
 
     uid: str
-    gid: str
+    session_id: str
     generation: int
 
 
 def derive(handle: Handle, *, key_number: int, secret: bytes, purpose: bytes = REFRESH) -> str:
     """The one text of this handle under this key: the same handle always gives the same text."""
     head = HEAD.pack(VERSION, key_number)
-    told = SEALED.pack(bytes.fromhex(handle.uid), bytes.fromhex(handle.gid), handle.generation)
+    told = SEALED.pack(bytes.fromhex(handle.uid), bytes.fromhex(handle.session_id), handle.generation)
     return base64url.encode(head + _cipher(secret).encrypt(told, [purpose, head]))
 
 
@@ -64,8 +64,8 @@ def verify(unverified_text: str, secrets: Mapping[int, bytes], *, purpose: bytes
         told = _readable(head, rest, secret, purpose) if version == 1 else _sealed(head, rest, secret, purpose)
     except InvalidTag:
         raise InvalidGrant(reason="forged") from None
-    uid, gid, generation = told
-    return Handle(uid=uid.hex(), gid=gid.hex(), generation=generation)
+    uid, session_id, generation = told
+    return Handle(uid=uid.hex(), session_id=session_id.hex(), generation=generation)
 
 
 def _parted(text: str) -> tuple[int, int, bytes, bytes]:

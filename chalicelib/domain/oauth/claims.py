@@ -3,7 +3,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ..accounts.model import Grant, User
+from ..accounts.model import Session, User
 from ..crypto import base64url
 from .client import Client
 
@@ -25,13 +25,13 @@ def of_scopes(scope: Iterable[str]) -> set[str]:
     return {name for each in scope for name in OF_SCOPE.get(each, ())}
 
 
-def wished(grant: Grant, part: str, *, scope: tuple[str, ...], client: Client) -> list[str]:
+def wished(session: Session, part: str, *, scope: tuple[str, ...], client: Client) -> list[str]:
     """The single claims that were asked for in "userinfo" or "id_token", and that a scope of the client opens by now.
 
-    None for a token of a narrower scope than the grant's that its client may still have.
+    None for a token of a narrower scope than the session's that its client may still have.
     """
-    asked: dict[str, list[str]] = json.loads(grant.claims or "{}")
-    whole = set(grant.scope) & set(client.scopes) <= set(scope)
+    asked: dict[str, list[str]] = json.loads(session.claims or "{}")
+    whole = set(session.scope) & set(client.scopes) <= set(scope)
     return [name for name in asked.get(part, []) if name in of_scopes(client.scopes)] if whole else []
 
 

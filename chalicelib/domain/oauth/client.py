@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..accounts.model import Grant
+from ..accounts.model import Session
 from ..crypto import jws
 from ..crypto.handles import MAX_IDLE
 from ..errors import InvalidClientMetadata, InvalidRedirectUri
@@ -131,10 +131,10 @@ class Client:
         """Whether this is the client that had an id `since` it was made, and no other that got the id later; None is any."""
         return client_id == self.client_id and since in (None, self.created_at)
 
-    def owns(self, grant: Grant) -> bool:
+    def owns(self, session: Session) -> bool:
         """Whether a session is this client's, and not that of another which had the id before."""
-        told = grant.client_since is not None or self.created_at <= grant.created_at
-        return told and self.is_same(grant.client_id, grant.client_since)
+        told = session.client_since is not None or self.created_at <= session.created_at
+        return told and self.is_same(session.client_id, session.client_since)
 
     @property
     def label(self) -> str:

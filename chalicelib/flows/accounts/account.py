@@ -1,5 +1,5 @@
 from ...domain.accounts import email, passwords
-from ...domain.accounts.model import Grant, Spent, User
+from ...domain.accounts.model import Session, Spent, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication import login
@@ -17,7 +17,7 @@ def rename(svc: Services, user: User, *, name: str) -> User:
 
 
 def change_password(
-    svc: Services, user: User, keep: Grant, *, current_password: str, new_password: str, network: str
+    svc: Services, user: User, keep: Session, *, current_password: str, new_password: str, network: str
 ) -> list[Failure]:
     """A new password; every session but this one ends with the old one, and says which clients could not be told.
 
@@ -38,7 +38,7 @@ def change_password(
     return logout.tell_of_others(svc, user, keep, network=network)
 
 
-def delete(svc: Services, user: User, last: Grant, *, password: str | None, network: str) -> None:
+def delete(svc: Services, user: User, last: Session, *, password: str | None, network: str) -> None:
     """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes."""
     spent = None
     if password is not None:
@@ -46,13 +46,13 @@ def delete(svc: Services, user: User, last: Grant, *, password: str | None, netw
     elif svc.now() - last.auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
-    svc.grants.erase(user.uid, but=last.gid)
+    svc.sessions.erase(user.uid, but=last.session_id)
     svc.clients.delete_consents(user.uid)
     spare = svc.attempts.giving_back(spent, now=svc.now())
     if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
-    svc.grants.erase(user.uid)
+    svc.sessions.erase(user.uid)
     svc.clients.delete_consents(user.uid)
 
 

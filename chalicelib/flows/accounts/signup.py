@@ -1,5 +1,5 @@
 from ...domain.accounts import email, passwords
-from ...domain.accounts.model import Grant, User
+from ...domain.accounts.model import Session, User
 from ...domain.errors import EmailTaken, LatchkeyError
 from ...services import Services
 from ..authentication.login import PASSWORD
@@ -16,9 +16,9 @@ def sign_up(
     """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
-    grant = begin.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
-    issued = issue.issue(svc, keys.current(svc), user, grant, client)
-    create(svc, user, first=grant)
+    session = begin.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
+    issued = issue.issue(svc, keys.current(svc), user, session, client)
+    create(svc, user, first=session)
     return user, issued
 
 
@@ -42,8 +42,8 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     )
 
 
-def create(svc: Services, user: User, *, first: Grant) -> None:
+def create(svc: Services, user: User, *, first: Session) -> None:
     """Writes an account, its address and its first session, all or nothing; raises EmailTaken."""
-    together = [svc.grants.starting(first)]
+    together = [svc.sessions.creating(first)]
     if not svc.users.create(user, canonical_email=email.canonical(user.email), also=together):
         raise EmailTaken()

@@ -19,9 +19,9 @@ def with_password(
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
     user, spent = authenticate(svc, address=address, password=password, network=network)
-    grant = begin.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
-    issued = issue.issue(svc, keys.current(svc), user, grant, client)
-    begin.create(svc, grant, spent=spent)
+    session = begin.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
+    issued = issue.issue(svc, keys.current(svc), user, session, client)
+    begin.create(svc, session, spent=spent)
     return issued
 
 

@@ -3,7 +3,7 @@
 from ...domain.oauth.client import REFRESH, Client
 from ...services import Services
 
-# A browser session is a grant like any other, so that the list of sessions shows it and "end all" ends it.
+# A browser session is a session like any other, so that the list of sessions shows it and "end all" ends it.
 BROWSER = Client(client_id="browser", token_endpoint_auth_method="none", client_name="Browser", first_party=True)
 
 

@@ -269,7 +269,7 @@ def _done(request: AuthorizationRequest, after: Interaction | None) -> Done | No
 def _answered(svc: Services, asked: Destination, request: AuthorizationRequest, browser: Browser) -> Redirect:
     if asked.pushed:
         _spend(svc, asked.pushed, browser)
-    login = browser.grant
+    login = browser.session
     code = codes.issue(svc, asked.client, browser.user, request, amr=login.amr, browser=login)
     return asked.answer(svc.settings.issuer, {"code": code})
 
@@ -277,7 +277,7 @@ def _answered(svc: Services, asked: Destination, request: AuthorizationRequest, 
 def _login_is_due(
     svc: Services, client: Client, request: AuthorizationRequest, browser: Browser, done: Done | None
 ) -> bool:
-    fresh = svc.now() - browser.grant.auth_time <= svc.settings.fresh_login_seconds
+    fresh = svc.now() - browser.session.auth_time <= svc.settings.fresh_login_seconds
     if fresh and done in (Done.LOGGED_IN, Done.AGREED):
         return False
     if _proof_is_due(svc, request, browser):
@@ -293,7 +293,7 @@ def _proof_is_due(svc: Services, request: AuthorizationRequest, browser: Browser
     """Whether the client wants to see a login of now, which no choice of a known account stands for."""
     if "login" in request.prompt or request.max_age == 0:  # which are the same (OpenID Connect Core 3.1.2.1)
         return True
-    age = svc.now() - browser.grant.auth_time
+    age = svc.now() - browser.session.auth_time
     return request.max_age is not None and age > request.max_age
 
 

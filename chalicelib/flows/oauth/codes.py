@@ -1,7 +1,7 @@
 import json
 from dataclasses import replace
 
-from ...domain.accounts.model import Grant, Spent, User
+from ...domain.accounts.model import Session, Spent, User
 from ...domain.crypto import handles
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
@@ -17,15 +17,15 @@ def issue(
     request: AuthorizationRequest,
     *,
     amr: tuple[str, ...],
-    browser: Grant | None = None,
+    browser: Session | None = None,
     spent: Spent | None = None,
 ) -> str:
-    """An authorization code: the one text of a grant that waits, written with all that its redemption must match.
+    """An authorization code: the one text of a session that waits, written with all that its redemption must match.
 
     `browser` is the browser's session that it is given in; without one the login is of now. `spent` and what it raises are
     those of `session.start`.
     """
-    grant = replace(
+    session = replace(
         begin.draft(svc, user, client, scope=request.scope, device=client.label, amr=amr),
         generation=0,
         expires_at=svc.now() + svc.settings.code_seconds,
@@ -37,7 +37,7 @@ def issue(
         claims=json.dumps(request.claims) if request.claims else "",
     )
     if browser:
-        grant = replace(grant, auth_time=browser.auth_time, browser=browser.gid)
-    text = session_handles.encode_handle(svc, keys.current(svc), grant, handles.CODE)
-    begin.create(svc, grant, spent=spent)
+        session = replace(session, auth_time=browser.auth_time, browser=browser.session_id)
+    text = session_handles.encode_handle(svc, keys.current(svc), session, handles.CODE)
+    begin.create(svc, session, spent=spent)
     return text

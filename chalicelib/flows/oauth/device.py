@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...domain.accounts.model import Start, in_force
+from ...domain.accounts.model import Created, in_force
 from ...domain.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -121,14 +121,14 @@ def find(svc: Services, user_code: str, decider: Browser, *, network: str) -> Wa
 
 def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) -> None:
     """Writes the user's decision, once; raises NotFound if it was decided otherwise, or expired or logged out meanwhile."""
-    grant = browser.grant
+    session = browser.session
     decided = {
         "status": APPROVED if approve else DENIED,
         "scope": " ".join(asked.scope),  # which can be less than the device asked for
         "uid": browser.user.uid,
-        "browser": grant.gid,
-        "auth_time": grant.auth_time,
-        "amr": " ".join(grant.amr),
+        "browser": session.session_id,
+        "auth_time": session.auth_time,
+        "amr": " ".join(session.amr),
     }
     # Not compared with the value as it was read: the device keeps polling, which changes it.
     for _ in range(3):
@@ -138,10 +138,10 @@ def decide(svc: Services, asked: Waiting, browser: Browser, *, approve: bool) ->
                 return
             break
         change = svc.once.changing("device", asked.place, old=value, new={**value, **decided}, now=svc.now())
-        used = svc.grants.use(grant, now=svc.now(), also=[change])
-        if used is Start.DONE:
+        used = svc.sessions.touch(session, now=svc.now(), also=[change])
+        if used is Created.DONE:
             return
-        if used is Start.STALE:
+        if used is Created.STALE:
             break
     raise NotFound("This code has been used or has expired.")
 
@@ -176,26 +176,26 @@ def _waited(svc: Services, place: str, value: dict[str, Any], now: int) -> SlowD
 
 
 def _issued(svc: Services, client: Client, place: str, value: dict[str, Any], proof: Proof) -> TokenSet:
-    found = in_force(*svc.grants.with_user(value["uid"], value["browser"]), svc.now())
+    found = in_force(*svc.sessions.with_user(value["uid"], value["browser"]), svc.now())
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
     if found is None:
         raise AccessDenied(reason="user gone or disabled, or logged out since")
     user, _ = found
     scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
-    grant = replace(
+    session = replace(
         begin.draft(svc, user, client, scope=scope, device=client.label, amr=amr),
         auth_time=value["auth_time"],
         browser=value["browser"],
         resource=value.get("resource", ""),
         jkt=proof.jkt if client.public else "",
     )
-    if not resources.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, session):
         raise AccessDenied(reason="taken from its client", uid=user.uid)
-    issued = issue.issue(svc, keys.current(svc), user, grant, client, jkt=proof.jkt)
+    issued = issue.issue(svc, keys.current(svc), user, session, client, jkt=proof.jkt)
     dpop.remember(svc, proof)  # not before: anybody can have begun, and polls
     if not issued.refresh_token:
-        grant = replace(grant, expires_at=svc.now() + issued.expires_in)
+        session = replace(session, expires_at=svc.now() + issued.expires_in)
     spending = svc.once.spending("device", place, old=value, now=svc.now())
-    if svc.grants.start(grant, also=[spending]) is not Start.DONE:
+    if svc.sessions.create(session, also=[spending]) is not Created.DONE:
         raise InvalidGrant("The device code has been used, or its approval has ended.", uid=user.uid)
     return issued

@@ -2,7 +2,7 @@ from ...domain.errors import InvalidDpopProof, UseDpopNonce
 from ...domain.oauth import dpop
 from ...domain.oauth.dpop import Proof
 from ...services import Services
-from ..sessions import browser
+from ..platform import macs
 
 NONCE_SECONDS = 300
 NO_PROOF = Proof("", "", "")
@@ -40,13 +40,13 @@ def nonce(svc: Services) -> str:
 
 
 def _nonce(svc: Services, window: int) -> str:
-    return f"{window}.{browser.mark(svc, 'dpop nonce', str(window))}"
+    return f"{window}.{macs.mac(svc, 'dpop nonce', str(window))}"
 
 
 def _recent(svc: Services, text: str) -> bool:
-    window, _, mark = text.partition(".")
+    window, _, mac = text.partition(".")
     now = svc.now() // NONCE_SECONDS
-    return window in (str(now), str(now - 1)) and browser.marked(svc, mark, "dpop nonce", window)
+    return window in (str(now), str(now - 1)) and macs.verify_mac(svc, mac, "dpop nonce", window)
 
 
 def _window(own_nonce: str) -> int:

@@ -27,7 +27,7 @@ def encode(svc: Services, browser: Browser, to: str, done: Interaction) -> str:
         "did": done.did,
         "shown": done.shown,
         "id": done.id,
-        "sid": browser.grant.gid,
+        "sid": browser.session.session_id,
         "to": _digest(to),
     }
     return sealing.seal(svc, told, purpose=PURPOSE, seconds=SECONDS)
@@ -36,7 +36,7 @@ def encode(svc: Services, browser: Browser, to: str, done: Interaction) -> str:
 def decode(svc: Services, unverified_text: str, browser: Browser, to: str) -> Interaction | None:
     """What a text says was done; None for any other text, session, address or time."""
     told = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
-    if told is None or (told["sid"], told["to"]) != (browser.grant.gid, _digest(to)):
+    if told is None or (told["sid"], told["to"]) != (browser.session.session_id, _digest(to)):
         return None
     return Interaction(told["did"], told["shown"], told["id"])
 

@@ -23,7 +23,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
-    ended = svc.grants.end(handle.uid, handle.gid, why="revoked", owner=client)
+    ended = svc.sessions.end(handle.uid, handle.session_id, why="revoked", owner=client)
     return handle.uid if ended else ""
 
 
@@ -37,11 +37,11 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
     if not claims.sid:
         raise UnsupportedTokenType()
     uid, sid = subjects.uid(svc, claims), subjects.sid(svc, claims)
-    if svc.grants.end(uid, sid, why="revoked", owner=client):
+    if svc.sessions.end(uid, sid, why="revoked", owner=client):
         return uid
     # It has ended before, or it is the session of the client whose token this one was exchanged for.
-    _, grant = svc.grants.with_user(uid, sid)
-    if grant is not None and not client.owns(grant):
+    _, session = svc.sessions.with_user(uid, sid)
+    if session is not None and not client.owns(session):
         raise UnsupportedTokenType()
     return ""
 
@@ -64,23 +64,23 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return {"active": False}
-    found = in_force(*svc.grants.with_user(handle.uid, handle.gid), svc.now())
+    found = in_force(*svc.sessions.with_user(handle.uid, handle.session_id), svc.now())
     if found is None:
         return {"active": False}
-    _, grant = found
-    if not client.owns(grant) or handle.generation != grant.generation:
+    _, session = found
+    if not client.owns(session) or handle.generation != session.generation:
         return {"active": False}
-    if not resources.still_granted(svc, client, grant):
+    if not resources.still_granted(svc, client, session):
         return {"active": False}
     return {
         "active": True,
         "iss": svc.settings.issuer,
-        "sub": subjects.subject_for(svc, client, grant.uid),
-        "client_id": grant.client_id,
-        "scope": " ".join(scopes.common(grant.scope, client.scopes)),
-        "sid": grant.gid,
-        "iat": grant.created_at,
-        "exp": grant.expires_at,
+        "sub": subjects.subject_for(svc, client, session.uid),
+        "client_id": session.client_id,
+        "scope": " ".join(scopes.common(session.scope, client.scopes)),
+        "sid": session.session_id,
+        "iat": session.created_at,
+        "exp": session.expires_at,
         "token_type": "refresh_token",
     }
 

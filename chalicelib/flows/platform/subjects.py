@@ -1,6 +1,6 @@
 """What a user is called in front of a client: by the account's own id, or by another in each sector (OpenID Connect Core 8).
 
-Grants and sessions know the account alone. A token of a pairwise client names its sector, so that whoever is shown one finds
+Sessions know the account alone. A token of a pairwise client names its sector, so that whoever is shown one finds
 the account again without asking which client it was.
 """
 
@@ -24,8 +24,8 @@ def subject_for(svc: Services, client: Client, identifier: str) -> str:
 
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
     """The `sub` of an access token, with its `sector` where it is pairwise."""
-    mark = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}
-    return {"sub": subject_for(svc, client, uid), **mark}
+    sector_claim = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}
+    return {"sub": subject_for(svc, client, uid), **sector_claim}
 
 
 def uid(svc: Services, verified: VerifiedClaims) -> str:

@@ -1,10 +1,9 @@
-"""The session that a browser has with this server's own pages, and the marks that show that a form is one of ours."""
+"""The session that a browser has with this server's own pages."""
 
-import hmac
 from dataclasses import dataclass, replace
 
-from ...domain.accounts.model import Grant, Spent, Start, User, in_force
-from ...domain.crypto import base64url, handles
+from ...domain.accounts.model import Created, Session, Spent, User, in_force
+from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
 from ...domain.errors import InvalidGrant
 from ...services import Services
@@ -12,7 +11,6 @@ from ..clients import own
 from ..platform import keys
 from . import begin, session_handles
 
-MARK = b"latchkey form\x00"
 TRIES = 4  # of logins at once in one browser
 
 
@@ -21,14 +19,14 @@ class Browser:
     """A browser in which a user is logged in."""
 
     user: User
-    grant: Grant
+    session: Session
 
 
 def current(svc: Services, cookie: str) -> Browser | None:
     """Who is logged in with this cookie, as of now (one read; none for a forged one)."""
     handle = _opened(svc, cookie)
-    found = _read(svc, handle.uid, handle.gid) if handle else None
-    return found if found and handle and found.grant.generation == handle.generation else None
+    found = _read(svc, handle.uid, handle.session_id) if handle else None
+    return found if found and handle and found.session.generation == handle.generation else None
 
 
 def before(svc: Services, cookie: str, user: User) -> Browser | None:
@@ -40,7 +38,7 @@ def before(svc: Services, cookie: str, user: User) -> Browser | None:
     handle = _opened(svc, cookie)
     if handle is None:
         return None
-    return _left(svc, handle.uid, handle.gid, latest=None if handle.uid == user.uid else handle.generation)
+    return _left(svc, handle.uid, handle.session_id, latest=None if handle.uid == user.uid else handle.generation)
 
 
 def _opened(svc: Services, cookie: str) -> Handle | None:
@@ -50,24 +48,24 @@ def _opened(svc: Services, cookie: str) -> Handle | None:
         return None
 
 
-def _read(svc: Services, uid: str, gid: str) -> Browser | None:
-    found = in_force(*svc.grants.with_user(uid, gid), svc.now())
+def _read(svc: Services, uid: str, session_id: str) -> Browser | None:
+    found = in_force(*svc.sessions.with_user(uid, session_id), svc.now())
     return Browser(*found) if found else None
 
 
-def _left(svc: Services, uid: str, gid: str, *, latest: int | None = None) -> Browser | None:
+def _left(svc: Services, uid: str, session_id: str, *, latest: int | None = None) -> Browser | None:
     """A browser's session that was not ended, whether its time is over or not: what began in it may live for longer.
 
     None if its `latest` cookie is another than is said.
     """
-    user, grant = svc.grants.with_user(uid, gid)
+    user, session = svc.sessions.with_user(uid, session_id)
     if user is None:
         return None
-    if grant is None:  # the table has forgotten it
-        return Browser(user, replace(draft(svc, user, amr=()), gid=gid, generation=svc.now()))
-    if grant.ended or grant.token_version != user.token_version or latest not in (None, grant.generation):
+    if session is None:  # the table has forgotten it
+        return Browser(user, replace(draft(svc, user, amr=()), session_id=session_id, generation=svc.now()))
+    if session.ended or session.token_version != user.token_version or latest not in (None, session.generation):
         return None
-    return Browser(user, grant)
+    return Browser(user, session)
 
 
 def log_in(
@@ -83,43 +81,25 @@ def log_in(
     for _ in range(TRIES):
         if before is None or before.user.uid != user.uid:
             break
-        kept = {name: getattr(before.grant, name) for name in ("gid", "created_at", "took_part")}
-        raised = replace(drafted, **kept, generation=before.grant.generation + 1)
-        if svc.grants.log_in_again(raised, spare=spare) is Start.DONE:
+        kept = {name: getattr(before.session, name) for name in ("session_id", "created_at", "logout_participants")}
+        raised = replace(drafted, **kept, generation=before.session.generation + 1)
+        if svc.sessions.log_in_again(raised, spare=spare) is Created.DONE:
             return Browser(user, raised)
-        before = _left(svc, user.uid, before.grant.gid)
+        before = _left(svc, user.uid, before.session.session_id)
     begin.create(svc, drafted, spent=spent)
     return Browser(user, drafted)
 
 
-def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Grant:
+def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Session:
     """A browser session that begins now and is not yet written anywhere."""
     return begin.draft(svc, user, own.BROWSER, scope=(), device=own.BROWSER.client_name, amr=amr)
 
 
-def cookie_of(svc: Services, grant: Grant) -> str:
+def cookie_of(svc: Services, session: Session) -> str:
     """The cookie of a browser session."""
-    return session_handles.encode_handle(svc, keys.current(svc), grant, handles.BROWSER)
+    return session_handles.encode_handle(svc, keys.current(svc), session, handles.BROWSER)
 
 
 def end(svc: Services, browser: Browser, *, why: str) -> None:
     """Ends a browser session."""
-    svc.grants.end(browser.user.uid, browser.grant.gid, why=why)
-
-
-def mark(svc: Services, *parts: str) -> str:
-    """A text that only this server can make for these parts: what its forms carry, so that no other site's form counts."""
-    key = keys.current(svc).handle_key(svc.now())
-    return _mac(key.secret, parts)
-
-
-def marked(svc: Services, text: str, *parts: str) -> bool:
-    """Whether a text is the mark of these parts under any of the keys."""
-    macs = [_mac(secret, parts) for secret in keys.current(svc).handle_secrets().values()]
-    return True in [hmac.compare_digest(text.encode(), mac.encode()) for mac in macs]
-
-
-def _mac(secret: bytes, parts: tuple[str, ...]) -> str:
-    # Lengths before the parts: no two lists of parts come out as the same bytes.
-    message = MARK + b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
-    return base64url.encode(hmac.digest(secret, message, "sha256"))
+    svc.sessions.end(browser.user.uid, browser.session.session_id, why=why)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...domain.accounts.model import Grant, User
+from ...domain.accounts.model import Session, User
 from ...domain.crypto import handles
 from ...domain.crypto.keyset import KeySet
 from ...domain.errors import InvalidScope
@@ -36,27 +36,27 @@ def issue(
     svc: Services,
     keyset: KeySet,
     user: User,
-    grant: Grant,
+    session: Session,
     client: Client,
     *,
     scope: tuple[str, ...] | None = None,
     nonce: str = "",
     jkt: str = "",
 ) -> TokenSet:
-    """Signs the tokens of a grant at its generation; nothing is written. A narrower `scope` is the access token's alone."""
+    """Signs the tokens of a session at its generation; nothing is written. A narrower `scope` is the access token's alone."""
     # What an operator has taken from the client since counts for every token from then on.
-    left = scopes.common(grant.scope, client.scopes)
+    left = scopes.common(session.scope, client.scopes)
     granted = left if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
-        svc, keyset, _about(svc, user, grant, client), scope=granted, lifetime=lifetime, jkt=jkt
+        svc, keyset, _about(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
     )
     id_token = refresh_token = ""
     if "openid" in granted:
-        about = claim.of_user(user, scope=(), wanted=claim.wished(grant, "id_token", scope=granted, client=client))
-        id_token = _id_token(svc, keyset, about, grant, client, nonce=nonce, access_token=access_token)
-    if client.refreshes(grant.scope) and client.refreshes(left):
-        refresh_token = session_handles.encode_handle(svc, keyset, grant, handles.REFRESH)
+        about = claim.of_user(user, scope=(), wanted=claim.wished(session, "id_token", scope=granted, client=client))
+        id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
+    if client.refreshes(session.scope) and client.refreshes(left):
+        refresh_token = session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
         access_token=access_token,
@@ -68,14 +68,14 @@ def issue(
     )
 
 
-def _about(svc: Services, user: User, grant: Grant, client: Client) -> dict[str, object]:
+def _about(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:
     return {
         **subjects.claims(svc, client, user.uid),
-        "aud": grant.resource,
-        "client_id": grant.client_id,
-        "sid": grant.gid,
-        "auth_time": grant.auth_time,
-        "amr": list(grant.amr),
+        "aud": session.resource,
+        "client_id": session.client_id,
+        "sid": session.session_id,
+        "auth_time": session.auth_time,
+        "amr": list(session.amr),
         "acr": PASSWORD_ONLY,
         **({"roles": list(user.roles)} if user.roles else {}),
     }
@@ -128,7 +128,7 @@ def _id_token(
     svc: Services,
     keyset: KeySet,
     about: Mapping[str, object],
-    grant: Grant,
+    session: Session,
     client: Client,
     *,
     nonce: str,
@@ -139,15 +139,15 @@ def _id_token(
     claims = {
         **about,
         "iss": svc.settings.issuer,
-        "sub": subjects.subject_for(svc, client, grant.uid),
-        "aud": grant.client_id,
+        "sub": subjects.subject_for(svc, client, session.uid),
+        "aud": session.client_id,
         "exp": now + svc.settings.id_token_seconds,
         "iat": now,
-        "auth_time": grant.auth_time,
-        "amr": list(grant.amr),
+        "auth_time": session.auth_time,
+        "amr": list(session.amr),
         "acr": PASSWORD_ONLY,
         # One browser session logs in to many clients: told as it is, it would tie pairwise subjects together.
-        "sid": subjects.subject_for(svc, client, grant.browser) if grant.browser else grant.gid,
+        "sid": subjects.subject_for(svc, client, session.browser) if session.browser else session.session_id,
         "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
         **({"nonce": nonce} if nonce else {}),
     }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ...domain.accounts.model import Grant, User, in_force
+from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidToken
 from ...domain.oauth import claims as claim
 from ...domain.oauth import scopes
@@ -22,14 +22,14 @@ class LiveToken:
     claims: VerifiedClaims
     client: Client
     user: User | None = None
-    grant: Grant | None = None
+    session: Session | None = None
 
     def wished(self) -> list[str]:
         """The single claims that userinfo was asked for by the client that the token was made for."""
         # One that exchanged its token has the scopes alone.
-        if self.grant is None or self.grant.client_id != self.claims.client_id:
+        if self.session is None or self.session.client_id != self.claims.client_id:
             return []
-        return claim.wished(self.grant, "userinfo", scope=self.claims.scope, client=self.client)
+        return claim.wished(self.session, "userinfo", scope=self.claims.scope, client=self.client)
 
 
 def read(svc: Services, unverified_token: str, *, any_audience: bool = False) -> LiveToken:
@@ -39,8 +39,8 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
         client = svc.clients.read(claims.client_id)
         return LiveToken(*_as_registered(svc, claims, client))
     uid = subjects.uid(svc, claims)
-    user, grant, client = svc.grants.with_user_and_client(uid, subjects.sid(svc, claims), claims.client_id)
-    found = in_force(user, grant, svc.now())
+    user, session, client = svc.sessions.with_user_and_client(uid, subjects.sid(svc, claims), claims.client_id)
+    found = in_force(user, session, svc.now())
     if found is None:
         raise InvalidToken(reason="session ended", uid=uid)
     claims, client = _as_registered(svc, claims, client)

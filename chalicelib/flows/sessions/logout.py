@@ -7,7 +7,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-from ...domain.accounts.model import Grant, User, in_force
+from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidRequest, LatchkeyError
 from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
@@ -51,7 +51,7 @@ class Leaving:
         """Whether the client has shown that it means the session that this browser is in."""
         if self.client is None or not self.hint:
             return False
-        shown = {"sub": known.user.uid, "sid": known.grant.gid}
+        shown = {"sub": known.user.uid, "sid": known.session.session_id}
         return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in shown.items())
 
 
@@ -85,7 +85,7 @@ def asked(svc: Services, params: Mapping[str, str], *, network: str) -> Leaving:
 def end(svc: Services, known: Browser, *, network: str) -> list[Failure]:
     """Ends a browser's session and what began in it; tells the clients, and says which of them could not be told."""
     browser.end(svc, known, why="logout")
-    return _end_begun(svc, known.user, known.grant.gid, network)
+    return _end_begun(svc, known.user, known.session.session_id, network)
 
 
 def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failure]:
@@ -94,48 +94,48 @@ def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failur
     return _end_begun(svc, user, sid, network)
 
 
-def _end_begun(svc: Services, user: User, gid: str, network: str) -> list[Failure]:
+def _end_begun(svc: Services, user: User, session_id: str, network: str) -> list[Failure]:
     # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
-    stored = svc.grants.of_user(user.uid)
-    for grant in [each for each in stored if each.browser == gid and not each.ended]:
-        if OFFLINE not in grant.scope:
-            svc.grants.end(grant.uid, grant.gid, why="logout")
-    return _tell(svc, user, _took_part(stored, {gid}), network)
+    stored = svc.sessions.of_user(user.uid)
+    for session in [each for each in stored if each.browser == session_id and not each.ended]:
+        if OFFLINE not in session.scope:
+            svc.sessions.end(session.uid, session.session_id, why="logout")
+    return _tell(svc, user, _participants(stored, {session_id}), network)
 
 
-def end_others(svc: Services, user: User, keep: Grant, *, network: str) -> list[Failure]:
+def end_others(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
     """Ends all sessions of a user but one, in one write, and tells the clients as a logout in each browser would."""
     manage.end_other_sessions(svc, user, keep)
     return tell_of_others(svc, user, keep, network=network)
 
 
-def tell_of_others(svc: Services, user: User, keep: Grant, *, network: str) -> list[Failure]:
+def tell_of_others(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
     """Tells the clients that all sessions but one have ended, of a user as they were before. What is done stays done."""
     try:
-        stored = [each for each in svc.grants.of_user(user.uid) if each.gid != keep.gid]
+        stored = [each for each in svc.sessions.of_user(user.uid) if each.session_id != keep.session_id]
     except LatchkeyError as error:
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
-    browsers = {each.gid for each in ended if each.client_id == own.BROWSER.client_id}
-    return _tell(svc, user, _took_part(stored, browsers), network)
+    browsers = {each.session_id for each in ended if each.client_id == own.BROWSER.client_id}
+    return _tell(svc, user, _participants(stored, browsers), network)
 
 
-def _took_part(stored: Iterable[Grant], browsers: set[str]) -> set[tuple[str, str]]:
-    """The clients that took part in browsers' sessions, as `took_part` names them, each with the session."""
+def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[str, str]]:
+    """The clients that took part in browsers' sessions, as `logout_participants` names them, each with the session."""
     begun = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
     # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
-    before = {(participant, each.gid) for each in stored for participant in each.took_part}
-    return {(participant, gid) for participant, gid in begun | before if gid in browsers}
+    before = {(participant, each.session_id) for each in stored for participant in each.logout_participants}
+    return {(participant, session_id) for participant, session_id in begun | before if session_id in browsers}
 
 
-def _tell(svc: Services, user: User, took_part: set[tuple[str, str]], network: str) -> list[Failure]:
-    if not took_part:
+def _tell(svc: Services, user: User, logout_participants: set[tuple[str, str]], network: str) -> list[Failure]:
+    if not logout_participants:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
     # Each in a context of its own, where its round trips count as this request's.
     telling = {
-        pool.submit(copy_context().run, _told, svc, user, participant, gid, network): participant
-        for participant, gid in sorted(took_part)
+        pool.submit(copy_context().run, _told, svc, user, participant, session_id, network): participant
+        for participant, session_id in sorted(logout_participants)
     }
     done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
@@ -149,7 +149,7 @@ def _named(participant: str) -> tuple[str, int | None]:
     return client_id, int(since) if since else None
 
 
-def _told(svc: Services, user: User, participant: str, gid: str, network: str) -> Failure | None:
+def _told(svc: Services, user: User, participant: str, session_id: str, network: str) -> Failure | None:
     client_id, since = _named(participant)
     try:
         client = clients.find(svc, client_id, network=network)
@@ -158,14 +158,14 @@ def _told(svc: Services, user: User, participant: str, gid: str, network: str) -
         # An operator has looked at the addresses of the others.
         if not client.vouched:
             limits.back_channel(svc, url=client.backchannel_logout_uri)
-        token = logout_token(svc, client, user, gid)
+        token = logout_token(svc, client, user, session_id)
     except LatchkeyError as error:
         return Failure(client_id, error.reason or error.code)
     answer = svc.fetch.post(client.backchannel_logout_uri, {"logout_token": token})
     return None if answer.status in (200, 204) else Failure(client_id, answer.reason or f"status {answer.status}")
 
 
-def logout_token(svc: Services, client: Client, user: User, gid: str) -> str:
+def logout_token(svc: Services, client: Client, user: User, session_id: str) -> str:
     """What tells a client that a session has ended (Back-Channel Logout 1.0 section 2.4)."""
     now = svc.now()
     claims = {
@@ -176,6 +176,6 @@ def logout_token(svc: Services, client: Client, user: User, gid: str) -> str:
         "jti": new_id(),
         "events": {EVENT: {}},
         "sub": subjects.subject_for(svc, client, user.uid),
-        "sid": subjects.subject_for(svc, client, gid),
+        "sid": subjects.subject_for(svc, client, session_id),
     }
     return tokens.sign(claims, keys.current(svc).signer(now), typ=LOGOUT_TOKEN)

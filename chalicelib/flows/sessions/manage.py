@@ -1,6 +1,6 @@
 """Sessions as their user sees them: the one that asks, the others, and their end."""
 
-from ...domain.accounts.model import Grant, User, in_force
+from ...domain.accounts.model import Session, User, in_force
 from ...domain.crypto import handles
 from ...domain.errors import InvalidGrant, InvalidToken, NotFound, TemporarilyUnavailable
 from ...domain.oauth.client import Client
@@ -8,31 +8,37 @@ from ...services import Services
 from . import session_handles
 
 
-def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Grant]:
+def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Session]:
     """The user and session behind a request that the guard let through; raises InvalidToken if they have ended since."""
-    found = in_force(*svc.grants.with_user(uid, sid), svc.now())
+    found = in_force(*svc.sessions.with_user(uid, sid), svc.now())
     if found is None:
         raise InvalidToken("This session has ended: log in again.", reason="session ended", uid=uid)
     return found
 
 
-def list_sessions(svc: Services, user: User, current: Grant) -> list[Grant]:
+def list_sessions(svc: Services, user: User, current: Session) -> list[Session]:
     """The user's live sessions: the one that is `current`, then the latest used, and of those the newest, first."""
-    live = [grant for grant in svc.grants.of_user(user.uid) if not grant.waiting and in_force(user, grant, svc.now())]
-    return sorted(live, key=lambda grant: (grant.gid != current.gid, -grant.last_used_at, -grant.created_at))
+    live = [
+        session
+        for session in svc.sessions.of_user(user.uid)
+        if not session.waiting and in_force(user, session, svc.now())
+    ]
+    return sorted(
+        live, key=lambda session: (session.session_id != current.session_id, -session.last_used_at, -session.created_at)
+    )
 
 
 def end_session(svc: Services, user: User, *, sid: str) -> None:
     """Ends one session of a user; raises NotFound if it is not one of theirs in force."""
     try:
-        found = svc.grants.end(user.uid, sid, why="ended by its user")
+        found = svc.sessions.end(user.uid, sid, why="ended by its user")
     except ValueError:
         found = False
     if not found:
         raise NotFound("You have no such session.", uid=user.uid)
 
 
-def end_other_sessions(svc: Services, user: User, keep: Grant) -> None:
+def end_other_sessions(svc: Services, user: User, keep: Session) -> None:
     """Ends all sessions of a user but one, in one write."""
     if not svc.users.end_other_sessions(user, keep=keep):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
@@ -44,5 +50,5 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, presented = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    ended = svc.grants.end(presented.uid, presented.gid, why="logout", owner=client)
+    ended = svc.sessions.end(presented.uid, presented.session_id, why="logout", owner=client)
     return presented.uid if ended else ""

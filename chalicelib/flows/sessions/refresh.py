@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...domain.accounts.model import Grant, in_force
+from ...domain.accounts.model import Session, in_force
 from ...domain.accounts.rotation import Use, use_of
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
@@ -28,53 +28,53 @@ def refresh(
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
     nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
     keyset, presented = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
-    user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is not None and not client.owns(grant):
+    user, session = svc.sessions.with_user(presented.uid, presented.session_id)
+    if session is not None and not client.owns(session):
         raise InvalidGrant(reason="another client's", uid=presented.uid)
-    if grant is not None and grant.jkt in ("", jkt):
+    if session is not None and session.jkt in ("", jkt):
         use_proof()
-    use = use_of(grant, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, grant))
+    use = use_of(session, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, session))
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
-    found = in_force(user, grant, svc.now())
+    found = in_force(user, session, svc.now())
     if found is None:
         raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
-    user, grant = found
-    if not resources.still_granted(svc, client, grant):
-        svc.grants.end(grant.uid, grant.gid, why="taken from its client")
+    user, session = found
+    if not resources.still_granted(svc, client, session):
+        svc.sessions.end(session.uid, session.session_id, why="taken from its client")
         raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=scopes.common(grant.scope, client.scopes))
+    narrowed = scopes.narrow(scope, allowed=scopes.common(session.scope, client.scopes))
     # RFC 8707 section 2.2: no other than the user agreed to.
-    if resource is not None and not resources.same_api(svc, resource, grant.resource):
+    if resource is not None and not resources.same_api(svc, resource, session.resource):
         raise InvalidTarget()
-    successor = replace(grant, generation=presented.generation + 1)
+    successor = replace(session, generation=presented.generation + 1)
     issued = issue.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
-    use = _rotated(svc, client, grant, successor, use, jkt=jkt)
+    use = _rotated(svc, client, session, successor, use, jkt=jkt)
     if use in (Use.DEAD, Use.REUSE):
         raise _refused(svc, presented, use)
     return issued
 
 
-def _rotated(svc: Services, client: Client, grant: Grant, successor: Grant, use: Use, *, jkt: str) -> Use:
+def _rotated(svc: Services, client: Client, session: Session, successor: Session, use: Use, *, jkt: str) -> Use:
     """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
-    bound, window = grant.jkt or (jkt if client.public else ""), _retry_window(svc, grant)
+    bound, window = session.jkt or (jkt if client.public else ""), _retry_window(svc, session)
     if use is Use.CURRENT:
         idle = lifetimes.idle_seconds(svc, client)
-        use = svc.grants.rotate(grant, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
-    if use is Use.RETRY and bound != grant.jkt:
-        use = svc.grants.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
+        use = svc.sessions.rotate(session, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
+    if use is Use.RETRY and bound != session.jkt:
+        use = svc.sessions.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
     return use
 
 
-def _retry_window(svc: Services, grant: Grant | None) -> int:
+def _retry_window(svc: Services, session: Session | None) -> int:
     # A thief cannot use a token that is bound to a key, so its owner may come back for the successor at any time.
-    if grant is not None and grant.jkt:
-        return grant.ends_at - grant.created_at
+    if session is not None and session.jkt:
+        return session.ends_at - session.created_at
     return svc.settings.retry_window_seconds
 
 
 def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
     if use is not Use.REUSE:
         return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=presented.uid)
-    svc.grants.end(presented.uid, presented.gid, why="reuse")
+    svc.sessions.end(presented.uid, presented.session_id, why="reuse")
     return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)

@@ -1,6 +1,6 @@
 """The APIs that a client may have tokens for (RFC 8707), by its present registration."""
 
-from ...domain.accounts.model import Grant
+from ...domain.accounts.model import Session
 from ...domain.errors import InvalidTarget
 from ...domain.oauth import scopes, uris
 from ...domain.oauth.client import Client
@@ -24,10 +24,10 @@ def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
     return uris.spelled(resource or apis[0], apis) in apis
 
 
-def still_granted(svc: Services, client: Client, grant: Grant) -> bool:
+def still_granted(svc: Services, client: Client, session: Session) -> bool:
     """Whether a client may still have what a session was granted: its API, and at least one of its scopes."""
-    left = scopes.common(grant.scope, client.scopes)
-    return may_have_tokens_for(svc, client, grant.resource) and bool(left or not grant.scope)
+    left = scopes.common(session.scope, client.scopes)
+    return may_have_tokens_for(svc, client, session.resource) and bool(left or not session.scope)
 
 
 def same_api(svc: Services, one: str, other: str) -> bool:

@@ -1,6 +1,6 @@
 """The texts that stand for a session: its refresh tokens, its code and its cookies."""
 
-from ...domain.accounts.model import Grant
+from ...domain.accounts.model import Session
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
 from ...domain.crypto.keyset import KeySet
@@ -8,10 +8,10 @@ from ...services import Services
 from ..platform import keys
 
 
-def encode_handle(svc: Services, keyset: KeySet, grant: Grant, purpose: bytes) -> str:
-    """The one text for a grant at its generation and this purpose: its refresh token, its code or its cookie."""
+def encode_handle(svc: Services, keyset: KeySet, session: Session, purpose: bytes) -> str:
+    """The one text for a session at its generation and this purpose: its refresh token, its code or its cookie."""
     key = keyset.handle_key(svc.now())
-    handle = Handle(uid=grant.uid, gid=grant.gid, generation=grant.generation)
+    handle = Handle(uid=session.uid, session_id=session.session_id, generation=session.generation)
     return handles.derive(handle, key_number=key.number, secret=key.secret, purpose=purpose)
 
 

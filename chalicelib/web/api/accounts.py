@@ -4,7 +4,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
-from ...domain.accounts.model import Grant, User
+from ...domain.accounts import model
+from ...domain.accounts.model import User
 from ...domain.accounts.profile import MAX_NAME, ONE_LINE
 from ...flows.accounts import account, signup
 from ...flows.authentication import login
@@ -13,10 +14,10 @@ from ...flows.sessions import live, logout, manage
 from ...flows.sessions import refresh as refresh_flow
 from ...services import Services
 from ..http import request_log
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
 
-bp = Door(__name__)
+api = Api(__name__)
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
@@ -133,7 +134,7 @@ GUARDED = (errors.InvalidToken, errors.InsufficientScope)
 GUESSES = (errors.InvalidCredentials, errors.TooManyRequests)
 
 
-@bp.serves(
+@api.route(
     "POST /signup",
     status=201,
     body=SignUp,
@@ -153,7 +154,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
     return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(issued)))
 
 
-@bp.serves(
+@api.route(
     "POST /login",
     body=LogIn,
     answer=Tokens,
@@ -172,19 +173,19 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
     return tokens_of(issued)
 
 
-@bp.serves("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
+@api.route("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
 def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
     """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
     return tokens_of(refresh_flow.refresh(svc, own.json_api(svc), body.refresh_token, scope=body.scope))
 
 
-@bp.serves("POST /logout", status=204, body=LogOut)
+@api.route("POST /logout", status=204, body=LogOut)
 def log_out(svc: Services, _: Caller, body: LogOut) -> None:
     """Ends the session of a refresh token. Says the same whether there was one or not."""
     request_log.set_user(manage.revoke(svc, own.json_api(svc), body.refresh_token))
 
 
-@bp.serves("POST /verify", body=Verify, answer=Verified)
+@api.route("POST /verify", body=Verify, answer=Verified)
 def verify(svc: Services, _: Caller, body: Verify) -> Verified:
     """Tells whether an access token is in force: for services behind no gateway."""
     try:
@@ -195,21 +196,21 @@ def verify(svc: Services, _: Caller, body: Verify) -> Verified:
     return Verified(active=True, claims=dict(token.claims.all))
 
 
-@bp.serves("GET /me", answer=Profile, errors=GUARDED)
+@api.route("GET /me", answer=Profile, errors=GUARDED)
 def read_profile(svc: Services, caller: Caller) -> Profile:
     """The account of the caller."""
     user, _ = _current(svc, caller)
     return _profile(user)
 
 
-@bp.serves("PATCH /me", body=Rename, answer=Profile, errors=GUARDED)
+@api.route("PATCH /me", body=Rename, answer=Profile, errors=GUARDED)
 def change_profile(svc: Services, caller: Caller, body: Rename) -> Profile:
     """Changes the display name."""
     user, _ = _current(svc, caller)
     return _profile(account.rename(svc, user, name=body.name))
 
 
-@bp.serves(
+@api.route(
     "DELETE /me",
     status=204,
     body=Delete,
@@ -218,32 +219,32 @@ def change_profile(svc: Services, caller: Caller, body: Rename) -> Profile:
 )
 def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
     """Erases the account and all its sessions. Needs the password, or a login not older than five minutes."""
-    user, grant = _current(svc, caller)
-    account.delete(svc, user, grant, password=body.password, network=caller.network)
+    user, session = _current(svc, caller)
+    account.delete(svc, user, session, password=body.password, network=caller.network)
 
 
-@bp.serves("GET /me/sessions", answer=Sessions, errors=GUARDED)
+@api.route("GET /me/sessions", answer=Sessions, errors=GUARDED)
 def list_sessions(svc: Services, caller: Caller) -> Sessions:
     """The devices on which the caller is logged in."""
     user, current = _current(svc, caller)
-    return Sessions([_session(grant, current) for grant in manage.list_sessions(svc, user, current)])
+    return Sessions([_session(session, current) for session in manage.list_sessions(svc, user, current)])
 
 
-@bp.serves("DELETE /me/sessions", status=204, errors=GUARDED)
+@api.route("DELETE /me/sessions", status=204, errors=GUARDED)
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
     request_log.untold(logout.end_others(svc, user, current, network=caller.network))
 
 
-@bp.serves("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
+@api.route("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
     request_log.untold(logout.end_one(svc, user, sid=sid, network=caller.network))
 
 
-@bp.serves("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
+@api.route("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
 def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
     """Changes the password and ends all sessions but this one."""
     user, current = _current(svc, caller)
@@ -258,7 +259,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
     request_log.untold(untold)
 
 
-def _current(svc: Services, caller: Caller) -> tuple[User, Grant]:
+def _current(svc: Services, caller: Caller) -> tuple[User, model.Session]:
     return manage.current(svc, uid=caller.uid, sid=caller.sid)
 
 
@@ -272,12 +273,12 @@ def _profile(user: User) -> Profile:
     )
 
 
-def _session(grant: Grant, current: Grant) -> Session:
+def _session(session: model.Session, current: model.Session) -> Session:
     return Session(
-        id=grant.gid,
-        device=grant.device,
-        client_id=grant.client_id,
-        created_at=grant.created_at,
-        last_used_at=grant.last_used_at,
-        current=grant.gid == current.gid,
+        id=session.session_id,
+        device=session.device,
+        client_id=session.client_id,
+        created_at=session.created_at,
+        last_used_at=session.last_used_at,
+        current=session.session_id == current.session_id,
     )

@@ -55,7 +55,7 @@ class Operation:
 
     method: str
     path: str
-    story: Callable[..., Any]
+    handler: Callable[..., Any]
     scope: str | None
     status: int = 200
     body: type | None = None
@@ -74,7 +74,7 @@ class Operation:
             svc = services()
             caller = _caller(request, self.scope, svc.now())
             body = [decoding.decoded(request, self.body, optional=self.body_optional)] if self.body else []
-            return success(self.story(svc, caller, *body, **path_parameters), self.status)
+            return success(self.handler(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:
             return self._refused(request, refusal)
         except Exception as fault:
@@ -91,39 +91,39 @@ class Operation:
         return shown
 
 
-class Door(Blueprint):
+class Api:
     """Declares routes whose bodies are typed and whose answers, refusals too, are JSON.
 
-    A route that is in the scope map stands behind the guard and is told its caller.
+    A route that is in the scope map stands behind the guard and is told its caller. `blueprint` is what Chalice registers.
     """
 
     def __init__(self, import_name: str) -> None:
-        super().__init__(import_name)
+        self.blueprint = Blueprint(import_name)
         self.operations: list[Operation] = []
 
-    def serves(self, line: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def route(self, line: str, **declared: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Declares `"METHOD /path"` with the fields of Operation; a wrong one fails when the app is imported.
 
         The function gets Services, Caller, its body if it has one, and path parameters.
         """
         method, _, path = line.partition(" ")
 
-        def declare(story: Callable[..., Any]) -> Callable[..., Any]:
-            self._add(Operation(method=method, path=path, story=story, scope=SCOPES.get(line), **declared))
-            return story
+        def declare(handler: Callable[..., Any]) -> Callable[..., Any]:
+            self._add(Operation(method=method, path=path, handler=handler, scope=SCOPES.get(line), **declared))
+            return handler
 
         return declare
 
     def _add(self, operation: Operation) -> None:
         def view(**path_parameters: str) -> Response:
-            return operation.serve(self.current_request, path_parameters)
+            return operation.serve(self.blueprint.current_request, path_parameters)
 
         def preflight(**_: str) -> Response:
             return Response("", status_code=204, headers={})
 
         guarded = {"authorizer": guard} if operation.scope else {}
-        name = operation.story.__name__
-        declare = partial(self.route, operation.path, content_types=[])  # what may come is decoding's to say
+        name = operation.handler.__name__
+        declare = partial(self.blueprint.route, operation.path, content_types=[])  # what may come is decoding's to say
         declare(methods=[operation.method], name=name, **guarded)(view)
         # A page is for no script of another origin, and so has no preflight.
         if operation.page is None and all(operation.path != other.path for other in self.operations):

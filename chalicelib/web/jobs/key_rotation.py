@@ -5,10 +5,10 @@ from chalice.app import Blueprint, Rate
 from ...flows.platform import keys
 from ...services import services
 
-bp = Blueprint(__name__)
+functions = Blueprint(__name__)
 
 
-@bp.schedule(Rate(1, unit=Rate.DAYS), name="rotate_keys")
+@functions.schedule(Rate(1, unit=Rate.DAYS), name="rotate_keys")
 def rotate_keys(_: Any) -> None:
     """Once a day: publishes the keys that will sign next when the present ones grow old, and drops those that are spent."""
     keys.rotate(services())

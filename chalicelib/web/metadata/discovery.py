@@ -1,6 +1,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -12,17 +12,12 @@ from ...domain.oauth import dpop, scopes
 from ...flows.platform import keys
 from ...guard.scope_map import SCOPES
 from ...services import Services
-from ..api import accounts as account
 from ..http.answers import Answer
-from ..http.routing import Caller, Door, Operation
-from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, device, logout
-from ..pages import login as pages
-from . import openapi
+from ..http.routing import Api, Caller
 from . import server as metadata
 from .server import Metadata
 
-bp = Door(__name__)
+api = Api(__name__)
 
 # Keys are published a day before they sign, so minutes are safe; a key struck out in an emergency is gone as soon.
 CACHED = {"Cache-Control": "public, max-age=300, stale-while-revalidate=60"}
@@ -51,43 +46,43 @@ class ProtectedResource(msgspec.Struct, frozen=True):
     dpop_bound_access_tokens_required: bool
 
 
-@bp.serves("GET /.well-known/jwks.json", answer=KeySet)
+@api.route("GET /.well-known/jwks.json", answer=KeySet)
 def jwks(svc: Services, _: Caller) -> Answer:
     """The public keys that access tokens are signed with."""
     return Answer(body=_key_set(keys.current(svc).published(svc.now())), headers=KEYS_CACHED)
 
 
-@bp.serves("GET /.well-known/oauth-authorization-server", answer=Metadata)
+@api.route("GET /.well-known/oauth-authorization-server", answer=Metadata)
 def oauth_metadata(svc: Services, _: Caller) -> Answer:
     """What this server is and does (RFC 8414)."""
     return _metadata(svc)
 
 
-@bp.serves("GET /.well-known/openid-configuration", answer=Metadata)
+@api.route("GET /.well-known/openid-configuration", answer=Metadata)
 def openid_metadata(svc: Services, _: Caller) -> Answer:
     """The same where OpenID Connect Discovery has it, and API Gateway's own JWT authorizer looks for it."""
     return _metadata(svc)
 
 
-@bp.serves("GET /.well-known/oauth-authorization-server/{path}", answer=Metadata, errors=(NotFound,))
+@api.route("GET /.well-known/oauth-authorization-server/{path}", answer=Metadata, errors=(NotFound,))
 def oauth_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
     """The same for an issuer with a path, whose metadata is asked for at the host's root (RFC 8414 section 3.1)."""
     return _metadata_of_path(svc, path)
 
 
-@bp.serves("GET /.well-known/openid-configuration/{path}", answer=Metadata, errors=(NotFound,))
+@api.route("GET /.well-known/openid-configuration/{path}", answer=Metadata, errors=(NotFound,))
 def openid_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
     """The same again (RFC 8414 section 5)."""
     return _metadata_of_path(svc, path)
 
 
-@bp.serves(f"GET {RESOURCE_METADATA}", answer=ProtectedResource)
+@api.route(f"GET {RESOURCE_METADATA}", answer=ProtectedResource)
 def own_resource(svc: Services, _: Caller) -> Answer:
     """This server's own API as a resource (RFC 9728)."""
     return _own(svc.settings)
 
 
-@bp.serves(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
+@api.route(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
 def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     """An API behind the guard as a resource (RFC 9728), by its name; or this one, by its issuer's path (section 3.1)."""
     for api in registered_apis(svc.settings.apis_file).values():
@@ -97,18 +92,6 @@ def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     if urlsplit(svc.settings.issuer).path == f"/{name}":
         return _own(svc.settings)
     raise NotFound("There is no API of this name.")
-
-
-@bp.serves("GET /openapi.json", media=("application/json",))
-def openapi_document(svc: Services, _: Caller) -> Answer:
-    """This API as an OpenAPI 3.1 document."""
-    return Answer(body=msgspec.json.encode(_document(svc.settings.issuer)).decode(), headers=CACHED)
-
-
-@bp.serves("GET /docs", media=(openapi.HTML,))
-def docs(svc: Services, _: Caller) -> Answer:
-    """The same for people."""
-    return Answer(body=_page(svc.settings.issuer), headers={**CACHED, **openapi.PAGE_HEADERS})
 
 
 def _metadata(svc: Services) -> Answer:
@@ -148,19 +131,3 @@ def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -
         dpop_bound_access_tokens_required=False,
     )
     return Answer(body=told, headers=CACHED)
-
-
-def _operations() -> list[Operation]:
-    of_oauth = (token.bp, login_requests.bp, introspection.bp, userinfo.bp)
-    doors = (account.bp, *of_oauth, pages.bp, authorize.bp, device.bp, registration.bp, logout.bp, bp)
-    return [operation for door in doors for operation in door.operations]
-
-
-@lru_cache(maxsize=4)
-def _document(issuer: str) -> dict[str, Any]:
-    return openapi.document(issuer, _operations())
-
-
-@lru_cache(maxsize=4)
-def _page(issuer: str) -> str:
-    return openapi.page(_document(issuer))

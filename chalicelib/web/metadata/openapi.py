@@ -70,8 +70,8 @@ def _components(operations: Iterable[Operation]) -> dict[str, Any]:
 
 def _operation(operation: Operation) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "operationId": operation.story.__name__,
-        "summary": (operation.story.__doc__ or "").strip(),
+        "operationId": operation.handler.__name__,
+        "summary": (operation.handler.__doc__ or "").strip(),
         "responses": {**_answers(operation), **_refusals(operation)},
     }
     if parameters := _parameters(operation):

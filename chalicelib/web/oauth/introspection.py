@@ -11,16 +11,16 @@ from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 from .shared import REFUSALS, RFC6749, credentials
 
-bp = Door(__name__)
+api = Api(__name__)
 
 JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
 OF_TOKEN = clients.CREDENTIALS | {"token", "token_type_hint"}
 
 
-@bp.serves(
+@api.route(
     "POST /oauth/revoke",
     body=Form,
     takes=OF_TOKEN,
@@ -34,7 +34,7 @@ def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     return Answer(body="", status=200)
 
 
-@bp.serves("POST /oauth/introspect", body=Form, takes=OF_TOKEN, media=(JSON, SIGNED), statuses=RFC6749, errors=REFUSALS)
+@api.route("POST /oauth/introspect", body=Form, takes=OF_TOKEN, media=(JSON, SIGNED), statuses=RFC6749, errors=REFUSALS)
 def introspect(svc: Services, caller: Caller, form: Form) -> Answer:
     """Tells a resource server what a token is worth (RFC 7662), signed if it accepts that (RFC 9701)."""
     client, unverified_token = _token_of(svc, caller, form)

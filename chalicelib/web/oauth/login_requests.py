@@ -15,10 +15,10 @@ from ...flows.oauth import authorize_challenge as first_party
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 from .shared import PROOFS, REFUSALS, RFC6749, credentials, refused_with
 
-bp = Door(__name__)
+api = Api(__name__)
 
 # The fields of these endpoints' forms.
 OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
@@ -50,7 +50,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
     authorization_code: str
 
 
-@bp.serves(
+@api.route(
     "POST /oauth/authorize-challenge",
     body=Form,
     takes=OF_CHALLENGE,
@@ -90,7 +90,7 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
         raise errors.InvalidRequest("This website may not log users in: its origin is not one that is allowed here.")
 
 
-@bp.serves(
+@api.route(
     "POST /oauth/par",
     status=201,
     body=Form,
@@ -121,7 +121,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 
-@bp.serves(
+@api.route(
     "POST /oauth/device",
     body=Form,
     takes=OF_DEVICE,

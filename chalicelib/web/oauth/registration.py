@@ -6,9 +6,9 @@ from ...domain.oauth.registration import ClientMetadata
 from ...flows.clients import registration as stories
 from ...flows.clients.registration import Registered
 from ...services import Services
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 
-bp = Door(__name__)
+api = Api(__name__)
 
 REFUSALS = (errors.InvalidClientMetadata, errors.InvalidRedirectUri)
 PATH = "/oauth/register"
@@ -24,7 +24,7 @@ class ClientInformation(ClientMetadata, frozen=True, kw_only=True, omit_defaults
     client_secret_expires_at: int | None = None
 
 
-@bp.serves(
+@api.route(
     f"POST {PATH}",
     status=201,
     body=ClientMetadata,
@@ -37,14 +37,14 @@ def register_client(svc: Services, caller: Caller, told: ClientMetadata) -> Clie
     return _information(svc, made)
 
 
-@bp.serves(f"GET {PATH}/{{client_id}}", answer=ClientInformation, errors=(errors.InvalidToken,))
+@api.route(f"GET {PATH}/{{client_id}}", answer=ClientInformation, errors=(errors.InvalidToken,))
 def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
     """A client's registration, for the client itself (RFC 7592)."""
     token = _bearer(caller)
     return _information(svc, Registered(stories.own(svc, client_id, token), "", token))
 
 
-@bp.serves(
+@api.route(
     f"PUT {PATH}/{{client_id}}",
     body=ClientMetadata,
     answer=ClientInformation,
@@ -55,7 +55,7 @@ def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id
     return _information(svc, stories.change(svc, client_id, _bearer(caller), told))
 
 
-@bp.serves(
+@api.route(
     f"DELETE {PATH}/{{client_id}}",
     status=204,
     errors=(errors.InvalidToken, errors.AccessDenied),

@@ -6,14 +6,14 @@ from ...flows.oauth import dpop, grants
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
 from .shared import PROOFS, REFUSALS, RFC6749, credentials
 
-bp = Door(__name__)
+api = Api(__name__)
 
 
-@bp.serves(
+@api.route(
     "POST /oauth/token",
     body=Form,
     takes=grants.KNOWN,

@@ -8,10 +8,10 @@ from ...flows.oauth import dpop, userinfo
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer, resource_metadata, status_of
-from ..http.routing import Caller, Door
+from ..http.routing import Api, Caller
 from .shared import PROOFS, refused_with
 
-bp = Door(__name__)
+api = Api(__name__)
 
 # RFC 9449 section 7.1: here a bad proof is a bad credential.
 AT_RESOURCE = {each.code: 401 for each in PROOFS}
@@ -22,13 +22,13 @@ DECLARED: dict[str, Any] = {
 }
 
 
-@bp.serves("GET /oauth/userinfo", **DECLARED)
+@api.route("GET /oauth/userinfo", **DECLARED)
 def read_userinfo(svc: Services, caller: Caller) -> Answer:
     """The user behind an access token (OpenID Connect Core 5.3)."""
     return _userinfo(svc, caller, "GET")
 
 
-@bp.serves("POST /oauth/userinfo", **DECLARED)
+@api.route("POST /oauth/userinfo", **DECLARED)
 def post_userinfo(svc: Services, caller: Caller) -> Answer:
     """The same by POST."""
     return _userinfo(svc, caller, "POST")

@@ -5,18 +5,18 @@ from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize
 from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
 from ...flows.oauth.interaction import Interaction
+from ...flows.platform import macs
 from ...flows.platform.ids import new_id
-from ...flows.sessions import browser
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
 from . import html
-from .error_pages import door
+from .error_pages import pages_api
 from .login import form_page, show_form
 from .page_request import AUTHORIZE, FIELDS, PageRequest, located, place_of, redirect, redirect_to_client, visit_of
 
-bp, page = door(__name__)
+api, page = pages_api(__name__)
 
 # What the address of a page may say of its request, twice encoded, so that its cookies have room beside it.
 LONGEST_QUERY = 3000
@@ -121,5 +121,5 @@ def _ask_consent(visit: PageRequest, step: AskConsent, asked: Destination) -> An
 
 def _consent_fields(visit: PageRequest, step: AskConsent) -> dict[str, str]:
     shown, belongs_to = " ".join(step.scope), step.interaction or new_id()
-    mark = browser.mark(visit.svc, "consent", step.browser.grant.gid, visit.to, shown, belongs_to)
-    return {"to": visit.to, "shown": shown, "interaction": belongs_to, "mark": mark}
+    form_token = macs.mac(visit.svc, "consent", step.browser.session.session_id, visit.to, shown, belongs_to)
+    return {"to": visit.to, "shown": shown, "interaction": belongs_to, "form_token": form_token}

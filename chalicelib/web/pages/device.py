@@ -2,7 +2,7 @@ from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...flows.oauth import device
 from ...flows.oauth.interaction import Interaction
-from ...flows.sessions import browser
+from ...flows.platform import macs
 from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http.answers import Answer
@@ -10,11 +10,11 @@ from ..http.decoding import Form
 from ..http.routing import Caller
 from . import form_errors as mistakes
 from . import html
-from .error_pages import door
+from .error_pages import pages_api
 from .login import form_page, show_form
 from .page_request import DEVICE, FIELDS, PageRequest, place_of, redirect, visit_of
 
-bp, page = door(__name__)
+api, page = pages_api(__name__)
 
 TYPED, ALLOWED, DENIED = "typed", "allowed", "denied"
 OF_PLACE = frozenset({"user_code", "ui_locales"})
@@ -72,14 +72,14 @@ def _decided(visit: PageRequest, known: Browser) -> Interaction | None:
 def _again(visit: PageRequest, known: Browser, refusal: LatchkeyError) -> Answer:
     error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
     typed = visit.fields.get("user_code", "")
-    return mistakes.tell(visit, visit.to, (DEVICE, known.grant.gid), refusal, error, user_code=typed)
+    return mistakes.tell(visit, visit.to, (DEVICE, known.session.session_id), refusal, error, user_code=typed)
 
 
 def _ask_code(visit: PageRequest, known: Browser) -> Answer:
-    mistake = mistakes.told(visit, (DEVICE, known.grant.gid))
+    mistake = mistakes.told(visit, (DEVICE, known.session.session_id))
     page = visit.show(
         "device.html",
-        hidden={"to": visit.to, "mark": browser.mark(visit.svc, "device code", known.grant.gid, visit.to)},
+        hidden={"to": visit.to, "form_token": macs.mac(visit.svc, "device code", known.session.session_id, visit.to)},
         user_code=mistake.typed.get("user_code") or visit.fields.get("user_code", ""),
         error=mistake.error,
         wait=mistake.wait,
@@ -93,7 +93,7 @@ def _ask_decision(visit: PageRequest, known: Browser, code: str) -> Answer:
     except errors.NotFound as refusal:
         return _again(visit, known, refusal)
     shown = " ".join(asked.scope)
-    mark = browser.mark(visit.svc, "device decision", known.grant.gid, visit.to, code, shown)
+    form_token = macs.mac(visit.svc, "device decision", known.session.session_id, visit.to, code, shown)
     return visit.show(
         "consent.html",
         client=asked.client,
@@ -102,5 +102,5 @@ def _ask_decision(visit: PageRequest, known: Browser, code: str) -> Answer:
         api=html.api_name(visit.svc.settings, asked.resource),
         user_code=asked.user_code,
         action="device",
-        hidden={"to": visit.to, "user_code": code, "shown": shown, "mark": mark},
+        hidden={"to": visit.to, "user_code": code, "shown": shown, "form_token": form_token},
     )

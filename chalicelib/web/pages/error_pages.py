@@ -9,7 +9,7 @@ from ...domain.errors import LatchkeyError
 from ...flows.platform import sealing
 from ...services import Services
 from ..http.answers import Answer, status_of
-from ..http.routing import Door
+from ..http.routing import Api
 from . import html
 from .page_request import StalePage, known_place, redirect
 
@@ -37,14 +37,14 @@ PURPOSE = b"latchkey refusal\x00"
 SECONDS = 300
 
 
-def door(import_name: str) -> tuple[Door, Callable[..., Declare]]:
+def pages_api(import_name: str) -> tuple[Api, Callable[..., Declare]]:
     """A door for pages: what it refuses, it refuses with a page."""
-    made = Door(import_name)
+    made = Api(import_name)
 
     def page(line: str, **declared: Any) -> Declare:
-        of_ours = "mark" in declared.get("takes", ())
+        of_ours = "form_token" in declared.get("takes", ())
         shows = _by_redirect if of_ours else _at_once
-        return made.serves(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": shows, **declared})
+        return made.route(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": shows, **declared})
 
     return made, page
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...domain.errors import LatchkeyError
-from ...flows.platform import sealing
-from ...flows.sessions import browser
+from ...flows.platform import macs, sealing
 from ..http import request_log
 from ..http.answers import Answer
 from . import cookies
@@ -37,7 +36,7 @@ def tell(
     told = {
         "error": error,
         "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
-        "mark": browser.mark(svc, "mistake", *form, visit.to),
+        "form_token": macs.mac(svc, "mistake", *form, visit.to),
     }
     # What is too long for a cookie is too long to be right.
     typed = {name: text for name, text in typed.items() if len(text) <= LONGEST_FIELD}
@@ -52,7 +51,7 @@ def told(visit: PageRequest, form: tuple[str, str]) -> Mistake:
     svc = visit.svc
     cookie = cookies.read(svc.settings, visit.caller.headers, cookies.MISTAKE)
     found = sealing.unseal(svc, cookie, purpose=PURPOSE) if cookie else None
-    if found is None or not browser.marked(svc, found["mark"], "mistake", *form, visit.to):
+    if found is None or not macs.verify_mac(svc, found["form_token"], "mistake", *form, visit.to):
         return Mistake()
     return Mistake(found["error"], max(0, found["retry_at"] - svc.now()), found["typed"])
 

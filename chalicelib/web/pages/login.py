@@ -11,6 +11,7 @@ from ...flows.accounts import signup
 from ...flows.authentication import login
 from ...flows.oauth.authorize import Destination, Done
 from ...flows.oauth.interaction import Interaction
+from ...flows.platform import macs
 from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
 from ...services import Services
@@ -20,10 +21,10 @@ from ..http.decoding import Form
 from ..http.routing import Caller
 from . import cookies, stylesheet
 from . import form_errors as mistakes
-from .error_pages import SHOWN, STATUSES, door, page_of
+from .error_pages import SHOWN, STATUSES, page_of, pages_api
 from .page_request import FIELDS, FORM_SECONDS, PageRequest, redirect, visit_of, with_cookie
 
-bp, page = door(__name__)
+api, page = pages_api(__name__)
 
 # What a person may mend in the form itself; anything else is a page of its own.
 FORM_ERRORS = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
@@ -89,7 +90,7 @@ def show_form(
     mistake = mistakes.told(visit, (form, tie))
     page = visit.show(
         f"{form}.html",
-        hidden={"to": visit.to, "mark": browser.mark(visit.svc, form, tie, visit.to)},
+        hidden={"to": visit.to, "form_token": macs.mac(visit.svc, form, tie, visit.to)},
         known=known.user.email if known else "",
         hidden_of_known=_going_on(visit, known) if known else {},
         error=mistake.error,
@@ -109,7 +110,7 @@ def form_page(visit: PageRequest, form: str) -> str:
 
 
 def _going_on(visit: PageRequest, known: Browser) -> dict[str, str]:
-    return {"to": visit.to, "mark": browser.mark(visit.svc, "continue", known.grant.gid, visit.to)}
+    return {"to": visit.to, "form_token": macs.mac(visit.svc, "continue", known.session.session_id, visit.to)}
 
 
 def _around(asked: Destination | None) -> dict[str, Any]:
@@ -169,9 +170,9 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
 
 def _signed_up(visit: PageRequest) -> Browser:
     user = _drafted(visit)
-    grant = browser.draft(visit.svc, user, amr=login.PASSWORD)
+    session = browser.draft(visit.svc, user, amr=login.PASSWORD)
     try:
-        signup.create(visit.svc, user, first=grant)
+        signup.create(visit.svc, user, first=session)
     except errors.EmailTaken:
         # A button may be pressed twice: who knows the password of the account there is has just made it, or may log in.
         try:
@@ -179,7 +180,7 @@ def _signed_up(visit: PageRequest) -> Browser:
         except errors.InvalidCredentials:
             raise errors.EmailTaken() from None
     _left_by_others(visit, user)
-    return Browser(user, grant)
+    return Browser(user, session)
 
 
 def _drafted(visit: PageRequest) -> User:
@@ -219,6 +220,6 @@ def _logged_in(visit: PageRequest, known: Browser) -> Answer:
     """Goes on with what the login was for, under a new session cookie."""
     svc = visit.svc
     request_log.set_user(known.user.uid)
-    seconds = known.grant.ends_at - svc.now()
-    cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.grant), seconds=seconds)
+    seconds = known.session.ends_at - svc.now()
+    cookie = cookies.write(svc.settings, cookies.SESSION, browser.cookie_of(svc, known.session), seconds=seconds)
     return with_cookie(_onward(visit, known, Done.LOGGED_IN), cookie)

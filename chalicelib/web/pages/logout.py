@@ -3,7 +3,8 @@ from urllib.parse import urlencode
 
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import host_of
-from ...flows.sessions import browser, logout
+from ...flows.platform import macs
+from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
 from ...flows.sessions.logout import Leaving
 from ...services import Services
@@ -12,7 +13,7 @@ from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
 from . import cookies
-from .error_pages import door
+from .error_pages import pages_api
 from .page_request import (
     FIELDS,
     LOGOUT,
@@ -26,9 +27,9 @@ from .page_request import (
     with_cookie,
 )
 
-bp, page = door(__name__)
+api, page = pages_api(__name__)
 
-MARK = "logout"
+FORM = "logout"
 
 
 @page("GET /oauth/logout", takes=logout.KNOWN)
@@ -42,14 +43,14 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
         return _sent_on(leaving) if leaving.uri and leaving.unasked else _stay(visit, leaving)
     if leaving.is_of(svc, known):
         return _end(visit, known, _sent_on(leaving) if leaving.uri else _stay(visit, leaving))
-    mark = browser.mark(svc, MARK, known.grant.gid, visit.to)
+    form_token = macs.mac(svc, FORM, known.session.session_id, visit.to)
     return visit.show(
         "logout.html",
         sends_to=leaving.uri,
         leads_on=bool(leaving.uri),
         place=host_of(leaving.uri),
         unregistered=leaving.unregistered,
-        hidden={"to": visit.to, "mark": mark},
+        hidden={"to": visit.to, "form_token": form_token},
     )
 
 
@@ -66,7 +67,7 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     visit = visit_of(svc, caller, form.pairs)
     known = visit.browser()
     try:
-        visit.verify_form_token(MARK, known)
+        visit.verify_form_token(FORM, known)
     except StalePage:
         known = None
     if known is None:

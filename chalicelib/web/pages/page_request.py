@@ -12,6 +12,7 @@ from ...domain.errors import LatchkeyError
 from ...flows.oauth import authorize, interaction
 from ...flows.oauth.authorize import Destination
 from ...flows.oauth.interaction import Interaction
+from ...flows.platform import macs
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
@@ -23,8 +24,8 @@ from . import cookies, html
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.
 MAX_ARRIVED = 8
-# What forms of ours carry along: where they lead in the end, and the mark that ties them to the browser.
-FIELDS = frozenset({"to", "mark"})
+# What forms of ours carry along: where they lead in the end, and the token that ties them to the browser.
+FIELDS = frozenset({"to", "form_token"})
 AUTHORIZE, LOGOUT, DEVICE, HOME = "oauth/authorize", "oauth/logout", "device", ""
 PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE, HOME})
 # What we add to such a place when a form of ours sends the browser back to it.
@@ -35,7 +36,7 @@ class StalePage(LatchkeyError):
     """A form that is not one of this browser's own: an old tab, a browser without cookies, or another site's."""
 
     code = "stale_page"
-    default = "The form's mark does not fit the browser's cookie."
+    default = "The form's token does not fit the browser's cookie."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +108,16 @@ class PageRequest:
 
     def _has_arrived(self, request_uri: str) -> bool:
         """Whether this browser brought a pushed request while there was time: its user may be slow, and reload or go back."""
-        return any(browser.marked(self.svc, mark, cookies.ARRIVED, request_uri) for mark in self._arrived())
+        return any(
+            macs.verify_mac(self.svc, form_token, cookies.ARRIVED, request_uri) for form_token in self._arrived()
+        )
 
     def arrived(self, request_uri: str, answer: Answer) -> Answer:
         """An answer after which this browser may bring a pushed request again."""
         if self._has_arrived(request_uri):
             return answer
-        marks = [browser.mark(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
-        cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(marks), seconds=FORM_SECONDS)
+        macs_of_requests = [macs.mac(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
+        cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(macs_of_requests), seconds=FORM_SECONDS)
         return with_cookie(answer, cookie)
 
     def _arrived(self) -> list[str]:
@@ -128,10 +131,10 @@ class PageRequest:
         """
         origin = self.caller.headers.get("origin")
         issuer = urlsplit(self.svc.settings.issuer)
-        tie = known.grant.gid if known else self.tie()
+        tie = known.session.session_id if known else self.tie()
         if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not tie:
             raise StalePage()
-        if not browser.marked(self.svc, self.fields.get("mark", ""), page, tie, self.to, *also):
+        if not macs.verify_mac(self.svc, self.fields.get("form_token", ""), page, tie, self.to, *also):
             raise StalePage()
 
 

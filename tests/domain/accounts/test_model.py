@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts.model import Grant, Limit, User, in_force
+from chalicelib.domain.accounts.model import Limit, Session, User, in_force
 
 USER = User(uid="ann", email="ann@example.com", password_hash="$", created_at=0)
-GRANT = Grant(
+GRANT = Session(
     uid="ann",
-    gid="1",
+    session_id="1",
     client_id="shop",
     scope=(),
     token_version=1,
@@ -32,7 +32,7 @@ def test_what_is_not_said_of_a_user_or_a_session_is_nothing() -> None:
     }
     assert {name: value for name, value in asdict(GRANT).items() if value} == {
         "uid": "ann",
-        "gid": "1",
+        "session_id": "1",
         "client_id": "shop",
         "token_version": 1,
         "expires_at": 2000,

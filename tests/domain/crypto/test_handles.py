@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.accounts.model import Grant
+from chalicelib.domain.accounts.model import Session
 from chalicelib.domain.accounts.rotation import Use, use_of
 from chalicelib.domain.crypto.handles import BROWSER, CODE, REFRESH, Handle, derive, key_number, verify
 from chalicelib.domain.errors import InvalidGrant
@@ -16,7 +16,7 @@ from tests.support import handles
 from tests.support.forge import b64, unb64
 
 UID, GID = bytes(range(16)), bytes(range(16, 32))
-TOKEN = Handle(uid=UID.hex(), gid=GID.hex(), generation=7)
+TOKEN = Handle(uid=UID.hex(), session_id=GID.hex(), generation=7)
 SECRET = bytes(range(100, 132))
 # Version 1. Computed once by `openssl dgst -sha256 -mac HMAC`, over the bytes as refresh.py's comment lays them out.
 FIRST = "AQADAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8AAAAAAAAAB4c9WYZnXpQLb1w9F5r4OUURW3Zo4c-ABPhGlKOCh1CE"
@@ -28,7 +28,7 @@ PURPOSES = [(REFRESH, b"refresh token"), (CODE, b"code"), (BROWSER, b"browser")]
 def by_hand(version: int, **changes: Any) -> str:
     """The handle above, changed, in one of the versions."""
     return handles.WRITERS[version](
-        **{"uid": UID, "gid": GID, "generation": 7, "number": 3, "secret": SECRET, **changes}
+        **{"uid": UID, "session_id": GID, "generation": 7, "number": 3, "secret": SECRET, **changes}
     )
 
 
@@ -72,8 +72,8 @@ def test_a_handle_says_its_generation_whatever_its_size(generation: int, version
 @given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 9)), min_size=2, unique=True))
 def test_handles_have_nothing_in_common_but_version_and_key(made: list[tuple[bytes, int]]) -> None:
     texts = [
-        derive(Handle(uid=UID.hex(), gid=gid.hex(), generation=generation), key_number=3, secret=SECRET)
-        for gid, generation in made
+        derive(Handle(uid=UID.hex(), session_id=session_id.hex(), generation=generation), key_number=3, secret=SECRET)
+        for session_id, generation in made
     ]
     raws = [unb64(text) for text in texts]
     assert {raw[:3] for raw in raws} == {bytes([2, 0, 3])}
@@ -146,9 +146,9 @@ def test_rfc_5297s_own_example_comes_out_as_there() -> None:
     assert handles.siv(key, [header], bytes.fromhex("112233445566778899aabbccddee")).hex() == expected
 
 
-LIVE = Grant(
+LIVE = Session(
     uid=TOKEN.uid,
-    gid=TOKEN.gid,
+    session_id=TOKEN.session_id,
     client_id="latchkey",
     scope=("account",),
     token_version=1,
@@ -186,7 +186,7 @@ def test_what_presenting_a_generation_means(generation: int, now: int, expected:
 
 @pytest.mark.parametrize("generation", [3, 4, 5, 6])
 @pytest.mark.parametrize("grant", [None, replace(LIVE, ended="logout")])
-def test_a_grant_that_is_gone_or_ended_has_no_use_left(grant: Grant | None, generation: int) -> None:
+def test_a_grant_that_is_gone_or_ended_has_no_use_left(grant: Session | None, generation: int) -> None:
     assert use_of(grant, generation, jkt="", now=1000, retry_window=30) is Use.DEAD
 
 

@@ -179,7 +179,7 @@ class Grants(Deployed):
         self.redeemed(code)
         assert self.redeemed(code) is None
         fresh = self.authorized(who, app)
-        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.redeemed(fresh)):
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.redeemed(fresh)):
             assert self.redeemed(fresh) is None
 
     def good(self, code: Issued) -> bool:
@@ -230,7 +230,7 @@ class Grants(Deployed):
         session = self.living(session)
         if not session.refresh or not session.live(self.clock()):
             return
-        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.revoked(session, session.app)):
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.revoked(session, session.app)):
             self.presented(session, session.place(0))
 
     def presented(self, session: OfClient, place: int, scope: str | None = None) -> None:
@@ -301,7 +301,7 @@ class Grants(Deployed):
         assert self.polled(device) is None
         fresh = self.shown(app)
         self.decided(fresh, who, "allow")
-        with just_before(self.svc.grants._client, "TransactWriteItems", lambda: self.polled(fresh)):
+        with just_before(self.svc.sessions._client, "TransactWriteItems", lambda: self.polled(fresh)):
             assert self.polled(fresh) is None
 
     def due(self, device: Device) -> bool:

@@ -103,7 +103,7 @@ class Sessions(Deployed):
         used = session.place(0)
         if not session.live(self.clock()):
             return
-        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.present(session, used, self.clock())):
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.present(session, used, self.clock())):
             self.present(session, used, self.clock())
 
     @rule(session=sessions)
@@ -113,7 +113,7 @@ class Sessions(Deployed):
         if not session.live(self.clock()):
             return
         body = {"refresh_token": session.refresh[-1]}
-        with just_before(self.svc.grants._client, "UpdateItem", lambda: self.post("POST /logout", body)):
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.post("POST /logout", body)):
             assert self.post("POST /refresh", body).status == 401
         session.ended = True
 

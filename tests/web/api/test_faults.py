@@ -185,7 +185,7 @@ def deleted(world: World, answer: Answer) -> None:
     assert not alive(world, world.mine)
     assert not alive(world, world.other)
     assert world.login_status() == 401
-    assert world.svc.grants.of_user(world.mine["user"]["sub"]) == []
+    assert world.svc.sessions.of_user(world.mine["user"]["sub"]) == []
 
 
 Flow = tuple[Callable[[World], Answer], Callable[[World, Answer], None], tuple[str, ...]]
@@ -390,7 +390,7 @@ def test_a_refresh_whose_answer_was_lost_gets_the_very_same_successor(
     world = worlds()
     with watched(svc, Wire(fail_at=2, failure=wire.timing_out, afterwards=True)):
         assert refusal(refresh(world)) == UNAVAILABLE
-    (kept,) = [g for g in svc.grants.of_user(world.mine["user"]["sub"]) if g.generation == 2]
+    (kept,) = [g for g in svc.sessions.of_user(world.mine["user"]["sub"]) if g.generation == 2]
     refreshed(world, refresh(world))
     assert kept.ended == ""
 

@@ -257,7 +257,7 @@ def test_an_account_erased_just_before_the_write_leaves_no_session_item(phone: P
 
     with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         dead(phone, signed_up["refresh_token"])
-    assert svc.grants.of_user(signed_up["user"]["sub"]) == []
+    assert svc.sessions.of_user(signed_up["user"]["sub"]) == []
 
 
 def test_logouts_and_refreshes_all_at_once_end_the_session(phone: Phone) -> None:
@@ -315,7 +315,7 @@ def by_hand(phone: Phone, svc: Services, version: int, **changes: Any) -> str:
     """The refresh token of a new session as a version has it, with the key that is in use, changed."""
     claims = peek(phone.log_in()["access_token"])[1]
     key = svc.keys.recent(svc.now()).refresh[0]
-    ids = {"uid": bytes.fromhex(claims["sub"]), "gid": bytes.fromhex(claims["sid"])}
+    ids = {"uid": bytes.fromhex(claims["sub"]), "session_id": bytes.fromhex(claims["sid"])}
     return handles.WRITERS[version](**{**ids, "generation": 1, "number": key.number, "secret": key.secret, **changes})
 
 
@@ -445,7 +445,7 @@ def test_no_session_outlives_a_year_however_often_it_is_used(phone: Phone, clock
 def test_an_expired_session_that_is_not_swept_yet_is_expired(phone: Phone, svc: Services, clock: Clock) -> None:
     signed_up = phone.sign_up()
     clock.advance(30 * 24 * 3600)
-    (left,) = svc.grants.of_user(signed_up["user"]["sub"])
+    (left,) = svc.sessions.of_user(signed_up["user"]["sub"])
     assert left.expires_at <= clock()
     dead(phone, signed_up["refresh_token"])
     access = phone.log_in(EMAIL)["access_token"]

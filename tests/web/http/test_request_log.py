@@ -149,7 +149,7 @@ def test_a_fault_leaves_what_and_where_and_the_503_its_reason(
     assert fault["level"] == "error"
     assert fault["request_id"] == logged["request_id"] == answer.header("X-Request-Id")
     assert fault["fault"]
-    assert any("grants.py" in place for place in fault["where"])
+    assert any("sessions.py" in place for place in fault["where"])
     assert "injected" not in json.dumps(fault)
     assert (logged["status"], logged["outcome"], logged["dynamodb_calls"]) == (500, "server_error", 1)
     with wire.down(svc, "dynamodb", wire.refusing("ThrottlingException")):

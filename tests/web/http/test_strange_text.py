@@ -23,7 +23,7 @@ from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from chalicelib.web.http.decoding import Form
 from chalicelib.web.http.routing import Operation
-from chalicelib.web.metadata import discovery
+from chalicelib.web.metadata import apis
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
@@ -216,7 +216,7 @@ def forms_of_pages(phone: Phone, spa: App, television: App) -> dict[str, tuple[B
     return {**found, "the device's decision": (somebody, forms(decision)["/device"].hidden)}
 
 
-OPERATIONS = {f"{each.method} {each.path}": each for each in discovery._operations()}
+OPERATIONS = {f"{each.method} {each.path}": each for each in apis.operations()}
 # What a request has, so that what is strange is not refused for what is missing; most of it is for another route and ignored.
 USUAL = {
     "email": EMAIL, "password": PASSWORD, "name": "Ann", "redirect_uri": CALLBACK, "response_type": "code",

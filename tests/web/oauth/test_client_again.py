@@ -80,15 +80,15 @@ def test_a_session_that_does_not_say_which_client_it_is_of_is_judged_by_when_it_
     tokens = app.tokens(browser)
     uid = svc.users.find(EMAIL) or ""
     table = svc.settings.grants_table
-    for grant in svc.grants.of_user(uid):
-        where = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{grant.gid}"}}
+    for session in svc.sessions.of_user(uid):
+        where = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{session.session_id}"}}
         svc.users._client.update_item(TableName=table, Key=where, UpdateExpression="REMOVE client_since")
-    assert {grant.client_since for grant in svc.grants.of_user(uid)} == {None}
+    assert {session.client_since for session in svc.sessions.of_user(uid)} == {None}
     tokens = granted(app.refresh(tokens["refresh_token"]))
     other = again(app, clock)
     assert refusal(other.refresh(tokens["refresh_token"])) == NOT_ITS
     assert other.post("/oauth/revoke", {"token": tokens["refresh_token"]}).status == 200
-    assert not any(grant.ended for grant in svc.grants.of_user(uid))
+    assert not any(session.ended for session in svc.sessions.of_user(uid))
 
 
 def test_its_codes_are_dead(browser: Browser, app: App, clock: Clock) -> None:
@@ -187,7 +187,7 @@ def test_the_second_ends_no_session_of_the_first_and_is_told_nothing_of_it(
     token = app.tokens(browser)[kind]
     other = again(app, clock)
     other.post("/oauth/revoke", {"token": token})
-    assert not any(grant.ended for grant in svc.grants.of_user(svc.users.find(EMAIL) or ""))
+    assert not any(session.ended for session in svc.sessions.of_user(svc.users.find(EMAIL) or ""))
     if kind == "refresh_token":
         assert other.post("/oauth/introspect", {"token": token}).json() == {"active": False}
 

@@ -35,8 +35,12 @@ def request(app: App) -> dict[str, str]:
 
 
 def internal_ids(svc: Services, uid: str) -> list[str]:
-    grants = svc.grants.of_user(uid)
-    return [uid, *(grant.gid for grant in grants), *(grant.browser for grant in grants if grant.browser)]
+    grants = svc.sessions.of_user(uid)
+    return [
+        uid,
+        *(session.session_id for session in grants),
+        *(session.browser for session in grants if session.browser),
+    ]
 
 
 def held_by_clients(browser: Browser, apps: list[App]) -> list[str]:
@@ -83,7 +87,7 @@ def test_a_browser_stays_logged_in_with_the_cookie_that_it_got_before(
     browser: Browser, app: App, svc: Services
 ) -> None:
     browser.code(app)
-    (known,) = [g for g in svc.grants.of_user(svc.users.find("ann@example.com") or "") if g.client_id == "browser"]
+    (known,) = [g for g in svc.sessions.of_user(svc.users.find("ann@example.com") or "") if g.client_id == "browser"]
     key = svc.keys.recent(svc.now()).refresh[0]
     browser.cookies[COOKIE] = handles.first_of(known, key, purpose=b"browser")
     assert browser.authorize(app, prompt="none").status == 303
@@ -94,7 +98,7 @@ def test_a_browser_stays_logged_in_with_the_cookie_that_it_got_before(
 
 def test_a_code_that_was_given_before_is_redeemed(browser: Browser, app: App, svc: Services) -> None:
     browser.code(app)
-    (waiting,) = [g for g in svc.grants.of_user(svc.users.find("ann@example.com") or "") if g.waiting]
+    (waiting,) = [g for g in svc.sessions.of_user(svc.users.find("ann@example.com") or "") if g.waiting]
     key = svc.keys.recent(svc.now()).refresh[0]
     code = handles.first_of(waiting, key, purpose=b"code")
     assert granted(app.redeem(code))["access_token"]

@@ -92,7 +92,7 @@ def test_the_write_that_binds_is_the_one_that_rotates(
     # The client, the memory of the proof, the session with its user, the rotation.
     assert sorted(seen.calls) == ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]
     (session,) = [
-        each for each in svc.grants.of_user(peek(tokens["access_token"])[1]["sub"]) if each.client_id == app.id
+        each for each in svc.sessions.of_user(peek(tokens["access_token"])[1]["sub"]) if each.client_id == app.id
     ]
     assert (session.generation, session.jkt) == (2, provers[0].thumbprint)
 
@@ -118,7 +118,7 @@ def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_the_session(
     rival, other = provers
     first = app.tokens(browser)
     won: list[dict[str, Any]] = []
-    with just_before(svc.grants._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+    with just_before(svc.sessions._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
         assert refusal(refresh(app, first, other if ours == "another key's" else None)) == REFUSED
     # Two keys are two holders, and nothing says which of them is the thief.
     assert refusal(refresh(app, won[0], rival)) == REFUSED
@@ -132,7 +132,7 @@ def test_a_refresh_that_a_rivals_retry_with_a_key_overtook_gets_nothing_and_ends
     first = app.tokens(browser)
     second = granted(refresh(app, first))
     won: list[dict[str, Any]] = []
-    with just_before(svc.grants._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+    with just_before(svc.sessions._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
         assert refusal(refresh(app, second, other if ours == "another key's" else None)) == REFUSED
     assert refusal(refresh(app, won[0], rival)) == REFUSED
 
@@ -143,7 +143,7 @@ def test_a_refresh_that_a_retry_with_its_own_key_overtook_goes_on(
     mine, _ = provers
     first = app.tokens(browser)
     second = granted(refresh(app, first))
-    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first, mine))):
+    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first, mine))):
         third = granted(refresh(app, second, mine))
     assert granted(refresh(app, third, mine))
 
@@ -153,7 +153,7 @@ def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
 ) -> None:
     mine, _ = provers
     first = app.tokens(browser)
-    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first))):
+    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first))):
         second = granted(refresh(app, first, mine))
     third = granted(refresh(app, second, mine))
     assert refusal(refresh(app, third)) == REFUSED
@@ -166,7 +166,7 @@ def test_of_two_keys_that_come_back_for_the_same_answer_neither_keeps_it(
     mine, rival = provers
     first = app.tokens(browser)
     granted(refresh(app, first))
-    with just_before(svc.grants._client, "UpdateItem", lambda: granted(refresh(app, first, rival))):
+    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first, rival))):
         assert refusal(refresh(app, first, mine)) == REFUSED
     assert refusal(refresh(app, first, rival)) == REFUSED
 

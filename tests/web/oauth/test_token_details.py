@@ -248,8 +248,8 @@ def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
     svc: Services, app: App, browser: Browser
 ) -> None:
     tokens = app.tokens(browser)
-    (grant,) = [g for g in svc.grants.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
-    svc.grants.start(replace(grant, resource=svc.settings.audience))
+    (grant,) = [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
+    svc.sessions.create(replace(grant, resource=svc.settings.audience))
     tokens = granted(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
     assert granted(app.refresh(tokens["refresh_token"]))
 

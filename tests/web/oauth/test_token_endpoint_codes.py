@@ -142,7 +142,7 @@ def test_an_expired_code_is_refused_though_its_item_is_still_there(
     clock.advance(59)
     granted(app.redeem(other))
     clock.advance(1)
-    assert [g for g in svc.grants.of_user(svc.users.find(EMAIL) or "") if g.generation == 0]
+    assert [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.generation == 0]
     assert refusal(app.redeem(code)) == INVALID_GRANT
 
 
@@ -150,10 +150,10 @@ def test_a_code_whose_session_is_ended_on_the_way_to_the_table_is_refused(
     browser: Browser, app: App, svc: Services
 ) -> None:
     code = browser.code(app)
-    item = next(g for g in svc.grants.of_user(svc.users.find(EMAIL) or "") if g.generation == 0)
+    item = next(g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.generation == 0)
 
     def end() -> None:
-        svc.grants.end(item.uid, item.gid, why="ended")
+        svc.sessions.end(item.uid, item.session_id, why="ended")
 
     with just_before(wire.clients(svc)[0], "UpdateItem", end):
         assert refusal(app.redeem(code)) == INVALID_GRANT
@@ -173,7 +173,7 @@ def test_a_code_of_a_user_who_is_disabled_or_changed_the_password_meanwhile_is_r
 
 def test_a_code_whose_session_is_gone_from_the_table_is_refused(browser: Browser, app: App, svc: Services) -> None:
     code = browser.code(app)
-    svc.grants.erase(svc.users.find(EMAIL) or "", but="")
+    svc.sessions.erase(svc.users.find(EMAIL) or "", but="")
     assert refusal(app.redeem(code)) == INVALID_GRANT
 
 

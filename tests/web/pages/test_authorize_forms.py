@@ -63,16 +63,16 @@ def test_a_form_without_an_origin_counts_by_its_mark_alone(browser: Browser, app
     assert "code" in told(browser.submit(consent, "/authorize/consent", origin=None, decision="allow"))
 
 
-@pytest.mark.parametrize("mark", ["", "x", "A" * 43, "é" * 43, "\x00"])
+@pytest.mark.parametrize("form_token", ["", "x", "A" * 43, "é" * 43, "\x00"])
 def test_a_form_without_a_mark_of_ours_does_nothing(
-    browser: Browser, app: App, svc: Services, phone: Phone, mark: str
+    browser: Browser, app: App, svc: Services, phone: Phone, form_token: str
 ) -> None:
     page = browser.authorize(app)
-    refused(browser, browser.submit(page, "/authorize/login", mark=mark, **LOGIN))
-    refused(browser, browser.submit(browser.sign_up_page(page), "/authorize/signup", mark=mark))
+    refused(browser, browser.submit(page, "/authorize/login", form_token=form_token, **LOGIN))
+    refused(browser, browser.submit(browser.sign_up_page(page), "/authorize/signup", form_token=form_token))
     consent = browser.submit(page, "/authorize/login", **LOGIN)
-    refused(browser, browser.submit(consent, "/authorize/consent", mark=mark, decision="allow"))
-    refused(browser, browser.submit(at_device(browser, svc, phone), "/device", mark=mark, decision="allow"))
+    refused(browser, browser.submit(consent, "/authorize/consent", form_token=form_token, decision="allow"))
+    refused(browser, browser.submit(at_device(browser, svc, phone), "/device", form_token=form_token, decision="allow"))
 
 
 def test_a_login_form_of_another_browser_logs_nobody_in(browser: Browser, app: App, phone: Phone) -> None:
@@ -103,10 +103,10 @@ def test_a_consent_form_of_the_same_users_other_browser_does_nothing(browser: Br
 def test_a_mark_is_for_one_request_alone(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
     eves = register(svc, phone, redirect_uris=("https://evil.example/cb",))
     mine, theirs = at_consent(browser, app), browser.authorize(eves)
-    mark = forms(mine)["/authorize/consent"].hidden["mark"]
-    refused(browser, browser.submit(theirs, "/authorize/consent", mark=mark, decision="allow"))
+    form_token = forms(mine)["/authorize/consent"].hidden["form_token"]
+    refused(browser, browser.submit(theirs, "/authorize/consent", form_token=form_token, decision="allow"))
     wider = browser.authorize(app, scope="notes:write")
-    refused(browser, browser.submit(wider, "/authorize/consent", mark=mark, decision="allow"))
+    refused(browser, browser.submit(wider, "/authorize/consent", form_token=form_token, decision="allow"))
     request = forms(theirs)["/authorize/consent"].hidden["to"]
     refused(browser, browser.submit(mine, "/authorize/consent", to=request, decision="allow"))
 
@@ -114,13 +114,14 @@ def test_a_mark_is_for_one_request_alone(browser: Browser, app: App, svc: Servic
 def test_a_mark_is_for_one_kind_of_form_alone(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
     device = at_device(browser, svc, phone)
     consent = browser.authorize(app)
-    consent_mark = forms(consent)["/authorize/consent"].hidden["mark"]
-    device_mark = forms(device)["/device"].hidden["mark"]
-    refused(browser, browser.submit(consent, "/authorize/consent", mark=device_mark, decision="allow"))
-    refused(browser, browser.submit(device, "/device", mark=consent_mark, decision="allow"))
+    consent_form_token = forms(consent)["/authorize/consent"].hidden["form_token"]
+    device_form_token = forms(device)["/device"].hidden["form_token"]
+    refused(browser, browser.submit(consent, "/authorize/consent", form_token=device_form_token, decision="allow"))
+    refused(browser, browser.submit(device, "/device", form_token=consent_form_token, decision="allow"))
     login = Browser(phone).authorize(app)
     refused(
-        browser, browser.submit(consent, "/authorize/consent", mark=forms(login)["/authorize/login"].hidden["mark"])
+        browser,
+        browser.submit(consent, "/authorize/consent", form_token=forms(login)["/authorize/login"].hidden["form_token"]),
     )
 
 

@@ -118,7 +118,7 @@ def test_no_request_is_answered_outside_the_registered_places_or_by_a_fault(
     ),
     who=st.integers(0, 1),
     fields=st.dictionaries(
-        st.sampled_from(["to", "mark", "decision", "email", "password", "user_code", "name"]), VALUES, max_size=5
+        st.sampled_from(["to", "form_token", "decision", "email", "password", "user_code", "name"]), VALUES, max_size=5
     ),
     redirect_uri=REDIRECTS,
 )

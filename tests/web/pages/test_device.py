@@ -271,7 +271,7 @@ def test_what_ends_the_session_that_approved_ends_an_approval_that_no_device_has
         ended_all(phone)
     for _ in range(2):
         assert refusal(poll(television, codes)) == (400, "access_denied")
-    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+    assert television.id not in [g.client_id for g in svc.sessions.of_user(svc.users.find(EMAIL) or "")]
 
 
 def test_a_log_out_just_before_the_devices_session_is_written_leaves_it_unwritten(
@@ -281,7 +281,7 @@ def test_a_log_out_just_before_the_devices_session_is_written_leaves_it_unwritte
     decided(browser, codes)
     with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: left(browser)):
         assert refusal(poll(television, codes)) == (400, "invalid_grant")
-    assert television.id not in [g.client_id for g in svc.grants.of_user(svc.users.find(EMAIL) or "")]
+    assert television.id not in [g.client_id for g in svc.sessions.of_user(svc.users.find(EMAIL) or "")]
 
 
 def test_an_approval_lasts_while_its_user_stays_logged_in_elsewhere_or_not(

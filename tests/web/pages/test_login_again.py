@@ -57,7 +57,7 @@ def silently(browser: Browser, app: App) -> dict[str, str]:
 
 
 def browsers_of(svc: Services, email: str = EMAIL) -> list[Any]:
-    found = svc.grants.of_user(svc.users.find(email) or "")
+    found = svc.sessions.of_user(svc.users.find(email) or "")
     return [each for each in found if each.client_id == "browser" and not each.ended]
 
 
@@ -77,7 +77,7 @@ def test_a_login_of_the_same_user_goes_on_in_the_browsers_session_under_a_new_co
     assert browser.cookies[SESSION] != cookie
     assert (kept.auth_time, kept.created_at, kept.last_used_at) == (clock(), clock() - 100, clock())
     ids = [peek(each["id_token"])[1] for each in (first, second)]
-    assert ids[0]["sid"] == ids[1]["sid"] == kept.gid
+    assert ids[0]["sid"] == ids[1]["sid"] == kept.session_id
     assert [each["auth_time"] for each in ids] == [clock() - 100, clock()]
     assert alive(app, first)
     browser.cookies[SESSION] = cookie
@@ -202,7 +202,7 @@ def test_a_logout_during_a_login_again_stays_a_logout_and_the_login_begins_a_new
     with before_write(svc.users._client, 2, leave):
         browser.submit(page, LOGIN, email=EMAIL, password=PASSWORD)
     (second,) = browsers_of(svc)
-    assert second.gid != first.gid
+    assert second.session_id != first.session_id
     assert not alive(app, here)
     assert "code" in silently(browser, app)
 
@@ -220,9 +220,9 @@ def test_a_login_after_all_sessions_were_ended_elsewhere_begins_a_new_one(
 def forgotten(svc: Services) -> None:
     """The table's time to live: items go when their time is over, soon or late."""
     for uid in {svc.users.find(email) for email in (EMAIL, BOB)} - {None}:
-        for each in svc.grants.of_user(str(uid)):
+        for each in svc.sessions.of_user(str(uid)):
             if each.expires_at <= svc.now():
-                key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{each.gid}"}}
+                key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{each.session_id}"}}
                 svc.users._client.delete_item(TableName=svc.settings.grants_table, Key=key)
 
 

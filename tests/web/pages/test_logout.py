@@ -155,7 +155,7 @@ def test_the_page_that_asks_cannot_be_framed_or_kept(web: Browser, app: App) -> 
 
 
 @pytest.mark.parametrize(
-    "by", ["another site", "no mark", "another session's mark", "another page's mark", "other fields"]
+    "by", ["another site", "no form token", "another session's form token", "another page's form token", "other fields"]
 )
 def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App, by: str) -> None:
     app.tokens(web, scope=ONLINE)
@@ -166,9 +166,9 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
     elsewhere = urlencode({"client_id": app.id, "post_logout_redirect_uri": LEFT})
     sent = {
         "another site": form,
-        "no mark": {"to": form["to"]},
-        "another session's mark": strange,
-        "another page's mark": forms(web.authorize(app, prompt="consent"))["/authorize/consent"].hidden,
+        "no form token": {"to": form["to"]},
+        "another session's form token": strange,
+        "another page's form token": forms(web.authorize(app, prompt="consent"))["/authorize/consent"].hidden,
         "other fields": {**form, "to": f"oauth/logout?{elsewhere}"},
     }
     answer = web.post(
@@ -537,11 +537,11 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     uri = "https://other.example/hangs"
     internet.pages[uri] = Page(write=hang)
     app.tokens(web, scope=ONLINE)
-    (grant,) = [each for each in svc.grants.of_user(uid_of(svc)) if each.client_id == app.id]
+    (grant,) = [each for each in svc.sessions.of_user(uid_of(svc)) if each.client_id == app.id]
     for number in range(80):
         template = Client(client_id=f"~{number}", redirect_uris=(CALLBACK,), backchannel_logout_uri=uri)
         manage.create(svc, template)
-        svc.grants.start(replace(grant, gid=f"{number:032}", client_id=template.client_id))
+        svc.sessions.create(replace(grant, session_id=f"{number:032}", client_id=template.client_id))
     capsys.readouterr()
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
         assert web.submit(web.get(PATH), CONFIRM).status == 200

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from chalicelib.services import Services
-from chalicelib.web.metadata.discovery import _operations
+from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
@@ -99,14 +99,14 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
 def test_every_form_is_answered_with_a_redirect_and_so_is_what_is_stale(browser: Browser, app: App, deed: str) -> None:
     page, path, typed = DEEDS[deed]
     found = page(browser, app)
-    for change in ({}, {"mark": "x"}):
+    for change in ({}, {"form_token": "x"}):
         answer = sent(browser, found, path, **typed, **change)
         assert (answer.status, answer.body) == (303, b"")
         assert answer.header("Retry-After") is None
 
 
 def test_no_form_of_ours_has_another_answer_whatever_is_sent(phone: Phone) -> None:
-    ours = [each for each in _operations() if each.method == "POST" and "mark" in each.takes]
+    ours = [each for each in operations() if each.method == "POST" and "form_token" in each.takes]
     assert {each.path for each in ours} >= {path for _, path, _ in DEEDS.values()}
     for each in ours:
         for raw, kind in (
@@ -210,12 +210,12 @@ def test_a_device_form_is_for_one_code_on_one_page(browser: Browser, app: App, s
     mine, theirs = (television.post("/oauth/device", {}).json() for _ in range(2))
     first = at_device(browser, app)
     decision = browser.submit(first, "/device", user_code=mine["user_code"])
-    marks = {"the first page's": forms(first)["/device"].hidden["mark"]}
-    marks["the other code's"] = forms(browser.submit(first, "/device", user_code=theirs["user_code"]))[
+    form_tokens = {"the first page's": forms(first)["/device"].hidden["form_token"]}
+    form_tokens["the other code's"] = forms(browser.submit(first, "/device", user_code=theirs["user_code"]))[
         "/device"
-    ].hidden["mark"]
-    for mark in marks.values():
-        assert browser.submit(decision, "/device", decision="allow", mark=mark).status == 403
+    ].hidden["form_token"]
+    for form_token in form_tokens.values():
+        assert browser.submit(decision, "/device", decision="allow", form_token=form_token).status == 403
     assert browser.submit(decision, "/device", decision="allow", user_code=theirs["user_code"]).status == 403
     skipped = {**forms(first)["/device"].hidden, "user_code": theirs["user_code"], "decision": "allow"}
     assert browser.post("/device", skipped).status == 403

@@ -265,7 +265,7 @@ def test_a_login_that_a_client_asks_for_is_good_for_that_request_only(
     onward = (answer.header("Location") or "").removeprefix(ISSUER)
     other = Browser(browser.phone)
     other.finish(other.authorize(app))
-    assert "/authorize/login" in forms(other.get(onward))  # the mark is of a session, not of a user
+    assert "/authorize/login" in forms(other.get(onward))  # the form token is of a session, not of a user
     assert "/authorize/login" in forms(browser.get(onward.replace("state=xyz", "state=abc")))
     assert "code" in told(browser.get(onward))
     clock.advance(svc.settings.fresh_login_seconds + 1)

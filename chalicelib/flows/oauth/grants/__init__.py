@@ -13,7 +13,7 @@ from . import authorization_code, client_credentials, device_code, refresh_token
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class GrantType:
     """A grant type: the parameters that it takes, and what it does for a client that has proved itself.
 
     It uses up the DPoP proof before its own first write, and after all that tells its sender from a stranger. Anybody knows
@@ -24,8 +24,8 @@ class Grant:
     redeem: Callable[[Services, Client, Mapping[str, str], Proof], TokenSet]
 
 
-GRANTS: Mapping[str, Grant] = {
-    each.GRANT_TYPE: Grant(each.PARAMETERS, each.redeem)
+GRANTS: Mapping[str, GrantType] = {
+    each.GRANT_TYPE: GrantType(each.PARAMETERS, each.redeem)
     for each in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
 }
 KNOWN = frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ....domain.accounts.model import Grant, in_force
+from ....domain.accounts.model import Session, in_force
 from ....domain.crypto import handles
 from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ....domain.oauth import authorization_request as oauth
@@ -25,41 +25,43 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
         keyset, presented = session_handles.decode_handle(svc, params["code"], handles.CODE)
     except InvalidGrant as forged:
         raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
-    user, grant = svc.grants.with_user(presented.uid, presented.gid)
-    if grant is None or not _belongs(grant, client, params, proof.jkt):
+    user, session = svc.sessions.with_user(presented.uid, presented.session_id)
+    if session is None or not _belongs(session, client, params, proof.jkt):
         raise InvalidGrant(UNKNOWN)
     dpop.remember(svc, proof)
-    if not grant.waiting:
-        raise _replayed(svc, grant)
-    found = in_force(user, grant, svc.now())
+    if not session.waiting:
+        raise _replayed(svc, session)
+    found = in_force(user, session, svc.now())
     if found is None:
-        raise InvalidGrant("The code has expired.", uid=grant.uid)
-    user, grant = found
-    if not resources.still_granted(svc, client, grant):
+        raise InvalidGrant("The code has expired.", uid=session.uid)
+    user, session = found
+    if not resources.still_granted(svc, client, session):
         raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
-    if not resources.same_api(svc, params.get("resource", grant.resource), grant.resource):
+    if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
         raise InvalidTarget()
     bound = proof.jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
-    begun = replace(grant, generation=1, jkt=bound)
-    issued = issue.issue(svc, keyset, user, begun, client, nonce=grant.nonce, jkt=proof.jkt)
-    if client.backchannel_logout_uri and grant.browser:
-        svc.grants.take_part(grant)
+    begun = replace(session, generation=1, jkt=bound)
+    issued = issue.issue(svc, keyset, user, begun, client, nonce=session.nonce, jkt=proof.jkt)
+    if client.backchannel_logout_uri and session.browser:
+        svc.sessions.add_logout_participant(session)
     life = lifetimes.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
-    if not svc.grants.begin(grant, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, grant.ends_at)):
-        raise _replayed(svc, grant)
+    if not svc.sessions.redeem_code(
+        session, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, session.ends_at)
+    ):
+        raise _replayed(svc, session)
     return issued
 
 
-def _belongs(grant: Grant, client: Client, params: Mapping[str, str], jkt: str) -> bool:
+def _belongs(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> bool:
     return (
-        client.owns(grant)
-        and grant.redirect_uri == params.get("redirect_uri", grant.redirect_uri)
-        and oauth.answers(params.get("code_verifier", ""), grant.challenge)
-        and (not grant.waiting or grant.jkt in ("", jkt))
+        client.owns(session)
+        and session.redirect_uri == params.get("redirect_uri", session.redirect_uri)
+        and oauth.answers(params.get("code_verifier", ""), session.challenge)
+        and (not session.waiting or session.jkt in ("", jkt))
     )
 
 
-def _replayed(svc: Services, grant: Grant) -> InvalidGrant:
+def _replayed(svc: Services, session: Session) -> InvalidGrant:
     """RFC 6749 section 4.1.2: whoever holds code and verifier twice, one of them is a thief."""
-    svc.grants.end(grant.uid, grant.gid, why="code replayed")
-    return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=grant.uid)
+    svc.sessions.end(session.uid, session.session_id, why="code replayed")
+    return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=session.uid)

@@ -2,22 +2,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..domain.accounts.model import Grant, Start, User
+from ..domain.accounts.model import Created, Session, User
 from ..domain.accounts.rotation import Use, use_of
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
 from .clients import client_key
 from .clients import from_item as client_from_item
 from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults, transact
-from .grant_items import from_item, to_item
-from .users import as_read, grant_key, user_key
+from .session_items import from_item, to_item
+from .users import as_read, session_key, user_key
 from .users import from_item as user_from_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH = 25  # BatchWriteItem takes no more
-TAKE_PART = "ADD took_part :client"
+ADD_PARTICIPANT = "ADD took_part :client"
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def _lost(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry
 
 
 def _with_key(jkt: str) -> str:
-    """That a grant may be used by who has proved this key, "" for none, as a condition."""
+    """That a session may be used by who has proved this key, "" for none, as a condition."""
     return "(attribute_not_exists(jkt) OR jkt = :jkt)" if jkt else "attribute_not_exists(jkt)"
 
 
@@ -43,7 +43,7 @@ def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
     return f"client_id = :client AND (client_since = :since OR ({before}))", values
 
 
-class Grants:
+class Sessions:
     """Sessions, one item each for its whole life. A verb that could race carries its own condition."""
 
     def __init__(self, client: "DynamoDBClient", *, users: str, grants: str) -> None:
@@ -51,28 +51,28 @@ class Grants:
         self._users = users
         self._grants = grants
 
-    def starting(self, grant: Grant) -> dict[str, Any]:
-        """A new grant as one part of another verb's transaction."""
-        return {"Put": {"TableName": self._grants, "Item": to_item(grant)}}
+    def creating(self, session: Session) -> dict[str, Any]:
+        """A new session as one part of another verb's transaction."""
+        return {"Put": {"TableName": self._grants, "Item": to_item(session)}}
 
-    def start(self, grant: Grant, *, also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Start:
-        """A new grant of a user as they were read, with whatever is `also` to be written, all or nothing but what is `spare`.
+    def create(self, session: Session, *, also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Created:
+        """A new session of a user as they were read, with whatever is `also` to be written, all or nothing but what is `spare`.
 
         One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
-        browser = [self._browser(grant)] if grant.browser else []
-        return self._together([self._owner(grant), self.starting(grant), *browser], also, spare)
+        browser = [self._browser(session)] if session.browser else []
+        return self._together([self._owner(session), self.creating(session), *browser], also, spare)
 
-    def log_in_again(self, grant: Grant, *, spare: Sequence[Any] = ()) -> Start:
+    def log_in_again(self, session: Session, *, spare: Sequence[Any] = ()) -> Created:
         """A browser's session as another login of its user leaves it, its generation one on, with what is `spare` if it can be.
 
         It begins once more where the table has forgotten it. STALE if it has ended, or another such login came between.
         """
-        written = {name: value for name, value in to_item(grant).items() if name not in ("pk", "sk", "took_part")}
+        written = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
         raised = {
             "Update": {
                 "TableName": self._grants,
-                "Key": grant_key(grant.uid, grant.gid),
+                "Key": session_key(session.uid, session.session_id),
                 "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
                 "ConditionExpression": (
                     "attribute_not_exists(pk) OR "
@@ -80,80 +80,80 @@ class Grants:
                 ),
                 "ExpressionAttributeNames": {f"#{name}": name for name in written},
                 "ExpressionAttributeValues": {
-                    ":before": {"N": str(grant.generation - 1)},
+                    ":before": {"N": str(session.generation - 1)},
                     **{f":{name}": value for name, value in written.items()},
                 },
             }
         }
-        return self._together([self._owner(grant), raised], spare=spare)
+        return self._together([self._owner(session), raised], spare=spare)
 
-    def _together(self, own: Sequence[Any], also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Start:
+    def _together(self, own: Sequence[Any], also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Created:
         failed = transact(self._client, [*own, *also], spare=spare)
         if not failed:
-            return Start.DONE
-        return Start.STALE if failed[0] < len(own) else Start.SPENT
+            return Created.DONE
+        return Created.STALE if failed[0] < len(own) else Created.SPENT
 
-    def _owner(self, grant: Grant) -> dict[str, Any]:
-        return {"ConditionCheck": {"TableName": self._users, **as_read(grant)}}
+    def _owner(self, session: Session) -> dict[str, Any]:
+        return {"ConditionCheck": {"TableName": self._users, **as_read(session)}}
 
-    def use(self, browser: Grant, *, now: int, also: Sequence[Any]) -> Start:
+    def touch(self, browser: Session, *, now: int, also: Sequence[Any]) -> Created:
         """A use of a browser's session, while it and its user are as they were read, with what is `also` to be written."""
-        return self._together([self._owner(browser), self._used(browser, browser.gid, now)], also)
+        return self._together([self._owner(browser), self._used(browser, browser.session_id, now)], also)
 
-    def _browser(self, grant: Grant) -> dict[str, Any]:
-        if grant.waiting:
-            return self._used(grant, grant.browser, grant.created_at)
+    def _browser(self, session: Session) -> dict[str, Any]:
+        if session.waiting:
+            return self._used(session, session.browser, session.created_at)
         # A device that comes for its tokens is in no browser.
-        return self._while_alive(grant, grant.browser, TAKE_PART, {":client": {"SS": [grant.participant]}})
+        return self._while_alive(session, session.browser, ADD_PARTICIPANT, {":client": {"SS": [session.participant]}})
 
-    def _used(self, grant: Grant, browser: str, now: int) -> dict[str, Any]:
-        return self._while_alive(grant, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
+    def _used(self, session: Session, browser: str, now: int) -> dict[str, Any]:
+        return self._while_alive(session, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
 
-    def _while_alive(self, grant: Grant, browser: str, update: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _while_alive(self, session: Session, browser: str, update: str, values: dict[str, Any]) -> dict[str, Any]:
         return {
             "Update": {
                 "TableName": self._grants,
-                "Key": grant_key(grant.uid, browser),
+                "Key": session_key(session.uid, browser),
                 "UpdateExpression": update,
                 "ConditionExpression": "attribute_not_exists(ended) AND token_version = :version",
-                "ExpressionAttributeValues": {**values, ":version": {"N": str(grant.token_version)}},
+                "ExpressionAttributeValues": {**values, ":version": {"N": str(session.token_version)}},
             }
         }
 
-    def take_part(self, grant: Grant) -> None:
+    def add_logout_participant(self, session: Session) -> None:
         """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is."""
         with suppress(ConditionFailed):  # the browser's session has been swept: nobody can log out of it any more
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
-                Key=grant_key(grant.uid, grant.browser),
-                UpdateExpression=TAKE_PART,
+                Key=session_key(session.uid, session.browser),
+                UpdateExpression=ADD_PARTICIPANT,
                 ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues={":client": {"SS": [grant.participant]}},
+                ExpressionAttributeValues={":client": {"SS": [session.participant]}},
             )
 
-    def with_user(self, uid: str, gid: str) -> tuple[User | None, Grant | None]:
-        """A grant and its user, as of now, in one round trip."""
-        profile, grant = user_key(uid), grant_key(uid, gid)
-        found = self._read([profile], grant)
-        return _one(found, profile, user_from_item), _one(found, grant, from_item)
+    def with_user(self, uid: str, session_id: str) -> tuple[User | None, Session | None]:
+        """A session and its user, as of now, in one round trip."""
+        profile, session = user_key(uid), session_key(uid, session_id)
+        found = self._read([profile], session)
+        return _one(found, profile, user_from_item), _one(found, session, from_item)
 
     def with_user_and_client(
-        self, uid: str, gid: str, client_id: str
-    ) -> tuple[User | None, Grant | None, Client | None]:
-        """A grant, its user and a registered client, as of now, in one round trip."""
-        profile, grant, client = user_key(uid), grant_key(uid, gid), client_key(client_id)
-        found = self._read([profile, client], grant)
+        self, uid: str, session_id: str, client_id: str
+    ) -> tuple[User | None, Session | None, Client | None]:
+        """A session, its user and a registered client, as of now, in one round trip."""
+        profile, session, client = user_key(uid), session_key(uid, session_id), client_key(client_id)
+        found = self._read([profile, client], session)
         return (
             _one(found, profile, user_from_item),
-            _one(found, grant, from_item),
+            _one(found, session, from_item),
             _one(found, client, client_from_item),
         )
 
-    def _read(self, of_users: list[dict[str, Any]], grant: dict[str, Any]) -> list[Item]:
+    def _read(self, of_users: list[dict[str, Any]], session: dict[str, Any]) -> list[Item]:
         wanted: Any = {
             self._users: {"Keys": of_users, "ConsistentRead": True},
-            self._grants: {"Keys": [grant], "ConsistentRead": True},
+            self._grants: {"Keys": [session], "ConsistentRead": True},
         }
         with storage_faults():
             found = self._client.batch_get_item(RequestItems=wanted)
@@ -161,41 +161,41 @@ class Grants:
             raise TemporarilyUnavailable(reason="UnprocessedKeys")
         return [item for items in found["Responses"].values() for item in items]
 
-    def rotate(self, grant: Grant, *, jkt: str = "", now: int, idle_seconds: int, retry_window: int) -> Use:
+    def rotate(self, session: Session, *, jkt: str = "", now: int, idle_seconds: int, retry_window: int) -> Use:
         """Replaces the current refresh token by its successor: CURRENT if this call did it, else what its failure means.
 
         `jkt` is the key that the successor is bound to; a successor that a rival bound to another key is not to be had.
         """
-        first = {":unbound": {"N": str(grant.generation)}} if jkt and not grant.jkt else {}
+        first = {":unbound": {"N": str(session.generation)}} if jkt and not session.jkt else {}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
-                Key=grant_key(grant.uid, grant.gid),
+                Key=session_key(session.uid, session.session_id),
                 UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle"
                 + (", jkt = :jkt, unbound_until = :unbound" if first else ""),
                 ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now AND "
                 + _with_key(jkt),
                 ExpressionAttributeValues={
-                    ":current": {"N": str(grant.generation)},
-                    ":next": {"N": str(grant.generation + 1)},
+                    ":current": {"N": str(session.generation)},
+                    ":next": {"N": str(session.generation + 1)},
                     ":now": {"N": str(now)},
-                    ":idle": {"N": str(min(now + idle_seconds, grant.ends_at))},
+                    ":idle": {"N": str(min(now + idle_seconds, session.ends_at))},
                     **({":jkt": {"S": jkt}} if jkt else {}),
                     **first,
                 },
             )
         except ConditionFailed as failed:
-            return _lost(failed, grant.generation, jkt=jkt, now=now, retry_window=retry_window)
+            return _lost(failed, session.generation, jkt=jkt, now=now, retry_window=retry_window)
         return Use.CURRENT
 
-    def bind(self, successor: Grant, *, jkt: str, now: int, retry_window: int) -> Use:
+    def bind(self, successor: Session, *, jkt: str, now: int, retry_window: int) -> Use:
         """Binds a session to a key as its latest refresh token is handed out once more: RETRY, or what the failure means."""
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
-                Key=grant_key(successor.uid, successor.gid),
+                Key=session_key(successor.uid, successor.session_id),
                 UpdateExpression="SET jkt = :jkt, unbound_until = :latest",
                 ConditionExpression=f"generation = :latest AND attribute_not_exists(ended) AND {_with_key(jkt)}",
                 ExpressionAttributeValues={":jkt": {"S": jkt}, ":latest": {"N": str(successor.generation)}},
@@ -204,9 +204,9 @@ class Grants:
             return _lost(failed, successor.generation - 1, jkt=jkt, now=now, retry_window=retry_window)
         return Use.RETRY
 
-    def begin(self, grant: Grant, *, jkt: str, now: int, expires_at: int) -> bool:
-        """Spends the code of a waiting grant, whose session begins; False if it is spent, changed or expired."""
-        bound = {name: getattr(grant, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}
+    def redeem_code(self, session: Session, *, jkt: str, now: int, expires_at: int) -> bool:
+        """Spends the code of a waiting session, whose session begins; False if it is spent, changed or expired."""
+        bound = {name: getattr(session, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}
         same = [f"{name} = :{name}" if value else f"attribute_not_exists({name})" for name, value in bound.items()]
         values = {f":{name}": {"S": value} for name, value in bound.items() if value}
         bind = ", jkt = :bind" if jkt else " REMOVE jkt"
@@ -215,7 +215,7 @@ class Grants:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
-                Key=grant_key(grant.uid, grant.gid),
+                Key=session_key(session.uid, session.session_id),
                 UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end, begun_by = :ours{bind}",
                 ConditionExpression=" AND ".join(
                     ["generation = :zero", "attribute_not_exists(ended)", "expires_at > :now", *same]
@@ -234,14 +234,14 @@ class Grants:
             return failed.item is not None and failed.item.get("begun_by") == ours
         return True
 
-    def end(self, uid: str, gid: str, *, why: str, owner: Client | None = None) -> bool:
-        """Ends a grant for good, if it is there (and its owner's) and has not ended; the item stays, to know a replay by."""
+    def end(self, uid: str, session_id: str, *, why: str, owner: Client | None = None) -> bool:
+        """Ends a session for good, if it is there (and its owner's) and has not ended; the item stays, to know a replay by."""
         of_client, values = _owned(owner) if owner else ("attribute_exists(pk)", {})
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
-                Key=grant_key(uid, gid),
+                Key=session_key(uid, session_id),
                 UpdateExpression="SET ended = :why",
                 ConditionExpression=f"{of_client} AND attribute_not_exists(ended)",
                 ExpressionAttributeValues={":why": {"S": why}, **values},
@@ -250,16 +250,17 @@ class Grants:
             return False
         return True
 
-    def of_user(self, uid: str) -> list[Grant]:
-        """All grants of a user that are still stored, ended ones too."""
+    def of_user(self, uid: str) -> list[Session]:
+        """All sessions of a user that are still stored, ended ones too."""
         return [from_item(item) for item in self._items(uid)]
 
     def erase(self, uid: str, *, but: str = "") -> None:
-        """Erases every grant of a user, or every one but one."""
-        doomed = [grant for grant in self.of_user(uid) if grant.gid != but]
+        """Erases every session of a user, or every one but one."""
+        doomed = [session for session in self.of_user(uid) if session.session_id != but]
         for start in range(0, len(doomed), BATCH):
             requests: Any = [
-                {"DeleteRequest": {"Key": grant_key(grant.uid, grant.gid)}} for grant in doomed[start : start + BATCH]
+                {"DeleteRequest": {"Key": session_key(session.uid, session.session_id)}}
+                for session in doomed[start : start + BATCH]
             ]
             with storage_faults():
                 left = self._client.batch_write_item(RequestItems={self._grants: requests})

@@ -1,0 +1,60 @@
+"""Every route of this server, in APIS, and the document that describes them."""
+
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from ...services import Services
+from ..api import accounts
+from ..http.answers import Answer
+from ..http.routing import Api, Caller, Operation
+from ..oauth import introspection, login_requests, registration, token, userinfo
+from ..pages import authorize, device, login, logout
+from . import discovery, openapi
+from .discovery import CACHED
+
+api = Api(__name__)
+
+
+@api.route("GET /openapi.json", media=("application/json",))
+def openapi_document(svc: Services, _: Caller) -> Answer:
+    """This API as an OpenAPI 3.1 document."""
+    return Answer(body=msgspec.json.encode(_document(svc.settings.issuer)).decode(), headers=CACHED)
+
+
+@api.route("GET /docs", media=(openapi.HTML,))
+def docs(svc: Services, _: Caller) -> Answer:
+    """The same for people."""
+    return Answer(body=_page(svc.settings.issuer), headers={**CACHED, **openapi.PAGE_HEADERS})
+
+
+APIS = (
+    accounts.api,
+    token.api,
+    login_requests.api,
+    introspection.api,
+    userinfo.api,
+    registration.api,
+    login.api,
+    authorize.api,
+    device.api,
+    logout.api,
+    discovery.api,
+    api,
+)
+
+
+def operations() -> list[Operation]:
+    """Every route, as it was declared."""
+    return [operation for each in APIS for operation in each.operations]
+
+
+@lru_cache(maxsize=4)
+def _document(issuer: str) -> dict[str, Any]:
+    return openapi.document(issuer, operations())
+
+
+@lru_cache(maxsize=4)
+def _page(issuer: str) -> str:
+    return openapi.page(_document(issuer))
