@@ -53,9 +53,9 @@ oidcc-ensure-request-with-valid-pkce-succeeds
 
 
 def test_every_test_that_the_document_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", DOCUMENT))
-    assert len(named) > 60
-    assert named - TESTS == set()
+    names = set(re.findall(r"`(test_\w+)`", DOCUMENT))
+    assert len(names) > 60
+    assert names - TESTS == set()
 
 
 def test_every_module_of_the_plan_is_in_the_table_with_the_test_of_its_name() -> None:

@@ -18,8 +18,8 @@ URL = "https://app.example/client.json"
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as found:
-        yield found
+    with running(tmp_path, "app.example") as network:
+        yield network
 
 
 PRIVATE = [
@@ -64,9 +64,9 @@ def test_no_spelling_of_an_address_gets_past_the_check(host: str) -> None:
 
 def test_the_address_that_was_checked_is_the_one_that_is_dialled(internet: Internet) -> None:
     answers = iter([[PUBLIC], ["127.0.0.1"]])  # a name that changes its mind between check and use
-    found = Fetch(resolve=lambda _: next(answers), connect=internet.connect, trust=lambda: internet.trust, seconds=5)
+    fetcher = Fetch(resolve=lambda _: next(answers), connect=internet.connect, trust=lambda: internet.trust, seconds=5)
     internet.pages[URL] = Page(b'{"a": 1}')
-    assert found.get(URL).body == b'{"a": 1}'
+    assert fetcher.get(URL).body == b'{"a": 1}'
     assert internet.dialled == [PUBLIC]
     assert next(answers) == ["127.0.0.1"]  # it was asked once
 
@@ -86,8 +86,8 @@ def test_of_many_addresses_a_few_are_tried(internet: Internet) -> None:
         dialled.append(address)
         raise ConnectionRefusedError
 
-    found = Fetch(resolve=internet.resolve, connect=connect, seconds=5).get(URL)
-    assert found.reason == "ConnectionRefusedError"
+    response = Fetch(resolve=internet.resolve, connect=connect, seconds=5).get(URL)
+    assert response.reason == "ConnectionRefusedError"
     assert dialled == [f"93.184.215.{last}" for last in range(1, 5)]
 
 
@@ -153,8 +153,8 @@ def test_a_certificate_for_another_name_is_refused(internet: Internet) -> None:
 
 
 def test_an_authority_that_this_machine_does_not_know_is_refused(internet: Internet) -> None:
-    found = Fetch(resolve=internet.resolve, connect=internet.connect)
-    assert found.get(URL).reason == "SSLCertVerificationError"
+    fetcher = Fetch(resolve=internet.resolve, connect=internet.connect)
+    assert fetcher.get(URL).reason == "SSLCertVerificationError"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -234,13 +234,13 @@ def test_a_name_server_that_does_not_answer_is_given_up() -> None:
 
 def test_a_server_that_says_nothing_after_the_connection_is_given_up(internet: Internet) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        found = Fetch(
+        fetcher = Fetch(
             resolve=internet.resolve,
             connect=lambda _, seconds: socket.create_connection(silent.getsockname(), seconds),
             trust=lambda: internet.trust,
             seconds=0.2,
         )
-        assert found.get(URL).status == 0
+        assert fetcher.get(URL).status == 0
 
 
 @pytest.mark.parametrize(

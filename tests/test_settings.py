@@ -40,17 +40,17 @@ every_wrong = pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRON
 
 @every_wrong
 def test_a_wrong_setting_is_told_with_its_name_and_its_value(name: str, value: str) -> None:
-    with pytest.raises(WrongSetting) as told:
+    with pytest.raises(WrongSetting) as error:
         load({**GOOD, name: value})
-    assert name in str(told.value)
-    assert any(word.partition("=")[0] in str(told.value) for word in value.split())
+    assert name in str(error.value)
+    assert any(word.partition("=")[0] in str(error.value) for word in value.split())
 
 
 def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> None:
-    with pytest.raises(WrongSetting) as told:
+    with pytest.raises(WrongSetting) as error:
         load({**GOOD, "LATCHKEY_REGISTRATION_TOKEN_SHA256": "the-token-itself"})
-    assert "LATCHKEY_REGISTRATION_TOKEN_SHA256 must be" in str(told.value)
-    assert "the-token-itself" not in str(told.value)
+    assert "LATCHKEY_REGISTRATION_TOKEN_SHA256 must be" in str(error.value)
+    assert "the-token-itself" not in str(error.value)
 
 
 @pytest.mark.parametrize("module", ["app", "chalicelib.guard.functions", "chalicelib.web.jobs.key_rotation"])
@@ -62,8 +62,8 @@ def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_n
     run = [sys.executable, "-c", f"import {module}"]
     done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     last = done.stderr.strip().rpartition("\n")[2]
-    told = "chalicelib.config.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
-    assert (last, done.returncode) == ((told, 1) if where == "lambda" else ("", 0))
+    message = "chalicelib.config.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
+    assert (last, done.returncode) == ((message, 1) if where == "lambda" else ("", 0))
 
 
 def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_setting_is_wrong(
@@ -88,7 +88,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("command", "function", "name", "value", "told"),
+    ("command", "function", "name", "value", "message"),
     [
         ("deploy", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
         ("deploy", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
@@ -96,7 +96,7 @@ def project(tmp_path: Path) -> Path:
     ],
 )
 def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
-    project: Path, command: str, function: str, name: str, value: str, told: str
+    project: Path, command: str, function: str, name: str, value: str, message: str
 ) -> None:
     file = project / ".chalice" / "config.json"
     config = json.loads(file.read_text())
@@ -106,7 +106,7 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
     done = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert name in done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
 
 
 def test_our_own_stages_have_no_wrong_setting() -> None:
@@ -119,6 +119,6 @@ def test_a_local_run_with_a_wrong_setting_says_so_in_one_line_before_it_starts_a
 ) -> None:
     monkeypatch.setenv("LATCHKEY_ALGORITHM", "HS256")
     assert serve.main(["--state", str(tmp_path / "state")]) == 1
-    told = capsys.readouterr().err
-    assert told == "Cannot serve: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'.\n"
+    message = capsys.readouterr().err
+    assert message == "Cannot serve: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'.\n"
     assert not (tmp_path / "state").exists()

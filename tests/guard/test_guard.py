@@ -203,7 +203,7 @@ def concrete(template: str) -> str:
     return template.replace("{path+}", "a/b").replace("{id}", "7").replace("{sid}", "0" * 32)
 
 
-def due(scopes: set[str], scope_map: Mapping[str, str] = NOTES) -> dict[str, bool]:
+def expected_routes(scopes: set[str], scope_map: Mapping[str, str] = NOTES) -> dict[str, bool]:
     """Which routes a token with these scopes may call, by the map alone."""
     return {line: set(needed.split()) <= scopes for line, needed in scope_map.items()}
 
@@ -219,7 +219,7 @@ def test_one_policy_decides_every_route_alike_whichever_was_asked_for_first(
 ) -> None:
     for method, path in (("GET", "/notes"), ("GET", "/admin"), ("DELETE", "/notes/7")):
         policy = gate.policy(shape(f"Bearer {gate.token(scope)}", "notes12345", method, path))
-        for line, may in due(set(scope.split())).items():
+        for line, may in expected_routes(set(scope.split())).items():
             to, _, template = line.partition(" ")
             assert allowed(policy, arn("notes12345", to, concrete(template))) is may, line
 
@@ -258,22 +258,22 @@ def test_a_cached_token_opens_all_of_its_routes_and_the_guard_is_asked_once(
     phone: Phone, svc: Services, clock: Clock
 ) -> None:
     access = phone.sign_up()["access_token"]
-    asked: list[object] = []
+    calls: list[object] = []
 
     def now() -> int:
-        asked.append(1)
+        calls.append(1)
         return clock()
 
     guard.use(Guard(svc.settings, fetch=lambda _: keys.published(svc), in_force=guard._in_force, now=now))
     assert phone.call("GET /me", token=access).status == 200
-    once = len(asked)
+    once = len(calls)
     assert phone.call("GET /me/sessions", token=access).status == 200
     assert phone.call("PATCH /me", {"name": "Ann"}, token=access).status == 200
     assert phone.call("DELETE /me/sessions", token=access).status == 204
-    assert len(asked) == once
+    assert len(calls) == once
     clock.advance(guard.TTL_SECONDS)
     assert phone.call("GET /me", token=access).status == 200
-    assert len(asked) > once
+    assert len(calls) > once
 
 
 # 18
@@ -358,7 +358,7 @@ def route_of(method: str, path: str, *, rest: bool) -> str | None:
     segments = path.split("/")[1:] if path != "/" else []
     if path == "" or "" in segments:
         return None
-    found = []
+    matches = []
     for line in NOTES:
         to, _, template = line.partition(" ")
         parts = template.split("/")[1:] if template != "/" else []
@@ -366,8 +366,8 @@ def route_of(method: str, path: str, *, rest: bool) -> str | None:
         fits = len(segments) >= len(parts) if greedy else len(segments) == len(parts)
         pairs = list(zip(parts, segments, strict=False))
         if to == method and fits and all(part.startswith("{") or part == segment for part, segment in pairs):
-            found.append((tuple(part.startswith("{") for part in parts), line))
-    return min(found)[1] if found else None
+            matches.append((tuple(part.startswith("{") for part in parts), line))
+    return min(matches)[1] if matches else None
 
 
 @every_shape
@@ -379,14 +379,14 @@ def test_an_odd_path_neither_widens_the_policy_nor_breaks_it(gate: Gate, shape: 
         if allowed(usual, arn("notes12345", method, path)):
             route = route_of(method, path, rest=shape in (token_event, rest_event))
             assert route is not None, (method, path)
-            assert due({"notes:read"})[route], (method, path, route)
+            assert expected_routes({"notes:read"})[route], (method, path, route)
 
 
 @pytest.mark.parametrize("shape", [token_event, rest_event], ids=lambda shape: shape.__name__)
 @pytest.mark.parametrize("scope", ["notes:read", "notes:write", "notes:admin", "notes:read notes:write", "account"])
 def test_a_slash_at_the_end_is_the_route_that_a_rest_api_sends_it_to(gate: Gate, shape: Shape, scope: str) -> None:
     policy = gate.policy(shape(f"Bearer {gate.token(scope)}", "notes12345", "GET", "/notes/"))
-    for line, may in due(set(scope.split())).items():
+    for line, may in expected_routes(set(scope.split())).items():
         method, _, template = line.partition(" ")
         if template != "/":
             assert allowed(policy, arn("notes12345", method, concrete(template) + "/")) is may, line
@@ -565,11 +565,11 @@ def test_an_ended_session_is_refused_where_the_api_asked_for_that_at_one_read(
     gate.register(notes12345={"revocation": revocation})
     event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
     gate.ask(event)  # the keys are read
-    with wire.watched(gate.svc) as seen:
+    with wire.watched(gate.svc) as traffic:
         assert gate.policy(event)
-        assert seen.calls == ["BatchGetItem"] * calls
+        assert traffic.calls == ["BatchGetItem"] * calls
         assert gate.ask(rest_event("Bearer x.y.z", "notes12345")) == 401
-        assert seen.calls == ["BatchGetItem"] * calls
+        assert traffic.calls == ["BatchGetItem"] * calls
     gate.phone.call("POST /logout", {"refresh_token": gate.session["refresh_token"]})
     assert (gate.ask(event) == 401) is (revocation != "stateless")
 
@@ -667,7 +667,7 @@ def simple(gate: Gate) -> Gate:
 @pytest.mark.parametrize("scope", ["notes:read", "notes:write", "notes:read notes:write", "account", ""])
 def test_a_simple_answer_is_for_the_route_and_follows_the_map(simple: Gate, scope: str) -> None:
     authorization = f"Bearer {simple.token(scope)}"
-    for line, may in due(set(scope.split())).items():
+    for line, may in expected_routes(set(scope.split())).items():
         method, _, template = line.partition(" ")
         answer = simple.ask(http_2_event(authorization, "notes12345", method, concrete(template), route=line))
         assert set(answer) == {"isAuthorized", "context"}
@@ -760,8 +760,8 @@ def test_the_context_is_all_strings_and_says_who_and_what(gate: Gate, shape: Sha
 
 
 # Size
-@pytest.mark.parametrize("granted", [1, 2, 3])
-def test_the_policy_of_sixty_routes_stays_under_8_kb(gate: Gate, granted: int) -> None:
+@pytest.mark.parametrize("verbs_granted", [1, 2, 3])
+def test_the_policy_of_sixty_routes_stays_under_8_kb(gate: Gate, verbs_granted: int) -> None:
     names = [f"collection-{number:02}" for number in range(12)]
     scopes: dict[str, str] = {}
     for name in names:
@@ -772,7 +772,7 @@ def test_the_policy_of_sixty_routes_stays_under_8_kb(gate: Gate, granted: int) -
         }
     assert len(scopes) == 60
     gate.register(notes12345={"scopes": scopes})
-    verbs = ("read", "write", "delete")[:granted]
+    verbs = ("read", "write", "delete")[:verbs_granted]
     token = gate.token(" ".join(f"{name}:{verb}" for name in names for verb in verbs))
     policy = gate.policy(rest_event(f"Bearer {token}", "notes12345"))
     assert len(json.dumps(policy)) < 8 * 1024

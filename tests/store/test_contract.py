@@ -124,8 +124,8 @@ def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: D
     first, second = user(), user()
     assert store.users.create(first, canonical_email="ann@example.com")
     session = a_session(second)
-    lost = store.users.create(second, canonical_email="ann@example.com", also=[store.sessions.creating(session)])
-    assert lost is False
+    created = store.users.create(second, canonical_email="ann@example.com", also=[store.sessions.creating(session)])
+    assert created is False
     assert store.users.find("ann@example.com") == first.uid
     assert store.users.read(second.uid) is None
     assert store.sessions.of_user(second.uid) == []
@@ -144,16 +144,16 @@ def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
 def test_rotating_moves_the_generation_on_by_one_and_the_end_out_to_the_idle_limit(store: Deployment) -> None:
     _, session = started(store)
     assert rotate(store, session, NOW + 5) is Use.CURRENT
-    _, found = store.sessions.with_user(session.uid, session.session_id)
-    assert found == replace(session, generation=2, rotated_at=NOW + 5, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE)
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored == replace(session, generation=2, rotated_at=NOW + 5, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE)
 
 
 def test_no_rotation_outlives_the_absolute_end(store: Deployment) -> None:
     _, session = started(store, ends_at=NOW + 700, expires_at=NOW + 700)
     assert rotate(store, session, NOW + 5) is Use.CURRENT
-    _, found = store.sessions.with_user(session.uid, session.session_id)
-    assert found is not None
-    assert found.expires_at == NOW + 700
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored is not None
+    assert stored.expires_at == NOW + 700
 
 
 @pytest.mark.parametrize(("later", "meaning"), [(0, Use.RETRY), (WINDOW, Use.RETRY), (WINDOW + 1, Use.REUSE)], ids=str)
@@ -161,9 +161,9 @@ def test_a_lost_rotation_says_what_it_lost_to(store: Deployment, later: int, mea
     _, session = started(store)
     with just_before(store.client, "UpdateItem", lambda: rotate(store, session, NOW)):
         assert rotate(store, session, NOW + later) is meaning
-    _, found = store.sessions.with_user(session.uid, session.session_id)
-    assert found is not None
-    assert found.generation == 2
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored is not None
+    assert stored.generation == 2
 
 
 def test_two_generations_behind_is_a_reuse_even_inside_the_window(store: Deployment) -> None:
@@ -179,9 +179,9 @@ def test_a_session_that_ends_while_it_is_refreshed_stays_ended(store: Deployment
         store.client, "UpdateItem", lambda: store.sessions.end(session.uid, session.session_id, why="logout")
     ):
         assert rotate(store, session) is Use.DEAD
-    _, found = store.sessions.with_user(session.uid, session.session_id)
-    assert found is not None
-    assert (found.ended, found.generation) == ("logout", 1)
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored is not None
+    assert (stored.ended, stored.generation) == ("logout", 1)
 
 
 def test_an_expired_session_that_is_not_yet_swept_cannot_be_rotated(store: Deployment) -> None:
@@ -216,19 +216,19 @@ def begin(store: Deployment, code: Session, now: int = NOW, jkt: str = "") -> bo
 def test_a_code_begins_its_session_once(store: Deployment) -> None:
     code = waiting(store)
     assert begin(store, code, NOW + 5, jkt="thumbprint") is True
-    _, found = store.sessions.with_user(code.uid, code.session_id)
-    assert found == replace(code, generation=1, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE, jkt="thumbprint")
+    _, stored = store.sessions.with_user(code.uid, code.session_id)
+    assert stored == replace(code, generation=1, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE, jkt="thumbprint")
     assert begin(store, code, NOW + 6) is False
-    assert store.sessions.with_user(code.uid, code.session_id)[1] == found
+    assert store.sessions.with_user(code.uid, code.session_id)[1] == stored
 
 
 def test_of_two_that_redeem_a_code_at_the_same_moment_one_begins(store: Deployment) -> None:
     code = waiting(store)
     with just_before(store.client, "UpdateItem", lambda: begin(store, code, jkt="rival")):
         assert begin(store, code, jkt="ours") is False
-    _, found = store.sessions.with_user(code.uid, code.session_id)
-    assert found is not None
-    assert found.jkt == "rival"
+    _, stored = store.sessions.with_user(code.uid, code.session_id)
+    assert stored is not None
+    assert stored.jkt == "rival"
 
 
 def test_a_code_that_has_expired_ended_or_is_anothers_begins_nothing(store: Deployment) -> None:
@@ -246,15 +246,15 @@ def test_what_is_bound_to_a_key_is_not_begun_as_if_it_were_not(store: Deployment
     code = waiting(store, jkt="thumbprint")
     assert begin(store, replace(code, jkt="")) is False
     assert begin(store, code, jkt="") is True
-    _, found = store.sessions.with_user(code.uid, code.session_id)
-    assert found is not None
-    assert found.jkt == ""  # a confidential client's refresh tokens need no key
+    _, stored = store.sessions.with_user(code.uid, code.session_id)
+    assert stored is not None
+    assert stored.jkt == ""  # a confidential client's refresh tokens need no key
 
 
-@pytest.mark.parametrize("lost", ["begin", "first", "create", "replace"])
-def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_work(store: Deployment, lost: str) -> None:
+@pytest.mark.parametrize("verb", ["begin", "first", "create", "replace"])
+def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_work(store: Deployment, verb: str) -> None:
     code, client = waiting(store), Client(client_id=uuid4().hex)
-    if lost == "replace":
+    if verb == "replace":
         store.clients.create(client)
     calls: dict[str, tuple[str, Any]] = {
         "begin": ("UpdateItem", lambda: begin(store, code)),
@@ -262,17 +262,17 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
         "create": ("PutItem", lambda: store.clients.create(client)),
         "replace": ("PutItem", lambda: store.clients.replace(client, replace(client, version=2, client_name="New"))),
     }
-    operation, call = calls[lost]
+    operation, call = calls[verb]
     with answer_lost(store.client, operation):
         assert call() is True
-    assert call() is (lost in ("create", "replace"))  # to write the very same again is no conflict
+    assert call() is (verb in ("create", "replace"))  # to write the very same again is no conflict
 
 
 def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:
     owner, _ = started(store)
-    told = {"user": owner.uid}
-    assert store.once.put_if_absent("device", "code", value=told, expires_at=NOW + 60, now=NOW)
-    spending = store.once.spending("device", "code", old=told, now=NOW)
+    value = {"user": owner.uid}
+    assert store.once.put_if_absent("device", "code", value=value, expires_at=NOW + 60, now=NOW)
+    spending = store.once.spending("device", "code", old=value, now=NOW)
     session, second = a_session(owner), a_session(owner)
     assert store.sessions.create(session, also=[spending]) is Created.DONE
     assert store.sessions.create(second, also=[spending]) is Created.SPENT
@@ -287,14 +287,14 @@ def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(stor
         store.sessions.add_logout_participant(
             a_session(owner, client_id=client_id, client_since=since, browser=browser.session_id)
         )
-    _, found = store.sessions.with_user(owner.uid, browser.session_id)
-    assert found == replace(
+    _, stored = store.sessions.with_user(owner.uid, browser.session_id)
+    assert stored == replace(
         browser, logout_participants=(f"https://a#b\n{NOW}", "shop", f"shop\n{NOW}", f"shop\n{NOW + 1}")
     )
-    store.sessions.create(found)
-    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, found)
+    store.sessions.create(stored)
+    assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, stored)
     store.sessions.add_logout_participant(a_session(owner, browser=uuid4().hex))
-    assert store.sessions.of_user(owner.uid) == [found]
+    assert store.sessions.of_user(owner.uid) == [stored]
 
 
 @pytest.mark.parametrize(
@@ -447,9 +447,9 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
         if outcome:
             assert store.sessions.create(a_session(owner)) is outcome
         else:
-            with pytest.raises(TemporarilyUnavailable) as refused:
+            with pytest.raises(TemporarilyUnavailable) as refusal:
                 store.sessions.create(a_session(owner))
-            assert isinstance(refused.value, dynamo.Contended)
+            assert isinstance(refusal.value, dynamo.Contended)
         store.client.meta.events.unregister(event, in_the_way)
         assert not pending
 
@@ -566,8 +566,8 @@ def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store:
     owner, session = started(store)
     disabled = store.users.disable(owner.uid)
     assert disabled == replace(owner, disabled=True, token_version=2)
-    found_user, found = store.sessions.with_user(owner.uid, session.session_id)
-    assert (found_user, found) == (disabled, session)
+    stored_user, stored = store.sessions.with_user(owner.uid, session.session_id)
+    assert (stored_user, stored) == (disabled, session)
 
 
 def test_a_new_password_takes_one_session_along(store: Deployment) -> None:
@@ -575,9 +575,9 @@ def test_a_new_password_takes_one_session_along(store: Deployment) -> None:
     other = a_session(owner)
     store.sessions.create(other)
     assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is True
-    changed, kept = store.sessions.with_user(owner.uid, session.session_id)
+    changed, stored = store.sessions.with_user(owner.uid, session.session_id)
     assert changed == replace(owner, password_hash="$argon2id$y", token_version=2)
-    assert kept == replace(session, token_version=2)
+    assert stored == replace(session, token_version=2)
     assert store.sessions.with_user(owner.uid, other.session_id)[1] == other
 
 
@@ -589,9 +589,9 @@ def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) 
         lambda: store.users.change_password(owner, password_hash="$argon2id$rival", keep=session),
     ):
         assert store.users.change_password(owner, password_hash="$argon2id$ours", keep=session) is False
-    found = store.users.read(owner.uid)
-    assert found is not None
-    assert (found.password_hash, found.token_version) == ("$argon2id$rival", 2)
+    stored = store.users.read(owner.uid)
+    assert stored is not None
+    assert (stored.password_hash, stored.token_version) == ("$argon2id$rival", 2)
 
 
 def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
@@ -612,9 +612,9 @@ def test_a_rehash_never_brings_an_old_password_back(store: Deployment) -> None:
     owner, session = started(store)
     store.users.change_password(owner, password_hash="$argon2id$new", keep=session)
     store.users.rehash(owner, password_hash="$argon2id$old-password-stronger")
-    found = store.users.read(owner.uid)
-    assert found is not None
-    assert found.password_hash == "$argon2id$new"
+    stored = store.users.read(owner.uid)
+    assert stored is not None
+    assert stored.password_hash == "$argon2id$new"
 
 
 def test_deleting_leaves_nothing_and_frees_the_address(store: Deployment) -> None:

@@ -42,7 +42,7 @@ def test_what_is_not_said_of_a_user_or_a_session_is_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "grant", "now", "expected"),
+    ("user", "changes", "now", "expected"),
     [
         ({}, {}, 0, True),
         ({}, {}, 1999, True),
@@ -57,10 +57,10 @@ def test_what_is_not_said_of_a_user_or_a_session_is_nothing() -> None:
     ],
 )
 def test_a_session_is_in_force_while_it_and_its_user_are(
-    user: dict[str, Any] | None, grant: dict[str, Any] | None, now: int, expected: bool
+    user: dict[str, Any] | None, changes: dict[str, Any] | None, now: int, expected: bool
 ) -> None:
     whose = None if user is None else replace(USER, **user)
-    session = None if grant is None else replace(GRANT, **grant)
+    session = None if changes is None else replace(GRANT, **changes)
     assert in_force(whose, session, now) == ((whose, session) if expected else None)
 
 

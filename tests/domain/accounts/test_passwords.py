@@ -35,9 +35,9 @@ PHC = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$
 
 
 def parts(phc: str) -> tuple[str, ...]:
-    found = PHC.fullmatch(phc)
-    assert found, phc
-    return found.groups()
+    match = PHC.fullmatch(phc)
+    assert match, phc
+    return match.groups()
 
 
 @pytest.mark.parametrize("stored", REFERENCE)
@@ -182,9 +182,9 @@ def looked_up() -> Iterator[list[int]]:
     lengths: list[int] = []
     real = matching.dictionary_match
 
-    def noted(text: str, *more: Any, **named: Any) -> Any:
+    def noted(text: str, *more: Any, **options: Any) -> Any:
         lengths.append(len(text))
-        return real(text, *more, **named)
+        return real(text, *more, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(matching, "dictionary_match", noted)

@@ -70,10 +70,10 @@ def test_a_handle_says_its_generation_whatever_its_size(generation: int, version
 
 
 @given(st.lists(st.tuples(st.binary(min_size=16, max_size=16), st.integers(0, 9)), min_size=2, unique=True))
-def test_handles_have_nothing_in_common_but_version_and_key(made: list[tuple[bytes, int]]) -> None:
+def test_handles_have_nothing_in_common_but_version_and_key(sessions: list[tuple[bytes, int]]) -> None:
     texts = [
         derive(Handle(uid=UID.hex(), session_id=session_id.hex(), generation=generation), key_number=3, secret=SECRET)
-        for session_id, generation in made
+        for session_id, generation in sessions
     ]
     raws = [unb64(text) for text in texts]
     assert {raw[:3] for raw in raws} == {bytes([2, 0, 3])}
@@ -132,8 +132,8 @@ def test_another_version_key_or_secret_is_refused() -> None:
 def test_what_was_made_with_the_key_for_no_purpose_is_refused() -> None:
     payload = unb64(FIRST)[:43]
     bare = hmac.new(SECRET, payload, hashlib.sha256).digest()
-    sealed = AESSIV(handles.siv_key(SECRET)).encrypt(UID + GID + bytes(9), None)
-    for text in (b64(payload + bare), b64(bytes([2, 0, 3]) + sealed)):
+    ciphertext = AESSIV(handles.siv_key(SECRET)).encrypt(UID + GID + bytes(9), None)
+    for text in (b64(payload + bare), b64(bytes([2, 0, 3]) + ciphertext)):
         with pytest.raises(InvalidGrant):
             verify(text, {3: SECRET})
 
@@ -185,9 +185,9 @@ def test_what_presenting_a_generation_means(generation: int, now: int, expected:
 
 
 @pytest.mark.parametrize("generation", [3, 4, 5, 6])
-@pytest.mark.parametrize("grant", [None, replace(LIVE, ended="logout")])
-def test_a_grant_that_is_gone_or_ended_has_no_use_left(grant: Session | None, generation: int) -> None:
-    assert use_of(grant, generation, jkt="", now=1000, retry_window=30) is Use.DEAD
+@pytest.mark.parametrize("session", [None, replace(LIVE, ended="logout")])
+def test_a_grant_that_is_gone_or_ended_has_no_use_left(session: Session | None, generation: int) -> None:
+    assert use_of(session, generation, jkt="", now=1000, retry_window=30) is Use.DEAD
 
 
 @pytest.mark.parametrize(
@@ -207,5 +207,5 @@ def test_a_grant_that_is_gone_or_ended_has_no_use_left(grant: Session | None, ge
 def test_what_presenting_a_generation_of_a_session_that_was_bound_later_means(
     generation: int, jkt: str, expected: Use
 ) -> None:
-    grant = replace(LIVE, jkt="ours", unbound_until=3)
-    assert use_of(grant, generation, jkt=jkt, now=1000, retry_window=30) is expected
+    session = replace(LIVE, jkt="ours", unbound_until=3)
+    assert use_of(session, generation, jkt=jkt, now=1000, retry_window=30) is expected

@@ -12,9 +12,9 @@ RSA = stranger("RS256")
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
-@pytest.mark.parametrize("named", [{}, {"alg": "EdDSA"}, {"alg": "Ed25519"}])
-def test_either_name_of_the_edwards_curve_signature_is_understood(alg: str, named: dict[str, str]) -> None:
-    assert jws.verify(compact({"alg": alg}, {"a": 1}, by(ED)), {**jwk(ED), **named}) == {"a": 1}
+@pytest.mark.parametrize("alg_member", [{}, {"alg": "EdDSA"}, {"alg": "Ed25519"}])
+def test_either_name_of_the_edwards_curve_signature_is_understood(alg: str, alg_member: dict[str, str]) -> None:
+    assert jws.verify(compact({"alg": alg}, {"a": 1}, by(ED)), {**jwk(ED), **alg_member}) == {"a": 1}
 
 
 @pytest.mark.parametrize("alg", ["RS256", "ES256", "none", "HS256", "Ed448", "eddsa", None, 1, []])
@@ -26,9 +26,9 @@ def test_a_key_signs_by_no_algorithm_of_another_kind(alg: object) -> None:
 def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names() -> None:
     assert isinstance(RSA, rsa.RSAPrivateKey)
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)  # RFC 7518 section 3.5
-    token = compact({"alg": "PS256"}, {}, lambda signed: RSA.sign(signed, pss, hashes.SHA256()))
-    for named in ({}, {"alg": "PS256"}):
-        assert jws.verify(token, {**jwk(RSA), **named}) == {}
+    token = compact({"alg": "PS256"}, {}, lambda signing_input: RSA.sign(signing_input, pss, hashes.SHA256()))
+    for alg_member in ({}, {"alg": "PS256"}):
+        assert jws.verify(token, {**jwk(RSA), **alg_member}) == {}
     with pytest.raises(ValueError, match="algorithm of the key"):
         jws.verify(token, {**jwk(RSA), "alg": "RS256"})
 

@@ -91,8 +91,8 @@ SET = KeySet(
     ],
 )
 def test_a_keys_state_is_a_matter_of_the_clock(now: int, states: str) -> None:
-    found = [SET.state(key, now) for key in SET.signing]
-    assert found == [State(name) for name in states.split()]
+    actual = [SET.state(key, now) for key in SET.signing]
+    assert actual == [State(name) for name in states.split()]
 
 
 @pytest.mark.parametrize(

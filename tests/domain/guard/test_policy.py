@@ -52,11 +52,11 @@ def rest_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
 def descend(templates: Mapping[str, list[str]], path: Path) -> str | None:
     if not path:
         return next((line for line, segments in templates.items() if not segments), None)
-    begun = {line: segments for line, segments in templates.items() if segments}
-    literal = {line: segments[1:] for line, segments in begun.items() if segments[0] == path[0]}
-    named = {line: segments[1:] for line, segments in begun.items() if re.fullmatch(r"\{\w+\}", segments[0])}
-    greedy = (line for line, segments in begun.items() if segments[0].endswith("+}"))
-    return descend(literal, path[1:]) or descend(named, path[1:]) or next(greedy, None) if begun else None
+    longer = {line: segments for line, segments in templates.items() if segments}
+    literal = {line: segments[1:] for line, segments in longer.items() if segments[0] == path[0]}
+    with_parameter = {line: segments[1:] for line, segments in longer.items() if re.fullmatch(r"\{\w+\}", segments[0])}
+    greedy = (line for line, segments in longer.items() if segments[0].endswith("+}"))
+    return descend(literal, path[1:]) or descend(with_parameter, path[1:]) or next(greedy, None) if longer else None
 
 
 def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
@@ -70,8 +70,8 @@ def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
 def iam(scope_map: ScopeMap, scopes: frozenset[str], router: Router | None = None) -> Callable[[str, Path], bool]:
     """Whether IAM lets a request through: `*` is any run of characters, slashes too, `?` is any one, and one Deny outweighs
     every Allow."""
-    opened = opening(routes(scope_map), scopes)
-    policy = document(BASE, for_rest(opened, BASE) if router is rest_api else opened)
+    routes_open = opening(routes(scope_map), scopes)
+    policy = document(BASE, for_rest(routes_open, BASE) if router is rest_api else routes_open)
 
     def resources(effect: str) -> re.Pattern[str]:
         listed = [r for s in policy["Statement"] if s["Effect"] == effect for r in s["Resource"]]
@@ -87,7 +87,7 @@ def iam(scope_map: ScopeMap, scopes: frozenset[str], router: Router | None = Non
     return allows
 
 
-def granted(scope_map: ScopeMap, line: str, scopes: frozenset[str]) -> bool:
+def covers(scope_map: ScopeMap, line: str, scopes: frozenset[str]) -> bool:
     return set(scope_map[line].split()) <= scopes
 
 
@@ -99,10 +99,10 @@ def subsets(scope_map: ScopeMap) -> Iterator[frozenset[str]]:
 
 def narrowed(scope_map: ScopeMap, router: Router) -> bool:
     """Whether some token is refused a path of a route that it may use."""
-    sent = {(m, path): line for m in ("GET", "PUT") for path in PATHS if (line := router(scope_map, m, path))}
+    requests = {(m, path): line for m in ("GET", "PUT") for path in PATHS if (line := router(scope_map, m, path))}
     for scopes in subsets(scope_map):
         allows = iam(scope_map, scopes, router)
-        if any(granted(scope_map, line, scopes) and not allows(*request) for request, line in sent.items()):
+        if any(covers(scope_map, line, scopes) and not allows(*request) for request, line in requests.items()):
             return True
     return False
 
@@ -129,7 +129,7 @@ def test_no_path_is_open_whose_route_needs_a_scope_that_the_token_lacks(
         line = router(scope_map, method, path)
         if "" in (path[:-1] if router is rest_api else path):
             assert not allows(method, path), path
-        assert line is None or not allows(method, path) or granted(scope_map, line, scopes), (line, path)
+        assert line is None or not allows(method, path) or covers(scope_map, line, scopes), (line, path)
 
 
 @ROUTERS
@@ -150,7 +150,7 @@ def test_a_map_without_problems_opens_every_path_of_every_granted_route(
     allows = iam(scope_map, scopes, router)
     for method, path in product(("GET", "PUT"), PATHS + SLASHED):
         line = router(scope_map, method, path)
-        assert line is None or allows(method, path) or not granted(scope_map, line, scopes), (line, path)
+        assert line is None or allows(method, path) or not covers(scope_map, line, scopes), (line, path)
 
 
 @settings(max_examples=80, deadline=None)
@@ -183,9 +183,9 @@ def test_an_http_api_which_drops_no_slash_opens_none_at_the_end_of_a_path() -> N
 def test_a_rest_apis_policy_that_slashes_would_make_too_long_is_the_one_without_them() -> None:
     scope_map = {f"GET /v1/{'collection' * 3}-{n}": "r" for n in range(56)}
     assert problems(scope_map) == []
-    opened = opening(routes(scope_map), frozenset("r"))
-    assert for_rest(opened, BASE) == opened
-    assert len(json.dumps(document(BASE, opened))) < 8192
+    routes_open = opening(routes(scope_map), frozenset("r"))
+    assert for_rest(routes_open, BASE) == routes_open
+    assert len(json.dumps(document(BASE, routes_open))) < 8192
 
 
 @settings(max_examples=80, deadline=None)
@@ -318,9 +318,9 @@ def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api
     assert problems(scope_map) == []
     every = sorted(set(scope_map.values()))
     for scopes in (every, every[::2], every[:1], []):
-        opened = for_rest(opening(routes(scope_map), frozenset(scopes)), BASE)
-        assert opened.slash_ends
-        assert len(json.dumps(document(BASE, opened))) < 8192
+        routes_open = for_rest(opening(routes(scope_map), frozenset(scopes)), BASE)
+        assert routes_open.slash_ends
+        assert len(json.dumps(document(BASE, routes_open))) < 8192
 
 
 def test_a_token_with_every_scope_counts_as_well_when_a_policy_is_measured() -> None:
@@ -411,15 +411,15 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
 def test_what_scopes_open_and_take_back_is_no_more_than_it_has_to_be(
     scope_map: ScopeMap, scopes: str, allow: str, deny: str, shut: str
 ) -> None:
-    found = opening(routes(scope_map), frozenset(scopes))
-    assert (found.allow, found.deny) == (tuple(allow.split()), tuple(deny.split()))
-    assert found.shut == ((shut,) if shut else ())
+    result = opening(routes(scope_map), frozenset(scopes))
+    assert (result.allow, result.deny) == (tuple(allow.split()), tuple(deny.split()))
+    assert result.shut == ((shut,) if shut else ())
 
 
 def slow_problems(scope_map: ScopeMap) -> tuple[set[str], int]:
     """What every token there can be finds shut, and the length of its longest policy."""
-    found = [opening.__wrapped__(routes(scope_map), scopes) for scopes in subsets(scope_map)]
-    return {line for opened in found for line in opened.shut}, max(len(str(document(LONGEST_BASE, o))) for o in found)
+    openings = [opening.__wrapped__(routes(scope_map), scopes) for scopes in subsets(scope_map)]
+    return {line for each in openings for line in each.shut}, max(len(str(document(LONGEST_BASE, o))) for o in openings)
 
 
 @settings(max_examples=200, deadline=None)
@@ -509,7 +509,7 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "opened"),
+    ("resource", "expected"),
     [
         ("GET/a/7", True),
         ("GET/a/7\n8", True),
@@ -530,9 +530,9 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
         ("GET/a.x", False),
     ],
 )
-def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, opened: bool) -> None:
+def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, expected: bool) -> None:
     wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r", "GET /g/{rest+}": "r"}), frozenset("r"))
-    assert narrowed_to(wide, resource) == Opening(allow=(resource,) if opened else (), deny=(), shut=())
+    assert narrowed_to(wide, resource) == Opening(allow=(resource,) if expected else (), deny=(), shut=())
 
 
 def test_a_template_is_of_the_letters_that_iam_takes_as_they_are() -> None:

@@ -18,7 +18,7 @@ CLIENT = Client(client_id="shop", scopes=("openid", "email", "notes:read"), reso
 GOOD = {"response_type": "code", "code_challenge": CHALLENGE, "code_challenge_method": "S256"}
 
 
-def asked(client: Client = CLIENT, /, **changes: str | None) -> oauth.AuthorizationRequest | str:
+def checked(client: Client = CLIENT, /, **changes: str | None) -> oauth.AuthorizationRequest | str:
     """The request as it is understood, or the code of its refusal; None leaves a parameter out."""
     params = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
     try:
@@ -28,7 +28,7 @@ def asked(client: Client = CLIENT, /, **changes: str | None) -> oauth.Authorizat
 
 
 def test_a_request_is_understood_as_it_is_said() -> None:
-    said = {
+    params = {
         "redirect_uri": "https://app.example/cb",
         "nonce": "n-1",
         "login_hint": "ann",
@@ -36,8 +36,8 @@ def test_a_request_is_understood_as_it_is_said() -> None:
         "dpop_jkt": CHALLENGE,
         "resource": API,
     }
-    assert asked(
-        **said,
+    assert checked(
+        **params,
         state="a state",
         response_mode="form_post",
         scope="openid",
@@ -53,12 +53,12 @@ def test_a_request_is_understood_as_it_is_said() -> None:
         max_age=999_999_999,
         claims={"userinfo": ["email", "email_verified"]},  # no scope of the client opens `name`
         subject="ann",
-        **said,
+        **params,
     )
 
 
 def test_what_is_not_said_has_its_default() -> None:
-    assert asked() == oauth.AuthorizationRequest(
+    assert checked() == oauth.AuthorizationRequest(
         redirect_uri="",
         scope=("openid", "email", "notes:read"),
         nonce="",
@@ -108,33 +108,33 @@ def test_what_is_not_said_has_its_default() -> None:
     ],
 )
 def test_each_check_is_made(changes: dict[str, str | None], code: str) -> None:
-    assert asked(**changes) == code
+    assert checked(**changes) == code
 
 
 @pytest.mark.parametrize("letters", ["azAZ09-_", "bcdyBCDY1-8_"])
 def test_a_challenge_and_a_thumbprint_are_base64url_of_32_bytes(letters: str) -> None:
     text = (letters * 8)[:43]
-    found = asked(code_challenge=text, dpop_jkt=text)
-    assert isinstance(found, oauth.AuthorizationRequest)
-    assert (found.challenge, found.dpop_jkt) == (text, text)
+    request = checked(code_challenge=text, dpop_jkt=text)
+    assert isinstance(request, oauth.AuthorizationRequest)
+    assert (request.challenge, request.dpop_jkt) == (text, text)
 
 
 @pytest.mark.parametrize("prompt", ["", "none", "login", "consent", "select_account", "select_account login consent"])
 def test_a_prompt_is_a_set_of_those_of_core_3_1_2_1(prompt: str) -> None:
-    found = asked(prompt=prompt)
-    assert isinstance(found, oauth.AuthorizationRequest)
-    assert found.prompt == set(prompt.split())
+    request = checked(prompt=prompt)
+    assert isinstance(request, oauth.AuthorizationRequest)
+    assert request.prompt == set(prompt.split())
 
 
 @pytest.mark.parametrize("seconds", ["0", "7", "123456789"])
 def test_an_age_is_a_number_of_seconds(seconds: str) -> None:
-    found = asked(max_age=seconds)
-    assert isinstance(found, oauth.AuthorizationRequest)
-    assert found.max_age == int(seconds)
+    request = checked(max_age=seconds)
+    assert isinstance(request, oauth.AuthorizationRequest)
+    assert request.max_age == int(seconds)
 
 
 def test_a_client_that_is_not_registered_for_codes_gets_none() -> None:
-    assert asked(Client(client_id="tv", grant_types=("refresh_token",))) == "unauthorized_client"
+    assert checked(Client(client_id="tv", grant_types=("refresh_token",))) == "unauthorized_client"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_a_client_that_is_not_registered_for_codes_gets_none() -> None:
     ],
 )
 def test_a_client_asks_for_one_user_by_one_name(sub: Any, expected: str) -> None:
-    found = asked(claims=json.dumps({"id_token": {"sub": sub}}))
-    assert (found if isinstance(found, str) else found.subject) == expected
-    elsewhere = asked(claims=json.dumps({"userinfo": {"sub": sub}}))
+    request = checked(claims=json.dumps({"id_token": {"sub": sub}}))
+    assert (request if isinstance(request, str) else request.subject) == expected
+    elsewhere = checked(claims=json.dumps({"userinfo": {"sub": sub}}))
     assert not isinstance(elsewhere, str)
     assert elsewhere.subject == ""
 
@@ -186,9 +186,9 @@ UNMET, MALFORMED = "unmet_authentication_requirements", "invalid_request"
     ],
 )
 def test_only_an_essential_level_that_we_do_not_reach_is_unmet(acr: Any, refusal: str) -> None:
-    found = asked(claims=json.dumps({"id_token": {"acr": acr}}))
-    assert (found if isinstance(found, str) else "") == refusal
-    assert not isinstance(asked(claims=json.dumps({"userinfo": {"acr": acr}})), str)
+    request = checked(claims=json.dumps({"id_token": {"acr": acr}}))
+    assert (request if isinstance(request, str) else "") == refusal
+    assert not isinstance(checked(claims=json.dumps({"userinfo": {"acr": acr}})), str)
 
 
 @pytest.mark.parametrize(
@@ -204,9 +204,9 @@ def test_only_an_essential_level_that_we_do_not_reach_is_unmet(acr: Any, refusal
 def test_a_single_claim_needs_the_consent_that_its_scope_needs(
     scope: str, claims: dict[str, Any], expected: tuple[str, ...]
 ) -> None:
-    found = asked(scope=scope, claims=json.dumps(claims))
-    assert isinstance(found, oauth.AuthorizationRequest)
-    assert found.consent == expected
+    request = checked(scope=scope, claims=json.dumps(claims))
+    assert isinstance(request, oauth.AuthorizationRequest)
+    assert request.consent == expected
 
 
 @pytest.mark.parametrize(
@@ -218,15 +218,15 @@ def test_a_single_claim_needs_the_consent_that_its_scope_needs(
     ],
 )
 def test_a_value_has_no_letters_that_were_lost(name: str, value: str, usable: bool) -> None:
-    found, faults = oauth.gathered([("nonce", "n"), (name, value)])
-    assert found == {"nonce": "n", **({name: value} if usable else {})}
+    params, faults = oauth.gathered([("nonce", "n"), (name, value)])
+    assert params == {"nonce": "n", **({name: value} if usable else {})}
     assert set(faults) == (set() if usable else {name})
 
 
 def test_a_parameter_is_said_once_or_counts_nowhere() -> None:
     pairs = [("state", "a"), ("unknown", "x"), ("nonce", ""), ("state", "a"), ("nonce", "n"), ("unknown", "x")]
-    found, faults = oauth.gathered(pairs)
-    assert found == {"nonce": "n"}  # RFC 6749 section 3.1: one without a value is as good as left out
+    params, faults = oauth.gathered(pairs)
+    assert params == {"nonce": "n"}  # RFC 6749 section 3.1: one without a value is as good as left out
     assert set(faults) == {"state"}
     assert oauth.once(pairs, known=frozenset({"nonce"})) == {"nonce": "n"}
     with pytest.raises(InvalidRequest):
@@ -243,8 +243,8 @@ def test_a_resource_that_cannot_be_used_is_a_target_that_there_is_not(values: tu
 def test_a_request_is_measured_as_a_whole_and_none_of_its_values(name: str) -> None:
     pairs = [("client_id", "c" * 92), (name, "x" * 8100), ("unknown", "x" * 9000)]
     assert oauth.gathered(pairs) == ({"client_id": "c" * 92, name: "x" * 8100}, {})
-    found, faults = oauth.gathered([*pairs, ("prompt", "y")])
-    assert found[name] == "x" * 8100  # the state too has to go back
+    params, faults = oauth.gathered([*pairs, ("prompt", "y")])
+    assert params[name] == "x" * 8100  # the state too has to go back
     with pytest.raises(InvalidRequest):
         oauth.check_faults(faults)
 
@@ -276,13 +276,13 @@ NAMES = [name for names in PARAMETERS.values() for name in names]
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_of_the_specifications_is_heard_and_once_only(name: str) -> None:
     assert oauth.gathered([(name, "x")]) == ({name: "x"}, {})
-    found, faults = oauth.gathered([(name, "x"), (name, "x")])
-    assert (found, set(faults)) == ({}, {name})
+    params, faults = oauth.gathered([(name, "x"), (name, "x")])
+    assert (params, set(faults)) == ({}, {name})
 
 
 def test_no_other_parameter_is_heard() -> None:
-    found, _ = oauth.gathered([(name, "x") for name in (*NAMES, "code", "client_secret", "State")])
-    assert set(found) == set(NAMES)
+    params, _ = oauth.gathered([(name, "x") for name in (*NAMES, "code", "client_secret", "State")])
+    assert set(params) == set(NAMES)
 
 
 @pytest.mark.parametrize(

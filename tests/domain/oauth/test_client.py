@@ -118,7 +118,7 @@ def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) ->
 
 
 @pytest.mark.parametrize(
-    ("uri", "shown"),
+    ("uri", "repeated"),
     [
         ("http://app.example/", "http://app.example/"),
         ("http://" + "x" * 192, "http://" + "x" * 192),
@@ -127,11 +127,11 @@ def test_where_a_client_may_send_its_users(uri: str, web: bool, native: bool) ->
         ("http://app.example/\n", "One"),
     ],
 )
-def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, shown: str) -> None:
+def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, repeated: str) -> None:
     with pytest.raises(InvalidRedirectUri) as refusal:
         check(replace(WEB, redirect_uris=(uri,)))
     assert refusal.value.description == (
-        f"{shown} cannot be a redirect URI of a web client: it is https, without fragment and wildcard."
+        f"{repeated} cannot be a redirect URI of a web client: it is https, without fragment and wildcard."
     )
 
 

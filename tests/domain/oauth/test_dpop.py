@@ -19,10 +19,10 @@ CLAIMS = {"htm": "POST", "htu": URL, "iat": NOW, "jti": "1"}
 
 
 def good(claims: object = CLAIMS, *, header: object = HEADER, url: str = URL) -> bool:
-    return taken(compact(header, claims, by(KEY)), url=url)
+    return accepts(compact(header, claims, by(KEY)), url=url)
 
 
-def taken(proof: str, *, url: str = URL, now: int | None = NOW) -> bool:
+def accepts(proof: str, *, url: str = URL, now: int | None = NOW) -> bool:
     try:
         dpop.verify(proof, method="POST", url=url, now=now)
     except InvalidDpopProof:
@@ -64,7 +64,7 @@ def test_time_and_jti_are_taken_up_to_their_bounds(changes: dict[str, Any], expe
     ],
 )
 def test_whoever_goes_by_a_nonce_asks_for_a_time_but_not_for_the_right_one(iat: object, expected: bool) -> None:
-    assert taken(compact(HEADER, {**CLAIMS, "iat": iat}, by(KEY)), now=None) is expected
+    assert accepts(compact(HEADER, {**CLAIMS, "iat": iat}, by(KEY)), now=None) is expected
 
 
 @pytest.mark.parametrize(("changes", "nonce"), [({}, ""), ({"nonce": "n"}, "n")])
@@ -93,7 +93,7 @@ def test_every_required_member_of_a_key_is_a_text(algorithm: str, other: object)
     key = stranger(algorithm)
     for member in jwk(key):
         header = {"typ": "dpop+jwt", "alg": algorithm, "jwk": {**jwk(key), member: other}}
-        assert not taken(compact(header, CLAIMS, by(key)))
+        assert not accepts(compact(header, CLAIMS, by(key)))
 
 
 @pytest.mark.parametrize(
@@ -131,5 +131,5 @@ def of_length(length: int) -> str:
 
 
 def test_a_proof_of_more_than_8_kibibytes_is_not_looked_at() -> None:
-    assert taken(of_length(8192))
-    assert not taken(of_length(8193))
+    assert accepts(of_length(8192))
+    assert not accepts(of_length(8193))

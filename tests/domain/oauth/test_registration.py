@@ -12,7 +12,7 @@ from chalicelib.domain.oauth.registration import ClientMetadata, fields, of
 OFFERED = ("openid", "email")
 CODE, REFRESH = "authorization_code", "refresh_token"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
-SAID = {
+METADATA = {
     "redirect_uris": ["https://app.example/cb"],
     "token_endpoint_auth_method": "none",
     "grant_types": [CODE, REFRESH, DEVICE_CODE],
@@ -35,23 +35,23 @@ SAID = {
 }
 
 
-def told(**said: Any) -> dict[str, Any]:
-    metadata = msgspec.convert(said, ClientMetadata)
+def registered(**metadata_fields: Any) -> dict[str, Any]:
+    metadata = msgspec.convert(metadata_fields, ClientMetadata)
     return fields(metadata, offered=OFFERED, default_method="client_secret_basic")
 
 
 def test_what_a_client_says_of_itself_is_what_is_told_of_it_again() -> None:
-    said = {name: tuple(value) if isinstance(value, list) else value for name, value in SAID.items()}
-    del said["response_types"]
-    assert sorted(SELF_REGISTRABLE) == sorted({*said, "scopes"} - {"scope"})
-    said["scopes"] = (said.pop("scope"),)
-    assert told(**SAID) == said
-    assert of(Client(client_id="shop", **told(**SAID))) == {**SAID, "client_id": "shop"}
+    expected = {name: tuple(value) if isinstance(value, list) else value for name, value in METADATA.items()}
+    del expected["response_types"]
+    assert sorted(SELF_REGISTRABLE) == sorted({*expected, "scopes"} - {"scope"})
+    expected["scopes"] = (expected.pop("scope"),)
+    assert registered(**METADATA) == expected
+    assert of(Client(client_id="shop", **registered(**METADATA))) == {**METADATA, "client_id": "shop"}
 
 
 def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
-    found = told()
-    assert found == {
+    defaults = registered()
+    assert defaults == {
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": (CODE,),
         "scopes": OFFERED,
@@ -64,8 +64,8 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         **dict.fromkeys(("backchannel_logout_session_required", "require_pushed_authorization_requests"), False),
         "dpop_bound_access_tokens": False,
     }
-    assert told(**dict.fromkeys(SAID)) == found
-    assert of(Client(client_id="shop", **found)) == {
+    assert registered(**dict.fromkeys(METADATA)) == defaults
+    assert of(Client(client_id="shop", **defaults)) == {
         "client_id": "shop",
         "scope": "openid email",
         "redirect_uris": [],
@@ -88,8 +88,8 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
     ],
 )
 def test_a_uri_that_is_no_web_clients_makes_a_native_one(uris: list[str], expected: str) -> None:
-    assert told(redirect_uris=uris)["application_type"] == expected
-    assert told(redirect_uris=uris, application_type="web")["application_type"] == "web"
+    assert registered(redirect_uris=uris)["application_type"] == expected
+    assert registered(redirect_uris=uris, application_type="web")["application_type"] == "web"
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_a_uri_that_is_no_web_clients_makes_a_native_one(uris: list[str], expect
 )
 def test_what_nobody_may_say_of_himself_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidClientMetadata):
-        told(**wrong)
+        registered(**wrong)
 
 
 def test_of_the_scopes_that_are_asked_for_those_that_are_offered_count() -> None:
-    assert told(scope="admin email")["scopes"] == ("email",)
-    assert told(scope="")["scopes"] == OFFERED
+    assert registered(scope="admin email")["scopes"] == ("email",)
+    assert registered(scope="")["scopes"] == OFFERED
 
 
 @pytest.mark.parametrize(
@@ -133,23 +133,23 @@ def test_of_the_scopes_that_are_asked_for_those_that_are_offered_count() -> None
 )
 def test_no_name_has_letters_that_cannot_be_seen_or_that_turn_the_text_around(letter: str) -> None:
     with pytest.raises(InvalidClientMetadata):
-        told(client_name=f"Pay{letter}pal")
+        registered(client_name=f"Pay{letter}pal")
 
 
 @pytest.mark.parametrize("name", ["", " ~", "\xa0\xff", "می\u200cخواهم", "👩\u200d🌾 Farm", "中文 العربية", "x" * 100])
 def test_a_name_is_of_any_other_letters(name: str) -> None:
-    assert told(client_name=name)["client_name"] == name
+    assert registered(client_name=name)["client_name"] == name
 
 
 @pytest.mark.parametrize("name", [" ", "\xa0", "\u200d\u200c", "\u3164\u2800"])
 def test_a_name_of_nothing_that_can_be_seen_is_none(name: str) -> None:
     with pytest.raises(InvalidClientMetadata):
-        told(client_name=name)
+        registered(client_name=name)
 
 
 TEXTS = sorted(
     name
-    for name, value in SAID.items()
+    for name, value in METADATA.items()
     if isinstance(value, str) and name not in ("client_name", "scope", "token_endpoint_auth_method")
 )
 
@@ -171,4 +171,4 @@ def test_a_list_has_at_most_20_texts(name: str) -> None:
 
 def test_a_name_has_at_most_100_characters() -> None:
     with pytest.raises(msgspec.ValidationError):
-        told(client_name="x" * 101)
+        registered(client_name="x" * 101)

@@ -44,9 +44,9 @@ def test_a_list_that_rfc_6749_does_not_allow_is_refused(text: str) -> None:
 
 
 def test_a_scope_is_of_the_letters_of_rfc_6749_appendix_a_4_but_for_the_dollar_sign() -> None:
-    allowed = {chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))} - {"$"}
+    letters = {chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F))} - {"$"}
     for letter in map(chr, range(0x21, 0x180)):
-        if letter in allowed:
+        if letter in letters:
             assert parse(letter) == (letter,)
         else:
             with pytest.raises(InvalidScope):

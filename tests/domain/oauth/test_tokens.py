@@ -40,19 +40,19 @@ def verifier(audience: str | None = "https://api.example") -> Verifier:
 
 def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
     """RFC 7515 section 5.2 with the public key in the JWK; raises InvalidSignature."""
-    signed, _, signature = token.rpartition(".")
+    signing_input, _, signature = token.rpartition(".")
     raw = forge.unb64(signature)
     number = {name: int.from_bytes(forge.unb64(jwk[name])) for name in ("n", "e", "x", "y") if name in jwk}
     if jwk["alg"] == "RS256":
         rsa.RSAPublicNumbers(number["e"], number["n"]).public_key().verify(
-            raw, signed.encode(), padding.PKCS1v15(), hashes.SHA256()
+            raw, signing_input.encode(), padding.PKCS1v15(), hashes.SHA256()
         )
     elif jwk["alg"] == "ES256":
         der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
         public = ec.EllipticCurvePublicNumbers(number["x"], number["y"], ec.SECP256R1()).public_key()
-        public.verify(der, signed.encode(), ec.ECDSA(hashes.SHA256()))
+        public.verify(der, signing_input.encode(), ec.ECDSA(hashes.SHA256()))
     else:
-        ed25519.Ed25519PublicKey.from_public_bytes(forge.unb64(jwk["x"])).verify(raw, signed.encode())
+        ed25519.Ed25519PublicKey.from_public_bytes(forge.unb64(jwk["x"])).verify(raw, signing_input.encode())
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
@@ -73,10 +73,10 @@ def test_another_implementation_verifies_our_tokens(key: SigningKey) -> None:
 @pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
 def test_we_verify_the_tokens_of_another_implementation(key: SigningKey) -> None:
     header = {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
-    found = verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
-    assert (found.sub, found.sid, found.client_id, found.exp) == ("ann", "s1", "app", NOW + 900)
-    assert found.scope == ("notes:read", "notes:write")
-    assert found.all == CLAIMS
+    claims = verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
+    assert (claims.sub, claims.sid, claims.client_id, claims.exp) == ("ann", "s1", "app", NOW + 900)
+    assert claims.scope == ("notes:read", "notes:write")
+    assert claims.all == CLAIMS
 
 
 def judged(now: int = NOW, *, by: Verifier | None = None, **changes: Any) -> str:

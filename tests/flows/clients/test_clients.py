@@ -27,15 +27,15 @@ WEB = Client(client_id="", client_name="Web", redirect_uris=("https://app.exampl
 
 
 def stored(svc: Services, client: Client) -> Client:
-    found = clients.find(svc, client.client_id, network=NETWORK)
-    assert found is not None
-    return found
+    client_read = clients.find(svc, client.client_id, network=NETWORK)
+    assert client_read is not None
+    return client_read
 
 
 def proves(svc: Services, client: Client, secret: str) -> bool:
     try:
-        found = clients.authenticate(svc, {}, basic(client.client_id, secret), network=NETWORK)
-        return found.client_id == client.client_id
+        authenticated = clients.authenticate(svc, {}, basic(client.client_id, secret), network=NETWORK)
+        return authenticated.client_id == client.client_id
     except InvalidClient:
         return False
 
@@ -137,15 +137,15 @@ RIVALS: dict[str, Callable[[Services, Client], object]] = {
 @pytest.mark.parametrize("rival", RIVALS)
 def test_a_change_never_overwrites_what_came_between(svc: Services, rival: str) -> None:
     client, _ = manage.create(svc, WEB)
-    seen: list[Client | None] = []
+    clients_read: list[Client | None] = []
 
     def step_in() -> None:
         RIVALS[rival](svc, client)
-        seen.append(clients.find(svc, client.client_id, network=NETWORK))
+        clients_read.append(clients.find(svc, client.client_id, network=NETWORK))
 
     with just_before(svc.clients._client, "PutItem", step_in), pytest.raises(TemporarilyUnavailable):
         manage.change(svc, client, replace(client, client_name="Mine"))
-    assert [clients.find(svc, client.client_id, network=NETWORK)] == seen
+    assert [clients.find(svc, client.client_id, network=NETWORK)] == clients_read
 
 
 def test_a_change_with_what_was_read_long_ago_is_refused(svc: Services) -> None:
@@ -179,14 +179,14 @@ def test_a_secret_that_was_betrayed_is_gone_at_once(svc: Services) -> None:
 
 def test_of_two_new_secrets_at_once_only_the_one_that_is_told_counts(svc: Services) -> None:
     client, first = manage.create(svc, WEB)
-    told: list[str] = []
+    secrets: list[str] = []
 
     def rival() -> None:
-        told.append(manage.rotate_secret(svc, client, keep_old=False))
+        secrets.append(manage.rotate_secret(svc, client, keep_old=False))
 
     with just_before(svc.clients._client, "PutItem", rival), pytest.raises(TemporarilyUnavailable):
         manage.rotate_secret(svc, client, keep_old=False)
-    assert [proves(svc, client, secret) for secret in (first, *told)] == [False, True]
+    assert [proves(svc, client, secret) for secret in (first, *secrets)] == [False, True]
 
 
 def test_a_public_client_has_no_secret_to_renew(svc: Services) -> None:
@@ -229,7 +229,7 @@ def test_what_makes_no_sense_is_not_registered(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "uri",
     [
         "https://app.example/CB",
         "https://APP.example/cb",
@@ -254,16 +254,16 @@ def test_what_makes_no_sense_is_not_registered(wrong: dict[str, Any]) -> None:
         "",
     ],
 )
-def test_a_redirect_uri_is_matched_to_the_letter(asked: str) -> None:
+def test_a_redirect_uri_is_matched_to_the_letter(uri: str) -> None:
     assert WEB.redirects_to("https://app.example/cb")
-    assert not WEB.redirects_to(asked)
+    assert not WEB.redirects_to(uri)
 
 
 NATIVE = replace(WEB, application_type="native", redirect_uris=("http://127.0.0.1:8080/cb", "http://[::1]/cb?a=b"))
 
 
 @pytest.mark.parametrize(
-    ("asked", "matches"),
+    ("uri", "matches"),
     [
         ("http://127.0.0.1/cb", True),
         ("http://127.0.0.1:1/cb", True),
@@ -282,9 +282,9 @@ NATIVE = replace(WEB, application_type="native", redirect_uris=("http://127.0.0.
         ("https://127.0.0.1:1/cb", False),
     ],
 )
-def test_of_a_loopback_address_the_port_alone_floats_and_for_native_clients_alone(asked: str, matches: bool) -> None:
-    assert NATIVE.redirects_to(asked) == matches
-    assert not replace(NATIVE, application_type="web").redirects_to(asked)
+def test_of_a_loopback_address_the_port_alone_floats_and_for_native_clients_alone(uri: str, matches: bool) -> None:
+    assert NATIVE.redirects_to(uri) == matches
+    assert not replace(NATIVE, application_type="web").redirects_to(uri)
 
 
 @pytest.mark.parametrize("suffix", ["amazonaws.com", "on.aws", "github.io"])

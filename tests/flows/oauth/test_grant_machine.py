@@ -111,7 +111,7 @@ class Grants(Deployed):
     @initialize(target=devices)
     def first_device(self) -> Device:
         """One that has been approved already."""
-        device = self.shown(0)
+        device = self.new_device(0)
         self.decided(device, 1, "allow")
         return device
 
@@ -145,8 +145,8 @@ class Grants(Deployed):
         self, who: int, app: int, uri: str = CALLBACK, verifier: str = VERIFIER, scope: str = SCOPES[0]
     ) -> Issued:
         account, client, browser = self.accounts[who], self.apps[app], self.browsers[who]
-        asked = {"redirect_uri": uri, "code_challenge": CHALLENGES[verifier], "scope": scope}
-        text = told(browser.finish(browser.authorize(client, **asked), email=account.email))["code"]
+        params = {"redirect_uri": uri, "code_challenge": CHALLENGES[verifier], "scope": scope}
+        text = told(browser.finish(browser.authorize(client, **params), email=account.email))["code"]
         cookie, expires_at = self.session_in(browser), self.clock() + CODE_SECONDS
         code = Issued(account, client, text, scope, cookie, verifier, uri, expires_at)
         self.issued.append(code)
@@ -211,10 +211,10 @@ class Grants(Deployed):
     def replay(self, session: OfClient, wait: int) -> None:
         """Presents a refresh token, once more after a while, and then the latest."""
         session = self.living(session)
-        used = session.place(0)
-        self.presented(session, used)
+        place = session.place(0)
+        self.presented(session, place)
         self.clock.advance(wait)
-        self.presented(session, used)
+        self.presented(session, place)
         self.presented(session, session.place(0))
 
     @rule(session=sessions, back=st.integers(0, 2))
@@ -236,8 +236,8 @@ class Grants(Deployed):
     def presented(self, session: OfClient, place: int, scope: str | None = None) -> None:
         if not session.refresh:
             return
-        asked = {} if scope is None else {"scope": scope}
-        fields = {"grant_type": REFRESH, "refresh_token": session.refresh[place], **asked}
+        params = {} if scope is None else {"scope": scope}
+        fields = {"grant_type": REFRESH, "refresh_token": session.refresh[place], **params}
         answer = session.app.post("/oauth/token", fields)
         if not session.presented(place, self.clock()):
             assert refusal(answer) == (400, "invalid_grant")
@@ -251,9 +251,9 @@ class Grants(Deployed):
 
     @rule(target=devices, app=st.integers(0, 1), scope=st.sampled_from(SCOPES))
     def begin_on_a_device(self, app: int, scope: str) -> Device:
-        return self.shown(app, scope)
+        return self.new_device(app, scope)
 
-    def shown(self, app: int, scope: str = SCOPES[0]) -> Device:
+    def new_device(self, app: int, scope: str = SCOPES[0]) -> Device:
         answer = self.apps[app].post("/oauth/device", {"scope": scope})
         device = Device(self.apps[app], granted(answer), scope, self.clock() + DEVICE_SECONDS)
         self.waiting.append(device)
@@ -271,9 +271,9 @@ class Grants(Deployed):
             page = browser.submit(page, "/authorize/login", email=account.email, password=PASSWORD)
         page = browser.submit(page, "/device", user_code=device.codes["user_code"])
         open_to_all = not (device.decision or device.spent) and self.clock() < device.expires_at
-        asked = ("decision", "allow") in forms(page)["/device"].buttons
-        assert asked or not open_to_all
-        if asked:
+        decision_offered = ("decision", "allow") in forms(page)["/device"].buttons
+        assert decision_offered or not open_to_all
+        if decision_offered:
             browser.submit(page, "/device", decision=decision)
         if open_to_all:
             device.decision, device.account, device.cookie = decision, account, self.session_in(browser)
@@ -299,7 +299,7 @@ class Grants(Deployed):
         """Asks again, and twice at the same moment once somebody has approved: the tokens are had once."""
         self.polled(device)
         assert self.polled(device) is None
-        fresh = self.shown(app)
+        fresh = self.new_device(app)
         self.decided(fresh, who, "allow")
         with just_before(self.svc.sessions._client, "TransactWriteItems", lambda: self.polled(fresh)):
             assert self.polled(fresh) is None
@@ -317,16 +317,16 @@ class Grants(Deployed):
             return self.begun(
                 device.account, device.app, answer, scope=device.scope, cookie=device.cookie, ends_at=now + YEAR
             )
-        told = refusal(answer)
+        error = refusal(answer)
         if device.spent:
-            assert told in [(400, "expired_token"), (400, "invalid_grant")]
+            assert error in [(400, "expired_token"), (400, "invalid_grant")]
         elif now >= device.expires_at:
-            assert told == (400, "expired_token")
+            assert error == (400, "expired_token")
         elif device.decision:
-            assert told == (400, "access_denied")
+            assert error == (400, "access_denied")
         else:
             hasty = now < device.polled_at + device.interval
-            assert told == (400, "slow_down" if hasty else "authorization_pending")
+            assert error == (400, "slow_down" if hasty else "authorization_pending")
             device.polled_at, device.interval = now, device.interval + (5 if hasty else 0)
         return None
 
@@ -359,7 +359,7 @@ class Grants(Deployed):
         before, cookie = self.session_in(browser), browser.cookies[SESSION]
         if by_another:
             self.logged_in(browser, self.accounts[1 - who])
-            self.left(account, before)
+            self.end_browser_session(account, before)
         self.logged_in(browser, account)
         assert browser.cookies[SESSION] != cookie
         if not by_another:
@@ -379,9 +379,9 @@ class Grants(Deployed):
             return
         cookie = self.session_in(browser)
         browser.submit(page, "/oauth/logout/confirm")
-        self.left(account, cookie)
+        self.end_browser_session(account, cookie)
 
-    def left(self, account: Account, cookie: str) -> None:
+    def end_browser_session(self, account: Account, cookie: str) -> None:
         """Ends what was allowed in a browser's session, but not what was granted for the user's absence."""
         for each in [*account.sessions, *self.of(account, self.issued)]:
             each.ended = each.ended or (each.cookie == cookie and "offline_access" not in each.scope.split())

@@ -75,9 +75,9 @@ def test_a_rotation_a_day_for_a_year_keeps_two_keys_at_most_but_for_the_day_of_c
     for _ in range(366):
         clock.advance(DAY)
         keys.rotate(svc)
-        kept = list(states(svc).values())
-        assert kept in (["active"], ["active", "next"], ["retiring", "active"])
-        changes += kept == ["active", "next"]
+        key_states = list(states(svc).values())
+        assert key_states in (["active"], ["active", "next"], ["retiring", "active"])
+        changes += key_states == ["active", "next"]
     assert changes == 4  # 366 days of keys that sign for 90 days and lie published for one
 
 
@@ -133,16 +133,16 @@ def test_a_token_of_the_old_key_is_good_until_it_expires(phone: Phone, svc: Serv
 
 
 def test_a_refresh_token_outlives_the_rotation_of_its_key(phone: Phone, svc: Services, clock: Clock) -> None:
-    unused, used = phone.sign_up(), phone.log_in()
+    idle, refreshing = phone.sign_up(), phone.log_in()
     keys.rotate(svc, at_once=True, lead=0)
     clock.advance(10 * DAY)
     keys.rotate(svc)
-    used = phone.refresh(used["refresh_token"])
+    refreshing = phone.refresh(refreshing["refresh_token"])
     clock.advance(20 * DAY - 1)
     keys.rotate(svc)
     assert refresh_numbers(svc) == [1, 2]
-    assert phone.refresh(unused["refresh_token"])
-    assert phone.refresh(used["refresh_token"])
+    assert phone.refresh(idle["refresh_token"])
+    assert phone.refresh(refreshing["refresh_token"])
 
 
 def test_a_refresh_key_goes_when_the_last_token_that_any_client_may_have_of_it_has_expired(
@@ -193,8 +193,8 @@ def test_every_token_is_good_for_as_long_as_it_says_whatever_key_signed_it(
     tokens = app.tokens(browser)
     clock.advance(3599)
     keys.rotate(svc)
-    hinted = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://app.example/left"}
-    assert place(browser.get("/oauth/logout", hinted)) == "https://app.example/left"
+    params = {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": "https://app.example/left"}
+    assert place(browser.get("/oauth/logout", params)) == "https://app.example/left"
     clock.advance(DAY - 3600)
     keys.rotate(svc)
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
@@ -220,12 +220,12 @@ def test_a_lost_answer_is_given_again_across_a_change_of_keys(phone: Phone, svc:
     first = phone.sign_up()["refresh_token"]
     keys.rotate(svc, at_once=True, lead=10)
     clock.advance(5)
-    lost = phone.refresh(first)["refresh_token"]
+    second = phone.refresh(first)["refresh_token"]
     clock.advance(10)
     again = phone.refresh(first)["refresh_token"]
     assert phone.refresh(again)
     clock.advance(31)
-    assert refusal(phone.call("POST /refresh", {"refresh_token": lost})) == (401, "invalid_grant")
+    assert refusal(phone.call("POST /refresh", {"refresh_token": second})) == (401, "invalid_grant")
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])

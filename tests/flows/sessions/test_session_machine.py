@@ -90,21 +90,21 @@ class Sessions(Deployed):
     def replay(self, session: Session, wait: int) -> None:
         """Loses the answer to a refresh or has its token stolen, and presents that token again; then uses the latest."""
         session = self.living(session)
-        used = session.place(0)
-        self.present(session, used, self.clock())
+        place = session.place(0)
+        self.present(session, place, self.clock())
         self.clock.advance(wait)
-        self.present(session, used, self.clock())
+        self.present(session, place, self.clock())
         self.present(session, session.place(0), self.clock())
 
     @rule(session=sessions)
     def refresh_twice_at_once(self, session: Session) -> None:
         """Presents the latest refresh token while another request with it steps in between our read and our write."""
         session = self.living(session)
-        used = session.place(0)
+        place = session.place(0)
         if not session.live(self.clock()):
             return
-        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.present(session, used, self.clock())):
-            self.present(session, used, self.clock())
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.present(session, place, self.clock())):
+            self.present(session, place, self.clock())
 
     @rule(session=sessions)
     def log_out_during_a_refresh(self, session: Session) -> None:
@@ -131,7 +131,7 @@ class Sessions(Deployed):
 
     @rule(account=accounts, data=st.data(), password=st.sampled_from(PASSWORDS))
     def change_password(self, account: Account, data: st.DataObject, password: str) -> None:
-        access = self.chosen(account, data)
+        access = self.access_of(account, data)
         if access is None:
             return
         change = {"current_password": account.password, "new_password": password}
@@ -145,20 +145,20 @@ class Sessions(Deployed):
 
     @rule(account=accounts, data=st.data())
     def end_others(self, account: Account, data: st.DataObject) -> None:
-        access = self.chosen(account, data)
+        access = self.access_of(account, data)
         if access is not None and self.post("DELETE /me/sessions", None, access).status == 204:
             assert self.usable(access)
             self.end_all_but(access.session)
 
     @rule(account=accounts)
     def disable(self, account: Account) -> None:
-        found = self.svc.users.disable(account.uid)
-        assert (found is None) == account.deleted
+        user = self.svc.users.disable(account.uid)
+        assert (user is None) == account.deleted
         account.disabled = True
 
     @rule(account=accounts, data=st.data())
     def delete(self, account: Account, data: st.DataObject) -> None:
-        access = self.chosen(account, data)
+        access = self.access_of(account, data)
         if access is None:
             return
         answer = self.post("DELETE /me", {"password": account.password}, access)
@@ -169,13 +169,13 @@ class Sessions(Deployed):
     def wait(self, seconds: int) -> None:
         self.clock.advance(seconds)
 
-    def chosen(self, account: Account, data: st.DataObject) -> Access | None:
+    def access_of(self, account: Account, data: st.DataObject) -> Access | None:
         own = [access for access in self.access if access.session.account is account]
         return data.draw(st.sampled_from(own)) if own else None
 
-    def end_all_but(self, kept: Session) -> None:
-        for session in kept.account.sessions:
-            session.ended = session.ended or session is not kept
+    def end_all_but(self, survivor: Session) -> None:
+        for session in survivor.account.sessions:
+            session.ended = session.ended or session is not survivor
 
 
 TestSessions = pytest.mark.slow(Sessions.TestCase)
