@@ -21,7 +21,7 @@ def measure() -> Iterator[Comparison]:
     """Both in milliseconds of CPU, against the 50 that a stranger may cost."""
     for name, work in (
         ("the worst password to judge", lambda: passwords.check_strength(JUDGED, about=("ann", "example.com"))),
-        ("the worst password to normalise", lambda: passwords.normalised(NORMALISED)),
+        ("the worst password to normalise", lambda: passwords.normalise(NORMALISED)),
     ):
         yield _against_the_clock(name, work)
 

@@ -58,7 +58,7 @@ def prepare(settings: config.Settings) -> None:
 def _register(svc: Services) -> None:
     for client, secret in ((APP, ""), (SERVICE, SERVICE_SECRET)):
         known = svc.clients.read(client.client_id)
-        if known and known.vouched:
+        if known and known.made_by_operator:
             continue
         if known:  # of an earlier version, which made it past the place where clients are made
             manage.delete(svc, client.client_id)

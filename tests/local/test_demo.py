@@ -35,7 +35,7 @@ def test_so_are_those_that_an_earlier_run_left(settings: Settings, svc: Services
     demo.prepare(settings)
     made = svc.clients.read(client.client_id)
     assert made is not None
-    assert made.vouched
+    assert made.made_by_operator
     assert replace(made, created_at=0, version=client.version, secrets=()) == client
 
 

@@ -16,7 +16,7 @@ def check_length(address: str) -> None:
 def canonical(address: str) -> str:
     """The one form under which an address is looked up, whatever its case, width or domain encoding (UTS 46).
 
-    Anything that cannot be an address comes back as it is, to be found nowhere; raises InvalidRequest if it is too long.
+    Anything that cannot be an address comes back as it is, and no account has it; raises InvalidRequest if it is too long.
     """
     check_length(address)
     local, at, domain = address.rpartition("@")
@@ -34,7 +34,7 @@ def _ascii(domain: str) -> str:
         return domain.lower()
 
 
-def validated(address: str) -> str:
+def validate(address: str) -> str:
     """The address as its owner writes it, normalised, to be stored and mailed; raises InvalidRequest if it is none."""
     check_length(address)
     from email_validator import EmailNotValidError, validate_email

@@ -41,7 +41,7 @@ def check_length(password: str) -> None:
         raise LongPassword()
 
 
-def normalised(password: str) -> str:
+def normalise(password: str) -> str:
     """A password as it is hashed (NFC, as RFC 8265 has it); raises LongPassword over 256 characters."""
     check_length(password)
     text = unicodedata.normalize("NFC", password)
@@ -59,13 +59,13 @@ def check_strength(password: str, *, about: tuple[str, ...]) -> None:
         raise WeakPassword(f"A password needs at least {MIN_LENGTH} characters.")
     from zxcvbn import zxcvbn
 
-    found = zxcvbn(_judged(password), user_inputs=[text for text in about if text])
-    if found["score"] < MIN_SCORE:
-        advice = " ".join(filter(None, [found["feedback"]["warning"], *found["feedback"]["suggestions"]]))
+    estimate = zxcvbn(_estimated_part(password), user_inputs=[text for text in about if text])
+    if estimate["score"] < MIN_SCORE:
+        advice = " ".join(filter(None, [estimate["feedback"]["warning"], *estimate["feedback"]["suggestions"]]))
         raise WeakPassword(f"This password is too easy to guess. {advice}".strip())
 
 
-def _judged(password: str) -> str:
+def _estimated_part(password: str) -> str:
     """The beginning of a password that zxcvbn can judge in bounded time."""
     from zxcvbn.matching import L33T_TABLE, enumerate_l33t_subs, relevant_l33t_subtable
 

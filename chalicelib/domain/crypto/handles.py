@@ -40,14 +40,14 @@ class Handle:
 def derive(handle: Handle, *, key_number: int, secret: bytes, purpose: bytes = REFRESH) -> str:
     """The one text of this handle under this key: the same handle always gives the same text."""
     head = HEAD.pack(VERSION, key_number)
-    told = SEALED.pack(bytes.fromhex(handle.uid), bytes.fromhex(handle.session_id), handle.generation)
-    return base64url.encode(head + _cipher(secret).encrypt(told, [purpose, head]))
+    payload = SEALED.pack(bytes.fromhex(handle.uid), bytes.fromhex(handle.session_id), handle.generation)
+    return base64url.encode(head + _cipher(secret).encrypt(payload, [purpose, head]))
 
 
 def key_number(unverified_text: str) -> int:
     """The number of the HMAC key that a text claims to be made with, 0 if it cannot be one of ours."""
     try:
-        _, number, _, _ = _parted(unverified_text)
+        _, number, _, _ = _split(unverified_text)
     except ValueError:
         return 0
     return number
@@ -56,19 +56,23 @@ def key_number(unverified_text: str) -> int:
 def verify(unverified_text: str, secrets: Mapping[int, bytes], *, purpose: bytes = REFRESH) -> Handle:
     """The handle inside an authentic text; raises InvalidGrant for any other, before anything is read from a table."""
     try:
-        version, number, head, rest = _parted(unverified_text)
+        version, number, head, rest = _split(unverified_text)
         secret = secrets[number]
     except (ValueError, KeyError):
         raise InvalidGrant(reason="malformed") from None
     try:
-        told = _readable(head, rest, secret, purpose) if version == 1 else _sealed(head, rest, secret, purpose)
+        fields = (
+            _open_version_1(head, rest, secret, purpose)
+            if version == 1
+            else _open_version_2(head, rest, secret, purpose)
+        )
     except InvalidTag:
         raise InvalidGrant(reason="forged") from None
-    uid, session_id, generation = told
+    uid, session_id, generation = fields
     return Handle(uid=uid.hex(), session_id=session_id.hex(), generation=generation)
 
 
-def _parted(text: str) -> tuple[int, int, bytes, bytes]:
+def _split(text: str) -> tuple[int, int, bytes, bytes]:
     """Version, key number, the head that says so, and what follows it; raises ValueError for what cannot be ours."""
     if len(text) > max(LENGTHS.values()) * 4 // 3:
         raise ValueError("length")
@@ -79,14 +83,14 @@ def _parted(text: str) -> tuple[int, int, bytes, bytes]:
     return version, number, raw[: HEAD.size], raw[HEAD.size :]
 
 
-def _readable(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
+def _open_version_1(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
     payload, mac = rest[: READABLE.size], rest[READABLE.size :]
     if not hmac.compare_digest(mac, hmac.digest(secret, purpose + head + payload, "sha256")):
         raise InvalidTag
     return READABLE.unpack(payload)
 
 
-def _sealed(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
+def _open_version_2(head: bytes, rest: bytes, secret: bytes, purpose: bytes) -> tuple[bytes, bytes, int]:
     return SEALED.unpack(_cipher(secret).decrypt(rest, [purpose, head]))
 
 

@@ -58,10 +58,10 @@ def is_numeric_date(claim: object) -> TypeGuard[int | float]:
 
 
 def _object(data: bytes) -> dict[str, Any]:
-    found = strict_json.decode(data)
-    if not isinstance(found, dict):
+    value = strict_json.decode(data)
+    if not isinstance(value, dict):
         raise ValueError("not an object")
-    return found
+    return value
 
 
 def _payload(token: str, jwk: Mapping[str, Any]) -> bytes:

@@ -95,7 +95,7 @@ class KeySet:
         *older, newest = self.signing  # which has no successor, and so is never spent
         return (*[key for key in older if self.state(key, now) is not State.SPENT], newest)
 
-    def known(self, now: int) -> list[Mapping[str, str]]:
+    def hint_keys(self, now: int) -> list[Mapping[str, str]]:
         """The public keys of all that has been signed and can still be shown as a hint, published or not."""
         return [*(key.jwk for key in self.signing), *(key.jwk for key in self.retired if now < key.until)]
 

@@ -12,10 +12,10 @@ from . import base64url
 NONCE_BYTES = 12  # what AES-GCM takes (NIST SP 800-38D)
 
 
-def seal(told: Mapping[str, Any], *, secret: bytes, purpose: bytes) -> str:
+def seal(fields: Mapping[str, Any], *, secret: bytes, purpose: bytes) -> str:
     """A text that only this server can read or make, and for this purpose alone."""
     nonce = secrets.token_bytes(NONCE_BYTES)
-    return _padded(base64url.encode(nonce + _cipher(secret, purpose).encrypt(nonce, json.dumps(told).encode(), None)))
+    return _padded(base64url.encode(nonce + _cipher(secret, purpose).encrypt(nonce, json.dumps(fields).encode(), None)))
 
 
 def unseal(unverified_text: str, all_secrets: Iterable[bytes], *, purpose: bytes) -> dict[str, Any] | None:
@@ -29,12 +29,12 @@ def unseal(unverified_text: str, all_secrets: Iterable[bytes], *, purpose: bytes
         return None
     for secret in all_secrets:
         try:
-            told: dict[str, Any] = json.loads(
+            fields: dict[str, Any] = json.loads(
                 _cipher(secret, purpose).decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], None)
             )
         except (InvalidTag, ValueError):
             continue
-        return told
+        return fields
     return None
 
 

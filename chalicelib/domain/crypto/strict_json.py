@@ -22,10 +22,10 @@ def decode(data: bytes | str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    members = dict(pairs)
+    if len(members) < len(pairs):
         raise ValueError("a name twice")
-    return found
+    return members
 
 
 def _no_number(text: str) -> Any:

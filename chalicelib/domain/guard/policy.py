@@ -201,14 +201,14 @@ def opening(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Opening:
     # A lone `*` matches nothing at all as well: the API's root.
     deny |= {(a.method, ()) for a in granted if a.pattern == ("*",)} - {(a.method, a.segments) for a in granted}
     exact = {a: all((a.method, spill) in deny for spill in a.overspills) for a in granted}
-    taken_back = [f for f in refused if any(_reaches(a, f, exact=exact[a]) for a in granted)]
-    taken_back = [f for f in taken_back if not any(f.method == m and _covers(s, f.segments) for m, s in deny)]
+    denied_by_name = [f for f in refused if any(_reaches(a, f, exact=exact[a]) for a in granted)]
+    denied_by_name = [f for f in denied_by_name if not any(f.method == m and _covers(s, f.segments) for m, s in deny)]
     denied = {_resource("*" if _harmless(s, granted) else m, s) for m, s in deny}
-    denied |= {_resource(f.method, f.pattern) for f in taken_back}
+    denied |= {_resource(f.method, f.pattern) for f in denied_by_name}
     return Opening(
         allow=tuple(sorted({_resource(a.method, a.pattern) for a in granted})),
         deny=tuple(sorted(denied)),
-        shut=tuple(_line(a) for a in granted if any(_reaches(f, a, exact=not f.overspills) for f in taken_back)),
+        shut=tuple(_line(a) for a in granted if any(_reaches(f, a, exact=not f.overspills) for f in denied_by_name)),
     )
 
 
@@ -279,15 +279,15 @@ def problems(scope_map: Mapping[str, str]) -> list[str]:
         all_routes = routes(scope_map)
     except ValueError as error:
         return [f"{error}."]
-    found = list(dict.fromkeys(_same_shape(all_routes)))
+    sentences = list(dict.fromkeys(_same_shape(all_routes)))
     too_long = f"The policy for {len(all_routes)} routes is over {MAX_BYTES} bytes: split the API."
     # First what costs nothing, so that the rest is about some eighty routes: the policy with every scope.
     every = Opening(tuple({_resource(one.method, one.pattern) for one in all_routes}), deny=(), shut=())
     if not every.fits(LONGEST_BASE):
-        return [*found, too_long]
+        return [*sentences, too_long]
     for line in _shut_for_some_token(all_routes):
-        found.append(f"{line}: IAM's * cannot tell it from a longer path that needs another scope.")
-    return [*found, too_long] if _longest(all_routes) > MAX_BYTES else found
+        sentences.append(f"{line}: IAM's * cannot tell it from a longer path that needs another scope.")
+    return [*sentences, too_long] if _longest(all_routes) > MAX_BYTES else sentences
 
 
 def _same_shape(all_routes: tuple[Route, ...]) -> Iterator[str]:

@@ -82,42 +82,46 @@ class AuthorizationRequest:
     @property
     def consent(self) -> tuple[str, ...]:
         """The scopes that the user has to agree to: a single claim needs the same consent as the scope that it is of."""
-        wished = {name for names in self.claims.values() for name in names}
-        return tuple(dict.fromkeys((*self.scope, *(each for each, names in OF_SCOPE.items() if wished & set(names)))))
+        requested = {name for names in self.claims.values() for name in names}
+        return tuple(
+            dict.fromkeys((*self.scope, *(each for each, names in OF_SCOPE.items() if requested & set(names))))
+        )
 
 
-def gathered(
+def collect_parameters(
     pairs: Iterable[tuple[str, str]], *, known: frozenset[str] = KNOWN, most: int = MAX_REQUEST
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The known parameters, and why others that are known cannot be used: sent twice, or not as a value can be.
 
     A request that is longer than `most` is a fault of none of them, so that `state` can go back.
     """
-    found: dict[str, str] = {}
+    params: dict[str, str] = {}
     faults: dict[str, str] = {}
     for name, value in pairs:
         if name not in known or not value:
             continue  # RFC 6749 section 3.1: a parameter without a value is as good as left out
-        if name in found:
+        if name in params:
             faults[name] = f"`{name}` is sent more than once."
         elif "\x00" in value or "\ufffd" in value:
             faults[name] = f"`{name}` has characters that it cannot have."
-        found[name] = value
-    if sum(map(len, found.values())) > most:
+        params[name] = value
+    if sum(map(len, params.values())) > most:
         faults[""] = "The request is too long."
-    return {name: value for name, value in found.items() if name not in faults}, faults
+    return {name: value for name, value in params.items() if name not in faults}, faults
 
 
-def once(pairs: Iterable[tuple[str, str]], *, known: frozenset[str], most: int = MAX_FORM) -> dict[str, str]:
+def parse_parameters(
+    pairs: Iterable[tuple[str, str]], *, known: frozenset[str], most: int = MAX_FORM
+) -> dict[str, str]:
     """The known parameters; raises InvalidRequest, or InvalidTarget, if one of them cannot be used."""
-    found, faults = gathered(pairs, known=known, most=most)
+    params, faults = collect_parameters(pairs, known=known, most=most)
     check_faults(faults)
-    return found
+    return params
 
 
-def addressed(params: Parameters, client: Client, *, own: str) -> Parameters:
+def with_registered_resource(params: Parameters, client: Client, *, own: str) -> Parameters:
     """The request with its API named as it is registered, and without the name of this server's own, which is the usual one."""
-    resource = uris.spelled(params.get("resource", own), (own, *client.resources))
+    resource = uris.registered_spelling(params.get("resource", own), (own, *client.resources))
     rest = {name: value for name, value in params.items() if name != "resource"}
     return rest if resource == own else {**rest, "resource": resource}
 
@@ -204,20 +208,25 @@ def max_age(params: Parameters, _: Client) -> dict[str, Any]:
 def claims(params: Parameters, client: Client) -> dict[str, Any]:
     """OpenID Connect Core 5.5: a JSON object with id_token and userinfo; what no scope of the client opens is left out."""
     try:
-        asked = strict_json.decode(params.get("claims", "{}"))
+        document = strict_json.decode(params.get("claims", "{}"))
     except ValueError:
-        asked = None
-    wanted = {part: asked.get(part) or {} for part in ("id_token", "userinfo")} if isinstance(asked, dict) else {}
-    if not wanted or not all(isinstance(part, dict) for part in wanted.values()):
+        document = None
+    requests = (
+        {part: document.get(part) or {} for part in ("id_token", "userinfo")} if isinstance(document, dict) else {}
+    )
+    if not requests or not all(isinstance(part, dict) for part in requests.values()):
         raise InvalidRequest("`claims` is not as OpenID Connect Core 5.5 has it.")
-    may = of_scopes(client.scopes)
-    told = {part: sorted(may & set(names)) for part, names in wanted.items()}
-    return {"claims": {part: names for part, names in told.items() if names}, "subject": _subject(wanted["id_token"])}
+    permitted = of_scopes(client.scopes)
+    claims_by_part = {part: sorted(permitted & set(names)) for part, names in requests.items()}
+    return {
+        "claims": {part: names for part, names in claims_by_part.items() if names},
+        "subject": _subject(requests["id_token"]),
+    }
 
 
-def _subject(wanted: Mapping[str, Any]) -> str:
+def _subject(id_token_claims: Mapping[str, Any]) -> str:
     """The one user that a client wants an answer about (OpenID Connect Core 5.5.1), "" for any."""
-    sub = wanted.get("sub")
+    sub = id_token_claims.get("sub")
     if not isinstance(sub, dict) or "value" not in sub:
         return ""
     if not isinstance(sub["value"], str) or not sub["value"]:
@@ -227,13 +236,13 @@ def _subject(wanted: Mapping[str, Any]) -> str:
 
 def acr(params: Parameters, _: Client) -> dict[str, Any]:
     """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not; `claims` is known to be an object."""
-    wanted = (strict_json.decode(params.get("claims", "{}")).get("id_token") or {}).get("acr")
-    if wanted is None:
+    request = (strict_json.decode(params.get("claims", "{}")).get("id_token") or {}).get("acr")
+    if request is None:
         return {}
-    if not isinstance(wanted, dict):
+    if not isinstance(request, dict):
         raise InvalidRequest(ODD_ACR)
-    essential = wanted.get("essential", False)
-    values = wanted.get("values", [wanted["value"]] if "value" in wanted else ACR_VALUES)
+    essential = request.get("essential", False)
+    values = request.get("values", [request["value"]] if "value" in request else ACR_VALUES)
     if not isinstance(essential, bool) or not isinstance(values, list | tuple):
         raise InvalidRequest(ODD_ACR)
     if not all(isinstance(value, str) for value in values):
@@ -279,17 +288,17 @@ CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
 FIRST_PARTY_CHECKS = (response_type, pkce, scope, claims, acr, resource, dpop_key)
 
 
-def checked(params: Parameters, client: Client) -> AuthorizationRequest:
+def validate(params: Parameters, client: Client) -> AuthorizationRequest:
     """The request, if every check lets it through; raises the OAuth error of the first that does not."""
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for check in CHECKS:
-        found |= check(params, client)
+        fields |= check(params, client)
     for name in ("redirect_uri", "nonce", "login_hint", "id_token_hint"):
-        found[name] = params.get(name, "")
-    return AuthorizationRequest(**found)
+        fields[name] = params.get(name, "")
+    return AuthorizationRequest(**fields)
 
 
-def answers(verifier: str, challenge: str) -> bool:
+def verify_code_verifier(verifier: str, challenge: str) -> bool:
     """Whether a PKCE verifier is the one behind a challenge (RFC 7636 section 4.6)."""
     if not VERIFIER.fullmatch(verifier):
         return False

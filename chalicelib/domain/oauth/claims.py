@@ -14,9 +14,9 @@ OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
 HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
 
 
-def of_user(user: User, *, scope: Iterable[str], wanted: Iterable[str] = ()) -> dict[str, Any]:
-    """The claims about a user that these scopes and these single wishes (OpenID Connect Core 5.5) open."""
-    open_to_client = {*wanted, *of_scopes(scope)}
+def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> dict[str, Any]:
+    """The claims about a user that these scopes and these single `claims` (OpenID Connect Core 5.5) open."""
+    open_to_client = {*claims, *of_scopes(scope)}
     return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
 
 
@@ -25,14 +25,14 @@ def of_scopes(scope: Iterable[str]) -> set[str]:
     return {name for each in scope for name in OF_SCOPE.get(each, ())}
 
 
-def wished(session: Session, part: str, *, scope: tuple[str, ...], client: Client) -> list[str]:
+def requested_claims(session: Session, part: str, *, scope: tuple[str, ...], client: Client) -> list[str]:
     """The single claims that were asked for in "userinfo" or "id_token", and that a scope of the client opens by now.
 
     None for a token of a narrower scope than the session's that its client may still have.
     """
-    asked: dict[str, list[str]] = json.loads(session.claims or "{}")
+    requested: dict[str, list[str]] = json.loads(session.claims or "{}")
     whole = set(session.scope) & set(client.scopes) <= set(scope)
-    return [name for name in asked.get(part, []) if name in of_scopes(client.scopes)] if whole else []
+    return [name for name in requested.get(part, []) if name in of_scopes(client.scopes)] if whole else []
 
 
 def half_hash(text: str, *, algorithm: str) -> str:

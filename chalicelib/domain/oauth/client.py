@@ -113,7 +113,7 @@ class Client:
         return self.application_type == "native"
 
     @property
-    def vouched(self) -> bool:
+    def made_by_operator(self) -> bool:
         """Whether an operator made it: it did not register itself, and is not found in a document of its own alone."""
         return bool(self.created_at) and not self.registration_token
 
@@ -123,7 +123,7 @@ class Client:
         return any(getattr(self, name) for name in PRIVILEGES)
 
     @property
-    def operators(self) -> frozenset[str]:
+    def operator_members(self) -> frozenset[str]:
         """Which of the metadata that clients say of themselves is its operator's, so that the client cannot change it."""
         return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set)
 
@@ -133,8 +133,8 @@ class Client:
 
     def owns(self, session: Session) -> bool:
         """Whether a session is this client's, and not that of another which had the id before."""
-        told = session.client_since is not None or self.created_at <= session.created_at
-        return told and self.is_same(session.client_id, session.client_since)
+        not_older = session.client_since is not None or self.created_at <= session.created_at
+        return not_older and self.is_same(session.client_id, session.client_since)
 
     @property
     def label(self) -> str:
@@ -143,15 +143,17 @@ class Client:
 
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
-        asked = self.first_party or "openid" not in scope or "offline_access" in scope
-        return asked and REFRESH in self.grant_types
+        offline = self.first_party or "openid" not in scope or "offline_access" in scope
+        return offline and REFRESH in self.grant_types
 
     def redirects_to(self, uri: str) -> bool:
         """Whether a redirect URI is one of its own, to the letter; a native client's loopback port floats (RFC 8252 7.3)."""
         if uri in self.redirect_uris:
             return True
-        asked = LOOPBACK.fullmatch(uri) if self.native else None
-        return asked is not None and any(_same_but_for_port(asked, known) for known in self.redirect_uris)
+        loopback = LOOPBACK.fullmatch(uri) if self.native else None
+        return loopback is not None and any(
+            _same_but_for_port(loopback, registered) for registered in self.redirect_uris
+        )
 
 
 def host_of(uri: str) -> str:
@@ -162,9 +164,9 @@ def host_of(uri: str) -> str:
     return (urlsplit(uri).hostname or "") if uri.startswith("https://") else ""
 
 
-def _same_but_for_port(asked: re.Match[str], known: str) -> bool:
-    registered = LOOPBACK.fullmatch(known)
-    return registered is not None and registered.groups() == asked.groups()
+def _same_but_for_port(loopback: re.Match[str], uri: str) -> bool:
+    registered = LOOPBACK.fullmatch(uri)
+    return registered is not None and registered.groups() == loopback.groups()
 
 
 def check(client: Client, *, local: bool = False) -> Client:
@@ -175,7 +177,7 @@ def check(client: Client, *, local: bool = False) -> Client:
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         if not _may_redirect(client, uri):
             raise InvalidRedirectUri(
-                f"{_shown(uri)} cannot be a redirect URI of a {client.application_type} client: {_ways(client)}."
+                f"{_printable(uri)} cannot be a redirect URI of a {client.application_type} client: {_ways(client)}."
             )
     for problem in _problems(client, local=local):
         raise InvalidClientMetadata(problem)
@@ -184,7 +186,7 @@ def check(client: Client, *, local: bool = False) -> Client:
 
 def _ways(client: Client) -> str:
     native = ["a private-use scheme with a dot in it (com.example.app:/…)"] if client.native else []
-    loopback = ["http at 127.0.0.1, [::1] or localhost"] if client.native or client.vouched else []
+    loopback = ["http at 127.0.0.1, [::1] or localhost"] if client.native or client.made_by_operator else []
     return f"it is {' or '.join(['https', *loopback, *native])}, without fragment and wildcard"
 
 
@@ -205,14 +207,14 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         ),
         **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
         **{
-            f"`{name}` is no https URI: {_shown(uri)}.": (
-                _is_https(uri) or (local and client.vouched and _is_loopback(uri))
+            f"`{name}` is no https URI: {_printable(uri)}.": (
+                _is_https(uri) or (local and client.made_by_operator and _is_loopback(uri))
             )
             for name in URIS
             if (uri := getattr(client, name))
         },
         "`resources` has the client's own id.": (
-            uris.normal(client.client_id) not in map(uris.normal, client.resources)
+            uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
         ),
         **_subjects(client),
     }
@@ -220,25 +222,25 @@ def _problems(client: Client, *, local: bool) -> list[str]:
 
 
 def _choices(client: Client) -> dict[str, bool]:
-    found = {}
+    problems = {}
     for name, choices in CHOICES.items():
         value = getattr(client, name)
-        there = {value} if isinstance(value, str) else set(value)
-        found[f"`{name}` is of {', '.join(choices)}."] = there <= set(choices)
-    return found
+        values = {value} if isinstance(value, str) else set(value)
+        problems[f"`{name}` is of {', '.join(choices)}."] = values <= set(choices)
+    return problems
 
 
 def _subjects(client: Client) -> dict[str, bool]:
     if client.subject_type != "pairwise":
         return {}
-    told = bool(client.sector_identifier)
+    has_sector = bool(client.sector_identifier)
     return {
         "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),
         "A pairwise client with device codes needs `sector_identifier`.": (
-            told or DEVICE_CODE not in client.grant_types
+            has_sector or DEVICE_CODE not in client.grant_types
         ),
         "A pairwise client that describes itself at its id redirects to the host of its id.": (
-            told or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
+            has_sector or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
         ),
         "A pairwise client cannot have the scope account, whose routes show the account itself.": (
             ACCOUNT not in client.scopes
@@ -247,7 +249,7 @@ def _subjects(client: Client) -> dict[str, bool]:
 
 
 def sector(client: Client) -> str:
-    """The sector that a pairwise subject is for (OpenID Connect Core 8.1): the one host of its redirect URIs, or as told."""
+    """The sector of a pairwise subject (OpenID Connect Core 8.1): as it is registered, or the one host of its redirect URIs."""
     if client.sector_identifier:
         return client.sector_identifier
     # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
@@ -288,10 +290,10 @@ def _may_redirect(client: Client, uri: str) -> bool:
         return _is_https(uri)
     if _is_loopback(uri):
         # A web application on a developer's machine is one too, if an operator says so.
-        return client.native or client.vouched
+        return client.native or client.made_by_operator
     # A private-use scheme is the app's own reversed domain name (RFC 8252 7.1): a dot keeps javascript: and data: out.
     return client.native and bool(colon and SCHEME.fullmatch(scheme)) and not rest.startswith("//")
 
 
-def _shown(uri: str) -> str:
+def _printable(uri: str) -> str:
     return uri if PRINTABLE.fullmatch(uri) and len(uri) < 200 else "One"

@@ -60,15 +60,15 @@ def _same_url(htu: object, url: str) -> bool:
     if not isinstance(htu, str):
         return False
     try:
-        asked, ours = urlsplit(htu), urlsplit(url)
-        ports = [part.port or {"https": 443, "http": 80}.get(part.scheme) for part in (asked, ours)]
+        claimed, ours = urlsplit(htu), urlsplit(url)
+        ports = [part.port or {"https": 443, "http": 80}.get(part.scheme) for part in (claimed, ours)]
     except ValueError:
         return False
     return (
-        asked.scheme == ours.scheme
-        and asked.hostname == ours.hostname
+        claimed.scheme == ours.scheme
+        and claimed.hostname == ours.hostname
         and ports[0] == ports[1]
-        and (asked.path or "/") == (ours.path or "/")
+        and (claimed.path or "/") == (ours.path or "/")
     )
 
 

@@ -49,41 +49,41 @@ class ClientMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     dpop_bound_access_tokens: bool | None = None
 
 
-def fields(told: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
+def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
     """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what nobody may say of himself."""
-    grant_types = tuple(told.grant_types or (CODE,))
+    grant_types = tuple(metadata.grant_types or (CODE,))
     if not set(grant_types) <= set(GRANT_TYPES):
         raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")
-    if told.response_types and told.response_types != ["code"]:
+    if metadata.response_types and metadata.response_types != ["code"]:
         raise InvalidClientMetadata("The only response type here is code.")
-    if told.client_name and not can_be_read(told.client_name):
+    if metadata.client_name and not can_be_read(metadata.client_name):
         raise InvalidClientMetadata("`client_name` has characters that nobody sees, or no others.")
     return {
-        "token_endpoint_auth_method": told.token_endpoint_auth_method or default_method,
+        "token_endpoint_auth_method": metadata.token_endpoint_auth_method or default_method,
         "grant_types": grant_types,
-        "redirect_uris": tuple(told.redirect_uris or ()),
-        "post_logout_redirect_uris": tuple(told.post_logout_redirect_uris or ()),
-        "scopes": _scopes(told.scope, offered),
-        "application_type": told.application_type or _application_type(told.redirect_uris or ()),
-        "subject_type": told.subject_type or "public",
-        "jwks": told.jwks or {},
-        **{name: getattr(told, name) or "" for name in TEXTS},
-        **{name: bool(getattr(told, name)) for name in SWITCHES},
+        "redirect_uris": tuple(metadata.redirect_uris or ()),
+        "post_logout_redirect_uris": tuple(metadata.post_logout_redirect_uris or ()),
+        "scopes": _scopes(metadata.scope, offered),
+        "application_type": metadata.application_type or _application_type(metadata.redirect_uris or ()),
+        "subject_type": metadata.subject_type or "public",
+        "jwks": metadata.jwks or {},
+        **{name: getattr(metadata, name) or "" for name in TEXTS},
+        **{name: bool(getattr(metadata, name)) for name in SWITCHES},
     }
 
 
-def changed(old: Client, told: ClientMetadata, **fields: Any) -> Client:
-    """A client with its own metadata replaced by these `fields` of what it told; what is its operator's stays as it is.
+def apply_metadata(old: Client, metadata: ClientMetadata, **fields: Any) -> Client:
+    """A client with its own metadata replaced by these `fields` of its `metadata`; what is its operator's stays as it is.
 
     Raises InvalidClientMetadata where it says otherwise itself; leaving a member out says nothing.
     """
-    for name in sorted(old.operators):
+    for name in sorted(old.operator_members):
         member = "scope" if name == "scopes" else name
-        if getattr(told, member) is not None and not _same(getattr(old, name), fields[name]):
+        if getattr(metadata, member) is not None and not _same(getattr(old, name), fields[name]):
             raise InvalidClientMetadata(
                 f"`{member}` was set by an operator: leave it out, or repeat what is registered."
             )
-    return replace(old, **{name: value for name, value in fields.items() if name not in old.operators})
+    return replace(old, **{name: value for name, value in fields.items() if name not in old.operator_members})
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -109,12 +109,12 @@ def _application_type(redirect_uris: Iterable[str]) -> str:
     return "web" if all(uri.startswith("https:") for uri in redirect_uris) else "native"
 
 
-def _scopes(asked: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+def _scopes(requested: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
     """RFC 7591 section 2: what is not offered is left out of what a client asks for."""
-    if not asked:
+    if not requested:
         return offered
     try:
-        granted = tuple(scope for scope in scopes.parse(asked) if scope in offered)
+        granted = tuple(scope for scope in scopes.parse(requested) if scope in offered)
     except InvalidScope as malformed:
         raise InvalidClientMetadata(malformed.description) from None
     if not granted:
@@ -122,9 +122,9 @@ def _scopes(asked: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
     return granted
 
 
-def of(client: Client) -> dict[str, Any]:
+def metadata_of(client: Client) -> dict[str, Any]:
     """A client's metadata as it is registered, in the words of RFC 7591; what it does not have is left out."""
-    told = {
+    members = {
         "client_id": client.client_id,
         "scope": " ".join(client.scopes),
         "response_types": ["code"] if CODE in client.grant_types else [],
@@ -132,4 +132,4 @@ def of(client: Client) -> dict[str, Any]:
         **{name: getattr(client, name) for name in ("token_endpoint_auth_method", "application_type", "subject_type")},
         **{name: getattr(client, name) for name in ("jwks", *TEXTS, *SWITCHES)},
     }
-    return {name: value for name, value in told.items() if value or name in ("redirect_uris", "response_types")}
+    return {name: value for name, value in members.items() if value or name in ("redirect_uris", "response_types")}

@@ -73,12 +73,12 @@ class Verifier:
         key = self._keys.get(unverified_token.partition(".")[0])
         if key is None:
             raise InvalidToken(reason="unknown header")
-        return self._checked(_signed(unverified_token, *key), now)
+        return self._check_claims(_verify_signature(unverified_token, *key), now)
 
-    def _checked(self, claims: Any, now: int) -> VerifiedClaims:
+    def _check_claims(self, claims: Any, now: int) -> VerifiedClaims:
         if not isinstance(claims, dict) or claims.get("iss") != self._issuer:
             raise InvalidToken(reason="issuer")
-        if not self._for_us(claims.get("aud")):
+        if not self._is_audience(claims.get("aud")):
             raise InvalidToken(reason="audience")
         exp = claims.get("exp")
         if type(exp) is not int or not now < exp <= now + MAX_LIFETIME:
@@ -99,7 +99,7 @@ class Verifier:
             all=claims,
         )
 
-    def _for_us(self, aud: Any) -> bool:
+    def _is_audience(self, aud: Any) -> bool:
         if self._audience is None:
             return isinstance(aud, str | list)
         return aud == self._audience or (isinstance(aud, list) and self._audience in aud)
@@ -115,14 +115,14 @@ def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
 _jws = jwt.PyJWS()
 
 
-def _signed(unverified_token: str, key: Any, algorithms: list[str]) -> Any:
+def _verify_signature(unverified_token: str, key: Any, algorithms: list[str]) -> Any:
     try:
-        found = _jws.decode_complete(unverified_token, key, algorithms=algorithms)
-        claims = strict_json.decode(found["payload"])
+        decoded = _jws.decode_complete(unverified_token, key, algorithms=algorithms)
+        claims = strict_json.decode(decoded["payload"])
     except (jwt.InvalidTokenError, ValueError):
         raise InvalidToken(reason="signature") from None
     # The signature covers all but itself, and base64 has spare bits: one token has exactly one spelling.
-    if not unverified_token.endswith(f".{base64url.encode(found['signature'])}"):
+    if not unverified_token.endswith(f".{base64url.encode(decoded['signature'])}"):
         raise InvalidToken(reason="spelling")
     return claims
 
@@ -131,14 +131,16 @@ def _in_future(moment: Any, now: int) -> bool:
     return type(moment) is not int or moment > now + CLOCK_SKEW
 
 
-def ours(unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer: str) -> dict[str, Any] | None:
+def verify_id_token(
+    unverified_id_token: str, jwks: Iterable[Mapping[str, str]], *, issuer: str
+) -> dict[str, Any] | None:
     """The claims of an id_token that we signed, expired or not; None for any other text."""
     segment = unverified_id_token[:MAX_LENGTH].partition(".")[0]
     jwk = next((each for each in jwks if segment == header_segment(each, typ=ID_TOKEN)), None)
     if jwk is None:
         return None
     try:
-        claims = _signed(unverified_id_token, *_key(jwk))
+        claims = _verify_signature(unverified_id_token, *_key(jwk))
     except InvalidToken:
         return None
     return claims if _is_id_token(claims) and claims["iss"] == issuer else None

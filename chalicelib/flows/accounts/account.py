@@ -26,7 +26,7 @@ def change_password(
     passwords.check_length(new_password)
     spent = _prove(svc, user, current_password, network)
     try:
-        secret = passwords.normalised(new_password)
+        secret = passwords.normalise(new_password)
         passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())
@@ -35,7 +35,7 @@ def change_password(
     spare = svc.attempts.giving_back(spent, now=svc.now())
     if not svc.users.change_password(user, password_hash=hashed, keep=keep, spare=spare):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-    return logout.tell_of_others(svc, user, keep, network=network)
+    return logout.notify_of_other_sessions(svc, user, keep, network=network)
 
 
 def delete(svc: Services, user: User, last: Session, *, password: str | None, network: str) -> None:
@@ -59,5 +59,5 @@ def delete(svc: Services, user: User, last: Session, *, password: str | None, ne
 def _prove(svc: Services, user: User, password: str, network: str) -> Spent:
     passwords.check_length(password)
     spent = limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
-    login.verify_password(svc, user, passwords.normalised(password))
+    login.verify_password(svc, user, passwords.normalise(password))
     return spent

@@ -25,10 +25,10 @@ def sign_up(
 def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
     """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
     passwords.check_length(password)
-    mailed = email.validated(address)
+    mailed = email.validate(address)
     spent = limits.sign_up(svc, network=network)
     try:
-        secret = passwords.normalised(password)
+        secret = passwords.normalise(password)
         passwords.check_strength(secret, about=(*mailed.split("@"), name))
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())

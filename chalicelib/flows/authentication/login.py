@@ -34,7 +34,7 @@ def authenticate(svc: Services, *, address: str, password: str, network: str) ->
     passwords.check_length(password)
     canonical = email.canonical(address)
     spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
-    secret = passwords.normalised(password)
+    secret = passwords.normalise(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
     return verify_password(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent

@@ -115,12 +115,12 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
 def is_reserved(svc: Services, client_id: str) -> bool:
     """Whether an id would be taken for a door of ours, or for what a token can be for, in any spelling (RFC 3986 6)."""
     doors = (svc.settings.client_id, own.BROWSER.client_id)
-    return client_id in doors or uris.normal(client_id) in _normal(svc.settings.audiences)
+    return client_id in doors or uris.normalise(client_id) in _normal(svc.settings.audiences)
 
 
 @lru_cache(maxsize=4)
 def _normal(audiences: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(map(uris.normal, audiences))
+    return frozenset(map(uris.normalise, audiences))
 
 
 def digest_of(secret: str) -> str:

@@ -42,7 +42,7 @@ def register(svc: Services, told: ClientMetadata, *, initial_token: str, network
     return Registered(client, secret, token)
 
 
-def own(svc: Services, client_id: str, token: str) -> Client:
+def authorized_client(svc: Services, client_id: str, token: str) -> Client:
     """The client that a registration access token is for; raises InvalidToken, whether there is such a client or not."""
     client = svc.clients.read(client_id)
     known = client.registration_token if client else ""
@@ -53,14 +53,14 @@ def own(svc: Services, client_id: str, token: str) -> Client:
 
 def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
     """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has set stays."""
-    old = own(svc, client_id, token)
+    old = authorized_client(svc, client_id, token)
     if told.client_id != client_id:
         raise InvalidClientMetadata("`client_id` must be the client's own.")
     if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
         raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
     fields = registration.fields(told, offered=offered, default_method=BASIC)
-    new, secret = manage.with_secret(registration.changed(old, told, **fields))
+    new, secret = manage.with_secret(registration.apply_metadata(old, told, **fields))
     check_sector(old, check(new))
     limits.registration_change(svc, client_id=client_id)
     return Registered(manage.replace_by(svc, old, new), secret, token)
@@ -68,7 +68,7 @@ def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> R
 
 def delete(svc: Services, client_id: str, token: str) -> None:
     """The client gone for good (RFC 7592 section 2.3); raises AccessDenied where an operator vouches for it."""
-    client = own(svc, client_id, token)
+    client = authorized_client(svc, client_id, token)
     if client.privileged:
         raise AccessDenied("An operator vouches for this client, and only an operator deletes it.")
     # As it was read: an operator may come to vouch for it just now.

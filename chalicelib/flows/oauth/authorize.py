@@ -108,7 +108,7 @@ def destination(svc: Services, pairs: Iterable[tuple[str, str]], *, arrived: boo
 
     A pushed request that has `arrived` at this browser in time waits for its user.
     """
-    params, faults = oauth.gathered(_whole(svc, pairs))
+    params, faults = oauth.collect_parameters(_whole(svc, pairs))
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
     client = clients.find(svc, params["client_id"], network=network)
@@ -164,11 +164,11 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
-    params = oauth.once(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
+    params = oauth.parse_parameters(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
     params = oauth.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    oauth.checked(oauth.addressed(params, client, own=svc.settings.audience), client)
+    oauth.validate(oauth.with_registered_resource(params, client, own=svc.settings.audience), client)
     if client.public:
         limits.pushed_request(svc, network=network)
     request_uri = PUSHED + secrets.token_urlsafe(32)
@@ -188,7 +188,9 @@ def next_step(svc: Services, asked: Destination, browser: Browser | None, *, aft
         oauth.check_faults(asked.faults)
         if asked.client.require_pushed_authorization_requests and not asked.pushed:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.checked(oauth.addressed(asked.params, asked.client, own=svc.settings.audience), asked.client)
+        request = oauth.validate(
+            oauth.with_registered_resource(asked.params, asked.client, own=svc.settings.audience), asked.client
+        )
         if "none" in request.prompt:
             browser = _unasked(svc, asked.client, request, browser)
             return _answered(svc, asked, request, browser)
@@ -197,7 +199,7 @@ def next_step(svc: Services, asked: Destination, browser: Browser | None, *, aft
         answer = refusal(svc, asked, error)
         # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
         silent = "none" in asked.params.get("prompt", "").split()
-        return answer if after or silent or asked.client.vouched else AskToLeave(answer)
+        return answer if after or silent or asked.client.made_by_operator else AskToLeave(answer)
 
 
 def refusal(svc: Services, asked: Destination, error: LatchkeyError) -> Redirect:

@@ -55,7 +55,11 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
 def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
     """The request, from its auth_session too, and the key that it is bound to; both stay what they were at the beginning."""
     own = svc.settings.audience
-    now_asked = {name: value for name, value in oauth.addressed(params, client, own=own).items() if name in REQUEST}
+    now_asked = {
+        name: value
+        for name, value in oauth.with_registered_resource(params, client, own=own).items()
+        if name in REQUEST
+    }
     named = now_asked.pop("dpop_jkt", jkt)
     if jkt and named != jkt:
         raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
@@ -64,7 +68,7 @@ def _asked(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -
     before = sealing.unseal(svc, params["auth_session"], purpose=AUTH_SESSION)
     if before is None or not client.is_same(before["client_id"], before.get("client_since")):
         raise InvalidSession()
-    asked = dict(oauth.addressed(before["asked"], client, own=own))
+    asked = dict(oauth.with_registered_resource(before["asked"], client, own=own))
     if before["jkt"] not in ("", jkt) or any(asked.get(n) != value for n, value in now_asked.items()):
         raise InvalidSession("`auth_session` belongs to another request or another key.")
     return asked, before["jkt"] or named

@@ -24,4 +24,4 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
         dpop.remember(svc, shown)
     if user is None or "openid" not in found.scope:
         raise InsufficientScope("This needs the scope openid.")
-    return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, wanted=token.wished())}
+    return user, {"sub": found.sub, **claim.of_user(user, scope=found.scope, claims=token.userinfo_claims())}

@@ -52,7 +52,7 @@ def _looked(svc: Services, url: str, judge: Judge, network: str) -> dict[str, An
     limits.outbound_fetch(svc, url=url, network=network)
     answer = svc.fetch.get(url)
     text, now = judge(answer), svc.now()
-    seconds = kept_for(answer.headers.get("cache-control", "")) if text else REFUSED
+    seconds = freshness_lifetime(answer.headers.get("cache-control", "")) if text else REFUSED
     return {"text": text, "why": answer.reason or f"status {answer.status}", "at": now, "until": now + seconds}
 
 
@@ -62,7 +62,7 @@ def _end(found: Kept) -> int:
     return end
 
 
-def kept_for(cache_control: str) -> int:
+def freshness_lifetime(cache_control: str) -> int:
     """How many seconds an answer is kept: as long as it says (RFC 9111 section 5.2), but for minutes at least, a day at most."""
     directives = [directive.strip().lower() for directive in cache_control.split(",")]
     if "no-store" in directives or "no-cache" in directives:

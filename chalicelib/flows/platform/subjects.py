@@ -53,7 +53,7 @@ def sid(svc: Services, verified: VerifiedClaims) -> str:
         raise InvalidToken(reason="exchanged session") from None
 
 
-def exchanged_sid(svc: Services, client: Client, verified: VerifiedClaims) -> str:
+def sid_for(svc: Services, client: Client, verified: VerifiedClaims) -> str:
     """What the session of a token is called in one that a client exchanges it for: else it would tie two sectors together."""
     identifier = sid(svc, verified)
     if "sector" not in verified.all and client.subject_type != pairwise.PAIRWISE and identifier == verified.sid:

@@ -24,24 +24,26 @@ class Browser:
 
 def current(svc: Services, cookie: str) -> Browser | None:
     """Who is logged in with this cookie, as of now (one read; none for a forged one)."""
-    handle = _opened(svc, cookie)
-    found = _read(svc, handle.uid, handle.session_id) if handle else None
-    return found if found and handle and found.session.generation == handle.generation else None
+    handle = _decode_cookie(svc, cookie)
+    current_login = _read(svc, handle.uid, handle.session_id) if handle else None
+    return current_login if current_login and handle and current_login.session.generation == handle.generation else None
 
 
-def before(svc: Services, cookie: str, user: User) -> Browser | None:
+def previous_login(svc: Services, cookie: str, user: User) -> Browser | None:
     """Who was logged in before a login of this user, in the cookie's session, though its time may be over.
 
     Two logins at once both bring the cookie that only the first of them finds to be the latest, so one that was replaced
     still leads to the user's own session; to anybody else's it is no key any more.
     """
-    handle = _opened(svc, cookie)
+    handle = _decode_cookie(svc, cookie)
     if handle is None:
         return None
-    return _left(svc, handle.uid, handle.session_id, latest=None if handle.uid == user.uid else handle.generation)
+    return _read_unended(
+        svc, handle.uid, handle.session_id, latest=None if handle.uid == user.uid else handle.generation
+    )
 
 
-def _opened(svc: Services, cookie: str) -> Handle | None:
+def _decode_cookie(svc: Services, cookie: str) -> Handle | None:
     try:
         return session_handles.decode_handle(svc, cookie, handles.BROWSER)[1]
     except InvalidGrant:
@@ -49,11 +51,11 @@ def _opened(svc: Services, cookie: str) -> Handle | None:
 
 
 def _read(svc: Services, uid: str, session_id: str) -> Browser | None:
-    found = in_force(*svc.sessions.with_user(uid, session_id), svc.now())
-    return Browser(*found) if found else None
+    in_force_now = in_force(*svc.sessions.with_user(uid, session_id), svc.now())
+    return Browser(*in_force_now) if in_force_now else None
 
 
-def _left(svc: Services, uid: str, session_id: str, *, latest: int | None = None) -> Browser | None:
+def _read_unended(svc: Services, uid: str, session_id: str, *, latest: int | None = None) -> Browser | None:
     """A browser's session that was not ended, whether its time is over or not: what began in it may live for longer.
 
     None if its `latest` cookie is another than is said.
@@ -69,7 +71,7 @@ def _left(svc: Services, uid: str, session_id: str, *, latest: int | None = None
 
 
 def log_in(
-    svc: Services, user: User, before: Browser | None, *, amr: tuple[str, ...], spent: Spent | None = None
+    svc: Services, user: User, previous: Browser | None, *, amr: tuple[str, ...], spent: Spent | None = None
 ) -> Browser:
     """The session of a browser in which a user has just logged in: their own of `before`, raised, else a new one.
 
@@ -79,13 +81,13 @@ def log_in(
     spare = svc.attempts.giving_back(spent, now=svc.now())
     drafted = draft(svc, user, amr=amr)
     for _ in range(TRIES):
-        if before is None or before.user.uid != user.uid:
+        if previous is None or previous.user.uid != user.uid:
             break
-        kept = {name: getattr(before.session, name) for name in ("session_id", "created_at", "logout_participants")}
-        raised = replace(drafted, **kept, generation=before.session.generation + 1)
-        if svc.sessions.log_in_again(raised, spare=spare) is Created.DONE:
-            return Browser(user, raised)
-        before = _left(svc, user.uid, before.session.session_id)
+        same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
+        renewed = replace(drafted, **same, generation=previous.session.generation + 1)
+        if svc.sessions.log_in_again(renewed, spare=spare) is Created.DONE:
+            return Browser(user, renewed)
+        previous = _read_unended(svc, user.uid, previous.session.session_id)
     begin.create(svc, drafted, spent=spent)
     return Browser(user, drafted)
 

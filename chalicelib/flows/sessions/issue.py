@@ -53,7 +53,9 @@ def issue(
     )
     id_token = refresh_token = ""
     if "openid" in granted:
-        about = claim.of_user(user, scope=(), wanted=claim.wished(session, "id_token", scope=granted, client=client))
+        about = claim.of_user(
+            user, scope=(), claims=claim.requested_claims(session, "id_token", scope=granted, client=client)
+        )
         id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
     if client.refreshes(session.scope) and client.refreshes(left):
         refresh_token = session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
@@ -81,7 +83,7 @@ def _about(svc: Services, user: User, session: Session, client: Client) -> dict[
     }
 
 
-def access_alone(
+def issue_access_token(
     svc: Services, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str, uid: str = ""
 ) -> TokenSet:
     """An access token and nothing beside it, `about` as `_access_token` has it; `uid` is whose it is, "" a client's own."""

@@ -24,12 +24,12 @@ class LiveToken:
     user: User | None = None
     session: Session | None = None
 
-    def wished(self) -> list[str]:
-        """The single claims that userinfo was asked for by the client that the token was made for."""
+    def userinfo_claims(self) -> list[str]:
+        """The single claims that the token's client requested from userinfo."""
         # One that exchanged its token has the scopes alone.
         if self.session is None or self.session.client_id != self.claims.client_id:
             return []
-        return claim.wished(self.session, "userinfo", scope=self.claims.scope, client=self.client)
+        return claim.requested_claims(self.session, "userinfo", scope=self.claims.scope, client=self.client)
 
 
 def read(svc: Services, unverified_token: str, *, any_audience: bool = False) -> LiveToken:
@@ -40,24 +40,24 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
         return LiveToken(*_as_registered(svc, claims, client))
     uid = subjects.uid(svc, claims)
     user, session, client = svc.sessions.with_user_and_client(uid, subjects.sid(svc, claims), claims.client_id)
-    found = in_force(user, session, svc.now())
-    if found is None:
+    live = in_force(user, session, svc.now())
+    if live is None:
         raise InvalidToken(reason="session ended", uid=uid)
     claims, client = _as_registered(svc, claims, client)
-    if found[1].client_id == client.client_id and not client.owns(found[1]):
+    if live[1].client_id == client.client_id and not client.owns(live[1]):
         raise InvalidToken(reason="of another client of this id", uid=uid)
-    return LiveToken(claims, client, *found)
+    return LiveToken(claims, client, *live)
 
 
 def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None) -> tuple[VerifiedClaims, Client]:
     client = stored or _unregistered(svc, claims.client_id)
     if client is None or claims.all["iat"] < client.created_at:
         raise InvalidToken(reason="client gone")
-    left = scopes.common(claims.scope, client.scopes)
-    may = any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences)
-    if not may or (claims.scope and not left):
+    scope = scopes.common(claims.scope, client.scopes)
+    is_permitted = any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences)
+    if not is_permitted or (claims.scope and not scope):
         raise InvalidToken(reason="taken from its client")
-    return replace(claims, scope=left, all={**claims.all, "scope": " ".join(left)}), client
+    return replace(claims, scope=scope, all={**claims.all, "scope": " ".join(scope)}), client
 
 
 def _unregistered(svc: Services, client_id: str) -> Client | None:

@@ -1,4 +1,4 @@
-"""Leaving: a browser's session ends with all that hangs on it, and the clients that took part are told
+"""Logout: a browser's session ends with all that hangs on it, and the clients that took part are notified
 (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class LogoutRequest:
     """A request to log out, checked: the client it comes from, what its id_token says, and where to go afterwards.
 
     `unregistered` is whether it named a place where nobody is sent.
@@ -43,16 +43,16 @@ class Leaving:
     unregistered: bool
 
     @property
-    def unasked(self) -> bool:
+    def redirects_at_once(self) -> bool:
         """Whether somebody who is not logged in may be sent on at once: else every stranger could make us do so."""
-        return self.client is not None and self.client.vouched
+        return self.client is not None and self.client.made_by_operator
 
     def is_of(self, svc: Services, known: Browser) -> bool:
         """Whether the client has shown that it means the session that this browser is in."""
         if self.client is None or not self.hint:
             return False
-        shown = {"sub": known.user.uid, "sid": known.session.session_id}
-        return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in shown.items())
+        names = {"sub": known.user.uid, "sid": known.session.session_id}
+        return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in names.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Failure:
     reason: str
 
 
-def asked(svc: Services, params: Mapping[str, str], *, network: str) -> Leaving:
+def check_request(svc: Services, params: Mapping[str, str], *, network: str) -> LogoutRequest:
     """A request to log out (RP-Initiated Logout 1.0 section 2); raises InvalidRequest for a page of ours.
 
     A hint that is no id_token of ours, or no longer recognised as one, counts as none: then the user is asked. A place
@@ -78,12 +78,12 @@ def asked(svc: Services, params: Mapping[str, str], *, network: str) -> Leaving:
         hint = {}  # it is of another client, which had the id before
     uri = params.get("post_logout_redirect_uri", "")
     if not uri or client is None or uri not in client.post_logout_redirect_uris:
-        return Leaving(client, hint, "", "", unregistered=bool(uri))
-    return Leaving(client, hint, uri, params.get("state", ""), unregistered=False)
+        return LogoutRequest(client, hint, "", "", unregistered=bool(uri))
+    return LogoutRequest(client, hint, uri, params.get("state", ""), unregistered=False)
 
 
 def end(svc: Services, known: Browser, *, network: str) -> list[Failure]:
-    """Ends a browser's session and what began in it; tells the clients, and says which of them could not be told."""
+    """Ends a browser's session and what began in it; notifies the clients, and says which of them could not be reached."""
     browser.end(svc, known, why="logout")
     return _end_begun(svc, known.user, known.session.session_id, network)
 
@@ -100,16 +100,16 @@ def _end_begun(svc: Services, user: User, session_id: str, network: str) -> list
     for session in [each for each in stored if each.browser == session_id and not each.ended]:
         if OFFLINE not in session.scope:
             svc.sessions.end(session.uid, session.session_id, why="logout")
-    return _tell(svc, user, _participants(stored, {session_id}), network)
+    return _notify_clients(svc, user, _participants(stored, {session_id}), network)
 
 
-def end_others(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
+def end_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
     """Ends all sessions of a user but one, in one write, and tells the clients as a logout in each browser would."""
     manage.end_other_sessions(svc, user, keep)
-    return tell_of_others(svc, user, keep, network=network)
+    return notify_of_other_sessions(svc, user, keep, network=network)
 
 
-def tell_of_others(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
+def notify_of_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> list[Failure]:
     """Tells the clients that all sessions but one have ended, of a user as they were before. What is done stays done."""
     try:
         stored = [each for each in svc.sessions.of_user(user.uid) if each.session_id != keep.session_id]
@@ -117,7 +117,7 @@ def tell_of_others(svc: Services, user: User, keep: Session, *, network: str) ->
         return [Failure("", error.reason)]
     ended = [each for each in stored if in_force(user, each, svc.now())]
     browsers = {each.session_id for each in ended if each.client_id == own.BROWSER.client_id}
-    return _tell(svc, user, _participants(stored, browsers), network)
+    return _notify_clients(svc, user, _participants(stored, browsers), network)
 
 
 def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[str, str]]:
@@ -128,35 +128,37 @@ def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[st
     return {(participant, session_id) for participant, session_id in begun | before if session_id in browsers}
 
 
-def _tell(svc: Services, user: User, logout_participants: set[tuple[str, str]], network: str) -> list[Failure]:
+def _notify_clients(
+    svc: Services, user: User, logout_participants: set[tuple[str, str]], network: str
+) -> list[Failure]:
     if not logout_participants:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
     # Each in a context of its own, where its round trips count as this request's.
-    telling = {
-        pool.submit(copy_context().run, _told, svc, user, participant, session_id, network): participant
+    notifications = {
+        pool.submit(copy_context().run, _notify_client, svc, user, participant, session_id, network): participant
         for participant, session_id in sorted(logout_participants)
     }
-    done, late = wait(telling, timeout=ROUNDS * svc.fetch.seconds)
+    done, late = wait(notifications, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)
     outcomes = [each.result() for each in done]
-    return [*filter(None, outcomes), *(Failure(_named(telling[each])[0], "no time left") for each in late)]
+    return [*filter(None, outcomes), *(Failure(_client_of(notifications[each])[0], "no time left") for each in late)]
 
 
-def _named(participant: str) -> tuple[str, int | None]:
+def _client_of(participant: str) -> tuple[str, int | None]:
     client_id, _, since = participant.partition("\n")
     return client_id, int(since) if since else None
 
 
-def _told(svc: Services, user: User, participant: str, session_id: str, network: str) -> Failure | None:
-    client_id, since = _named(participant)
+def _notify_client(svc: Services, user: User, participant: str, session_id: str, network: str) -> Failure | None:
+    client_id, since = _client_of(participant)
     try:
         client = clients.find(svc, client_id, network=network)
         if client is None or not client.backchannel_logout_uri or not client.is_same(client_id, since):
             return None
         # An operator has looked at the addresses of the others.
-        if not client.vouched:
+        if not client.made_by_operator:
             limits.back_channel(svc, url=client.backchannel_logout_uri)
         token = logout_token(svc, client, user, session_id)
     except LatchkeyError as error:

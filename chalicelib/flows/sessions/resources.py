@@ -10,7 +10,7 @@ from ...services import Services
 def requested_resource(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
     own = svc.settings.audience
-    named = uris.spelled(resource or own, (own, *client.resources))
+    named = uris.registered_spelling(resource or own, (own, *client.resources))
     if named == own:
         return ""
     if named not in client.resources:
@@ -21,7 +21,7 @@ def requested_resource(svc: Services, client: Client, resource: str) -> str:
 def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
     """Whether an API, our own under either of its names, is one of a client's by its present registration."""
     apis = (svc.settings.audience, *client.resources)
-    return uris.spelled(resource or apis[0], apis) in apis
+    return uris.registered_spelling(resource or apis[0], apis) in apis
 
 
 def still_granted(svc: Services, client: Client, session: Session) -> bool:
@@ -33,4 +33,4 @@ def still_granted(svc: Services, client: Client, session: Session) -> bool:
 def same_api(svc: Services, one: str, other: str) -> bool:
     """Whether two names are of the same API: our own has a name beside "", and may be asked for and stored under either."""
     own = svc.settings.audience
-    return uris.normal(one or own) == uris.normal(other or own)
+    return uris.normalise(one or own) == uris.normalise(other or own)

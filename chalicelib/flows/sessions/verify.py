@@ -16,7 +16,7 @@ def verify_access_token(svc: Services, unverified_token: str, *, any_audience: b
 
 def verify_id_token_hint(svc: Services, id_token: str) -> dict[str, Any] | None:
     """The claims of an id_token of ours, whose key need not be published any more (OpenID Connect Core 3.1.2.1); or None."""
-    return tokens.ours(id_token, keys.current(svc).known(svc.now()), issuer=svc.settings.issuer)
+    return tokens.verify_id_token(id_token, keys.current(svc).hint_keys(svc.now()), issuer=svc.settings.issuer)
 
 
 def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:

@@ -234,7 +234,7 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    request_log.untold(logout.end_others(svc, user, current, network=caller.network))
+    request_log.untold(logout.end_other_sessions(svc, user, current, network=caller.network))
 
 
 @api.route("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))

@@ -54,7 +54,7 @@ def _accepts(caller: Caller, media: str) -> bool:
 
 
 def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[Client, str]:
-    params = oauth.once(form.pairs, known=OF_TOKEN)
+    params = oauth.parse_parameters(form.pairs, known=OF_TOKEN)
     client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
     if "token" not in params:
         raise errors.InvalidRequest("`token` is missing.")

@@ -71,7 +71,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
 def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
-    params = oauth.once(form.pairs, known=OF_CHALLENGE)
+    params = oauth.parse_parameters(form.pairs, known=OF_CHALLENGE)
     client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     try:
@@ -110,7 +110,7 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
 )
 def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     """Takes an authorization request before the browser brings it (RFC 9126)."""
-    params = oauth.once(form.pairs, known=OF_PUSHED)
+    params = oauth.parse_parameters(form.pairs, known=OF_PUSHED)
     client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
     asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
@@ -131,7 +131,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
-    params = oauth.once(form.pairs, known=OF_DEVICE)
+    params = oauth.parse_parameters(form.pairs, known=OF_DEVICE)
     client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
     resource = params.get("resource", "")
     codes = device.authorize(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)

@@ -41,7 +41,7 @@ def register_client(svc: Services, caller: Caller, told: ClientMetadata) -> Clie
 def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
     """A client's registration, for the client itself (RFC 7592)."""
     token = _bearer(caller)
-    return _information(svc, Registered(stories.own(svc, client_id, token), "", token))
+    return _information(svc, Registered(stories.authorized_client(svc, client_id, token), "", token))
 
 
 @api.route(
@@ -74,7 +74,7 @@ def _bearer(caller: Caller) -> str:
 def _information(svc: Services, made: Registered) -> ClientInformation:
     secret: dict[str, Any] = {"client_secret": made.secret, "client_secret_expires_at": 0} if made.secret else {}
     return ClientInformation(
-        **registration.of(made.client),
+        **registration.metadata_of(made.client),
         **secret,
         client_id_issued_at=made.client.created_at,
         # As it was presented: only its digest is kept here (RFC 7592 section 3 has it in every answer).

@@ -34,7 +34,7 @@ api = Api(__name__)
 )
 def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
-    params = oauth.once(form.pairs, known=grants.KNOWN)
+    params = oauth.parse_parameters(form.pairs, known=grants.KNOWN)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
     issued = grants.redeem(svc, params, authorization=credentials(caller), proof=proof, network=caller.network)
     return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if proof.jkt else {})

@@ -6,7 +6,7 @@ from ...domain.oauth.client import host_of
 from ...flows.platform import macs
 from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
-from ...flows.sessions.logout import Leaving
+from ...flows.sessions.logout import LogoutRequest
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
@@ -40,7 +40,7 @@ def log_out_by_get(svc: Services, caller: Caller) -> Answer:
     visit = PageRequest(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
     known = visit.browser()
     if known is None:
-        return _sent_on(leaving) if leaving.uri and leaving.unasked else _stay(visit, leaving)
+        return _sent_on(leaving) if leaving.uri and leaving.redirects_at_once else _stay(visit, leaving)
     if leaving.is_of(svc, known):
         return _end(visit, known, _sent_on(leaving) if leaving.uri else _stay(visit, leaving))
     form_token = macs.mac(svc, FORM, known.session.session_id, visit.to)
@@ -77,8 +77,8 @@ def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     return _end(visit, known, _sent_on(leaving) if leaving.uri else visit.start_over(LOGOUT))
 
 
-def _asked(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> Leaving:
-    return logout.asked(svc, oauth.once(pairs, known=logout.KNOWN), network=caller.network)
+def _asked(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> LogoutRequest:
+    return logout.check_request(svc, oauth.parse_parameters(pairs, known=logout.KNOWN), network=caller.network)
 
 
 def _end(visit: PageRequest, known: Browser, answer: Answer) -> Answer:
@@ -86,11 +86,11 @@ def _end(visit: PageRequest, known: Browser, answer: Answer) -> Answer:
     return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
 
 
-def _sent_on(leaving: Leaving) -> Answer:
+def _sent_on(leaving: LogoutRequest) -> Answer:
     return redirect_to_client(leaving.uri, _fields(leaving))
 
 
-def _stay(visit: PageRequest, leaving: Leaving) -> Answer:
+def _stay(visit: PageRequest, leaving: LogoutRequest) -> Answer:
     return visit.show(
         "logged_out.html",
         onward=located(leaving.uri, _fields(leaving)) if leaving.uri else "",
@@ -99,5 +99,5 @@ def _stay(visit: PageRequest, leaving: Leaving) -> Answer:
     )
 
 
-def _fields(leaving: Leaving) -> dict[str, str]:
+def _fields(leaving: LogoutRequest) -> dict[str, str]:
     return {"state": leaving.state} if leaving.state else {}

@@ -79,7 +79,7 @@ class PageRequest:
     def before(self, user: User) -> Browser | None:
         """Who was logged in before a login of a user that is just being made."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
-        return browser.before(self.svc, cookie, user) if cookie else None
+        return browser.previous_login(self.svc, cookie, user) if cookie else None
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the visitor's language; `locales` are what a request wished for that its address does not show."""

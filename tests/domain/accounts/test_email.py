@@ -3,7 +3,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.domain.accounts import email
-from chalicelib.domain.accounts.email import canonical, validated
+from chalicelib.domain.accounts.email import canonical, validate
 from chalicelib.domain.errors import InvalidRequest
 
 
@@ -52,14 +52,14 @@ def test_two_mailboxes_never_share_one_form(one: str, other: str) -> None:
 def test_what_is_no_address_is_refused_at_sign_up_and_looked_up_without_a_fault(text: str) -> None:
     canonical(text)
     with pytest.raises(InvalidRequest):
-        validated(text)
+        validate(text)
 
 
 def test_what_is_too_long_for_an_address_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
     assert canonical("\uff21" * 242 + "@example.com") == "a" * 242 + "@example.com"
     monkeypatch.setattr(email, "unicodedata", None)
     for text in ("\u0301\u0316" * 7900 + "@example.com", "a" * 1017, "a@" + "\u00fc" * 508, "\ud800" * 2000):
-        for work in (canonical, validated):
+        for work in (canonical, validate):
             with pytest.raises(InvalidRequest):
                 work(text)
 
@@ -82,7 +82,7 @@ def test_what_is_too_long_for_an_address_is_refused_before_it_is_normalised(monk
 )
 def test_an_address_that_could_go_astray_is_refused_at_sign_up(text: str) -> None:
     with pytest.raises(InvalidRequest):
-        validated(text)
+        validate(text)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_an_address_that_could_go_astray_is_refused_at_sign_up(text: str) -> Non
     ],
 )
 def test_the_address_is_kept_as_its_owner_writes_it(address: str, expected: str) -> None:
-    assert validated(address) == expected
+    assert validate(address) == expected
 
 
 LETTERS = st.characters(exclude_categories=["Cs", "Cc", "Zs", "Zl", "Zp"], exclude_characters="@")
@@ -108,7 +108,7 @@ PART = st.text(LETTERS, min_size=1, max_size=6)
 def test_the_kept_address_is_found_under_the_same_form_as_the_typed_one(local: str, domain: str) -> None:
     address = f"{local}@{domain}.com"
     try:
-        stored = validated(address)
+        stored = validate(address)
     except InvalidRequest:
         return
     assert canonical(stored) == canonical(address) == canonical(canonical(address))

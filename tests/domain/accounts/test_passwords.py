@@ -20,7 +20,7 @@ from chalicelib.domain.accounts.passwords import (
     check_strength,
     hash_password,
     needs_rehash,
-    normalised,
+    normalise,
     unknown_users_hash,
     verify_password,
 )
@@ -110,18 +110,18 @@ def test_a_hash_that_was_made_otherwise_is_made_anew(stored: str, needed: bool) 
 
 
 def test_a_password_is_the_same_however_its_accents_are_composed() -> None:
-    assert normalised("se\u0301same") == normalised("s\u00e9same") == "s\u00e9same"
+    assert normalise("se\u0301same") == normalise("s\u00e9same") == "s\u00e9same"
 
 
 def test_letters_that_only_look_alike_stay_different() -> None:
     # NFC, not NFKC: a password keeps what its owner typed (RFC 8265 section 4.2.1).
-    assert len({normalised(text) for text in ("K", "\uff2b", "k", "\u043a")}) == 4
+    assert len({normalise(text) for text in ("K", "\uff2b", "k", "\u043a")}) == 4
 
 
 def test_the_length_is_counted_in_characters_after_normalisation() -> None:
-    assert len(normalised("e\u0301" * 256)) == 256
+    assert len(normalise("e\u0301" * 256)) == 256
     with pytest.raises(InvalidRequest):
-        normalised("e\u0301" * 257)
+        normalise("e\u0301" * 257)
 
 
 @pytest.mark.parametrize(
@@ -238,12 +238,12 @@ def test_a_password_that_people_or_generators_make_is_judged_as_zxcvbn_judges_it
 def test_a_password_that_is_too_long_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
     longest = "\U0001d15e" * 256  # three times its bytes, of which it has four, when it is decomposed
     assert len(unicodedata.normalize("NFD", longest).encode()) < MAX_BYTES
-    assert normalised("\u0390" * 256) == normalised(unicodedata.normalize("NFD", "\u0390" * 256))
-    normalised("\u1f82" * 256)
+    assert normalise("\u0390" * 256) == normalise(unicodedata.normalize("NFD", "\u0390" * 256))
+    normalise("\u1f82" * 256)
     monkeypatch.setattr(passwords, "unicodedata", None)
     for password in ("\u0301\u0316" * 7900, "a" * 3073, "\u0301" * 1537, "\ud800" * 4000):
         with pytest.raises(LongPassword):
-            normalised(password)
+            normalise(password)
 
 
 def test_the_advice_does_not_repeat_the_password() -> None:

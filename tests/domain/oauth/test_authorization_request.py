@@ -22,7 +22,7 @@ def checked(client: Client = CLIENT, /, **changes: str | None) -> oauth.Authoriz
     """The request as it is understood, or the code of its refusal; None leaves a parameter out."""
     params = {name: value for name, value in {**GOOD, **changes}.items() if value is not None}
     try:
-        return oauth.checked(params, client)
+        return oauth.validate(params, client)
     except LatchkeyError as refusal:
         return refusal.code
 
@@ -218,32 +218,32 @@ def test_a_single_claim_needs_the_consent_that_its_scope_needs(
     ],
 )
 def test_a_value_has_no_letters_that_were_lost(name: str, value: str, usable: bool) -> None:
-    params, faults = oauth.gathered([("nonce", "n"), (name, value)])
+    params, faults = oauth.collect_parameters([("nonce", "n"), (name, value)])
     assert params == {"nonce": "n", **({name: value} if usable else {})}
     assert set(faults) == (set() if usable else {name})
 
 
 def test_a_parameter_is_said_once_or_counts_nowhere() -> None:
     pairs = [("state", "a"), ("unknown", "x"), ("nonce", ""), ("state", "a"), ("nonce", "n"), ("unknown", "x")]
-    params, faults = oauth.gathered(pairs)
+    params, faults = oauth.collect_parameters(pairs)
     assert params == {"nonce": "n"}  # RFC 6749 section 3.1: one without a value is as good as left out
     assert set(faults) == {"state"}
-    assert oauth.once(pairs, known=frozenset({"nonce"})) == {"nonce": "n"}
+    assert oauth.parse_parameters(pairs, known=frozenset({"nonce"})) == {"nonce": "n"}
     with pytest.raises(InvalidRequest):
-        oauth.once(pairs, known=frozenset({"state"}))
+        oauth.parse_parameters(pairs, known=frozenset({"state"}))
 
 
 @pytest.mark.parametrize("values", [("a", "b"), ("a\x00",)], ids=["two", "broken"])
 def test_a_resource_that_cannot_be_used_is_a_target_that_there_is_not(values: tuple[str, ...]) -> None:
     with pytest.raises(InvalidTarget):
-        oauth.once([("resource", value) for value in values], known=frozenset({"resource"}))
+        oauth.parse_parameters([("resource", value) for value in values], known=frozenset({"resource"}))
 
 
 @pytest.mark.parametrize("name", ["state", "nonce", "login_hint", "claims", "id_token_hint"])
 def test_a_request_is_measured_as_a_whole_and_none_of_its_values(name: str) -> None:
     pairs = [("client_id", "c" * 92), (name, "x" * 8100), ("unknown", "x" * 9000)]
-    assert oauth.gathered(pairs) == ({"client_id": "c" * 92, name: "x" * 8100}, {})
-    params, faults = oauth.gathered([*pairs, ("prompt", "y")])
+    assert oauth.collect_parameters(pairs) == ({"client_id": "c" * 92, name: "x" * 8100}, {})
+    params, faults = oauth.collect_parameters([*pairs, ("prompt", "y")])
     assert params[name] == "x" * 8100  # the state too has to go back
     with pytest.raises(InvalidRequest):
         oauth.check_faults(faults)
@@ -251,10 +251,10 @@ def test_a_request_is_measured_as_a_whole_and_none_of_its_values(name: str) -> N
 
 @pytest.mark.parametrize(("most", "usable"), [(3, True), (2, False)])
 def test_an_endpoint_may_take_requests_of_another_length(most: int, usable: bool) -> None:
-    _, faults = oauth.gathered([("code", "abc")], known=frozenset({"code"}), most=most)
+    _, faults = oauth.collect_parameters([("code", "abc")], known=frozenset({"code"}), most=most)
     assert (not faults) is usable
     try:
-        assert oauth.once([("code", "abc")], known=frozenset({"code"}), most=most) == {"code": "abc"}
+        assert oauth.parse_parameters([("code", "abc")], known=frozenset({"code"}), most=most) == {"code": "abc"}
     except LatchkeyError:
         assert not usable
 
@@ -275,13 +275,13 @@ NAMES = [name for names in PARAMETERS.values() for name in names]
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_of_the_specifications_is_heard_and_once_only(name: str) -> None:
-    assert oauth.gathered([(name, "x")]) == ({name: "x"}, {})
-    params, faults = oauth.gathered([(name, "x"), (name, "x")])
+    assert oauth.collect_parameters([(name, "x")]) == ({name: "x"}, {})
+    params, faults = oauth.collect_parameters([(name, "x"), (name, "x")])
     assert (params, set(faults)) == ({}, {name})
 
 
 def test_no_other_parameter_is_heard() -> None:
-    params, _ = oauth.gathered([(name, "x") for name in (*NAMES, "code", "client_secret", "State")])
+    params, _ = oauth.collect_parameters([(name, "x") for name in (*NAMES, "code", "client_secret", "State")])
     assert set(params) == set(NAMES)
 
 
@@ -299,6 +299,6 @@ def test_no_other_parameter_is_heard() -> None:
     ],
 )
 def test_a_verifier_is_as_rfc_7636_has_it_and_answers_its_own_challenge_alone(verifier: str, expected: bool) -> None:
-    assert oauth.answers(VERIFIER, CHALLENGE)
-    assert oauth.answers(verifier, b64(hashlib.sha256(verifier.encode()).digest())) is expected
-    assert not oauth.answers(verifier, CHALLENGE)
+    assert oauth.verify_code_verifier(VERIFIER, CHALLENGE)
+    assert oauth.verify_code_verifier(verifier, b64(hashlib.sha256(verifier.encode()).digest())) is expected
+    assert not oauth.verify_code_verifier(verifier, CHALLENGE)

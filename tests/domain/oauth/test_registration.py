@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import SELF_REGISTRABLE, Client
-from chalicelib.domain.oauth.registration import ClientMetadata, fields, of
+from chalicelib.domain.oauth.registration import ClientMetadata, fields, metadata_of
 
 OFFERED = ("openid", "email")
 CODE, REFRESH = "authorization_code", "refresh_token"
@@ -46,7 +46,7 @@ def test_what_a_client_says_of_itself_is_what_is_told_of_it_again() -> None:
     assert sorted(SELF_REGISTRABLE) == sorted({*expected, "scopes"} - {"scope"})
     expected["scopes"] = (expected.pop("scope"),)
     assert registered(**METADATA) == expected
-    assert of(Client(client_id="shop", **registered(**METADATA))) == {**METADATA, "client_id": "shop"}
+    assert metadata_of(Client(client_id="shop", **registered(**METADATA))) == {**METADATA, "client_id": "shop"}
 
 
 def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
@@ -65,7 +65,7 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         "dpop_bound_access_tokens": False,
     }
     assert registered(**dict.fromkeys(METADATA)) == defaults
-    assert of(Client(client_id="shop", **defaults)) == {
+    assert metadata_of(Client(client_id="shop", **defaults)) == {
         "client_id": "shop",
         "scope": "openid email",
         "redirect_uris": [],
@@ -75,7 +75,7 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         "application_type": "web",
         "subject_type": "public",
     }
-    assert of(Client(client_id="tv", grant_types=(DEVICE_CODE,)))["response_types"] == []
+    assert metadata_of(Client(client_id="tv", grant_types=(DEVICE_CODE,)))["response_types"] == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from chalicelib.domain.crypto.keyset import SigningKey, generate, signing_key
 from chalicelib.domain.errors import InvalidToken
-from chalicelib.domain.oauth.tokens import ACCESS_TOKEN, Verifier, ours, sign
+from chalicelib.domain.oauth.tokens import ACCESS_TOKEN, Verifier, sign, verify_id_token
 from tests.support import forge
 
 NOW = 1_800_000_000
@@ -182,7 +182,7 @@ ID_CLAIMS = {"iss": "https://id.example", "sub": "ann", "aud": "app", "exp": 1, 
 def test_an_id_token_of_ours_is_known_again_however_old(key: SigningKey) -> None:
     token = sign(ID_CLAIMS, key, typ="JWT")
     assert forge.peek(token)[0] == {"typ": "JWT", "alg": key.algorithm, "kid": key.kid}
-    assert ours(token, EVERY_KEY, issuer="https://id.example") == ID_CLAIMS
+    assert verify_id_token(token, EVERY_KEY, issuer="https://id.example") == ID_CLAIMS
 
 
 HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
@@ -200,4 +200,4 @@ HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
     ],
 )
 def test_no_other_text_passes_for_an_id_token_of_ours(text: str) -> None:
-    assert ours(text, EVERY_KEY, issuer="https://id.example") is None
+    assert verify_id_token(text, EVERY_KEY, issuer="https://id.example") is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.domain.oauth.uris import normal, spelled
+from chalicelib.domain.oauth.uris import normalise, registered_spelling
 
 API = "https://mcp.example"
 
@@ -58,28 +58,28 @@ DIFFERENT = [
 
 @pytest.mark.parametrize(("one", "other"), SAME)
 def test_equivalent_spellings_are_the_same(one: str, other: str) -> None:
-    assert normal(one) == normal(other)
-    assert spelled(one, ("https://other.example", other)) == other
+    assert normalise(one) == normalise(other)
+    assert registered_spelling(one, ("https://other.example", other)) == other
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT)
 def test_what_only_looks_alike_is_another(one: str, other: str) -> None:
-    assert normal(one) != normal(other)
-    assert spelled(one, (other,)) == one
+    assert normalise(one) != normalise(other)
+    assert registered_spelling(one, (other,)) == one
 
 
 def test_of_two_that_are_equivalent_the_one_that_was_written_is_meant() -> None:
-    assert spelled("https://mcp.example/", (API, "https://mcp.example/")) == "https://mcp.example/"
+    assert registered_spelling("https://mcp.example/", (API, "https://mcp.example/")) == "https://mcp.example/"
 
 
 @pytest.mark.parametrize("more", ["/." * 2000, "/a/.." * 1000, "/%2e" * 1000, "/" + "%61" * 1000])
 def test_what_is_longer_than_any_uri_here_is_only_itself(more: str) -> None:
     # To compare it costs more the longer it is, and whoever is a stranger may ask for that.
-    assert normal(API + more) == API + more
-    assert spelled(API + more, (API, f"{API}/a", f"{API}/" + "a" * 1000)) == API + more
-    assert spelled(API + more, (API, API + more)) == API + more
+    assert normalise(API + more) == API + more
+    assert registered_spelling(API + more, (API, f"{API}/a", f"{API}/" + "a" * 1000)) == API + more
+    assert registered_spelling(API + more, (API, API + more)) == API + more
 
 
 @given(st.text() | st.from_regex(r"https?://[a-zA-Z%0-9.:@/?#~-]{0,30}", fullmatch=True))
 def test_the_normal_spelling_is_its_own(text: str) -> None:
-    assert normal(normal(text)) == normal(text)
+    assert normalise(normalise(text)) == normalise(text)

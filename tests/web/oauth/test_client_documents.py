@@ -13,7 +13,7 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.flows.clients.documents import is_address
-from chalicelib.flows.platform.remote_documents import kept_for
+from chalicelib.flows.platform.remote_documents import freshness_lifetime
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import ASSERTION_TYPE, App, Browser, granted, register, send
@@ -277,7 +277,7 @@ def test_a_registered_client_goes_before_a_document_of_the_same_name(svc: Servic
     ],
 )
 def test_an_answer_is_kept_for_minutes_at_least_and_a_day_at_most(cache_control: str, seconds: int) -> None:
-    assert kept_for(cache_control) == seconds
+    assert freshness_lifetime(cache_control) == seconds
 
 
 def test_a_document_is_asked_for_again_when_its_time_is_over(svc: Services, clock: Clock, internet: Internet) -> None:

@@ -56,7 +56,7 @@ def _belongs(session: Session, client: Client, params: Mapping[str, str], jkt: s
     return (
         client.owns(session)
         and session.redirect_uri == params.get("redirect_uri", session.redirect_uri)
-        and oauth.answers(params.get("code_verifier", ""), session.challenge)
+        and oauth.verify_code_verifier(params.get("code_verifier", ""), session.challenge)
         and (not session.waiting or session.jkt in ("", jkt))
     )
 

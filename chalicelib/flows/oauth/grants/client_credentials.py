@@ -23,4 +23,4 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     resource = resources.requested_resource(svc, client, params.get("resource", ""))
     lifetime = lifetimes.access_seconds(svc, client)
     about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return issue.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)
+    return issue.issue_access_token(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)

@@ -57,12 +57,12 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     about: dict[str, object] = {
         **kept,
         **acting,
-        "sid": subjects.exchanged_sid(svc, client, subject),
+        "sid": subjects.sid_for(svc, client, subject),
         **subjects.claims(svc, client, uid),
         "client_id": client.client_id,
         "aud": audience,
     }
-    issued = issue.access_alone(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
+    issued = issue.issue_access_token(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
     return replace(issued, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
@@ -85,14 +85,14 @@ def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: s
 def _shared(svc: Services, client: Client, verified: VerifiedClaims) -> list[str]:
     """The APIs of a token that the client may have tokens for as well; our own is every client's."""
     may = (svc.settings.audience, *client.resources)
-    return [each for each in (uris.spelled(aud, may) for aud in verified.audiences) if each in may]
+    return [each for each in (uris.registered_spelling(aud, may) for aud in verified.audiences) if each in may]
 
 
 def _audience(svc: Services, client: Client, params: Mapping[str, str], subject: VerifiedClaims) -> str:
     """The one API that the new token is for (RFC 8693 sections 2.1, 2.2.2): another of the client's own, else the subject's."""
     shared = _shared(svc, client, subject)
     among = (*client.resources, *shared)
-    named = {uris.spelled(params[name], among) for name in ("resource", "audience") if name in params}
+    named = {uris.registered_spelling(params[name], among) for name in ("resource", "audience") if name in params}
     # Our own is every client's, so naming it must not turn a token for another API into one for ours.
     if len(named) > 1 or not named <= set(among):
         raise InvalidTarget()
