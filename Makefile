@@ -96,4 +96,4 @@ found-python = test -n "$(PYTHON)" && $(PYTHON) $(FITS) || \
 	{ echo "Python 3.11, 3.12 or 3.13 is needed and $(if $(PYTHON),$(PYTHON) is none of them,none was found); name one with PYTHON=..." >&2; exit 1; }
 
 # deploy, destroy, package, cloud
--include local/deploy.mk
+-include deploy/deploy.mk

@@ -1,131 +1,26 @@
 """`python -m local.apis`: which other APIs the guard protects, and what each of their routes needs."""
 
 import argparse
-import json
-import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from chalicelib.config import WrongSetting, load
-from chalicelib.domain.guard import policy
-from chalicelib.domain.oauth import scopes as scopes_domain
-from local import attaching, openapi_scopes, stages
-from local.deploy import UNKNOWN_ISSUER, deployed_api, issuer_of
-from local.stages import GUARDS, PROJECT, Stage
-
-REVOCATION = ("stateless", "bounded", "strict")
-ANSWERS = ("policy", "simple")
-API_ID = re.compile(r"[A-Za-z0-9_-]+")
-NAME = re.compile(r"[A-Za-z0-9._~-]+")  # in the address of its metadata
-
-Registry = dict[str, dict[str, Any]]
-
-
-class CannotRegisterError(Exception):
-    """The API cannot be guarded as asked; each line of the message is one reason."""
-
-
-@dataclass(frozen=True)
-class Register:
-    """The project's list of other APIs; it ships inside the package, so a change counts from the next deployment."""
-
-    project: Path = PROJECT
-
-    @property
-    def file(self) -> Path:
-        """Where the guard looks for it."""
-        return self.project / "chalicelib" / "apis.json"
-
-    def read(self) -> Registry:
-        """Return all registered APIs by their id."""
-        if not self.file.exists():
-            return {}
-        found: Registry = json.loads(self.file.read_text())
-        return found
-
-    def write(self, registry: Registry) -> None:
-        """Replace the list, and give the guards the rights that it asks for: sessions, or logs alone."""
-        self.file.write_text(json.dumps(registry, indent=2, sort_keys=True) + "\n")
-        asked = any(api["revocation"] != "stateless" for api in registry.values())
-        self._choose_policies(sessions=asked)
-
-    def offer(self, stage: str, scopes: Iterable[str]) -> list[str]:
-        """Let logins of a stage ask for scopes; return those that they could not ask for until now."""
-        return self._change(stage, lambda offered: [*offered, *(scope for scope in scopes if scope not in offered)])
-
-    def withhold(self, stage: str, scopes: Iterable[str]) -> list[str]:
-        """Let logins of a stage ask for scopes no more; return those that they could ask for until now."""
-        return self._change(stage, lambda offered: [scope for scope in offered if scope not in scopes])
-
-    def _change(self, stage: str, change: Callable[[list[str]], list[str]]) -> list[str]:
-        path = self.project / ".chalice" / "config.json"
-        config = json.loads(path.read_text())
-        whole = config["stages"][stage]
-        own = whole["lambda_functions"]["api_handler"].setdefault("environment_variables", {})
-        shared = whole.get("environment_variables", {})
-        variables = shared if "LATCHKEY_SCOPES" in shared and "LATCHKEY_SCOPES" not in own else own
-        offered = variables.get("LATCHKEY_SCOPES", "account").split()
-        changed = change(offered)
-        variables["LATCHKEY_SCOPES"] = " ".join(changed)
-        if changed != offered:
-            path.write_text(json.dumps(config, indent=2) + "\n")
-        return sorted(set(offered) ^ set(changed))
-
-    def _choose_policies(self, *, sessions: bool) -> None:
-        path = self.project / ".chalice" / "config.json"
-        config = json.loads(path.read_text())
-        for stage, part in config["stages"].items():
-            for guard in GUARDS:
-                kind = f"{guard}-sessions" if sessions else guard
-                part["lambda_functions"][guard]["iam_policy_file"] = f"policy-{kind}-{stage}.json"
-        path.write_text(json.dumps(config, indent=2) + "\n")
-
-
-def scope_map(file: Path) -> openapi_scopes.Reading:
-    """Read a scope map, or the scopes in an OpenAPI document, from JSON or YAML."""
-    try:
-        document = yaml.safe_load(file.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CannotRegisterError(f"{file} cannot be read: {error}") from None
-    if not isinstance(document, dict):
-        raise CannotRegisterError(f"{file} is neither a scope map nor an OpenAPI document.")
-    if openapi_scopes.is_openapi(document):
-        return openapi_scopes.read(document)
-    if not all(isinstance(part, str) for entry in document.items() for part in entry):
-        raise CannotRegisterError(f'{file} must be like {{"GET /notes": "notes:read"}}.')
-    return openapi_scopes.Reading(scopes=document, public=())
-
-
-def entry(
-    *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None, dpop: bool = False
-) -> dict[str, Any]:
-    """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
-    found = _problems(scopes, answer)
-    if found:
-        raise CannotRegisterError("\n".join(found))
-    named: dict[str, Any] = {} if audience is None else {"audience": audience}
-    proofs = {"dpop": True} if dpop else {}
-    return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named, **proofs}
-
-
-def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
-    if not scopes:
-        return ["No route needs a scope: there is nothing to guard."]
-    if strange := [each for each in scopes_domain.needed(scopes) if not scopes_domain.TOKEN.fullmatch(each)]:
-        return [f"{each!r} is no scope that a token could have." for each in strange]
-    if answer == "policy":
-        return policy.problems(scopes)
-    # A simple answer is for one route, so it need not be told in one policy for all of them.
-    try:
-        policy.routes(scopes)
-    except ValueError as error:
-        return [f"{error}."]
-    return []
+from chalicelib.config import WrongSetting
+from deploy import attaching, openapi_scopes, stages
+from deploy.deployed import deployed_api, issuer_of
+from deploy.registered_apis import (
+    ANSWERS,
+    API_ID,
+    NAME,
+    REVOCATION,
+    CannotRegisterError,
+    Register,
+    entry,
+    needed,
+    scope_map,
+    warnings,
+)
 
 
 def add(register: Register, asked: argparse.Namespace) -> None:
@@ -180,29 +75,6 @@ def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any],
             f"From now on every login of the stage {stage} may ask for {', '.join(opened)}: they are in LATCHKEY_SCOPES."
         )
     return sorted({*earlier.get(stage, []), *opened})
-
-
-def needed(api: Mapping[str, Any]) -> set[str]:
-    """All scopes that some route of an API needs."""
-    return set(scopes_domain.needed(api.get("scopes", {})))
-
-
-def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
-    """What would keep every token of a login away from this API in one stage, a line each."""
-    # There are no settings without an issuer; which one does not matter here.
-    offered = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment()}).scopes
-    found = []
-    if missing := sorted(needed(api).difference(offered)):
-        found.append(
-            f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
-            "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
-        )
-    if audience := api.get("audience"):
-        found.append(
-            f"Only tokens whose `aud` is {audience} are let in; those of the JSON login carry LATCHKEY_AUDIENCE, "
-            "which is the issuer unless it is set."
-        )
-    return found
 
 
 def remove(register: Register, asked: argparse.Namespace) -> None:

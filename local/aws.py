@@ -4,7 +4,6 @@ It lives in an environment of its own (.venv-aws) because it pins another botoco
 sent SIGTERM and waited for, so that it saves its state; what it had answered outlives it even where it is killed.
 """
 
-import hashlib
 import json
 import os
 import secrets
@@ -25,8 +24,6 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-aws" / "bin" / "python"
 SERVICES = ("dynamodb", "ssm")
 REGION = "us-east-1"
-# How the variables begin that are this run's to say, and not the shell's.
-OURS = ("AWS_", "LATCHKEY_")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LEASH = Path(__file__).with_name("leash.py")
@@ -118,12 +115,6 @@ class EmbeddedAws:
         except (URLError, OSError, ValueError):
             return False
         return True
-
-
-def state_folder(root: Path = ROOT) -> Path:
-    """Return where this checkout's local state is kept: outside the tree, which is watched for edits."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "latchkey" / hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]
 
 
 def start(

@@ -19,8 +19,8 @@ from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
+from deploy.errors import in_one_line
 from local import environments
-from local.deploy import in_one_line
 from local.typed import USUAL, CannotReadError, check_letters, meant, metadata
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+")

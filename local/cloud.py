@@ -19,9 +19,12 @@ from typing import Any
 
 import boto3
 
-from local import apis, attaching, aws, bytecode, demo, live, package, stages, staging, vendor
-from local.deploy import PATIENT, UNKNOWN_ISSUER, CannotDeployError, in_one_line
-from local.stages import API_STAGE, PROJECT
+from deploy import attaching, bytecode, logs_and_gateway, package, registered_apis, stages, staging, vendor
+from deploy.access import PATIENT
+from deploy.deployed import UNKNOWN_ISSUER
+from deploy.errors import CannotDeployError, in_one_line
+from deploy.stages import API_STAGE, PROJECT
+from local import aws, demo
 
 SERVICES = (
     *("apigateway", "cloudformation", "dynamodb", "events", "iam", "lambda"),
@@ -109,7 +112,7 @@ def fill(emulator: aws.EmbeddedAws, *, project: Path, build: Path) -> Cloud:
     # As with a real API's own URL: it is known now, and the stack is told.
     update_stack(emulator, "latchkey", parameters={"Issuer": cloud.issuer})
     # The emulator leaves out the gateway's answers that the template has.
-    live.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey, issuer=cloud.issuer)
+    logs_and_gateway.set_gateway(cloud.client("apigateway"), stage, api=cloud.latchkey, issuer=cloud.issuer)
     allow(cloud, guard=guard, api=notes)
     return cloud
 
@@ -132,14 +135,14 @@ def _deploy_notes(emulator: aws.EmbeddedAws, *, guard: str, build: Path) -> str:
 
 
 def _deploy_latchkey(emulator: aws.EmbeddedAws, *, notes: str, project: Path, build: Path) -> str:
-    scopes = apis.scope_map(EXAMPLE / "scopes.json").scopes
-    entry = apis.entry(name="notes", scopes=scopes, revocation="stateless", answer="policy", audience=None)
+    scopes = registered_apis.scope_map(EXAMPLE / "scopes.json").scopes
+    entry = registered_apis.entry(name="notes", scopes=scopes, revocation="stateless", answer="policy", audience=None)
     template = package.package(
         stages.read(STAGE, project=project),
         form="sam",
         out=build / "cloud" / "latchkey",
         architecture=vendor.of_this_machine(),
-        registry={**apis.Register(project).read(), notes: entry},
+        registry={**registered_apis.Register(project).read(), notes: entry},
         project=project,
         build=build,
     )

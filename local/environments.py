@@ -4,18 +4,16 @@
 """
 
 import argparse
-import json
 import os
 import shlex
-import socket
-from collections.abc import Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from chalicelib import config, services
 from chalicelib.services import Services
-from local import aws, stages
-from local.deploy import UNKNOWN_ISSUER, CannotDeployError, in_one_line, issuer_of, session
+from deploy import stages
+from deploy.access import session
+from deploy.deployed import UNKNOWN_ISSUER, issuer_of
+from deploy.errors import CannotDeployError, in_one_line
+from deploy.local_state import of_local_run
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -49,34 +47,6 @@ def issuer(asked: argparse.Namespace) -> str:
     found = of_local_run()["LATCHKEY_ISSUER"] if asked.local else issuer_of(stages.read(asked.stage))
     if found is None:
         raise CannotDeployError(f"The stage {asked.stage} has no issuer yet: deploy it, or set LATCHKEY_ISSUER.")
-    return found
-
-
-def _file(state: Path) -> Path:
-    return state / "environment.json"
-
-
-def remember(state: Path, variables: Mapping[str, str]) -> None:
-    """Write down, for this user's eyes alone, what a command needs to find a local run."""
-    kept = {name: value for name, value in variables.items() if name.startswith(aws.OURS)}
-    with os.fdopen(os.open(_file(state), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(kept, file, indent=2)
-
-
-def forget(state: Path) -> None:
-    """The local run has ended."""
-    _file(state).unlink(missing_ok=True)
-
-
-def of_local_run() -> dict[str, str]:
-    """Return the variables of this checkout's local run; raise CannotDeployError if there is none."""
-    try:
-        found: dict[str, str] = json.loads(_file(aws.state_folder()).read_text())
-        aws_here = urlsplit(found["AWS_ENDPOINT_URL"])
-        # A run that was killed has not taken its file away.
-        socket.create_connection((str(aws_here.hostname), int(aws_here.port or 0)), timeout=5).close()
-    except OSError:
-        raise CannotDeployError("Nothing runs here: start it with `make serve`, in another terminal.") from None
     return found
 
 

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from chalice.app import Chalice, ChaliceAuthorizer, CORSConfig, CustomAuthorizer, RouteEntry
 from chalice.local import LambdaContext
 
+from deploy.gateway_responses import ANSWERS, literal_headers
 from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
 from local.events import Api, Call, gathered, proxy_event
 from local.function import LAMBDA_MILLISECONDS, per_thread
-from local.gateway_responses import ANSWERS, literal_headers
 
 log = logging.getLogger(__name__)
 

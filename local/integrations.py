@@ -19,8 +19,8 @@ from urllib.parse import unquote, urlencode, urlsplit
 
 from chalice.app import Authorizer, Chalice, CORSConfig, CustomAuthorizer
 
+from deploy.local_state import OURS
 from local.authorizers import DEFAULT_TTL_SECONDS, Handler
-from local.aws import OURS
 from local.function import LAMBDA_MILLISECONDS
 
 FUNCTION = Path(__file__).with_name("function.py")

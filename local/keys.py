@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from chalicelib.domain.crypto.keyset import KeySet
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
+from deploy.errors import in_one_line
 from local import environments
-from local.deploy import in_one_line
 
 
 def table(keyset: KeySet, now: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chalicelib.domain.oauth import scopes as scopes_domain
-from local import apis, openapi_scopes
+from deploy import openapi_scopes, registered_apis
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "notes"
 
@@ -34,7 +34,7 @@ class Api:
 
 def notes() -> Api:
     """Return the example."""
-    return Api("notes", str(EXAMPLE), apis.scope_map(EXAMPLE / "scopes.json").scopes)
+    return Api("notes", str(EXAMPLE), registered_apis.scope_map(EXAMPLE / "scopes.json").scopes)
 
 
 def asked(*, app: Path | None, upstream: str | None, scopes: Path | None, name: str | None) -> Api | None:
@@ -49,7 +49,7 @@ def asked(*, app: Path | None, upstream: str | None, scopes: Path | None, name: 
         raise CannotServe("APP= and UPSTREAM= are two APIs, and there is room for one")
     target = _url(upstream) if app is None else str(_folder(app))
     called = name or ("upstream" if app is None else app.resolve().name)
-    if not apis.API_ID.fullmatch(called) or called in {"latchkey", "notes"}:
+    if not registered_apis.API_ID.fullmatch(called) or called in {"latchkey", "notes"}:
         raise CannotServe(f"the API cannot be called {called!r} here: choose a name with NAME=")
     reading = _read(scopes, app)
     return Api(called, target, reading.scopes, reading.public)
@@ -76,9 +76,9 @@ def _read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
     if app is not None and (scopes is None or (app / scopes).exists()):
         file = app / file
     try:
-        reading = apis.scope_map(file)
-        apis.entry(name="own", scopes=reading.scopes, revocation="stateless", answer="policy", audience=None)
-    except (apis.CannotRegisterError, openapi_scopes.CannotExpressError) as error:
+        reading = registered_apis.scope_map(file)
+        registered_apis.entry(name="own", scopes=reading.scopes, revocation="stateless", answer="policy", audience=None)
+    except (registered_apis.CannotRegisterError, openapi_scopes.CannotExpressError) as error:
         raise CannotServe(re.sub(r"\s+", " ", str(error)).rstrip(".")) from None
     return reading
 
@@ -86,7 +86,9 @@ def _read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
 def registry(served: Iterable[Api]) -> dict[str, Any]:
     """Return what a deployment would ship as its register of other APIs."""
     return {
-        api.name: apis.entry(name=api.name, scopes=api.scopes, revocation="stateless", answer="policy", audience=None)
+        api.name: registered_apis.entry(
+            name=api.name, scopes=api.scopes, revocation="stateless", answer="policy", audience=None
+        )
         for api in served
     }
 

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from local.stages import PROJECT
+from deploy.stages import PROJECT
 
 # A first release may have its number before its date; afterwards what is unreleased has none yet.
 UNRELEASED = re.compile(r"^## \[(?:Unreleased\]|[0-9.]+\] - unreleased)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)

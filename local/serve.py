@@ -18,7 +18,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from chalicelib import config
-from local import aws, demo, environments, own, server
+from deploy import local_state
+from local import aws, demo, own, server
 from local.own import CannotServe
 from local.worker import SHELL
 from local.workers import Worker
@@ -70,7 +71,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--state",
         type=Path,
-        default=aws.state_folder(),
+        default=local_state.state_folder(),
         help="where users and keys are kept; delete it to begin anew (default: %(default)s)",
     )
     return parser.parse_args(arguments)
@@ -99,9 +100,9 @@ def _set_up(
     command = [sys.executable, "-m", "local.demo"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
-    stack.callback(environments.forget, options.state)
-    environments.remember(options.state, environment)
-    shell = {name: value for name, value in os.environ.items() if name.startswith(aws.OURS)}
+    stack.callback(local_state.forget, options.state)
+    local_state.remember(options.state, environment)
+    shell = {name: value for name, value in os.environ.items() if name.startswith(local_state.OURS)}
     workers = [Worker("latchkey", listening["latchkey"], environment)]
     for api in served:
         own_shell = environment | {SHELL: json.dumps(shell)}

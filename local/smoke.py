@@ -1,103 +1,21 @@
 """`python -m local.smoke`: a few requests to a deployment: is it there, is it ours, are its doors shut?"""
 
 import argparse
-import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-DISCOVERY = "/.well-known/openid-configuration"
-# A deployment of API Gateway's is everywhere after some seconds.
-PATIENCE_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: status, headers and the JSON body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-
-def get(url: str, **headers: str) -> Answer:
-    """Send one GET; an error status is an answer like any other."""
-    request = urllib.request.Request(url, headers=headers)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
-    except urllib.error.HTTPError as answer:
-        return Answer(answer.code, dict(answer.headers), json.loads(answer.read() or b"null"))
-
-
-def failures(issuer: str, *, patience: float = PATIENCE_SECONDS) -> list[str]:
-    """Return what is wrong with the deployment, once it is right or patience is at its end."""
-    until = time.monotonic() + patience
-    while found := [said for check in CHECKS if (said := _said(check, issuer))]:
-        if time.monotonic() > until:
-            break
-        time.sleep(2)
-    return found
-
-
-def _said(check: Callable[[str], str | None], issuer: str) -> str | None:
-    try:
-        return check(issuer)
-    except (OSError, ValueError) as error:
-        return f"{check.__name__.strip('_')}: {error}"
-
-
-def _discovery(issuer: str) -> str | None:
-    named = get(issuer + DISCOVERY).body.get("issuer")
-    return None if named == issuer else f"the discovery document names another issuer: {named}"
-
-
-def _keys(issuer: str) -> str | None:
-    keys = get(issuer + "/.well-known/jwks.json").body.get("keys")
-    return None if keys else "the key set is empty"
-
-
-def _no_token(issuer: str) -> str | None:
-    return _refused(get(issuer + "/me"), status=401, error="invalid_token")
-
-
-def _forged_token(issuer: str) -> str | None:
-    answer = get(issuer + "/me", Authorization="Bearer bm90.YQ.dG9rZW4")
-    return _refused(answer, status=401, error="invalid_token")
-
-
-def _unknown_route(issuer: str) -> str | None:
-    return _refused(get(issuer + "/no-such-route"), status=404, error="not_found")
-
-
-def _refused(answer: Answer, *, status: int, error: str) -> str | None:
-    said = answer.body.get("error") if isinstance(answer.body, dict) else None
-    if (answer.status, said) != (status, error):
-        return f"expected {status} {error}, got {answer.status} {answer.body}"
-    if status == 401 and "WWW-Authenticate" not in answer.headers:
-        return "a 401 came without WWW-Authenticate"
-    return None
-
-
-CHECKS = (_discovery, _keys, _no_token, _forged_token, _unknown_route)
+from deploy import smoke
+from deploy.errors import CannotDeployError, in_one_line
+from local import environments
 
 
 def main() -> None:
     """Ask the deployment that the command line names."""
-    # Not at the top, since local.deploy needs this.
-    from local import environments
-    from local.deploy import CannotDeployError, in_one_line
-
     parser = argparse.ArgumentParser(prog="python -m local.smoke", description=__doc__)
     environments.add_options(parser)
     asked = parser.parse_args()
 
     def work() -> None:
         issuer = environments.issuer(asked)
-        if found := failures(issuer):
+        if found := smoke.failures(issuer):
             raise CannotDeployError("\n".join([f"{issuer} does not answer as it should:", *found]))
         print(f"{issuer} answers as it should.")
 

@@ -12,7 +12,8 @@ import pytest
 import chalicelib.services
 from app import app
 from chalicelib.config import WrongSetting, load
-from local import deploy, serve, stages
+from deploy import deployment, stages
+from local import serve
 from local.gateway import Gateway
 
 ROOT = Path(__file__).parents[1]
@@ -82,7 +83,7 @@ def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_settin
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A checkout of an operator's own."""
-    for folder in (".chalice", "chalicelib", "local"):
+    for folder in (".chalice", "chalicelib", "deploy"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "deploy*.json"))
     return tmp_path
 
@@ -90,8 +91,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("command", "function", "name", "value", "message"),
     [
-        ("deploy", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
-        ("deploy", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
+        ("deployment", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
+        ("deployment", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
         ("package", "guard", "LATCHKEY_JWKS_URL", "jwks.json", "guard of the stage dev would not start: "),
     ],
 )
@@ -102,7 +103,7 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
     config = json.loads(file.read_text())
     config["stages"]["dev"]["lambda_functions"][function].setdefault("environment_variables", {})[name] = value
     file.write_text(json.dumps(config))
-    run = [sys.executable, "-m", f"local.{command}", "--stage", "dev"]
+    run = [sys.executable, "-m", f"deploy.{command}", "--stage", "dev"]
     done = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert name in done.stderr
@@ -111,7 +112,7 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
 
 def test_our_own_stages_have_no_wrong_setting() -> None:
     for name in stages.names():
-        deploy.check_settings(stages.read(name))
+        deployment.check_settings(stages.read(name))
 
 
 def test_a_local_run_with_a_wrong_setting_says_so_in_one_line_before_it_starts_anything(

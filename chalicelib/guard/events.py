@@ -36,7 +36,7 @@ def _shown(event: Mapping[str, Any]) -> DpopRequest:
     proof = _header(event, "dpop")
     if proof is None:
         raise Unauthorized
-    # An HTTP API says what its cache goes by (none, if it keeps nothing); a REST API does not: see local/attaching.py.
+    # An HTTP API says what its cache goes by (none, if it keeps nothing); a REST API does not: see deploy/attaching.py.
     sources = event.get("identitySource")
     if sources and proof not in (sources.split(",") if isinstance(sources, str) else sources):
         raise RuntimeError("this authorizer must not be cached without $request.header.DPoP: set TTL 0 and no sources")

@@ -12,9 +12,11 @@ from uuid import uuid4
 
 import pytest
 
-from local import apis, cloud, stages
+from deploy import stages
+from deploy.registered_apis import Register
+from deploy.stages import PROJECT
+from local import apis, cloud
 from local.cloud import EXAMPLE, Cloud
-from local.stages import PROJECT
 
 PASSWORD = "correct horse battery staple"
 DEV = stages.read("dev")
@@ -87,7 +89,7 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         shutil.copy(PROJECT / file, project / file)
     for api_id, options in HTTP_APIS.items():
         asked = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
-        apis.main(asked, register=apis.Register(project))
+        apis.main(asked, register=Register(project))
     with cloud.running(project=project, build=tmp_path_factory.mktemp("build")) as running:
         yield running
 

@@ -1,6 +1,7 @@
 """An HTTP API of another team's, with our guard as its REQUEST authorizer, payload 2.0."""
 
-from local import attaching, aws
+from deploy import attaching
+from local import aws
 from local.cloud import ACCOUNT, Cloud
 from tests.cloud.conftest import DEV, Phone
 

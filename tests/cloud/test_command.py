@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stages import PROJECT
+from deploy.stages import PROJECT
 from tests.local.test_serve import descendants, gone
 
 PATIENCE_SECONDS = 240

@@ -12,7 +12,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local import aws, smoke
+from deploy import smoke
+from local import aws
 from local.cloud import Cloud
 from tests.cloud import http_api
 from tests.cloud.conftest import DEV, PASSWORD, RACERS, Phone, processes_of, stored_keys

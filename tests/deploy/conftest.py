@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local import package, stages
+from deploy import package, stages
 
 
 @pytest.fixture(scope="session")

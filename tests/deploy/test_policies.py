@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local import stages
-from local.stages import PROJECT
+from deploy import stages
+from deploy.stages import PROJECT
 
 STORE = PROJECT / "chalicelib" / "store"
 # Making tables is the operator's, at deployment; no function does it.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store import tables
-from local import gateway_responses, package, stages, terraform
+from deploy import gateway_responses, package, stages, terraform
 
 DEV = stages.read("dev")
 FUNCTIONS = {

@@ -10,8 +10,8 @@ from zipfile import ZipFile
 
 import pytest
 
-from local import bundle, package, stages, staging, vendor
-from local.stages import PROJECT
+from deploy import bundle, package, stages, staging, vendor
+from deploy.stages import PROJECT
 
 REQUIREMENTS = PROJECT / "requirements.txt"
 NATIVE = {"cffi", "cryptography", "markupsafe", "msgspec"}

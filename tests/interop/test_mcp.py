@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.apis import entry
+from deploy.registered_apis import entry
 from tests.interop import javascript, mcp_server
 from tests.interop.javascript import run
 from tests.interop.mcp_server import McpServer

@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from local import apis, openapi_scopes
-from local.stages import PROJECT
+from deploy import openapi_scopes
+from deploy.registered_apis import Register
+from deploy.stages import PROJECT
+from local import apis
 
 SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/{id}": "notes:read"}
 
 
 @pytest.fixture
-def register(tmp_path: Path, aws: None) -> apis.Register:  # noqa: ARG001 - credentials that lead to an account
+def register(tmp_path: Path, aws: None) -> Register:  # noqa: ARG001 - credentials that lead to an account
     (tmp_path / "chalicelib").mkdir()
     shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
-    register = apis.Register(tmp_path)
+    register = Register(tmp_path)
     register.write({})
     return register
 
@@ -30,12 +32,12 @@ def written(tmp_path: Path, document: Any, name: str = "scopes.json") -> str:
     return str(path)
 
 
-def add(register: apis.Register, file: str, *more: str, revocation: str = "stateless") -> None:
+def add(register: Register, file: str, *more: str, revocation: str = "stateless") -> None:
     base = ["add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", revocation]
     apis.main([*base, *more], register=register)
 
 
-def guard_policies(register: apis.Register) -> set[str]:
+def guard_policies(register: Register) -> set[str]:
     config = json.loads((register.project / ".chalice" / "config.json").read_text())
     return {
         part["lambda_functions"][guard]["iam_policy_file"]
@@ -50,7 +52,7 @@ def openapi(security: Any, *, default: Any = None) -> dict[str, Any]:
     return {"openapi": "3.1.0", "paths": {"/notes": {"get": operation, "parameters": []}}, **top}
 
 
-def test_a_scope_map_is_registered_as_it_stands(register: apis.Register, tmp_path: Path) -> None:
+def test_a_scope_map_is_registered_as_it_stands(register: Register, tmp_path: Path) -> None:
     add(register, written(tmp_path, SCOPES), "--audience", "https://notes.example")
     assert register.read() == {
         "abc123": {
@@ -66,7 +68,7 @@ def test_a_scope_map_is_registered_as_it_stands(register: apis.Register, tmp_pat
 
 @pytest.mark.parametrize("scope", ['notes:"read"', "notes\\read", "nötes:read", "n" * 129])
 def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
-    register: apis.Register, tmp_path: Path, scope: str
+    register: Register, tmp_path: Path, scope: str
 ) -> None:
     config = register.project / ".chalice" / "config.json"
     before = config.read_text()
@@ -77,7 +79,7 @@ def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
 
 @pytest.mark.parametrize("name", ["my notes", 'notes"', "a/b", "", "ملاحظات"])
 def test_a_name_that_no_url_has_is_refused_as_the_apis_metadata_are_at_it(
-    register: apis.Register, tmp_path: Path, name: str
+    register: Register, tmp_path: Path, name: str
 ) -> None:
     asked = ["add", "--id", "abc123", "--file", written(tmp_path, SCOPES), "--revocation", "strict", "--name", name]
     with pytest.raises(SystemExit, match="cannot be its name, which is in a URL"):
@@ -85,7 +87,7 @@ def test_a_name_that_no_url_has_is_refused_as_the_apis_metadata_are_at_it(
     assert register.read() == {}
 
 
-def test_adding_again_replaces_and_removing_forgets(register: apis.Register, tmp_path: Path) -> None:
+def test_adding_again_replaces_and_removing_forgets(register: Register, tmp_path: Path) -> None:
     add(register, written(tmp_path, SCOPES))
     add(register, written(tmp_path, {"GET /other": "other"}))
     assert register.read()["abc123"]["scopes"] == {"GET /other": "other"}
@@ -93,13 +95,13 @@ def test_adding_again_replaces_and_removing_forgets(register: apis.Register, tmp
     assert register.read() == {}
 
 
-def test_removing_what_is_not_registered_says_so(register: apis.Register) -> None:
+def test_removing_what_is_not_registered_says_so(register: Register) -> None:
     with pytest.raises(SystemExit, match="No API 'zzz' is registered"):
         apis.main(["remove", "--id", "zzz"], register=register)
 
 
 def test_the_list_shows_what_is_registered(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
     capsys.readouterr()
@@ -109,7 +111,7 @@ def test_the_list_shows_what_is_registered(
 
 @pytest.mark.parametrize("revocation", ["bounded", "strict"])
 def test_the_guards_may_read_sessions_only_while_some_api_asks_for_it(
-    register: apis.Register, tmp_path: Path, revocation: str
+    register: Register, tmp_path: Path, revocation: str
 ) -> None:
     original = (register.project / ".chalice" / "config.json").read_text()
     logs_only = {f"policy-{g}-{s}.json" for g in ("guard", "guard_request") for s in ("dev", "prod")}
@@ -122,7 +124,7 @@ def test_the_guards_may_read_sessions_only_while_some_api_asks_for_it(
     assert (register.project / ".chalice" / "config.json").read_text() == original
 
 
-def test_an_openapi_document_gives_the_scopes_of_its_operations(register: apis.Register, tmp_path: Path) -> None:
+def test_an_openapi_document_gives_the_scopes_of_its_operations(register: Register, tmp_path: Path) -> None:
     document = """
 openapi: 3.1.0
 security: [{latchkey: ['notes:read']}]
@@ -174,7 +176,7 @@ def test_an_operation_that_asks_for_no_token_is_left_out_and_named(document: dic
     ],
 )
 def test_what_a_policy_cannot_say_is_refused_with_a_reason_and_nothing_is_written(
-    register: apis.Register, tmp_path: Path, document: Any, reason: str
+    register: Register, tmp_path: Path, document: Any, reason: str
 ) -> None:
     with pytest.raises(SystemExit, match=reason):
         add(register, written(tmp_path, document))
@@ -182,7 +184,7 @@ def test_what_a_policy_cannot_say_is_refused_with_a_reason_and_nothing_is_writte
 
 
 def test_the_consumer_is_told_how_to_attach_the_guard(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
     told = capsys.readouterr().out
@@ -193,7 +195,7 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
 
 
 def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_has_read_it(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES))
     words = shlex.split(capsys.readouterr().out.rpartition("Its 401")[2].partition("\n")[2])
@@ -206,7 +208,7 @@ def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_ha
 
 
 def test_the_instructions_name_the_deployed_guard_where_it_is_known(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:latchkey-dev-guard_request"
     (register.project / ".chalice" / "deployed").mkdir()
@@ -219,13 +221,13 @@ def test_the_instructions_name_the_deployed_guard_where_it_is_known(
 
 
 def test_simple_answers_are_keyed_by_their_route(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--answer", "simple")
     assert "--identity-source '$request.header.Authorization' '$context.routeKey'" in capsys.readouterr().out
 
 
-def removal(register: apis.Register, capsys: pytest.CaptureFixture[str], *stage: str) -> list[str]:
+def removal(register: Register, capsys: pytest.CaptureFixture[str], *stage: str) -> list[str]:
     """Return the names of the functions that the instructions take the permission from."""
     capsys.readouterr()
     apis.main([*stage, "remove", "--id", "abc123"], register=register)
@@ -233,7 +235,7 @@ def removal(register: apis.Register, capsys: pytest.CaptureFixture[str], *stage:
 
 
 def test_a_removal_names_the_guards_of_every_stage_or_of_the_one_asked_for(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     everywhere = [f"latchkey-{stage}-{guard}" for stage in ("dev", "prod") for guard in ("guard", "guard_request")]
     add(register, written(tmp_path, SCOPES))
@@ -244,7 +246,7 @@ def test_a_removal_names_the_guards_of_every_stage_or_of_the_one_asked_for(
 
 @pytest.mark.parametrize("command", ["add", "remove"])
 def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
-    register: apis.Register, tmp_path: Path, command: str
+    register: Register, tmp_path: Path, command: str
 ) -> None:
     file = written(tmp_path, SCOPES)
     add(register, file)
@@ -256,14 +258,14 @@ def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
     assert register.read() == before
 
 
-def told_of(register: apis.Register, file: str, capsys: pytest.CaptureFixture[str], *more: str, stage: str) -> str:
+def told_of(register: Register, file: str, capsys: pytest.CaptureFixture[str], *more: str, stage: str) -> str:
     asked = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
     apis.main([*asked, *more], register=register)
     return capsys.readouterr().out
 
 
 def test_a_scope_that_no_login_of_the_stage_can_ask_for_is_told_in_one_line(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = written(tmp_path, {**SCOPES, "DELETE /notes": "notes:write account"})
     assert "LATCHKEY_SCOPES" not in told_of(register, file, capsys, stage="dev")
@@ -273,7 +275,7 @@ def test_a_scope_that_no_login_of_the_stage_can_ask_for_is_told_in_one_line(
 
 
 def test_an_audience_of_its_own_is_told_to_keep_other_tokens_away(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = written(tmp_path, SCOPES)
     add(register, file)
@@ -285,7 +287,7 @@ def test_an_audience_of_its_own_is_told_to_keep_other_tokens_away(
 
 
 def test_an_api_that_takes_proofs_is_told_never_to_cache_and_which_authorizer_sees_them(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--dpop")
     told = capsys.readouterr().out
@@ -299,7 +301,7 @@ def test_an_api_that_takes_proofs_is_told_never_to_cache_and_which_authorizer_se
 
 
 def test_an_api_that_takes_proofs_answers_simply_if_asked(
-    register: apis.Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--dpop", "--answer", "simple")
     told = capsys.readouterr().out

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy.registered_apis import Register
+from deploy.stages import PROJECT
 from local import apis
-from local.stages import PROJECT
 from tests.guard.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
 from tests.support.prover import Prover
 
@@ -35,11 +36,11 @@ every_choice = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def register(tmp_path: Path, aws: None) -> apis.Register:  # noqa: ARG001 - credentials that lead to an account
+def register(tmp_path: Path, aws: None) -> Register:  # noqa: ARG001 - credentials that lead to an account
     (tmp_path / "chalicelib").mkdir()
     shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
     (tmp_path / "scopes.json").write_text(json.dumps(SCOPES))
-    return apis.Register(tmp_path)
+    return Register(tmp_path)
 
 
 class Printed:
@@ -68,9 +69,7 @@ class Printed:
         return options
 
 
-def add(
-    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
-) -> Printed:
+def add(register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool) -> Printed:
     file = str(register.project / "scopes.json")
     asked = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
     capsys.readouterr()
@@ -110,7 +109,7 @@ def lets_in(answer: Mapping[str, Any], method: str) -> bool:
 
 @every_choice
 def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
-    register: apis.Register,
+    register: Register,
     capsys: pytest.CaptureFixture[str],
     gate: Gate,
     answer: str,
@@ -136,7 +135,7 @@ def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
 
 @every_choice
 def test_the_command_line_has_every_value_in_its_place(
-    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+    register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
 ) -> None:
     printed = add(register, capsys, answer, revocation, proofs)
     ttl = ["0" if proofs else str(TTL[revocation])]
@@ -153,7 +152,7 @@ def test_the_command_line_has_every_value_in_its_place(
 
 @every_choice
 def test_the_sam_snippet_has_every_value_in_its_place_and_leaves_preflights_open(
-    register: apis.Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+    register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
 ) -> None:
     printed = add(register, capsys, answer, revocation, proofs)
     for kind, tools in printed.kinds.items():
@@ -177,7 +176,7 @@ def test_the_sam_snippet_has_every_value_in_its_place_and_leaves_preflights_open
 
 @pytest.mark.parametrize(("answer", "proofs"), list(product(("policy", "simple"), (False, True))))
 def test_terraform_takes_its_snippet(
-    register: apis.Register, capsys: pytest.CaptureFixture[str], tmp_path: Path, answer: str, proofs: bool
+    register: Register, capsys: pytest.CaptureFixture[str], tmp_path: Path, answer: str, proofs: bool
 ) -> None:
     if TERRAFORM is None or not PLUGINS.exists():
         pytest.skip("Terraform and a mirror of its AWS provider are not here")
@@ -196,7 +195,7 @@ def test_terraform_takes_its_snippet(
 
 @every_choice
 def test_node_can_read_what_is_for_the_cdk(
-    register: apis.Register,
+    register: Register,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     answer: str,
@@ -216,7 +215,7 @@ def test_node_can_read_what_is_for_the_cdk(
 
 
 def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
-    register: apis.Register, capsys: pytest.CaptureFixture[str]
+    register: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = add(register, capsys, "simple", "stateless", False).text
     assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in told
@@ -225,7 +224,7 @@ def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
 
 
 def test_what_is_not_known_is_a_blank_to_fill_in(
-    register: apis.Register, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    register: Register, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
@@ -235,7 +234,7 @@ def test_what_is_not_known_is_a_blank_to_fill_in(
     assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in told
 
 
-def login_scopes(register: apis.Register, stage: str) -> list[str]:
+def login_scopes(register: Register, stage: str) -> list[str]:
     config = json.loads((register.project / ".chalice" / "config.json").read_text())
     offered: str = config["stages"][stage]["lambda_functions"]["api_handler"]["environment_variables"][
         "LATCHKEY_SCOPES"
@@ -243,18 +242,18 @@ def login_scopes(register: apis.Register, stage: str) -> list[str]:
     return offered.split()
 
 
-def command(register: apis.Register, *words: str, stage: str = "prod") -> None:
+def command(register: Register, *words: str, stage: str = "prod") -> None:
     apis.main(["--stage", stage, *words], register=register)
 
 
-def adding(register: apis.Register, api_id: str, scopes: dict[str, str], *more: str) -> None:
+def adding(register: Register, api_id: str, scopes: dict[str, str], *more: str) -> None:
     file = register.project / f"{api_id}.json"
     file.write_text(json.dumps(scopes))
     command(register, "add", "--id", api_id, "--name", api_id, "--file", str(file), "--revocation", "stateless", *more)
 
 
 def test_a_new_apis_scopes_are_opened_to_the_logins_of_its_stage_and_closed_again_with_it(
-    register: apis.Register,
+    register: Register,
 ) -> None:
     before = (register.project / ".chalice" / "config.json").read_text()
     adding(register, "api1", {"GET /a": "a:read", "PUT /a": "account a:write"})
@@ -268,7 +267,7 @@ def test_a_new_apis_scopes_are_opened_to_the_logins_of_its_stage_and_closed_agai
     assert before != (register.project / ".chalice" / "config.json").read_text()
 
 
-def test_what_an_operator_closed_stays_closed_when_the_api_is_changed(register: apis.Register) -> None:
+def test_what_an_operator_closed_stays_closed_when_the_api_is_changed(register: Register) -> None:
     adding(register, "api1", {"GET /a": "a:read", "GET /b": "a:admin"})
     config = register.project / ".chalice" / "config.json"
     config.write_text(config.read_text().replace(" a:admin", "").replace("a:admin ", ""))
@@ -277,7 +276,7 @@ def test_what_an_operator_closed_stays_closed_when_the_api_is_changed(register: 
 
 
 def test_an_api_that_was_added_for_one_stage_opens_its_scopes_in_another_when_it_is_added_for_that(
-    register: apis.Register,
+    register: Register,
 ) -> None:
     adding(register, "api1", {"GET /a": "a:read"})
     file = str(register.project / "api1.json")
@@ -291,14 +290,14 @@ def test_an_api_that_was_added_for_one_stage_opens_its_scopes_in_another_when_it
 
 
 def test_scopes_that_not_every_user_may_have_can_be_left_closed(
-    register: apis.Register, capsys: pytest.CaptureFixture[str]
+    register: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:
     adding(register, "api1", {"GET /a": "a:admin"}, "--keep-scopes")
     assert login_scopes(register, "prod") == ["account"]
     assert "No login can ask for a:admin in the stage prod" in capsys.readouterr().out
 
 
-def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: apis.Register) -> None:
+def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: Register) -> None:
     before = (register.project / ".chalice" / "config.json").read_text()
     file = str(register.project / "scopes.json")
     command(register, "add", "--id", "api1", "--name", "n", "--file", file, "--revocation", "strict", stage="dev")
@@ -307,7 +306,7 @@ def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: 
 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
-def test_our_own_api_of_whatever_stage_is_not_registered(register: apis.Register, stage: str) -> None:
+def test_our_own_api_of_whatever_stage_is_not_registered(register: Register, stage: str) -> None:
     (register.project / ".chalice" / "deployed").mkdir()
     ours = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "own1234567", "rest_api_url": "https://x/"}
     (register.project / ".chalice" / "deployed" / f"{stage}.json").write_text(json.dumps({"resources": [ours]}))

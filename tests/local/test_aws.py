@@ -11,6 +11,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from deploy import local_state
 from local import aws
 
 if TYPE_CHECKING:
@@ -98,6 +99,6 @@ def test_it_stops_cleanly_by_itself_when_whoever_started_it_is_gone(tmp_path: Pa
 
 
 def test_two_checkouts_have_two_state_folders_outside_both(tmp_path: Path) -> None:
-    one, other = aws.state_folder(tmp_path / "one"), aws.state_folder(tmp_path / "other")
+    one, other = local_state.state_folder(tmp_path / "one"), local_state.state_folder(tmp_path / "other")
     assert one != other
     assert not one.is_relative_to(tmp_path)

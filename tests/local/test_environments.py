@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.services import Services
-from local import aws, clients, environments, keys
+from deploy import local_state
+from deploy.stages import PROJECT
+from local import clients, environments, keys
 
 LOCAL = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:0",  # its port is each test's own
@@ -32,7 +34,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of a local run that tells of itself, for this test alone; what a command changes is put back."""
     before = dict(os.environ)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    folder = aws.state_folder()
+    folder = local_state.state_folder()
     folder.mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.setitem(LOCAL, "AWS_ENDPOINT_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
@@ -51,7 +53,7 @@ def test_a_stage_has_its_own_tables_and_keys(stage: str, path: str) -> None:
 def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
-    environments.remember(state, {**LOCAL, "HOME": "/home/ann"})
+    local_state.remember(state, {**LOCAL, "HOME": "/home/ann"})
     svc = chosen("--local")
     assert (svc.settings.keys_path, svc.settings.issuer) == ("/of/the/local/run", "http://127.0.0.1:8000")
     assert svc.users._client.meta.endpoint_url == LOCAL["AWS_ENDPOINT_URL"]
@@ -61,13 +63,13 @@ def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypat
 
 
 def test_what_is_remembered_is_for_its_owner_alone_and_nothing_else_of_the_shell(state: Path) -> None:
-    environments.remember(state, {**LOCAL, "HOME": "/home/ann"})
-    assert environments.of_local_run() == LOCAL
+    local_state.remember(state, {**LOCAL, "HOME": "/home/ann"})
+    assert local_state.of_local_run() == LOCAL
     assert (state / "environment.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_other_programs_get_it_as_lines_for_their_shell(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    environments.remember(state, LOCAL)
+    local_state.remember(state, LOCAL)
     environments.main()
     shell = subprocess.run(
         ["/bin/sh", "-c", capsys.readouterr().out + 'printf %s "$AWS_SECRET_ACCESS_KEY"'],
@@ -79,9 +81,9 @@ def test_other_programs_get_it_as_lines_for_their_shell(state: Path, capsys: pyt
 
 
 def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
-    environments.remember(state, LOCAL)
-    environments.forget(state)
-    environments.forget(state)  # twice is as good as once
+    local_state.remember(state, LOCAL)
+    local_state.forget(state)
+    local_state.forget(state)  # twice is as good as once
     with pytest.raises(SystemExit, match="make serve"):
         clients.main(["show", "demo-app", "--local"])
 
@@ -89,7 +91,7 @@ def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
 def test_a_run_that_was_killed_is_no_run(state: Path) -> None:
     with socket.socket() as taken:  # nobody listens on it
         taken.bind(("127.0.0.1", 0))
-        environments.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+        local_state.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"})
         with pytest.raises(SystemExit, match="make serve"):
             keys.main(["list", "--local"])
 
@@ -100,7 +102,10 @@ def test_a_local_run_is_no_stage() -> None:
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize("command", ["clients show shop", "keys list", "keys rotate", "deploy", "destroy"])
+@pytest.mark.parametrize(
+    "command",
+    ["local.clients show shop", "local.keys list", "local.keys rotate", "deploy.deployment", "deploy.destroy"],
+)
 @pytest.mark.parametrize(("variable", "told"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
 def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str, told: str
@@ -111,7 +116,7 @@ def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
     name, *arguments = command.split()
     monkeypatch.setattr(sys, "argv", [name, *arguments, "--stage", "prod"])
     with pytest.raises(SystemExit, match=f"^{told}") as ended:
-        importlib.import_module(f"local.{name}").main()
+        importlib.import_module(name).main()
     assert "\n" not in str(ended.value)
 
 
@@ -123,7 +128,7 @@ def test_an_aws_that_is_not_there_is_named_in_one_line(command: str) -> None:
         shell = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
         ended = subprocess.run(
             [sys.executable, "-m", *f"local.{command}".split()],
-            cwd=aws.ROOT,
+            cwd=PROJECT,
             env={**os.environ, **shell, "AWS_ENDPOINT_URL": url},
             capture_output=True,
             text=True,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stages import PROJECT
+from deploy.stages import PROJECT
 
 
 @pytest.mark.parametrize(

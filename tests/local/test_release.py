@@ -9,8 +9,8 @@ import pytest
 
 import chalicelib
 from chalicelib.web.metadata import openapi
+from deploy.stages import PROJECT
 from local import release
-from local.stages import PROJECT
 
 DAY = date(2031, 2, 3)
 TOP = "# Changelog\n\n"

@@ -21,7 +21,8 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.config import LIMITS
-from local import aws, demo
+from deploy import local_state
+from local import demo
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -132,7 +133,7 @@ def running(root: Path, state: Path, **how: Any) -> Iterator[Run]:
 
 def copied(root: Path) -> Path:
     """Copy what is served, so that nobody's edits of the real files restart it in the midst of a test."""
-    for name in ("chalicelib", "local", "examples", ".chalice"):
+    for name in ("chalicelib", "deploy", "local", "examples", ".chalice"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "deployed"))
     (root / ".venv-aws").symlink_to(ROOT / ".venv-aws")
     shutil.copy(ROOT / "app.py", root)
@@ -152,7 +153,7 @@ def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 
 def put_where_it_is_looked_for(run: Run, checkout: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
-    usual = aws.state_folder(checkout)
+    usual = local_state.state_folder(checkout)
     usual.parent.mkdir()
     usual.symlink_to(run.state)
 
@@ -181,11 +182,11 @@ def test_commands_find_the_run_by_themselves(
     assert told in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["deploy", "destroy"])
+@pytest.mark.parametrize("command", ["deployment", "destroy"])
 def test_nothing_is_deployed_into_the_run_nor_destroyed_in_it(run: Run, checkout: Path, command: str) -> None:
     there = json.loads((run.state / "environment.json").read_text())
     ended = subprocess.run(
-        [sys.executable, "-m", f"local.{command}", "--stage", "dev"],
+        [sys.executable, "-m", f"deploy.{command}", "--stage", "dev"],
         cwd=checkout,
         env={"PATH": os.environ["PATH"], **{name: value for name, value in there.items() if name.startswith("AWS_")}},
         capture_output=True,

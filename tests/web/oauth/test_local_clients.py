@@ -19,7 +19,7 @@ from chalicelib.fetch import Fetch
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services, build
-from local import stages
+from deploy import stages
 from tests.support.browser import App, Browser, register
 from tests.support.forge import jwk, peek, stranger
 from tests.support.internet import Page, running

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from local import bundle, bytecode, vendor
-from local.stages import PROJECT, Stage
+from deploy import bundle, bytecode, vendor
+from deploy.stages import PROJECT, Stage
 
 BUILD = PROJECT / "build"
 _NEVER_SHIPS = shutil.ignore_patterns("__pycache__", "jwks.json", ".*", "*.orig", "*.rej", "*~")

@@ -11,8 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.config import RESOURCE_METADATA
-from local import snippets, stages
-from local.stages import GUARDS, Stage
+from deploy import snippets, stages
+from deploy.stages import GUARDS, Stage
 
 # How long API Gateway may remember an answer, which is how late an ended session bites.
 TTL_SECONDS = {"stateless": 300, "bounded": 60, "strict": 0}

@@ -1,87 +1,20 @@
-"""`python -m local.deploy`: everything from an empty AWS account to a live issuer; safe to repeat."""
+"""`python -m deploy.deployment`: everything from an empty AWS account to a live issuer; safe to repeat."""
 
 import argparse
 import difflib
-import json
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from chalicelib import config, services
-from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
-from local import live, smoke, stages, staging, vendor
-from local.stages import PROJECT, Stage
-
-# API Gateway lets an account make few changes a second; the client waits and tries again.
-PATIENT = Config(retries={"mode": "standard", "total_max_attempts": 10})
-# Stands in the functions between the first deployment, which shows the API's URL, and the second.
-UNKNOWN_ISSUER = "https://issuer.invalid"
-
-
-class CannotDeployError(Exception):
-    """Something is in the way; the message says what, in one line."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where the deployment goes."""
-
-    number: str
-    region: str
-    identity: str
-
-
-def session() -> boto3.Session:
-    """Return the AWS session that the environment describes; raise CannotDeployError where a part of it is missing."""
-    found = boto3.Session()
-    if found.region_name is None:
-        raise CannotDeployError("No region: set AWS_DEFAULT_REGION, or region in your AWS profile.")
-    if found.get_credentials() is None:
-        raise CannotDeployError(
-            "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
-            "where a command has --local, it works on what `make serve` runs."
-        )
-    return found
-
-
-def account() -> Account:
-    """Ask AWS who we are; the first thing to fail where credentials are missing or stale."""
-    found = session()
-    try:
-        who = found.client("sts").get_caller_identity()
-    except ResponseParserError:
-        raise CannotDeployError(
-            "What AWS_ENDPOINT_URL names knows no accounts: the AWS of `make serve` has tables and keys alone, and nothing is "
-            "deployed into it. Unset the variable; to begin the local run anew, delete the folder that `make serve` prints."
-        ) from None
-    return Account(number=who["Account"], region=str(found.region_name), identity=who["Arn"])
-
-
-def deployed_api(stage: Stage, *, project: Path = PROJECT) -> dict[str, str] | None:
-    """Return what .chalice/deployed/<stage>.json remembers of the REST API."""
-    state = project / ".chalice" / "deployed" / f"{stage.name}.json"
-    if not state.exists():
-        return None
-    remembered = json.loads(state.read_text())["resources"]
-    return next((r for r in remembered if r["resource_type"] == "rest_api"), None)
-
-
-def issuer_of(stage: Stage) -> str | None:
-    """Return the issuer: as configured, or the URL that API Gateway gave; None before that is known."""
-    configured = stage.environment().get("LATCHKEY_ISSUER")
-    if configured:
-        return configured
-    api = deployed_api(stage)
-    return api["rest_api_url"].rstrip("/") if api else None
+from deploy import logs_and_gateway, smoke, stages, staging, vendor
+from deploy.access import PATIENT, Account, account
+from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
+from deploy.errors import CannotDeployError, in_one_line
+from deploy.stages import Stage
 
 
 def refuse_a_second_api(stage: Stage) -> None:
@@ -130,7 +63,7 @@ def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
     """Make tables, log groups and keys where they are missing; return the public keys."""
     dynamodb = boto3.client("dynamodb", config=PATIENT)
     tables.ensure(dynamodb, users=stage.users_table, grants=stage.grants_table)
-    live.ensure_log_groups(boto3.client("logs", config=PATIENT), stage)
+    logs_and_gateway.ensure_log_groups(boto3.client("logs", config=PATIENT), stage)
     environment = {**stage.environment(), "LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER}
     svc = services.build(config.load(environment))
     keys.ensure(svc)
@@ -158,7 +91,9 @@ def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     if known is None:
         print(f"The issuer is not configured: it will be the API's own URL, {issuer}. Once more, with it.")
         publish(stage, architecture=architecture, issuer=issuer, jwks=jwks)
-    live.set_gateway(boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer)
+    logs_and_gateway.set_gateway(
+        boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer
+    )
     if smoke_test and (found := smoke.failures(issuer)):
         raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *found]))
     return issuer
@@ -175,25 +110,9 @@ def announce(stage: Stage, where: Account, architecture: str) -> None:
     print(f"  issuer     {issuer_of(stage) or 'the URL that API Gateway gives'}")
 
 
-def in_one_line(work: Callable[[], None]) -> None:
-    """Run a command's work; end with one clear line, not a traceback, for what the operator can put right."""
-    try:
-        work()
-    except (CannotDeployError, stages.NoSuchStageError) as error:
-        sys.exit(str(error))
-    except TemporarilyUnavailable as fault:
-        sys.exit(
-            f"AWS says: {fault.__cause__}" if fault.__cause__ else f"{fault.description} The reason: {fault.reason}."
-        )
-    except (staging.CannotPackageError, vendor.CannotVendorError, config.WrongSetting) as error:
-        sys.exit(str(error))
-    except (BotoCoreError, ClientError) as error:
-        sys.exit(f"AWS says: {error}")
-
-
 def main() -> None:
     """Read the command line and deploy."""
-    parser = argparse.ArgumentParser(prog="python -m local.deploy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.deployment", description=__doc__)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")
     parser.add_argument(

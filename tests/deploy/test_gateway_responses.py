@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.http.middleware import CHALICE
-from local.gateway_responses import ANSWERS
+from deploy.gateway_responses import ANSWERS
 
 OF_THE_APP = set(STATUS.items()) | {(code, status) for status, (code, _) in CHALICE.items()}
 # A firewall in front of the gateway refuses what the app never does.

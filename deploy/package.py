@@ -1,4 +1,4 @@
-"""`python -m local.package`: template and zip for who deploys with SAM, CloudFormation or Terraform."""
+"""`python -m deploy.package`: template and zip for who deploys with SAM, CloudFormation or Terraform."""
 
 import argparse
 import json
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local import sam, stages, staging, terraform, vendor
-from local.deploy import check_settings, in_one_line
-from local.stages import PROJECT, Stage
+from deploy import sam, stages, staging, terraform, vendor
+from deploy.deployment import check_settings
+from deploy.errors import in_one_line
+from deploy.stages import PROJECT, Stage
 
 
 def package(
@@ -52,7 +53,7 @@ def _write_terraform(stage: Stage, copy: Path, out: Path) -> Path:
 
 def main() -> None:
     """Read the command line and package."""
-    parser = argparse.ArgumentParser(prog="python -m local.package", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.package", description=__doc__)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--format", choices=("sam", "terraform"), default="sam")
     parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")

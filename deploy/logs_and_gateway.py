@@ -4,8 +4,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.config import RESOURCE_METADATA
-from local import gateway_responses
-from local.stages import API_STAGE, Stage
+from deploy import gateway_responses
+from deploy.stages import API_STAGE, Stage
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient

@@ -1,13 +1,15 @@
-"""`python -m local.destroy`: take a stage out of the account; the users stay unless told otherwise."""
+"""`python -m deploy.destroy`: take a stage out of the account; the users stay unless told otherwise."""
 
 import argparse
 from contextlib import suppress
 
 import boto3
 
-from local import apis, stages, staging
-from local.deploy import PATIENT, CannotDeployError, account, in_one_line, issuer_of
-from local.stages import PROJECT, Stage
+from deploy import registered_apis, stages, staging
+from deploy.access import PATIENT, account
+from deploy.deployed import issuer_of
+from deploy.errors import CannotDeployError, in_one_line
+from deploy.stages import PROJECT, Stage
 
 # What users are known by; the stage's next deployment goes on with it.
 KEPT_KEYS = "pairwise"
@@ -19,7 +21,7 @@ def announce(stage: Stage, *, with_users: bool) -> None:
     again = (
         "again at the next deployment" if stage.environment().get("LATCHKEY_ISSUER") else "the next one has another URL"
     )
-    others = [f"{api['name']} ({api_id})" for api_id, api in apis.Register().read().items()]
+    others = [f"{api['name']} ({api_id})" for api_id, api in registered_apis.Register().read().items()]
     users = {
         stage.users_table: "every account, client and consent",
         f"{stage.environment()['LATCHKEY_KEYS_PATH']}/{KEPT_KEYS}": "what users are called at pairwise clients",
@@ -98,7 +100,7 @@ def confirm(stage: Stage, given: str | None) -> None:
 
 def main() -> None:
     """Read the command line, ask, and destroy."""
-    parser = argparse.ArgumentParser(prog="python -m local.destroy", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m deploy.destroy", description=__doc__)
     parser.add_argument("--stage", required=True)
     parser.add_argument("--confirm", help="the stage's name once more; asked for if it is not given")
     parser.add_argument(

@@ -5,8 +5,8 @@ from typing import Any
 
 from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
-from local import gateway_responses
-from local.stages import API_STAGE, GUARDS, Stage
+from deploy import gateway_responses
+from deploy.stages import API_STAGE, GUARDS, Stage
 
 Resources = dict[str, Any]
 _API = "${aws_api_gateway_rest_api.rest_api.id}"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from chalicelib.store import tables
-from local import gateway_responses
-from local.stages import GUARDS, Stage
+from deploy import gateway_responses
+from deploy.stages import GUARDS, Stage
 
 Resources = dict[str, Any]
 # Chalice's logical id for the function with all routes; the others are in CamelCase.

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from local import bytecode
+from deploy import bytecode
 
 # Lambda's Python 3.12 and later run on Amazon Linux 2023, which has glibc 2.34; 3.11 on its predecessor, with 2.26.
 _GLIBC = ("2_34", "2_28", "2_17") if sys.version_info >= (3, 12) else ("2_26", "2_17")
