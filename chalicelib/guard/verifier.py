@@ -78,7 +78,7 @@ class Guard:
             raise ValueError("not an ARN of API Gateway")
         api = self._apis.get(found[1], self._own if unknown_is_ours else None)
         if api is None:
-            raise LookupError(f"the API {found[1]} is not registered: `python -m local.apis add`, then deploy")
+            raise LookupError(f"the API {found[1]} is not registered: `python -m cli.apis add`, then deploy")
         return found[0], api
 
     def claims(self, api: Api, authorization: str | None, shown: DpopRequest | None = None) -> VerifiedClaims:

@@ -12,10 +12,11 @@ from uuid import uuid4
 
 import pytest
 
+from cli import apis
 from deploy import stages
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
-from local import apis, cloud
+from local import cloud
 from local.cloud import EXAMPLE, Cloud
 
 PASSWORD = "correct horse battery staple"

@@ -133,7 +133,7 @@ def running(root: Path, state: Path, **how: Any) -> Iterator[Run]:
 
 def copied(root: Path) -> Path:
     """Copy what is served, so that nobody's edits of the real files restart it in the midst of a test."""
-    for name in ("chalicelib", "deploy", "local", "examples", ".chalice"):
+    for name in ("chalicelib", "deploy", "cli", "local", "examples", ".chalice"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "deployed"))
     (root / ".venv-aws").symlink_to(ROOT / ".venv-aws")
     shutil.copy(ROOT / "app.py", root)
@@ -171,7 +171,7 @@ def test_commands_find_the_run_by_themselves(
     name, *arguments = command.split()
     bare = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
     ended = subprocess.run(
-        [sys.executable, "-m", f"local.{name}", *arguments],
+        [sys.executable, "-m", f"cli.{name}", *arguments],
         cwd=checkout,
         env=bare,
         capture_output=True,

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from local import clients as commands
+from cli import clients as commands
 from local.gateway import Answer
 from tests.support.browser import App, Browser, granted
 from tests.support.phone import Clock, Phone, installed, refusal

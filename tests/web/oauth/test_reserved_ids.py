@@ -12,7 +12,7 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from local import clients as commands
+from cli import clients as commands
 from tests.support.browser import CALLBACK, App, Browser, send
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import NETWORK, Phone, refusal

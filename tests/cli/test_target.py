@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from chalicelib.services import Services
+from cli import clients, keys, target
 from deploy import local_state
 from deploy.stages import PROJECT
-from local import clients, environments, keys
 
 LOCAL = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:0",  # its port is each test's own
@@ -26,7 +26,7 @@ LOCAL = {
 
 
 def chosen(*arguments: str) -> Services:
-    return environments.services_of(keys.command_line().parse_args(["list", *arguments]))
+    return target.services_of(keys.command_line().parse_args(["list", *arguments]))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_what_is_remembered_is_for_its_owner_alone_and_nothing_else_of_the_shell
 
 def test_other_programs_get_it_as_lines_for_their_shell(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     local_state.remember(state, LOCAL)
-    environments.main()
+    target.main()
     shell = subprocess.run(
         ["/bin/sh", "-c", capsys.readouterr().out + 'printf %s "$AWS_SECRET_ACCESS_KEY"'],
         capture_output=True,
@@ -104,7 +104,7 @@ def test_a_local_run_is_no_stage() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["local.clients show shop", "local.keys list", "local.keys rotate", "deploy.deployment", "deploy.destroy"],
+    ["cli.clients show shop", "cli.keys list", "cli.keys rotate", "deploy.deployment", "deploy.destroy"],
 )
 @pytest.mark.parametrize(("variable", "told"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
 def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
@@ -127,7 +127,7 @@ def test_an_aws_that_is_not_there_is_named_in_one_line(command: str) -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         shell = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
         ended = subprocess.run(
-            [sys.executable, "-m", *f"local.{command}".split()],
+            [sys.executable, "-m", *f"cli.{command}".split()],
             cwd=PROJECT,
             env={**os.environ, **shell, "AWS_ENDPOINT_URL": url},
             capture_output=True,

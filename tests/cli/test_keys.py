@@ -3,7 +3,7 @@ from botocore.exceptions import NoCredentialsError
 
 from chalicelib.flows.platform import keys as flow
 from chalicelib.services import Services
-from local import keys
+from cli import keys
 from tests.support.phone import Clock
 
 DAY = 24 * 3600

@@ -1,6 +1,6 @@
 """Where a command works: in a stage's own account, or in the local run of this checkout.
 
-`python -m local.environments` prints the local run's variables as `export` lines, for whatever else has to find it.
+`python -m cli.target` prints the local run's variables as `export` lines, for whatever else has to find it.
 """
 
 import argparse

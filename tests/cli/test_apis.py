@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from cli import apis
 from deploy import openapi_scopes
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
-from local import apis
 
 SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/{id}": "notes:read"}
 

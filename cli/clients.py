@@ -1,4 +1,4 @@
-"""`python -m local.clients`: the OAuth clients of a stage.
+"""`python -m cli.clients`: the OAuth clients of a stage.
 
 Metadata is given as `name=value`, by the names of chalicelib/domain/oauth/client.py; a list has spaces between its parts.
 There is no list of all clients: each is found by its id alone, and a scan of the users table is not for a command to make.
@@ -19,9 +19,9 @@ from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
+from cli import target
+from cli.client_metadata import USUAL, CannotReadError, check_letters, meant, metadata
 from deploy.errors import in_one_line
-from local import environments
-from local.typed import USUAL, CannotReadError, check_letters, meant, metadata
 
 URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+")
 
@@ -99,7 +99,7 @@ def show(client: Client, secret: str = "") -> None:
 def command_line() -> argparse.ArgumentParser:
     """The parser: create, show, change, rotate-secret, delete."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.clients", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m cli.clients", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
     made = {
@@ -113,7 +113,7 @@ def command_line() -> argparse.ArgumentParser:
         }.items()
     }
     for name, command in made.items():
-        environments.add_options(command)
+        target.add_options(command)
         if name == "create":
             command.add_argument("--id", help="its client_id (default: a random one)")
         else:
@@ -129,7 +129,7 @@ def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> 
     """Read the command line and do it."""
     asked = command_line().parse_args(arguments)
     try:
-        in_one_line(lambda: run(asked, svc or environments.services_of(asked)))
+        in_one_line(lambda: run(asked, svc or target.services_of(asked)))
     except LatchkeyError as refusal:
         sys.exit(refusal.description)
     except CannotReadError as error:

@@ -9,8 +9,8 @@ import pytest
 
 import chalicelib
 from chalicelib.web.metadata import openapi
+from cli import release
 from deploy.stages import PROJECT
-from local import release
 
 DAY = date(2031, 2, 3)
 TOP = "# Changelog\n\n"

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
-from local import clients
+from cli import clients
 from tests.support.phone import NETWORK
 
 WEB = (

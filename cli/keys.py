@@ -1,4 +1,4 @@
-"""`python -m local.keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
+"""`python -m cli.keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
 
 import argparse
 from datetime import UTC, datetime
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from chalicelib.domain.crypto.keyset import KeySet
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
+from cli import target
 from deploy.errors import in_one_line
-from local import environments
 
 
 def table(keyset: KeySet, now: int) -> list[str]:
@@ -43,12 +43,12 @@ def run(asked: argparse.Namespace, svc: Services) -> None:
 
 def command_line() -> argparse.ArgumentParser:
     """The parser: list, rotate."""
-    parser = argparse.ArgumentParser(prog="python -m local.keys", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cli.keys", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="show the keys and their states")
     rotating = commands.add_parser("rotate", help="publish successors of keys that are due, delete spent ones")
     for command in (listing, rotating):
-        environments.add_options(command)
+        target.add_options(command)
     listing.set_defaults(at_once=False, lead=0)
     rotating.add_argument("--at-once", action="store_true", help="whether or not they are due")
     rotating.add_argument(
@@ -69,7 +69,7 @@ def _seconds(text: str) -> int:
 def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> None:
     """Read the command line and do it."""
     asked = command_line().parse_args(arguments)
-    in_one_line(lambda: run(asked, svc or environments.services_of(asked)))
+    in_one_line(lambda: run(asked, svc or target.services_of(asked)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m local.apis`: which other APIs the guard protects, and what each of their routes needs."""
+"""`python -m cli.apis`: which other APIs the guard protects, and what each of their routes needs."""
 
 import argparse
 import sys
@@ -104,7 +104,7 @@ def list_all(register: Register, _: argparse.Namespace) -> None:
 
 def command_line() -> argparse.ArgumentParser:
     """Return the parser: add, list, remove."""
-    parser = argparse.ArgumentParser(prog="python -m local.apis", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cli.apis", description=__doc__)
     whose = "whose guard the instructions name (default: dev to add, every one to remove)"
     parser.add_argument("--stage", help=whose)
     commands = parser.add_subparsers(required=True)

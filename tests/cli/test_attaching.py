@@ -1,4 +1,4 @@
-"""What `local.apis add` prints is finished: each snippet is read as its tool reads it, and what is attached so works."""
+"""What `cli.apis add` prints is finished: each snippet is read as its tool reads it, and what is attached so works."""
 
 import json
 import re
@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
+from cli import apis
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
-from local import apis
 from tests.guard.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
 from tests.support.prover import Prover
 
