@@ -26,7 +26,7 @@ SERVICES = ("dynamodb", "ssm")
 REGION = "us-east-1"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-LEASH = Path(__file__).with_name("leash.py")
+EXIT_WITH_PARENT = Path(__file__).with_name("exit_with_parent.py")
 EMBEDDED = Path(__file__).with_name("embedded.py")
 
 
@@ -69,7 +69,7 @@ class EmbeddedAws:
         log = self.state / "aws.log"
         with log.open("ab") as writing:
             self.process = subprocess.Popen(
-                [PYTHON, "-P", LEASH, EMBEDDED],
+                [PYTHON, "-P", EXIT_WITH_PARENT, EMBEDDED],
                 env={**self.settings, "LISTENING": str(self.listening.fileno())},
                 cwd=self.state,
                 stdin=subprocess.PIPE,

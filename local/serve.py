@@ -19,8 +19,8 @@ from pathlib import Path
 
 from chalicelib import config
 from deploy import local_state
-from local import aws, demo, own, server
-from local.own import CannotServe
+from local import aws, demo, served_apis, server
+from local.served_apis import CannotServe
 from local.worker import SHELL
 from local.workers import Worker
 
@@ -77,13 +77,15 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _served(options: argparse.Namespace) -> list[own.Api]:
-    mine = own.asked(app=options.app, upstream=options.upstream, scopes=options.scopes, name=options.name)
-    return [own.notes(), *([mine] if mine else [])]
+def _served(options: argparse.Namespace) -> list[served_apis.Api]:
+    mine = served_apis.of_the_developer(
+        app=options.app, upstream=options.upstream, scopes=options.scopes, name=options.name
+    )
+    return [served_apis.notes(), *([mine] if mine else [])]
 
 
 def _set_up(
-    stack: ExitStack, options: argparse.Namespace, served: list[own.Api]
+    stack: ExitStack, options: argparse.Namespace, served: list[served_apis.Api]
 ) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
     _check_settings()
@@ -94,9 +96,9 @@ def _set_up(
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"]))
     environment["LATCHKEY_SCOPES"] = " ".join(
-        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *own.scopes_of(served)])
+        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *served_apis.scopes_of(served)])
     )
-    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(own.registry(served), indent=2))
+    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(served_apis.registry(served), indent=2))
     command = [sys.executable, "-m", "local.demo"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
@@ -222,7 +224,7 @@ def _files(path: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in files if path in WATCHED or name.endswith(".py"))
 
 
-def _welcome(workers: list[Worker], served: list[own.Api], state: Path) -> str:
+def _welcome(workers: list[Worker], served: list[served_apis.Api], state: Path) -> str:
     base, notes, *more = (server.url(worker.listening) for worker in workers)
     mine = "".join(
         f"\n{api.name:<10} {url}   ({api.target}, behind the guard)" for api, url in zip(served[1:], more, strict=True)

@@ -18,7 +18,7 @@ from typing import Any
 from chalice.app import Chalice
 
 from chalicelib.config import RESOURCE_METADATA, read_json
-from local import leash
+from local import exit_with_parent
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
 from local.server import Server
@@ -63,7 +63,7 @@ def guarded(name: str, target: str, *public: str) -> Gateway:
 
 def main(name: str, descriptor: str, *what: str) -> None:
     """Serve until told to stop."""
-    leash.hold()
+    exit_with_parent.watch()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name}: %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("botocore").setLevel(logging.WARNING)  # it tells at length where it found the test credentials
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from local import demo, own
+from local import demo, served_apis
 from tests.local.test_serve import ROOT, Run, copied, descendants, refusal, running
 
 pytestmark = pytest.mark.xdist_group("serve")
@@ -244,11 +244,12 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
         (["--upstream=localhost:3000", "--scopes=x.json"],
          "UPSTREAM=localhost:3000 is not the URL of a server, like http://127.0.0.1:3000"),
         (["--upstream=http://127.0.0.1:3000"], "SCOPES= is missing: a file that says which route needs which scope"),
-        ([f"--app={own.EXAMPLE}"], "the API cannot be called 'notes' here: choose a name with NAME="),
-        ([f"--app={own.EXAMPLE}", "--name=a b"], "the API cannot be called 'a b' here: choose a name with NAME="),
-        ([f"--app={own.EXAMPLE}", "--upstream=http://a.example"], "APP= and UPSTREAM= are two APIs, and there is room for one"),
-        ([f"--app={own.EXAMPLE}", "--name=mine", "--scopes=requirements.txt"],
-         f"{own.EXAMPLE}/requirements.txt is neither a scope map nor an OpenAPI document"),
+        ([f"--app={served_apis.EXAMPLE}"], "the API cannot be called 'notes' here: choose a name with NAME="),
+        ([f"--app={served_apis.EXAMPLE}", "--name=a b"], "the API cannot be called 'a b' here: choose a name with NAME="),
+        ([f"--app={served_apis.EXAMPLE}", "--upstream=http://a.example"],
+         "APP= and UPSTREAM= are two APIs, and there is room for one"),
+        ([f"--app={served_apis.EXAMPLE}", "--name=mine", "--scopes=requirements.txt"],
+         f"{served_apis.EXAMPLE}/requirements.txt is neither a scope map nor an OpenAPI document"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_told_in_one_line(tmp_path: Path, options: list[str], told: str) -> None:

@@ -37,7 +37,7 @@ def notes() -> Api:
     return Api("notes", str(EXAMPLE), registered_apis.scope_map(EXAMPLE / "scopes.json").scopes)
 
 
-def asked(*, app: Path | None, upstream: str | None, scopes: Path | None, name: str | None) -> Api | None:
+def of_the_developer(*, app: Path | None, upstream: str | None, scopes: Path | None, name: str | None) -> Api | None:
     """Return the developer's own API, if one was asked for; raise CannotServe where it makes no sense."""
     if app is None and upstream is None:
         if scopes is not None:
