@@ -26,7 +26,7 @@ def needed() -> None:
         pytest.skip(why, allow_module_level=True)
 
 
-def run(script: str, told: Mapping[str, Any], person: Person | None = None, **more: Any) -> Any:
+def run(script: str, params: Mapping[str, Any], person: Person | None = None, **more: Any) -> Any:
     """Tells a script what its developer knows and gives its answer; the person goes where it sends the browser."""
     assert NODE, "in CI, Node and its packages have to be there"
     with tempfile.TemporaryFile("w+") as complaints:
@@ -41,22 +41,22 @@ def run(script: str, told: Mapping[str, Any], person: Person | None = None, **mo
         patience = threading.Timer(SECONDS, process.kill)
         patience.start()
         with process:
-            answer = _conversation(process, {**told, **more}, person)
+            answer = _conversation(process, {**params, **more}, person)
         patience.cancel()
         complaints.seek(0)
         assert process.returncode == 0, complaints.read()
     return answer
 
 
-def _conversation(process: subprocess.Popen[str], told: Mapping[str, Any], person: Person | None) -> Any:
+def _conversation(process: subprocess.Popen[str], params: Mapping[str, Any], person: Person | None) -> Any:
     assert process.stdin
     assert process.stdout
     answer = None
-    print(json.dumps(told), file=process.stdin)
+    print(json.dumps(params), file=process.stdin)
     for line in process.stdout:
-        said = json.loads(line)
-        answer = said.get("answer")
-        if "visit" in said:
+        message = json.loads(line)
+        answer = message.get("answer")
+        if "visit" in message:
             assert person
-            print(json.dumps(person.visit(said["visit"])), file=process.stdin)
+            print(json.dumps(person.visit(message["visit"])), file=process.stdin)
     return answer

@@ -29,11 +29,11 @@ class McpServer(ThreadingHTTPServer):
         validator = JWTBearerTokenValidator(self.issuer, self.url)
         validator.get_jwks = self._keys
         try:
-            found = validator.authenticate_token(authorization.removeprefix("Bearer "))
-            validator.validate_token(found, ["notes:read"], None)
+            token = validator.authenticate_token(authorization.removeprefix("Bearer "))
+            validator.validate_token(token, ["notes:read"], None)
         except OAuth2Error:
             return None
-        return dict(found)
+        return dict(token)
 
     def _keys(self) -> KeySet:
         return KeySet.import_key_set(requests.get(f"{self.issuer}/.well-known/jwks.json", timeout=10).json())

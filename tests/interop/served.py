@@ -72,8 +72,8 @@ class Served:
             key = private_jwk()
             metadata["jwks"] = {"keys": [{name: value for name, value in key.items() if name != "d"}]}
         usual = {"scopes": (*OF_USERS, *OF_THE_API), "grant_types": (CODE, REFRESH), "redirect_uris": (CALLBACK,)}
-        wanted = Client(**{"client_id": "", "token_endpoint_auth_method": method, **usual, **metadata})
-        client, secret = manage.create(self.svc, wanted)
+        new_client = Client(**{"client_id": "", "token_endpoint_auth_method": method, **usual, **metadata})
+        client, secret = manage.create(self.svc, new_client)
         return {
             "issuer": self.issuer,
             "client_id": client.client_id,
@@ -100,9 +100,9 @@ def private_jwk() -> dict[str, str]:
 
 def free_port() -> int:
     """A port of loopback that nobody has, for a peer that takes it by itself."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def insecure_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")
 
 
-def read(address: str) -> Any:
+def read_json(address: str) -> Any:
     """What a JSON document says."""
     return requests.get(address, timeout=10).json()
 
@@ -36,17 +36,19 @@ def read(address: str) -> Any:
 class Peer:
     """An Authlib client that knows the issuer and its own registration."""
 
-    def __init__(self, told: dict[str, Any], scope: str = "openid profile email offline_access notes:read") -> None:
-        self.told = told
-        self.metadata = read(f"{told['issuer']}/.well-known/openid-configuration")
-        self.keys = KeySet.import_key_set(read(self.metadata["jwks_uri"]))
+    def __init__(
+        self, registration: dict[str, Any], scope: str = "openid profile email offline_access notes:read"
+    ) -> None:
+        self.registration = registration
+        self.metadata = read_json(f"{registration['issuer']}/.well-known/openid-configuration")
+        self.keys = KeySet.import_key_set(read_json(self.metadata["jwks_uri"]))
         self.session = OAuth2Session(
-            told["client_id"],
-            told["client_secret"] or (told["key"] and ECKey.import_key(told["key"])),
-            token_endpoint_auth_method=told["method"],
-            revocation_endpoint_auth_method=told["method"],
+            registration["client_id"],
+            registration["client_secret"] or (registration["key"] and ECKey.import_key(registration["key"])),
+            token_endpoint_auth_method=registration["method"],
+            revocation_endpoint_auth_method=registration["method"],
             scope=scope,
-            redirect_uri=told["redirect_uri"],
+            redirect_uri=registration["redirect_uri"],
             code_challenge_method="S256",
         )
         assertion = PrivateKeyJWT(self.metadata["token_endpoint"], alg="ES256")
@@ -57,10 +59,10 @@ class Peer:
         endpoint = self.metadata["authorization_endpoint"]
         address, state = self.session.create_authorization_url(endpoint, code_verifier=VERIFIER, nonce="n1")
         back = person.visit(address)["url"]
-        found: dict[str, Any] = self.session.fetch_token(
+        tokens: dict[str, Any] = self.session.fetch_token(
             self.metadata["token_endpoint"], authorization_response=back, code_verifier=VERIFIER, state=state
         )
-        return found
+        return tokens
 
     def verified(self, token: str) -> jwt.Token:
         """A token with one of the server's signatures."""
@@ -71,12 +73,12 @@ class Peer:
 def test_a_code_login_with_an_id_token_that_authlib_finds_in_order(served: Served, method: str) -> None:
     peer = Peer(served.client(method))
     tokens = peer.log_in(served.person())
-    found = peer.verified(tokens["id_token"])
-    must = {"iss": served.issuer, "aud": peer.told["client_id"], "nonce": "n1"}
+    id_token = peer.verified(tokens["id_token"])
+    must = {"iss": served.issuer, "aud": peer.registration["client_id"], "nonce": "n1"}
     options = {name: {"essential": True, "value": value} for name, value in must.items()}
-    params = {"nonce": "n1", "client_id": peer.told["client_id"], "access_token": tokens["access_token"]}
-    CodeIDToken(found.claims, found.header, options, params).validate()
-    assert peer.session.get(peer.metadata["userinfo_endpoint"]).json()["sub"] == found.claims["sub"]
+    params = {"nonce": "n1", "client_id": peer.registration["client_id"], "access_token": tokens["access_token"]}
+    CodeIDToken(id_token.claims, id_token.header, options, params).validate()
+    assert peer.session.get(peer.metadata["userinfo_endpoint"]).json()["sub"] == id_token.claims["sub"]
 
 
 @pytest.mark.parametrize("method", ["none", *SECRETS])
@@ -90,7 +92,7 @@ def test_a_refresh_brings_new_tokens(served: Served, method: str) -> None:
 
 def api_of(peer: Peer, audience: str) -> Any:
     """An API in Python that checks our access tokens by Authlib's own reading of RFC 9068."""
-    api = JWTBearerTokenValidator(peer.told["issuer"], audience)
+    api = JWTBearerTokenValidator(peer.registration["issuer"], audience)
     api.get_jwks = lambda: peer.keys
     return api
 
@@ -114,8 +116,8 @@ def test_a_users_token_is_in_order_for_an_api_too(served: Served) -> None:
 def test_an_api_asks_what_a_token_is_worth(served: Served, method: str) -> None:
     token = Peer(served.client("none")).log_in(served.person())["access_token"]
     api = Peer(served.client(method, introspects=True))
-    for told, active in ((token, True), ("not a token", False)):
-        answer = api.session.introspect_token(api.metadata["introspection_endpoint"], told, "access_token")
+    for presented, active in ((token, True), ("not a token", False)):
+        answer = api.session.introspect_token(api.metadata["introspection_endpoint"], presented, "access_token")
         assert answer.json()["active"] is active
 
 
@@ -134,12 +136,12 @@ def test_a_client_hears_at_its_back_channel_that_the_user_left(served: Served) -
     peer = Peer(served.client("client_secret_basic", backchannel_logout_uri=hook), scope="openid")
     person = served.person()
     id_token = peer.verified(peer.log_in(person)["id_token"]).claims
-    person.visit(f"{peer.metadata['end_session_endpoint']}?{urlencode({'client_id': peer.told['client_id']})}")
-    (told,) = [request.form for request in served.internet.requests if request.line == "POST /backchannel"]
-    found = peer.verified(told["logout_token"])
-    assert found.header["typ"] == "logout+jwt"
-    assert (found.claims["iss"], found.claims["aud"]) == (served.issuer, peer.told["client_id"])
-    assert (found.claims["sub"], found.claims["sid"]) == (id_token["sub"], id_token["sid"])
-    assert found.claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
-    assert "nonce" not in found.claims
-    assert found.claims["iat"] < found.claims["exp"]
+    person.visit(f"{peer.metadata['end_session_endpoint']}?{urlencode({'client_id': peer.registration['client_id']})}")
+    (form,) = [request.form for request in served.internet.requests if request.line == "POST /backchannel"]
+    logout_token = peer.verified(form["logout_token"])
+    assert logout_token.header["typ"] == "logout+jwt"
+    assert (logout_token.claims["iss"], logout_token.claims["aud"]) == (served.issuer, peer.registration["client_id"])
+    assert (logout_token.claims["sub"], logout_token.claims["sid"]) == (id_token["sub"], id_token["sid"])
+    assert logout_token.claims["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert "nonce" not in logout_token.claims
+    assert logout_token.claims["iat"] < logout_token.claims["exp"]

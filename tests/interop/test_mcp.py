@@ -49,28 +49,28 @@ def served(aws: None, server: McpServer, tmp_path_factory: pytest.TempPathFactor
         yield running
 
 
-def check(served: Served, server: McpServer, got: dict[str, Any]) -> None:
+def check(served: Served, server: McpServer, answer: dict[str, Any]) -> None:
     """Asserts that the tool was called for a user, with tokens for this server that were refreshed in between."""
-    assert got["asked"]["resource"] == server.url
-    assert got["state"] == "a state"
-    for claims in (got["first"], got["second"]):
+    assert answer["asked"]["resource"] == server.url
+    assert answer["state"] == "a state"
+    for claims in (answer["first"], answer["second"]):
         assert (claims["iss"], claims["aud"], claims["scope"]) == (served.issuer, server.url, "notes:read")
-        assert claims["client_id"] == got["client"]["client_id"]
-    assert got["first"]["jti"] != got["second"]["jti"]
+        assert claims["client_id"] == answer["client"]["client_id"]
+    assert answer["first"]["jti"] != answer["second"]["jti"]
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_basic"])
 def test_an_mcp_client_registers_itself_and_calls_a_tool_for_its_user(
     served: Served, server: McpServer, method: str
 ) -> None:
-    told = {
+    params = {
         "server": server.url,
         "redirect_uri": REDIRECT,
         "metadata": {**METADATA, "token_endpoint_auth_method": method},
     }
-    got = run("mcp/client.mjs", told, served.person())
-    check(served, server, got)
-    assert got["client"]["token_endpoint_auth_method"] == method
+    answer = run("mcp/client.mjs", params, served.person())
+    check(served, server, answer)
+    assert answer["client"]["token_endpoint_auth_method"] == method
 
 
 def test_an_mcp_client_is_known_by_its_document_and_calls_a_tool_for_its_user(
@@ -79,7 +79,7 @@ def test_an_mcp_client_is_known_by_its_document_and_calls_a_tool_for_its_user(
     address = "https://app.example/assistant.json"
     document = {**METADATA, "client_id": address, "token_endpoint_auth_method": "none"}
     served.internet.pages[address] = Page(json.dumps(document).encode())
-    told = {"server": server.url, "redirect_uri": REDIRECT, "metadata": METADATA, "document": address}
-    got = run("mcp/client.mjs", told, served.person())
-    check(served, server, got)
-    assert got["client"]["client_id"] == address
+    params = {"server": server.url, "redirect_uri": REDIRECT, "metadata": METADATA, "document": address}
+    answer = run("mcp/client.mjs", params, served.person())
+    check(served, server, answer)
+    assert answer["client"]["client_id"] == address

@@ -27,6 +27,6 @@ def settings(settings: Settings) -> Settings:
 def test_the_metadata_is_in_order_for_an_issuer_of_the_internet(
     svc: Services, phone: Phone, document: str, checked: type[AuthorizationServerMetadata]
 ) -> None:
-    found = phone.call(f"GET /.well-known/{document}").json()
-    assert found["issuer"] == svc.settings.issuer
-    checked(found).validate()
+    metadata = phone.call(f"GET /.well-known/{document}").json()
+    assert metadata["issuer"] == svc.settings.issuer
+    checked(metadata).validate()

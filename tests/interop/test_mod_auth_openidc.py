@@ -36,11 +36,11 @@ class Site:
 
     def visit(self, person: Person, path: str) -> Message:
         """The headers that the application is shown, once a person has opened a page and logged in where asked to."""
-        found = person.visit(self.url + path)
+        step = person.visit(self.url + path)
         for _ in ("back at Apache", "at the page"):
-            found = person.visit(found["url"]) if "url" in found else found
-        assert found["page"] == 200, found
-        return message_from_string(found["text"])
+            step = person.visit(step["url"]) if "url" in step else step
+        assert step["page"] == 200, step
+        return message_from_string(step["text"])
 
     def get(self, browser: requests.Session, path: str) -> requests.Response:
         """Apache's own answer."""
@@ -54,44 +54,46 @@ def site(served: Served, folder: Path, method: str, *lines: str, **metadata: Any
     url = f"https://localhost:{port}"
     served.internet.addresses[NAME], served.internet.ports[ADDRESS] = [ADDRESS], port
     usual = {"redirect_uris": (f"{url}/oidc",), "post_logout_redirect_uris": (f"{url}/bye",)}
-    told = served.client(method, **usual, backchannel_logout_uri=f"https://{NAME}/oidc?logout=backchannel", **metadata)
-    text = "\n".join([documented(url, told), f"OIDCAuthNHeader {USER}", *lines])
+    registration = served.client(
+        method, **usual, backchannel_logout_uri=f"https://{NAME}/oidc?logout=backchannel", **metadata
+    )
+    text = "\n".join([documented(url, registration), f"OIDCAuthNHeader {USER}", *lines])
     with apache.serving(folder, port=port, chain=served.internet.chain, site=text):
         yield Site(url)
 
 
-def documented(url: str, told: dict[str, Any]) -> str:
+def documented(url: str, registration: dict[str, Any]) -> str:
     """The document's lines, for a site at another place and what its administrator was told of its client."""
-    found = re.search(r"^    OIDCProviderMetadataURL .*?(?=^\S)", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
-    assert found
-    text = found[0]
+    example = re.search(r"^    OIDCProviderMetadataURL .*?(?=^\S)", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
+    assert example
+    text = example[0]
     secret = '"the client_secret that was told"'
     changed = {
-        "https://auth.example.com": told["issuer"],
+        "https://auth.example.com": registration["issuer"],
         "https://wiki.example": url,
-        "ID wiki": f"ID {told['client_id']}",
+        "ID wiki": f"ID {registration['client_id']}",
     }
-    for old, new in {**changed, secret: told["client_secret"] or secret}.items():
+    for old, new in {**changed, secret: registration["client_secret"] or secret}.items():
         assert old in text
         text = text.replace(old, new)
-    return text if told["client_secret"] else re.sub(r"OIDCClientSecret .*", "", text)
+    return text if registration["client_secret"] else re.sub(r"OIDCClientSecret .*", "", text)
 
 
 @pytest.fixture
 def person(served: Served) -> Person:
     """Somebody whose browser trusts Apache's certificate."""
-    found = served.person()
-    found.web.verify, found.web.trust_env = str(served.internet.authority), False
-    return found
+    somebody = served.person()
+    somebody.web.verify, somebody.web.trust_env = str(served.internet.authority), False
+    return somebody
 
 
 @pytest.fixture
 def key(tmp_path: Path) -> tuple[str, ...]:
     """What configures a key of Apache's own to authenticate with."""
-    made, pem = stranger("RS256"), serialization.Encoding.PEM
+    private_key, pem = stranger("RS256"), serialization.Encoding.PEM
     private, public = tmp_path / "private.pem", tmp_path / "public.pem"
-    private.write_bytes(made.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    public.write_bytes(made.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
+    private.write_bytes(private_key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    public.write_bytes(private_key.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo))
     return f"OIDCPrivateKeyFiles {private}", f"OIDCPublicKeyFiles {public}"
 
 
@@ -101,11 +103,11 @@ def test_a_page_behind_apache_is_for_those_who_log_in(
 ) -> None:
     with site(served, tmp_path, method, f"OIDCProviderTokenEndpointAuth {method}") as wiki:
         away = urlsplit(wiki.get(person.web, "/notes").headers["Location"])
-        shown = wiki.visit(person, "/notes")
+        page = wiki.visit(person, "/notes")
     assert f"{away.scheme}://{away.netloc}" == served.issuer
     assert parse_qs(away.query)["code_challenge_method"] == ["S256"]
-    assert shown[USER] == shown["OIDC_CLAIM_sub"]
-    assert (shown["OIDC_CLAIM_email"], shown["OIDC_CLAIM_name"]) == (person.email, "Ann")
+    assert page[USER] == page["OIDC_CLAIM_sub"]
+    assert (page["OIDC_CLAIM_email"], page["OIDC_CLAIM_name"]) == (person.email, "Ann")
 
 
 def test_apache_proves_itself_with_a_key_that_it_publishes(
@@ -122,13 +124,13 @@ def test_who_leaves_by_apaches_button_has_to_log_in_again(served: Served, person
         wiki.visit(person, "/notes")
         del person.web.cookies["mod_auth_openidc_session"]
         again = person.web.get(f"{wiki.url}/notes")
-        left = person.visit(f"{wiki.url}/oidc?logout={quote(f'{wiki.url}/bye', safe='')}")
-        bye, asked = wiki.get(person.web, "/bye"), person.web.get(f"{wiki.url}/notes")
+        page = person.visit(f"{wiki.url}/oidc?logout={quote(f'{wiki.url}/bye', safe='')}")
+        bye, login = wiki.get(person.web, "/bye"), person.web.get(f"{wiki.url}/notes")
     assert again.url == f"{wiki.url}/notes"
-    assert left == {"url": f"{wiki.url}/bye"}
+    assert page == {"url": f"{wiki.url}/bye"}
     assert USER not in bye.text
     assert bye.status_code == 200
-    assert asked.url.startswith(f"{served.issuer}/oauth/authorize")
+    assert login.url.startswith(f"{served.issuer}/oauth/authorize")
 
 
 def test_apache_logs_out_who_logs_out_elsewhere(served: Served, person: Person, tmp_path: Path) -> None:

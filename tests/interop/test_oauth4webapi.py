@@ -14,34 +14,40 @@ MACHINE = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": 
 
 
 def test_a_client_that_knows_only_this_servers_api_finds_the_server(served: Served) -> None:
-    got = run("oauth4webapi/resource.mjs", {"resource": served.issuer})
-    assert got["resource"]["resource"] == got["server"]["issuer"] == served.issuer
-    assert got["server"]["token_endpoint"].startswith(served.issuer)
+    answer = run("oauth4webapi/resource.mjs", {"resource": served.issuer})
+    assert answer["resource"]["resource"] == answer["server"]["issuer"] == served.issuer
+    assert answer["server"]["token_endpoint"].startswith(served.issuer)
 
 
 def test_a_signed_introspection_answer_is_evidence(served: Served) -> None:
-    told = served.client("client_secret_basic", introspects=True, **MACHINE)
-    got = run("oauth4webapi/introspection.mjs", told)
-    assert got["type"] == "application/token-introspection+jwt"
-    assert got["worth"]["client_id"] == told["client_id"]
+    registration = served.client("client_secret_basic", introspects=True, **MACHINE)
+    answer = run("oauth4webapi/introspection.mjs", registration)
+    assert answer["type"] == "application/token-introspection+jwt"
+    assert answer["worth"]["client_id"] == registration["client_id"]
 
 
 @pytest.mark.parametrize("dpop", ["", "ES256", "RS256", "PS256", "Ed25519"])
 @pytest.mark.parametrize("audience", ["", API])
 def test_an_api_checks_access_tokens_by_itself(served: Served, dpop: str, audience: str) -> None:
-    told = served.client("client_secret_basic", **MACHINE, resources=(API,))
+    registration = served.client("client_secret_basic", **MACHINE, resources=(API,))
     parameters = {"scope": "notes:read", **({"resource": audience} if audience else {})}
     claims = run(
-        "oauth4webapi/access_token.mjs", told, audience=audience or served.issuer, dpop=dpop, parameters=parameters
+        "oauth4webapi/access_token.mjs",
+        registration,
+        audience=audience or served.issuer,
+        dpop=dpop,
+        parameters=parameters,
     )
-    assert (claims["sub"], claims["scope"]) == (told["client_id"], "notes:read")
+    assert (claims["sub"], claims["scope"]) == (registration["client_id"], "notes:read")
     assert ("cnf" in claims) == bool(dpop)
 
 
 def test_a_first_party_app_logs_in_through_its_own_form(served: Served) -> None:
-    told = served.client("none", application_type="native", redirect_uris=("com.example.app:/cb",), first_party=True)
+    registration = served.client(
+        "none", application_type="native", redirect_uris=("com.example.app:/cb",), first_party=True
+    )
     email = served.person().email
-    got = run("oauth4webapi/first_party.mjs", told, email=email, password=PASSWORD)
-    assert (got["first"]["status"], got["first"]["error"]) == (403, "insufficient_authorization")
-    assert got["claims"]["aud"] == told["client_id"]
-    assert "refresh_token" in got["tokens"]
+    answer = run("oauth4webapi/first_party.mjs", registration, email=email, password=PASSWORD)
+    assert (answer["first"]["status"], answer["first"]["error"]) == (403, "insufficient_authorization")
+    assert answer["claims"]["aud"] == registration["client_id"]
+    assert "refresh_token" in answer["tokens"]

@@ -46,7 +46,7 @@ CHECKS = [
 @pytest.fixture(scope="module")
 def client(served: Served) -> str:
     """The credentials of a client that may do everything."""
-    told = served.client(
+    registration = served.client(
         "client_secret_basic",
         grant_types=(CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE),
         resources=(API,),
@@ -54,7 +54,7 @@ def client(served: Served) -> str:
         introspects=True,
         first_party=True,
     )
-    return basic(told["client_id"], told["client_secret"])
+    return basic(registration["client_id"], registration["client_secret"])
 
 
 def user(served: Served) -> str:
@@ -66,13 +66,13 @@ def user(served: Served) -> str:
 
 # By hand and not by schemathesis's own decorator: its tests all have one name in pytest, and of those xdist runs one.
 SCHEMA = schemathesis.openapi.from_dict(apis._document("http://127.0.0.1"))
-OPERATIONS = {found.ok().label: found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)}
+OPERATIONS = {result.ok().label: result.ok() for result in SCHEMA.get_all_operations() if isinstance(result, Ok)}
 OF_CLIENTS = [
     f"POST /oauth/{name}" for name in ("token", "par", "device", "revoke", "introspect", "authorize-challenge")
 ]
 
 
-def ask(line: str, send: Callable[[Any], None], *, examples: int) -> None:
+def call(line: str, send: Callable[[Any], None], *, examples: int) -> None:
     """Sends requests to an operation, about half of them such as it does not take."""
     modes = [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if takes_anything(line) else [])]
     either = st.one_of([OPERATIONS[line].as_strategy(generation_mode=mode) for mode in modes])
@@ -94,7 +94,7 @@ def test_whatever_is_asked_the_answer_is_no_5xx_and_as_documented(served: Served
         headers = {"Authorization": f"Bearer {bearer}"}
         case.call_and_validate(headers=headers, base_url=served.issuer, checks=CHECKS)
 
-    ask(line, send, examples=15)
+    call(line, send, examples=15)
 
 
 @pytest.mark.parametrize("line", OF_CLIENTS)
@@ -105,4 +105,4 @@ def test_so_it_is_for_a_client_that_has_proved_itself(served: Served, client: st
             case.body = {name: value for name, value in case.body.items() if name not in clients.CREDENTIALS}
         case.call_and_validate(headers={"Authorization": client}, base_url=served.issuer, checks=CHECKS)
 
-    ask(line, send, examples=30)
+    call(line, send, examples=30)

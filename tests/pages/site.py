@@ -89,7 +89,7 @@ class Application:
         }
         return f"{self.site.url}/oauth/authorize?{urlencode({**good, **changes})}"
 
-    def told(self, window: Page) -> dict[str, str]:
+    def callback_params(self, window: Page) -> dict[str, str]:
         """What the application was told, once the browser is back at it."""
         window.wait_for_url(f"{self.uri}**")
         return dict(parse_qsl(self.answers[-1].partition("?")[2]))

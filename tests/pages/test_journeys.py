@@ -15,9 +15,9 @@ def test_a_person_logs_in_and_allows_and_the_application_gets_tokens(window: Pag
     log_in(window, application.site.person())
     expect(window.get_by_role("heading", level=1)).to_have_text("Allow access?")
     decide(window, "allow")
-    told = application.told(window)
-    assert (told["state"], told["iss"]) == ("a state", application.site.url)
-    tokens = application.redeemed(told["code"])
+    params = application.callback_params(window)
+    assert (params["state"], params["iss"]) == ("a state", application.site.url)
+    tokens = application.redeemed(params["code"])
     assert set(tokens) >= {"access_token", "id_token", "refresh_token"}
 
 
@@ -44,15 +44,15 @@ def test_somebody_new_signs_up_on_the_way(window: Page, application: Application
     window.locator("#password").fill(PASSWORD)
     press(window, SIGN_UP)
     decide(window, "allow")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_a_person_who_does_not_allow_is_brought_back_with_access_denied(window: Page, application: Application) -> None:
     window.goto(application.link())
     log_in(window, application.site.person())
     decide(window, "deny")
-    told = application.told(window)
-    assert (told["error"], told["state"]) == ("access_denied", "a state")
+    params = application.callback_params(window)
+    assert (params["error"], params["state"]) == ("access_denied", "a state")
 
 
 def test_a_person_may_take_another_account_instead(window: Page, application: Application) -> None:
@@ -63,15 +63,15 @@ def test_a_person_may_take_another_account_instead(window: Page, application: Ap
     log_in(window, other)
     expect(window.locator("main")).to_contain_text(other)
     decide(window, "allow")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_form_post_needs_no_click(window: Page, application: Application) -> None:
     window.goto(application.link(response_mode="form_post"))
     log_in(window, application.site.person())
     window.locator("button[value=allow]").click()
-    told = application.told(window)
-    assert "code" in told
+    params = application.callback_params(window)
+    assert "code" in params
     assert "?" not in window.url
 
 
@@ -81,7 +81,7 @@ def test_all_of_it_works_without_a_script(opened: Opener, application: Applicati
     log_in(window, application.site.person())
     decide(window, "allow")
     press(window, "main button")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_all_of_it_works_with_a_keyboard_alone(window: Page, application: Application) -> None:
@@ -98,17 +98,17 @@ def test_all_of_it_works_with_a_keyboard_alone(window: Page, application: Applic
             break
     assert window.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     window.keyboard.press("Enter")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_who_goes_back_from_the_application_gets_on(window: Page, application: Application) -> None:
     window.goto(application.link())
     log_in(window, application.site.person())
     decide(window, "allow")
-    application.told(window)
+    application.callback_params(window)
     window.go_back()
     # The agreement is remembered, so the way leads to the application again.
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
     assert len(application.answers) == 2
 
 
@@ -124,9 +124,9 @@ def test_a_reloaded_page_asks_nobody_to_send_a_form_again(window: Page, applicat
 
 def posts(window: Page) -> list[str]:
     """The addresses that forms are sent to from now on."""
-    found: list[str] = []
-    window.on("request", lambda request: found.append(request.url) if request.method == "POST" else None)
-    return found
+    paths: list[str] = []
+    window.on("request", lambda request: paths.append(request.url) if request.method == "POST" else None)
+    return paths
 
 
 def test_back_and_reload_after_a_mistake_send_nothing_again_and_find_every_page(
@@ -134,7 +134,7 @@ def test_back_and_reload_after_a_mistake_send_nothing_again_and_find_every_page(
 ) -> None:
     address = application.site.person()
     window.goto(application.link())
-    sent = posts(window)
+    paths = posts(window)
     for _ in range(2):
         window.locator("#email").fill(address)
         window.locator("#password").fill("not the password")
@@ -149,18 +149,18 @@ def test_back_and_reload_after_a_mistake_send_nothing_again_and_find_every_page(
     expect(window.locator("#password")).to_be_visible()
     window.go_forward()
     expect(window.locator("#password")).to_be_visible()
-    assert len(sent) == 2
+    assert len(paths) == 2
     log_in(window, address)
     decide(window, "allow")
-    assert "code" in application.told(window)
-    assert len(sent) == 4
+    assert "code" in application.callback_params(window)
+    assert len(paths) == 4
 
 
 def test_back_and_reload_on_a_devices_pages_decide_nothing_again(window: Page, application: Application) -> None:
     codes = application.device()
     window.goto(f"{application.site.url}/device")
     log_in(window, application.site.person())
-    sent = posts(window)
+    paths = posts(window)
     for code in ("BCDF-GHJK", codes["user_code"]):
         window.locator("#user_code").fill(code)
         press(window, "main form button")
@@ -175,7 +175,7 @@ def test_back_and_reload_on_a_devices_pages_decide_nothing_again(window: Page, a
     for again in (window.reload, window.go_back, window.go_forward):
         again()
     expect(window.get_by_role("heading", level=1)).to_have_text("Device connected")
-    assert len(sent) == 3
+    assert len(paths) == 3
 
 
 def test_a_page_that_sends_its_answer_by_itself_is_come_back_to_without_deciding_again(
@@ -183,23 +183,23 @@ def test_a_page_that_sends_its_answer_by_itself_is_come_back_to_without_deciding
 ) -> None:
     window.goto(application.link(response_mode="form_post"))
     log_in(window, application.site.person())
-    sent = posts(window)
+    paths = posts(window)
     decide(window, "allow")
-    application.told(window)
+    application.callback_params(window)
     window.go_back()
-    application.told(window)
-    assert len([url for url in sent if url.startswith(application.site.url)]) == 1
+    application.callback_params(window)
+    assert len([url for url in paths if url.startswith(application.site.url)]) == 1
 
 
 def test_a_stale_form_is_reloaded_without_sending_the_password_again(window: Page, application: Application) -> None:
     window.goto(application.link())
     window.context.clear_cookies()
-    sent = posts(window)
+    paths = posts(window)
     log_in(window, application.site.person())
     expect(window.get_by_role("alert")).to_be_visible()
     window.reload()
     expect(window.get_by_role("alert")).to_be_visible()
-    assert len(sent) == 1
+    assert len(paths) == 1
 
 
 def test_a_button_pressed_twice_is_pressed_once(window: Page, application: Application) -> None:
@@ -208,7 +208,7 @@ def test_a_button_pressed_twice_is_pressed_once(window: Page, application: Appli
     window.locator("#password").fill(PASSWORD)
     window.locator(LOG_IN).dblclick()
     window.locator("button[value=allow]").dblclick()
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_two_tabs_both_get_on(window: Page, application: Application) -> None:
@@ -219,9 +219,9 @@ def test_two_tabs_both_get_on(window: Page, application: Application) -> None:
     for tab in (window, other):
         log_in(tab, address)
     decide(window, "allow")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
     decide(other, "allow")
-    assert "code" in application.told(other)
+    assert "code" in application.callback_params(other)
 
 
 def test_who_is_logged_in_goes_on_with_one_press(window: Page, application: Application) -> None:
@@ -229,10 +229,10 @@ def test_who_is_logged_in_goes_on_with_one_press(window: Page, application: Appl
     window.goto(application.link())
     log_in(window, address)
     decide(window, "allow")
-    application.told(window)
+    application.callback_params(window)
     window.goto(application.link(prompt="select_account"))
     press(window, f"button:has-text('{address}')")
-    assert "code" in application.told(window)
+    assert "code" in application.callback_params(window)
 
 
 def test_an_application_may_send_its_user_on_to_another_place(window: Page, application: Application) -> None:

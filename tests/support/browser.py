@@ -49,14 +49,14 @@ class _Reader(HTMLParser):
         self.forms: list[Form] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append(Form(found["action"]))
+            self.forms.append(Form(attributes["action"]))
         elif tag == "input" and self.forms:
-            kind = "hidden" if found.get("type") == "hidden" else "typed"
-            getattr(self.forms[-1], kind)[found["name"]] = found.get("value", "")
+            kind = "hidden" if attributes.get("type") == "hidden" else "typed"
+            getattr(self.forms[-1], kind)[attributes["name"]] = attributes.get("value", "")
         elif tag == "button" and self.forms:
-            self.forms[-1].buttons.append((found.get("name", ""), found.get("value", "")))
+            self.forms[-1].buttons.append((attributes.get("name", ""), attributes.get("value", "")))
 
 
 def forms(page: Answer) -> dict[str, Form]:
@@ -86,16 +86,16 @@ class Browser:
         self, path: str, fields: Fields, *, origin: str | None = ISSUER, headers: Iterable[tuple[str, str]] = ()
     ) -> Answer:
         """Sends a form, by default from one of the server's own pages."""
-        sent = [("Content-Type", FORM_TYPE), *headers]
+        lines = [("Content-Type", FORM_TYPE), *headers]
         if origin is not None:
-            sent.append(("Origin", origin))
-        return self._follow("POST", path, encoded(fields).encode(), sent)
+            lines.append(("Origin", origin))
+        return self._follow("POST", path, encoded(fields).encode(), lines)
 
     def submit(self, page: Answer, path: str, *, origin: str | None = ISSUER, **typed: str) -> Answer:
         """Fills in the form of a page that goes to a path, and sends it."""
-        found = forms(page)
-        assert path in found, (page.status, list(found), page.body)
-        return self.post(path, {**found[path].hidden, **typed}, origin=origin)
+        page_forms = forms(page)
+        assert path in page_forms, (page.status, list(page_forms), page.body)
+        return self.post(path, {**page_forms[path].hidden, **typed}, origin=origin)
 
     def sign_up_page(self, login: Answer) -> Answer:
         """The page that the login page's link for new people leads to."""
@@ -109,13 +109,13 @@ class Browser:
     def finish(self, page: Answer, *, email: str = EMAIL, password: str = PASSWORD) -> Answer:
         """Logs in and agrees wherever a page asks for it, until the browser is sent elsewhere."""
         for _ in range(4):
-            found = forms(page) if page.status == 200 else {}
+            page_forms = forms(page) if page.status == 200 else {}
             location = page.header("Location") or ""
             if location.startswith(f"{ISSUER}/"):
                 page = self.get(location.removeprefix(ISSUER))
-            elif "/authorize/login" in found:
+            elif "/authorize/login" in page_forms:
                 page = self.submit(page, "/authorize/login", email=email, password=password)
-            elif "/authorize/consent" in found:
+            elif "/authorize/consent" in page_forms:
                 page = self.submit(page, "/authorize/consent", decision="allow")
         return page
 
@@ -294,8 +294,8 @@ def granted(answer: Answer) -> dict[str, Any]:
     """The tokens of an answer that must have some."""
     assert answer.status == 200, (answer.status, answer.body)
     assert answer.header("Cache-Control") == "no-store"
-    found: dict[str, Any] = answer.json()
-    return found
+    tokens: dict[str, Any] = answer.json()
+    return tokens
 
 
 def register(svc: Services, phone: Phone, kind: str = "web", **metadata: Any) -> App:

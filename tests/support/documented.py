@@ -20,7 +20,7 @@ def operation(document: Mapping[str, Any], line: str) -> tuple[str, dict[str, An
 
 def check(document: Mapping[str, Any], line: str, answer: Answer) -> str:
     """Asserts that an answer is one that the document describes; gives its operation's line."""
-    known, described = operation(document, line)
+    line_of_operation, described = operation(document, line)
     assert str(answer.status) in described["responses"], (line, answer)
     response = described["responses"][str(answer.status)]
     for header in response.get("headers", {}):
@@ -28,10 +28,10 @@ def check(document: Mapping[str, Any], line: str, answer: Answer) -> str:
     content = response.get("content")
     if content is None:
         assert answer.body == b"", (line, answer)
-        return known
+        return line_of_operation
     media_type = answer.header("Content-Type") or ""
     assert media_type in content, (line, media_type, list(content))
     if "json" in media_type:
         schema = {**content[media_type]["schema"], "components": document["components"]}
         OAS31Validator(schema).validate(answer.json())
-    return known
+    return line_of_operation

@@ -38,8 +38,8 @@ def peek(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def compact(header: object, claims: object, sign: Signer) -> str:
     """A JWS in compact form (RFC 7515 section 7.1)."""
-    signed = f"{segment(header)}.{segment(claims)}"
-    return f"{signed}.{b64(sign(signed.encode()))}"
+    signing_input = f"{segment(header)}.{segment(claims)}"
+    return f"{signing_input}.{b64(sign(signing_input.encode()))}"
 
 
 def resigned(token: str, sign: Signer, *, header: Any = None, **claims: Any) -> str:
@@ -51,15 +51,15 @@ def resigned(token: str, sign: Signer, *, header: Any = None, **claims: Any) -> 
 
 def by_hmac(secret: bytes) -> Signer:
     """HS256 (RFC 7518 section 3.2)."""
-    return lambda signed: hmac.new(secret, signed, hashlib.sha256).digest()
+    return lambda signing_input: hmac.new(secret, signing_input, hashlib.sha256).digest()
 
 
 def by(key: PrivateKey) -> Signer:
     """RS256, ES256 or EdDSA, as is usual for this kind of key (RFC 7518 section 3, RFC 8037)."""
     if isinstance(key, rsa.RSAPrivateKey):
-        return lambda signed: key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
+        return lambda signing_input: key.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
     if isinstance(key, ec.EllipticCurvePrivateKey):
-        return lambda signed: _raw(key.sign(signed, ec.ECDSA(hashes.SHA256())), (key.key_size + 7) // 8)
+        return lambda signing_input: _raw(key.sign(signing_input, ec.ECDSA(hashes.SHA256())), (key.key_size + 7) // 8)
     return key.sign
 
 

@@ -47,13 +47,13 @@ def siv_key(secret: bytes) -> bytes:
 def siv(key: bytes, headers: Iterable[bytes], plain: bytes) -> bytes:
     """AES-SIV (RFC 5297 sections 2.4 to 2.6)."""
     first_half, second_half = key[: len(key) // 2], key[len(key) // 2 :]
-    found = _cmac(first_half, bytes(16))
+    state = _cmac(first_half, bytes(16))
     for header in headers:
-        found = _xor(_doubled(found), _cmac(first_half, header))
+        state = _xor(_doubled(state), _cmac(first_half, header))
     if len(plain) >= 16:
-        last = plain[:-16] + _xor(plain[-16:], found)
+        last = plain[:-16] + _xor(plain[-16:], state)
     else:
-        last = _xor(_doubled(found), plain + b"\x80" + bytes(15 - len(plain)))
+        last = _xor(_doubled(state), plain + b"\x80" + bytes(15 - len(plain)))
     vector = _cmac(first_half, last)
     counter = int.from_bytes(vector, "big") & ~(1 << 63 | 1 << 31)
     encryptor = Cipher(algorithms.AES(second_half), modes.CTR(counter.to_bytes(16, "big"))).encryptor()

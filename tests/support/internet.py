@@ -153,8 +153,8 @@ def _certified(folder: Path, names: tuple[str, ...]) -> tuple[Path, Path]:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     by_root = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.public_key())
-    signed = _builder(subject, issuer, leaf).add_extension(alternatives, critical=False)
-    certificate = signed.add_extension(by_root, critical=False).sign(root, hashes.SHA256())
+    builder = _builder(subject, issuer, leaf).add_extension(alternatives, critical=False)
+    certificate = builder.add_extension(by_root, critical=False).sign(root, hashes.SHA256())
     pem = serialization.Encoding.PEM
     key = leaf.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     authority, chain = folder / "authority.pem", folder / "server.pem"

@@ -105,8 +105,8 @@ class Deployed(RuleBasedStateMachine):
     def living(self, session: S) -> S:
         """The session, or for one that can no longer be refreshed the youngest of its kind that can: most steps need one."""
         now = self.clock()
-        found = [each.session for each in self.access if each.session.refresh and each.session.live(now)]
-        alike = [each for each in found if isinstance(each, type(session))]
+        renewable = [each.session for each in self.access if each.session.refresh and each.session.live(now)]
+        alike = [each for each in renewable if isinstance(each, type(session))]
         return session if session in alike or not alike else alike[-1]
 
     def usable(self, access: Access) -> bool:
@@ -115,5 +115,5 @@ class Deployed(RuleBasedStateMachine):
     @invariant()
     def access_tokens_live_as_the_model_says(self) -> None:
         for access in self.access[-LOOKED_AT:]:
-            told = self.phone.call("POST /verify", {"token": access.text}).json()["active"]
-            assert told is self.usable(access)
+            active = self.phone.call("POST /verify", {"token": access.text}).json()["active"]
+            assert active is self.usable(access)

@@ -32,11 +32,11 @@ def signed_by(key: Mapping[str, str], token: str) -> bool:
     """Whether a token bears the ES256 signature of a public JWK (RFC 7518 section 3.4)."""
     x, y = (int.from_bytes(unb64(key[name])) for name in ("x", "y"))
     public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
-    signed, _, signature = token.rpartition(".")
+    signing_input, _, signature = token.rpartition(".")
     raw = unb64(signature)
     der = encode_dss_signature(int.from_bytes(raw[:32]), int.from_bytes(raw[32:]))
     try:
-        public.verify(der, signed.encode(), ec.ECDSA(hashes.SHA256()))
+        public.verify(der, signing_input.encode(), ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:
         return False
     return True

@@ -116,8 +116,8 @@ class Phone:
     def _expect(self, status: int, line: str, body: object) -> dict[str, Any]:
         answer = self.call(line, body)
         assert answer.status == status, (answer.status, answer.body)
-        found: dict[str, Any] = answer.json()
-        return found
+        tokens: dict[str, Any] = answer.json()
+        return tokens
 
 
 def refusal(answer: Answer) -> tuple[int, str]:

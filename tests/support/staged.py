@@ -45,10 +45,10 @@ def answer_lost(client: Any, operation: str) -> Iterator[None]:
     event = f"needs-retry.{client.meta.service_model.service_id.hyphenize()}.{operation}"
     seconds = [0]  # that the retry waits
 
-    def lost(**_: Any) -> int | None:
+    def lose(**_: Any) -> int | None:
         return seconds.pop() if seconds else None
 
-    client.meta.events.register_first(event, lost)
+    client.meta.events.register_first(event, lose)
     yield
-    client.meta.events.unregister(event, lost)
+    client.meta.events.unregister(event, lose)
     assert not seconds, f"{operation} was never called"

@@ -80,8 +80,12 @@ def down(svc: Services, service: str, failure: Callable[[str], Any] | None = Non
 
 def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any]:
     """A failure: the service refuses the call with this error code, before anything is done."""
-    told = [{"Code": reason} for reason in reasons]
-    parsed = {"Error": {"Code": code, "Message": "injected"}, "CancellationReasons": told, "ResponseMetadata": {}}
+    cancellation = [{"Code": reason} for reason in reasons]
+    parsed = {
+        "Error": {"Code": code, "Message": "injected"},
+        "CancellationReasons": cancellation,
+        "ResponseMetadata": {},
+    }
     return lambda _: (Refused(), parsed)
 
 
