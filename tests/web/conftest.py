@@ -27,5 +27,5 @@ def app(svc: Services, phone: Phone) -> App:
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
     """The rest of the internet, with one host in it; a file that needs others or more at it has its own."""
-    with running(tmp_path, "app.example") as found:
-        yield found
+    with running(tmp_path, "app.example") as network:
+        yield network

@@ -60,8 +60,8 @@ def items(svc: Services, kind: str) -> list[Any]:
         "user": svc.settings.users_table,
         "email": svc.settings.users_table,
     }
-    found = svc.users._client.scan(TableName=tables[kind])["Items"]
-    return [item for item in found if item["pk"]["S"].startswith(f"{kind}#")]
+    stored = svc.users._client.scan(TableName=tables[kind])["Items"]
+    return [item for item in stored if item["pk"]["S"].startswith(f"{kind}#")]
 
 
 def all_items(svc: Services) -> int:
@@ -80,7 +80,7 @@ def test_whoever_fails_to_log_in_is_told_the_same_at_the_cost_of_one_hash(
     user = svc.users.read(passwordless)
     assert user
     svc.users.rehash(user, password_hash="")
-    told = []
+    answers = []
     for email in (
         EMAIL,
         "unknown@example.com",
@@ -92,9 +92,9 @@ def test_whoever_fails_to_log_in_is_told_the_same_at_the_cost_of_one_hash(
         with counted_hashes(monkeypatch) as done:
             answer = phone.call("POST /login", {"email": email, "password": "not the password"})
         assert done == ["m=8,t=1,p=1"], email
-        told.append((answer.status, answer.body, [h for h in answer.headers if "request" not in h[0].lower()]))
-    assert all(each == told[0] for each in told)
-    assert told[0][0] == 401
+        answers.append((answer.status, answer.body, [h for h in answer.headers if "request" not in h[0].lower()]))
+    assert all(each == answers[0] for each in answers)
+    assert answers[0][0] == 401
 
 
 def test_a_disabled_account_says_so_to_its_owner_only(phone: Phone, svc: Services) -> None:
@@ -215,9 +215,9 @@ def test_two_spellings_are_one_account_or_two_but_the_same_at_sign_up_and_login(
     for first, second in (pair, pair[::-1]):
         owner = phone.sign_up(first)["user"]["sub"]
         assert peek(phone.log_in(first)["access_token"])[1]["sub"] == owner
-        taken = phone.call("POST /signup", {**RIGHT, "email": second, "password": PASSWORD + " 2"}).status == 409
+        conflict = phone.call("POST /signup", {**RIGHT, "email": second, "password": PASSWORD + " 2"}).status == 409
         entered = phone.call("POST /login", {**RIGHT, "email": second})
-        assert (entered.status == 200) is taken, (first, second)
+        assert (entered.status == 200) is conflict, (first, second)
         for email, password in ((first, PASSWORD), (second, PASSWORD + " 2")):
             answer = phone.call("POST /login", {"email": email, "password": password})
             if answer.status == 200:
@@ -296,8 +296,8 @@ def test_a_sign_up_overtaken_by_a_rival_leaves_no_orphan_half(phone: Phone, svc:
     consistent(svc)
     (user,) = items(svc, "user")
     assert user["pk"]["S"] == f"user#{won[0]['user']['sub']}"
-    grants = svc.users._client.scan(TableName=svc.settings.grants_table)["Items"]
-    assert len([g for g in grants if g["sk"]["S"].startswith("grant#")]) == 1
+    sessions = svc.users._client.scan(TableName=svc.settings.grants_table)["Items"]
+    assert len([g for g in sessions if g["sk"]["S"].startswith("grant#")]) == 1
 
 
 def test_deleting_and_signing_up_at_once_leaves_no_orphan_half(phone: Phone, svc: Services) -> None:
@@ -307,9 +307,9 @@ def test_deleting_and_signing_up_at_once_leaves_no_orphan_half(phone: Phone, svc
         return phone.call("POST /signup", RIGHT)
 
     with ThreadPoolExecutor(4) as pool:
-        gone = pool.submit(phone.call, "DELETE /me", {"password": PASSWORD}, token=access)
+        deletion = pool.submit(phone.call, "DELETE /me", {"password": PASSWORD}, token=access)
         answers = list(pool.map(again, range(3)))
-    assert gone.result().status == 204
+    assert deletion.result().status == 204
     assert {answer.status for answer in answers} <= {201, 409}
     consistent(svc)
 
@@ -452,10 +452,10 @@ def test_a_refused_guess_costs_no_hash_and_no_look_at_the_account(
 ) -> None:
     phone.sign_up()
     guess(phone, 10)
-    with counted_hashes(monkeypatch) as done, wire.watched(svc) as seen:
+    with counted_hashes(monkeypatch) as done, wire.watched(svc) as traffic:
         assert guess(phone, 3) == [429] * 3
     assert done == []
-    assert seen.calls == ["TransactWriteItems"] * 3
+    assert traffic.calls == ["TransactWriteItems"] * 3
 
 
 @pytest.mark.parametrize(

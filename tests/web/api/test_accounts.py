@@ -20,17 +20,17 @@ def test_the_device_list_names_each_session_and_marks_this_one(phone: Phone, clo
     clock.advance(60)
     phone.log_in(device="Tablet")
     clock.advance(60)
-    used = phone.refresh(first["refresh_token"])
-    sessions = phone.call("GET /me/sessions", token=used["access_token"]).json()["sessions"]
-    told = [(s["device"], s["created_at"], s["last_used_at"], s["current"]) for s in sessions]
+    second = phone.refresh(first["refresh_token"])
+    sessions = phone.call("GET /me/sessions", token=second["access_token"]).json()["sessions"]
+    devices = [(s["device"], s["created_at"], s["last_used_at"], s["current"]) for s in sessions]
     now = clock()
-    assert told == [("Pixel 9", now - 120, now, True), ("Tablet", now - 60, now - 60, False)]
+    assert devices == [("Pixel 9", now - 120, now, True), ("Tablet", now - 60, now - 60, False)]
 
 
 def test_the_session_that_asks_comes_first_even_where_all_were_used_in_the_same_second(phone: Phone) -> None:
-    tokens = [phone.sign_up(), phone.log_in(), phone.log_in()]
-    for asking in tokens:
-        sessions = phone.call("GET /me/sessions", token=asking["access_token"]).json()["sessions"]
+    logins = [phone.sign_up(), phone.log_in(), phone.log_in()]
+    for session in logins:
+        sessions = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
         assert [session["current"] for session in sessions] == [True, False, False]
 
 
@@ -47,8 +47,11 @@ def test_ending_one_session_ends_that_one_alone(phone: Phone) -> None:
 def test_ending_all_other_sessions_keeps_this_one(phone: Phone) -> None:
     first, second, third = phone.sign_up(), phone.log_in(), phone.log_in()
     assert phone.call("DELETE /me/sessions", token=second["access_token"]).status == 204
-    for gone in (first, third):
-        assert refusal(phone.call("POST /refresh", {"refresh_token": gone["refresh_token"]})) == (401, "invalid_grant")
+    for session in (first, third):
+        assert refusal(phone.call("POST /refresh", {"refresh_token": session["refresh_token"]})) == (
+            401,
+            "invalid_grant",
+        )
     assert phone.refresh(second["refresh_token"])
 
 
@@ -101,9 +104,9 @@ def test_deleting_the_account_needs_the_password_or_a_fresh_login(phone: Phone, 
 def test_deleting_the_account_frees_the_address_and_ends_every_session(phone: Phone) -> None:
     session, other = phone.sign_up(), phone.log_in()
     assert phone.call("DELETE /me", token=session["access_token"]).status == 204
-    for gone in (session, other):
-        assert refusal(phone.call("POST /refresh", {"refresh_token": gone["refresh_token"]})) == (401, "invalid_grant")
-        assert refusal(phone.call("GET /me", token=gone["access_token"])) == (401, "invalid_token")
+    for each in (session, other):
+        assert refusal(phone.call("POST /refresh", {"refresh_token": each["refresh_token"]})) == (401, "invalid_grant")
+        assert refusal(phone.call("GET /me", token=each["access_token"])) == (401, "invalid_token")
     login = phone.call("POST /login", {"email": EMAIL, "password": PASSWORD})
     assert refusal(login) == (401, "invalid_credentials")
     assert phone.sign_up()["user"]["sub"] != session["user"]["sub"]
@@ -111,9 +114,9 @@ def test_deleting_the_account_frees_the_address_and_ends_every_session(phone: Ph
 
 def test_verify_knows_a_live_token_from_a_dead_one(phone: Phone) -> None:
     session = phone.sign_up()
-    told = phone.call("POST /verify", {"token": session["access_token"]}).json()
-    assert told["active"] is True
-    assert told["claims"]["sub"] == session["user"]["sub"]
+    answer = phone.call("POST /verify", {"token": session["access_token"]}).json()
+    assert answer["active"] is True
+    assert answer["claims"]["sub"] == session["user"]["sub"]
     phone.call("POST /logout", {"refresh_token": session["refresh_token"]})
     assert phone.call("POST /verify", {"token": session["access_token"]}).json() == {"active": False}
 

@@ -15,8 +15,8 @@ DOCUMENT = "https://app.example/client.json"
 
 
 def listed(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
-    return found
+    sessions: list[dict[str, Any]] = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
+    return sessions
 
 
 def approve(browser: Browser, television: App) -> dict[str, Any]:
@@ -53,8 +53,8 @@ def test_a_code_and_an_approval_are_uses_of_the_browsers_session(
     for use in (lambda: browser.code(app), lambda: approve(browser, television)):
         clock.advance(2 * DAY)
         use()
-        (seen,) = [each for each in listed(phone, phone.log_in()) if each["client_id"] == "browser"]
-        assert seen["last_used_at"] == clock() > seen["created_at"]
+        (browser_session,) = [each for each in listed(phone, phone.log_in()) if each["client_id"] == "browser"]
+        assert browser_session["last_used_at"] == clock() > browser_session["created_at"]
 
 
 @pytest.mark.parametrize("client_id", ["kitchen-display", DOCUMENT])
@@ -72,8 +72,8 @@ def test_a_device_whose_client_has_no_name_is_called_by_its_id(svc: Services, ph
     television = register(svc, phone, "television", client_id="kitchen-display", client_name="")
     codes = approve(browser, television)
     granted(television.token(DEVICE_CODE, device_code=codes["device_code"]))
-    shown = [each["device"] for each in listed(phone, phone.log_in()) if each["client_id"] == "kitchen-display"]
-    assert shown == ["kitchen-display"]
+    devices = [each["device"] for each in listed(phone, phone.log_in()) if each["client_id"] == "kitchen-display"]
+    assert devices == ["kitchen-display"]
 
 
 def test_an_approval_in_a_browser_that_is_logged_out_meanwhile_is_none(

@@ -66,8 +66,8 @@ def signed_up(world: World, answer: Answer) -> None:
 
 
 def listed(world: World, session: dict[str, Any]) -> list[Any]:
-    found: list[Any] = world.phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
-    return found
+    sessions: list[Any] = world.phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
+    return sessions
 
 
 def log_in(world: World) -> Answer:
@@ -233,9 +233,9 @@ def test_the_calls_of_every_flow_are_known(worlds: Callable[[], World], svc: Ser
     act, done, calls = FLOWS[name]
     world = worlds()
     prepare(name, world)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         answer = act(world)
-    assert tuple(seen.calls) == calls
+    assert tuple(traffic.calls) == calls
     done(world, answer)
 
 
@@ -338,9 +338,9 @@ def test_a_transaction_that_is_cancelled_for_no_fault_of_the_callers_is_a_503(
         act, done, _ = FLOWS[name]
         world = worlds()
         # One that others were in the way of is tried again at once, a few times; one that is throttled is not.
-        with watched(svc, Wire(fail_at=place, failure=cancelled, times=TRIES)) as seen:
+        with watched(svc, Wire(fail_at=place, failure=cancelled, times=TRIES)) as traffic:
             assert refusal(act(world)) == UNAVAILABLE, name
-        assert len(seen.calls) == place - 1 + (TRIES if "TransactionConflict" in reasons else 1)
+        assert len(traffic.calls) == place - 1 + (TRIES if "TransactionConflict" in reasons else 1)
         no_half_made_user(svc)
         done(world, act(world))
 
@@ -349,15 +349,15 @@ def test_attempts_that_stay_in_conflict_are_a_503_and_look_at_no_password(
     worlds: Callable[[], World], svc: Services
 ) -> None:
     world = worlds()
-    with watched(svc) as seen, wire.down(svc, "dynamodb", CONFLICT):
+    with watched(svc) as traffic, wire.down(svc, "dynamodb", CONFLICT):
         answer = log_in(world)
     assert refusal(answer) == UNAVAILABLE
-    assert set(seen.calls) == {TRANSACT}
+    assert set(traffic.calls) == {TRANSACT}
     assert log_in(world).status == 200
 
 
 @pytest.mark.parametrize(
-    ("act", "operation", "left"),
+    ("act", "operation", "unprocessed"),
     [
         (read, "BatchGetItem", "UnprocessedKeys"),
         (refresh, "BatchGetItem", "UnprocessedKeys"),
@@ -366,7 +366,7 @@ def test_attempts_that_stay_in_conflict_are_a_503_and_look_at_no_password(
     ],
 )
 def test_a_batch_that_was_done_in_part_is_a_503(
-    worlds: Callable[[], World], svc: Services, act: Callable[[World], Answer], operation: str, left: str
+    worlds: Callable[[], World], svc: Services, act: Callable[[World], Answer], operation: str, unprocessed: str
 ) -> None:
     world = worlds()
 
@@ -374,7 +374,7 @@ def test_a_batch_that_was_done_in_part_is_a_503(
         status_code = 200
 
     def partly(**_: Any) -> Any:
-        return Fine(), {"Responses": {}, left: {"table": {}}, "ResponseMetadata": {}}
+        return Fine(), {"Responses": {}, unprocessed: {"table": {}}, "ResponseMetadata": {}}
 
     event = f"before-call.dynamodb.{operation}"
     svc.users._client.meta.events.register_last(event, partly)
@@ -390,9 +390,9 @@ def test_a_refresh_whose_answer_was_lost_gets_the_very_same_successor(
     world = worlds()
     with watched(svc, Wire(fail_at=2, failure=wire.timing_out, afterwards=True)):
         assert refusal(refresh(world)) == UNAVAILABLE
-    (kept,) = [g for g in svc.sessions.of_user(world.mine["user"]["sub"]) if g.generation == 2]
+    (session,) = [g for g in svc.sessions.of_user(world.mine["user"]["sub"]) if g.generation == 2]
     refreshed(world, refresh(world))
-    assert kept.ended == ""
+    assert session.ended == ""
 
 
 @pytest.mark.parametrize("mode", ["throttled", "never sent", "answer lost"])
@@ -486,7 +486,7 @@ def test_keys_that_cannot_be_read_again_are_used_as_they_were(
 ) -> None:
     world = worlds()
     clock.advance(601)
-    with watched(svc, Wire(fail_at=1, failure=wire.refusing("ThrottlingException"))) as seen:
+    with watched(svc, Wire(fail_at=1, failure=wire.refusing("ThrottlingException"))) as traffic:
         assert world.phone.call("GET /.well-known/jwks.json").status == 200
         assert refresh(world).status == 200
-    assert seen.calls == ["GetParametersByPath", "BatchGetItem", "UpdateItem"]
+    assert traffic.calls == ["GetParametersByPath", "BatchGetItem", "UpdateItem"]

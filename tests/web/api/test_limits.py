@@ -24,10 +24,10 @@ GOOD = {"redirect_uris": ["https://app.example/cb"]}
 UNITS = {"min": 60, "h": 3600}
 
 
-def limited(svc: Services, chosen: str) -> Services:
+def limited(svc: Services, setting: str) -> Services:
     """The same services with other limits."""
     return replace(
-        svc, settings=replace(svc.settings, limits=load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": chosen}).limits)
+        svc, settings=replace(svc.settings, limits=load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": setting}).limits)
     )
 
 
@@ -42,8 +42,8 @@ def test_every_limit_is_used_under_its_name() -> None:
 
 
 def test_a_deployment_chooses_numbers_by_name_and_all_others_at_once() -> None:
-    def numbers(chosen: str) -> dict[str, int]:
-        settings = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": chosen})
+    def numbers(setting: str) -> dict[str, int]:
+        settings = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": setting})
         assert {name: seconds for name, (_, seconds) in settings.limits.items()} == {
             name: seconds for name, (_, seconds) in LIMITS.items()
         }
@@ -59,7 +59,7 @@ def test_a_deployment_chooses_numbers_by_name_and_all_others_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "chosen",
+    "setting",
     [
         "passwords=3",
         "sign_up_network",
@@ -73,12 +73,12 @@ def test_a_deployment_chooses_numbers_by_name_and_all_others_at_once() -> None:
         "*=٣",
     ],
 )
-def test_a_limit_that_cannot_be_is_refused_with_what_there_is(chosen: str) -> None:
-    with pytest.raises(ValueError, match=r"^LATCHKEY_LIMITS ") as refused:
-        load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": chosen})
-    name = chosen.partition("=")[0]
+def test_a_limit_that_cannot_be_is_refused_with_what_there_is(setting: str) -> None:
+    with pytest.raises(ValueError, match=r"^LATCHKEY_LIMITS ") as error:
+        load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": setting})
+    name = setting.partition("=")[0]
     if name not in ("*", *LIMITS):
-        assert all(known in str(refused.value) for known in LIMITS)
+        assert all(limit in str(error.value) for limit in LIMITS)
 
 
 def test_a_chosen_number_holds_and_its_refusal_says_when_and_logs_which(
@@ -107,11 +107,11 @@ def test_a_registration_that_is_refused_is_no_registration(svc: Services, clock:
 def test_a_change_of_a_registration_that_is_refused_is_no_change(svc: Services, clock: Clock) -> None:
     with installed(replace(svc, settings=replace(svc.settings, registration_open=True))):
         phone = Phone(clock)
-        told = phone.call("POST /oauth/register", GOOD).json()
-        line, token = f"PUT /oauth/register/{told['client_id']}", told["registration_access_token"]
+        registration = phone.call("POST /oauth/register", GOOD).json()
+        line, token = f"PUT /oauth/register/{registration['client_id']}", registration["registration_access_token"]
         for _ in range(21):
-            assert phone.call(line, {"client_id": told["client_id"]}, token=token).status == 400
-        assert phone.call(line, {**GOOD, "client_id": told["client_id"]}, token=token).status == 200
+            assert phone.call(line, {"client_id": registration["client_id"]}, token=token).status == 400
+        assert phone.call(line, {**GOOD, "client_id": registration["client_id"]}, token=token).status == 200
 
 
 def test_a_pushed_request_that_is_refused_is_not_counted_with_those_that_are_kept(
@@ -131,9 +131,9 @@ def test_a_network_has_codes_for_so_many_devices_of_clients_that_prove_nothing(
 ) -> None:
     television = register(svc, phone, "television")
     assert [television.post("/oauth/device", {}).status for _ in range(101)] == [200] * 100 + [429]
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert television.post("/oauth/device", {}).json()["error"] == "too_many_requests"
-    assert "PutItem" not in seen.calls
+    assert "PutItem" not in traffic.calls
     for wrong in ({"scope": "admin"}, {"resource": "https://other.example"}):
         assert television.post("/oauth/device", wrong).status == 400
     television.phone = Phone(clock, address="203.0.113.9")
@@ -150,9 +150,9 @@ def test_a_device_that_asks_without_end_is_told_so_without_a_write(svc: Services
     assert poll().json()["error"] == "authorization_pending"
     for _ in range(20):
         assert poll().json()["error"] == "slow_down"
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert {poll().json()["error"] for _ in range(20)} == {"slow_down"}
-    assert set(seen.calls) == {"GetItem"}
+    assert set(traffic.calls) == {"GetItem"}
     clock.advance(60)
     assert poll().json()["error"] == "authorization_pending"
 
@@ -170,9 +170,9 @@ def wrong(phone: Phone, times: int) -> list[int]:
 def counts(svc: Services) -> list[int]:
     """What is counted at all, after a look that none of it is below zero or without an end."""
     client, table = svc.users._client, svc.settings.grants_table
-    found = [item for item in client.scan(TableName=table)["Items"] if item["pk"]["S"].startswith("attempts#")]
-    assert all(int(item["attempts"]["N"]) >= 0 and int(item["expires_at"]["N"]) > 0 for item in found)
-    return [int(item["attempts"]["N"]) for item in found if item["attempts"]["N"] != "0"]
+    counters = [item for item in client.scan(TableName=table)["Items"] if item["pk"]["S"].startswith("attempts#")]
+    assert all(int(item["attempts"]["N"]) >= 0 and int(item["expires_at"]["N"]) > 0 for item in counters)
+    return [int(item["attempts"]["N"]) for item in counters if item["attempts"]["N"] != "0"]
 
 
 def by_json(phone: Phone, _: Services) -> None:
@@ -242,8 +242,8 @@ def test_a_weak_password_at_sign_up_is_no_account_and_has_a_limit_of_its_own(pho
     phone.sign_up("first@example.com")
     assert [phone.call("POST /signup", weak).status for _ in range(76)] == [422] * 74 + [429] * 2
     clock.advance(3600)
-    taken = {"email": "first@example.com", "password": PASSWORD}
-    assert [phone.call("POST /signup", taken).status for _ in range(21)] == [409] * 20 + [429]
+    account = {"email": "first@example.com", "password": PASSWORD}
+    assert [phone.call("POST /signup", account).status for _ in range(21)] == [409] * 20 + [429]
 
 
 def test_codes_that_are_typed_right_count_for_nothing(svc: Services, phone: Phone) -> None:
@@ -300,9 +300,9 @@ def test_whoever_floods_an_account_does_not_turn_its_owners_login_into_a_fault(
     reasons = ["None"] * 5
     reasons[place] = "TransactionConflict"
     conflict = wire.refusing("TransactionCanceledException", reasons=tuple(reasons))
-    with wire.watched(svc, wire.Wire(fail_at=4, failure=conflict)) as seen:
+    with wire.watched(svc, wire.Wire(fail_at=4, failure=conflict)) as traffic:
         session = phone.log_in()
-    assert seen.calls == [TRANSACT, "GetItem", "GetItem", TRANSACT, TRANSACT]
+    assert traffic.calls == [TRANSACT, "GetItem", "GetItem", TRANSACT, TRANSACT]
     assert phone.refresh(session["refresh_token"])
     assert sorted(counts(svc)) == sorted([*before, 1, 1, 1])  # which is what it costs
 
@@ -310,9 +310,9 @@ def test_whoever_floods_an_account_does_not_turn_its_owners_login_into_a_fault(
 def test_whoever_floods_an_account_does_not_keep_its_owner_from_being_counted(svc: Services, phone: Phone) -> None:
     phone.sign_up()
     conflict = wire.refusing("TransactionCanceledException", reasons=("None", "None", "TransactionConflict"))
-    with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)) as seen:
+    with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)) as traffic:
         phone.log_in()
-    assert seen.calls == [TRANSACT] * (TRIES + 1) + ["GetItem", "GetItem", TRANSACT]
+    assert traffic.calls == [TRANSACT] * (TRIES + 1) + ["GetItem", "GetItem", TRANSACT]
     for _ in range(3):
         with wire.watched(svc, wire.Wire(fail_at=1, failure=conflict, times=TRIES)):
             assert wrong(phone, 1) == [401]

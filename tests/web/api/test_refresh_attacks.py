@@ -231,11 +231,11 @@ def test_a_logout_just_before_the_write_leaves_the_session_ended(phone: Phone, s
 
 def test_a_refresh_just_before_a_logouts_write_does_not_outlive_it(phone: Phone, svc: Services) -> None:
     first = phone.sign_up()["refresh_token"]
-    got: list[dict[str, Any]] = []
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(phone.refresh(first))):
+    answers: list[dict[str, Any]] = []
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: answers.append(phone.refresh(first))):
         assert phone.call("POST /logout", {"refresh_token": first}).status == 204
-    dead(phone, first, got[0]["refresh_token"])
-    assert phone.call("POST /verify", {"token": got[0]["access_token"]}).json() == {"active": False}
+    dead(phone, first, answers[0]["refresh_token"])
+    assert phone.call("POST /verify", {"token": answers[0]["access_token"]}).json() == {"active": False}
 
 
 def test_a_session_ended_from_the_list_just_before_the_write_is_not_resurrected(phone: Phone, svc: Services) -> None:
@@ -302,12 +302,12 @@ def test_forged_truncated_and_bit_flipped_tokens_are_refused_without_asking_a_ta
     phone: Phone, svc: Services
 ) -> None:
     first = phone.sign_up()["refresh_token"]
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         for forgery in forgeries(first):
             assert forgery != first
             assert refresh(phone, forgery) == (401, "invalid_grant"), forgery
             assert phone.call("POST /logout", {"refresh_token": forgery}).status == 204
-    assert seen.calls == []
+    assert traffic.calls == []
     assert phone.refresh(first)
 
 
@@ -331,9 +331,9 @@ def test_a_token_under_another_deployments_key_is_refused_without_asking_a_table
         refresh_flow.refresh(svc, own.json_api(svc), "A" * len(first))
     for secret in (bytes(32), b"latchkey", b""):
         forged = by_hand(phone, svc, version, secret=secret)
-        with watched(svc) as seen:
+        with watched(svc) as traffic:
             dead(phone, forged)
-        assert seen.calls == []
+        assert traffic.calls == []
 
 
 @VERSIONS
@@ -342,9 +342,9 @@ def test_a_session_goes_on_from_its_token_of_any_version_with_one_of_the_newest(
 ) -> None:
     phone.sign_up()
     token = by_hand(phone, svc, version)
-    lost = phone.refresh(token)["refresh_token"]
-    assert (unb64(lost)[0], phone.refresh(token)["refresh_token"]) == (2, lost)
-    assert phone.refresh(lost)
+    second = phone.refresh(token)["refresh_token"]
+    assert (unb64(second)[0], phone.refresh(token)["refresh_token"]) == (2, second)
+    assert phone.refresh(second)
     clock.advance(WINDOW + 1)
     dead(phone, token)
     again = by_hand(phone, svc, version)
@@ -357,11 +357,11 @@ def test_a_flood_of_unknown_refresh_keys_reads_the_store_once_an_interval(
 ) -> None:
     raw = bytearray(unb64(phone.sign_up()["refresh_token"]))
     clock.advance(60)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         for number in range(2, 40):
             raw[1:3] = number.to_bytes(2, "big")
             dead(phone, b64(bytes(raw)))
-    assert seen.calls == ["GetParametersByPath"]
+    assert traffic.calls == ["GetParametersByPath"]
 
 
 def test_a_refresh_token_of_an_unknown_key_is_not_blamed_when_the_keys_cannot_be_read(
@@ -445,8 +445,8 @@ def test_no_session_outlives_a_year_however_often_it_is_used(phone: Phone, clock
 def test_an_expired_session_that_is_not_swept_yet_is_expired(phone: Phone, svc: Services, clock: Clock) -> None:
     signed_up = phone.sign_up()
     clock.advance(30 * 24 * 3600)
-    (left,) = svc.sessions.of_user(signed_up["user"]["sub"])
-    assert left.expires_at <= clock()
+    (session,) = svc.sessions.of_user(signed_up["user"]["sub"])
+    assert session.expires_at <= clock()
     dead(phone, signed_up["refresh_token"])
     access = phone.log_in(EMAIL)["access_token"]
     assert len(phone.call("GET /me/sessions", token=access).json()["sessions"]) == 1

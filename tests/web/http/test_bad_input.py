@@ -34,7 +34,7 @@ FIELDS = [(line, name) for line, body in GOOD.items() for name in body] + [
 every_line = pytest.mark.parametrize("line", GOOD)
 
 
-class Door:
+class Api:
     """The public door with a user inside, and a look at the tables before and after."""
 
     def __init__(self, phone: Phone, svc: Services) -> None:
@@ -48,7 +48,7 @@ class Door:
         token = self.access if "/me" in line else None
         return self.phone.call(line, body, raw=raw, token=token, headers=headers)
 
-    def refused(self, answer: Answer, *expected: tuple[int, str]) -> None:
+    def assert_refused(self, answer: Answer, *expected: tuple[int, str]) -> None:
         """The answer is one of these refusals, and says nothing of what was sent."""
         assert refusal(answer) in expected, answer
         assert len(answer.json()["error_description"]) > 10
@@ -57,21 +57,21 @@ class Door:
     def tables(self) -> list[Any]:
         """All that is stored, but for the counts of attempts."""
         client, settings = self.svc.users._client, self.svc.settings
-        found = [
+        stored = [
             item
             for table in (settings.users_table, settings.grants_table)
             for item in client.scan(TableName=table)["Items"]
         ]
-        return sorted((item for item in found if not item["pk"]["S"].startswith("attempts#")), key=str)
+        return sorted((item for item in stored if not item["pk"]["S"].startswith("attempts#")), key=str)
 
 
 @pytest.fixture
-def door(phone: Phone, svc: Services) -> Iterator[Door]:
+def api(phone: Phone, svc: Services) -> Iterator[Api]:
     """The door; whatever a test sends in, the tables are the same afterwards, and nobody asked them anything."""
-    door = Door(phone, svc)
-    before = door.tables()
-    yield door
-    assert door.tables() == before
+    api = Api(phone, svc)
+    before = api.tables()
+    yield api
+    assert api.tables() == before
 
 
 MALFORMED = {
@@ -112,36 +112,36 @@ MALFORMED = {
 
 
 @every_line
-def test_a_body_that_is_not_what_the_route_takes_is_refused(door: Door, line: str) -> None:
+def test_a_body_that_is_not_what_the_route_takes_is_refused(api: Api, line: str) -> None:
     for raw in MALFORMED.values():
-        door.refused(door.send(line, raw), (400, "invalid_request"))
+        api.assert_refused(api.send(line, raw), (400, "invalid_request"))
 
 
 @every_line
-def test_broken_utf8_in_the_right_field_is_refused_and_not_repaired(door: Door, line: str) -> None:
+def test_broken_utf8_in_the_right_field_is_refused_and_not_repaired(api: Api, line: str) -> None:
     # API Gateway puts U+FFFD for what it cannot read: two passwords, or two accounts, would come out as one.
     for name in GOOD[line]:
         good = json.dumps({**GOOD[line], name: "MARK"})
         for spoilt in (b"correct horse \xff staple", b"ann\xfe@example.com", b"\x80"):
             raw = good.encode().replace(b"MARK", spoilt)
-            door.refused(door.send(line, raw), (400, "invalid_request"))
+            api.assert_refused(api.send(line, raw), (400, "invalid_request"))
 
 
 @every_line
-def test_a_body_over_64_kib_is_refused_and_one_of_exactly_that_is_read(door: Door, line: str) -> None:
+def test_a_body_over_64_kib_is_refused_and_one_of_exactly_that_is_read(api: Api, line: str) -> None:
     padded = json.dumps(GOOD[line]).encode().ljust(64 * 1024)
-    door.refused(door.send(line, padded + b" "), (413, "payload_too_large"))
-    door.refused(door.send(line, b"[" * 100_000), (413, "payload_too_large"))
-    door.refused(door.send(line, b"[".ljust(64 * 1024)), (400, "invalid_request"))
+    api.assert_refused(api.send(line, padded + b" "), (413, "payload_too_large"))
+    api.assert_refused(api.send(line, b"[" * 100_000), (413, "payload_too_large"))
+    api.assert_refused(api.send(line, b"[".ljust(64 * 1024)), (400, "invalid_request"))
 
 
-def test_a_body_of_eleven_megabytes_is_refused_by_the_gateway(door: Door) -> None:
-    answer = door.send("POST /signup", b" " * (11 * 1024 * 1024))
+def test_a_body_of_eleven_megabytes_is_refused_by_the_gateway(api: Api) -> None:
+    answer = api.send("POST /signup", b" " * (11 * 1024 * 1024))
     assert refusal(answer)[0] == 413
 
 
 @every_line
-def test_an_unknown_field_is_refused_and_not_repeated(door: Door, line: str) -> None:
+def test_an_unknown_field_is_refused_and_not_repeated(api: Api, line: str) -> None:
     for name in (
         "role",
         "roles",
@@ -155,8 +155,8 @@ def test_an_unknown_field_is_refused_and_not_repeated(door: Door, line: str) -> 
         "x" * 1000,
         "\u0000",
     ):
-        answer = door.send(line, body={**GOOD[line], name: "mark-of-the-sender"})
-        door.refused(answer, (400, "invalid_request"))
+        answer = api.send(line, body={**GOOD[line], name: "mark-of-the-sender"})
+        api.assert_refused(answer, (400, "invalid_request"))
         assert "mark-of-the-sender" not in str(answer.body)
         assert len(name) < 5 or name == "Password" or name.encode() not in answer.body
 
@@ -165,7 +165,7 @@ WRONG: list[object] = [None, True, False, 0, 1, 1.5, [], ["a"], {}, {"a": "b"}, 
 
 
 @pytest.mark.parametrize(("line", "name"), FIELDS, ids=str)
-def test_a_field_of_another_type_is_refused(door: Door, line: str, name: str) -> None:
+def test_a_field_of_another_type_is_refused(api: Api, line: str, name: str) -> None:
     for value in WRONG:
         nullable = value is None and (line, name) in {
             ("POST /login", "scope"),
@@ -173,29 +173,29 @@ def test_a_field_of_another_type_is_refused(door: Door, line: str, name: str) ->
             ("DELETE /me", "password"),
         }
         if not nullable:
-            door.refused(door.send(line, body={**GOOD[line], name: value}), (400, "invalid_request"))
+            api.assert_refused(api.send(line, body={**GOOD[line], name: value}), (400, "invalid_request"))
 
 
 @pytest.mark.parametrize(("line", "name"), FIELDS, ids=str)
-def test_a_field_that_is_too_long_is_refused(door: Door, line: str, name: str) -> None:
+def test_a_field_that_is_too_long_is_refused(api: Api, line: str, name: str) -> None:
     for text in ("x" * 8193, "\u00e9" * 8193):
-        door.refused(door.send(line, body={**GOOD[line], name: text}), (400, "invalid_request"))
+        api.assert_refused(api.send(line, body={**GOOD[line], name: text}), (400, "invalid_request"))
 
 
 @every_line
-def test_a_field_that_is_missing_is_refused(door: Door, line: str) -> None:
+def test_a_field_that_is_missing_is_refused(api: Api, line: str) -> None:
     for name in GOOD[line]:
         if line != "DELETE /me":
             body = {other: value for other, value in GOOD[line].items() if other != name}
-            door.refused(door.send(line, body=body), (400, "invalid_request"))
+            api.assert_refused(api.send(line, body=body), (400, "invalid_request"))
 
 
 @pytest.mark.parametrize(
     ("line", "name"), [("POST /signup", "name"), ("POST /signup", "device"), ("PATCH /me", "name")]
 )
-def test_control_characters_in_what_is_shown_to_people_are_refused(door: Door, line: str, name: str) -> None:
+def test_control_characters_in_what_is_shown_to_people_are_refused(api: Api, line: str, name: str) -> None:
     for text in ("\x00", "Ann\x00", "Ann\n", "Ann\r\nBcc: all@example.com", "\x1b[31mAnn", "\x7f", "a\tb"):
-        door.refused(door.send(line, body={**GOOD[line], name: text}), (400, "invalid_request"))
+        api.assert_refused(api.send(line, body={**GOOD[line], name: text}), (400, "invalid_request"))
 
 
 @pytest.mark.parametrize(
@@ -219,13 +219,13 @@ def test_control_characters_in_what_is_shown_to_people_are_refused(door: Door, l
         "a" * 3000,
     ],
 )
-def test_a_body_that_is_not_called_json_is_refused(door: Door, content_type: str | None) -> None:
+def test_a_body_that_is_not_called_json_is_refused(api: Api, content_type: str | None) -> None:
     for line, body in GOOD.items():
-        pairs = [("Authorization", f"Bearer {door.access}")] if "/me" in line else []
+        pairs = [("Authorization", f"Bearer {api.access}")] if "/me" in line else []
         pairs += [] if content_type is None else [("Content-Type", content_type)]
         method, _, path = line.partition(" ")
-        answer = door.phone.gateway.handle(method, path, pairs, json.dumps(body).encode())
-        door.refused(answer, (415, "unsupported_media_type"))
+        answer = api.phone.gateway.handle(method, path, pairs, json.dumps(body).encode())
+        api.assert_refused(answer, (415, "unsupported_media_type"))
 
 
 @pytest.mark.parametrize(
@@ -247,34 +247,34 @@ def test_json_by_its_other_spellings_is_taken(phone: Phone, content_type: str) -
 
 
 @every_line
-def test_a_missing_body_is_refused(door: Door, line: str) -> None:
+def test_a_missing_body_is_refused(api: Api, line: str) -> None:
     if line != "DELETE /me":
-        door.refused(door.send(line), (415, "unsupported_media_type"))
-        answer = door.send(line, headers={"Content-Type": "application/json"})
-        door.refused(answer, (400, "invalid_request"))
+        api.assert_refused(api.send(line), (415, "unsupported_media_type"))
+        answer = api.send(line, headers={"Content-Type": "application/json"})
+        api.assert_refused(answer, (400, "invalid_request"))
 
 
 @every_line
 @pytest.mark.parametrize("name", ["Content-Type", "content-type", "Origin"])
-def test_a_header_that_must_be_single_is_refused_when_doubled(door: Door, line: str, name: str) -> None:
+def test_a_header_that_must_be_single_is_refused_when_doubled(api: Api, line: str, name: str) -> None:
     values = (
         ["application/json"] * 2 if name.lower() == "content-type" else ["https://app.example", "https://x.example"]
     )
-    answer = door.send(line, body=GOOD[line], headers=[(name, values[0]), (name.lower(), values[1])])
-    door.refused(answer, (400, "invalid_request"))
+    answer = api.send(line, body=GOOD[line], headers=[(name, values[0]), (name.lower(), values[1])])
+    api.assert_refused(answer, (400, "invalid_request"))
 
 
 @pytest.mark.parametrize("second", ["same", "other", "", "Basic x", "Bearer x"])
-def test_a_doubled_authorization_header_opens_nothing(door: Door, second: str) -> None:
-    bearer = f"Bearer {door.access}"
-    value = {"same": bearer, "other": f"Bearer {door.other}"}.get(second, second)
+def test_a_doubled_authorization_header_opens_nothing(api: Api, second: str) -> None:
+    bearer = f"Bearer {api.access}"
+    value = {"same": bearer, "other": f"Bearer {api.other}"}.get(second, second)
     for pair in ([bearer, value], [value, bearer]):
         for name in ("Authorization", "authorization"):
-            answer = door.phone.call("PATCH /me", {"name": "X"}, headers=[("Authorization", pair[0]), (name, pair[1])])
-            door.refused(answer, (400, "invalid_request"), (401, "invalid_token"))
-            answer = door.phone.call("POST /login", GOOD["POST /login"], headers=[("Authorization", x) for x in pair])
-            door.refused(answer, (400, "invalid_request"))
-    assert door.phone.call("GET /me", token=door.access).json()["name"] == ""
+            answer = api.phone.call("PATCH /me", {"name": "X"}, headers=[("Authorization", pair[0]), (name, pair[1])])
+            api.assert_refused(answer, (400, "invalid_request"), (401, "invalid_token"))
+            answer = api.phone.call("POST /login", GOOD["POST /login"], headers=[("Authorization", x) for x in pair])
+            api.assert_refused(answer, (400, "invalid_request"))
+    assert api.phone.call("GET /me", token=api.access).json()["name"] == ""
 
 
 @pytest.mark.parametrize(
@@ -282,9 +282,9 @@ def test_a_doubled_authorization_header_opens_nothing(door: Door, second: str) -
     ["Basic YTpi", "Digest x", "Bearer", "Bearer ", "{token}", "Token {token}", "bearer", "\x00", "Bearer \x00"],
 )
 def test_an_authorization_that_is_no_bearer_token_is_refused_on_every_guarded_route(
-    door: Door, authorization: str
+    api: Api, authorization: str
 ) -> None:
-    value = authorization.replace("{token}", door.access)
+    value = authorization.replace("{token}", api.access)
     for line in (
         "GET /me",
         "PATCH /me",
@@ -293,11 +293,11 @@ def test_an_authorization_that_is_no_bearer_token_is_refused_on_every_guarded_ro
         "DELETE /me/sessions/x",
         "POST /me/password",
     ):
-        answer = door.phone.call(line, GOOD.get(line), headers={"Authorization": value})
-        door.refused(answer, (401, "invalid_token"))
+        answer = api.phone.call(line, GOOD.get(line), headers={"Authorization": value})
+        api.assert_refused(answer, (401, "invalid_token"))
 
 
-def test_no_authorization_is_refused_on_every_guarded_route(door: Door) -> None:
+def test_no_authorization_is_refused_on_every_guarded_route(api: Api) -> None:
     for line in (
         "GET /me",
         "PATCH /me",
@@ -306,7 +306,7 @@ def test_no_authorization_is_refused_on_every_guarded_route(door: Door) -> None:
         "DELETE /me/sessions/x",
         "POST /me/password",
     ):
-        door.refused(door.phone.call(line, GOOD.get(line)), (401, "invalid_token"))
+        api.assert_refused(api.phone.call(line, GOOD.get(line)), (401, "invalid_token"))
 
 
 SIDS = [
@@ -328,13 +328,13 @@ SIDS = [
 
 
 @pytest.mark.parametrize("sid", SIDS, ids=lambda sid: sid[:10])
-def test_a_session_by_an_odd_name_is_not_found(door: Door, sid: str) -> None:
-    with wire.watched(door.svc) as seen:
-        answer = door.send(f"DELETE /me/sessions/{sid}")
-    door.refused(answer, (404, "not_found"))
+def test_a_session_by_an_odd_name_is_not_found(api: Api, sid: str) -> None:
+    with wire.watched(api.svc) as traffic:
+        answer = api.send(f"DELETE /me/sessions/{sid}")
+    api.assert_refused(answer, (404, "not_found"))
     if len(sid) * len(sid[0].encode()) > 1024:
         # DynamoDB itself would call so long a key a malformed request, which is a fault of ours.
-        assert "UpdateItem" not in seen.calls
+        assert "UpdateItem" not in traffic.calls
 
 
 LONG_WHEN_FOLDED = [
@@ -398,19 +398,19 @@ ODD_ADDRESSES = [
 
 
 @pytest.mark.parametrize("email", ODD_ADDRESSES, ids=ascii)
-def test_what_is_no_address_signs_nobody_up_and_logs_nobody_in(door: Door, email: str) -> None:
-    door.refused(door.send("POST /signup", body={"email": email, "password": PASSWORD}), (400, "invalid_request"))
-    answer = door.send("POST /login", body={"email": email, "password": PASSWORD})
-    door.refused(answer, (401, "invalid_credentials"), (400, "invalid_request"))
+def test_what_is_no_address_signs_nobody_up_and_logs_nobody_in(api: Api, email: str) -> None:
+    api.assert_refused(api.send("POST /signup", body={"email": email, "password": PASSWORD}), (400, "invalid_request"))
+    answer = api.send("POST /login", body={"email": email, "password": PASSWORD})
+    api.assert_refused(answer, (401, "invalid_credentials"), (400, "invalid_request"))
 
 
 # What Chalice and the gateway answer by themselves
-def test_an_unknown_path_is_not_found(door: Door) -> None:
+def test_an_unknown_path_is_not_found(api: Api) -> None:
     for path in ("/nope", "/signup/x", "/.git/config", "/me/x", "/.well-known/", "/%00", "/" + "x" * 5000):
-        assert refusal(door.phone.call(f"GET {path}")) == (404, "not_found")
+        assert refusal(api.phone.call(f"GET {path}")) == (404, "not_found")
 
 
-def test_an_unknown_method_is_refused(door: Door) -> None:
+def test_an_unknown_method_is_refused(api: Api) -> None:
     for line in (
         "GET /login",
         "PUT /me",
@@ -421,7 +421,7 @@ def test_an_unknown_method_is_refused(door: Door) -> None:
         "CONNECT /me",
         "BREW /",
     ):
-        assert refusal(door.phone.call(line, token=door.access)) == (404, "not_found")
+        assert refusal(api.phone.call(line, token=api.access)) == (404, "not_found")
 
 
 def lambda_event(method: str, resource: str, **changes: Any) -> dict[str, Any]:
@@ -463,10 +463,10 @@ def from_lambda(answer: dict[str, Any]) -> Answer:
     ],
 )
 def test_what_chalice_refuses_by_itself_has_our_shape(
-    door: Door, method: str, resource: str, expected: tuple[int, str]
+    api: Api, method: str, resource: str, expected: tuple[int, str]
 ) -> None:
     answer = from_lambda(app(lambda_event(method, resource), None))
-    door.refused(answer, expected)
+    api.assert_refused(answer, expected)
     assert answer.header("X-Request-Id") == "request-1"
     assert answer.header("Allow") is not None  # RFC 9110 section 15.5.6
 
@@ -474,27 +474,27 @@ def test_what_chalice_refuses_by_itself_has_our_shape(
 @pytest.mark.parametrize(
     "authorizer", [None, {}, {"sub": ""}, {"sub": "u"}, {"sub": "u", "sid": "s"}, {"principalId": "u"}]
 )
-def test_a_guarded_route_that_was_reached_without_the_guard_refuses(door: Door, authorizer: Any) -> None:
+def test_a_guarded_route_that_was_reached_without_the_guard_refuses(api: Api, authorizer: Any) -> None:
     for line in ("GET /me", "DELETE /me", "GET /me/sessions"):
         method, _, resource = line.partition(" ")
         event = lambda_event(method, resource)
         event["requestContext"]["authorizer"] = authorizer
-        door.refused(from_lambda(app(event, None)), (401, "invalid_token"))
+        api.assert_refused(from_lambda(app(event, None)), (401, "invalid_token"))
 
 
 @pytest.mark.parametrize("exp", ["0", "", None, "1799999999", "1800000000"])
-def test_a_context_that_has_expired_or_says_no_expiry_is_refused(door: Door, clock: Clock, exp: Any) -> None:
+def test_a_context_that_has_expired_or_says_no_expiry_is_refused(api: Api, clock: Clock, exp: Any) -> None:
     assert clock() == 1_800_000_000
     event = lambda_event("GET", "/me")
     event["requestContext"]["authorizer"] = {"sub": "u", "sid": "s", "scope": "account", "exp": exp}
-    door.refused(from_lambda(app(event, None)), (401, "invalid_token"))
+    api.assert_refused(from_lambda(app(event, None)), (401, "invalid_token"))
 
 
-def test_a_context_without_the_scope_is_forbidden(door: Door) -> None:
+def test_a_context_without_the_scope_is_forbidden(api: Api) -> None:
     for scope in ("", "accounts", "notes:read", "account:read", "ACCOUNT"):
         event = lambda_event("GET", "/me")
         event["requestContext"]["authorizer"] = {"sub": "u", "sid": "s", "scope": scope, "exp": "1900000000"}
-        door.refused(from_lambda(app(event, None)), (403, "insufficient_scope"))
+        api.assert_refused(from_lambda(app(event, None)), (403, "insufficient_scope"))
 
 
 def strange_app() -> Chalice:
@@ -518,28 +518,28 @@ def strange_app() -> Chalice:
     ],
 )
 def test_chalices_own_failures_leave_in_our_shape_without_a_trace(
-    door: Door, line: str, headers: dict[str, str], expected: tuple[int, str]
+    api: Api, line: str, headers: dict[str, str], expected: tuple[int, str]
 ) -> None:
     method, _, path = line.partition(" ")
     answer = Gateway(strange_app()).handle(method, path, headers, b"{}" if method == "POST" else b"")
-    door.refused(answer, expected)
+    api.assert_refused(answer, expected)
     assert b"secret" not in answer.body
     assert b"Traceback" not in answer.body
 
 
 # CORS
-def test_an_allowed_origin_may_read_answers_and_refusals(door: Door) -> None:
+def test_an_allowed_origin_may_read_answers_and_refusals(api: Api) -> None:
     origin = {"Origin": "https://app.example"}
     for line in ("POST /verify", "POST /login"):
-        answer = door.phone.call(line, headers=origin)
+        answer = api.phone.call(line, headers=origin)
         assert answer.header("Access-Control-Allow-Origin") == "https://app.example"
         assert "Origin" in (answer.header("Vary") or "")
         assert answer.header("Access-Control-Allow-Credentials") is None
         assert "X-Request-Id" in (answer.header("Access-Control-Expose-Headers") or "")
 
 
-def test_what_the_gateway_answers_by_itself_is_for_every_origin_to_read(door: Door) -> None:
-    answer = door.phone.call("GET /me", headers={"Origin": "https://app.example"})
+def test_what_the_gateway_answers_by_itself_is_for_every_origin_to_read(api: Api) -> None:
+    answer = api.phone.call("GET /me", headers={"Origin": "https://app.example"})
     assert (answer.status, answer.header("Access-Control-Allow-Origin")) == (401, "*")
     assert answer.header("Access-Control-Allow-Credentials") is None
     exposed = (answer.header("Access-Control-Expose-Headers") or "").replace(" ", "").split(",")
@@ -562,32 +562,32 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("origin", FOREIGN, ids=repr)
-def test_a_foreign_origin_may_read_nothing(door: Door, origin: str) -> None:
+def test_a_foreign_origin_may_read_nothing(api: Api, origin: str) -> None:
     for line in ("OPTIONS /login", "OPTIONS /me", "POST /verify"):
-        answer = door.phone.call(line, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
+        answer = api.phone.call(line, headers={"Origin": origin, "Access-Control-Request-Method": "POST"})
         assert answer.header("Access-Control-Allow-Origin") is None
         assert origin.encode() not in answer.body
 
 
-def test_a_cache_keeps_answers_for_each_origin_apart(door: Door) -> None:
+def test_a_cache_keeps_answers_for_each_origin_apart(api: Api) -> None:
     for headers in ({}, {"Origin": "https://app.example"}, {"Origin": "https://evil.example"}):
-        answer = door.phone.call("GET /.well-known/jwks.json", headers=headers)
+        answer = api.phone.call("GET /.well-known/jwks.json", headers=headers)
         assert "Origin" in (answer.header("Vary") or "")
 
 
-def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(door: Door) -> None:
+def test_a_preflight_of_an_allowed_origin_is_answered_without_a_token(api: Api) -> None:
     for path in ("/login", "/me", "/me/sessions/x", "/me/password"):
-        asked = {
+        headers = {
             "Origin": "https://app.example",
             "Access-Control-Request-Method": "DELETE",
             "Access-Control-Request-Headers": "authorization,content-type,dpop",
         }
-        answer = door.phone.call(f"OPTIONS {path}", headers=asked)
+        answer = api.phone.call(f"OPTIONS {path}", headers=headers)
         assert answer.status == 204
         assert answer.header("Access-Control-Allow-Origin") == "https://app.example"
         methods = (answer.header("Access-Control-Allow-Methods") or "").replace(" ", "").split(",")
         assert {"GET", "POST", "PATCH", "DELETE"} <= set(methods)
-        allowed = (answer.header("Access-Control-Allow-Headers") or "").lower().replace(" ", "").split(",")
+        allowed_headers = (answer.header("Access-Control-Allow-Headers") or "").lower().replace(" ", "").split(",")
         # A single-page app that binds its tokens sends proofs, and reads the nonce for the next one.
-        assert {"authorization", "content-type", "dpop"} <= set(allowed)
+        assert {"authorization", "content-type", "dpop"} <= set(allowed_headers)
         assert "DPoP-Nonce" in (answer.header("Access-Control-Expose-Headers") or "").split(",")

@@ -61,12 +61,12 @@ def called(phone: Phone, line: str, origin: str) -> Answer:
 
 def preflight(phone: Phone, line: str, origin: str, *headers: str) -> Answer:
     method, _, path = line.partition(" ")
-    asked = {"Origin": origin, "Access-Control-Request-Method": method}
+    about_origin = {"Origin": origin, "Access-Control-Request-Method": method}
     more = {"Access-Control-Request-Headers": ",".join(headers)} if headers else {}
-    return phone.call(f"OPTIONS {path}", headers={**asked, **more})
+    return phone.call(f"OPTIONS {path}", headers={**about_origin, **more})
 
 
-def allowed(answer: Answer) -> str | None:
+def allowed_origin(answer: Answer) -> str | None:
     assert answer.header("Access-Control-Allow-Credentials") is None
     return answer.header("Access-Control-Allow-Origin")
 
@@ -74,17 +74,17 @@ def allowed(answer: Answer) -> str | None:
 @pytest.mark.parametrize("line", FOR_EVERYBODY)
 def test_what_needs_no_cookie_is_for_every_website(phone: Phone, line: str) -> None:
     for origin in (ANYBODY, OURS, "null"):
-        assert allowed(called(phone, line, origin)) == "*"
+        assert allowed_origin(called(phone, line, origin)) == "*"
         answer = preflight(phone, line, origin)
-        assert (answer.status, allowed(answer)) == (204, "*")
+        assert (answer.status, allowed_origin(answer)) == (204, "*")
         assert line.split()[0] in (answer.header("Access-Control-Allow-Methods") or "").split(",")
 
 
 @pytest.mark.parametrize("line", FOR_CONFIGURED)
 def test_the_rest_is_for_the_websites_that_the_operator_names(phone: Phone, line: str) -> None:
-    assert allowed(called(phone, line, OURS)) == allowed(preflight(phone, line, OURS)) == OURS
+    assert allowed_origin(called(phone, line, OURS)) == allowed_origin(preflight(phone, line, OURS)) == OURS
     for origin in (ANYBODY, "null"):
-        assert allowed(called(phone, line, origin)) is allowed(preflight(phone, line, origin)) is None
+        assert allowed_origin(called(phone, line, origin)) is allowed_origin(preflight(phone, line, origin)) is None
 
 
 @pytest.mark.parametrize("line", FOR_NOBODY)
@@ -92,7 +92,7 @@ def test_a_page_is_for_no_website_at_all(phone: Phone, line: str) -> None:
     for origin in (ANYBODY, OURS):
         answer = called(phone, line, origin)
         assert answer.status < 500
-        assert allowed(answer) is None
+        assert allowed_origin(answer) is None
         assert not 200 <= preflight(phone, line, origin).status < 300
 
 
@@ -100,9 +100,9 @@ def test_no_path_is_forgotten() -> None:
     """Whatever is added has to be one of the three, and the list of those that are for everybody is API design."""
     everybody = {path for path in server.routes if path.startswith(("/.well-known/", "/openapi.json"))}
     everybody |= {"/oauth/token", "/oauth/revoke", "/oauth/userinfo", "/oauth/register", "/oauth/register/{client_id}"}
-    named = {line.split()[1].replace("/x", "/{client_id}") for line in FOR_EVERYBODY}
+    listed = {line.split()[1].replace("/x", "/{client_id}") for line in FOR_EVERYBODY}
     parameters = {path for path in everybody if "{path}" in path or "{name}" in path}
-    assert everybody - parameters <= named
+    assert everybody - parameters <= listed
 
 
 @pytest.mark.parametrize("line", ["POST /oauth/token", "GET /.well-known/openid-configuration", "POST /login"])
@@ -117,14 +117,14 @@ def test_a_preflight_may_ask_for_whatever_headers_a_client_sends(phone: Phone, l
 def test_a_script_of_any_website_reads_the_nonce_and_when_to_come_again(phone: Phone, svc: Services) -> None:
     app = register(svc, phone, "spa")
     answer = send(phone, "/oauth/token", {"client_id": app.id, "grant_type": "x"}, headers=[("Origin", ANYBODY)])
-    assert (answer.status, allowed(answer)) == (400, "*")
+    assert (answer.status, allowed_origin(answer)) == (400, "*")
     assert {"DPoP-Nonce", "Retry-After", "WWW-Authenticate"} <= set(
         (answer.header("Access-Control-Expose-Headers") or "").split(",")
     )
 
 
 def test_an_answer_that_the_router_gives_by_itself_is_readable_as_well(phone: Phone) -> None:
-    assert allowed(called(phone, "GET /oauth/token", ANYBODY)) == "*"
+    assert allowed_origin(called(phone, "GET /oauth/token", ANYBODY)) == "*"
 
 
 def test_a_logged_in_users_cookie_opens_nothing_to_another_website(svc: Services, phone: Phone) -> None:

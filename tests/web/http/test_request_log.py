@@ -101,9 +101,11 @@ def test_request_ids_are_each_requests_own(phone: Phone, capsys: pytest.CaptureF
 @pytest.mark.usefixtures("phone")
 def test_where_the_gateway_gives_no_request_id_each_request_gets_one(capsys: pytest.CaptureFixture[str]) -> None:
     local = LocalGateway(app, Config())  # Chalice's own, behind `chalice local`
-    told = [local.handle_request("GET", "/.well-known/jwks.json", {}, None)["headers"]["X-Request-Id"] for _ in "12"]
-    assert [line["request_id"] for line in lines(capsys)] == told
-    assert len({str(UUID(each)) for each in told}) == 2
+    request_ids = [
+        local.handle_request("GET", "/.well-known/jwks.json", {}, None)["headers"]["X-Request-Id"] for _ in "12"
+    ]
+    assert [line["request_id"] for line in lines(capsys)] == request_ids
+    assert len({str(UUID(each)) for each in request_ids}) == 2
 
 
 def test_a_line_cannot_be_broken_or_added_to_by_a_caller(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,8 +171,8 @@ NOT_OURS = ("boto3", "botocore", "urllib3", "s3transfer", "responses", "moto")
 @pytest.fixture
 def everything(capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
     """All that is written from now on: standard output and error, and every logger of ours, or of no name, at DEBUG."""
-    heard = io.StringIO()
-    handler = logging.StreamHandler(heard)
+    log = io.StringIO()
+    handler = logging.StreamHandler(log)
     handler.addFilter(lambda record: not record.name.startswith(NOT_OURS))
     root = logging.getLogger()
     before = {logger: logger.level for logger in [root, *loggers()]}
@@ -179,11 +181,11 @@ def everything(capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
     root.addHandler(handler)
     capfd.readouterr()
 
-    def written() -> str:
+    def output() -> str:
         captured = capfd.readouterr()
-        return heard.getvalue() + captured.out + captured.err
+        return log.getvalue() + captured.out + captured.err
 
-    yield written
+    yield output
     root.removeHandler(handler)
     for logger, level in before.items():
         logger.setLevel(level)
@@ -191,8 +193,8 @@ def everything(capfd: pytest.CaptureFixture[str]) -> Iterator[Any]:
 
 def loggers() -> list[logging.Logger]:
     """Every named logger that is not boto3's."""
-    named = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
-    return [logger for logger in named if not logger.name.startswith(NOT_OURS)]
+    every = [logging.getLogger(name) for name in logging.root.manager.loggerDict]
+    return [logger for logger in every if not logger.name.startswith(NOT_OURS)]
 
 
 class Marked:
@@ -206,8 +208,8 @@ class Marked:
     def call(self, line: str, body: object = None, *, token: str | None = None, raw: bytes | None = None) -> Any:
         headers = {"User-Agent": SECRETS["header"], "Cookie": SECRETS["header"], "X-Forwarded-For": SECRETS["header"]}
         answer = self.phone.call(f"{line}?q={SECRETS['query']}", body, token=token, headers=headers, raw=raw)
-        found = json.loads(answer.body) if answer.body.startswith(b"{") else {}
-        self.tokens |= {found[name] for name in ("access_token", "refresh_token") if name in found}
+        response = json.loads(answer.body) if answer.body.startswith(b"{") else {}
+        self.tokens |= {response[name] for name in ("access_token", "refresh_token") if name in response}
         return answer
 
     def everything(self, svc: Services) -> None:
@@ -257,19 +259,19 @@ def test_nothing_secret_is_ever_written(phone: Phone, svc: Services, everything:
     marked.everything(svc)
     with pytest.raises(Unauthorized):
         guard.guard({"type": "TOKEN", "methodArn": ARN, "authorizationToken": "Bearer marked"}, None)
-    written = everything()
-    assert written.count("request_id") > 30
+    output = everything()
+    assert output.count("request_id") > 30
     assert len(marked.tokens) >= 6
     for what, secret in SECRETS.items():
-        assert secret.lower() not in written.lower(), what
-    assert "marked" not in written.lower()
+        assert secret.lower() not in output.lower(), what
+    assert "marked" not in output.lower()
     for token in marked.tokens:
         # Of a JWT the payload and the signature: the header alone is no secret.
-        assert not any(part[:24] in written for part in token.split(".")[-2:])
+        assert not any(part[:24] in output for part in token.split(".")[-2:])
     (private,) = svc.keys.read(svc.now()).refresh
-    assert private.secret.hex() not in written
-    assert "PRIVATE KEY" not in written
-    assert "$argon2" not in written
+    assert private.secret.hex() not in output
+    assert "PRIVATE KEY" not in output
+    assert "$argon2" not in output
 
 
 def test_a_code_that_comes_again_or_too_late_is_logged_with_whose_it_was(
@@ -277,14 +279,14 @@ def test_a_code_that_comes_again_or_too_late_is_logged_with_whose_it_was(
 ) -> None:
     uid = phone.sign_up()["user"]["sub"]
     client, browser = register(svc, phone), Browser(phone)
-    spent, late = browser.code(client), browser.code(client)
-    granted(client.redeem(spent))
+    first, late = browser.code(client), browser.code(client)
+    granted(client.redeem(first))
     lines(capsys)
-    client.redeem(spent)
+    client.redeem(first)
     clock.advance(60)
     client.redeem(late)
-    told = [(line["outcome"], line.get("reason", ""), line["uid"]) for line in lines(capsys)]
-    assert told == [("invalid_grant", "code replayed: session ended", uid), ("invalid_grant", "", uid)]
+    outcomes = [(line["outcome"], line.get("reason", ""), line["uid"]) for line in lines(capsys)]
+    assert outcomes == [("invalid_grant", "code replayed: session ended", uid), ("invalid_grant", "", uid)]
 
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"

@@ -27,20 +27,20 @@ HASH = "hash"
 @contextmanager
 def in_order(svc: Services, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Calls and password hashes, as they happen."""
-    with watched(svc) as seen, monkeypatch.context() as patch:
+    with watched(svc) as traffic, monkeypatch.context() as patch:
 
         class Noted:
             def __new__(cls, **kwargs: Any) -> Any:
-                seen.calls.append(HASH)
+                traffic.calls.append(HASH)
                 return Argon2id(**kwargs)
 
             @staticmethod
             def verify_phc_encoded(secret: bytes, stored: str) -> None:
-                seen.calls.append(HASH)
+                traffic.calls.append(HASH)
                 Argon2id.verify_phc_encoded(secret, stored)
 
         patch.setattr(passwords, "Argon2id", Noted)
-        yield seen.calls
+        yield traffic.calls
 
 
 def test_a_login_makes_three_calls_before_the_hash_and_one_after(
@@ -75,11 +75,11 @@ def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(
 
 def test_a_refresh_is_one_read_and_one_write_and_its_retry_one_read(phone: Phone, svc: Services) -> None:
     first = phone.sign_up()["refresh_token"]
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         phone.refresh(first)
-        assert seen.calls == ["BatchGetItem", "UpdateItem"]
+        assert traffic.calls == ["BatchGetItem", "UpdateItem"]
         phone.refresh(first)
-        assert seen.calls == ["BatchGetItem", "UpdateItem", "BatchGetItem"]
+        assert traffic.calls == ["BatchGetItem", "UpdateItem", "BatchGetItem"]
 
 
 ONE_CALL: dict[str, tuple[Callable[[dict[str, Any]], tuple[str, Any]], list[str]]] = {
@@ -109,9 +109,9 @@ def test_every_other_operation_keeps_its_budget_and_says_so_in_its_log_line(
     request, budget = ONE_CALL[name]
     line, body = request(session)
     capsys.readouterr()
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         phone.call(line, body, token=session["access_token"] if "/me" in line else None)
-    assert seen.calls == budget
+    assert traffic.calls == budget
     (logged,) = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert logged["dynamodb_calls"] == len(budget)
 
@@ -121,10 +121,10 @@ def test_the_guard_asks_nobody_once_it_has_its_keys(phone: Phone, svc: Services)
     arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
     event = {"type": "TOKEN", "methodArn": arn, "authorizationToken": f"Bearer {access}"}
     guard.guard(event, None)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         for _ in range(3):
             guard.guard(event, None)
-    assert seen.calls == []
+    assert traffic.calls == []
 
 
 def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, svc: Services, clock: Clock) -> None:
@@ -140,9 +140,9 @@ def test_a_guard_with_shipped_keys_fetches_none_even_at_its_start(phone: Phone, 
     cold = Guard(svc.settings, fetch=fetch, in_force=guard._in_force, now=clock)
     arn = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"
     base, api = cold.api(arn, unknown_is_ours=True)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         assert policy(cold, base, api, arn=arn, authorization=f"Bearer {access}")["principalId"]
-    assert (seen.calls, fetched) == ([], [])
+    assert (traffic.calls, fetched) == ([], [])
 
 
 def test_a_forged_or_malformed_token_of_any_kind_costs_no_call(phone: Phone, svc: Services) -> None:
@@ -151,24 +151,24 @@ def test_a_forged_or_malformed_token_of_any_kind_costs_no_call(phone: Phone, svc
     stranger = forge.by(forge.stranger("ES256"))
     forged = [forge.resigned(access, stranger), access[:-8], access[8:], access + "x", "x.y.z", "x", refresh]
     spoilt = [refresh[:-4], refresh[:-4] + "AAAA", "x", "x" * 100, access]
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         for token in forged:
             phone.call("GET /me", token=token)
             phone.call("POST /verify", {"token": token})
         for token in spoilt:
             phone.call("POST /refresh", {"refresh_token": token})
             phone.call("POST /logout", {"refresh_token": token})
-    assert seen.calls == []
+    assert traffic.calls == []
 
 
 def test_warm_containers_read_their_keys_once_in_ten_minutes(phone: Phone, svc: Services, clock: Clock) -> None:
     phone.sign_up()
-    with watched(svc, Wire()) as seen:
+    with watched(svc, Wire()) as traffic:
         for minute in range(21):
             phone.call("GET /.well-known/jwks.json")
-            assert len(seen.calls) == minute // 10
+            assert len(traffic.calls) == minute // 10
             clock.advance(60)
-    assert set(seen.calls) == {"GetParametersByPath"}
+    assert set(traffic.calls) == {"GetParametersByPath"}
 
 
 # The standard door
@@ -177,44 +177,44 @@ def test_a_code_is_redeemed_by_reading_client_and_grant_and_one_write(phone: Pho
     for kind in ("web", "spa"):
         app = register(svc, phone, kind)
         code = Browser(phone).code(app)
-        with watched(svc) as seen:
+        with watched(svc) as traffic:
             granted(app.redeem(code))
-        assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+        assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
 
 
 def test_a_standard_refresh_is_reading_client_and_grant_and_one_write(phone: Phone, svc: Services) -> None:
     phone.sign_up()
     app = register(svc, phone, "spa")
     tokens = app.tokens(Browser(phone))
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         granted(app.refresh(tokens["refresh_token"]))
-    assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+    assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
 
 
 def test_a_pairwise_client_costs_no_call_more(phone: Phone, svc: Services) -> None:
     phone.sign_up()
     app, api = register(svc, phone, subject_type="pairwise"), register(svc, phone, "api")
     code = Browser(phone).code(app)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         tokens = granted(app.redeem(code))
-        assert seen.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
-        seen.calls.clear()
+        assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
+        traffic.calls.clear()
         assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
-        assert seen.calls == ["BatchGetItem"]
-        seen.calls.clear()
+        assert traffic.calls == ["BatchGetItem"]
+        traffic.calls.clear()
         assert api.post("/oauth/introspect", {"token": tokens["access_token"]}).json()["active"]
-        assert seen.calls == ["GetItem", "BatchGetItem"]
-        seen.calls.clear()
+        assert traffic.calls == ["GetItem", "BatchGetItem"]
+        traffic.calls.clear()
         app.post("/oauth/revoke", {"token": tokens["access_token"]})
-        assert seen.calls == ["GetItem", "UpdateItem"]
+        assert traffic.calls == ["GetItem", "UpdateItem"]
 
 
 def test_a_machine_gets_its_token_for_one_read(phone: Phone, svc: Services) -> None:
     app = register(svc, phone, "machine")
     keys.current(svc)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         granted(app.token("client_credentials"))
-    assert seen.calls == ["GetItem"]
+    assert traffic.calls == ["GetItem"]
 
 
 def test_a_forged_text_at_the_standard_door_costs_the_clients_read_alone(phone: Phone, svc: Services) -> None:
@@ -222,11 +222,11 @@ def test_a_forged_text_at_the_standard_door_costs_the_clients_read_alone(phone: 
     app, api = register(svc, phone, "spa"), register(svc, phone, "api")
     tokens = app.tokens(Browser(phone))
     stranger = forge.by(forge.stranger("ES256"))
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         for text in ("x", tokens["refresh_token"][:-4] + "AAAA", forge.resigned(tokens["access_token"], stranger)):
             assert app.redeem(text).status == 400
             assert app.refresh(text).status == 400
             assert app.post("/oauth/revoke", {"token": text}).status == 200
             assert api.post("/oauth/introspect", {"token": text}).json() == {"active": False}
             assert phone.call("GET /oauth/userinfo", token=text).status == 401
-    assert seen.calls == ["GetItem"] * 12
+    assert traffic.calls == ["GetItem"] * 12

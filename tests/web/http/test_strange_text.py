@@ -132,12 +132,12 @@ def counted(svc: Services) -> Iterator[Work]:
             work.hashes += 1
             Argon2id.verify_phc_encoded(secret, stored)
 
-    with pytest.MonkeyPatch.context() as patch, wire.watched(svc) as seen:
+    with pytest.MonkeyPatch.context() as patch, wire.watched(svc) as traffic:
         patch.setattr(unicodedata, "normalize", normalised)
         patch.setattr(zxcvbn, "zxcvbn", judged)
         patch.setattr(passwords, "Argon2id", Counted)
         yield work
-    work.calls = len(seen.calls)
+    work.calls = len(traffic.calls)
 
 
 @dataclass
@@ -177,8 +177,8 @@ class Sender:
 @pytest.fixture
 def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
     """With an account, two clients and a key."""
-    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1000000"}).limits
-    svc = replace(svc, settings=replace(svc.settings, limits=chosen, registration_open=True, client_documents=True))
+    limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1000000"}).limits
+    svc = replace(svc, settings=replace(svc.settings, limits=limits, registration_open=True, client_documents=True))
     with installed(svc):
         phone = Phone(clock)
         access = phone.sign_up()["access_token"]
@@ -210,10 +210,10 @@ def forms_of_pages(phone: Phone, spa: App, television: App) -> dict[str, tuple[B
         (somebody, somebody.get("/oauth/logout")),
         (somebody, somebody.get("/device")),
     ]
-    found = {path: (browser, form.hidden) for browser, page in pages for path, form in forms(page).items()}
+    page_forms = {path: (browser, form.hidden) for browser, page in pages for path, form in forms(page).items()}
     code = television.post("/oauth/device", {}).json()["user_code"]
     decision = somebody.submit(somebody.get("/device"), "/device", user_code=code)
-    return {**found, "the device's decision": (somebody, forms(decision)["/device"].hidden)}
+    return {**page_forms, "the device's decision": (somebody, forms(decision)["/device"].hidden)}
 
 
 OPERATIONS = {f"{each.method} {each.path}": each for each in apis.operations()}
@@ -313,13 +313,13 @@ def test_no_text_in_any_field_is_a_fault(sender: Sender, place: tuple[str, str],
 def test_a_strange_header_is_no_fault_at_any_route(sender: Sender, header: str) -> None:
     for text in TEXTS:
         # As a server that reads bytes as Latin-1 hands it on; no server lets these three characters through.
-        sent = text.encode(errors="surrogatepass").decode("latin-1").translate({0: "", 10: "", 13: ""})[:9000]
+        header_value = text.encode(errors="surrogatepass").decode("latin-1").translate({0: "", 10: "", 13: ""})[:9000]
         for line, operation in OPERATIONS.items():
             if text in TEXTS[6:] and operation.method == "GET":
                 continue
             path = line.replace("{", "").replace("}", "")
             with written(sender.svc) as keys:
-                answer = sender.phone.call(path, raw=b"a=b", headers={header: sent})
+                answer = sender.phone.call(path, raw=b"a=b", headers={header: header_value})
             assert answer.status < 500, (line, answer)
             assert keys == []
 
@@ -366,11 +366,11 @@ def test_a_strange_member_of_a_token_a_proof_or_an_assertion_is_no_fault(sender:
             assert answer.status < 500, (where, value, answer)
             header, claims = peek(sender.access)
             signer = by(sender.prover.key)
-            told = (
+            tokens = (
                 compact({**header, member: value}, claims, signer),
                 compact(header, {**claims, member: value}, signer),
             )
-            for token in told:
+            for token in tokens:
                 assert sender.json("POST /verify", {"token": token[:8192]}).status < 500
                 assert send(sender, "POST /oauth/token", "subject_token", token).status < 500
                 assert send(sender, "POST /oauth/introspect", "token", token).status < 500
@@ -396,16 +396,16 @@ def test_a_strange_text_in_a_path_is_no_fault(sender: Sender, line: str) -> None
 def test_before_a_limit_nothing_is_done_that_grows_with_what_was_sent(
     svc: Services, clock: Clock, line: str, text: str
 ) -> None:
-    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1"}).limits
-    svc = replace(svc, settings=replace(svc.settings, limits=chosen))
+    limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1"}).limits
+    svc = replace(svc, settings=replace(svc.settings, limits=limits))
     with installed(svc):
         phone = Phone(clock)
         phone.sign_up()
         phone.call("POST /login", {"email": EMAIL, "password": "wrong password"})
         costs = []
-        for sent in ("correct horse battery staple", text):
+        for password in ("correct horse battery staple", text):
             with counted(svc) as work:
-                answer = phone.call(line, raw=as_json({"email": EMAIL, "password": sent}))
+                answer = phone.call(line, raw=as_json({"email": EMAIL, "password": password}))
             assert answer.status in (400, 429)
             costs.append((work.normalised, work.hashes, work.judged, work.calls))
         assert costs[0][1:3] == costs[1][1:3] == (0, 0)

@@ -27,31 +27,31 @@ LIMIT, TIMES, LAST = 2, 20, 5
 COUNTERS = "attempts#"
 
 
-def keys_in(found: Any) -> Iterator[str]:
+def keys_in(value: Any) -> Iterator[str]:
     """The partition keys of all items that a call names."""
-    if isinstance(found, Mapping):
-        if isinstance(found.get("pk"), Mapping):
-            yield found["pk"]["S"]
-        for each in found.values():
+    if isinstance(value, Mapping):
+        if isinstance(value.get("pk"), Mapping):
+            yield value["pk"]["S"]
+        for each in value.values():
             yield from keys_in(each)
-    elif isinstance(found, (list, tuple)):
-        for each in found:
+    elif isinstance(value, (list, tuple)):
+        for each in value:
             yield from keys_in(each)
 
 
 @contextmanager
 def written(svc: Services) -> Iterator[list[str]]:
     """The keys of what is written, or was to be, but for counters."""
-    found: list[str] = []
+    keys: list[str] = []
 
     def note(params: Any, model: Any, **_: Any) -> None:
         if model.name in WRITES:
-            found.extend(key for key in keys_in(params) if not key.startswith(COUNTERS))
+            keys.extend(key for key in keys_in(params) if not key.startswith(COUNTERS))
 
     events = svc.users._client.meta.events
     events.register("provide-client-params.dynamodb", note)
     try:
-        yield found
+        yield keys
     finally:
         events.unregister("provide-client-params.dynamodb", note)
 
@@ -67,7 +67,7 @@ class Stranger:
     television: App
     prover: Prover
     numbers: Iterator[int] = field(default_factory=count)
-    kept: dict[str, Any] = field(default_factory=dict)
+    responses: dict[str, Any] = field(default_factory=dict)
 
     def new(self) -> str:
         """Something that was never there before."""
@@ -89,24 +89,24 @@ class Stranger:
         """A form of a page that anybody gets."""
         browser = Browser(self.phone)
         page = browser.get("/oauth/authorize", self.spa.request())
-        found = forms(browser.sign_up_page(page) if path == "/authorize/signup" else page)
-        hidden = next(iter(found.values())).hidden if found else {}
+        page_forms = forms(browser.sign_up_page(page) if path == "/authorize/signup" else page)
+        hidden = next(iter(page_forms.values())).hidden if page_forms else {}
         return browser.post(path, {**hidden, **typed, "decision": button})
 
     def device_code(self) -> str:
         """A device code, as long as there are any."""
         answer = self.television.post("/oauth/device", {})
         if answer.status == 200:
-            self.kept.setdefault("device", answer.json())
-        code: str = self.kept.get("device", {}).get("device_code", "x")
+            self.responses.setdefault("device", answer.json())
+        code: str = self.responses.get("device", {}).get("device_code", "x")
         return code
 
     def registered(self) -> dict[str, Any]:
         """A client that registered itself, as long as it can."""
-        if "client" not in self.kept:
-            self.kept["client"] = self.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
-        found: dict[str, Any] = self.kept["client"]
-        return found
+        if "client" not in self.responses:
+            self.responses["client"] = self.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
+        client: dict[str, Any] = self.responses["client"]
+        return client
 
     def registration(self, method: str, body: object = None) -> Answer:
         """A request for its own registration."""
@@ -245,8 +245,8 @@ WRITE_AT_FIRST = {
 @pytest.fixture
 def stranger(svc: Services, clock: Clock, tmp_path: Path) -> Iterator[Stranger]:
     """A stranger at a deployment that lets strangers do all that it can, but twice."""
-    chosen = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": f"*={LIMIT}"}).limits
-    settings = replace(svc.settings, limits=chosen, registration_open=True, client_documents=True)
+    limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": f"*={LIMIT}"}).limits
+    settings = replace(svc.settings, limits=limits, registration_open=True, client_documents=True)
     with running(tmp_path, "app.example") as internet:
         svc = replace(svc, settings=settings, fetch=internet.fetch())
         with installed(svc):
@@ -274,12 +274,12 @@ def test_what_a_stranger_does_at_every_open_route_is_known() -> None:
 @pytest.mark.parametrize("line", DEEDS)
 def test_a_stranger_has_nothing_written_but_counters_once_a_limit_is_reached(stranger: Stranger, line: str) -> None:
     deed = DEEDS[line]
-    with written(stranger.svc) as found:
+    with written(stranger.svc) as keys:
         deed(stranger)
-        assert bool(found) == (line in WRITE_AT_FIRST), found
+        assert bool(keys) == (line in WRITE_AT_FIRST), keys
         for _ in range(TIMES):
             deed(stranger)
-        found.clear()
+        keys.clear()
         for _ in range(LAST):
             deed(stranger)
-    assert found == []
+    assert keys == []

@@ -70,7 +70,7 @@ def test_every_key_says_what_it_is_for(phone: Phone) -> None:
 def test_a_registered_api_is_a_resource_by_its_name_and_no_other_is(phone: Phone, settings: Settings) -> None:
     scopes = {"GET /notes": "notes:read", "POST /notes": "notes:read notes:write"}
     Path(settings.apis_file).write_text(json.dumps({"a1b2c3d4e5": {"name": "notes", "scopes": scopes}}))
-    told = phone.call("GET /.well-known/oauth-protected-resource/notes").json()
-    assert (told["resource"], told["authorization_servers"]) == (settings.audience, [settings.issuer])
-    assert told["scopes_supported"] == ["notes:read", "notes:write"]
+    metadata = phone.call("GET /.well-known/oauth-protected-resource/notes").json()
+    assert (metadata["resource"], metadata["authorization_servers"]) == (settings.audience, [settings.issuer])
+    assert metadata["scopes_supported"] == ["notes:read", "notes:write"]
     assert phone.call("GET /.well-known/oauth-protected-resource/eggs").status == 404

@@ -82,8 +82,8 @@ def world(svc: Services, phone: Phone, internet: Internet) -> World:
 
 
 def metadata(phone: Phone) -> dict[str, Any]:
-    found: dict[str, Any] = phone.call(f"GET {WELL_KNOWN[1]}").json()
-    return found
+    body: dict[str, Any] = phone.call(f"GET {WELL_KNOWN[1]}").json()
+    return body
 
 
 def key_for(algorithm: str) -> PrivateKey:
@@ -174,8 +174,8 @@ def prompt(world: World, value: str) -> None:
 
 
 def acr(world: World, value: str) -> None:
-    wanted = json.dumps({"id_token": {"acr": {"essential": True, "value": value}}})
-    assert peek(world.app().tokens(world.browser(), claims=wanted)["id_token"])[1]["acr"] == value
+    claims_request = json.dumps({"id_token": {"acr": {"essential": True, "value": value}}})
+    assert peek(world.app().tokens(world.browser(), claims=claims_request)["id_token"])[1]["acr"] == value
 
 
 def display(world: World, value: str) -> None:
@@ -202,8 +202,8 @@ def claim(world: World, value: str) -> None:
 
 
 def claims_parameter(world: World, value: bool) -> None:
-    wanted = json.dumps({"userinfo": {"name": None}})
-    tokens = world.app(first_party=True).tokens(world.browser(), scope="openid", claims=wanted)
+    claims_request = json.dumps({"userinfo": {"name": None}})
+    tokens = world.app(first_party=True).tokens(world.browser(), scope="openid", claims=claims_request)
     assert ("name" in world.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()) == value
 
 
@@ -377,18 +377,18 @@ def test_what_the_server_is_to_do_it_advertises_and_nothing_else(world: World, m
 
 
 def test_whatever_the_code_has_is_advertised(world: World) -> None:
-    found = metadata(world.phone)
-    assert set(found["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)
-    assert set(found["response_modes_supported"]) == set(oauth.RESPONSE_MODES)
-    assert set(found["prompt_values_supported"]) == set(oauth.PROMPTS)
-    assert set(found["acr_values_supported"]) == set(oauth.ACR_VALUES)
-    assert set(found["subject_types_supported"]) == set(client.SUBJECT_TYPES)
-    assert set(found["token_endpoint_auth_methods_supported"]) == set(client.AUTH_METHODS) == set(KIND_OF)
-    assert set(found["dpop_signing_alg_values_supported"]) == set(dpop.ALGORITHMS)
-    assert set(found["token_endpoint_auth_signing_alg_values_supported"]) == set(clients.ASSERTION_ALGORITHMS)
-    assert set(found["claims_supported"]) >= {name for names in claims.OF_SCOPE.values() for name in names}
+    advertised = metadata(world.phone)
+    assert set(advertised["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)
+    assert set(advertised["response_modes_supported"]) == set(oauth.RESPONSE_MODES)
+    assert set(advertised["prompt_values_supported"]) == set(oauth.PROMPTS)
+    assert set(advertised["acr_values_supported"]) == set(oauth.ACR_VALUES)
+    assert set(advertised["subject_types_supported"]) == set(client.SUBJECT_TYPES)
+    assert set(advertised["token_endpoint_auth_methods_supported"]) == set(client.AUTH_METHODS) == set(KIND_OF)
+    assert set(advertised["dpop_signing_alg_values_supported"]) == set(dpop.ALGORITHMS)
+    assert set(advertised["token_endpoint_auth_signing_alg_values_supported"]) == set(clients.ASSERTION_ALGORITHMS)
+    assert set(advertised["claims_supported"]) >= {name for names in claims.OF_SCOPE.values() for name in names}
     languages = {file.stem for file in (html.ROOM / "messages").glob("*.json")}
-    assert set(found["ui_locales_supported"]) == set(html.LANGUAGES) == languages
+    assert set(advertised["ui_locales_supported"]) == set(html.LANGUAGES) == languages
 
 
 def test_every_claim_of_a_token_is_advertised(world: World) -> None:
@@ -396,8 +396,8 @@ def test_every_claim_of_a_token_is_advertised(world: World) -> None:
 
 
 def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
-    found = metadata(world.phone)
-    advertised = {value.removeprefix(ISSUER) for value in found.values() if isinstance(value, str)}
+    served = metadata(world.phone)
+    advertised = {value.removeprefix(ISSUER) for value in served.values() if isinstance(value, str)}
     # What a client is led to, and does not have to know beforehand.
     led_to = {"/oauth/logout/confirm", "/oauth/register/{client_id}"}
     assert {path for path in server.routes if path.startswith("/oauth/")} - led_to <= advertised
@@ -429,10 +429,10 @@ def test_no_algorithm_works_that_is_not_advertised(world: World, algorithm: str)
 
 
 @pytest.mark.parametrize(
-    "grant", ["password", "urn:ietf:params:oauth:grant-type:jwt-bearer", "implicit", "Client_Credentials"]
+    "name", ["password", "urn:ietf:params:oauth:grant-type:jwt-bearer", "implicit", "Client_Credentials"]
 )
-def test_no_grant_works_that_is_not_advertised(world: World, grant: str) -> None:
-    assert refusal(world.app("machine").token(grant)) == (400, "unsupported_grant_type")
+def test_no_grant_works_that_is_not_advertised(world: World, name: str) -> None:
+    assert refusal(world.app("machine").token(name)) == (400, "unsupported_grant_type")
 
 
 # Where it is, and what depends on the deployment.
@@ -445,9 +445,9 @@ def test_both_places_say_the_same(world: World) -> None:
 
 def test_what_is_switched_off_is_not_advertised(svc: Services, clock: Clock) -> None:
     with installed(replace(svc, settings=replace(svc.settings, registration_open=False, client_documents=False))):
-        found = metadata(Phone(clock))
-    assert "registration_endpoint" not in found
-    assert found["client_id_metadata_document_supported"] is False
+        advertised = metadata(Phone(clock))
+    assert "registration_endpoint" not in advertised
+    assert advertised["client_id_metadata_document_supported"] is False
 
 
 def test_registration_behind_a_token_is_advertised(svc: Services, clock: Clock) -> None:
@@ -491,11 +491,11 @@ def test_whoever_comes_without_a_good_token_is_told_where_to_read_how_to_get_one
 
 
 def test_our_own_api_is_described_as_a_resource(world: World) -> None:
-    found = world.phone.call(f"GET {RESOURCE}").json()
-    assert found["resource"] == world.svc.settings.audience
-    assert found["authorization_servers"] == [ISSUER]
-    assert found["scopes_supported"] == ["account"]
-    assert found["bearer_methods_supported"] == ["header"]
+    advertised = world.phone.call(f"GET {RESOURCE}").json()
+    assert advertised["resource"] == world.svc.settings.audience
+    assert advertised["authorization_servers"] == [ISSUER]
+    assert advertised["scopes_supported"] == ["account"]
+    assert advertised["bearer_methods_supported"] == ["header"]
 
 
 def test_a_resource_with_a_path_is_found_where_rfc_9728_has_it_too(svc: Services, clock: Clock) -> None:
@@ -515,8 +515,8 @@ def test_an_api_behind_the_guard_is_described_as_a_resource(svc: Services, clock
     Path(svc.settings.apis_file).write_text(json.dumps({"abc": {**entry, "scopes": scopes}, "def": plain}))
     with installed(svc):
         phone = Phone(clock)
-        found = phone.call(f"GET {RESOURCE}/notes").json()
-        assert (found["resource"], found["resource_name"]) == ("https://notes.example", "notes")
-        assert found["scopes_supported"] == ["notes:read", "notes:write"]
+        advertised = phone.call(f"GET {RESOURCE}/notes").json()
+        assert (advertised["resource"], advertised["resource_name"]) == ("https://notes.example", "notes")
+        assert advertised["scopes_supported"] == ["notes:read", "notes:write"]
         assert phone.call(f"GET {RESOURCE}/plain").json()["resource"] == svc.settings.audience
         assert refusal(phone.call(f"GET {RESOURCE}/unknown")) == (404, "not_found")

@@ -18,8 +18,8 @@ VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 @pytest.fixture
 def document(phone: Phone) -> dict[str, Any]:
-    found: dict[str, Any] = phone.call("GET /openapi.json").json()
-    return found
+    description: dict[str, Any] = phone.call("GET /openapi.json").json()
+    return description
 
 
 def lines(document: dict[str, Any]) -> set[str]:
@@ -37,8 +37,8 @@ def test_the_document_has_every_route_of_the_app_and_no_other(document: dict[str
 
 
 def test_every_route_but_a_page_can_be_asked_for_its_methods(document: dict[str, Any]) -> None:
-    asked = {path for path, methods in app.routes.items() if "OPTIONS" in methods}
-    assert asked == {path for path, item in document["paths"].items() if not any(map(is_page, item.values()))}
+    with_options = {path for path, methods in app.routes.items() if "OPTIONS" in methods}
+    assert with_options == {path for path, item in document["paths"].items() if not any(map(is_page, item.values()))}
 
 
 def is_page(operation: dict[str, Any]) -> bool:
@@ -61,8 +61,8 @@ def test_every_operation_is_named_once_and_explained(document: dict[str, Any]) -
 
 def operation_of(document: dict[str, Any], line: str) -> dict[str, Any]:
     method, _, path = line.partition(" ")
-    found: dict[str, Any] = document["paths"][path][method.lower()]
-    return found
+    operation: dict[str, Any] = document["paths"][path][method.lower()]
+    return operation
 
 
 class Checked(Phone):
@@ -123,12 +123,12 @@ def test_every_answer_at_the_first_door_is_one_that_the_document_describes(
     checked = Checked(clock)
     checked.document, checked.seen = document, set()
     walk(checked, clock)
-    door = {
+    first_door_lines = {
         line
         for line in lines(document)
         if re.match(r"\w+ /(?!oauth|authorize|device|error|$|pages\.css|.*known.*\{)", line)
     }
-    assert {line for line, status in checked.seen if status < 300} == door
+    assert {line for line, status in checked.seen if status < 300} == first_door_lines
     assert {status for _, status in checked.seen} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}
 
 

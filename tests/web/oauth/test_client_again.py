@@ -24,9 +24,9 @@ LOGIN = {"email": EMAIL, "password": PASSWORD}
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as found:
-        found.pages[HOOK] = Page()
-        yield found
+    with running(tmp_path, "app.example") as network:
+        network.pages[HOOK] = Page()
+        yield network
 
 
 @pytest.fixture

@@ -37,8 +37,8 @@ DOCUMENT = {
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example", "keys.example") as found:
-        yield found
+    with running(tmp_path, "app.example", "keys.example") as network:
+        yield network
 
 
 @pytest.fixture

@@ -207,7 +207,7 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
     public = register(svc, phone, "spa", grant_types=("authorization_code", "refresh_token", DEVICE_CODE))
     grants = ("client_credentials", "authorization_code", "refresh_token", "unknown", "")
     secrets = [("Authorization", basic(machine.id, "wrong")), ("Authorization", basic("nobody", "x"))]
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         for grant_type in grants:
             for credentials in (*secrets, None):
                 headers = [*([credentials] if credentials else []), *prover.headers()]
@@ -225,7 +225,7 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
         assert ours.post(path, challenge(ours), headers=prover.headers(path)).status == 403
         machine.token("authorization_code", code="x", headers=prover.headers())
         assert userinfo(phone, "x.y.z", prover.proof("/oauth/userinfo", method="GET", token="x.y.z")).status == 401
-    assert not {"PutItem", "UpdateItem", "TransactWriteItems"} & set(seen.calls)
+    assert not {"PutItem", "UpdateItem", "TransactWriteItems"} & set(traffic.calls)
 
 
 def test_the_limit_of_pushes_is_one_of_the_proofs_that_come_with_them_too(
@@ -233,10 +233,10 @@ def test_the_limit_of_pushes_is_one_of_the_proofs_that_come_with_them_too(
 ) -> None:
     for _ in range(200):
         assert app.post("/oauth/par", app.request()).status == 201
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         answer = app.post("/oauth/par", app.request(), headers=prover.headers("/oauth/par"))
     assert answer.status == 429
-    assert "PutItem" not in seen.calls
+    assert "PutItem" not in traffic.calls
 
 
 @pytest.mark.usefixtures("browser")
@@ -407,9 +407,9 @@ def test_a_client_registered_for_bound_tokens_gets_no_others(svc: Services, phon
 
 
 def test_a_failed_memory_of_proofs_is_a_503_and_never_a_success(machine: App, prover: Prover, svc: Services) -> None:
-    with wire.watched(svc, wire.Wire(fail_at=2, failure=wire.refusing("ThrottlingException"))) as seen:
+    with wire.watched(svc, wire.Wire(fail_at=2, failure=wire.refusing("ThrottlingException"))) as traffic:
         assert refusal(ask(machine, prover)) == (503, "temporarily_unavailable")
-    assert seen.calls == ["GetItem", "PutItem"]
+    assert traffic.calls == ["GetItem", "PutItem"]
     granted(ask(machine, prover))
 
 

@@ -71,12 +71,12 @@ def test_the_right_password_gives_a_code_and_the_code_a_session(svc: Services, a
 
 def test_a_login_is_counted_then_hashed_then_written_like_any_other(svc: Services, app: App) -> None:
     ask(app)
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         ask(app, **RIGHT)
-    assert seen.calls == ["GetItem", "TransactWriteItems", "GetItem", "GetItem", "TransactWriteItems"]
-    with wire.watched(svc) as seen:
+    assert traffic.calls == ["GetItem", "TransactWriteItems", "GetItem", "GetItem", "TransactWriteItems"]
+    with wire.watched(svc) as traffic:
         ask(app)
-    assert seen.calls == ["GetItem"]
+    assert traffic.calls == ["GetItem"]
 
 
 @pytest.mark.parametrize("given", [{}, {"email": EMAIL}, {"password": PASSWORD}, {"email": "", "password": ""}])
@@ -120,10 +120,10 @@ def test_a_disabled_account_is_told_after_the_right_password_only(svc: Services,
 def test_an_app_that_is_not_ours_never_gets_to_try_a_password(svc: Services, phone: Phone, kind: str) -> None:
     phone.sign_up()
     stranger = register(svc, phone, kind)
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         answer = ask(stranger, scope=None, **RIGHT)
     assert refused(answer) == (400, "unauthorized_client")
-    assert seen.calls == ["GetItem"]
+    assert traffic.calls == ["GetItem"]
 
 
 def test_a_confidential_app_has_to_authenticate(svc: Services, phone: Phone) -> None:
@@ -159,9 +159,9 @@ def test_a_request_that_is_not_as_it_has_to_be_is_refused_before_the_password(
     svc: Services, app: App, change: dict[str, str | None], error: str
 ) -> None:
     ask(app)
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert refused(ask(app, **{**RIGHT, **change})) == (400, error)
-    assert set(seen.calls) <= {"GetItem"}
+    assert set(traffic.calls) <= {"GetItem"}
 
 
 @pytest.mark.parametrize("name", ["client_id", "scope", "code_challenge", "email", "password", "auth_session"])

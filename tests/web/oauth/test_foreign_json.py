@@ -56,10 +56,10 @@ def doubled(good: dict[str, Any], name: str, value: object) -> str:
 def test_half_a_character_anywhere_in_a_proof_makes_it_a_bad_proof(
     machine: App, prover: Prover, svc: Services, name: str, value: Any
 ) -> None:
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert refusal(ask(machine, prover.proof(**{name: value}))) == INVALID_PROOF
         assert refusal(ask(machine, prover.proof(header={name: value}))) == INVALID_PROOF
-    assert "PutItem" not in seen.calls
+    assert "PutItem" not in traffic.calls
 
 
 @pytest.mark.parametrize("name", ["jti", "iss", "sub", "aud", "exp", "anything"])
@@ -70,10 +70,10 @@ def test_half_a_character_anywhere_in_an_assertion_makes_it_a_bad_assertion(
     app = register(svc, phone, "key", grant_types=(CLIENT_CREDENTIALS,), redirect_uris=(), scopes=("notes:read",))
     for assertion in (app.assertion(**{name: value}), app.assertion(header={"alg": "ES256", name: value})):
         proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
-        with wire.watched(svc) as seen:
+        with wire.watched(svc) as traffic:
             answer = send(phone, "/oauth/token", {"grant_type": CLIENT_CREDENTIALS, **proof})
         assert refusal(answer) == INVALID_CLIENT
-        assert "PutItem" not in seen.calls
+        assert "PutItem" not in traffic.calls
 
 
 def test_a_member_that_comes_twice_spoils_a_proof(machine: App, prover: Prover) -> None:

@@ -244,9 +244,9 @@ def test_a_text_that_is_no_id_token_of_ours_is_no_hint_and_is_found_out_without_
     ours = svc.keys.read(svc.now()).signing[0].private
     nobody = Browser(phone)
     for text in forgeries(good, stranger("ES256"), ours):
-        with wire.watched(svc) as seen:
+        with wire.watched(svc) as traffic:
             assert "/oauth/logout/confirm" not in forms(nobody.get(LOGOUT, {"id_token_hint": text}))
-        assert seen.calls == [], text
+        assert traffic.calls == [], text
         assert silent(browser, app, text) == "login_required", text
     assert silent(browser, app, good) == ""
 

@@ -269,10 +269,10 @@ def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
     guarded = rest_event(f"Bearer {tokens['access_token']}", "notes12345")
     fetched = [key.jwk for key in svc.keys.read(clock()).published(clock())]
     guard.use(Guard(svc.settings, fetch=lambda _: fetched, in_force=guard._in_force, now=clock))
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert gate.policy(guarded)
         assert gate.policy(guarded)
-    assert seen.calls == ["GetParameter", "BatchGetItem", "BatchGetItem"]
+    assert traffic.calls == ["GetParameter", "BatchGetItem", "BatchGetItem"]
     monkeypatch.undo()
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
     assert gate.ask(guarded) == 401

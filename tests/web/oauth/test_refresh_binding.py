@@ -87,10 +87,10 @@ def test_the_write_that_binds_is_the_one_that_rotates(
     svc: Services, app: App, browser: Browser, provers: tuple[Prover, Prover]
 ) -> None:
     tokens = app.tokens(browser)
-    with watched(svc) as seen:
+    with watched(svc) as traffic:
         tokens = granted(refresh(app, tokens, provers[0]))
     # The client, the memory of the proof, the session with its user, the rotation.
-    assert sorted(seen.calls) == ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]
+    assert sorted(traffic.calls) == ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]
     (session,) = [
         each for each in svc.sessions.of_user(peek(tokens["access_token"])[1]["sub"]) if each.client_id == app.id
     ]

@@ -88,8 +88,8 @@ def test_one_that_was_made_before_counts_for_nothing(svc: Services, phone: Phone
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "mcp.example") as found:
-        yield found
+    with running(tmp_path, "mcp.example") as network:
+        yield network
 
 
 @pytest.mark.parametrize("client_id", [DOCUMENT, "https://mcp.EXAMPLE/%6dcp", "https://mcp.example:443/mcp"])

@@ -199,10 +199,10 @@ def test_a_code_that_is_forged_truncated_or_bent_is_refused_without_asking_for_a
     code = browser.code(app)
     bent = [code[:-1], code + "A", code[1:], code.swapcase(), " " + code, "A" * len(code), "x", "é" * 144, code * 2]
     bent += [code[:place] + ("A" if code[place] != "A" else "B") + code[place + 1 :] for place in range(len(code))]
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         for text in bent:
             assert refusal(app.redeem(text)) == INVALID_GRANT
-    assert set(seen.calls) == {"GetItem"}  # the client, who has to prove himself first
+    assert set(traffic.calls) == {"GetItem"}  # the client, who has to prove himself first
     granted(app.redeem(code))
 
 

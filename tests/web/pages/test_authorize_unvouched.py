@@ -26,9 +26,9 @@ DOCUMENT = {"client_name": "Good Inc.", "redirect_uris": [REDIRECT], "grant_type
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "stranger.example") as found:
-        found.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **DOCUMENT}).encode())
-        yield found
+    with running(tmp_path, "stranger.example") as network:
+        network.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **DOCUMENT}).encode())
+        yield network
 
 
 @pytest.fixture

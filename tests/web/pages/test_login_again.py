@@ -24,9 +24,9 @@ ONLINE, OFFLINE = "openid notes:read", "openid offline_access"
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example", "other.example") as found:
-        found.pages |= {hook: Page() for hook in HOOKS}
-        yield found
+    with running(tmp_path, "app.example", "other.example") as network:
+        network.pages |= {hook: Page() for hook in HOOKS}
+        yield network
 
 
 @pytest.fixture

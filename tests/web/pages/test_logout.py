@@ -35,9 +35,9 @@ SESSION = "__Host-latchkey-session"
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example", "other.example") as found:
-        found.pages |= {HOOK: Page(), OTHER_HOOK: Page(status=204)}
-        yield found
+    with running(tmp_path, "app.example", "other.example") as network:
+        network.pages |= {HOOK: Page(), OTHER_HOOK: Page(status=204)}
+        yield network
 
 
 @pytest.fixture
@@ -501,10 +501,10 @@ def test_the_log_line_counts_what_telling_each_client_took(
     app.tokens(web, scope=ONLINE)
     page = web.get(PATH)
     capsys.readouterr()
-    with wire.watched(svc) as seen:
+    with wire.watched(svc) as traffic:
         assert web.submit(page, CONFIRM).status == 200
     logged = [json.loads(line)["dynamodb_calls"] for line in capsys.readouterr().out.splitlines()]
-    assert sum(logged) == len(seen.calls)
+    assert sum(logged) == len(traffic.calls)
 
 
 def test_a_document_that_a_logout_needs_counts_against_the_network_that_logs_out(

@@ -20,9 +20,9 @@ HOUR, DAY = 3600, 24 * 3600
 
 @pytest.fixture
 def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as found:
-        found.pages[HOOK] = Page()
-        yield found
+    with running(tmp_path, "app.example") as network:
+        network.pages[HOOK] = Page()
+        yield network
 
 
 @pytest.fixture
@@ -93,9 +93,9 @@ def test_a_login_costs_one_call_more_for_a_client_that_wants_to_be_told_and_for_
     for hook, calls in ((HOOK, 4), ("", 3)):
         app = register(svc, phone, backchannel_logout_uri=hook)
         code = browser.code(app)
-        with wire.watched(svc) as seen:
+        with wire.watched(svc) as traffic:
             granted(app.redeem(code))
-        assert len(seen.calls) == calls
+        assert len(traffic.calls) == calls
 
 
 def test_a_code_that_outlives_its_browsers_session_is_redeemed_all_the_same(
