@@ -20,10 +20,10 @@ def issue(
     browser: Session | None = None,
     spent: Spent | None = None,
 ) -> str:
-    """An authorization code: the one text of a session that waits, written with all that its redemption must match.
+    """An authorization code: the handle of a waiting session, stored with all that its redemption must match.
 
     `browser` is the browser's session that it is given in; without one the login is of now. `spent` and what it raises are
-    those of `session.start`.
+    those of `begin.create`.
     """
     session = replace(
         begin.draft(svc, user, client, scope=request.scope, device=client.label, amr=amr),
@@ -38,6 +38,6 @@ def issue(
     )
     if browser:
         session = replace(session, auth_time=browser.auth_time, browser=browser.session_id)
-    text = session_handles.encode_handle(svc, keys.current(svc), session, handles.CODE)
+    code = session_handles.encode_handle(svc, keys.current(svc), session, handles.CODE)
     begin.create(svc, session, spent=spent)
-    return text
+    return code

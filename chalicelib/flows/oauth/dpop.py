@@ -22,20 +22,20 @@ def verify(svc: Services, unverified_proof: str, *, method: str, path: str, acce
     return proof
 
 
-def remember(svc: Services, proof: Proof) -> None:
+def spend_proof(svc: Services, proof: Proof) -> None:
     """Uses up a proof, for as long as its nonce is good; raises InvalidDpopProof where that was done before.
 
-    It is a write, and so comes after whatever tells its sender from a stranger.
+    It is a write, and so comes after every check that only the right sender passes.
     """
     if proof == NO_PROOF:
         return
-    until = (_window(proof.nonce) + 2) * NONCE_SECONDS
-    if not svc.once.put_if_absent("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=until, now=svc.now()):
+    expires_at = (_window(proof.nonce) + 2) * NONCE_SECONDS
+    if not svc.once.put_if_absent("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=expires_at, now=svc.now()):
         raise InvalidDpopProof("This DPoP proof was used before.")
 
 
 def nonce(svc: Services) -> str:
-    """The nonce for the next proofs: a mark of the present window, so that nothing has to be kept."""
+    """The nonce for the next proofs: a MAC of the present time window, so that nothing has to be stored."""
     return _nonce(svc, svc.now() // NONCE_SECONDS)
 
 

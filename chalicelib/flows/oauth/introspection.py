@@ -1,4 +1,4 @@
-"""What becomes of a token in other hands: its client revokes it, a resource server asks what it is worth."""
+"""Revocation (RFC 7009) and introspection (RFC 7662) of tokens."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from ...services import Services
 from ..platform import keys, subjects
 from ..sessions import live, resources, session_handles, verify
 
-INTROSPECTION = "token-introspection+jwt"
+RESPONSE_TYPE = "token-introspection+jwt"
 
 
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:
     """Ends the session of a client's own refresh or access token (RFC 7009) and says whose; "" for any other text.
 
-    Raises UnsupportedTokenType for the client's own in no session of its own: it is good until it expires.
+    Raises UnsupportedTokenType for an access token of the client in no session of its own: it is good until it expires.
     """
     try:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
@@ -47,27 +47,27 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
 
 
 def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
-    """What a token is worth at this moment (RFC 7662); a refresh token is told to its own client alone."""
+    """What a token is worth at this moment (RFC 7662); a refresh token only for its own client."""
     if not client.introspects or client.public:
         raise UnauthorizedClient("This client may not introspect tokens.")
     try:
         claims = live.read(svc, unverified_token, any_audience=True).claims
     except InvalidToken:
-        return _of_refresh_token(svc, client, unverified_token)
+        return _introspect_refresh_token(svc, client, unverified_token)
     if not any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences):
         return {"active": False}  # for another resource server, and so worth nothing to this one (RFC 9701 section 5)
     return {**claims.all, "active": True, "token_type": "DPoP" if "cnf" in claims.all else "Bearer"}
 
 
-def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
+def _introspect_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
     try:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return {"active": False}
-    found = in_force(*svc.sessions.with_user(handle.uid, handle.session_id), svc.now())
-    if found is None:
+    user_and_session = in_force(*svc.sessions.with_user(handle.uid, handle.session_id), svc.now())
+    if user_and_session is None:
         return {"active": False}
-    _, session = found
+    _, session = user_and_session
     if not client.owns(session) or handle.generation != session.generation:
         return {"active": False}
     if not resources.still_granted(svc, client, session):
@@ -85,8 +85,8 @@ def _of_refresh_token(svc: Services, client: Client, unverified_token: str) -> d
     }
 
 
-def signed(svc: Services, client: Client, told: dict[str, Any]) -> str:
+def sign_response(svc: Services, client: Client, response: dict[str, Any]) -> str:
     """An introspection answer that its receiver can keep as evidence (RFC 9701)."""
     now = svc.now()
-    claims = {"iss": svc.settings.issuer, "aud": client.client_id, "iat": now, "token_introspection": told}
-    return tokens.sign(claims, keys.current(svc).signer(now), typ=INTROSPECTION)
+    claims = {"iss": svc.settings.issuer, "aud": client.client_id, "iat": now, "token_introspection": response}
+    return tokens.sign(claims, keys.current(svc).signer(now), typ=RESPONSE_TYPE)

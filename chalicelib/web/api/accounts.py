@@ -143,7 +143,7 @@ GUESSES = (errors.InvalidCredentials, errors.TooManyRequests)
 )
 def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
     """Creates an account and logs it in."""
-    user, issued = signup.sign_up(
+    user, token_set = signup.sign_up(
         svc,
         address=body.email,
         password=body.password,
@@ -151,7 +151,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
         device=body.device,
         network=caller.network,
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(issued)))
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
 
 
 @api.route(
@@ -162,7 +162,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
 )
 def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
     """Begins a session."""
-    issued = login.with_password(
+    token_set = login.with_password(
         svc,
         address=body.email,
         password=body.password,
@@ -170,7 +170,7 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
         device=body.device,
         network=caller.network,
     )
-    return tokens_of(issued)
+    return tokens_of(token_set)
 
 
 @api.route("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
@@ -234,21 +234,21 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, current = _current(svc, caller)
-    request_log.untold(logout.end_other_sessions(svc, user, current, network=caller.network))
+    request_log.write_logout_failures(logout.end_other_sessions(svc, user, current, network=caller.network))
 
 
 @api.route("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = _current(svc, caller)
-    request_log.untold(logout.end_one(svc, user, sid=sid, network=caller.network))
+    request_log.write_logout_failures(logout.end_one(svc, user, sid=sid, network=caller.network))
 
 
 @api.route("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
 def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
     """Changes the password and ends all sessions but this one."""
     user, current = _current(svc, caller)
-    untold = account.change_password(
+    failures = account.change_password(
         svc,
         user,
         current,
@@ -256,7 +256,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
     )
-    request_log.untold(untold)
+    request_log.write_logout_failures(failures)
 
 
 def _current(svc: Services, caller: Caller) -> tuple[User, model.Session]:

@@ -1,4 +1,4 @@
-"""What leaves: the statuses of refusals, the one shape of an error, and what a success becomes."""
+"""Responses: the statuses of errors, the one shape of an error, and the response for a success."""
 
 from collections.abc import Mapping
 
@@ -67,7 +67,7 @@ def status_of(code: str, statuses: Mapping[str, int]) -> int:
     return statuses.get(code) or STATUS.get(code, 400)
 
 
-def refused(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Response:
+def refusal_response(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -> Response:
     """A refusal as clients see it: its code and description, the status, and the headers that the status asks for."""
     status = status_of(refusal.code, statuses)
     request_log.set_outcome(refusal)

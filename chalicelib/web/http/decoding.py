@@ -1,4 +1,4 @@
-"""What came in: forms, JSON, headers, the query and the network, or a refusal that says what is wrong with them."""
+"""Requests: forms, JSON, headers, the query and the network, or an error that says what is wrong with them."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from ...domain.errors import LatchkeyError
 MAX_BODY_BYTES = 64 * 1024
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 MAX_FIELDS = 100
-# API Gateway puts this in the place of bytes that are not UTF-8, so that different passwords would come out the same.
+# API Gateway replaces bytes that are not UTF-8 with this: different passwords would become the same.
 REPLACEMENT = "\ufffd".encode()
 NOT_A_FORM = "Send the body as application/x-www-form-urlencoded."
 NOT_JSON = "The body is not well-formed JSON in UTF-8."
@@ -29,7 +29,7 @@ class Form:
 
 
 def refuse_doubled_headers(request: Request) -> None:
-    """Refuses a request that has one of the headers twice that decide something."""
+    """Refuses a request that has one of SINGLE_HEADERS twice."""
     for name, values in (request.to_original_event().get("multiValueHeaders") or {}).items():
         if len(values) > 1 and name.lower() in SINGLE_HEADERS:
             raise errors.InvalidRequest(f"The header {name.title()} was sent more than once.")
@@ -37,18 +37,18 @@ def refuse_doubled_headers(request: Request) -> None:
 
 def query(request: Request) -> tuple[tuple[str, str], ...]:
     """The query, in its order; a name may come twice."""
-    many = request.to_original_event().get("multiValueQueryStringParameters") or {}
-    return tuple((name, value) for name, values in many.items() for value in values)
+    parameters = request.to_original_event().get("multiValueQueryStringParameters") or {}
+    return tuple((name, value) for name, values in parameters.items() for value in values)
 
 
-def sent(request: Request) -> tuple[tuple[str, str], ...]:
-    """Whatever fields of a query and a form can be read, good or not: for a page of a refusal."""
+def readable_fields(request: Request) -> tuple[tuple[str, str], ...]:
+    """All fields of a query and a form that can be read, valid or not: for an error page."""
     raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
     return (*query(request), *parse_qsl(raw[:MAX_BODY_BYTES].decode(errors="replace")))
 
 
 def network_of(address: str) -> str:
-    """The network that rate limits count: an IPv4 address, or the /64 that one IPv6 customer has for himself."""
+    """The network that rate limits count: an IPv4 address, or the /64 that an IPv6 customer usually has."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
@@ -58,7 +58,7 @@ def network_of(address: str) -> str:
     return str(ip)
 
 
-def decoded(request: Request, body: type, *, optional: bool) -> Any:
+def decode_body(request: Request, body: type, *, optional: bool) -> Any:
     """The body as the type that a route declares; an optional one that did not come is the type's default."""
     raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
     if len(raw) > MAX_BODY_BYTES:
@@ -75,15 +75,15 @@ def decoded(request: Request, body: type, *, optional: bool) -> Any:
         return msgspec.json.decode(raw, type=body)
     except msgspec.ValidationError as error:
         refusal: type[LatchkeyError] = getattr(body, "REFUSAL", errors.InvalidRequest)
-        raise refusal(_explained(str(error), body)) from None
+        raise refusal(_explain(str(error), body)) from None
     except (ValueError, RecursionError):
         raise errors.InvalidRequest(NOT_JSON) from None
 
 
 def _media_type(request: Request) -> str:
-    """Type and subtype (RFC 9110 section 8.3.1); of its encoding a body says more than its parameters do."""
-    said: str = request.headers.get("content-type", "")
-    return said.partition(";")[0].strip().lower()
+    """Type and subtype (RFC 9110 section 8.3.1); the charset parameter is ignored, for a body has to be UTF-8."""
+    content_type: str = request.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower()
 
 
 def _form(request: Request, raw: bytes) -> Form:
@@ -97,11 +97,11 @@ def _form(request: Request, raw: bytes) -> Form:
         raise errors.InvalidRequest("The body is not a form in UTF-8.") from None
 
 
-def _explained(validation_error: str, body: type) -> str:
+def _explain(validation_error: str, body: type) -> str:
     """What is wrong with a body, without a word that its sender wrote."""
     if "unknown field" in validation_error:
-        known = ", ".join(f.encode_name for f in msgspec.structs.fields(body))
-        return f"The body has an unknown field: it takes {known}."
+        fields = ", ".join(f.encode_name for f in msgspec.structs.fields(body))
+        return f"The body has an unknown field: it takes {fields}."
     if "matching regex" in validation_error:
         return f"The body has control characters in it{validation_error[validation_error.rindex(' - at') :]}."
     return f"The body is not as documented: {validation_error}."

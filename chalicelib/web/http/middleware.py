@@ -14,7 +14,7 @@ from .answers import error_response
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"
 HEADER_NAMES = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+(\s*,\s*[A-Za-z0-9!#$%&'*+.^_`|~-]+)*")
-# What every website's scripts may ask and read: no cookie counts there, only what the caller itself brings.
+# Scripts of every website may call these: no cookie counts there, only the credentials in the request itself.
 FOR_EVERY_ORIGIN = (
     "/.well-known/",
     "/openapi.json",
@@ -39,7 +39,7 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
     with RoundTrips() as calls, request_log.Line(request_id, route) as entry:
-        response = _in_our_shape(get_response(request), entry)
+        response = _with_our_error_shape(get_response(request), entry)
         response.headers["X-Request-Id"] = request_id
         response.headers["Vary"] = "Origin"
         if request and (origin := request.headers.get("origin")):
@@ -49,33 +49,33 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     return response
 
 
-def _in_our_shape(response: Response, entry: request_log.Entry) -> Response:
+def _with_our_error_shape(response: Response, entry: request_log.Entry) -> Response:
     if not (isinstance(response.body, dict) and "Code" in response.body):
         return response
     code, description = CHALICE.get(response.status_code, (errors.LatchkeyError.code, errors.LatchkeyError.default))
     entry.outcome, entry.reason = code, "answered by Chalice"
     status = response.status_code if response.status_code in CHALICE else 500
-    ours = error_response(status, code, description)
-    ours.headers |= {name: value for name, value in response.headers.items() if name.lower() == "allow"}
-    return ours
+    error = error_response(status, code, description)
+    error.headers |= {name: value for name, value in response.headers.items() if name.lower() == "allow"}
+    return error
 
 
 def _cors(request: Request, origin: str, response: Response) -> Mapping[str, str]:
     for_every_origin = (request.context.get("resourcePath") or "").startswith(FOR_EVERY_ORIGIN)
     if not for_every_origin and origin not in services().settings.origins:
         return {}
-    # What people see in a browser, and where it sends them, is for no script to read (RFC 9700 section 2.6).
+    # No script may read our pages, or where they redirect (RFC 9700 section 2.6).
     if response.status_code == 303 or "text/html" in response.headers.get("Content-Type", ""):
         return {}
     return {
         "Access-Control-Allow-Origin": "*" if for_every_origin else origin,
         "Access-Control-Allow-Methods": ALLOWED_METHODS,
-        "Access-Control-Allow-Headers": _headers(request.headers.get("access-control-request-headers", "")),
+        "Access-Control-Allow-Headers": _allowed_headers(request.headers.get("access-control-request-headers", "")),
         "Access-Control-Expose-Headers": "X-Request-Id,Retry-After,WWW-Authenticate,DPoP-Nonce",
         "Access-Control-Max-Age": "600",
     }
 
 
-def _headers(asked: str) -> str:
-    # Whatever a client sends beside them, only these mean anything here: to allow all costs nothing.
-    return asked if len(asked) <= 1024 and HEADER_NAMES.fullmatch(asked) else ALLOWED_HEADERS
+def _allowed_headers(requested: str) -> str:
+    # Only ALLOWED_HEADERS have a meaning here, so to allow others too does no harm.
+    return requested if len(requested) <= 1024 and HEADER_NAMES.fullmatch(requested) else ALLOWED_HEADERS

@@ -31,19 +31,19 @@ _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 class Line:
     """The line of the request that is answered meanwhile, written at the end."""
 
-    __slots__ = ("_before", "_entry")
+    __slots__ = ("_entry", "_token")
 
     def __init__(self, request_id: str, route: str) -> None:
         self._entry = Entry(request_id, route, "ok")
 
     def __enter__(self) -> Entry:
-        self._before = _entry.set(self._entry)
+        self._token = _entry.set(self._entry)
         return self._entry
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None:
             _print(self._entry)
-        _entry.reset(self._before)
+        _entry.reset(self._token)
 
 
 def set_user(uid: str) -> None:
@@ -68,15 +68,17 @@ def write(**fields: str | list[str]) -> None:
 
 
 def fault(error: Exception) -> None:
-    """A line beside the request's own for a fault of ours: what and where. Its message may quote a request: left out, but for
-    that of a wrong setting, which no request has to do with."""
+    """A line beside the request's own for a fault of ours: what and where.
+
+    The message may quote a request, so it is left out; only that of a wrong setting, which has none, is written.
+    """
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
     reason = {"reason": str(error)} if isinstance(error, WrongSetting) else {}
     write(level="error", fault=type(error).__name__, **reason, where=where)
 
 
-def untold(failures: Iterable[Failure]) -> None:
-    """Has the log say which clients do not know of a logout."""
+def write_logout_failures(failures: Iterable[Failure]) -> None:
+    """One line for each client that could not be told of a logout."""
     for failure in failures:
         write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
 

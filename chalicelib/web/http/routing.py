@@ -14,7 +14,7 @@ from ...guard.functions import guard
 from ...guard.scope_map import SCOPES
 from ...services import Services, services
 from . import decoding, request_log
-from .answers import Answer, refused, success
+from .answers import Answer, refusal_response, success
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +32,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def headers(self) -> Mapping[str, str]:
         """The headers, whatever the case of their names."""
-        found: Mapping[str, str] = self.request.headers
-        return found
+        headers: Mapping[str, str] = self.request.headers
+        return headers
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:
@@ -73,7 +73,7 @@ class Operation:
             decoding.refuse_doubled_headers(request)
             svc = services()
             caller = _caller(request, self.scope, svc.now())
-            body = [decoding.decoded(request, self.body, optional=self.body_optional)] if self.body else []
+            body = [decoding.decode_body(request, self.body, optional=self.body_optional)] if self.body else []
             return success(self.handler(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:
             return self._refused(request, refusal)
@@ -82,13 +82,16 @@ class Operation:
             return self._refused(request, LatchkeyError(reason=type(fault).__name__))
 
     def _refused(self, request: Request, refusal: LatchkeyError) -> Response:
-        plain = refused(refusal, self.statuses)
+        json_response = refusal_response(refusal, self.statuses)
         if self.page is None:
-            return plain
-        shown = success(self.page(services(), request.headers, decoding.sent(request), refusal), plain.status_code)
-        if shown.status_code != 303:
-            shown.headers = {**plain.headers, **shown.headers}
-        return shown
+            return json_response
+        page_response = success(
+            self.page(services(), request.headers, decoding.readable_fields(request), refusal),
+            json_response.status_code,
+        )
+        if page_response.status_code != 303:
+            page_response.headers = {**json_response.headers, **page_response.headers}
+        return page_response
 
 
 class Api:
@@ -123,9 +126,9 @@ class Api:
 
         guarded = {"authorizer": guard} if operation.scope else {}
         name = operation.handler.__name__
-        declare = partial(self.blueprint.route, operation.path, content_types=[])  # what may come is decoding's to say
+        declare = partial(self.blueprint.route, operation.path, content_types=[])  # decoding checks the content type
         declare(methods=[operation.method], name=name, **guarded)(view)
-        # A page is for no script of another origin, and so has no preflight.
+        # No script of another origin may call a page, so it has no preflight.
         if operation.page is None and all(operation.path != other.path for other in self.operations):
             declare(methods=["OPTIONS"], name=f"{name}_preflight")(preflight)
         self.operations.append(operation)

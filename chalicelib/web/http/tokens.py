@@ -19,15 +19,15 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
     issued_token_type: Annotated[str, Meta(description="RFC 8693 section 2.2.1, after a token exchange.")] = ""
 
 
-def tokens_of(issued: TokenSet) -> Tokens:
-    """The answer for what was issued; notes whose it is."""
-    request_log.set_user(issued.uid)
+def tokens_of(token_set: TokenSet) -> Tokens:
+    """The answer for a set of tokens; sets the user of the request's log line."""
+    request_log.set_user(token_set.uid)
     return Tokens(
-        access_token=issued.access_token,
-        token_type=issued.token_type,
-        expires_in=issued.expires_in,
-        scope=" ".join(issued.scope),
-        refresh_token=issued.refresh_token,
-        id_token=issued.id_token,
-        issued_token_type=issued.issued_token_type,
+        access_token=token_set.access_token,
+        token_type=token_set.token_type,
+        expires_in=token_set.expires_in,
+        scope=" ".join(token_set.scope),
+        refresh_token=token_set.refresh_token,
+        id_token=token_set.id_token,
+        issued_token_type=token_set.issued_token_type,
     )

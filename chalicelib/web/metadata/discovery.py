@@ -14,7 +14,7 @@ from ...guard.scope_map import SCOPES
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
-from . import server as metadata
+from . import server
 from .server import Metadata
 
 api = Api(__name__)
@@ -95,7 +95,7 @@ def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
 
 
 def _metadata(svc: Services) -> Answer:
-    return Answer(body=_told(svc.settings, keys.current(svc).published(svc.now())), headers=CACHED)
+    return Answer(body=_encoded_metadata(svc.settings, keys.current(svc).published(svc.now())), headers=CACHED)
 
 
 def _metadata_of_path(svc: Services, path: str) -> Answer:
@@ -111,9 +111,9 @@ def _key_set(published: tuple[SigningKey, ...]) -> str:
 
 
 @lru_cache(maxsize=4)
-def _told(settings: Settings, published: tuple[SigningKey, ...]) -> str:
+def _encoded_metadata(settings: Settings, published: tuple[SigningKey, ...]) -> str:
     algorithms = tuple(dict.fromkeys(key.algorithm for key in published))
-    return msgspec.json.encode(metadata.of(settings, algorithms=algorithms)).decode()
+    return msgspec.json.encode(server.server_metadata(settings, algorithms=algorithms)).decode()
 
 
 def _own(settings: Settings) -> Answer:
@@ -121,7 +121,7 @@ def _own(settings: Settings) -> Answer:
 
 
 def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -> Answer:
-    told = ProtectedResource(
+    resource_metadata = ProtectedResource(
         resource=resource,
         resource_name=name,
         authorization_servers=[settings.issuer],
@@ -130,4 +130,4 @@ def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -
         dpop_signing_alg_values_supported=list(dpop.ALGORITHMS),
         dpop_bound_access_tokens_required=False,
     )
-    return Answer(body=told, headers=CACHED)
+    return Answer(body=resource_metadata, headers=CACHED)

@@ -16,7 +16,7 @@ from ..http.decoding import Form
 from ..http.routing import Operation
 from ..pages import html
 
-STYLE = (html.ROOM / "static" / "docs.css").read_text()
+STYLE = (html.DIRECTORY / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
 PAGE_HEADERS = {
@@ -59,8 +59,8 @@ def page(doc: dict[str, Any]) -> str:
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
-    named = (t for operation in operations for t in (operation.body, operation.answer) if t and t is not Form)
-    return list(dict.fromkeys([*named, ErrorBody]))
+    declared = (t for operation in operations for t in (operation.body, operation.answer) if t and t is not Form)
+    return list(dict.fromkeys([*declared, ErrorBody]))
 
 
 def _components(operations: Iterable[Operation]) -> dict[str, Any]:
@@ -69,21 +69,21 @@ def _components(operations: Iterable[Operation]) -> dict[str, Any]:
 
 
 def _operation(operation: Operation) -> dict[str, Any]:
-    found: dict[str, Any] = {
+    description: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "summary": (operation.handler.__doc__ or "").strip(),
         "responses": {**_answers(operation), **_refusals(operation)},
     }
     if parameters := _parameters(operation):
-        found["parameters"] = parameters
+        description["parameters"] = parameters
     if operation.body:
-        found["requestBody"] = {
+        description["requestBody"] = {
             "required": not operation.body_optional,
             "content": _form(operation) if operation.body is Form else _content(operation.body),
         }
     if operation.scope:
-        found["security"] = [{"bearer": [operation.scope]}]
-    return found
+        description["security"] = [{"bearer": [operation.scope]}]
+    return description
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -103,23 +103,23 @@ def _field(name: str) -> dict[str, Any]:
 
 
 def _answers(operation: Operation) -> dict[str, Any]:
-    found = {str(operation.status): _answer(operation)}
+    responses = {str(operation.status): _answer(operation)}
     if operation.page and not operation.media:
-        found["303"] = {
+        responses["303"] = {
             "description": "On to the next page, or back to the client.",
             "headers": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
         }
-    return found
+    return responses
 
 
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         return {"description": (operation.answer.__doc__ or "").strip(), "content": _content(operation.answer)}
     media = operation.media or ((HTML,) if operation.page else ())
-    found: dict[str, Any] = {"description": "The document." if media else "Done."}
+    response: dict[str, Any] = {"description": "The document." if media else "Done."}
     if media:
-        found["content"] = {name: {"schema": {}} for name in media}
-    return found
+        response["content"] = {name: {"schema": {}} for name in media}
+    return response
 
 
 def _content(shape: type) -> dict[str, Any]:

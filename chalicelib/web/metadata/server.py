@@ -1,4 +1,4 @@
-"""What this server says of itself: RFC 8414, OpenID Connect Discovery 1.0, and the specifications that add to them."""
+"""The server's metadata: RFC 8414, OpenID Connect Discovery 1.0, and the specifications that add to them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -28,7 +28,7 @@ ENDPOINTS: Mapping[str, str] = {
     "service_documentation": "/docs",
 }
 # The claims of an id_token beside those about its user.
-OF_TOKEN = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
+TOKEN_CLAIMS = ("sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash")
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,7 +68,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     introspection_endpoint_auth_methods_supported: list[str]
     introspection_endpoint_auth_signing_alg_values_supported: list[str]
     dpop_signing_alg_values_supported: list[str]
-    # Not left out where they are false: some of these are true to whoever does not find them.
+    # Sent also where they are false: the default of some of these is true.
     claims_parameter_supported: bool
     request_parameter_supported: bool
     request_uri_parameter_supported: bool
@@ -79,15 +79,17 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     client_id_metadata_document_supported: bool
 
 
-def of(settings: Settings, *, algorithms: tuple[str, ...]) -> Metadata:
+def server_metadata(settings: Settings, *, algorithms: tuple[str, ...]) -> Metadata:
     """The metadata of a server whose published keys have these algorithms."""
-    addresses = {name: settings.issuer + path for name, path in ENDPOINTS.items()}
+    endpoints = {name: settings.issuer + path for name, path in ENDPOINTS.items()}
     if not settings.registration:
-        del addresses["registration_endpoint"]
-    return Metadata(**{"issuer": settings.issuer, **addresses, **_of_requests(settings), **_of_clients(algorithms)})
+        del endpoints["registration_endpoint"]
+    return Metadata(
+        **{"issuer": settings.issuer, **endpoints, **_request_metadata(settings), **_client_metadata(algorithms)}
+    )
 
 
-def _of_requests(settings: Settings) -> dict[str, Any]:
+def _request_metadata(settings: Settings) -> dict[str, Any]:
     scopes = (*claims.OPENID_SCOPES, *settings.scopes, *settings.self_registered_scopes)
     return {
         "scopes_supported": list(dict.fromkeys(scopes)),
@@ -101,7 +103,7 @@ def _of_requests(settings: Settings) -> dict[str, Any]:
         "ui_locales_supported": list(LANGUAGES),
         "subject_types_supported": list(client.SUBJECT_TYPES),
         "claim_types_supported": ["normal"],
-        "claims_supported": [*OF_TOKEN, *claims.OF_USER],
+        "claims_supported": [*TOKEN_CLAIMS, *claims.OF_USER],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -113,19 +115,19 @@ def _of_requests(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _of_clients(algorithms: tuple[str, ...]) -> dict[str, Any]:
+def _client_metadata(algorithms: tuple[str, ...]) -> dict[str, Any]:
     methods = list(client.AUTH_METHODS)
-    # A resource server that asks what tokens are worth has to prove itself.
-    proving = [method for method in methods if method != "none"]
-    signing = list(clients.ASSERTION_ALGORITHMS)
+    # A resource server has to authenticate to introspect tokens.
+    confidential_methods = [method for method in methods if method != "none"]
+    algorithms_of_assertions = list(clients.ASSERTION_ALGORITHMS)
     return {
         "id_token_signing_alg_values_supported": list(algorithms),
         "introspection_signing_alg_values_supported": list(algorithms),
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": signing,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms_of_assertions,
         "revocation_endpoint_auth_methods_supported": methods,
-        "revocation_endpoint_auth_signing_alg_values_supported": signing,
-        "introspection_endpoint_auth_methods_supported": proving,
-        "introspection_endpoint_auth_signing_alg_values_supported": signing,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms_of_assertions,
+        "introspection_endpoint_auth_methods_supported": confidential_methods,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms_of_assertions,
         "dpop_signing_alg_values_supported": list(dpop.ALGORITHMS),
     }

@@ -1,4 +1,4 @@
-"""What becomes of a token: ended (RFC 7009), or judged for a resource server (RFC 7662)."""
+"""The revocation endpoint (RFC 7009) and the introspection endpoint (RFC 7662)."""
 
 import re
 
@@ -12,36 +12,39 @@ from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Api, Caller
-from .shared import REFUSALS, RFC6749, credentials
+from .client_credentials import authorization_header
+from .error_answers import CLIENT_ERRORS, STATUSES
 
 api = Api(__name__)
 
-JSON, SIGNED = "application/json", f"application/{introspection.INTROSPECTION}"
-OF_TOKEN = clients.CREDENTIALS | {"token", "token_type_hint"}
+JSON, SIGNED = "application/json", f"application/{introspection.RESPONSE_TYPE}"
+PARAMETERS = clients.CREDENTIALS | {"token", "token_type_hint"}
 
 
 @api.route(
     "POST /oauth/revoke",
     body=Form,
-    takes=OF_TOKEN,
-    statuses=RFC6749,
-    errors=(*REFUSALS, errors.UnsupportedTokenType),
+    takes=PARAMETERS,
+    statuses=STATUSES,
+    errors=(*CLIENT_ERRORS, errors.UnsupportedTokenType),
 )
 def revoke(svc: Services, caller: Caller, form: Form) -> Answer:
     """Ends the session of a token (RFC 7009). Says the same for a token that is not the client's, or none."""
-    client, unverified_token = _token_of(svc, caller, form)
+    client, unverified_token = _client_and_token(svc, caller, form)
     request_log.set_user(introspection.revoke(svc, client, unverified_token))
     return Answer(body="", status=200)
 
 
-@api.route("POST /oauth/introspect", body=Form, takes=OF_TOKEN, media=(JSON, SIGNED), statuses=RFC6749, errors=REFUSALS)
+@api.route(
+    "POST /oauth/introspect", body=Form, takes=PARAMETERS, media=(JSON, SIGNED), statuses=STATUSES, errors=CLIENT_ERRORS
+)
 def introspect(svc: Services, caller: Caller, form: Form) -> Answer:
     """Tells a resource server what a token is worth (RFC 7662), signed if it accepts that (RFC 9701)."""
-    client, unverified_token = _token_of(svc, caller, form)
-    told = introspection.introspect(svc, client, unverified_token)
+    client, unverified_token = _client_and_token(svc, caller, form)
+    response = introspection.introspect(svc, client, unverified_token)
     if _accepts(caller, SIGNED):
-        return Answer(body=introspection.signed(svc, client, told), headers={"Content-Type": SIGNED})
-    return Answer(body=told)
+        return Answer(body=introspection.sign_response(svc, client, response), headers={"Content-Type": SIGNED})
+    return Answer(body=response)
 
 
 def _accepts(caller: Caller, media: str) -> bool:
@@ -53,9 +56,9 @@ def _accepts(caller: Caller, media: str) -> bool:
     return False
 
 
-def _token_of(svc: Services, caller: Caller, form: Form) -> tuple[Client, str]:
-    params = oauth.parse_parameters(form.pairs, known=OF_TOKEN)
-    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+def _client_and_token(svc: Services, caller: Caller, form: Form) -> tuple[Client, str]:
+    params = oauth.parse_parameters(form.pairs, known=PARAMETERS)
+    client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     if "token" not in params:
         raise errors.InvalidRequest("`token` is missing.")
     return client, params["token"]

@@ -10,20 +10,20 @@ from msgspec import Meta
 from ...domain import errors
 from ...domain.oauth import authorization_request as oauth
 from ...flows.clients import authenticate as clients
-from ...flows.oauth import authorize, device, dpop
-from ...flows.oauth import authorize_challenge as first_party
+from ...flows.oauth import authorize, authorize_challenge, device, dpop
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Api, Caller
-from .shared import PROOFS, REFUSALS, RFC6749, credentials, refused_with
+from .client_credentials import authorization_header
+from .error_answers import CLIENT_ERRORS, PROOF_ERRORS, STATUSES, error_answer
 
 api = Api(__name__)
 
 # The fields of these endpoints' forms.
-OF_CHALLENGE = first_party.PARAMETERS | clients.CREDENTIALS
-OF_PUSHED = oauth.KNOWN | clients.CREDENTIALS
-OF_DEVICE = clients.CREDENTIALS | {"scope", "resource"}
+CHALLENGE_PARAMETERS = authorize_challenge.PARAMETERS | clients.CREDENTIALS
+PUSH_PARAMETERS = oauth.KNOWN | clients.CREDENTIALS
+DEVICE_PARAMETERS = clients.CREDENTIALS | {"scope", "resource"}
 
 
 class PushedRequest(msgspec.Struct, frozen=True):
@@ -53,11 +53,11 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
 @api.route(
     "POST /oauth/authorize-challenge",
     body=Form,
-    takes=OF_CHALLENGE,
+    takes=CHALLENGE_PARAMETERS,
     answer=AuthorizationCode,
-    statuses={**RFC6749, errors.InsufficientAuthorization.code: 403},
+    statuses={**STATUSES, errors.InsufficientAuthorization.code: 403},
     errors=(
-        *REFUSALS,
+        *CLIENT_ERRORS,
         errors.InsufficientAuthorization,
         errors.InvalidSession,
         errors.AccountDisabled,
@@ -65,21 +65,21 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
         errors.InvalidTarget,
         errors.UnsupportedResponseType,
         errors.UnmetAuthentication,
-        *PROOFS,
+        *PROOF_ERRORS,
     ),
 )
 def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
-    params = oauth.parse_parameters(form.pairs, known=OF_CHALLENGE)
-    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+    params = oauth.parse_parameters(form.pairs, known=CHALLENGE_PARAMETERS)
+    client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     try:
-        code = first_party.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
-    except errors.InsufficientAuthorization as more:
-        return refused_with(more, 403, {}, auth_session=more.auth_session)
+        code = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
+    except errors.InsufficientAuthorization as error:
+        return error_answer(error, 403, {}, auth_session=error.auth_session)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
-    dpop.remember(svc, proof)
+    dpop.spend_proof(svc, proof)
     return AuthorizationCode(code)
 
 
@@ -94,48 +94,50 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
     "POST /oauth/par",
     status=201,
     body=Form,
-    takes=OF_PUSHED,
+    takes=PUSH_PARAMETERS,
     answer=PushedRequest,
-    statuses=RFC6749,
+    statuses=STATUSES,
     errors=(
-        *REFUSALS,
+        *CLIENT_ERRORS,
         errors.UnsupportedResponseType,
         errors.InvalidTarget,
         errors.RequestNotSupported,
         errors.RequestUriNotSupported,
         errors.UnmetAuthentication,
         errors.TooManyRequests,
-        *PROOFS,
+        *PROOF_ERRORS,
     ),
 )
 def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     """Takes an authorization request before the browser brings it (RFC 9126)."""
-    params = oauth.parse_parameters(form.pairs, known=OF_PUSHED)
-    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
-    asked = {name: value for name, value in params.items() if name in oauth.KNOWN}
+    params = oauth.parse_parameters(form.pairs, known=PUSH_PARAMETERS)
+    client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
+    request_params = {name: value for name, value in params.items() if name in oauth.KNOWN}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
-    if proof.jkt and asked.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
+    if proof.jkt and request_params.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
-    request_uri = authorize.push(svc, client, asked, network=caller.network)
-    dpop.remember(svc, proof)  # after the limit that there is for public clients
+    request_uri = authorize.push(svc, client, request_params, network=caller.network)
+    dpop.spend_proof(svc, proof)  # after the limit that there is for public clients
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 
 
 @api.route(
     "POST /oauth/device",
     body=Form,
-    takes=OF_DEVICE,
+    takes=DEVICE_PARAMETERS,
     answer=DeviceAuthorization,
-    statuses=RFC6749,
-    errors=(*REFUSALS, errors.InvalidTarget, errors.TooManyRequests),
+    statuses=STATUSES,
+    errors=(*CLIENT_ERRORS, errors.InvalidTarget, errors.TooManyRequests),
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
-    params = oauth.parse_parameters(form.pairs, known=OF_DEVICE)
-    client = clients.authenticate(svc, params, credentials(caller), network=caller.network)
+    params = oauth.parse_parameters(form.pairs, known=DEVICE_PARAMETERS)
+    client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     resource = params.get("resource", "")
     codes = device.authorize(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
-    page = f"{svc.settings.issuer}/device"
+    verification_uri = f"{svc.settings.issuer}/device"
     return DeviceAuthorization(
-        verification_uri=page, verification_uri_complete=f"{page}?user_code={codes.user_code}", **asdict(codes)
+        verification_uri=verification_uri,
+        verification_uri_complete=f"{verification_uri}?user_code={codes.user_code}",
+        **asdict(codes),
     )

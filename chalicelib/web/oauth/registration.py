@@ -3,7 +3,7 @@ from typing import Any
 from ...domain import errors
 from ...domain.oauth import registration, tokens
 from ...domain.oauth.registration import ClientMetadata
-from ...flows.clients import registration as stories
+from ...flows.clients import registration as client_registration
 from ...flows.clients.registration import Registered
 from ...services import Services
 from ..http.routing import Api, Caller
@@ -31,17 +31,17 @@ class ClientInformation(ClientMetadata, frozen=True, kw_only=True, omit_defaults
     answer=ClientInformation,
     errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
 )
-def register_client(svc: Services, caller: Caller, told: ClientMetadata) -> ClientInformation:
+def register_client(svc: Services, caller: Caller, metadata: ClientMetadata) -> ClientInformation:
     """Registers a client at its own request (RFC 7591)."""
-    made = stories.register(svc, told, initial_token=_bearer(caller), network=caller.network)
-    return _information(svc, made)
+    registered = client_registration.register(svc, metadata, initial_token=_bearer(caller), network=caller.network)
+    return _information(svc, registered)
 
 
 @api.route(f"GET {PATH}/{{client_id}}", answer=ClientInformation, errors=(errors.InvalidToken,))
 def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
     """A client's registration, for the client itself (RFC 7592)."""
     token = _bearer(caller)
-    return _information(svc, Registered(stories.authorized_client(svc, client_id, token), "", token))
+    return _information(svc, Registered(client_registration.authorized_client(svc, client_id, token), "", token))
 
 
 @api.route(
@@ -50,9 +50,9 @@ def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformat
     answer=ClientInformation,
     errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
 )
-def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id: str) -> ClientInformation:
+def change_client(svc: Services, caller: Caller, metadata: ClientMetadata, client_id: str) -> ClientInformation:
     """Replaces what a client says of itself (RFC 7592 section 2.2)."""
-    return _information(svc, stories.change(svc, client_id, _bearer(caller), told))
+    return _information(svc, client_registration.change(svc, client_id, _bearer(caller), metadata))
 
 
 @api.route(
@@ -63,7 +63,7 @@ def change_client(svc: Services, caller: Caller, told: ClientMetadata, client_id
 )
 def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
     """Deletes a client at its own request (RFC 7592 section 2.3)."""
-    stories.delete(svc, client_id, _bearer(caller))
+    client_registration.delete(svc, client_id, _bearer(caller))
 
 
 def _bearer(caller: Caller) -> str:
@@ -71,13 +71,15 @@ def _bearer(caller: Caller) -> str:
     return token if scheme == "bearer" else ""
 
 
-def _information(svc: Services, made: Registered) -> ClientInformation:
-    secret: dict[str, Any] = {"client_secret": made.secret, "client_secret_expires_at": 0} if made.secret else {}
+def _information(svc: Services, registered: Registered) -> ClientInformation:
+    secret: dict[str, Any] = (
+        {"client_secret": registered.secret, "client_secret_expires_at": 0} if registered.secret else {}
+    )
     return ClientInformation(
-        **registration.metadata_of(made.client),
+        **registration.metadata_of(registered.client),
         **secret,
-        client_id_issued_at=made.client.created_at,
+        client_id_issued_at=registered.client.created_at,
         # As it was presented: only its digest is kept here (RFC 7592 section 3 has it in every answer).
-        registration_access_token=made.token,
-        registration_client_uri=f"{svc.settings.issuer}{PATH}/{made.client.client_id}",
+        registration_access_token=registered.token,
+        registration_client_uri=f"{svc.settings.issuer}{PATH}/{registered.client.client_id}",
     )

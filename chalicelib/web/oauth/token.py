@@ -8,7 +8,8 @@ from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
-from .shared import PROOFS, REFUSALS, RFC6749, credentials
+from .client_credentials import authorization_header
+from .error_answers import CLIENT_ERRORS, PROOF_ERRORS, STATUSES
 
 api = Api(__name__)
 
@@ -16,15 +17,15 @@ api = Api(__name__)
 @api.route(
     "POST /oauth/token",
     body=Form,
-    takes=grants.KNOWN,
+    takes=grants.PARAMETERS,
     answer=Tokens,
-    statuses=RFC6749,
+    statuses=STATUSES,
     errors=(
-        *REFUSALS,
+        *CLIENT_ERRORS,
         errors.InvalidGrant,
         errors.UnsupportedGrantType,
         errors.InvalidTarget,
-        *PROOFS,
+        *PROOF_ERRORS,
         errors.AuthorizationPending,
         errors.SlowDown,
         errors.ExpiredToken,
@@ -34,7 +35,9 @@ api = Api(__name__)
 )
 def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
-    params = oauth.parse_parameters(form.pairs, known=grants.KNOWN)
+    params = oauth.parse_parameters(form.pairs, known=grants.PARAMETERS)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
-    issued = grants.redeem(svc, params, authorization=credentials(caller), proof=proof, network=caller.network)
-    return Answer(body=tokens_of(issued), headers={"DPoP-Nonce": dpop.nonce(svc)} if proof.jkt else {})
+    token_set = grants.redeem(
+        svc, params, authorization=authorization_header(caller), proof=proof, network=caller.network
+    )
+    return Answer(body=tokens_of(token_set), headers={"DPoP-Nonce": dpop.nonce(svc)} if proof.jkt else {})

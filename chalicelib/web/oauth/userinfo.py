@@ -9,26 +9,26 @@ from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer, resource_metadata, status_of
 from ..http.routing import Api, Caller
-from .shared import PROOFS, refused_with
+from .error_answers import PROOF_ERRORS, error_answer
 
 api = Api(__name__)
 
-# RFC 9449 section 7.1: here a bad proof is a bad credential.
-AT_RESOURCE = {each.code: 401 for each in PROOFS}
-DECLARED: dict[str, Any] = {
+# RFC 9449 section 7.1: at a protected resource a bad proof is a 401.
+STATUSES = {each.code: 401 for each in PROOF_ERRORS}
+OPERATION: dict[str, Any] = {
     "media": ("application/json",),
-    "statuses": AT_RESOURCE,
-    "errors": (errors.InvalidToken, errors.InsufficientScope, *PROOFS),
+    "statuses": STATUSES,
+    "errors": (errors.InvalidToken, errors.InsufficientScope, *PROOF_ERRORS),
 }
 
 
-@api.route("GET /oauth/userinfo", **DECLARED)
+@api.route("GET /oauth/userinfo", **OPERATION)
 def read_userinfo(svc: Services, caller: Caller) -> Answer:
     """The user behind an access token (OpenID Connect Core 5.3)."""
     return _userinfo(svc, caller, "GET")
 
 
-@api.route("POST /oauth/userinfo", **DECLARED)
+@api.route("POST /oauth/userinfo", **OPERATION)
 def post_userinfo(svc: Services, caller: Caller) -> Answer:
     """The same by POST."""
     return _userinfo(svc, caller, "POST")
@@ -36,22 +36,24 @@ def post_userinfo(svc: Services, caller: Caller) -> Answer:
 
 def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
     authorization, proof = caller.headers.get("authorization", ""), caller.headers.get("dpop", "")
-    fresh = {"DPoP-Nonce": dpop.nonce(svc)} if proof else {}
+    nonce_header = {"DPoP-Nonce": dpop.nonce(svc)} if proof else {}
     try:
-        user, told = userinfo.read(svc, authorization=authorization, proof=proof, method=method, path="/oauth/userinfo")
-    except (*PROOFS, errors.InvalidToken, errors.InsufficientScope) as refusal:
-        status = status_of(refusal.code, AT_RESOURCE)
-        return refused_with(refusal, status, {**fresh, "WWW-Authenticate": _challenge(refusal, authorization)})
+        user, claims = userinfo.read(
+            svc, authorization=authorization, proof=proof, method=method, path="/oauth/userinfo"
+        )
+    except (*PROOF_ERRORS, errors.InvalidToken, errors.InsufficientScope) as refusal:
+        status = status_of(refusal.code, STATUSES)
+        return error_answer(refusal, status, {**nonce_header, "WWW-Authenticate": _challenge(refusal, authorization)})
     request_log.set_user(user.uid)
-    return Answer(body=told, headers=fresh)
+    return Answer(body=claims, headers=nonce_header)
 
 
 def _challenge(refusal: errors.LatchkeyError, authorization: str) -> str:
     """RFC 6750 section 3, RFC 9449 section 7.1 and RFC 9728 section 5.1, in the scheme that was tried or is needed."""
-    bound = isinstance(refusal, (*PROOFS, errors.UnprovedToken)) or authorization[:5].lower() == "dpop "
-    told = [f'algs="{" ".join(ALGORITHMS)}"'] if bound else []
-    if authorization:  # who came without a token is told of no error (RFC 6750 section 3.1)
-        told.append(f'error="{refusal.code}"')
+    dpop_bound = isinstance(refusal, (*PROOF_ERRORS, errors.UnprovedToken)) or authorization[:5].lower() == "dpop "
+    parameters = [f'algs="{" ".join(ALGORITHMS)}"'] if dpop_bound else []
+    if authorization:  # without a token there is no error to name (RFC 6750 section 3.1)
+        parameters.append(f'error="{refusal.code}"')
     if isinstance(refusal, errors.InsufficientScope):
-        told.append('scope="openid"')
-    return f"{'DPoP' if bound else 'Bearer'} {', '.join([*told, resource_metadata()])}"
+        parameters.append('scope="openid"')
+    return f"{'DPoP' if dpop_bound else 'Bearer'} {', '.join([*parameters, resource_metadata()])}"

@@ -1,1 +1,1 @@
-"""HTML for people: login, sign-up, consent, device codes, logout; templates, messages, the stylesheet. JSON is other rooms'."""
+"""HTML for people: login, sign-up, consent, device codes, logout; templates, messages, the stylesheet."""

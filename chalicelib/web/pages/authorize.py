@@ -3,8 +3,8 @@ from urllib.parse import urlencode
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize
-from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Destination, Done, Redirect, Step
-from ...flows.oauth.interaction import Interaction
+from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, ClientRequest, Redirect, Step, UserAction
+from ...flows.oauth.interactions import Interaction
 from ...flows.platform import macs
 from ...flows.platform.ids import new_id
 from ...services import Services
@@ -14,25 +14,34 @@ from ..http.routing import Caller
 from . import html
 from .error_pages import pages_api
 from .login import form_page, show_form
-from .page_request import AUTHORIZE, FIELDS, PageRequest, located, place_of, redirect, redirect_to_client, visit_of
+from .page_request import (
+    AUTHORIZE,
+    FIELDS,
+    PageRequest,
+    page_request_of,
+    path_with_query,
+    redirect,
+    redirect_to_client,
+    uri_with_query,
+)
 
 api, page = pages_api(__name__)
 
-# What the address of a page may say of its request, twice encoded, so that its cookies have room beside it.
-LONGEST_QUERY = 3000
+# The longest request in a page's URL, where it is encoded twice: the cookies need room beside it.
+MAX_QUERY = 3000
 
 
 @page("GET /oauth/authorize", takes=oauth.KNOWN)
 def authorize_by_get(svc: Services, caller: Caller) -> Answer:
     """Begins a login for a client (RFC 6749 section 3.1)."""
-    visit = PageRequest(svc, caller, dict(caller.query), place_of(AUTHORIZE, caller.query))
-    known, asked = visit.browser(), visit.destination
-    after = visit.done(known)
-    step = authorize.next_step(svc, asked, known, after=after)
-    if isinstance(step, AskLogin | AskConsent) and len(visit.request) > LONGEST_QUERY:
-        return _kept(visit, asked)
-    answer = _answered(visit, asked, step)
-    return visit.arrived(asked.pushed, answer) if asked.pushed else answer
+    page_request = PageRequest(svc, caller, dict(caller.query), path_with_query(AUTHORIZE, caller.query))
+    browser_session, client_request = page_request.browser(), page_request.client_request
+    interaction = page_request.interaction(browser_session)
+    step = authorize.next_step(svc, client_request, browser_session, interaction=interaction)
+    if isinstance(step, AskLogin | AskConsent) and len(page_request.request) > MAX_QUERY:
+        return _redirect_shortened(page_request, client_request)
+    answer = _show_step(page_request, client_request, step)
+    return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
 
 
 @page("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
@@ -40,86 +49,94 @@ def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     """The same with the request in a form (OpenID Connect Core 3.1.2.1)."""
     # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
     request = urlencode(form.pairs)
-    if len(request) <= LONGEST_QUERY:
-        return _begin(svc, request)
-    visit = PageRequest(svc, caller, dict(form.pairs), place_of(AUTHORIZE, form.pairs))
-    asked = visit.destination
-    return _answered(visit, asked, authorize.next_step(svc, asked, None)) if asked.faults else _kept(visit, asked)
+    if len(request) <= MAX_QUERY:
+        return _redirect_to_authorize(svc, request)
+    page_request = PageRequest(svc, caller, dict(form.pairs), path_with_query(AUTHORIZE, form.pairs))
+    client_request = page_request.client_request
+    if client_request.faults:
+        return _show_step(page_request, client_request, authorize.next_step(svc, client_request, None))
+    return _redirect_shortened(page_request, client_request)
 
 
-def _begin(svc: Services, request: str) -> Answer:
+def _redirect_to_authorize(svc: Services, request: str) -> Answer:
     return redirect(f"{svc.settings.issuer}/{AUTHORIZE}?{request}")
 
 
-def _kept(visit: PageRequest, asked: Destination) -> Answer:
-    short = authorize.keep(visit.svc, asked.client, visit.query, network=visit.caller.network)
-    return _begin(visit.svc, urlencode(short))
+def _redirect_shortened(page_request: PageRequest, client_request: ClientRequest) -> Answer:
+    short_request = authorize.shorten(
+        page_request.svc, client_request.client, page_request.query, network=page_request.caller.network
+    )
+    return _redirect_to_authorize(page_request.svc, urlencode(short_request))
 
 
 @page("POST /authorize/consent", body=Form, takes=FIELDS | {"shown", "interaction", "decision"})
 def consent(svc: Services, caller: Caller, form: Form) -> Answer:
     """The consent form."""
-    visit = visit_of(svc, caller, form.pairs)
-    known = visit.browser()
-    if known is None:
-        return visit.start_over(AUTHORIZE)
-    shown, belongs_to = (visit.fields.get(name, "") for name in ("shown", "interaction"))
-    visit.verify_form_token("consent", known, shown, belongs_to)
-    decision = visit.fields.get("decision")
+    page_request = page_request_of(svc, caller, form.pairs)
+    browser_session = page_request.browser()
+    if browser_session is None:
+        return page_request.start_over(AUTHORIZE)
+    scope, interaction_id = (page_request.fields.get(name, "") for name in ("shown", "interaction"))
+    page_request.verify_form_token("consent", browser_session, scope, interaction_id)
+    decision = page_request.fields.get("decision")
     if decision == "switch":
-        return redirect(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
-    done = Done.AGREED if decision == "allow" else Done.DENIED
-    return visit.onward(known, Interaction(done.value, shown, belongs_to))
+        return redirect(f"{svc.settings.issuer}/{form_page(page_request, 'login')}")
+    action = UserAction.CONSENTED if decision == "allow" else UserAction.DENIED
+    return page_request.redirect_after(browser_session, Interaction(action.value, scope, interaction_id))
 
 
-def _answered(visit: PageRequest, asked: Destination, step: Step) -> Answer:
+def _show_step(page_request: PageRequest, client_request: ClientRequest, step: Step) -> Answer:
     if isinstance(step, Redirect):
-        return _redirected(visit, step)
+        return _redirect_to_client(page_request, step)
     if isinstance(step, AskLogin):
-        return show_form(visit, "login", asked=asked, known=step.known, email=step.hint)
+        return show_form(
+            page_request, "login", client_request=client_request, browser_session=step.browser, email=step.login_hint
+        )
     if isinstance(step, AskToLeave):
-        return _ask_to_leave(visit, step.answer, asked)
-    return _ask_consent(visit, step, asked)
+        return _ask_to_leave(page_request, step.error_redirect, client_request)
+    return _ask_consent(page_request, step, client_request)
 
 
-def _redirected(visit: PageRequest, step: Redirect) -> Answer:
+def _redirect_to_client(page_request: PageRequest, step: Redirect) -> Answer:
     if step.mode == "form_post":
-        return visit.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
+        return page_request.show("form_post.html", sends_to=step.uri, uri=step.uri, fields=step.fields)
     return redirect_to_client(step.uri, step.fields)
 
 
-def _ask_to_leave(visit: PageRequest, answer: Redirect, asked: Destination) -> Answer:
-    by_form = answer.mode == "form_post"
-    page = visit.show(
+def _ask_to_leave(page_request: PageRequest, error_redirect: Redirect, client_request: ClientRequest) -> Answer:
+    by_form = error_redirect.mode == "form_post"
+    page = page_request.show(
         "leaving.html",
-        locales=asked.params.get("ui_locales", ""),
-        sends_to=answer.uri,
-        place=host_of(answer.uri),
-        uri=answer.uri if by_form else located(answer.uri, answer.fields),
-        fields=answer.fields if by_form else None,
-        error=answer.fields["error"],
-        told=answer.fields["error_description"],
+        locales=client_request.params.get("ui_locales", ""),
+        sends_to=error_redirect.uri,
+        place=host_of(error_redirect.uri),
+        uri=error_redirect.uri if by_form else uri_with_query(error_redirect.uri, error_redirect.fields),
+        fields=error_redirect.fields if by_form else None,
+        error=error_redirect.fields["error"],
+        description=error_redirect.fields["error_description"],
     )
     return Answer(body=page.body, status=400, headers=page.headers)
 
 
-def _ask_consent(visit: PageRequest, step: AskConsent, asked: Destination) -> Answer:
-    return visit.show(
+def _ask_consent(page_request: PageRequest, step: AskConsent, client_request: ClientRequest) -> Answer:
+    return page_request.show(
         "consent.html",
-        locales=asked.params.get("ui_locales", ""),
-        sends_to=asked.params["redirect_uri"],
+        locales=client_request.params.get("ui_locales", ""),
+        sends_to=client_request.params["redirect_uri"],
         client=step.client,
         user=step.browser.user.email,
         scope=step.scope,
-        api=html.api_name(visit.svc.settings, step.resource),
+        api=html.api_name(page_request.svc.settings, step.resource),
         user_code="",
-        place=host_of(asked.params["redirect_uri"]),
+        place=host_of(client_request.params["redirect_uri"]),
         action="authorize/consent",
-        hidden=_consent_fields(visit, step),
+        hidden=_consent_fields(page_request, step),
     )
 
 
-def _consent_fields(visit: PageRequest, step: AskConsent) -> dict[str, str]:
-    shown, belongs_to = " ".join(step.scope), step.interaction or new_id()
-    form_token = macs.mac(visit.svc, "consent", step.browser.session.session_id, visit.to, shown, belongs_to)
-    return {"to": visit.to, "shown": shown, "interaction": belongs_to, "form_token": form_token}
+def _consent_fields(page_request: PageRequest, step: AskConsent) -> dict[str, str]:
+    scope, interaction_id = " ".join(step.scope), step.interaction_id or new_id()
+    form_token = macs.mac(
+        page_request.svc, "consent", step.browser.session.session_id, page_request.to, scope, interaction_id
+    )
+    return {"to": page_request.to, "shown": scope, "interaction": interaction_id, "form_token": form_token}

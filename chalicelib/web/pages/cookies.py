@@ -3,18 +3,18 @@ from urllib.parse import urlsplit
 
 from ...config import Settings
 
-SESSION, FORM, ARRIVED, MISTAKE = "session", "form", "arrived", "mistake"
+SESSION, FORM, ARRIVAL, FORM_ERROR = "session", "form", "arrived", "mistake"
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:
-    """The value of one of our cookies, "" without it; whatever else a browser brings for this host is stepped over.
+    """The value of one of our cookies, "" without it; other cookies for this host are ignored.
 
-    Two values are as good as none: a neighbour of our domain can set the second one, and nothing says which is ours.
+    Two values count as none: another host of our domain can set the second one, and nothing says which is ours.
     """
-    wanted = name_of(settings, kind)
+    cookie = cookie_name(settings, kind)
     pairs = [pair.strip().partition("=") for pair in headers.get("cookie", "").split(";")]
-    found = {value for name, _, value in pairs if name == wanted}
-    return found.pop() if len(found) == 1 else ""
+    values = {value for name, _, value in pairs if name == cookie}
+    return values.pop() if len(values) == 1 else ""
 
 
 def write(settings: Settings, kind: str, value: str, *, seconds: int) -> str:
@@ -22,12 +22,12 @@ def write(settings: Settings, kind: str, value: str, *, seconds: int) -> str:
     issuer = urlsplit(settings.issuer)
     secure = "; Secure" if issuer.scheme == "https" else ""
     return (
-        f"{name_of(settings, kind)}={value}; Path={issuer.path or '/'}; Max-Age={seconds}; "
+        f"{cookie_name(settings, kind)}={value}; Path={issuer.path or '/'}; Max-Age={seconds}; "
         f"HttpOnly; SameSite=Lax{secure}"
     )
 
 
-def name_of(settings: Settings, kind: str) -> str:
+def cookie_name(settings: Settings, kind: str) -> str:
     """`__Host-` where the issuer has no path, as its Path has to be /; `__Secure-` under a stage; plain on a laptop."""
     issuer = urlsplit(settings.issuer)
     if issuer.scheme != "https":

@@ -1,106 +1,122 @@
 from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...flows.oauth import device
-from ...flows.oauth.interaction import Interaction
+from ...flows.oauth.interactions import Interaction
 from ...flows.platform import macs
 from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
-from . import form_errors as mistakes
-from . import html
+from . import form_errors, html
 from .error_pages import pages_api
 from .login import form_page, show_form
-from .page_request import DEVICE, FIELDS, PageRequest, place_of, redirect, visit_of
+from .page_request import DEVICE, FIELDS, PageRequest, page_request_of, path_with_query, redirect
 
 api, page = pages_api(__name__)
 
 TYPED, ALLOWED, DENIED = "typed", "allowed", "denied"
-OF_PLACE = frozenset({"user_code", "ui_locales"})
+PARAMETERS = frozenset({"user_code", "ui_locales"})
 
 
-@page("GET /device", takes=OF_PLACE)
+@page("GET /device", takes=PARAMETERS)
 def device_page(svc: Services, caller: Caller) -> Answer:
     """Where a device sends its user to type a code (RFC 8628 section 3.3)."""
-    place = place_of(DEVICE, [pair for pair in caller.query if pair[0] in OF_PLACE])
-    visit = PageRequest(svc, caller, dict(caller.query), place)
-    known = visit.browser()
-    if known is None:
-        return show_form(visit, "login")
-    done = visit.done(known)
-    if done is None:
-        return _ask_code(visit, known)
-    if done.did == TYPED:
-        return _ask_decision(visit, known, done.shown)
-    return visit.show("device_done.html", approved=done.did == ALLOWED)
+    path = path_with_query(DEVICE, [pair for pair in caller.query if pair[0] in PARAMETERS])
+    page_request = PageRequest(svc, caller, dict(caller.query), path)
+    browser_session = page_request.browser()
+    if browser_session is None:
+        return show_form(page_request, "login")
+    interaction = page_request.interaction(browser_session)
+    if interaction is None:
+        return _ask_code(page_request, browser_session)
+    if interaction.action == TYPED:
+        return _ask_decision(page_request, browser_session, interaction.detail)
+    return page_request.show("device_done.html", approved=interaction.action == ALLOWED)
 
 
 @page("POST /device", body=Form, takes=FIELDS | {"user_code", "shown", "decision"})
 def device_decision(svc: Services, caller: Caller, form: Form) -> Answer:
     """The code, then the decision."""
-    visit = visit_of(svc, caller, form.pairs)
-    known = visit.browser()
-    if known is None:
-        return visit.start_over(DEVICE)
+    page_request = page_request_of(svc, caller, form.pairs)
+    browser_session = page_request.browser()
+    if browser_session is None:
+        return page_request.start_over(DEVICE)
     try:
-        done = _decided(visit, known) if "decision" in visit.fields else _typed(visit, known)
+        handle = _decide if "decision" in page_request.fields else _enter_code
+        interaction = handle(page_request, browser_session)
     except (errors.NotFound, errors.TooManyRequests) as refusal:
-        return _again(visit, known, refusal)
-    return visit.onward(known, done) if done else redirect(f"{svc.settings.issuer}/{form_page(visit, 'login')}")
+        return _redirect_with_errors(page_request, browser_session, refusal)
+    if interaction is None:
+        return redirect(f"{svc.settings.issuer}/{form_page(page_request, 'login')}")
+    return page_request.redirect_after(browser_session, interaction)
 
 
-def _typed(visit: PageRequest, known: Browser) -> Interaction:
-    visit.verify_form_token("device code", known)
-    asked = device.waiting(visit.svc, visit.fields.get("user_code", ""), network=visit.caller.network, decider=known)
-    return Interaction(TYPED, asked.user_code)
+def _enter_code(page_request: PageRequest, browser_session: Browser) -> Interaction:
+    page_request.verify_form_token("device code", browser_session)
+    device_request = device.find_by_typed_code(
+        page_request.svc,
+        page_request.fields.get("user_code", ""),
+        network=page_request.caller.network,
+        browser=browser_session,
+    )
+    return Interaction(TYPED, device_request.user_code)
 
 
-def _decided(visit: PageRequest, known: Browser) -> Interaction | None:
-    code, shown, decision = (visit.fields.get(name, "") for name in ("user_code", "shown", "decision"))
-    visit.verify_form_token("device decision", known, code, shown)
+def _decide(page_request: PageRequest, browser_session: Browser) -> Interaction | None:
+    code, scope, decision = (page_request.fields.get(name, "") for name in ("user_code", "shown", "decision"))
+    page_request.verify_form_token("device decision", browser_session, code, scope)
     if decision == "switch":
         return None
-    asked = device.find(visit.svc, code, known, network=visit.caller.network)
-    # Who has agreed has agreed to what was shown: what the client may have can have changed meanwhile.
-    if decision == "allow" and not set(asked.scope) <= set(shown.split()):
+    device_request = device.find(page_request.svc, code, browser_session, network=page_request.caller.network)
+    # The decision covers the scopes that the page showed: what the client may have can have changed meanwhile.
+    if decision == "allow" and not set(device_request.scope) <= set(scope.split()):
         return Interaction(TYPED, code)
-    device.decide(visit.svc, asked, known, approve=decision == "allow")
+    device.decide(page_request.svc, device_request, browser_session, approve=decision == "allow")
     return Interaction(ALLOWED if decision == "allow" else DENIED)
 
 
-def _again(visit: PageRequest, known: Browser, refusal: LatchkeyError) -> Answer:
+def _redirect_with_errors(page_request: PageRequest, browser_session: Browser, refusal: LatchkeyError) -> Answer:
     error = "wrong_code" if isinstance(refusal, errors.NotFound) else refusal.code
-    typed = visit.fields.get("user_code", "")
-    return mistakes.tell(visit, visit.to, (DEVICE, known.session.session_id), refusal, error, user_code=typed)
-
-
-def _ask_code(visit: PageRequest, known: Browser) -> Answer:
-    mistake = mistakes.told(visit, (DEVICE, known.session.session_id))
-    page = visit.show(
-        "device.html",
-        hidden={"to": visit.to, "form_token": macs.mac(visit.svc, "device code", known.session.session_id, visit.to)},
-        user_code=mistake.typed.get("user_code") or visit.fields.get("user_code", ""),
-        error=mistake.error,
-        wait=mistake.wait,
+    user_code = page_request.fields.get("user_code", "")
+    return form_errors.redirect_with_errors(
+        page_request, page_request.to, (DEVICE, browser_session.session.session_id), refusal, error, user_code=user_code
     )
-    return mistakes.forgotten(visit, mistake, page)
 
 
-def _ask_decision(visit: PageRequest, known: Browser, code: str) -> Answer:
+def _ask_code(page_request: PageRequest, browser_session: Browser) -> Answer:
+    form_error = form_errors.read(page_request, (DEVICE, browser_session.session.session_id))
+    page = page_request.show(
+        "device.html",
+        hidden={
+            "to": page_request.to,
+            "form_token": macs.mac(
+                page_request.svc, "device code", browser_session.session.session_id, page_request.to
+            ),
+        },
+        user_code=form_error.fields.get("user_code") or page_request.fields.get("user_code", ""),
+        error=form_error.error,
+        wait=form_error.wait,
+    )
+    return form_errors.clear(page_request, form_error, page)
+
+
+def _ask_decision(page_request: PageRequest, browser_session: Browser, code: str) -> Answer:
     try:
-        asked = device.find(visit.svc, code, known, network=visit.caller.network)
+        device_request = device.find(page_request.svc, code, browser_session, network=page_request.caller.network)
     except errors.NotFound as refusal:
-        return _again(visit, known, refusal)
-    shown = " ".join(asked.scope)
-    form_token = macs.mac(visit.svc, "device decision", known.session.session_id, visit.to, code, shown)
-    return visit.show(
+        return _redirect_with_errors(page_request, browser_session, refusal)
+    scope = " ".join(device_request.scope)
+    form_token = macs.mac(
+        page_request.svc, "device decision", browser_session.session.session_id, page_request.to, code, scope
+    )
+    return page_request.show(
         "consent.html",
-        client=asked.client,
-        user=known.user.email,
-        scope=asked.scope,
-        api=html.api_name(visit.svc.settings, asked.resource),
-        user_code=asked.user_code,
+        client=device_request.client,
+        user=browser_session.user.email,
+        scope=device_request.scope,
+        api=html.api_name(page_request.svc.settings, device_request.resource),
+        user_code=device_request.user_code,
         action="device",
-        hidden={"to": visit.to, "user_code": code, "shown": shown, "form_token": form_token},
+        hidden={"to": page_request.to, "user_code": code, "shown": scope, "form_token": form_token},
     )

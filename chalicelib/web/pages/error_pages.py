@@ -1,4 +1,4 @@
-"""How a refusal looks to a person: a page, and after a form a page of its own, so that a reload sends nothing again."""
+"""Errors as pages; after a form the browser is redirected to the page, so that a reload does not send the form again."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from ...services import Services
 from ..http.answers import Answer, status_of
 from ..http.routing import Api
 from . import html
-from .page_request import StalePage, known_place, redirect
+from .page_request import StalePage, redirect, verified_path
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 Pairs = tuple[tuple[str, str], ...]
@@ -22,8 +22,8 @@ STATUSES = {
     errors.InvalidClient.code: 400,
     errors.InvalidCredentials.code: 400,
 }
-# All that a form can be answered with.
-SHOWN = (
+# Every error that a form can end in.
+FORM_REFUSALS = (
     *REFUSALS,
     errors.NotFound,
     errors.PayloadTooLarge,
@@ -31,63 +31,63 @@ SHOWN = (
     errors.InvalidClient,
     errors.TemporarilyUnavailable,
 )
-# What trying again can mend.
+# Errors after which it makes sense to try again.
 RETRYABLE = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
 PURPOSE = b"latchkey refusal\x00"
 SECONDS = 300
 
 
 def pages_api(import_name: str) -> tuple[Api, Callable[..., Declare]]:
-    """A door for pages: what it refuses, it refuses with a page."""
-    made = Api(import_name)
+    """An Api for pages: its errors are pages too."""
+    api = Api(import_name)
 
     def page(line: str, **declared: Any) -> Declare:
-        of_ours = "form_token" in declared.get("takes", ())
-        shows = _by_redirect if of_ours else _at_once
-        return made.route(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": shows, **declared})
+        is_form = "form_token" in declared.get("takes", ())
+        refusal_page = _redirect_to_page if is_form else _show_page
+        return api.route(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": refusal_page, **declared})
 
-    return made, page
-
-
-def _at_once(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
-    return _page(svc, headers, _told(svc, pairs, refusal))
+    return api, page
 
 
-def _by_redirect(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
-    told = _told(svc, pairs, refusal)
+def _show_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    return _render(svc, headers, _page_content(svc, pairs, refusal))
+
+
+def _redirect_to_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    content = _page_content(svc, pairs, refusal)
     try:
-        text = sealing.seal(svc, told, purpose=PURPOSE, seconds=SECONDS)
-    except LatchkeyError:  # there are no keys to be had
-        return _page(svc, headers, told)
+        text = sealing.seal(svc, content, purpose=PURPOSE, seconds=SECONDS)
+    except LatchkeyError:  # the keys could not be read
+        return _render(svc, headers, content)
     return redirect(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
 
 
-def page_of(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:
-    """The page of a refusal that a form was answered with; raises NotFound where there was none, or long ago."""
-    told = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
-    if told is None:
+def unseal_page(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:
+    """The page of an error that a form ended in; raises NotFound for a text that is not ours or too old."""
+    content = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
+    if content is None:
         raise errors.NotFound()
-    return _page(svc, headers, told)
+    return _render(svc, headers, content)
 
 
-def _page(svc: Services, headers: Mapping[str, str], told: Mapping[str, Any]) -> Answer:
-    wait = max(0, told["retry_at"] - svc.now())
+def _render(svc: Services, headers: Mapping[str, str], content: Mapping[str, Any]) -> Answer:
+    wait = max(0, content["retry_at"] - svc.now())
     page = html.page(
         svc.settings,
         "error.html",
-        language=html.language_of(told["locales"], headers.get("accept-language", "")),
-        error=told["error"],
+        language=html.language_of(content["locales"], headers.get("accept-language", "")),
+        error=content["error"],
         wait=wait,
-        told=told["told"],
-        again=f"{svc.settings.issuer}/{told['again']}" if told["again"] else "",
+        description=content["told"],
+        again=f"{svc.settings.issuer}/{content['again']}" if content["again"] else "",
     )
-    later = {"Retry-After": str(max(1, wait))} if told["status"] in (429, 503) else {}
-    return Answer(body=page.body, status=told["status"], headers={**page.headers, **later})
+    retry_headers = {"Retry-After": str(max(1, wait))} if content["status"] in (429, 503) else {}
+    return Answer(body=page.body, status=content["status"], headers={**page.headers, **retry_headers})
 
 
-def _told(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> dict[str, Any]:
+def _page_content(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> dict[str, Any]:
     fields = dict(pairs)
-    to = known_place(fields.get("to", ""))
+    to = verified_path(fields.get("to", ""))
     return {
         "error": refusal.code,
         "told": refusal.description,

@@ -1,6 +1,6 @@
-"""A form with a mistake: its page tells it, behind a redirect, with what was typed but the password.
+"""Errors of a form: a redirect leads back to its page, which shows the error and what was typed, without the password.
 
-In between, that is in a cookie which only this server can read, for this form in this browser, for one page, for minutes.
+A sealed cookie carries both from one to the other: for this form in this browser, for one page, for minutes.
 """
 
 from collections.abc import Mapping
@@ -15,49 +15,49 @@ from .page_request import PageRequest, redirect, with_cookie
 
 PURPOSE = b"latchkey mistake\x00"
 SECONDS = 300
-LONGEST, LONGEST_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
+MAX_COOKIE, MAX_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class FormError:
     """What was wrong, "" for nothing, and the fields as they were typed; `wait` seconds until a try may help."""
 
     error: str = ""
     wait: int = 0
-    typed: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
-def tell(
-    visit: PageRequest, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **typed: str
+def redirect_with_errors(
+    page_request: PageRequest, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **fields: str
 ) -> Answer:
-    """Sends the browser to the page of a form, which tells the mistake; `form` is its name and what ties it to the browser."""
-    svc = visit.svc
+    """Redirects to the page of a form, which shows the error; `form` is its name and what ties it to the browser."""
+    svc = page_request.svc
     request_log.set_outcome(refusal)
-    told = {
+    content = {
         "error": error,
         "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
-        "form_token": macs.mac(svc, "mistake", *form, visit.to),
+        "form_token": macs.mac(svc, "mistake", *form, page_request.to),
     }
-    # What is too long for a cookie is too long to be right.
-    typed = {name: text for name, text in typed.items() if len(text) <= LONGEST_FIELD}
-    sealed = (sealing.seal(svc, {**told, "typed": each}, purpose=PURPOSE, seconds=SECONDS) for each in (typed, {}))
-    cookie = next(each for each in sealed if len(each) <= LONGEST)
+    # What is too long for a cookie cannot be right.
+    fields = {name: text for name, text in fields.items() if len(text) <= MAX_FIELD}
+    sealed = (sealing.seal(svc, {**content, "typed": each}, purpose=PURPOSE, seconds=SECONDS) for each in (fields, {}))
+    cookie = next(each for each in sealed if len(each) <= MAX_COOKIE)
     answer = redirect(f"{svc.settings.issuer}/{page}")
-    return with_cookie(answer, cookies.write(svc.settings, cookies.MISTAKE, cookie, seconds=SECONDS))
+    return with_cookie(answer, cookies.write(svc.settings, cookies.FORM_ERROR, cookie, seconds=SECONDS))
 
 
-def told(visit: PageRequest, form: tuple[str, str]) -> Mistake:
-    """The mistake that was made in this very form."""
-    svc = visit.svc
-    cookie = cookies.read(svc.settings, visit.caller.headers, cookies.MISTAKE)
-    found = sealing.unseal(svc, cookie, purpose=PURPOSE) if cookie else None
-    if found is None or not macs.verify_mac(svc, found["form_token"], "mistake", *form, visit.to):
-        return Mistake()
-    return Mistake(found["error"], max(0, found["retry_at"] - svc.now()), found["typed"])
+def read(page_request: PageRequest, form: tuple[str, str]) -> FormError:
+    """The error of this form in this browser, an empty one if there is none."""
+    svc = page_request.svc
+    cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.FORM_ERROR)
+    content = sealing.unseal(svc, cookie, purpose=PURPOSE) if cookie else None
+    if content is None or not macs.verify_mac(svc, content["form_token"], "mistake", *form, page_request.to):
+        return FormError()
+    return FormError(content["error"], max(0, content["retry_at"] - svc.now()), content["typed"])
 
 
-def forgotten(visit: PageRequest, mistake: Mistake, page: Answer) -> Answer:
-    """A page that has told a mistake, after which it is gone."""
-    if not mistake.error:
+def clear(page_request: PageRequest, form_error: FormError, page: Answer) -> Answer:
+    """A page that shows an error, with its cookie deleted."""
+    if not form_error.error:
         return page
-    return with_cookie(page, cookies.write(visit.svc.settings, cookies.MISTAKE, "", seconds=0))
+    return with_cookie(page, cookies.write(page_request.svc.settings, cookies.FORM_ERROR, "", seconds=0))

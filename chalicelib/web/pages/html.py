@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-ROOM = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 # The one script there is: it saves a click on the page that posts an answer back to a client.
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
@@ -36,8 +36,8 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
         .get_template(template)
         .render(
             t=messages(language),
-            said=partial(said, messages(language)),
-            fill=filled,
+            error_text=partial(error_text, messages(language)),
+            fill=fill,
             host_of=host_of,
             language=language,
             direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
@@ -52,10 +52,10 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
 
 
 def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[str]]:
-    """What every page comes with; on a developer's machine (`local`) logos may be there too."""
-    images = "'self' https: http:" if local else "'self' https:"  # a policy has no words for [::1]
-    # Browsers hold a form to this list on every redirect that follows it, also on those that the client's own server
-    # sends its user on with: its place alone would be too little, and what it may be is known by its scheme only.
+    """The headers of every page; on a developer's machine (`local`) logos may come by plain http."""
+    images = "'self' https: http:" if local else "'self' https:"  # a policy cannot name [::1]
+    # Browsers hold a form to this list on every redirect that follows it, also when the client's own server
+    # redirects once more: the redirect URI alone would be too little, and of what follows only the scheme is known.
     forms = f"'self' {_schemes(sends_to)}".strip()
     return {
         "Content-Type": "text/html; charset=utf-8",
@@ -63,7 +63,7 @@ def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[
         f"script-src 'sha256-{SUBMIT_HASH}'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
-        # Not no-referrer: a form would then be sent with `Origin: null`, which is also what a stranger's has.
+        # Not no-referrer: a form would then be sent with `Origin: null`, as a form of another site can be.
         "Referrer-Policy": "same-origin",
     }
 
@@ -73,7 +73,7 @@ def _schemes(uri: str) -> str:
 
 
 def api_name(settings: Settings, resource: str) -> str:
-    """What people call an API: our own by its brand, any other by where it is, which it cannot choose as it chooses a name."""
+    """The name of an API for people: the brand for our own, the host for any other, for an API may call itself anything."""
     return resource.removeprefix("https://").rstrip("/") if resource else settings.brand.name
 
 
@@ -83,7 +83,7 @@ def templates() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(ROOM / "templates"),
+        loader=FileSystemLoader(DIRECTORY / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -91,15 +91,15 @@ def templates() -> "Environment":
     )
 
 
-def filled(text: str, **values: str) -> "Markup":
-    """A text with values in its {places}, each set apart so that it cannot disturb a line of the other direction."""
+def fill(text: str, **values: str) -> "Markup":
+    """A text with values in its {places}, each isolated, so that it cannot disturb text of the other direction."""
     from markupsafe import Markup, escape
 
-    apart = Markup("<b><bdi>{}</bdi></b>")
-    return escape(text).format(**{name: apart.format(value) for name, value in values.items()})
+    isolated = Markup("<b><bdi>{}</bdi></b>")
+    return escape(text).format(**{name: isolated.format(value) for name, value in values.items()})
 
 
-def said(texts: Mapping[str, str], error: str, wait: int) -> str:
+def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
     """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
     text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
     return text.replace("{wait}", _minutes(texts, max(1, ceil(wait / 60))))
@@ -114,14 +114,14 @@ def _minutes(texts: Mapping[str, str], n: int) -> str:
 @lru_cache(maxsize=len(LANGUAGES))
 def messages(language: str) -> Mapping[str, str]:
     """All texts of one language."""
-    texts: dict[str, str] = json.loads((ROOM / "messages" / f"{language}.json").read_text())
+    texts: dict[str, str] = json.loads((DIRECTORY / "messages" / f"{language}.json").read_text())
     return texts
 
 
-def language_of(wanted: str, accepted: str) -> str:
-    """The reader's language: the first that we have of `ui_locales`, then the one that Accept-Language likes best."""
-    liked = sorted(accepted.split(",")[:50], key=_quality, reverse=True)
-    for tag in [*wanted.split(), *(range_ for range_ in liked if _quality(range_) > 0)]:
+def language_of(ui_locales: str, accept_language: str) -> str:
+    """The reader's language: the first of `ui_locales` that we have, then the best of Accept-Language."""
+    ranges = sorted(accept_language.split(",")[:50], key=_quality, reverse=True)
+    for tag in [*ui_locales.split(), *(range_ for range_ in ranges if _quality(range_) > 0)]:
         primary = tag.partition(";")[0].partition("-")[0].strip().lower()
         if primary in LANGUAGES:
             return primary
@@ -129,7 +129,7 @@ def language_of(wanted: str, accepted: str) -> str:
 
 
 def _quality(language_range: str) -> float:
-    """RFC 9110 section 12.4.2: from 0, which is a refusal, to 1, which is what has none."""
-    _, marked, weight = language_range.partition(";")
-    found = QUALITY.fullmatch(weight)
-    return float(found[1]) if found else float(not marked)
+    """RFC 9110 section 12.4.2: from 0, which refuses the language, to 1, the default."""
+    _, semicolon, weight = language_range.partition(";")
+    match = QUALITY.fullmatch(weight)
+    return float(match[1]) if match else float(not semicolon)

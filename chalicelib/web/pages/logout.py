@@ -19,11 +19,11 @@ from .page_request import (
     LOGOUT,
     PageRequest,
     StalePage,
-    located,
-    place_of,
+    page_request_of,
+    path_with_query,
     redirect,
     redirect_to_client,
-    visit_of,
+    uri_with_query,
     with_cookie,
 )
 
@@ -35,22 +35,25 @@ FORM = "logout"
 @page("GET /oauth/logout", takes=logout.KNOWN)
 def log_out_by_get(svc: Services, caller: Caller) -> Answer:
     """Ends the browser's session for a client (OpenID Connect RP-Initiated Logout 1.0); asks the user where that is due."""
-    leaving = _asked(svc, caller, caller.query)
+    logout_request = _logout_request(svc, caller, caller.query)
     pairs = [pair for pair in caller.query if pair[0] in logout.KNOWN]
-    visit = PageRequest(svc, caller, dict(caller.query), place_of(LOGOUT, pairs))
-    known = visit.browser()
-    if known is None:
-        return _sent_on(leaving) if leaving.uri and leaving.redirects_at_once else _stay(visit, leaving)
-    if leaving.is_of(svc, known):
-        return _end(visit, known, _sent_on(leaving) if leaving.uri else _stay(visit, leaving))
-    form_token = macs.mac(svc, FORM, known.session.session_id, visit.to)
-    return visit.show(
+    page_request = PageRequest(svc, caller, dict(caller.query), path_with_query(LOGOUT, pairs))
+    browser_session = page_request.browser()
+    if browser_session is None:
+        may_redirect = bool(logout_request.uri) and logout_request.redirects_at_once
+        return _redirect_onward(logout_request) if may_redirect else _show_logged_out(page_request, logout_request)
+    if logout_request.is_of(svc, browser_session):
+        may_redirect = bool(logout_request.uri)
+        answer = _redirect_onward(logout_request) if may_redirect else _show_logged_out(page_request, logout_request)
+        return _end(page_request, browser_session, answer)
+    form_token = macs.mac(svc, FORM, browser_session.session.session_id, page_request.to)
+    return page_request.show(
         "logout.html",
-        sends_to=leaving.uri,
-        leads_on=bool(leaving.uri),
-        place=host_of(leaving.uri),
-        unregistered=leaving.unregistered,
-        hidden={"to": visit.to, "form_token": form_token},
+        sends_to=logout_request.uri,
+        leads_on=bool(logout_request.uri),
+        place=host_of(logout_request.uri),
+        unregistered=logout_request.unregistered,
+        hidden={"to": page_request.to, "form_token": form_token},
     )
 
 
@@ -64,40 +67,43 @@ def log_out_by_post(svc: Services, _: Caller, form: Form) -> Answer:
 @page("POST /oauth/logout/confirm", body=Form, takes=FIELDS)
 def log_out_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
     """The form that asks whether to log out."""
-    visit = visit_of(svc, caller, form.pairs)
-    known = visit.browser()
+    page_request = page_request_of(svc, caller, form.pairs)
+    browser_session = page_request.browser()
     try:
-        visit.verify_form_token(FORM, known)
+        page_request.verify_form_token(FORM, browser_session)
     except StalePage:
-        known = None
-    if known is None:
-        return visit.start_over(LOGOUT)
-    leaving = _asked(svc, caller, visit.query)
+        browser_session = None
+    if browser_session is None:
+        return page_request.start_over(LOGOUT)
+    logout_request = _logout_request(svc, caller, page_request.query)
     # Who pressed the button has read where it leads, whoever the client is.
-    return _end(visit, known, _sent_on(leaving) if leaving.uri else visit.start_over(LOGOUT))
+    answer = _redirect_onward(logout_request) if logout_request.uri else page_request.start_over(LOGOUT)
+    return _end(page_request, browser_session, answer)
 
 
-def _asked(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> LogoutRequest:
+def _logout_request(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> LogoutRequest:
     return logout.check_request(svc, oauth.parse_parameters(pairs, known=logout.KNOWN), network=caller.network)
 
 
-def _end(visit: PageRequest, known: Browser, answer: Answer) -> Answer:
-    request_log.untold(logout.end(visit.svc, known, network=visit.caller.network))
-    return with_cookie(answer, cookies.write(visit.svc.settings, cookies.SESSION, "", seconds=0))
+def _end(page_request: PageRequest, browser_session: Browser, answer: Answer) -> Answer:
+    request_log.write_logout_failures(
+        logout.end(page_request.svc, browser_session, network=page_request.caller.network)
+    )
+    return with_cookie(answer, cookies.write(page_request.svc.settings, cookies.SESSION, "", seconds=0))
 
 
-def _sent_on(leaving: LogoutRequest) -> Answer:
-    return redirect_to_client(leaving.uri, _fields(leaving))
+def _redirect_onward(logout_request: LogoutRequest) -> Answer:
+    return redirect_to_client(logout_request.uri, _fields(logout_request))
 
 
-def _stay(visit: PageRequest, leaving: LogoutRequest) -> Answer:
-    return visit.show(
+def _show_logged_out(page_request: PageRequest, logout_request: LogoutRequest) -> Answer:
+    return page_request.show(
         "logged_out.html",
-        onward=located(leaving.uri, _fields(leaving)) if leaving.uri else "",
-        place=host_of(leaving.uri),
-        unregistered=leaving.unregistered,
+        onward=uri_with_query(logout_request.uri, _fields(logout_request)) if logout_request.uri else "",
+        place=host_of(logout_request.uri),
+        unregistered=logout_request.unregistered,
     )
 
 
-def _fields(leaving: LogoutRequest) -> dict[str, str]:
-    return {"state": leaving.state} if leaving.state else {}
+def _fields(logout_request: LogoutRequest) -> dict[str, str]:
+    return {"state": logout_request.state} if logout_request.state else {}

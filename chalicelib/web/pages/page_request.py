@@ -1,4 +1,4 @@
-"""What all pages share: who visits, what their forms carry, and where those lead."""
+"""One request for a page: who is logged in, what its form carries, and where that leads."""
 
 import string
 from collections.abc import Iterable, Mapping
@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ...domain.accounts.model import User
 from ...domain.errors import LatchkeyError
-from ...flows.oauth import authorize, interaction
-from ...flows.oauth.authorize import Destination
-from ...flows.oauth.interaction import Interaction
+from ...flows.oauth import authorize, interactions
+from ...flows.oauth.authorize import ClientRequest
+from ...flows.oauth.interactions import Interaction
 from ...flows.platform import macs
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
@@ -23,12 +23,12 @@ from . import cookies, html
 
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.
-MAX_ARRIVED = 8
-# What forms of ours carry along: where they lead in the end, and the token that ties them to the browser.
+MAX_ARRIVALS = 8
+# The hidden fields of our forms: where they lead in the end, and the token that ties them to the browser.
 FIELDS = frozenset({"to", "form_token"})
 AUTHORIZE, LOGOUT, DEVICE, HOME = "oauth/authorize", "oauth/logout", "device", ""
 PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE, HOME})
-# What we add to such a place when a form of ours sends the browser back to it.
+# The parameter that we add to such a path when one of our forms leads back to it.
 INTERACTION = "latchkey_interaction"
 
 
@@ -63,98 +63,98 @@ class PageRequest:
         return query if path == AUTHORIZE else ""
 
     @property
-    def destination(self) -> Destination:
+    def client_request(self) -> ClientRequest:
         """The authorization request that it is for, and where its answer may go."""
-        arrived = self._has_arrived(dict(self.query).get("request_uri", ""))
-        return authorize.destination(self.svc, self.query, arrived=arrived, network=self.caller.network)
+        in_this_browser = self._has_arrived(dict(self.query).get("request_uri", ""))
+        return authorize.client_request(
+            self.svc, self.query, in_this_browser=in_this_browser, network=self.caller.network
+        )
 
     def browser(self) -> Browser | None:
         """Who is logged in, if anybody is."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
-        known = browser.current(self.svc, cookie) if cookie else None
-        if known:
-            request_log.set_user(known.user.uid)
-        return known
+        browser_session = browser.current(self.svc, cookie) if cookie else None
+        if browser_session:
+            request_log.set_user(browser_session.user.uid)
+        return browser_session
 
-    def before(self, user: User) -> Browser | None:
+    def browser_before_login(self, user: User) -> Browser | None:
         """Who was logged in before a login of a user that is just being made."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
         return browser.previous_login(self.svc, cookie, user) if cookie else None
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
-        """A page in the visitor's language; `locales` are what a request wished for that its address does not show."""
-        wanted = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
-        language = html.language_of(wanted, self.caller.headers.get("accept-language", ""))
+        """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""
+        ui_locales = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
+        language = html.language_of(ui_locales, self.caller.headers.get("accept-language", ""))
         return html.page(self.svc.settings, template, language=language, **values)
 
-    def done(self, known: Browser | None) -> Interaction | None:
-        """What this browser has just done for where it is, as a redirect of ours says."""
+    def interaction(self, browser_session: Browser | None) -> Interaction | None:
+        """What the user has just done for this page, as our redirect to it says."""
         text = self.fields.get(INTERACTION, "")
-        return interaction.decode(self.svc, text, known, self.to) if known and text else None
+        return interactions.decode(self.svc, text, browser_session, self.to) if browser_session and text else None
 
-    def onward(self, known: Browser, done: Interaction) -> Answer:
-        """To where it leads, with what was done, by a redirect, so that nobody who goes back or reloads sends a form again."""
-        text = interaction.encode(self.svc, known, self.to, done)
-        return redirect(f"{self.svc.settings.issuer}/{located(self.to, {INTERACTION: text})}")
+    def redirect_after(self, browser_session: Browser, interaction: Interaction) -> Answer:
+        """Redirects to where the request leads, with what was done: then going back or reloading sends no form again."""
+        text = interactions.encode(self.svc, browser_session, self.to, interaction)
+        return redirect(f"{self.svc.settings.issuer}/{uri_with_query(self.to, {INTERACTION: text})}")
 
     def start_over(self, path: str = "") -> Answer:
-        """To where it leads, as if nothing had been done; `path` is where a form can lead that it is sent to."""
+        """Redirects to where the request leads, as if nothing had been done; `path` is the only page that it may be."""
         to = self.to if not path or self.to.partition("?")[0] == path else path
         return redirect(f"{self.svc.settings.issuer}/{to}")
 
-    def tie(self) -> str:
+    def browser_token(self) -> str:
         """The random text that ties a browser in which nobody is logged in to its forms; "" before its first one."""
         return cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
 
     def _has_arrived(self, request_uri: str) -> bool:
-        """Whether this browser brought a pushed request while there was time: its user may be slow, and reload or go back."""
-        return any(
-            macs.verify_mac(self.svc, form_token, cookies.ARRIVED, request_uri) for form_token in self._arrived()
-        )
+        """Whether this browser brought a pushed request in time: its user may be slow, and reload or go back."""
+        return any(macs.verify_mac(self.svc, mac, cookies.ARRIVAL, request_uri) for mac in self._arrival_macs())
 
-    def arrived(self, request_uri: str, answer: Answer) -> Answer:
+    def with_arrival_cookie(self, request_uri: str, answer: Answer) -> Answer:
         """An answer after which this browser may bring a pushed request again."""
         if self._has_arrived(request_uri):
             return answer
-        macs_of_requests = [macs.mac(self.svc, cookies.ARRIVED, request_uri), *self._arrived()][:MAX_ARRIVED]
-        cookie = cookies.write(self.svc.settings, cookies.ARRIVED, ".".join(macs_of_requests), seconds=FORM_SECONDS)
+        macs_of_requests = [macs.mac(self.svc, cookies.ARRIVAL, request_uri), *self._arrival_macs()][:MAX_ARRIVALS]
+        cookie = cookies.write(self.svc.settings, cookies.ARRIVAL, ".".join(macs_of_requests), seconds=FORM_SECONDS)
         return with_cookie(answer, cookie)
 
-    def _arrived(self) -> list[str]:
-        kept = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVED)
-        return kept.split(".")[:MAX_ARRIVED] if kept else []
+    def _arrival_macs(self) -> list[str]:
+        cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVAL)
+        return cookie.split(".")[:MAX_ARRIVALS] if cookie else []
 
-    def verify_form_token(self, page: str, known: Browser | None = None, *also: str) -> None:
+    def verify_form_token(self, page: str, browser_session: Browser | None = None, *also: str) -> None:
         """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
 
         `also` are the fields, besides the request, that have to be as we sent them.
         """
         origin = self.caller.headers.get("origin")
         issuer = urlsplit(self.svc.settings.issuer)
-        tie = known.session.session_id if known else self.tie()
-        if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not tie:
+        browser_token = browser_session.session.session_id if browser_session else self.browser_token()
+        if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not browser_token:
             raise StalePage()
-        if not macs.verify_mac(self.svc, self.fields.get("form_token", ""), page, tie, self.to, *also):
+        if not macs.verify_mac(self.svc, self.fields.get("form_token", ""), page, browser_token, self.to, *also):
             raise StalePage()
 
 
-def visit_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> PageRequest:
-    """The visit that sends a form of ours."""
+def page_request_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> PageRequest:
+    """A request with the fields of one of our forms."""
     fields = dict(pairs)
-    # Who comes for nothing in particular comes in some language all the same.
-    asked = [("ui_locales", fields.get("ui_locales", ""))]
-    return PageRequest(svc, caller, fields, known_place(fields.get("to", "")) or place_of(HOME, asked))
+    # A request that leads nowhere still has a language.
+    language = [("ui_locales", fields.get("ui_locales", ""))]
+    return PageRequest(svc, caller, fields, verified_path(fields.get("to", "")) or path_with_query(HOME, language))
 
 
-def known_place(unverified_to: str) -> str:
-    """A place that a form says it leads to, if it is one of ours; "" for any other."""
+def verified_path(unverified_to: str) -> str:
+    """A path that a form says it leads to, if it is one of ours; "" for any other."""
     path, _, query = unverified_to.partition("?")
-    place = place_of(path, parse_qsl(query)) if path in PLACES else ""
-    return "" if place == AUTHORIZE else place  # which is nowhere without a request
+    verified = path_with_query(path, parse_qsl(query)) if path in PLACES else ""
+    return "" if verified == AUTHORIZE else verified  # which is nowhere without a request
 
 
-def place_of(path: str, pairs: Iterable[tuple[str, str]]) -> str:
-    """A place below the issuer with its parameters, those of ours left out; the same text for the same parameters."""
+def path_with_query(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """A path below the issuer with its parameters, without our own; the same text for the same parameters."""
     # By name, for a gateway may hand them over in any order; of one name in theirs.
     query = urlencode(sorted((pair for pair in pairs if pair[1] and pair[0] != INTERACTION), key=itemgetter(0)))
     return f"{path}?{query}" if query else path
@@ -162,17 +162,17 @@ def place_of(path: str, pairs: Iterable[tuple[str, str]]) -> str:
 
 def with_cookie(answer: Answer, cookie: str) -> Answer:
     """An answer that sets one more cookie."""
-    before = answer.headers.get("Set-Cookie", [])
-    several = [*([before] if isinstance(before, str) else before), cookie]
+    earlier = answer.headers.get("Set-Cookie", [])
+    several = [*([earlier] if isinstance(earlier, str) else earlier), cookie]
     return Answer(body=answer.body, status=answer.status, headers={**answer.headers, "Set-Cookie": several})
 
 
 def redirect_to_client(uri: str, fields: Mapping[str, str]) -> Answer:
     """Sends the browser back to a client's URI with these fields in its query, whatever is there already."""
-    return redirect(located(uri, fields))
+    return redirect(uri_with_query(uri, fields))
 
 
-def located(uri: str, fields: Mapping[str, str]) -> str:
+def uri_with_query(uri: str, fields: Mapping[str, str]) -> str:
     """A client's URI with fields in its query."""
     joint = "" if uri.endswith("?") or not fields else "&" if "?" in uri else "?"
     return f"{uri}{joint}{urlencode(fields)}"

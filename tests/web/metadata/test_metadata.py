@@ -387,7 +387,7 @@ def test_whatever_the_code_has_is_advertised(world: World) -> None:
     assert set(advertised["dpop_signing_alg_values_supported"]) == set(dpop.ALGORITHMS)
     assert set(advertised["token_endpoint_auth_signing_alg_values_supported"]) == set(clients.ASSERTION_ALGORITHMS)
     assert set(advertised["claims_supported"]) >= {name for names in claims.OF_SCOPE.values() for name in names}
-    languages = {file.stem for file in (html.ROOM / "messages").glob("*.json")}
+    languages = {file.stem for file in (html.DIRECTORY / "messages").glob("*.json")}
     assert set(advertised["ui_locales_supported"]) == set(html.LANGUAGES) == languages
 
 

@@ -355,7 +355,7 @@ def test_who_has_tried_too_often_reads_when_to_try_again_and_no_field_is_called_
 )
 def test_arabic_counts_minutes_as_arabic_does(seconds: int, arabic: str) -> None:
     """CLDR's plural rules."""
-    assert arabic in html.said(html.messages("ar"), "too_many_requests", seconds)
+    assert arabic in html.error_text(html.messages("ar"), "too_many_requests", seconds)
 
 
 # --- the language of a device's user ---

@@ -478,6 +478,6 @@ def test_the_brand_is_on_the_page(settings: Settings) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="&"), max_size=40))
 def test_a_value_in_a_text_stays_text(value: str) -> None:
-    shown = html.filled("{client} & more", client=value)
+    shown = html.fill("{client} & more", client=value)
     assert unescape(re.sub("</?(b|bdi)>", "", shown)) == f"{value} & more"
     assert shown.count("<") == 4

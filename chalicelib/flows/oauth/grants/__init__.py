@@ -1,4 +1,4 @@
-"""One file a grant type, one line in GRANTS. What no grant may forget is done here, before any of them runs."""
+"""One file a grant type, one line in GRANTS. The checks that every grant needs are here, before any of them runs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ from . import authorization_code, client_credentials, device_code, refresh_token
 class GrantType:
     """A grant type: the parameters that it takes, and what it does for a client that has proved itself.
 
-    It uses up the DPoP proof before its own first write, and after all that tells its sender from a stranger. Anybody knows
-    the id of a public client, so there it is the code or the refresh token that does.
+    It uses up the DPoP proof before its own first write, and after every check that only the right sender passes. Anybody
+    knows the id of a public client, so there that check is of the code or the refresh token.
     """
 
     parameters: frozenset[str]
@@ -28,7 +28,9 @@ GRANTS: Mapping[str, GrantType] = {
     each.GRANT_TYPE: GrantType(each.PARAMETERS, each.redeem)
     for each in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
 }
-KNOWN = frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
+PARAMETERS = (
+    frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
+)
 
 
 def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proof: Proof, network: str) -> TokenSet:
@@ -44,5 +46,5 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
     if client.dpop_bound_access_tokens and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
-    own = {name: value for name, value in params.items() if name in grant.parameters}
-    return grant.redeem(svc, client, own, proof)
+    grant_params = {name: value for name, value in params.items() if name in grant.parameters}
+    return grant.redeem(svc, client, grant_params, proof)

@@ -13,7 +13,7 @@ from ...sessions.issue import TokenSet
 from .. import dpop
 
 GRANT_TYPE = CODE
-UNKNOWN = "The code is unknown, or was issued to another client, redirect URI, verifier or key."
+UNKNOWN_CODE = "The code is unknown, or was issued to another client, redirect URI, verifier or key."
 PARAMETERS = frozenset({"code", "redirect_uri", "code_verifier", "resource"})
 
 
@@ -22,37 +22,39 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
     try:
-        keyset, presented = session_handles.decode_handle(svc, params["code"], handles.CODE)
-    except InvalidGrant as forged:
-        raise InvalidGrant(UNKNOWN, reason=forged.reason) from None
-    user, session = svc.sessions.with_user(presented.uid, presented.session_id)
-    if session is None or not _belongs(session, client, params, proof.jkt):
-        raise InvalidGrant(UNKNOWN)
-    dpop.remember(svc, proof)
+        keyset, handle = session_handles.decode_handle(svc, params["code"], handles.CODE)
+    except InvalidGrant as error:
+        raise InvalidGrant(UNKNOWN_CODE, reason=error.reason) from None
+    user, session = svc.sessions.with_user(handle.uid, handle.session_id)
+    if session is None or not _may_redeem(session, client, params, proof.jkt):
+        raise InvalidGrant(UNKNOWN_CODE)
+    dpop.spend_proof(svc, proof)
     if not session.waiting:
-        raise _replayed(svc, session)
-    found = in_force(user, session, svc.now())
-    if found is None:
+        raise _end_replayed_session(svc, session)
+    user_and_session = in_force(user, session, svc.now())
+    if user_and_session is None:
         raise InvalidGrant("The code has expired.", uid=session.uid)
-    user, session = found
+    user, session = user_and_session
     if not resources.still_granted(svc, client, session):
         raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
     if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
         raise InvalidTarget()
-    bound = proof.jkt if client.public else ""  # RFC 9449 section 5: a confidential client's refresh tokens need no key
-    begun = replace(session, generation=1, jkt=bound)
-    issued = issue.issue(svc, keyset, user, begun, client, nonce=session.nonce, jkt=proof.jkt)
+    refresh_jkt = (
+        proof.jkt if client.public else ""
+    )  # RFC 9449 section 5: a confidential client's refresh tokens need no key
+    started_session = replace(session, generation=1, jkt=refresh_jkt)
+    token_set = issue.issue(svc, keyset, user, started_session, client, nonce=session.nonce, jkt=proof.jkt)
     if client.backchannel_logout_uri and session.browser:
         svc.sessions.add_logout_participant(session)
-    life = lifetimes.idle_seconds(svc, client) if issued.refresh_token else issued.expires_in
+    life = lifetimes.idle_seconds(svc, client) if token_set.refresh_token else token_set.expires_in
     if not svc.sessions.redeem_code(
-        session, jkt=bound, now=svc.now(), expires_at=min(svc.now() + life, session.ends_at)
+        session, jkt=refresh_jkt, now=svc.now(), expires_at=min(svc.now() + life, session.ends_at)
     ):
-        raise _replayed(svc, session)
-    return issued
+        raise _end_replayed_session(svc, session)
+    return token_set
 
 
-def _belongs(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> bool:
+def _may_redeem(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> bool:
     return (
         client.owns(session)
         and session.redirect_uri == params.get("redirect_uri", session.redirect_uri)
@@ -61,7 +63,7 @@ def _belongs(session: Session, client: Client, params: Mapping[str, str], jkt: s
     )
 
 
-def _replayed(svc: Services, session: Session) -> InvalidGrant:
+def _end_replayed_session(svc: Services, session: Session) -> InvalidGrant:
     """RFC 6749 section 4.1.2: whoever holds code and verifier twice, one of them is a thief."""
     svc.sessions.end(session.uid, session.session_id, why="code replayed")
     return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=session.uid)

@@ -19,8 +19,8 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OPENID_SCOPES))
     if not scope:
         raise InvalidScope()
-    dpop.remember(svc, proof)
+    dpop.spend_proof(svc, proof)
     resource = resources.requested_resource(svc, client, params.get("resource", ""))
     lifetime = lifetimes.access_seconds(svc, client)
-    about: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return issue.issue_access_token(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt)
+    claims: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
+    return issue.issue_access_token(svc, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt)

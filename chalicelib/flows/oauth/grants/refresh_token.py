@@ -24,5 +24,5 @@ def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proo
         scope=params.get("scope"),
         resource=params.get("resource"),
         jkt=proof.jkt,
-        use_proof=partial(dpop.remember, svc, proof),
+        use_proof=partial(dpop.spend_proof, svc, proof),
     )

@@ -27,73 +27,73 @@ PARAMETERS = frozenset(
 )
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
-KEPT = ("auth_time", "amr", "acr", "roles")
+COPIED_CLAIMS = ("auth_time", "amr", "acr", "roles")
 
 
 def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
     """RFC 8693: a token for another API in the subject's name, never for more or for longer than the subject's own."""
     if params.get("requested_token_type", ACCESS_TOKEN_TYPE) not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest("`requested_token_type` is an access token here.")
-    subject = _verified(svc, client, params, "subject", proof.jkt)
+    subject = _verify_token(svc, client, params, "subject", proof.jkt)
     if not subject.sid:
         raise InvalidRequest("`subject_token` is not a user's.")
-    # Who acted before stays in, whoever acts next.
-    before = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
-    acting = before
+    # Earlier actors stay in the claim (RFC 8693 section 4.1).
+    earlier_actors = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
+    actor_claim = earlier_actors
     if "actor_token" in params or "actor_token_type" in params:
-        actor = _verified(svc, client, params, "actor", proof.jkt)
-        now = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
-        acting = {"act": {**now, **before}}
+        actor = _verify_token(svc, client, params, "actor", proof.jkt)
+        new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
+        actor_claim = {"act": {**new_actor, **earlier_actors}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient("This client may not exchange tokens in this way.")
-    dpop.remember(svc, proof)
+    dpop.spend_proof(svc, proof)
     audience = _audience(svc, client, params, subject)
     scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
     if not scope:
         raise InvalidScope("The subject's token has no scope that this client may have.")
     lifetime = min(lifetimes.access_seconds(svc, client), subject.exp - svc.now())
     uid = subjects.uid(svc, subject)
-    kept = {name: subject.all[name] for name in KEPT if name in subject.all}
-    about: dict[str, object] = {
-        **kept,
-        **acting,
+    copied_claims = {name: subject.all[name] for name in COPIED_CLAIMS if name in subject.all}
+    claims: dict[str, object] = {
+        **copied_claims,
+        **actor_claim,
         "sid": subjects.sid_for(svc, client, subject),
         **subjects.claims(svc, client, uid),
         "client_id": client.client_id,
         "aud": audience,
     }
-    issued = issue.issue_access_token(svc, about, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
-    return replace(issued, issued_token_type=ACCESS_TOKEN_TYPE)
+    token_set = issue.issue_access_token(svc, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
+    return replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
-def _verified(svc: Services, client: Client, params: Mapping[str, str], whose: str, jkt: str) -> VerifiedClaims:
-    token, kind = params.get(f"{whose}_token"), params.get(f"{whose}_token_type")
-    if not token or kind not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
-        raise InvalidRequest(f"`{whose}_token` with `{whose}_token_type` {ACCESS_TOKEN_TYPE} is needed.")
+def _verify_token(svc: Services, client: Client, params: Mapping[str, str], role: str, jkt: str) -> VerifiedClaims:
+    token, token_type = params.get(f"{role}_token"), params.get(f"{role}_token_type")
+    if not token or token_type not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
+        raise InvalidRequest(f"`{role}_token` with `{role}_token_type` {ACCESS_TOKEN_TYPE} is needed.")
     try:
-        verified = live.read(svc, token, any_audience=True).claims
+        claims = live.read(svc, token, any_audience=True).claims
     except InvalidToken:
-        raise InvalidRequest(f"`{whose}_token` is not in force.") from None  # RFC 8693 section 2.2.2
-    if not _shared(svc, client, verified):
-        raise InvalidRequest(f"`{whose}_token` is for an API that this client may have no tokens for.")
+        raise InvalidRequest(f"`{role}_token` is not in force.") from None  # RFC 8693 section 2.2.2
+    if not _shared_audiences(svc, client, claims):
+        raise InvalidRequest(f"`{role}_token` is for an API that this client may have no tokens for.")
     # A token that is bound to a key must not come out as one that anybody may use.
-    if "cnf" in verified.all and verified.all["cnf"] != {"jkt": jkt}:
-        raise InvalidRequest(f"`{whose}_token` is bound to a key: send a DPoP proof of that key.")
-    return verified
+    if "cnf" in claims.all and claims.all["cnf"] != {"jkt": jkt}:
+        raise InvalidRequest(f"`{role}_token` is bound to a key: send a DPoP proof of that key.")
+    return claims
 
 
-def _shared(svc: Services, client: Client, verified: VerifiedClaims) -> list[str]:
+def _shared_audiences(svc: Services, client: Client, claims: VerifiedClaims) -> list[str]:
     """The APIs of a token that the client may have tokens for as well; our own is every client's."""
-    may = (svc.settings.audience, *client.resources)
-    return [each for each in (uris.registered_spelling(aud, may) for aud in verified.audiences) if each in may]
+    allowed = (svc.settings.audience, *client.resources)
+    return [each for each in (uris.registered_spelling(aud, allowed) for aud in claims.audiences) if each in allowed]
 
 
 def _audience(svc: Services, client: Client, params: Mapping[str, str], subject: VerifiedClaims) -> str:
-    """The one API that the new token is for (RFC 8693 sections 2.1, 2.2.2): another of the client's own, else the subject's."""
-    shared = _shared(svc, client, subject)
-    among = (*client.resources, *shared)
-    named = {uris.registered_spelling(params[name], among) for name in ("resource", "audience") if name in params}
+    """The one API that the new token is for (RFC 8693 sections 2.1, 2.2.2): one of the client's, else the subject's."""
+    shared = _shared_audiences(svc, client, subject)
+    allowed = (*client.resources, *shared)
+    targets = {uris.registered_spelling(params[name], allowed) for name in ("resource", "audience") if name in params}
     # Our own is every client's, so naming it must not turn a token for another API into one for ours.
-    if len(named) > 1 or not named <= set(among):
+    if len(targets) > 1 or not targets <= set(allowed):
         raise InvalidTarget()
-    return named.pop() if named else shared[0]
+    return targets.pop() if targets else shared[0]
