@@ -29,8 +29,8 @@ def test_the_device_list_names_each_session_and_marks_this_one(phone: Phone, clo
 
 def test_the_session_that_asks_comes_first_even_where_all_were_used_in_the_same_second(phone: Phone) -> None:
     logins = [phone.sign_up(), phone.log_in(), phone.log_in()]
-    for session in logins:
-        sessions = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
+    for login in logins:
+        sessions = phone.call("GET /me/sessions", token=login["access_token"]).json()["sessions"]
         assert [session["current"] for session in sessions] == [True, False, False]
 
 

@@ -118,10 +118,10 @@ def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) 
         answer = app.post("/oauth/par", app.request())
         return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}
 
-    old, kept = pushed(app), pushed(app)
-    assert "code" in told(browser.get("/oauth/authorize", kept))
+    old, second = pushed(app), pushed(app)
+    assert "code" in told(browser.get("/oauth/authorize", second))
     other = again(app, clock)
-    for request in (old, kept):
+    for request in (old, second):
         assert browser.get("/oauth/authorize", request).status == 400
     assert "code" in told(browser.get("/oauth/authorize", pushed(other)))
 
@@ -130,24 +130,24 @@ def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) 
 def test_its_auth_sessions_are_dead(app: App, clock: Clock) -> None:
     request = {name: app.request()[name] for name in ("response_type", "code_challenge", "code_challenge_method")}
 
-    def asked(app: App) -> str:
-        found: str = app.post("/oauth/authorize-challenge", request).json()["auth_session"]
-        return found
+    def new_auth_session(app: App) -> str:
+        auth_session: str = app.post("/oauth/authorize-challenge", request).json()["auth_session"]
+        return auth_session
 
-    old = asked(app)
+    old = new_auth_session(app)
     other = again(app, clock)
     answer = other.post("/oauth/authorize-challenge", {"auth_session": old, **LOGIN})
     assert refusal(answer) == (400, "invalid_session")
-    assert granted(other.post("/oauth/authorize-challenge", {"auth_session": asked(other), **LOGIN}))
+    assert granted(other.post("/oauth/authorize-challenge", {"auth_session": new_auth_session(other), **LOGIN}))
 
 
 def test_its_id_tokens_are_no_hints_any_more(browser: Browser, app: App, clock: Clock) -> None:
-    hint = {"id_token_hint": app.tokens(browser)["id_token"]}
-    silent = {"prompt": "none", **hint}
+    params = {"id_token_hint": app.tokens(browser)["id_token"]}
+    silent = {"prompt": "none", **params}
     assert "code" in told(browser.authorize(app, **silent))
     other = again(app, clock)
     assert told(browser.authorize(other, **silent))["error"] == "login_required"
-    page = browser.get("/oauth/logout", {**hint, "post_logout_redirect_uri": LEFT})
+    page = browser.get("/oauth/logout", {**params, "post_logout_redirect_uri": LEFT})
     assert "/oauth/logout/confirm" in forms(page)
     new = other.tokens(browser)["id_token"]
     assert place(browser.get("/oauth/logout", {"id_token_hint": new, "post_logout_redirect_uri": LEFT})) == LEFT
@@ -208,9 +208,9 @@ def test_who_looked_after_the_first_does_not_overtake_the_making_of_the_second(
     metadata = {"redirect_uris": ["https://app.example/cb"], "client_name": "The first"}
     initial = replace(svc, settings=replace(svc.settings, registration_open=True))
     with installed(initial):
-        made = phone.call("POST /oauth/register", metadata).json()
-        path, token = f"/oauth/register/{made['client_id']}", made["registration_access_token"]
-        first = svc.clients.read(made["client_id"])
+        registration = phone.call("POST /oauth/register", metadata).json()
+        path, token = f"/oauth/register/{registration['client_id']}", registration["registration_access_token"]
+        first = svc.clients.read(registration["client_id"])
         assert first is not None
         seconds: list[Client] = []
 

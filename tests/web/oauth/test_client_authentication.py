@@ -43,12 +43,12 @@ def keyed(svc: Services, phone: Phone) -> App:
     return register(svc, phone, "key", **MACHINE)
 
 
-def ask(phone: Phone, *, headers: Any = (), **fields: str) -> Answer:
+def request_token(phone: Phone, *, headers: Any = (), **fields: str) -> Answer:
     return send(phone, "/oauth/token", {**ASK, **fields}, headers=headers)
 
 
 def asserted(app: App, assertion: str, **fields: str) -> Answer:
-    return ask(app.phone, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion, **fields)
+    return request_token(app.phone, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion, **fields)
 
 
 @pytest.mark.parametrize("path", AUTHENTICATED)
@@ -72,14 +72,14 @@ def test_each_client_proves_itself_with_what_it_is_registered_for(
         granted(app.token(CLIENT_CREDENTIALS))
     # A secret counts in either place: test_spellings.py.
     by_basic = [("Authorization", basic(keyed.id, "x"))]
-    assert refusal(ask(phone, headers=by_basic)) == INVALID_CLIENT
-    assert refusal(ask(phone, client_id=keyed.id, client_secret="")) == INVALID_CLIENT
-    signed = compact(
+    assert refusal(request_token(phone, headers=by_basic)) == INVALID_CLIENT
+    assert refusal(request_token(phone, client_id=keyed.id, client_secret="")) == INVALID_CLIENT
+    assertion = compact(
         {"alg": "HS256"},
         {"iss": machine.id, "sub": machine.id, "aud": ISSUER, "exp": machine.svc.now() + 60, "jti": "1"},
         by_hmac(machine.secret.encode()),
     )
-    assert refusal(asserted(machine, signed)) == INVALID_CLIENT
+    assert refusal(asserted(machine, assertion)) == INVALID_CLIENT
 
 
 def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, keyed: App, phone: Phone) -> None:
@@ -87,18 +87,18 @@ def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, keye
     by_basic = [("Authorization", basic(machine.id, machine.secret))]
     secret = {"client_id": machine.id, "client_secret": machine.secret}
     assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": keyed.assertion()}
-    assert refusal(ask(phone, headers=by_basic, **secret)) == invalid
-    assert refusal(ask(phone, headers=by_basic, **assertion)) == invalid
-    assert refusal(ask(phone, client_id=poster.id, client_secret=poster.secret, **assertion)) == invalid
+    assert refusal(request_token(phone, headers=by_basic, **secret)) == invalid
+    assert refusal(request_token(phone, headers=by_basic, **assertion)) == invalid
+    assert refusal(request_token(phone, client_id=poster.id, client_secret=poster.secret, **assertion)) == invalid
     assert refusal(asserted(keyed, keyed.assertion(), client_secret="x")) == invalid
     # RFC 6749 section 2.3: nor is a way half taken, or one that is not known here, overlooked.
     kind = {"client_assertion_type": ASSERTION_TYPE}
     for other in ("Bearer x", "Digest x", "Basic"):
-        assert refusal(ask(phone, headers=[("Authorization", other)], **secret)) == invalid
-        assert refusal(ask(phone, headers=[("Authorization", other)], **assertion)) == invalid
-    assert refusal(ask(phone, headers=by_basic, **kind)) == invalid
-    assert refusal(ask(phone, **secret, **kind)) == invalid
-    assert refusal(ask(phone, client_id=keyed.id, **kind)) == invalid
+        assert refusal(request_token(phone, headers=[("Authorization", other)], **secret)) == invalid
+        assert refusal(request_token(phone, headers=[("Authorization", other)], **assertion)) == invalid
+    assert refusal(request_token(phone, headers=by_basic, **kind)) == invalid
+    assert refusal(request_token(phone, **secret, **kind)) == invalid
+    assert refusal(request_token(phone, client_id=keyed.id, **kind)) == invalid
 
 
 @pytest.mark.parametrize("name", ["client_secret", "client_assertion"])
@@ -113,15 +113,15 @@ def test_a_secret_is_neither_echoed_nor_logged(
 ) -> None:
     wrong = "wrong-secret-of-somebody"
     answers = [
-        ask(phone, client_id=poster.id, client_secret=wrong),
-        ask(phone, headers=[("Authorization", basic(machine.id, wrong))]),
+        request_token(phone, client_id=poster.id, client_secret=wrong),
+        request_token(phone, headers=[("Authorization", basic(machine.id, wrong))]),
         send(phone, f"/oauth/token?client_secret={wrong}", ASK),
         machine.token(CLIENT_CREDENTIALS),
         poster.token(CLIENT_CREDENTIALS),
     ]
-    said = "".join(answer.body.decode() for answer in answers) + capsys.readouterr().out
+    output = "".join(answer.body.decode() for answer in answers) + capsys.readouterr().out
     for secret in (wrong, machine.secret, poster.secret, clients.digest_of(machine.secret)):
-        assert secret not in said
+        assert secret not in output
 
 
 def raw_basic(text: bytes) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def raw_basic(text: bytes) -> list[tuple[str, str]]:
     ids=lambda header: header[:40],
 )
 def test_a_header_that_is_no_good_basic_credentials_is_an_invalid_client(phone: Phone, header: str) -> None:
-    assert refusal(ask(phone, headers=[("Authorization", header)])) == INVALID_CLIENT
+    assert refusal(request_token(phone, headers=[("Authorization", header)])) == INVALID_CLIENT
 
 
 @pytest.mark.parametrize("secret", ["with space", "100%", "%41", "a:b", "a+b", "a&b=c", "ünï", "'\"\\", "%zz"])
@@ -164,10 +164,10 @@ def test_odd_ids_and_secrets_work_form_encoded_in_the_header_and_in_the_body(
 ) -> None:
     for kind, method in (("machine", "client_secret_basic"), ("post", "client_secret_post")):
         app = register(svc, phone, kind, **{**MACHINE, "client_id": f"{client_id}-{method}"})
-        found = svc.clients.read(app.id)
-        assert found
-        stored = {"secrets": (clients.digest_of(secret),), "version": found.version + 1}
-        assert svc.clients.replace(found, type(found)(**{**_fields(found), **stored}))
+        client = svc.clients.read(app.id)
+        assert client
+        stored = {"secrets": (clients.digest_of(secret),), "version": client.version + 1}
+        assert svc.clients.replace(client, type(client)(**{**_fields(client), **stored}))
         app.secret = secret
         granted(app.token(CLIENT_CREDENTIALS))
 
@@ -179,11 +179,11 @@ def _fields(client: Any) -> dict[str, Any]:
 def test_basic_is_known_in_any_case_and_a_client_id_beside_it_has_to_agree(machine: App, phone: Phone) -> None:
     encoded = basic(machine.id, machine.secret).removeprefix("Basic ")
     for scheme in ("basic", "BASIC", "Basic"):
-        granted(ask(phone, headers=[("Authorization", f"{scheme} {encoded}")]))
+        granted(request_token(phone, headers=[("Authorization", f"{scheme} {encoded}")]))
     good = [("Authorization", f"Basic {encoded}")]
-    granted(ask(phone, headers=good, client_id=machine.id))
-    assert refusal(ask(phone, headers=good, client_id="another")) == INVALID_CLIENT
-    assert ask(phone, headers=[*good, *good]).status == 400
+    granted(request_token(phone, headers=good, client_id=machine.id))
+    assert refusal(request_token(phone, headers=good, client_id="another")) == INVALID_CLIENT
+    assert request_token(phone, headers=[*good, *good]).status == 400
 
 
 @pytest.mark.parametrize(
@@ -191,23 +191,23 @@ def test_basic_is_known_in_any_case_and_a_client_id_beside_it_has_to_agree(machi
 )
 def test_a_secret_that_is_nearly_right_is_wrong(machine: App, poster: App, phone: Phone, change: Any) -> None:
     header = [("Authorization", basic(machine.id, change(machine.secret)))]
-    assert refusal(ask(phone, headers=header)) == INVALID_CLIENT
-    assert refusal(ask(phone, client_id=poster.id, client_secret=change(poster.secret))) == INVALID_CLIENT
+    assert refusal(request_token(phone, headers=header)) == INVALID_CLIENT
+    assert refusal(request_token(phone, client_id=poster.id, client_secret=change(poster.secret))) == INVALID_CLIENT
     digest = clients.digest_of(poster.secret)
-    assert refusal(ask(phone, client_id=poster.id, client_secret=digest)) == INVALID_CLIENT
+    assert refusal(request_token(phone, client_id=poster.id, client_secret=digest)) == INVALID_CLIENT
 
 
 def test_after_a_rotation_the_old_secret_works_until_the_next_one(poster: App, svc: Services, phone: Phone) -> None:
     old = poster.secret
     new = manage.rotate_secret(svc, poster.client, keep_old=True)
     for secret in (old, new):
-        granted(ask(phone, client_id=poster.id, client_secret=secret))
+        granted(request_token(phone, client_id=poster.id, client_secret=secret))
     current = svc.clients.read(poster.id)
     assert current
     newest = manage.rotate_secret(svc, current, keep_old=False)
     for secret in (old, new):
-        assert refusal(ask(phone, client_id=poster.id, client_secret=secret)) == INVALID_CLIENT
-    granted(ask(phone, client_id=poster.id, client_secret=newest))
+        assert refusal(request_token(phone, client_id=poster.id, client_secret=secret)) == INVALID_CLIENT
+    granted(request_token(phone, client_id=poster.id, client_secret=newest))
 
 
 # RFC 7523 section 3
@@ -350,7 +350,7 @@ def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) ->
 
 @pytest.mark.parametrize("kind", ["", "x", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"])
 def test_an_assertion_of_another_type_is_malformed(keyed: App, phone: Phone, kind: str) -> None:
-    answer = ask(phone, client_assertion_type=kind, client_assertion=keyed.assertion())
+    answer = request_token(phone, client_assertion_type=kind, client_assertion=keyed.assertion())
     assert answer.status in (400, 401)
     assert answer.json()["error"] in ("invalid_request", "invalid_client")
 
@@ -371,8 +371,8 @@ def test_a_public_client_that_sends_a_secret_is_refused(svc: Services, phone: Ph
 
 
 def test_an_unknown_client_and_a_wrong_secret_are_one_answer(machine: App, phone: Phone) -> None:
-    unknown = ask(phone, headers=[("Authorization", basic("nobody", "x"))])
-    wrong = ask(phone, headers=[("Authorization", basic(machine.id, "x"))])
+    unknown = request_token(phone, headers=[("Authorization", basic("nobody", "x"))])
+    wrong = request_token(phone, headers=[("Authorization", basic(machine.id, "x"))])
     assert unknown.body == wrong.body
     assert unknown.header("WWW-Authenticate") == wrong.header("WWW-Authenticate")
 
@@ -384,5 +384,5 @@ def test_a_failed_read_of_the_client_is_a_503_and_never_an_invalid_client(machin
 
 
 def test_raw_credentials_without_form_encoding_work_where_they_are_the_same(machine: App, phone: Phone) -> None:
-    granted(ask(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
+    granted(request_token(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
     assert quote_plus(machine.secret) == machine.secret

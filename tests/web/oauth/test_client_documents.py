@@ -59,7 +59,7 @@ def authorize(phone: Phone, client_id: str = ID, **changes: str) -> bytes:
     return answer.body
 
 
-def known(phone: Phone, client_id: str = ID) -> bool:
+def is_client(phone: Phone, client_id: str = ID) -> bool:
     """Whether the authorization endpoint takes it for a client: it asks for a login then."""
     page = authorize(phone, client_id)
     assert (b'name="password"' in page) != (b"invalid_request" in page)
@@ -78,7 +78,7 @@ def test_a_client_that_nobody_registered_logs_a_user_in(svc: Services, phone: Ph
 def test_where_documents_are_off_no_address_is_asked(svc: Services, clock: Clock, internet: Internet) -> None:
     publish(internet)
     with installed(replace(svc, settings=replace(svc.settings, client_documents=False))):
-        assert not known(Phone(clock))
+        assert not is_client(Phone(clock))
     assert internet.resolved == []
 
 
@@ -125,7 +125,7 @@ def test_where_documents_are_off_no_address_is_asked(svc: Services, clock: Clock
 def test_what_is_no_address_of_a_document_is_not_asked(phone: Phone, internet: Internet, client_id: str) -> None:
     internet.pages[client_id] = Page(json.dumps({**DOCUMENT, "client_id": client_id}).encode())
     assert not is_address(client_id)
-    assert not known(phone, client_id)
+    assert not is_client(phone, client_id)
     form = {"grant_type": "authorization_code", "client_id": client_id}
     assert refusal(send(phone, "/oauth/token", form)) == (401, "invalid_client")
     assert internet.resolved == []
@@ -140,7 +140,7 @@ def test_the_longest_id_is_one_that_a_user_can_consent_to(svc: Services, phone: 
     App(phone, svc, client).tokens(Browser(phone), scope="openid")
     wrong = "https://app.example/" + "%" * 480
     internet.pages[wrong] = Page(json.dumps({**DOCUMENT, "client_id": wrong}).encode())
-    assert not known(phone, wrong)
+    assert not is_client(phone, wrong)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_the_longest_id_is_one_that_a_user_can_consent_to(svc: Services, phone: 
 def test_a_document_inside_is_never_read(phone: Phone, internet: Internet, address: str) -> None:
     publish(internet)
     internet.addresses["app.example"] = [address]
-    assert not known(phone)
+    assert not is_client(phone)
     assert internet.dialled == []
 
 
@@ -172,7 +172,7 @@ def test_a_host_that_is_ours_or_a_port_that_is_not_the_webs_is_never_asked(
     internet.addresses |= {
         name: ["127.0.0.1"] for name in ("169.254.169.254", "fd00:ec2::254", "127.1", "2130706433", "localhost")
     }
-    assert not known(phone, f"https://{host}/latest/meta-data/iam/")
+    assert not is_client(phone, f"https://{host}/latest/meta-data/iam/")
     assert internet.dialled == []
 
 
@@ -204,7 +204,7 @@ def test_what_is_no_good_answer_is_no_client(svc: Services, clock: Clock, intern
     internet.pages[ID] = page
     internet.pages[OTHER_ID] = Page(json.dumps(DOCUMENT).encode())
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
-        assert not known(Phone(clock))
+        assert not is_client(Phone(clock))
     assert len(internet.requests) == 1
 
 
@@ -232,7 +232,7 @@ def test_a_document_that_says_what_it_may_not_is_no_client(
     phone: Phone, internet: Internet, wrong: dict[str, Any]
 ) -> None:
     publish(internet, **wrong)
-    assert not known(phone)
+    assert not is_client(phone)
 
 
 def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> None:
@@ -318,11 +318,11 @@ def test_what_a_client_may_have_is_judged_when_it_is_read(svc: Services, interne
 
 def test_one_network_has_a_few_looks_wherever_they_go(phone: Phone, clock: Clock, internet: Internet) -> None:
     for number in range(30):
-        assert not known(phone, f"https://h{number}.example/c")
+        assert not is_client(phone, f"https://h{number}.example/c")
     assert b"too_many_requests" in authorize(phone, "https://another.example/c")
     assert len(internet.resolved) == 30
     publish(internet)
-    assert known(Phone(clock, address="192.0.2.1"))
+    assert is_client(Phone(clock, address="192.0.2.1"))
 
 
 SPELLINGS = ("app.example", "APP.example", "app.example:443", "app.example.", "App.Example.:443")
@@ -332,7 +332,7 @@ def test_nobody_floods_another_host_through_us_however_it_is_spelt(clock: Clock,
     with installed(svc):
         for number in range(100):
             visitor = Phone(clock, address=f"192.0.2.{number // 25}")
-            assert not known(visitor, f"https://{SPELLINGS[number % 5]}/{number}")
+            assert not is_client(visitor, f"https://{SPELLINGS[number % 5]}/{number}")
         for spelling in SPELLINGS:
             assert b"too_many_requests" in authorize(Phone(clock), f"https://{spelling}/more")
 
@@ -353,9 +353,9 @@ def test_strangers_who_use_up_a_hosts_looks_lock_none_of_its_clients_out(
     app, token = in_use(svc, phone, internet)
     clock.advance(3600)
     for number in range(100):
-        known(Phone(clock, address=f"192.0.2.{number // 25}"), f"https://app.example/{number}")
+        is_client(Phone(clock, address=f"192.0.2.{number // 25}"), f"https://app.example/{number}")
     assert granted(app.refresh(token))
-    assert known(phone)
+    assert is_client(phone)
 
 
 @pytest.mark.parametrize("page", [Page(status=500), Page(status=429), None], ids=["500", "429", "unreachable"])
@@ -387,9 +387,9 @@ def test_a_document_that_comes_back_counts_as_it_is_now(svc: Services, clock: Cl
     assert clients.find(svc, ID, network=NETWORK)
     clock.advance(60)
     publish(internet, client_name="New")
-    found = clients.find(svc, ID, network=NETWORK)
-    assert found
-    assert found.client_name == "New"
+    client = clients.find(svc, ID, network=NETWORK)
+    assert client
+    assert client.client_name == "New"
     clock.advance(3600 - 1)
     assert clients.find(svc, ID, network=NETWORK)
     assert len(internet.requests) == 3
@@ -418,9 +418,9 @@ def keys(*kids: str) -> Page:
 def app(svc: Services, phone: Phone, internet: Internet) -> App:
     """A client that signs, whose keys are at an address of its own."""
     internet.pages[JWKS] = keys("1")
-    found = register(svc, phone, "key", jwks={}, jwks_uri=JWKS)
-    found.key = FIRST
-    return found
+    keyed_app = register(svc, phone, "key", jwks={}, jwks_uri=JWKS)
+    keyed_app.key = FIRST
+    return keyed_app
 
 
 def proves(app: App, assertion: str | None = None) -> bool | tuple[int, str]:
@@ -486,11 +486,11 @@ def test_nobody_floods_a_host_with_looks_for_keys(
 ) -> None:
     """Each client has another address of keys there, and each network a few looks."""
     for number in range(31):
-        found = register(svc, phone, "key", jwks={}, jwks_uri=f"https://keys.example/{number}")
-        found.key = FIRST
-        assert proves(found) == ((503, "temporarily_unavailable") if number < 30 else (429, "too_many_requests"))
-    found.phone = Phone(clock, address="192.0.2.1")
-    assert proves(found) == (503, "temporarily_unavailable")
+        keyed_app = register(svc, phone, "key", jwks={}, jwks_uri=f"https://keys.example/{number}")
+        keyed_app.key = FIRST
+        assert proves(keyed_app) == ((503, "temporarily_unavailable") if number < 30 else (429, "too_many_requests"))
+    keyed_app.phone = Phone(clock, address="192.0.2.1")
+    assert proves(keyed_app) == (503, "temporarily_unavailable")
     assert len(internet.requests) == 31
 
 

@@ -87,8 +87,8 @@ def test_a_new_client_of_an_old_ones_id_is_asked_for_anew(
     manage.delete(svc, "shop")
     clock.advance(1)
     new = register(svc, phone, client_id="shop", redirect_uris=("https://other.example/cb",))
-    asked = browser.authorize(new, scope="openid")
-    told(browser.submit(asked, "/authorize/consent", decision="allow"))
+    page = browser.authorize(new, scope="openid")
+    told(browser.submit(page, "/authorize/consent", decision="allow"))
     assert "code" in told(browser.authorize(new, scope="openid"))
     assert "/authorize/consent" in forms(browser.authorize(new, scope="openid email"))
 
@@ -133,9 +133,9 @@ def test_the_session_cookie_is_out_of_reach_and_changes_with_every_login(
     first = browser.cookies["__Host-latchkey-session"]
     browser.finish(browser.authorize(app, prompt="login"))
     assert browser.cookies["__Host-latchkey-session"] != first
-    stolen = Browser(phone)
-    stolen.cookies["__Host-latchkey-session"] = first
-    assert told(stolen.authorize(app, prompt="none"))["error"] == "login_required"
+    thief = Browser(phone)
+    thief.cookies["__Host-latchkey-session"] = first
+    assert told(thief.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 def test_form_post_carries_the_answer_in_a_form_for_the_client(svc: Services, phone: Phone, browser: Browser) -> None:

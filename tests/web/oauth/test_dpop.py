@@ -35,14 +35,14 @@ def machine(svc: Services, phone: Phone) -> App:
 def prover(clock: Clock, machine: App) -> Prover:
     """Somebody with a key and a nonce of now."""
     prover = Prover(clock)
-    answer = ask(machine, prover)
+    answer = request_token(machine, prover)
     assert refusal(answer) == USE_NONCE
     prover.nonce = answer.header("DPoP-Nonce") or ""
     assert prover.nonce
     return prover
 
 
-def ask(machine: App, prover: Prover, **changes: Any) -> Answer:
+def request_token(machine: App, prover: Prover, **changes: Any) -> Answer:
     return machine.token("client_credentials", headers=prover.headers(**changes))
 
 
@@ -52,7 +52,7 @@ def userinfo(phone: Phone, token: str, *proofs: str, scheme: str = "DPoP", line:
 
 
 def test_a_proof_binds_the_access_token_to_its_key(machine: App, prover: Prover) -> None:
-    answer = ask(machine, prover)
+    answer = request_token(machine, prover)
     tokens = granted(answer)
     assert tokens["token_type"] == "DPoP"
     assert peek(tokens["access_token"])[1]["cnf"] == {"jkt": prover.thumbprint}
@@ -100,13 +100,13 @@ BAD_PROOFS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", BAD_PROOFS.values(), ids=BAD_PROOFS)
 def test_each_check_of_section_4_3_is_made(machine: App, prover: Prover, changes: dict[str, Any]) -> None:
-    assert refusal(ask(machine, prover, **changes)) == INVALID_PROOF
-    granted(ask(machine, prover))
+    assert refusal(request_token(machine, prover, **changes)) == INVALID_PROOF
+    granted(request_token(machine, prover))
 
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "k"])
 def test_a_proof_that_shows_a_private_key_is_refused(machine: App, prover: Prover, member: str) -> None:
-    assert refusal(ask(machine, prover, header={"jwk": {**prover.jwk, member: "AAAA"}})) == INVALID_PROOF
+    assert refusal(request_token(machine, prover, header={"jwk": {**prover.jwk, member: "AAAA"}})) == INVALID_PROOF
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_two_proofs_are_refused(machine: App, prover: Prover) -> None:
 def test_query_fragment_case_and_default_port_of_the_target_do_not_matter(
     machine: App, prover: Prover, htu: str
 ) -> None:
-    granted(ask(machine, prover, htu=htu))
+    granted(request_token(machine, prover, htu=htu))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_query_fragment_case_and_default_port_of_the_target_do_not_matter(
 )
 def test_with_a_nonce_of_now_the_clock_of_a_device_does_not_matter(machine: App, prover: Prover, iat: float) -> None:
     """Sections 4.3 (11) and 11.1; a NumericDate may have a fraction (RFC 7519 section 2)."""
-    granted(ask(machine, prover, iat=iat))
+    granted(request_token(machine, prover, iat=iat))
 
 
 @pytest.mark.parametrize("iat", [NOW - 90, NOW + 90, 0])
@@ -151,21 +151,21 @@ def test_a_device_whose_clock_is_wrong_is_given_a_nonce_as_any_other(
     machine: App, clock: Clock, iat: int, nonce: str | None
 ) -> None:
     device = Prover(clock)
-    answer = ask(machine, device, iat=iat, nonce=nonce)
+    answer = request_token(machine, device, iat=iat, nonce=nonce)
     assert refusal(answer) == USE_NONCE
     device.nonce = answer.header("DPoP-Nonce") or ""
-    granted(ask(machine, device, iat=iat))
+    granted(request_token(machine, device, iat=iat))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
 def test_keys_of_other_kinds_prove_as_well(machine: App, prover: Prover, algorithm: str) -> None:
     prover.key = stranger(algorithm)
-    token = granted(ask(machine, prover, header={"alg": algorithm}))["access_token"]
+    token = granted(request_token(machine, prover, header={"alg": algorithm}))["access_token"]
     assert peek(token)[1]["cnf"] == {"jkt": prover.thumbprint}
 
 
 def test_superfluous_members_of_a_key_do_not_change_its_thumbprint(machine: App, prover: Prover) -> None:
-    token = granted(ask(machine, prover, header={"jwk": {**prover.jwk, "kid": "x", "use": "sig", "z": "y"}}))
+    token = granted(request_token(machine, prover, header={"jwk": {**prover.jwk, "kid": "x", "use": "sig", "z": "y"}}))
     assert peek(token["access_token"])[1]["cnf"] == {"jkt": prover.thumbprint}
 
 
@@ -205,10 +205,10 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
 ) -> None:
     ours = register(svc, phone, "spa", first_party=True)
     public = register(svc, phone, "spa", grant_types=("authorization_code", "refresh_token", DEVICE_CODE))
-    grants = ("client_credentials", "authorization_code", "refresh_token", "unknown", "")
+    grant_types = ("client_credentials", "authorization_code", "refresh_token", "unknown", "")
     secrets = [("Authorization", basic(machine.id, "wrong")), ("Authorization", basic("nobody", "x"))]
     with wire.watched(svc) as traffic:
-        for grant_type in grants:
+        for grant_type in grant_types:
             for credentials in (*secrets, None):
                 headers = [*([credentials] if credentials else []), *prover.headers()]
                 assert send(phone, "/oauth/token", {"grant_type": grant_type}, headers=headers).status in (400, 401)
@@ -243,38 +243,38 @@ def test_the_limit_of_pushes_is_one_of_the_proofs_that_come_with_them_too(
 @pytest.mark.parametrize("path", ["/oauth/par", "/oauth/authorize-challenge"])
 def test_a_proof_is_good_once_at_every_endpoint(svc: Services, phone: Phone, prover: Prover, path: str) -> None:
     ours = register(svc, phone, "spa", first_party=True)
-    asked = ours.request() if path == "/oauth/par" else {**challenge(ours), "email": EMAIL, "password": PASSWORD}
+    params = ours.request() if path == "/oauth/par" else {**challenge(ours), "email": EMAIL, "password": PASSWORD}
     proof = prover.headers(path)
-    assert ours.post(path, asked, headers=proof).status in (200, 201)
-    assert refusal(ours.post(path, asked, headers=proof)) == INVALID_PROOF
+    assert ours.post(path, params, headers=proof).status in (200, 201)
+    assert refusal(ours.post(path, params, headers=proof)) == INVALID_PROOF
 
 
 def challenge(app: App) -> dict[str, str]:
-    wanted = ("response_type", "code_challenge", "code_challenge_method", "scope")
-    return {name: app.request()[name] for name in wanted}
+    names = ("response_type", "code_challenge", "code_challenge_method", "scope")
+    return {name: app.request()[name] for name in names}
 
 
 @pytest.mark.parametrize("nonce", [None, "", "x", "1.x", "6000000.", "6000000.AAAA", "é", "6000001.x"])
 def test_a_proof_without_a_nonce_of_ours_is_given_one(machine: App, prover: Prover, nonce: str | None) -> None:
-    answer = ask(machine, prover, nonce=nonce)
+    answer = request_token(machine, prover, nonce=nonce)
     assert refusal(answer) == USE_NONCE
     prover.nonce = answer.header("DPoP-Nonce") or ""
-    granted(ask(machine, prover))
+    granted(request_token(machine, prover))
 
 
 def test_a_nonce_grows_old(machine: App, prover: Prover, clock: Clock) -> None:
     clock.advance(300)
-    granted(ask(machine, prover))
+    granted(request_token(machine, prover))
     clock.advance(300)
-    answer = ask(machine, prover)
+    answer = request_token(machine, prover)
     assert refusal(answer) == USE_NONCE
     assert answer.header("DPoP-Nonce") != prover.nonce
 
 
 def test_a_form_mark_is_no_nonce_and_a_foreign_deployments_nonce_is_not_ours(machine: App, prover: Prover) -> None:
-    window, _, mark = prover.nonce.partition(".")
-    for nonce in (f"{int(window) - 1}.{mark}", f"{int(window) + 1}.{mark}", mark, f"{window}.{mark[::-1]}"):
-        assert refusal(ask(machine, prover, nonce=nonce)) == USE_NONCE
+    window, _, mac = prover.nonce.partition(".")
+    for nonce in (f"{int(window) - 1}.{mac}", f"{int(window) + 1}.{mac}", mac, f"{window}.{mac[::-1]}"):
+        assert refusal(request_token(machine, prover, nonce=nonce)) == USE_NONCE
 
 
 # Stolen tokens
@@ -408,15 +408,15 @@ def test_a_client_registered_for_bound_tokens_gets_no_others(svc: Services, phon
 
 def test_a_failed_memory_of_proofs_is_a_503_and_never_a_success(machine: App, prover: Prover, svc: Services) -> None:
     with wire.watched(svc, wire.Wire(fail_at=2, failure=wire.refusing("ThrottlingException"))) as traffic:
-        assert refusal(ask(machine, prover)) == (503, "temporarily_unavailable")
+        assert refusal(request_token(machine, prover)) == (503, "temporarily_unavailable")
     assert traffic.calls == ["GetItem", "PutItem"]
-    granted(ask(machine, prover))
+    granted(request_token(machine, prover))
 
 
 def test_a_proof_by_another_key_over_the_same_jti_is_another_proof(machine: App, prover: Prover, clock: Clock) -> None:
-    granted(ask(machine, prover, jti="1"))
-    granted(ask(machine, Prover(clock, nonce=prover.nonce), jti="1"))
-    assert refusal(ask(machine, prover, jti="1")) == INVALID_PROOF
+    granted(request_token(machine, prover, jti="1"))
+    granted(request_token(machine, Prover(clock, nonce=prover.nonce), jti="1"))
+    assert refusal(request_token(machine, prover, jti="1")) == INVALID_PROOF
 
 
 def test_a_signature_over_other_claims_does_not_count(machine: App, prover: Prover) -> None:

@@ -30,10 +30,10 @@ def test_a_token_is_exchanged_for_one_of_the_same_user_session_and_of_no_more_sc
     browser: Browser, app: App, exchanger: App
 ) -> None:
     token = app.tokens(browser, scope="openid notes:read")["access_token"]
-    got = granted(exchange(exchanger, token, resource=API))
-    assert set(got) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
-    assert got["issued_token_type"] == ACCESS
-    (_, before), (_, after) = peek(token), peek(got["access_token"])
+    tokens = granted(exchange(exchanger, token, resource=API))
+    assert set(tokens) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
+    assert tokens["issued_token_type"] == ACCESS
+    (_, before), (_, after) = peek(token), peek(tokens["access_token"])
     assert {name: after[name] for name in ("sub", "sid", "auth_time", "amr")} == {
         name: before[name] for name in ("sub", "sid", "auth_time", "amr")
     }
@@ -47,8 +47,10 @@ def test_what_the_token_says_of_the_login_goes_with_it_and_nothing_else_does(
     token = app.tokens(browser)["access_token"]
     own = svc.keys.read(svc.now()).signing[0].private
     before = {"acr": "aal1", "amr": ["pwd"], "roles": ["admin", "editor"], "auth_time": 7}
-    got = granted(exchange(exchanger, resigned(token, by(own), **before, extra="x"), resource=API))["access_token"]
-    claims = peek(got)[1]
+    exchanged = granted(exchange(exchanger, resigned(token, by(own), **before, extra="x"), resource=API))[
+        "access_token"
+    ]
+    claims = peek(exchanged)[1]
     assert {name: claims[name] for name in before} == before
     assert set(claims) == {*before, "iss", "sub", "sid", "client_id", "aud", "scope", "exp", "iat", "jti"}
     for name in ("acr", "roles"):
@@ -85,9 +87,9 @@ def test_the_new_token_lives_as_long_as_its_clients_do_but_no_longer_than_the_ol
     browser: Browser, app: App, svc: Services, phone: Phone, own: int, lifetime: int
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    got = granted(exchange(register(svc, phone, "exchanger", access_seconds=own), token))
-    claims = peek(got["access_token"])[1]
-    assert (got["token_type"], got["expires_in"], claims["exp"] - svc.now()) == ("Bearer", lifetime, lifetime)
+    tokens = granted(exchange(register(svc, phone, "exchanger", access_seconds=own), token))
+    claims = peek(tokens["access_token"])[1]
+    assert (tokens["token_type"], tokens["expires_in"], claims["exp"] - svc.now()) == ("Bearer", lifetime, lifetime)
 
 
 @pytest.mark.parametrize("scope", ["notes:write", "notes:read notes:write", "openid", "admin", "account"])
@@ -107,10 +109,10 @@ def test_the_new_token_never_outlives_the_old_one(
     long_lived = register(svc, phone, "exchanger", access_seconds=3600)
     token = app.tokens(browser)["access_token"]
     clock.advance(880)
-    got = granted(exchange(long_lived, token))
-    assert got["expires_in"] == 20
-    assert peek(got["access_token"])[1]["exp"] == peek(token)[1]["exp"]
-    again = granted(exchange(long_lived, got["access_token"]))
+    tokens = granted(exchange(long_lived, token))
+    assert tokens["expires_in"] == 20
+    assert peek(tokens["access_token"])[1]["exp"] == peek(token)[1]["exp"]
+    again = granted(exchange(long_lived, tokens["access_token"]))
     assert peek(again["access_token"])[1]["exp"] == peek(token)[1]["exp"]
     clock.advance(20)
     assert refusal(exchange(long_lived, token)) == INVALID
@@ -120,18 +122,18 @@ def test_the_session_that_ends_ends_what_was_exchanged(
     browser: Browser, app: App, exchanger: App, svc: Services, phone: Phone
 ) -> None:
     tokens = app.tokens(browser)
-    got = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    exchanged = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
     api = register(svc, phone, "api", resources=(API,))
-    assert api.post("/oauth/introspect", {"token": got}).json() == {"active": False}
+    assert api.post("/oauth/introspect", {"token": exchanged}).json() == {"active": False}
     assert refusal(exchange(exchanger, tokens["access_token"])) == INVALID
-    assert refusal(exchange(exchanger, got)) == INVALID
+    assert refusal(exchange(exchanger, exchanged)) == INVALID
 
 
 def test_an_exchanged_token_cannot_end_its_subjects_session(browser: Browser, app: App, exchanger: App) -> None:
     tokens = app.tokens(browser)
-    got = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
-    assert refusal(exchanger.post("/oauth/revoke", {"token": got})) == (400, "unsupported_token_type")
+    exchanged = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    assert refusal(exchanger.post("/oauth/revoke", {"token": exchanged})) == (400, "unsupported_token_type")
     granted(app.refresh(tokens["refresh_token"]))
 
 

@@ -27,14 +27,14 @@ def service(svc: Services, browser: Browser) -> App:
 
 def exchange(service: App, subject: str, *, headers: Any = (), actor: str = "", **fields: str) -> Answer:
     acting = {"actor_token": actor, "actor_token_type": ACCESS} if actor else {}
-    told = {"subject_token": subject, "subject_token_type": ACCESS, **acting, **fields}
-    return service.token(TOKEN_EXCHANGE, headers=headers, **told)
+    params = {"subject_token": subject, "subject_token_type": ACCESS, **acting, **fields}
+    return service.token(TOKEN_EXCHANGE, headers=headers, **params)
 
 
-def refused(answer: Answer) -> str:
+def error_code(answer: Answer) -> str:
     assert answer.status == 400, (answer.status, answer.body)
-    found: str = answer.json()["error"]
-    return found
+    code: str = answer.json()["error"]
+    return code
 
 
 def claims(answer: Answer) -> dict[str, Any]:
@@ -48,12 +48,12 @@ def test_the_new_token_has_the_scopes_that_subject_and_client_both_have(
     assert claims(exchange(service, subject))["scope"] == "notes:read"
     assert claims(exchange(service, subject, scope="notes:read"))["scope"] == "notes:read"
     for more in ("notes:write", "openid", "notes:read notes:write"):
-        assert refused(exchange(service, subject, scope=more)) == "invalid_scope"
+        assert error_code(exchange(service, subject, scope=more)) == "invalid_scope"
 
 
 def test_a_subject_without_a_scope_in_common_is_exchanged_for_nothing(app: App, service: App, browser: Browser) -> None:
     subject = app.tokens(browser, scope="openid email")["access_token"]
-    assert refused(exchange(service, subject)) == "invalid_scope"
+    assert error_code(exchange(service, subject)) == "invalid_scope"
 
 
 def test_the_new_token_does_not_outlive_the_subjects(app: App, service: App, browser: Browser, clock: Clock) -> None:
@@ -63,7 +63,7 @@ def test_the_new_token_does_not_outlive_the_subjects(app: App, service: App, bro
     assert claims(answer)["exp"] == forge.peek(subject)[1]["exp"]
     assert answer.json()["expires_in"] == 100
     clock.advance(100)
-    assert refused(exchange(service, subject)) == "invalid_request"
+    assert error_code(exchange(service, subject)) == "invalid_request"
 
 
 def test_the_new_token_ends_with_the_subjects_session(app: App, service: App, browser: Browser, svc: Services) -> None:
@@ -73,7 +73,7 @@ def test_the_new_token_ends_with_the_subjects_session(app: App, service: App, br
     assert api.post("/oauth/introspect", {"token": exchanged}).json()["active"]
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
     assert api.post("/oauth/introspect", {"token": exchanged}).json() == {"active": False}
-    assert refused(exchange(service, tokens["access_token"])) == "invalid_request"
+    assert error_code(exchange(service, tokens["access_token"])) == "invalid_request"
 
 
 def test_who_revokes_an_exchanged_token_does_not_end_the_subjects_session(
@@ -81,20 +81,20 @@ def test_who_revokes_an_exchanged_token_does_not_end_the_subjects_session(
 ) -> None:
     tokens = app.tokens(browser)
     exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
-    assert refused(service.post("/oauth/revoke", {"token": exchanged})) == "unsupported_token_type"
+    assert error_code(service.post("/oauth/revoke", {"token": exchanged})) == "unsupported_token_type"
     assert granted(app.refresh(tokens["refresh_token"]))
 
 
-@pytest.mark.parametrize("allowed", [(), ("impersonation",), ("delegation",)])
+@pytest.mark.parametrize("exchanges", [(), ("impersonation",), ("delegation",)])
 def test_a_client_exchanges_in_the_ways_that_it_is_allowed_only(
-    svc: Services, app: App, browser: Browser, allowed: tuple[str, ...]
+    svc: Services, app: App, browser: Browser, exchanges: tuple[str, ...]
 ) -> None:
-    service = register(svc, app.phone, "exchanger", exchanges=allowed)
+    service = register(svc, app.phone, "exchanger", exchanges=exchanges)
     subject = app.tokens(browser)["access_token"]
     actor = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
     for way, acting in (("impersonation", ""), ("delegation", actor)):
         answer = exchange(service, subject, actor=acting)
-        assert answer.status == 200 if way in allowed else refused(answer) == "unauthorized_client"
+        assert answer.status == 200 if way in exchanges else error_code(answer) == "unauthorized_client"
 
 
 def test_who_acts_is_in_the_token_and_who_acted_before_stays_in_it(svc: Services, app: App, browser: Browser) -> None:
@@ -116,9 +116,9 @@ def test_a_token_for_an_api_is_exchanged_by_those_only_who_may_have_tokens_for_i
     ours = app.tokens(browser, scope="notes:read", resource=API)["access_token"]
     foreign = app.tokens(browser, scope="notes:read", resource="https://other.example")["access_token"]
     assert claims(exchange(service, ours, resource=API))["aud"] == API
-    assert refused(exchange(service, foreign, resource=API)) == "invalid_request"
-    assert refused(exchange(service, ours, resource="https://other.example")) == "invalid_target"
-    assert refused(exchange(service, ours, audience="https://other.example")) == "invalid_target"
+    assert error_code(exchange(service, foreign, resource=API)) == "invalid_request"
+    assert error_code(exchange(service, ours, resource="https://other.example")) == "invalid_target"
+    assert error_code(exchange(service, ours, audience="https://other.example")) == "invalid_target"
 
 
 def test_without_a_target_the_new_token_is_for_the_subjects_api_and_never_opens_ours(
@@ -132,9 +132,9 @@ def test_without_a_target_the_new_token_is_for_the_subjects_api_and_never_opens_
     assert claims(answer)["aud"] == API
     assert browser.phone.call("GET /me", token=granted(answer)["access_token"]).status == 401
     # Ours is nobody's to name for a token of another API, unless an operator has put it among the client's own.
-    assert refused(exchange(service, foreign, resource=ISSUER)) == "invalid_target"
-    allowed = register(svc, browser.phone, "exchanger", scopes=scopes, resources=(API, ISSUER))
-    assert claims(exchange(allowed, foreign, resource=ISSUER))["aud"] == ISSUER
+    assert error_code(exchange(service, foreign, resource=ISSUER)) == "invalid_target"
+    exchanger = register(svc, browser.phone, "exchanger", scopes=scopes, resources=(API, ISSUER))
+    assert claims(exchange(exchanger, foreign, resource=ISSUER))["aud"] == ISSUER
     ours = app.tokens(browser, scope="account notes:read")["access_token"]
     for fields in ({}, {"resource": ISSUER}, {"audience": ISSUER}, {"resource": ISSUER, "audience": ISSUER}):
         assert claims(exchange(service, ours, **fields))["aud"] == ISSUER
@@ -154,22 +154,22 @@ def test_a_foreign_audience_beside_a_good_resource_is_an_invalid_target(
 ) -> None:
     subject = app.tokens(browser)["access_token"]
     for audience in ("https://other.example", ISSUER):
-        assert refused(exchange(service, subject, resource=API, audience=audience)) == "invalid_target"
+        assert error_code(exchange(service, subject, resource=API, audience=audience)) == "invalid_target"
     assert claims(exchange(service, subject, resource=API, audience=API))["aud"] == API
 
 
 def test_a_machines_own_token_is_nobody_to_act_for(service: App) -> None:
     own = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
-    assert refused(exchange(service, own)) == "invalid_request"
+    assert error_code(exchange(service, own)) == "invalid_request"
 
 
 @pytest.mark.parametrize("kind", ["id_token", "refresh_token"])
 def test_nothing_but_an_access_token_is_exchanged(app: App, service: App, browser: Browser, kind: str) -> None:
     tokens = app.tokens(browser)
-    assert refused(exchange(service, tokens[kind])) == "invalid_request"
+    assert error_code(exchange(service, tokens[kind])) == "invalid_request"
     other = f"urn:ietf:params:oauth:token-type:{kind}"
-    assert refused(exchange(service, tokens["access_token"], subject_token_type=other)) == "invalid_request"
-    assert refused(exchange(service, tokens["access_token"], requested_token_type=other)) == "invalid_request"
+    assert error_code(exchange(service, tokens["access_token"], subject_token_type=other)) == "invalid_request"
+    assert error_code(exchange(service, tokens["access_token"], requested_token_type=other)) == "invalid_request"
 
 
 # Bound tokens
@@ -184,8 +184,8 @@ def test_a_bound_token_is_not_laundered_into_a_bearer_token(
 ) -> None:
     owner, thief = (nonced(Prover(svc.now), service) for _ in range(2))
     subject = granted(app.redeem(browser.code(app), headers=owner.headers()))["access_token"]
-    assert refused(exchange(service, subject)) == "invalid_request"
-    assert refused(exchange(service, subject, headers=thief.headers())) == "invalid_request"
+    assert error_code(exchange(service, subject)) == "invalid_request"
+    assert error_code(exchange(service, subject, headers=thief.headers())) == "invalid_request"
     answer = exchange(service, subject, headers=owner.headers())
     assert answer.json()["token_type"] == "DPoP"
     assert claims(answer)["cnf"] == {"jkt": owner.thumbprint}
@@ -195,7 +195,7 @@ def test_nor_is_a_bound_actor_shown_without_its_key(svc: Services, app: App, ser
     owner = nonced(Prover(svc.now), service)
     subject = app.tokens(browser)["access_token"]
     actor = granted(service.token(CLIENT_CREDENTIALS, headers=owner.headers()))["access_token"]
-    assert refused(exchange(service, subject, actor=actor)) == "invalid_request"
+    assert error_code(exchange(service, subject, actor=actor)) == "invalid_request"
     assert claims(exchange(service, subject, actor=actor, headers=owner.headers()))["act"]["sub"] == service.id
 
 

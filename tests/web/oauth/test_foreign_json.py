@@ -38,11 +38,11 @@ def machine(svc: Services, phone: Phone) -> App:
 def prover(machine: App, svc: Services) -> Prover:
     """Somebody with a key and a nonce of now."""
     prover = Prover(svc.now)
-    prover.nonce = ask(machine, prover.proof()).header("DPoP-Nonce") or ""
+    prover.nonce = request_token(machine, prover.proof()).header("DPoP-Nonce") or ""
     return prover
 
 
-def ask(machine: App, proof: str) -> Answer:
+def request_token(machine: App, proof: str) -> Answer:
     return machine.token(CLIENT_CREDENTIALS, headers=[("DPoP", proof)])
 
 
@@ -57,8 +57,8 @@ def test_half_a_character_anywhere_in_a_proof_makes_it_a_bad_proof(
     machine: App, prover: Prover, svc: Services, name: str, value: Any
 ) -> None:
     with wire.watched(svc) as traffic:
-        assert refusal(ask(machine, prover.proof(**{name: value}))) == INVALID_PROOF
-        assert refusal(ask(machine, prover.proof(header={name: value}))) == INVALID_PROOF
+        assert refusal(request_token(machine, prover.proof(**{name: value}))) == INVALID_PROOF
+        assert refusal(request_token(machine, prover.proof(header={name: value}))) == INVALID_PROOF
     assert "PutItem" not in traffic.calls
 
 
@@ -79,10 +79,16 @@ def test_half_a_character_anywhere_in_an_assertion_makes_it_a_bad_assertion(
 def test_a_member_that_comes_twice_spoils_a_proof(machine: App, prover: Prover) -> None:
     header, good = forge.peek(prover.proof())
     for name, other in (("jti", "x"), ("htu", "https://evil.example"), ("nonce", "")):
-        assert refusal(ask(machine, compact(header, doubled(good, name, other), by(prover.key)))) == INVALID_PROOF
+        assert (
+            refusal(request_token(machine, compact(header, doubled(good, name, other), by(prover.key))))
+            == INVALID_PROOF
+        )
     for name, another in (("typ", "JWT"), ("jwk", forge.jwk(forge.stranger("ES256"))), ("alg", "none")):
-        assert refusal(ask(machine, compact(doubled(header, name, another), good, by(prover.key)))) == INVALID_PROOF
-    granted(ask(machine, compact(header, json.dumps(good), by(prover.key))))
+        assert (
+            refusal(request_token(machine, compact(doubled(header, name, another), good, by(prover.key))))
+            == INVALID_PROOF
+        )
+    granted(request_token(machine, compact(header, json.dumps(good), by(prover.key))))
 
 
 def test_a_member_that_comes_twice_spoils_an_assertion(svc: Services, phone: Phone) -> None:
@@ -108,13 +114,13 @@ def test_a_member_that_comes_twice_spoils_a_token_of_ours(phone: Phone, svc: Ser
     # As we write it, so that the header is one of ours to the letter.
     start = token.partition(".")[0]
     for name, other in (("sub", "another"), ("scope", "other"), ("exp", 1)):
-        signed = f"{start}.{forge.segment(doubled(good, name, other))}"
-        twice = f"{signed}.{forge.b64(by(key)(signed.encode()))}"
+        signing_input = f"{start}.{forge.segment(doubled(good, name, other))}"
+        twice = f"{signing_input}.{forge.b64(by(key)(signing_input.encode()))}"
         assert refusal(phone.call("GET /me", token=twice)) == (401, "invalid_token")
         assert phone.call("POST /verify", {"token": twice}).json() == {"active": False}
         assert phone.call("GET /oauth/userinfo", token=twice).status == 401
-    signed = f"{start}.{forge.segment(json.dumps(good))}"
-    assert phone.call("GET /me", token=f"{signed}.{forge.b64(by(key)(signed.encode()))}").status == 200
+    signing_input = f"{start}.{forge.segment(json.dumps(good))}"
+    assert phone.call("GET /me", token=f"{signing_input}.{forge.b64(by(key)(signing_input.encode()))}").status == 200
 
 
 BAD_KEYS: list[Any] = [
@@ -134,12 +140,12 @@ BAD_KEYS: list[Any] = [
 
 @pytest.mark.parametrize("key", BAD_KEYS, ids=str)
 def test_a_key_that_is_none_is_no_fault_at_registration(phone: Phone, key: object) -> None:
-    asked = {
+    metadata = {
         "redirect_uris": ["https://app.example/cb"],
         "token_endpoint_auth_method": "private_key_jwt",
         "jwks": {"keys": [key]},
     }
-    status, code = refusal(phone.call("POST /oauth/register", asked))
+    status, code = refusal(phone.call("POST /oauth/register", metadata))
     assert (status, code) in ((400, "invalid_client_metadata"), (400, "invalid_request"))
 
 

@@ -35,64 +35,66 @@ def request(app: App) -> dict[str, str]:
 
 
 def internal_ids(svc: Services, uid: str) -> list[str]:
-    grants = svc.sessions.of_user(uid)
+    sessions = svc.sessions.of_user(uid)
     return [
         uid,
-        *(session.session_id for session in grants),
-        *(session.browser for session in grants if session.browser),
+        *(session.session_id for session in sessions),
+        *(session.browser for session in sessions if session.browser),
     ]
 
 
-def held_by_clients(browser: Browser, apps: list[App]) -> list[str]:
+def texts_of_clients(browser: Browser, apps: list[App]) -> list[str]:
     """A code and three refresh tokens of each client."""
-    held = []
+    texts = []
     for app in apps:
         code = browser.code(app, scope=request(app)["scope"])
         tokens = granted(app.redeem(code))
-        held += [code, tokens["refresh_token"]]
+        texts += [code, tokens["refresh_token"]]
         for _ in range(2):
             tokens = granted(app.refresh(tokens["refresh_token"]))
-            held.append(tokens["refresh_token"])
-    return held
+            texts.append(tokens["refresh_token"])
+    return texts
 
 
 def test_no_code_refresh_token_or_cookie_tells_whose_it_is(
     browser: Browser, apps: list[App], phone: Phone, svc: Services
 ) -> None:
-    door = phone.log_in()
-    held = [*held_by_clients(browser, apps), browser.cookies[COOKIE], door["refresh_token"]]
-    raws = [unb64(text) for text in held]
-    for each in internal_ids(svc, peek(door["access_token"])[1]["sub"]):
+    login = phone.log_in()
+    texts = [*texts_of_clients(browser, apps), browser.cookies[COOKIE], login["refresh_token"]]
+    raws = [unb64(text) for text in texts]
+    for each in internal_ids(svc, peek(login["access_token"])[1]["sub"]):
         halves = bytes.fromhex(each)[:8], bytes.fromhex(each)[8:]
         assert not [raw for raw in raws for half in halves if half in raw]
-        assert not [text for text in held if each in text]
+        assert not [text for text in texts if each in text]
 
 
 def test_two_texts_of_one_account_have_no_more_in_common_than_those_of_any_two(
     browser: Browser, apps: list[App], phone: Phone
 ) -> None:
-    held = [*held_by_clients(browser, apps), browser.cookies[COOKIE], phone.log_in()["refresh_token"]]
-    assert len(held) == len(set(held)) == 10
-    pieces = [{raw[at : at + 4] for at in range(3, len(raw) - 3)} for raw in map(unb64, held)]
+    texts = [*texts_of_clients(browser, apps), browser.cookies[COOKIE], phone.log_in()["refresh_token"]]
+    assert len(texts) == len(set(texts)) == 10
+    pieces = [{raw[at : at + 4] for at in range(3, len(raw) - 3)} for raw in map(unb64, texts)]
     assert not [one & other for one, other in combinations(pieces, 2) if one & other]
 
 
 def test_the_same_refresh_token_is_given_again_when_an_answer_was_lost(browser: Browser, apps: list[App]) -> None:
     first = granted(apps[0].redeem(browser.code(apps[0], scope=request(apps[0])["scope"])))["refresh_token"]
-    lost = granted(apps[0].refresh(first))["refresh_token"]
-    assert granted(apps[0].refresh(first))["refresh_token"] == lost
+    second = granted(apps[0].refresh(first))["refresh_token"]
+    assert granted(apps[0].refresh(first))["refresh_token"] == second
 
 
 def test_a_browser_stays_logged_in_with_the_cookie_that_it_got_before(
     browser: Browser, app: App, svc: Services
 ) -> None:
     browser.code(app)
-    (known,) = [g for g in svc.sessions.of_user(svc.users.find("ann@example.com") or "") if g.client_id == "browser"]
+    (browser_session,) = [
+        g for g in svc.sessions.of_user(svc.users.find("ann@example.com") or "") if g.client_id == "browser"
+    ]
     key = svc.keys.recent(svc.now()).refresh[0]
-    browser.cookies[COOKIE] = handles.first_of(known, key, purpose=b"browser")
+    browser.cookies[COOKIE] = handles.first_of(browser_session, key, purpose=b"browser")
     assert browser.authorize(app, prompt="none").status == 303
     other = replace(key, secret=bytes(32))
-    browser.cookies[COOKIE] = handles.first_of(known, other, purpose=b"browser")
+    browser.cookies[COOKIE] = handles.first_of(browser_session, other, purpose=b"browser")
     assert browser.authorize(app, prompt=None).status == 200
 
 

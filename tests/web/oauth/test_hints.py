@@ -51,13 +51,13 @@ def numbers(svc: Services) -> list[int]:
     return [key.number for key in svc.keys.read(svc.now()).signing]
 
 
-def kept(svc: Services) -> list[str]:
+def retired_kids(svc: Services) -> list[str]:
     return [key.jwk["kid"] for key in svc.keys.read(svc.now()).retired]
 
 
 def kid(token: str) -> str:
-    found: str = peek(token)[0]["kid"]
-    return found
+    key_id: str = peek(token)[0]["kid"]
+    return key_id
 
 
 def test_an_id_token_of_a_key_that_was_regularly_followed_by_another_stays_a_hint(
@@ -113,12 +113,12 @@ def test_a_key_is_known_until_no_session_that_it_signed_for_can_live(
     clock.seconds = replaced_at + svc.settings.refresh_absolute_seconds - 1
     fresh = Browser(browser.phone)
     app.tokens(fresh, scope="openid")
-    assert kept(svc) == [kid(old)]
+    assert retired_kids(svc) == [kid(old)]
     assert silent(fresh, app, old) == ""
     clock.advance(1)
     assert silent(fresh, app, old) == "login_required"  # whether it has been dropped or not
     keys.rotate(svc)
-    assert kept(svc) == []
+    assert retired_kids(svc) == []
 
 
 def test_what_is_known_is_not_published_and_signs_no_token_for_anybody(
@@ -127,14 +127,14 @@ def test_what_is_known_is_not_published_and_signs_no_token_for_anybody(
     tokens = app.tokens(browser, scope="openid account")
     thief = svc.keys.read(clock()).signing[0].private
     rotated(svc, clock, regularly=False)
-    assert kept(svc) == [kid(tokens["access_token"])]
+    assert retired_kids(svc) == [kid(tokens["access_token"])]
     published = phone.call("GET /.well-known/jwks.json").json()["keys"]
     assert [key["kid"] for key in published] == [key.kid for key in svc.keys.read(clock()).signing]
     access = resigned(tokens["access_token"], by(thief), iat=clock(), exp=clock() + 600)
     for line in ("GET /me", "GET /oauth/userinfo"):
         assert refusal(phone.call(line, token=access))[0] == 401
-    asking = register(svc, phone, "api")
-    assert asking.post("/oauth/introspect", {"token": access}).json() == {"active": False}
+    api = register(svc, phone, "api")
+    assert api.post("/oauth/introspect", {"token": access}).json() == {"active": False}
 
 
 def test_a_key_that_was_struck_out_is_not_known(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
@@ -142,7 +142,7 @@ def test_a_key_that_was_struck_out_is_not_known(browser: Browser, app: App, svc:
     svc.keys.delete("signing", 1)  # as operators do with the AWS command line
     clock.advance(600)
     keys.rotate(svc)
-    assert kept(svc) == []
+    assert retired_kids(svc) == []
     assert silent(browser, app, old) == "login_required"
     assert not logs_out(browser, old)
 
@@ -165,7 +165,7 @@ def test_keys_that_had_the_same_number_are_both_known(browser: Browser, app: App
     second = app.tokens(browser, scope="openid")["id_token"]
     assert numbers(svc) == [1]
     rotated(svc, clock, regularly=False)
-    assert sorted(kept(svc)) == sorted({kid(first), kid(second)})
+    assert sorted(retired_kids(svc)) == sorted({kid(first), kid(second)})
     assert silent(browser, app, first) == silent(browser, app, second) == ""
 
 
@@ -179,7 +179,7 @@ def test_two_rotations_at_once_keep_a_key_once(
     other = build(svc.settings, now=clock)
     with just_before(svc.keys._client, operation, lambda: keys.rotate(other)):
         keys.rotate(svc)
-    assert (numbers(svc), kept(svc)) == ([2], [kid(old)])
+    assert (numbers(svc), retired_kids(svc)) == ([2], [kid(old)])
     assert logs_out(browser, old)
 
 
@@ -191,9 +191,9 @@ def test_a_key_that_could_not_be_kept_is_not_dropped(svc: Services, clock: Clock
     with wire.watched(svc, failing), pytest.raises(TemporarilyUnavailable):
         keys.rotate(svc)
     assert failing.calls[-1] == "PutParameter"
-    assert (numbers(svc), kept(svc)) == ([1, 2], [])
+    assert (numbers(svc), retired_kids(svc)) == ([1, 2], [])
     keys.rotate(svc)
-    assert (numbers(svc), kept(svc)) == ([2], [kid(old)])
+    assert (numbers(svc), retired_kids(svc)) == ([2], [kid(old)])
 
 
 def test_however_many_keys_there_are_all_are_known(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
@@ -202,7 +202,7 @@ def test_however_many_keys_there_are_all_are_known(browser: Browser, app: App, s
         hints.append(app.tokens(browser, scope="openid")["id_token"])
         rotated(svc, clock, regularly=False)
     assert len(set(map(kid, hints))) == 8
-    assert [silent(browser, app, hint) for hint in hints] == [""] * 8
+    assert [silent(browser, app, token) for token in hints] == [""] * 8
 
 
 def forgeries(good: str, key: PrivateKey, ours: PrivateKey) -> list[str]:

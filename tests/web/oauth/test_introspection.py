@@ -25,12 +25,12 @@ def api(svc: Services, phone: Phone) -> App:
     return register(svc, phone, "api", resources=(API,))
 
 
-def about(api: App, token: str, **fields: str) -> dict[str, object]:
+def introspect(api: App, token: str, **fields: str) -> dict[str, object]:
     answer = api.post("/oauth/introspect", {"token": token, **fields})
     assert answer.status == 200, answer
     assert answer.header("Cache-Control") == "no-store"
-    found: dict[str, object] = answer.json()
-    return found
+    claims: dict[str, object] = answer.json()
+    return claims
 
 
 @pytest.mark.parametrize("kind", ["web", "post", "key", "spa", "native", "machine"])
@@ -38,8 +38,8 @@ def test_only_a_client_that_may_introspect_is_told_anything(
     browser: Browser, app: App, svc: Services, phone: Phone, kind: str
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    asking = register(svc, phone, kind)
-    assert refusal(asking.post("/oauth/introspect", {"token": token})) == (400, "unauthorized_client")
+    client = register(svc, phone, kind)
+    assert refusal(client.post("/oauth/introspect", {"token": token})) == (400, "unauthorized_client")
     assert refusal(send(phone, "/oauth/introspect", {"token": token})) == (401, "invalid_client")
 
 
@@ -52,15 +52,15 @@ def test_a_public_client_may_not_even_if_it_is_registered_to(browser: Browser, s
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "x"])
 def test_a_token_in_force_is_told_with_what_it_carries(browser: Browser, app: App, api: App, hint: str) -> None:
     token = app.tokens(browser)["access_token"]
-    told = about(api, token, token_type_hint=hint)
-    assert told == {**peek(token)[1], "active": True, "token_type": "Bearer"}
-    assert (told["iss"], told["client_id"]) == (ISSUER, app.id)
+    claims = introspect(api, token, token_type_hint=hint)
+    assert claims == {**peek(token)[1], "active": True, "token_type": "Bearer"}
+    assert (claims["iss"], claims["client_id"]) == (ISSUER, app.id)
 
 
 def test_a_token_for_the_resource_servers_own_audience_is_told(browser: Browser, app: App, api: App) -> None:
     token = app.tokens(browser, scope="notes:read", resource=API)["access_token"]
-    told = about(api, token)
-    assert (told["active"], told["aud"]) == (True, API)
+    claims = introspect(api, token)
+    assert (claims["active"], claims["aud"]) == (True, API)
 
 
 def test_a_token_for_another_resource_server_is_inactive(
@@ -68,7 +68,7 @@ def test_a_token_for_another_resource_server_is_inactive(
 ) -> None:
     token = app.tokens(browser, scope="notes:read", resource=API)["access_token"]
     for resources in ((), ("https://other.example",)):
-        assert about(register(svc, phone, "api", resources=resources), token) == INACTIVE
+        assert introspect(register(svc, phone, "api", resources=resources), token) == INACTIVE
 
 
 def test_a_token_that_has_expired_or_whose_session_or_user_has_ended_is_inactive(
@@ -76,14 +76,14 @@ def test_a_token_that_has_expired_or_whose_session_or_user_has_ended_is_inactive
 ) -> None:
     first, second, third = (app.tokens(browser) for _ in range(3))
     app.post("/oauth/revoke", {"token": first["refresh_token"]})
-    assert about(api, first["access_token"]) == INACTIVE
-    assert about(api, second["access_token"])["active"] is True
+    assert introspect(api, first["access_token"]) == INACTIVE
+    assert introspect(api, second["access_token"])["active"] is True
     clock.advance(900)
-    assert about(api, second["access_token"]) == INACTIVE
+    assert introspect(api, second["access_token"]) == INACTIVE
     fresh = granted(app.refresh(third["refresh_token"]))["access_token"]
-    assert about(api, fresh)["active"] is True
+    assert introspect(api, fresh)["active"] is True
     svc.users.disable(svc.users.find(EMAIL) or "")
-    assert about(api, fresh) == INACTIVE
+    assert introspect(api, fresh) == INACTIVE
 
 
 def test_whatever_is_no_access_token_of_ours_is_inactive_and_nothing_more(browser: Browser, app: App, api: App) -> None:
@@ -93,7 +93,7 @@ def test_whatever_is_no_access_token_of_ours_is_inactive_and_nothing_more(browse
     texts += [access[:-1], access + "A", "x", "é", "x" * 8000, "e30.e30.e30", resigned(access, by(stranger("ES256")))]
     texts += [resigned(access, lambda _: b"", header={"alg": "none", "typ": "at+jwt"})]
     for text in texts:
-        assert about(api, text) == INACTIVE, text[:20]
+        assert introspect(api, text) == INACTIVE, text[:20]
 
 
 def test_a_refresh_token_is_told_to_its_own_client_alone(
@@ -101,14 +101,14 @@ def test_a_refresh_token_is_told_to_its_own_client_alone(
 ) -> None:
     app = register(svc, phone, introspects=True)
     first = app.tokens(browser)["refresh_token"]
-    assert about(app, first)["active"] is True
-    assert about(api, first) == INACTIVE
+    assert introspect(app, first)["active"] is True
+    assert introspect(api, first) == INACTIVE
     second = granted(app.refresh(first))["refresh_token"]
-    assert about(app, first) == INACTIVE
-    told = about(app, second)
-    assert (told["active"], told["client_id"]) == (True, app.id)
+    assert introspect(app, first) == INACTIVE
+    claims = introspect(app, second)
+    assert (claims["active"], claims["client_id"]) == (True, app.id)
     clock.advance(31 * 24 * 3600)
-    assert about(app, second) == INACTIVE
+    assert introspect(app, second) == INACTIVE
 
 
 def test_asking_about_a_spent_refresh_token_ends_nothing(
@@ -118,17 +118,17 @@ def test_asking_about_a_spent_refresh_token_ends_nothing(
     first = app.tokens(browser)["refresh_token"]
     second = granted(app.refresh(first))["refresh_token"]
     clock.advance(60)
-    assert about(app, first) == INACTIVE
+    assert introspect(app, first) == INACTIVE
     granted(app.refresh(second))
 
 
 def test_a_machines_token_is_told_without_a_session(svc: Services, phone: Phone, api: App, clock: Clock) -> None:
     machine = register(svc, phone, "machine")
     token = granted(machine.token(CLIENT_CREDENTIALS))["access_token"]
-    told = about(api, token)
-    assert (told["active"], told["sub"]) == (True, machine.id)
+    claims = introspect(api, token)
+    assert (claims["active"], claims["sub"]) == (True, machine.id)
     clock.advance(900)
-    assert about(api, token) == INACTIVE
+    assert introspect(api, token) == INACTIVE
 
 
 def test_a_signed_answer_is_for_who_asked_and_passes_for_no_other_token(
@@ -138,16 +138,16 @@ def test_a_signed_answer_is_for_who_asked_and_passes_for_no_other_token(
     accept = [("Accept", "text/html, Application/Token-Introspection+JWT;q=0.5")]
     answer = api.post("/oauth/introspect", {"token": token}, headers=accept)
     assert answer.header("Content-Type") == "application/token-introspection+jwt"
-    signed = answer.body.decode()
-    header, claims = peek(signed)
+    response_jwt = answer.body.decode()
+    header, claims = peek(response_jwt)
     (key,) = keys.published(svc)
-    assert signed_by(key, signed)
+    assert signed_by(key, response_jwt)
     assert header["typ"] == "token-introspection+jwt"
     assert (claims["iss"], claims["aud"]) == (ISSUER, api.id)
-    assert claims["token_introspection"] == about(api, token)
+    assert claims["token_introspection"] == introspect(api, token)
     assert not {"sub", "exp"} & set(claims)  # RFC 9701 section 5: or it could be taken for an access token
-    assert refusal(phone.call("GET /oauth/userinfo", token=signed)) == (401, "invalid_token")
-    assert about(api, signed) == INACTIVE
+    assert refusal(phone.call("GET /oauth/userinfo", token=response_jwt)) == (401, "invalid_token")
+    assert introspect(api, response_jwt) == INACTIVE
 
 
 @pytest.mark.parametrize(

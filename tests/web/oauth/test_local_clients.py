@@ -29,7 +29,7 @@ HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 KEY = stranger("ES256")
 
 
-def made(svc: Services, **metadata: Any) -> Client:
+def new_client(svc: Services, **metadata: Any) -> Client:
     """A client that the operator makes."""
     return manage.create(svc, Client(client_id="", redirect_uris=("https://app.example/cb",), **metadata))[0]
 
@@ -41,13 +41,15 @@ class Neighbour:
     """Another server of the developer's, on both loopback addresses at one port; it keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
-        asked, body = self.asked, json.dumps({"keys": [{**jwk(KEY), "kid": "1"}]}).encode()
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        requests, body = self.requests, json.dumps({"keys": [{**jwk(KEY), "kid": "1"}]}).encode()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                asked.append((f"{self.command} {self.path}", self.headers["Host"], dict(parse_qsl(sent.decode()))))
+                body_read = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                requests.append(
+                    (f"{self.command} {self.path}", self.headers["Host"], dict(parse_qsl(body_read.decode())))
+                )
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -75,9 +77,9 @@ class Neighbour:
 
 @pytest.fixture
 def neighbour() -> Iterator[Neighbour]:
-    found = Neighbour()
-    yield found
-    found.stop()
+    server = Neighbour()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
@@ -96,8 +98,8 @@ def test_a_client_beside_the_server_is_told_of_a_logout(
     browser = Browser(phone)
     tokens = app.tokens(browser, scope="openid")
     browser.get("/oauth/logout", {"id_token_hint": tokens["id_token"]})
-    ((line, named, form),) = neighbour.asked
-    assert (line, named) == ("POST /out?of=latchkey", f"{host}:{neighbour.port}")
+    ((line, authority, form),) = neighbour.requests
+    assert (line, authority) == ("POST /out?of=latchkey", f"{host}:{neighbour.port}")
     assert peek(form["logout_token"])[1]["aud"] == app.id
 
 
@@ -139,7 +141,7 @@ def test_nobody_elses_client_has_an_address_of_this_machine(
 ) -> None:
     metadata: dict[str, Any] = {"redirect_uris": ["https://app.example/cb"], member: f"http://{host}:3000/x"}
     assert refusal(phone.call("POST /oauth/register", metadata)) == (400, "invalid_client_metadata")
-    assert getattr(made(svc, **{member: metadata[member]}), member) == metadata[member]
+    assert getattr(new_client(svc, **{member: metadata[member]}), member) == metadata[member]
 
 
 def test_a_document_brings_no_address_of_this_machine(svc: Services, tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ NOT_HERE = [
 def test_no_other_address_without_https_is_this_machine(svc: Services, uri: str) -> None:
     for member in MEMBERS:
         with pytest.raises(InvalidClientMetadata):
-            made(svc, **{member: uri})
+            new_client(svc, **{member: uri})
     assert svc.fetch.get(uri).reason == "not an https URL"
 
 
@@ -179,8 +181,8 @@ def test_a_local_run_asks_no_private_address_by_any_other_way(url: str) -> None:
         dialled.append(address)
         raise OSError
 
-    found = Fetch(resolve=lambda _: ["127.0.0.1", "::1", "192.168.1.1"], connect=connect, local=True)
-    assert (found.get(url).reason, dialled) == ("no public address", [])
+    fetch = Fetch(resolve=lambda _: ["127.0.0.1", "::1", "192.168.1.1"], connect=connect, local=True)
+    assert (fetch.get(url).reason, dialled) == ("no public address", [])
 
 
 # In a deployment there is none of it.
@@ -190,7 +192,7 @@ def test_a_deployment_takes_no_client_with_an_address_of_its_own_machine(svc: Se
     deployed = replace(svc, settings=replace(svc.settings, local=False))
     for member in MEMBERS:
         with pytest.raises(InvalidClientMetadata):
-            made(deployed, **{member: "http://localhost/"})
+            new_client(deployed, **{member: "http://localhost/"})
 
 
 def test_a_deployment_asks_nothing_of_its_own_machine_though_a_client_says_so(
@@ -201,7 +203,7 @@ def test_a_deployment_asks_nothing_of_its_own_machine_though_a_client_says_so(
     with installed(replace(svc, settings=deployed, fetch=build(deployed).fetch)):
         app.phone, app.key = Phone(clock), KEY
         assert proves(app) == (503, "temporarily_unavailable")
-    assert neighbour.asked == []
+    assert neighbour.requests == []
 
 
 @pytest.mark.parametrize(
@@ -254,5 +256,5 @@ def test_no_deployment_starts_with_it(wrong: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("stage", stages.names())
 def test_no_stage_has_it(stage: str) -> None:
-    found = stages.read(stage)
-    assert not any("LATCHKEY_LOCAL" in found.environment(function) for function in found.functions)
+    configuration = stages.read(stage)
+    assert not any("LATCHKEY_LOCAL" in configuration.environment(function) for function in configuration.functions)

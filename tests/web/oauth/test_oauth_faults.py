@@ -31,7 +31,7 @@ class World:
     phone: Phone
     svc: Services
     clock: Clock
-    kept: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
     number: int = field(default_factory=lambda: next(_numbers))
 
     def __post_init__(self) -> None:
@@ -69,11 +69,11 @@ def has_tokens(_: World, answer: Answer) -> None:
 
 
 def with_code(world: World) -> None:
-    world.kept["code"] = world.browser.code(world.app)
+    world.state["code"] = world.browser.code(world.app)
 
 
 def redeem(world: World) -> Answer:
-    return world.app.redeem(world.kept["code"])
+    return world.app.redeem(world.state["code"])
 
 
 def redeemed(world: World, answer: Answer) -> None:
@@ -86,11 +86,11 @@ def redeemed(world: World, answer: Answer) -> None:
 
 
 def with_tokens(world: World) -> None:
-    world.kept["tokens"] = world.app.tokens(world.browser)
+    world.state["tokens"] = world.app.tokens(world.browser)
 
 
 def refresh(world: World) -> Answer:
-    return world.app.refresh(world.kept["tokens"]["refresh_token"])
+    return world.app.refresh(world.state["tokens"]["refresh_token"])
 
 
 def refreshed(world: World, answer: Answer) -> None:
@@ -100,7 +100,7 @@ def refreshed(world: World, answer: Answer) -> None:
 
 
 def revoke(world: World) -> Answer:
-    return world.app.post("/oauth/revoke", {"token": world.kept["tokens"]["refresh_token"]})
+    return world.app.post("/oauth/revoke", {"token": world.state["tokens"]["refresh_token"]})
 
 
 def revoked(world: World, answer: Answer) -> None:
@@ -110,7 +110,7 @@ def revoked(world: World, answer: Answer) -> None:
 
 def with_replayed_code(world: World) -> None:
     with_code(world)
-    world.kept["tokens"] = granted(redeem(world))
+    world.state["tokens"] = granted(redeem(world))
 
 
 def replayed(world: World, answer: Answer) -> None:
@@ -119,27 +119,27 @@ def replayed(world: World, answer: Answer) -> None:
 
 
 def with_machine(world: World) -> None:
-    world.kept["app"] = world.fresh("machine")
+    world.state["app"] = world.fresh("machine")
 
 
 def with_key(world: World) -> None:
-    world.kept["app"] = world.fresh("key", grant_types=(CLIENT_CREDENTIALS,), scopes=("notes:read",))
+    world.state["app"] = world.fresh("key", grant_types=(CLIENT_CREDENTIALS,), scopes=("notes:read",))
 
 
 def own_token(world: World) -> Answer:
-    answer: Answer = world.kept["app"].token(CLIENT_CREDENTIALS)
+    answer: Answer = world.state["app"].token(CLIENT_CREDENTIALS)
     return answer
 
 
 def with_prover(world: World) -> None:
     with_machine(world)
     prover = Prover(world.clock)
-    prover.nonce = world.kept["app"].token(CLIENT_CREDENTIALS, headers=prover.headers()).header("DPoP-Nonce") or ""
-    world.kept["prover"] = prover
+    prover.nonce = world.state["app"].token(CLIENT_CREDENTIALS, headers=prover.headers()).header("DPoP-Nonce") or ""
+    world.state["prover"] = prover
 
 
 def bound_token(world: World) -> Answer:
-    answer: Answer = world.kept["app"].token(CLIENT_CREDENTIALS, headers=world.kept["prover"].headers())
+    answer: Answer = world.state["app"].token(CLIENT_CREDENTIALS, headers=world.state["prover"].headers())
     return answer
 
 
@@ -153,40 +153,40 @@ def pushed(world: World, answer: Answer) -> None:
 
 
 def with_television(world: World) -> None:
-    world.kept["app"] = world.fresh("television")
+    world.state["app"] = world.fresh("television")
 
 
 def begin(world: World) -> Answer:
-    answer: Answer = world.kept["app"].post("/oauth/device", {})
+    answer: Answer = world.state["app"].post("/oauth/device", {})
     return answer
 
 
 def began(world: World, answer: Answer) -> None:
-    world.kept["codes"] = answer.json()
+    world.state["codes"] = answer.json()
     assert refusal(poll(world)) == (400, "authorization_pending")
     approved(world, decide_from(world, typed(world)))
 
 
 def with_codes(world: World) -> None:
     with_television(world)
-    world.kept["codes"] = begin(world).json()
+    world.state["codes"] = begin(world).json()
     world.browser.finish(world.browser.authorize(world.app))
 
 
 def with_device_page(world: World) -> None:
     with_codes(world)
-    world.kept["page"] = world.browser.get("/device")
+    world.state["page"] = world.browser.get("/device")
 
 
 def type_code(world: World) -> Answer:
-    return world.browser.submit(world.kept["page"], "/device", user_code=world.kept["codes"]["user_code"])
+    return world.browser.submit(world.state["page"], "/device", user_code=world.state["codes"]["user_code"])
 
 
 def typed(world: World) -> Answer:
-    world.kept["page"] = world.browser.get("/device")
-    if "/authorize/login" in forms(world.kept["page"]):
-        world.kept["page"] = world.browser.submit(
-            world.kept["page"], "/authorize/login", email=EMAIL, password=PASSWORD
+    world.state["page"] = world.browser.get("/device")
+    if "/authorize/login" in forms(world.state["page"]):
+        world.state["page"] = world.browser.submit(
+            world.state["page"], "/authorize/login", email=EMAIL, password=PASSWORD
         )
     return type_code(world)
 
@@ -201,11 +201,11 @@ def decide_from(world: World, page: Answer) -> Answer:
 
 def with_typed_code(world: World) -> None:
     with_codes(world)
-    world.kept["page"] = typed(world)
+    world.state["page"] = typed(world)
 
 
 def decide(world: World) -> Answer:
-    return decide_from(world, world.kept["page"])
+    return decide_from(world, world.state["page"])
 
 
 def approved(world: World, answer: Answer) -> None:
@@ -214,7 +214,7 @@ def approved(world: World, answer: Answer) -> None:
 
 
 def poll(world: World) -> Answer:
-    answer: Answer = world.kept["app"].token(DEVICE_CODE, device_code=world.kept["codes"]["device_code"])
+    answer: Answer = world.state["app"].token(DEVICE_CODE, device_code=world.state["codes"]["device_code"])
     return answer
 
 
@@ -232,29 +232,29 @@ def collected(world: World, answer: Answer) -> None:
     # Where the answer was lost the code is spent; the device begins anew, as it does when a code has expired.
     if answer.status != 200:
         assert refusal(answer)[1] in ("expired_token", "invalid_grant")
-        world.kept["codes"] = begin(world).json()
+        world.state["codes"] = begin(world).json()
         approved(world, decide_from(world, typed(world)))
 
 
 def with_subject(world: World) -> None:
     with_tokens(world)
-    world.kept["app"] = world.fresh("exchanger")
+    world.state["app"] = world.fresh("exchanger")
 
 
 def exchange(world: World) -> Answer:
     kind = "urn:ietf:params:oauth:token-type:access_token"
-    token = world.kept["tokens"]["access_token"]
-    answer: Answer = world.kept["app"].token(TOKEN_EXCHANGE, subject_token=token, subject_token_type=kind)
+    token = world.state["tokens"]["access_token"]
+    answer: Answer = world.state["app"].token(TOKEN_EXCHANGE, subject_token=token, subject_token_type=kind)
     return answer
 
 
 def with_api(world: World) -> None:
     with_tokens(world)
-    world.kept["app"] = world.fresh("api", resources=(API,))
+    world.state["app"] = world.fresh("api", resources=(API,))
 
 
 def introspect(world: World) -> Answer:
-    answer: Answer = world.kept["app"].post("/oauth/introspect", {"token": world.kept["tokens"]["access_token"]})
+    answer: Answer = world.state["app"].post("/oauth/introspect", {"token": world.state["tokens"]["access_token"]})
     return answer
 
 
@@ -263,7 +263,7 @@ def active(_: World, answer: Answer) -> None:
 
 
 def userinfo(world: World) -> Answer:
-    return world.phone.call("GET /oauth/userinfo", token=world.kept["tokens"]["access_token"])
+    return world.phone.call("GET /oauth/userinfo", token=world.state["tokens"]["access_token"])
 
 
 def read(_: World, answer: Answer) -> None:
@@ -284,20 +284,20 @@ def with_login(world: World) -> None:
 
 
 def with_login_page(world: World) -> None:
-    world.kept["page"] = authorize(world)
+    world.state["page"] = authorize(world)
 
 
 def log_in(world: World) -> Answer:
-    return world.browser.submit(world.kept["page"], "/authorize/login", email=EMAIL, password=PASSWORD)
+    return world.browser.submit(world.state["page"], "/authorize/login", email=EMAIL, password=PASSWORD)
 
 
 def with_sign_up_page(world: World) -> None:
-    world.kept["page"] = world.browser.sign_up_page(authorize(world))
+    world.state["page"] = world.browser.sign_up_page(authorize(world))
 
 
 def sign_up(world: World) -> Answer:
     new = f"new{world.number}@example.com"
-    return world.browser.submit(world.kept["page"], "/authorize/signup", email=new, password=PASSWORD)
+    return world.browser.submit(world.state["page"], "/authorize/signup", email=new, password=PASSWORD)
 
 
 def signed_up(world: World, answer: Answer) -> None:
@@ -309,11 +309,11 @@ def signed_up(world: World, answer: Answer) -> None:
 
 def with_consent_page(world: World) -> None:
     with_login_page(world)
-    world.kept["page"] = log_in(world)
+    world.state["page"] = log_in(world)
 
 
 def consent(world: World) -> Answer:
-    return world.browser.submit(world.kept["page"], "/authorize/consent", decision="allow")
+    return world.browser.submit(world.state["page"], "/authorize/consent", decision="allow")
 
 
 FLOWS = {

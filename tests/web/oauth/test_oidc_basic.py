@@ -45,8 +45,8 @@ def userinfo(phone: Phone, tokens: Mapping[str, Any]) -> dict[str, Any]:
     answer = phone.call("GET /oauth/userinfo", token=tokens["access_token"])
     assert answer.status == 200, answer
     assert (answer.header("Content-Type") or "").startswith("application/json")
-    found: dict[str, Any] = answer.json()
-    return found
+    claims: dict[str, Any] = answer.json()
+    return claims
 
 
 def asks_to_log_in(page: Answer) -> bool:
@@ -113,9 +113,9 @@ def test_oidcc_scope_profile(browser: Browser, app: App, phone: Phone) -> None:
 
 def test_oidcc_scope_email(browser: Browser, app: App, phone: Phone) -> None:
     tokens, _ = logged_in(browser, app, scope="openid email")
-    found = userinfo(phone, tokens)
-    assert (found["email"], found["email_verified"]) == (EMAIL, False)
-    assert "name" not in found
+    claims = userinfo(phone, tokens)
+    assert (claims["email"], claims["email_verified"]) == (EMAIL, False)
+    assert "name" not in claims
 
 
 @pytest.mark.parametrize("scope", ["address", "phone"])
@@ -290,8 +290,8 @@ def test_oidcc_refresh_token(browser: Browser, app: App, svc: Services, phone: P
     second = granted(app.refresh(first["refresh_token"]))
     assert second["access_token"] != first["access_token"]
     again = verified(second["id_token"], keys.published(svc), audience=app.id)
-    kept = ("iss", "sub", "aud", "auth_time")
-    assert [again[name] for name in kept] == [claims[name] for name in kept]
+    names = ("iss", "sub", "aud", "auth_time")
+    assert [again[name] for name in names] == [claims[name] for name in names]
     assert again["iat"] > claims["iat"]
     assert userinfo(phone, second)["sub"] == claims["sub"]
     assert REFRESH in phone.call("GET /.well-known/openid-configuration").json()["grant_types_supported"]

@@ -30,8 +30,8 @@ def pairwise(svc: Services, phone: Phone, host: str = "app.example", kind: str =
 
 @pytest.fixture
 def uid(phone: Phone) -> str:
-    found: str = phone.sign_up(name="Ann")["user"]["sub"]
-    return found
+    sub: str = phone.sign_up(name="Ann")["user"]["sub"]
+    return sub
 
 
 @pytest.fixture
@@ -74,16 +74,16 @@ def test_clients_of_one_sector_agree_and_those_of_others_do_not(
 def test_nothing_in_the_tokens_of_two_sectors_is_the_same_but_what_is_the_same_for_everybody(
     svc: Services, phone: Phone, browser: Browser, uid: str, clock: Clock
 ) -> None:
-    told = []
+    claims = []
     for host in ("a.example", "b.example"):
         app = pairwise(svc, phone, host)
         tokens = app.tokens(browser, scope="openid")
-        told.append({**forge.peek(tokens["id_token"])[1], **forge.peek(tokens["access_token"])[1]})
-        told[-1]["sid of the browser"] = forge.peek(tokens["id_token"])[1]["sid"]
+        claims.append({**forge.peek(tokens["id_token"])[1], **forge.peek(tokens["access_token"])[1]})
+        claims[-1]["sid of the browser"] = forge.peek(tokens["id_token"])[1]["sid"]
         clock.advance(1)
-    shared = {name for name in told[0] if told[0][name] == told[1][name]}
+    shared = {name for name in claims[0] if claims[0][name] == claims[1][name]}
     assert shared == {"iss", "aud", "acr", "amr", "auth_time", "nonce", "scope"}
-    assert uid not in str(told)
+    assert uid not in str(claims)
 
 
 def test_a_refresh_keeps_the_name(svc: Services, phone: Phone, browser: Browser) -> None:
@@ -98,9 +98,9 @@ def test_a_refresh_token_introspected_by_its_client_bears_the_name(
 ) -> None:
     app = pairwise(svc, phone, introspects=True)
     tokens = app.tokens(browser)
-    told = app.post("/oauth/introspect", {"token": tokens["refresh_token"]}).json()
-    assert told["active"]
-    assert told["sub"] == forge.peek(tokens["access_token"])[1]["sub"]
+    claims = app.post("/oauth/introspect", {"token": tokens["refresh_token"]}).json()
+    assert claims["active"]
+    assert claims["sub"] == forge.peek(tokens["access_token"])[1]["sub"]
 
 
 @pytest.mark.parametrize("which", ["access_token", "refresh_token"])
@@ -134,11 +134,11 @@ def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
             "token_endpoint_auth_method": "none",
         }
         with installed(open_door):
-            told = phone.call("POST /oauth/register", {**own, "subject_type": subject_type}).json()
-            app = App(phone, svc, registered(svc, told))
+            registration = phone.call("POST /oauth/register", {**own, "subject_type": subject_type}).json()
+            app = App(phone, svc, stored(svc, registration))
             token = app.tokens(browser, scope="openid offline_access")["refresh_token"]
-            where = f"PUT {told['registration_client_uri'].removeprefix(ISSUER)}"
-            proof = told["registration_access_token"]
+            where = f"PUT {registration['registration_client_uri'].removeprefix(ISSUER)}"
+            proof = registration["registration_access_token"]
             step = {**own, "client_id": app.id, "redirect_uris": ["https://victim.example/cb"]}
             moved = phone.call(where, {**step, "subject_type": "pairwise"}, token=proof)
             assert refusal(moved) == (400, "invalid_client_metadata")
@@ -153,14 +153,14 @@ def test_within_its_sector_a_client_that_registered_itself_changes_what_it_likes
     open_door = replace(svc, settings=replace(svc.settings, registration_open=True))
     own = {"redirect_uris": ["https://app.example/cb"], "subject_type": "pairwise"}
     with installed(open_door):
-        told = phone.call("POST /oauth/register", own).json()
-        where = f"PUT {told['registration_client_uri'].removeprefix(ISSUER)}"
-        new = {**own, "client_id": told["client_id"], "redirect_uris": ["https://app.example/other"]}
-        assert phone.call(where, new, token=told["registration_access_token"]).status == 200
+        registration = phone.call("POST /oauth/register", own).json()
+        where = f"PUT {registration['registration_client_uri'].removeprefix(ISSUER)}"
+        new = {**own, "client_id": registration["client_id"], "redirect_uris": ["https://app.example/other"]}
+        assert phone.call(where, new, token=registration["registration_access_token"]).status == 200
 
 
-def registered(svc: Services, told: dict[str, Any]) -> Client:
-    client = svc.clients.read(told["client_id"])
+def stored(svc: Services, registration: dict[str, Any]) -> Client:
+    client = svc.clients.read(registration["client_id"])
     assert client is not None
     return client
 
@@ -190,8 +190,8 @@ def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
 
 def exchanged(app: App, subject: str, **more: str) -> str:
     fields = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject, "subject_token_type": ACCESS, **more}
-    found: str = granted(app.post("/oauth/token", fields))["access_token"]
-    return found
+    token: str = granted(app.post("/oauth/token", fields))["access_token"]
+    return token
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ def refresh(app: App, tokens: dict[str, Any], prover: Prover | None = None) -> A
 
 
 def key_of(tokens: dict[str, Any]) -> str:
-    found: str = peek(tokens["access_token"])[1]["cnf"]["jkt"]
-    return found
+    thumbprint: str = peek(tokens["access_token"])[1]["cnf"]["jkt"]
+    return thumbprint
 
 
 def test_a_proof_at_a_refresh_binds_the_session_that_began_without_one(
@@ -64,11 +64,11 @@ def test_a_thief_who_binds_a_stolen_token_to_a_key_of_his_own_is_found_out_when_
     app: App, browser: Browser, provers: tuple[Prover, Prover], clock: Clock, owner: str, later: int
 ) -> None:
     mine, thief = provers
-    stolen = app.tokens(browser)
-    gains = granted(refresh(app, granted(refresh(app, stolen, thief)), thief))
+    tokens = app.tokens(browser)
+    gains = granted(refresh(app, granted(refresh(app, tokens, thief)), thief))
     clock.advance(later)
     mine.nonce = thief.nonce = refresh(app, {"refresh_token": "x"}, mine).header("DPoP-Nonce") or thief.nonce
-    assert refusal(refresh(app, stolen, mine if owner == "with another key" else None)) == REFUSED
+    assert refusal(refresh(app, tokens, mine if owner == "with another key" else None)) == REFUSED
     assert refusal(refresh(app, gains, thief)) == REFUSED
 
 
@@ -76,10 +76,10 @@ def test_a_thief_who_binds_a_stolen_token_to_a_key_of_his_own_is_found_out_when_
 def test_a_thief_who_binds_what_is_handed_out_once_more_is_found_out_as_well(
     app: App, browser: Browser, provers: tuple[Prover, Prover], late: str
 ) -> None:
-    stolen = app.tokens(browser)
-    owned = granted(refresh(app, stolen))
-    gains = granted(refresh(app, stolen, provers[1]))
-    assert refusal(refresh(app, owned if late == "what its owner was given" else stolen)) == REFUSED
+    tokens = app.tokens(browser)
+    owned = granted(refresh(app, tokens))
+    gains = granted(refresh(app, tokens, provers[1]))
+    assert refusal(refresh(app, owned if late == "what its owner was given" else tokens)) == REFUSED
     assert refusal(refresh(app, gains, provers[1])) == REFUSED
 
 
@@ -102,9 +102,9 @@ def test_a_retry_with_a_proof_binds_what_it_hands_out_once_more(
 ) -> None:
     mine, thief = provers
     first = app.tokens(browser)
-    lost = granted(refresh(app, first))
+    second = granted(refresh(app, first))
     again = granted(refresh(app, first, mine))
-    assert again["refresh_token"] == lost["refresh_token"]
+    assert again["refresh_token"] == second["refresh_token"]
     bound = granted(refresh(app, again, mine))
     for prover in (None, thief):
         assert refusal(refresh(app, bound, prover)) == REFUSED

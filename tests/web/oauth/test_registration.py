@@ -38,63 +38,63 @@ def svc(svc: Services) -> Services:
 
 
 def register(phone: Phone, *, token: str | None = TOKEN, without: str = "", **changes: Any) -> dict[str, Any]:
-    told = {name: value for name, value in {**GOOD, **changes}.items() if name != without}
-    answer = phone.call("POST /oauth/register", told, token=token)
+    metadata = {name: value for name, value in {**GOOD, **changes}.items() if name != without}
+    answer = phone.call("POST /oauth/register", metadata, token=token)
     assert answer.status == 201, answer.body
     assert answer.header("Cache-Control") == "no-store"
-    found: dict[str, Any] = answer.json()
-    return found
+    client: dict[str, Any] = answer.json()
+    return client
 
 
-def refused(phone: Phone, *, token: str | None = TOKEN, **changes: Any) -> tuple[int, str]:
+def refusal_of(phone: Phone, *, token: str | None = TOKEN, **changes: Any) -> tuple[int, str]:
     return refusal(phone.call("POST /oauth/register", {**GOOD, **changes}, token=token))
 
 
 def path(client: Mapping[str, Any]) -> str:
-    found: str = client["registration_client_uri"].removeprefix("https://id.example")
-    return found
+    uri_path: str = client["registration_client_uri"].removeprefix("https://id.example")
+    return uri_path
 
 
 def stored(svc: Services, client: Mapping[str, Any]) -> Client:
-    found = svc.clients.read(client["client_id"])
-    assert found is not None
-    return found
+    client_read = svc.clients.read(client["client_id"])
+    assert client_read is not None
+    return client_read
 
 
 def test_a_client_that_registered_itself_logs_a_user_in(svc: Services, phone: Phone) -> None:
     phone.sign_up()
-    told = register(phone)
-    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    client = register(phone)
+    app = App(phone, svc, stored(svc, client), client["client_secret"])
     tokens = app.tokens(Browser(phone), scope="openid email offline_access")
     assert {"access_token", "id_token", "refresh_token"} <= set(tokens)
 
 
 def test_the_answer_is_what_rfc_7591_asks_for(svc: Services, phone: Phone) -> None:
-    told = register(phone)
-    assert {name: told[name] for name in GOOD} == GOOD
-    assert told["client_id_issued_at"] == svc.now()
-    assert told["client_secret_expires_at"] == 0
-    assert told["registration_client_uri"] == f"https://id.example/oauth/register/{told['client_id']}"
-    assert told["scope"] == "openid profile email offline_access"
+    client = register(phone)
+    assert {name: client[name] for name in GOOD} == GOOD
+    assert client["client_id_issued_at"] == svc.now()
+    assert client["client_secret_expires_at"] == 0
+    assert client["registration_client_uri"] == f"https://id.example/oauth/register/{client['client_id']}"
+    assert client["scope"] == "openid profile email offline_access"
 
 
 def test_nothing_that_lets_anybody_in_is_stored_as_it_is(svc: Services, phone: Phone) -> None:
-    told = register(phone)
-    text = repr(stored(svc, told))
-    assert told["client_secret"] not in text
-    assert told["registration_access_token"] not in text
+    client = register(phone)
+    text = repr(stored(svc, client))
+    assert client["client_secret"] not in text
+    assert client["registration_access_token"] not in text
 
 
 @pytest.mark.parametrize("token", [None, "", "wrong", TOKEN.upper(), hashlib.sha256(TOKEN.encode()).hexdigest()])
 def test_nobody_registers_without_the_initial_access_token(phone: Phone, token: str | None) -> None:
-    assert refused(phone, token=token) == (401, "invalid_token")
+    assert refusal_of(phone, token=token) == (401, "invalid_token")
 
 
 def test_where_no_token_is_set_nobody_registers_at_all(svc: Services, clock: Clock) -> None:
     with installed(changed(svc, registration_tokens=frozenset())):
         phone = Phone(clock)
-        assert refused(phone) == (401, "invalid_token")
-        assert refused(phone, token=None) == (401, "invalid_token")
+        assert refusal_of(phone) == (401, "invalid_token")
+        assert refusal_of(phone, token=None) == (401, "invalid_token")
 
 
 def test_where_registration_is_open_anybody_registers_a_few(svc: Services, clock: Clock) -> None:
@@ -102,7 +102,7 @@ def test_where_registration_is_open_anybody_registers_a_few(svc: Services, clock
         phone = Phone(clock)
         for _ in range(20):
             register(phone, token=None)
-        assert refused(phone, token=None) == (429, "too_many_requests")
+        assert refusal_of(phone, token=None) == (429, "too_many_requests")
         register(phone, token=TOKEN)  # not a stranger
         register(Phone(clock, address="192.0.2.1"), token=None)
 
@@ -137,7 +137,7 @@ def test_what_is_not_a_clients_own_to_say_is_ignored(svc: Services, phone: Phone
 
 
 @pytest.mark.parametrize(
-    ("asked", "granted_scope"),
+    ("scope", "expected"),
     [
         ("openid account", "openid"),
         ("openid notes:write email", "openid email"),
@@ -145,8 +145,8 @@ def test_what_is_not_a_clients_own_to_say_is_ignored(svc: Services, phone: Phone
         ("", "openid profile email offline_access"),
     ],
 )
-def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, asked: str | None, granted_scope: str) -> None:
-    assert register(phone, scope=asked)["scope"] == granted_scope
+def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, scope: str | None, expected: str) -> None:
+    assert register(phone, scope=scope)["scope"] == expected
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, asked: str
     ],
 )  # fmt: skip
 def test_metadata_that_cannot_be_is_refused(phone: Phone, wrong: dict[str, Any]) -> None:
-    assert refused(phone, **wrong) == (400, "invalid_client_metadata")
+    assert refusal_of(phone, **wrong) == (400, "invalid_client_metadata")
 
 
 WEB_NEVER = [
@@ -240,7 +240,7 @@ WEB_NEVER = [
 @pytest.mark.parametrize("member", ["redirect_uris", "post_logout_redirect_uris"])
 def test_a_web_client_sends_nobody_to_such_a_place(phone: Phone, member: str, uri: str) -> None:
     uris: dict[str, Any] = {"redirect_uris": [REDIRECT], member: [REDIRECT, uri]}
-    assert refused(phone, application_type="web", **uris) == (400, "invalid_redirect_uri")
+    assert refusal_of(phone, application_type="web", **uris) == (400, "invalid_redirect_uri")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_a_web_client_sends_nobody_to_such_a_place(phone: Phone, member: str, ur
      "http://localhost.evil.example/", "http://localhost@evil.example/", "http://[::]/cb", "http://0.0.0.0/"],
 )  # fmt: skip
 def test_a_native_client_sends_nobody_to_such_a_place(phone: Phone, uri: str) -> None:
-    assert refused(phone, application_type="native", redirect_uris=[uri]) == (400, "invalid_redirect_uri")
+    assert refusal_of(phone, application_type="native", redirect_uris=[uri]) == (400, "invalid_redirect_uri")
 
 
 @pytest.mark.parametrize(
@@ -265,46 +265,46 @@ def test_a_native_client_sends_nobody_to_such_a_place(phone: Phone, uri: str) ->
 )
 def test_an_oauth_client_need_not_say_that_it_is_native(phone: Phone, uri: str) -> None:
     uris: dict[str, Any] = {"redirect_uris": [uri, REDIRECT], "token_endpoint_auth_method": "none"}
-    told = register(phone, **uris)
-    assert (told["application_type"], told["redirect_uris"]) == ("native", uris["redirect_uris"])
-    assert "client_secret" not in told
+    client = register(phone, **uris)
+    assert (client["application_type"], client["redirect_uris"]) == ("native", uris["redirect_uris"])
+    assert "client_secret" not in client
 
 
 def test_null_is_as_good_as_left_out(phone: Phone) -> None:
-    told = register(phone, client_name=None, grant_types=None, jwks=None, backchannel_logout_session_required=None)
-    assert told["grant_types"] == ["authorization_code"]
-    assert "client_name" not in told
+    client = register(phone, client_name=None, grant_types=None, jwks=None, backchannel_logout_session_required=None)
+    assert client["grant_types"] == ["authorization_code"]
+    assert "client_name" not in client
 
 
 def test_a_client_reads_its_registration_but_not_its_secret(phone: Phone) -> None:
-    told = register(phone)
-    answer = phone.call(f"GET {path(told)}", token=told["registration_access_token"])
+    client = register(phone)
+    answer = phone.call(f"GET {path(client)}", token=client["registration_access_token"])
     assert answer.status == 200
     secret = {"client_secret", "client_secret_expires_at"}
-    assert answer.json() == {name: value for name, value in told.items() if name not in secret}
+    assert answer.json() == {name: value for name, value in client.items() if name not in secret}
 
 
 def test_a_client_replaces_its_metadata_and_keeps_its_secret(svc: Services, phone: Phone) -> None:
-    told = register(phone, client_uri="https://app.example/")
-    new = {**GOOD, "client_id": told["client_id"], "client_secret": told["client_secret"], "client_name": "Renamed"}
-    answer = phone.call(f"PUT {path(told)}", new, token=told["registration_access_token"])
+    client = register(phone, client_uri="https://app.example/")
+    new = {**GOOD, "client_id": client["client_id"], "client_secret": client["client_secret"], "client_name": "Renamed"}
+    answer = phone.call(f"PUT {path(client)}", new, token=client["registration_access_token"])
     assert answer.status == 200
     assert answer.json()["client_name"] == "Renamed"
     assert "client_uri" not in answer.json()  # what is left out is gone
     assert "client_secret" not in answer.json()
-    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    app = App(phone, svc, stored(svc, client), client["client_secret"])
     assert app.post("/oauth/revoke", {"token": "x"}).status == 200
 
 
 def test_another_way_to_authenticate_brings_another_secret(svc: Services, phone: Phone) -> None:
-    told = register(phone)
-    token = told["registration_access_token"]
-    new = {**GOOD, "client_id": told["client_id"]}
-    phone.call(f"PUT {path(told)}", {**new, "token_endpoint_auth_method": "none"}, token=token)
-    assert stored(svc, told).secrets == ()
-    again = phone.call(f"PUT {path(told)}", new, token=token).json()
-    assert again["client_secret"] != told["client_secret"]
-    stale = App(phone, svc, stored(svc, told), told["client_secret"])
+    client = register(phone)
+    token = client["registration_access_token"]
+    new = {**GOOD, "client_id": client["client_id"]}
+    phone.call(f"PUT {path(client)}", {**new, "token_endpoint_auth_method": "none"}, token=token)
+    assert stored(svc, client).secrets == ()
+    again = phone.call(f"PUT {path(client)}", new, token=token).json()
+    assert again["client_secret"] != client["client_secret"]
+    stale = App(phone, svc, stored(svc, client), client["client_secret"])
     assert refusal(stale.post("/oauth/revoke", {"token": "x"})) == (401, "invalid_client")
 
 
@@ -312,40 +312,43 @@ def test_another_way_to_authenticate_brings_another_secret(svc: Services, phone:
 def test_a_client_changes_neither_its_id_nor_its_secret(
     svc: Services, phone: Phone, change: dict[str, str | None]
 ) -> None:
-    told = register(phone)
-    before = stored(svc, told)
-    body = {**GOOD, "client_id": told["client_id"], **change}
-    answer = phone.call(f"PUT {path(told)}", body, token=told["registration_access_token"])
+    client = register(phone)
+    before = stored(svc, client)
+    body = {**GOOD, "client_id": client["client_id"], **change}
+    answer = phone.call(f"PUT {path(client)}", body, token=client["registration_access_token"])
     assert refusal(answer) == (400, "invalid_client_metadata")
-    assert stored(svc, told) == before
+    assert stored(svc, client) == before
 
 
 def test_what_an_operator_has_allowed_a_client_survives_its_own_changes(svc: Services, phone: Phone) -> None:
-    told = register(phone)
-    plain = stored(svc, told)
+    client = register(phone)
+    plain = stored(svc, client)
     trusted = replace(plain, introspects=True, scopes=(*plain.scopes, "notes:read"), access_seconds=60)
     manage.change(svc, plain, trusted)
-    new = {**GOOD, "client_id": told["client_id"]}
-    assert phone.call(f"PUT {path(told)}", new, token=told["registration_access_token"]).status == 200
-    after = stored(svc, told)
+    new = {**GOOD, "client_id": client["client_id"]}
+    assert phone.call(f"PUT {path(client)}", new, token=client["registration_access_token"]).status == 200
+    after = stored(svc, client)
     assert (after.introspects, after.access_seconds) == (True, 60)
     assert "notes:read" in after.scopes
 
 
 def test_a_deleted_client_is_gone_with_all_that_it_holds(svc: Services, phone: Phone) -> None:
     phone.sign_up()
-    told = register(phone)
-    app = App(phone, svc, stored(svc, told), told["client_secret"])
+    client = register(phone)
+    app = App(phone, svc, stored(svc, client), client["client_secret"])
     tokens = granted(app.redeem(Browser(phone).code(app, scope="openid offline_access")))
-    assert phone.call(f"DELETE {path(told)}", token=told["registration_access_token"]).status == 204
+    assert phone.call(f"DELETE {path(client)}", token=client["registration_access_token"]).status == 204
     assert refusal(app.refresh(tokens["refresh_token"])) == (401, "invalid_client")
-    assert refusal(phone.call(f"GET {path(told)}", token=told["registration_access_token"])) == (401, "invalid_token")
+    assert refusal(phone.call(f"GET {path(client)}", token=client["registration_access_token"])) == (
+        401,
+        "invalid_token",
+    )
 
 
-def put(phone: Phone, told: Mapping[str, Any], **changes: Any) -> Answer:
+def put(phone: Phone, client: Mapping[str, Any], **changes: Any) -> Answer:
     """What a client gets that sends its metadata of the first day again, with changes."""
-    body = {**GOOD, "client_id": told["client_id"], **changes}
-    return phone.call(f"PUT {path(told)}", body, token=told["registration_access_token"])
+    body = {**GOOD, "client_id": client["client_id"], **changes}
+    return phone.call(f"PUT {path(client)}", body, token=client["registration_access_token"])
 
 
 # RFC 7517 appendix A.1
@@ -372,17 +375,17 @@ RESTRICTIONS: list[dict[str, Any]] = [
 def test_what_an_operator_has_set_outlives_a_clients_own_change(
     svc: Services, phone: Phone, restriction: dict[str, Any]
 ) -> None:
-    told = register(phone)
-    old = stored(svc, told)
+    client = register(phone)
+    old = stored(svc, client)
     manage.change(svc, old, replace(old, **restriction))
     silent = dict.fromkeys({"scopes": "scope"}.get(name, name) for name in restriction)
-    answer = put(phone, told, policy_uri="https://app.example/policy", **silent)
+    answer = put(phone, client, policy_uri="https://app.example/policy", **silent)
     assert answer.status == 200, answer.body
-    after = stored(svc, told)
+    after = stored(svc, client)
     assert {name: getattr(after, name) for name in restriction} == restriction
     assert after.policy_uri == "https://app.example/policy"
-    known = phone.call(f"GET {path(told)}", token=told["registration_access_token"]).json()
-    assert {**known, **answer.json()} == known
+    current = phone.call(f"GET {path(client)}", token=client["registration_access_token"]).json()
+    assert {**current, **answer.json()} == current
 
 
 @pytest.mark.parametrize(
@@ -399,24 +402,24 @@ def test_what_an_operator_has_set_outlives_a_clients_own_change(
 def test_a_client_that_says_otherwise_than_its_operator_is_told_which_member_it_is(
     svc: Services, phone: Phone, restriction: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    told = register(phone)
-    old = stored(svc, told)
+    client = register(phone)
+    old = stored(svc, client)
     manage.change(svc, old, replace(old, **restriction))
-    before = stored(svc, told)
-    answer = put(phone, told, **{"grant_types": None, **other})
+    before = stored(svc, client)
+    answer = put(phone, client, **{"grant_types": None, **other})
     assert refusal(answer) == (400, "invalid_client_metadata")
     assert f"`{next(iter(other))}`" in answer.json()["error_description"]
-    assert stored(svc, told) == before
+    assert stored(svc, client) == before
 
 
 def test_an_operators_word_counts_also_where_it_changes_nothing_until_it_is_taken_back(
     svc: Services, phone: Phone
 ) -> None:
-    told = register(phone)
-    commands.main(["change", told["client_id"], f"client_name={GOOD['client_name']}"], svc=svc)
-    assert refusal(put(phone, told, client_name="Bank")) == (400, "invalid_client_metadata")
-    commands.main(["change", told["client_id"], "operator_set="], svc=svc)
-    assert put(phone, told, client_name="Renamed").json()["client_name"] == "Renamed"
+    client = register(phone)
+    commands.main(["change", client["client_id"], f"client_name={GOOD['client_name']}"], svc=svc)
+    assert refusal(put(phone, client, client_name="Bank")) == (400, "invalid_client_metadata")
+    commands.main(["change", client["client_id"], "operator_set="], svc=svc)
+    assert put(phone, client, client_name="Renamed").json()["client_name"] == "Renamed"
 
 
 TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"exchanges": ("impersonation",)}]
@@ -453,63 +456,63 @@ TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"e
 def test_of_a_client_that_an_operator_vouches_for_a_registration_token_changes_nothing(
     svc: Services, phone: Phone, trust: dict[str, Any], other: dict[str, Any]
 ) -> None:
-    told = register(phone)
-    old = stored(svc, told)
+    client = register(phone)
+    old = stored(svc, client)
     manage.change(svc, old, replace(old, **trust))
-    before = stored(svc, told)
-    assert refusal(put(phone, told, **other)) == (400, "invalid_client_metadata")
-    assert stored(svc, told) == before
-    assert put(phone, told, client_name=None).status == 200  # as it is, or less of it
-    assert replace(stored(svc, told), version=before.version) == before
+    before = stored(svc, client)
+    assert refusal(put(phone, client, **other)) == (400, "invalid_client_metadata")
+    assert stored(svc, client) == before
+    assert put(phone, client, client_name=None).status == 200  # as it is, or less of it
+    assert replace(stored(svc, client), version=before.version) == before
 
 
 @pytest.mark.parametrize("trust", TRUST, ids=str)
 def test_a_client_that_an_operator_vouches_for_is_not_its_own_to_delete(
     svc: Services, phone: Phone, trust: dict[str, Any]
 ) -> None:
-    told = register(phone)
-    old = stored(svc, told)
+    client = register(phone)
+    old = stored(svc, client)
     manage.change(svc, old, replace(old, **trust))
-    answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
+    answer = phone.call(f"DELETE {path(client)}", token=client["registration_access_token"])
     assert refusal(answer) == (403, "access_denied")  # RFC 7592 section 2.3
-    assert stored(svc, told).client_id == told["client_id"]
+    assert stored(svc, client).client_id == client["client_id"]
 
 
 def test_a_client_does_not_delete_itself_while_an_operator_comes_to_vouch_for_it(svc: Services, phone: Phone) -> None:
-    told = register(phone)
-    old = stored(svc, told)
+    client = register(phone)
+    old = stored(svc, client)
 
     def vouch() -> None:
         manage.change(svc, old, replace(old, first_party=True))
 
     with just_before(svc.clients._client, "DeleteItem", vouch):
-        answer = phone.call(f"DELETE {path(told)}", token=told["registration_access_token"])
+        answer = phone.call(f"DELETE {path(client)}", token=client["registration_access_token"])
     assert refusal(answer) == (503, "temporarily_unavailable")
-    assert stored(svc, told).first_party
+    assert stored(svc, client).first_party
 
 
 def test_a_client_changes_itself_a_few_times_an_hour(phone: Phone, clock: Clock) -> None:
-    told = register(phone)
-    change, token = {**GOOD, "client_id": told["client_id"]}, told["registration_access_token"]
+    client = register(phone)
+    change, token = {**GOOD, "client_id": client["client_id"]}, client["registration_access_token"]
     for _ in range(20):
-        assert phone.call(f"PUT {path(told)}", change, token=token).status == 200
-    assert refusal(phone.call(f"PUT {path(told)}", change, token=token)) == (429, "too_many_requests")
+        assert phone.call(f"PUT {path(client)}", change, token=token).status == 200
+    assert refusal(phone.call(f"PUT {path(client)}", change, token=token)) == (429, "too_many_requests")
     clock.advance(3600)
-    assert phone.call(f"PUT {path(told)}", change, token=token).status == 200
+    assert phone.call(f"PUT {path(client)}", change, token=token).status == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 @pytest.mark.parametrize("whose", ["nobody", "another's", "the initial", "the secret", "an operator's client"])
 def test_a_foreign_registration_token_opens_nothing(svc: Services, phone: Phone, method: str, whose: str) -> None:
-    told, another = register(phone), register(phone)
+    client, another = register(phone), register(phone)
     by_operator, _ = manage.create(svc, Client(client_id="", redirect_uris=(REDIRECT,), scopes=("openid",)))
     token = {
         "another's": another["registration_access_token"],
         "the initial": TOKEN,
-        "the secret": told["client_secret"],
+        "the secret": client["client_secret"],
         "an operator's client": "",
     }.get(whose)
-    target = by_operator.client_id if whose == "an operator's client" else told["client_id"]
+    target = by_operator.client_id if whose == "an operator's client" else client["client_id"]
     before = svc.clients.read(target)
     body = {**GOOD, "client_id": target} if method == "PUT" else None
     answer = phone.call(f"{method} /oauth/register/{target}", body, token=token)

@@ -63,8 +63,8 @@ def test_no_client_is_made_under_such_an_id(svc: Services, client_id: str) -> No
 
 @pytest.mark.parametrize("client_id", FREE)
 def test_an_id_that_is_only_like_one_is_free(svc: Services, client_id: str) -> None:
-    made, _ = manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
-    assert clients.find(svc, client_id, network=NETWORK) == made
+    created, _ = manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
+    assert clients.find(svc, client_id, network=NETWORK) == created
 
 
 @pytest.mark.parametrize("client_id", RESERVED)

@@ -22,9 +22,9 @@ def test_either_token_ends_the_session_whatever_the_hint(
     browser: Browser, app: App, kind: str, hint: str | None
 ) -> None:
     tokens, other = app.tokens(browser), app.tokens(browser)
-    hinted = {"token_type_hint": hint} if hint else {}
+    hint_params = {"token_type_hint": hint} if hint else {}
     for _ in range(2):  # RFC 7009 section 2.2: what is revoked already is as good as revoked now
-        answer = app.post("/oauth/revoke", {"token": tokens[kind], **hinted})
+        answer = app.post("/oauth/revoke", {"token": tokens[kind], **hint_params})
         assert (answer.status, answer.body) == (200, b"")
     assert not alive(app, tokens)
     assert refusal(app.refresh(tokens["refresh_token"])) == (400, "invalid_grant")

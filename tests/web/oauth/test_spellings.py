@@ -65,15 +65,15 @@ def test_so_it_is_in_an_exchange_for_a_device_and_in_a_first_party_app(
     token = app.tokens(browser)["access_token"]
     exchanger = register(svc, phone, "exchanger")
     subject = {"subject_token": token, "subject_token_type": ACCESS}
-    for named in ({"resource": resource}, {"audience": resource}, {"resource": resource, "audience": API}):
-        got = granted(exchanger.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, **subject, **named}))
-        assert audience(got) == API
+    for target in ({"resource": resource}, {"audience": resource}, {"resource": resource, "audience": API}):
+        exchanged = granted(exchanger.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, **subject, **target}))
+        assert audience(exchanged) == API
     television = register(svc, phone, "television", resources=(API,))
     assert television.post("/oauth/device", {"resource": resource}).status == 200
     ours = register(svc, phone, "spa", first_party=True, resources=(API,))
-    asked = {name: ours.request()[name] for name in ("response_type", "code_challenge", "code_challenge_method")}
-    begun = ours.post("/oauth/authorize-challenge", {**asked, "resource": resource}).json()["auth_session"]
-    right = {"auth_session": begun, "email": EMAIL, "password": PASSWORD, "resource": API}
+    params = {name: ours.request()[name] for name in ("response_type", "code_challenge", "code_challenge_method")}
+    auth_session = ours.post("/oauth/authorize-challenge", {**params, "resource": resource}).json()["auth_session"]
+    right = {"auth_session": auth_session, "email": EMAIL, "password": PASSWORD, "resource": API}
     code = ours.post("/oauth/authorize-challenge", right).json()["authorization_code"]
     assert audience(granted(ours.redeem(code, redirect_uri=None))) == API
 
@@ -141,13 +141,13 @@ def test_what_is_no_form_is_an_invalid_request_in_the_words_of_oauth(
 
 
 def test_a_client_with_one_redirect_uri_need_not_name_it(browser: Browser, app: App) -> None:
-    asked: dict[str, Any] = {"redirect_uri": None, "scope": "email notes:read"}
-    answer = browser.finish(browser.authorize(app, **asked))
+    params: dict[str, Any] = {"redirect_uri": None, "scope": "email notes:read"}
+    answer = browser.finish(browser.authorize(app, **params))
     assert place(answer) == CALLBACK
     granted(app.redeem(told(answer)["code"], redirect_uri=None))
-    granted(app.redeem(browser.code(app, **asked), redirect_uri=CALLBACK))
-    assert place(browser.authorize(app, **{**asked, "response_type": "token"})) == CALLBACK
-    pushed = app.post("/oauth/par", app.request(**asked)).json()["request_uri"]
+    granted(app.redeem(browser.code(app, **params), redirect_uri=CALLBACK))
+    assert place(browser.authorize(app, **{**params, "response_type": "token"})) == CALLBACK
+    pushed = app.post("/oauth/par", app.request(**params)).json()["request_uri"]
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
     assert place(browser.finish(page)) == CALLBACK
 

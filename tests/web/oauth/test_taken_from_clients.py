@@ -26,21 +26,21 @@ def change(app: App, **metadata: Any) -> None:
     manage.change(app.svc, present, replace(present, **metadata))
 
 
-def without(*taken: str) -> tuple[str, ...]:
-    return tuple(scope for scope in USER_SCOPES if scope not in taken)
+def without(*removed: str) -> tuple[str, ...]:
+    return tuple(scope for scope in USER_SCOPES if scope not in removed)
 
 
-def refused(answer: Answer) -> str:
+def error_code(answer: Answer) -> str:
     assert answer.status == 400, (answer.status, answer.body)
-    found: str = answer.json()["error"]
-    return found
+    code: str = answer.json()["error"]
+    return code
 
 
 def userinfo(phone: Phone, tokens: dict[str, Any]) -> dict[str, Any]:
     answer = phone.call("GET /oauth/userinfo", token=tokens["access_token"])
     assert answer.status == 200, answer.body
-    found: dict[str, Any] = answer.json()
-    return found
+    claims: dict[str, Any] = answer.json()
+    return claims
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def service(svc: Services, phone: Phone) -> App:
 
 
 def introspected(service: App, token: str) -> dict[str, Any]:
-    found: dict[str, Any] = service.post("/oauth/introspect", {"token": token}).json()
-    return found
+    claims: dict[str, Any] = service.post("/oauth/introspect", {"token": token}).json()
+    return claims
 
 
 def test_a_session_for_an_api_that_was_taken_from_its_client_is_over(app: App, service: App, browser: Browser) -> None:
@@ -65,10 +65,10 @@ def test_a_session_for_an_api_that_was_taken_from_its_client_is_over(app: App, s
     change(app, resources=("https://other.example",))
     for token in (tokens["access_token"], tokens["refresh_token"]):
         assert introspected(service, token) == {"active": False}
-    assert refused(app.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
     assert granted(app.refresh(other["refresh_token"]))
     change(app, resources=(API,))
-    assert refused(app.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
 
 
 def test_a_session_without_a_scope_that_its_client_may_have_is_over(app: App, browser: Browser) -> None:
@@ -77,31 +77,31 @@ def test_a_session_without_a_scope_that_its_client_may_have_is_over(app: App, br
     tokens = granted(app.refresh(tokens["refresh_token"]))
     assert tokens["scope"] == "notes:read"
     change(app, scopes=without("notes:read", "notes:write"))
-    assert refused(app.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
     change(app, scopes=USER_SCOPES)
-    assert refused(app.refresh(tokens["refresh_token"])) == "invalid_grant"
+    assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
 
 
-@pytest.mark.parametrize("taken", [{"resources": ()}, {"scopes": without("notes:read")}], ids=str)
+@pytest.mark.parametrize("change_of_client", [{"resources": ()}, {"scopes": without("notes:read")}], ids=str)
 def test_a_code_for_what_was_taken_from_its_client_meanwhile_is_worth_nothing(
-    app: App, browser: Browser, taken: dict[str, Any]
+    app: App, browser: Browser, change_of_client: dict[str, Any]
 ) -> None:
     code = browser.code(app, scope="notes:read", resource=API)
-    change(app, **taken)
-    assert refused(app.redeem(code)) == "invalid_grant"
+    change(app, **change_of_client)
+    assert error_code(app.redeem(code)) == "invalid_grant"
 
 
-@pytest.mark.parametrize("taken", [{"resources": ()}, {"scopes": without("notes:read")}], ids=str)
+@pytest.mark.parametrize("change_of_client", [{"resources": ()}, {"scopes": without("notes:read")}], ids=str)
 def test_an_approval_of_what_was_taken_from_a_devices_client_meanwhile_is_worth_nothing(
-    svc: Services, browser: Browser, taken: dict[str, Any]
+    svc: Services, browser: Browser, change_of_client: dict[str, Any]
 ) -> None:
     television = register(svc, browser.phone, "television", resources=(API,))
     codes = granted(television.post("/oauth/device", {"scope": "notes:read", "resource": API}))
     page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
-    change(television, **taken)
-    assert refused(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "access_denied"
+    change(television, **change_of_client)
+    assert error_code(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "access_denied"
 
 
 @pytest.mark.parametrize("back", ["before the decision", "after it"])
@@ -119,7 +119,7 @@ def test_what_a_device_is_given_back_is_not_what_its_user_approved(
         page = browser.submit(page, "/device", decision="allow")
         # The form was of another page: the user reads what it is now.
         assert "notes:write" in page.body.decode()
-        assert refused(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "authorization_pending"
+        assert error_code(television.token(DEVICE_CODE, device_code=codes["device_code"])) == "authorization_pending"
     browser.submit(page, "/device", decision="allow")
     change(television, scopes=USER_SCOPES)
     clock.advance(5)
@@ -159,7 +159,7 @@ def test_an_access_token_of_before_is_worth_what_its_client_may_have_by_now(
     assert verified["claims"]["scope"] == "openid notes:read"
     exchanged = {"subject_token": token, "subject_token_type": ACCESS}
     assert granted(exchanger.token(TOKEN_EXCHANGE, **exchanged))["scope"] == "notes:read"
-    assert refused(exchanger.token(TOKEN_EXCHANGE, scope="notes:write", **exchanged)) == "invalid_scope"
+    assert error_code(exchanger.token(TOKEN_EXCHANGE, scope="notes:write", **exchanged)) == "invalid_scope"
 
 
 def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
@@ -167,8 +167,8 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
 ) -> None:
     tokens, machine = app.tokens(browser, scope=SCOPE), register(svc, app.phone, "machine")
     machines = granted(machine.token("client_credentials"))["access_token"]
-    for gone in (app, machine):
-        manage.delete(svc, gone.id)
+    for client in (app, machine):
+        manage.delete(svc, client.id)
     for token in (tokens["access_token"], tokens["refresh_token"], machines):
         assert introspected(service, token) == {"active": False}
         assert app.phone.call("POST /verify", {"token": token}).json() == {"active": False}
@@ -176,7 +176,7 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
     assert refusal(answer) == (401, "invalid_token")
     exchanger = register(svc, app.phone, "exchanger")
     exchanged = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
-    assert refused(exchanger.token(TOKEN_EXCHANGE, **exchanged)) == "invalid_request"
+    assert error_code(exchanger.token(TOKEN_EXCHANGE, **exchanged)) == "invalid_request"
 
 
 def test_an_access_token_of_an_earlier_client_of_the_same_id_is_worth_nothing(

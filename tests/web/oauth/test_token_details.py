@@ -41,8 +41,8 @@ def claims_of(svc: Services, app: App, tokens: dict[str, Any]) -> dict[str, Any]
 def userinfo(app: App, tokens: dict[str, Any]) -> dict[str, Any]:
     answer = app.phone.call("GET /oauth/userinfo", token=tokens["access_token"])
     assert answer.status == 200, answer.body
-    found: dict[str, Any] = answer.json()
-    return found
+    claims: dict[str, Any] = answer.json()
+    return claims
 
 
 # id_tokens
@@ -132,14 +132,14 @@ def test_offline_access_is_a_scope_that_the_user_is_asked_for(app: App, browser:
 
 # The claims parameter (OpenID Connect Core 5.5)
 def test_a_single_claim_goes_where_it_was_asked_for(svc: Services, app: App, browser: Browser) -> None:
-    wish = {"id_token": {"email": {"essential": True}}, "userinfo": {"name": None, "nickname": None}}
-    tokens = app.tokens(browser, scope=NARROW, claims=json.dumps(wish))
+    claims_request = {"id_token": {"email": {"essential": True}}, "userinfo": {"name": None, "nickname": None}}
+    tokens = app.tokens(browser, scope=NARROW, claims=json.dumps(claims_request))
     assert claims_of(svc, app, tokens)["email"] == EMAIL
     assert "name" not in claims_of(svc, app, tokens)
-    told = userinfo(app, tokens)
-    assert told["name"] == "Ann"
-    assert "email" not in told
-    assert "nickname" not in told
+    userinfo_claims = userinfo(app, tokens)
+    assert userinfo_claims["name"] == "Ann"
+    assert "email" not in userinfo_claims
+    assert "nickname" not in userinfo_claims
     renewed = granted(app.refresh(tokens["refresh_token"]))
     assert claims_of(svc, app, renewed)["email"] == EMAIL
     assert userinfo(app, renewed)["name"] == "Ann"
@@ -147,39 +147,39 @@ def test_a_single_claim_goes_where_it_was_asked_for(svc: Services, app: App, bro
 
 def test_a_single_claim_needs_the_users_consent_to_the_scope_that_it_is_of(app: App, browser: Browser) -> None:
     app.tokens(browser, scope="openid")
-    wish = json.dumps({"userinfo": {"email": None}})
+    claims_request = json.dumps({"userinfo": {"email": None}})
     assert "code" in told(browser.authorize(app, scope="openid", prompt="none"))
-    asked = browser.authorize(app, scope="openid", prompt="none", claims=wish)
-    assert told(asked)["error"] == "consent_required"
-    page = browser.authorize(app, scope="openid", claims=wish)
+    answer = browser.authorize(app, scope="openid", prompt="none", claims=claims_request)
+    assert told(answer)["error"] == "consent_required"
+    page = browser.authorize(app, scope="openid", claims=claims_request)
     assert "/authorize/consent" in forms(page)
     told(browser.finish(page))
-    assert "code" in told(browser.authorize(app, scope="openid", prompt="none", claims=wish))
+    assert "code" in told(browser.authorize(app, scope="openid", prompt="none", claims=claims_request))
 
 
 def test_a_client_never_gets_a_claim_that_none_of_its_scopes_opens(svc: Services, browser: Browser) -> None:
     app = register(svc, browser.phone, scopes=("openid", "profile"))
-    wish = {part: {"email": {"essential": True}, "name": None} for part in ("id_token", "userinfo")}
-    tokens = app.tokens(browser, scope="openid", claims=json.dumps(wish))
-    for found in (claims_of(svc, app, tokens), userinfo(app, tokens)):
-        assert found["name"] == "Ann"
-        assert "email" not in found
+    claims_request = {part: {"email": {"essential": True}, "name": None} for part in ("id_token", "userinfo")}
+    tokens = app.tokens(browser, scope="openid", claims=json.dumps(claims_request))
+    for tokens_of_target in (claims_of(svc, app, tokens), userinfo(app, tokens)):
+        assert tokens_of_target["name"] == "Ann"
+        assert "email" not in tokens_of_target
 
 
 def test_a_single_claim_does_not_come_along_with_a_narrower_token(svc: Services, app: App, browser: Browser) -> None:
-    wish = {part: {"email": None} for part in ("id_token", "userinfo")}
-    asked = "openid offline_access notes:read"
-    tokens = app.tokens(browser, scope=asked, claims=json.dumps(wish))
+    claims_request = {part: {"email": None} for part in ("id_token", "userinfo")}
+    scope = "openid offline_access notes:read"
+    tokens = app.tokens(browser, scope=scope, claims=json.dumps(claims_request))
     assert userinfo(app, tokens)["email"] == claims_of(svc, app, tokens)["email"] == EMAIL
     scopes = ("openid", "notes:read")
     service = register(svc, app.phone, "exchanger", scopes=scopes)
     subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
     exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))
-    same = register(svc, app.phone, "exchanger", scopes=asked.split())
+    same = register(svc, app.phone, "exchanger", scopes=scope.split())
     as_wide = granted(same.token(TOKEN_EXCHANGE, **subject))
     narrowed = granted(app.refresh(tokens["refresh_token"], scope="openid"))
-    for found in (exchanged, as_wide, narrowed):
-        assert "email" not in userinfo(app, found)
+    for tokens_of_target in (exchanged, as_wide, narrowed):
+        assert "email" not in userinfo(app, tokens_of_target)
     assert "email" not in claims_of(svc, app, narrowed)
     whole = granted(app.refresh(narrowed["refresh_token"], scope="notes:read openid offline_access"))
     assert userinfo(app, whole)["email"] == claims_of(svc, app, whole)["email"] == EMAIL
@@ -187,18 +187,18 @@ def test_a_single_claim_does_not_come_along_with_a_narrower_token(svc: Services,
 
 def test_an_answer_about_one_user_is_never_about_another(svc: Services, app: App, browser: Browser) -> None:
     sub = claims_of(svc, app, app.tokens(browser))["sub"]
-    wish = {value: json.dumps({"id_token": {"sub": {"value": value}}}) for value in (sub, "0" * 32)}
-    assert "code" in told(browser.authorize(app, prompt="none", claims=wish[sub]))
-    assert told(browser.authorize(app, prompt="none", claims=wish["0" * 32]))["error"] == "login_required"
-    page = browser.authorize(app, claims=wish["0" * 32])
+    claims_request = {value: json.dumps({"id_token": {"sub": {"value": value}}}) for value in (sub, "0" * 32)}
+    assert "code" in told(browser.authorize(app, prompt="none", claims=claims_request[sub]))
+    assert told(browser.authorize(app, prompt="none", claims=claims_request["0" * 32]))["error"] == "login_required"
+    page = browser.authorize(app, claims=claims_request["0" * 32])
     assert "/authorize/login" in forms(page)
     assert told(browser.finish(page))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("value", [1, None, "", [], {}])
 def test_a_subject_that_is_no_text_is_refused(app: App, browser: Browser, value: object) -> None:
-    wish = json.dumps({"id_token": {"sub": {"value": value}}})
-    assert told(browser.authorize(app, claims=wish))["error"] == "invalid_request"
+    claims_request = json.dumps({"id_token": {"sub": {"value": value}}})
+    assert told(browser.authorize(app, claims=claims_request))["error"] == "invalid_request"
 
 
 # resource (RFC 8707)
@@ -240,8 +240,8 @@ def test_this_servers_own_api_may_be_named_as_its_metadata_names_it(svc: Service
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed.json()["request_uri"]})
     redeemed = granted(app.redeem(told(browser.finish(page))["code"], resource=resource))
     machine = granted(register(svc, app.phone, "machine").token("client_credentials", resource=resource))
-    for found in (tokens, redeemed, machine):
-        assert forge.peek(found["access_token"])[1]["aud"] == resource
+    for tokens_of_target in (tokens, redeemed, machine):
+        assert forge.peek(tokens_of_target["access_token"])[1]["aud"] == resource
 
 
 def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
@@ -279,8 +279,8 @@ class Bound:
         return self.owner.headers("/oauth/userinfo", **{**usual, **changes})
 
     def userinfo(self, headers: list[tuple[str, str]], *, scheme: str = "DPoP", method: str = "GET") -> Any:
-        sent = [("Authorization", f"{scheme} {self.token}"), *headers]
-        return self.app.phone.call(f"{method} /oauth/userinfo", headers=sent)
+        lines = [("Authorization", f"{scheme} {self.token}"), *headers]
+        return self.app.phone.call(f"{method} /oauth/userinfo", headers=lines)
 
 
 @pytest.fixture(params=["spa", "web"])
@@ -290,10 +290,10 @@ def bound(svc: Services, browser: Browser, request: pytest.FixtureRequest) -> Bo
 
 def challenge(answer: Any) -> str:
     assert answer.status == 401
-    found: str = answer.header("WWW-Authenticate")
-    assert found.startswith("DPoP ")
-    assert 'algs="' in found
-    return found
+    header: str = answer.header("WWW-Authenticate")
+    assert header.startswith("DPoP ")
+    assert 'algs="' in header
+    return header
 
 
 def test_a_bound_token_opens_userinfo_with_a_proof_and_the_answer_has_the_next_nonce(bound: Bound) -> None:
@@ -339,8 +339,8 @@ def test_a_bound_token_is_no_bearer_token_at_userinfo(bound: Bound) -> None:
 
 def test_a_proof_of_another_key_or_for_another_request_opens_nothing(bound: Bound, svc: Services) -> None:
     thief = Prover(svc.now, nonce=bound.owner.nonce)
-    stolen = thief.headers("/oauth/userinfo", method="GET", token=bound.token)
-    assert 'error="invalid_token"' in challenge(bound.userinfo(stolen))
+    foreign_proof = thief.headers("/oauth/userinfo", method="GET", token=bound.token)
+    assert 'error="invalid_token"' in challenge(bound.userinfo(foreign_proof))
     proof = bound.proof()
     assert bound.userinfo(proof).status == 200
     for headers in (proof, bound.proof(token=""), bound.proof(token="x"), bound.proof("POST"), bound.proof(htu="x")):

@@ -129,9 +129,9 @@ def test_another_client_gets_nothing_and_does_not_burn_the_code(
 def test_whoever_is_no_client_gets_nothing_and_does_not_burn_the_code(browser: Browser, app: App, phone: Phone) -> None:
     code = browser.code(app)
     assert refusal(send(phone, "/oauth/token", app.redemption(code))) == (401, "invalid_client")
-    named = {**app.redemption(code), "client_id": app.id}
-    assert refusal(send(phone, "/oauth/token", named)) == (401, "invalid_client")
-    assert refusal(send(phone, "/oauth/token", {**named, "client_secret": "wrong"})) == (401, "invalid_client")
+    params = {**app.redemption(code), "client_id": app.id}
+    assert refusal(send(phone, "/oauth/token", params)) == (401, "invalid_client")
+    assert refusal(send(phone, "/oauth/token", {**params, "client_secret": "wrong"})) == (401, "invalid_client")
     granted(app.redeem(code))
 
 
@@ -243,8 +243,8 @@ def test_a_parameter_sent_twice_is_malformed_and_nothing_is_spent(browser: Brows
     good = {**app.redemption(code), "client_id": app.id}
     value = good.get(name, "x")
     doubled = [*good.items(), (name, value)] + ([] if name in good else [(name, value)])
-    for sent in (doubled, [*good.items(), (name, "other"), (name, "evil")]):
-        assert refusal(app.post("/oauth/token", sent)) == malformed(name)
+    for params in (doubled, [*good.items(), (name, "other"), (name, "evil")]):
+        assert refusal(app.post("/oauth/token", params)) == malformed(name)
     granted(app.post("/oauth/token", good))
 
 

@@ -70,8 +70,8 @@ def test_an_oauth_client_cannot_use_the_json_doors_token_and_leaves_it_alone(
         for token in (first, second):
             assert refusal(each.refresh(token)) == INVALID_GRANT
             assert each.post("/oauth/revoke", {"token": token}).status == 200
-    named = {"grant_type": REFRESH, "refresh_token": second, "client_id": svc.settings.client_id}
-    assert refusal(send(phone, "/oauth/token", named)) == (401, "invalid_client")
+    resource = {"grant_type": REFRESH, "refresh_token": second, "client_id": svc.settings.client_id}
+    assert refusal(send(phone, "/oauth/token", resource)) == (401, "invalid_client")
     phone.refresh(second)
 
 
@@ -208,7 +208,7 @@ def test_openid_without_offline_access_gets_no_refresh_token(browser: Browser, a
     assert "refresh_token" in app.tokens(browser, scope="notes:read")
 
 
-def allowed(app: App, **changes: Any) -> None:
+def change_client(app: App, **changes: Any) -> None:
     """An operator changes what a client may have."""
     client = app.svc.clients.read(app.id)
     assert client is not None
@@ -223,7 +223,7 @@ def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more
     device = app.post("/oauth/device", {"scope": "openid offline_access notes:read"}).json()
     page = browser.submit(browser.get("/device"), "/device", user_code=device["user_code"])
     browser.submit(page, "/device", decision="allow")
-    allowed(app, scopes=("openid", "offline_access"))
+    change_client(app, scopes=("openid", "offline_access"))
     first = granted(app.refresh(token))
     issued = [first, granted(app.redeem(code)), granted(app.token(DEVICE_CODE, device_code=device["device_code"]))]
     for tokens in issued:
@@ -232,19 +232,19 @@ def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more
     for scope in ("email", "openid notes:read"):
         assert refusal(app.refresh(first["refresh_token"], scope=scope)) == (400, "invalid_scope")
     # What its user has agreed to stays, should the client be given it back.
-    allowed(app, scopes=app.client.scopes)
+    change_client(app, scopes=app.client.scopes)
     assert granted(app.refresh(first["refresh_token"]))["scope"] == "openid email offline_access notes:read"
 
 
 def test_a_client_whose_offline_access_was_taken_away_gets_no_further_refresh_token(browser: Browser, app: App) -> None:
     tokens, code = app.tokens(browser), browser.code(app)
-    allowed(app, scopes=("openid", "email", "notes:read"))
+    change_client(app, scopes=("openid", "email", "notes:read"))
     assert "refresh_token" not in granted(app.refresh(tokens["refresh_token"]))
     assert "refresh_token" not in granted(app.redeem(code))
     # Nor does it get any by speaking OpenID no more.
     later = register(app.svc, app.phone)
     code = browser.code(later, scope="openid notes:read")
-    allowed(later, scopes=("notes:read",))
+    change_client(later, scopes=("notes:read",))
     assert "refresh_token" not in granted(later.redeem(code))
 
 
@@ -253,7 +253,7 @@ def test_a_refresh_token_is_told_with_the_scopes_that_it_can_still_get(
 ) -> None:
     app = register(svc, phone, introspects=True)
     token = app.tokens(browser)["refresh_token"]
-    allowed(app, scopes=("openid", "offline_access"))
+    change_client(app, scopes=("openid", "offline_access"))
     assert app.post("/oauth/introspect", {"token": token}).json()["scope"] == "openid offline_access"
 
 
@@ -306,8 +306,8 @@ def test_a_machines_token_is_for_the_api_that_it_names_and_lives_as_long_as_its_
 ) -> None:
     for own, lifetime in ((0, svc.settings.access_seconds), (60, 60)):
         machine = register(svc, phone, "machine", resources=(API,), access_seconds=own)
-        for named, aud in ((API, API), ("", svc.settings.audience)):
-            tokens = granted(machine.token(CLIENT_CREDENTIALS, resource=named))
+        for resource, aud in ((API, API), ("", svc.settings.audience)):
+            tokens = granted(machine.token(CLIENT_CREDENTIALS, resource=resource))
             claims = peek(tokens["access_token"])[1]
             assert (claims["aud"], claims["client_id"], claims["scope"]) == (aud, machine.id, "notes:read notes:write")
             assert (tokens["expires_in"], claims["exp"] - svc.now()) == (lifetime, lifetime)

@@ -18,12 +18,12 @@ TOO_LONG = (400, "invalid_scope")
 
 def widened(app: App, svc: Services, scopes: tuple[str, ...]) -> None:
     """Gives a client more than it may be given today, as it may have been given it yesterday."""
-    found = svc.clients.read(app.id)
-    assert found
-    assert svc.clients.replace(found, replace(found, scopes=scopes, version=found.version + 1))
+    client = svc.clients.read(app.id)
+    assert client
+    assert svc.clients.replace(client, replace(client, scopes=scopes, version=client.version + 1))
 
 
-def taken(api: App, token: str) -> bool:
+def accepted(api: App, token: str) -> bool:
     active: bool = api.post("/oauth/introspect", {"token": token}).json()["active"]
     return active and len(token) <= 8192
 
@@ -36,7 +36,7 @@ def test_a_client_gets_no_token_that_nobody_would_take(svc: Services, phone: Pho
     for number in range(1, 51):
         answer = machine.token(CLIENT_CREDENTIALS, scope=" ".join(MANY[:number]))
         if answer.status == 200:
-            assert taken(api, granted(answer)["access_token"])
+            assert accepted(api, granted(answer)["access_token"])
             longest = number
         else:
             assert refusal(answer) == TOO_LONG
@@ -76,24 +76,24 @@ def test_a_chain_of_actors_ends_where_nobody_would_take_it(svc: Services, phone:
     assert refusal(answer) == TOO_LONG
 
 
-@pytest.mark.parametrize(("length", "made"), [(4096, True), (4097, False)])
-def test_a_client_cannot_be_given_scopes_that_fit_into_no_token(svc: Services, length: int, made: bool) -> None:
+@pytest.mark.parametrize(("length", "fits"), [(4096, True), (4097, False)])
+def test_a_client_cannot_be_given_scopes_that_fit_into_no_token(svc: Services, length: int, fits: bool) -> None:
     scopes = (*("x" * 127 for _ in range(31)), "y" * (length - 31 * 128))
     scopes = tuple(f"{number:02}{scope[2:]}" for number, scope in enumerate(scopes))
     assert len(" ".join(scopes)) == length
-    wanted = Client(client_id="", grant_types=(CLIENT_CREDENTIALS,), scopes=scopes)
-    if made:
-        manage.create(svc, wanted)
+    client = Client(client_id="", grant_types=(CLIENT_CREDENTIALS,), scopes=scopes)
+    if fits:
+        manage.create(svc, client)
         return
-    with pytest.raises(InvalidClientMetadata) as refused:
-        manage.create(svc, wanted)
-    assert "too long for an access token" in refused.value.description
+    with pytest.raises(InvalidClientMetadata) as error:
+        manage.create(svc, client)
+    assert "too long for an access token" in error.value.description
 
 
 def test_what_a_client_can_be_given_fits_into_a_token_of_the_longest_names(svc: Services, phone: Phone) -> None:
     scopes = tuple(f"{number:02}{'x' * 125}" for number in range(32))
     resource = "https://api.example/" + "y" * 180
-    named = {"client_id": "z" * 500, "resources": (resource,), "scopes": scopes}
-    machine, api = register(svc, phone, "machine", **named), register(svc, phone, "api", resources=(resource,))
+    metadata = {"client_id": "z" * 500, "resources": (resource,), "scopes": scopes}
+    machine, api = register(svc, phone, "machine", **metadata), register(svc, phone, "api", resources=(resource,))
     token = granted(machine.token(CLIENT_CREDENTIALS, resource=resource))["access_token"]
-    assert taken(api, token)
+    assert accepted(api, token)
