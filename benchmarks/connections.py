@@ -23,7 +23,7 @@ ROUNDS, REQUESTS = 7, 20
 
 def measure() -> Iterator[Comparison]:
     """The time of one request on each; the target is a tenth of Chalice's."""
-    with server.serving(Gateway(empty_app()), server.listen()) as base, _chalices_own() as port:
+    with server.serving(Gateway(empty_app()), server.listen()) as base, _chalice_server() as port:
         ours = int(base.rpartition(":")[2])
         with redirect_stderr(io.StringIO()):  # Chalice's server writes a line for each request
             pairs = [(_seconds(ours), _seconds(port)) for _ in range(ROUNDS)]
@@ -31,7 +31,7 @@ def measure() -> Iterator[Comparison]:
 
 
 @contextmanager
-def _chalices_own() -> Iterator[int]:
+def _chalice_server() -> Iterator[int]:
     own = LocalDevServer(empty_app(), Config(), "127.0.0.1", 0)
     with redirect_stdout(io.StringIO()):
         thread = threading.Thread(target=own.server.serve_forever, daemon=True)

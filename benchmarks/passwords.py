@@ -1,4 +1,4 @@
-"""What a password may cost: the longest to normalise, the hardest for zxcvbn to judge, against 50 ms, a stranger's due.
+"""What a password may cost: the longest to normalise, the hardest for zxcvbn to judge, against the 50 ms that a request may cost.
 
 Both are made to be costly, within what is let through.
 """

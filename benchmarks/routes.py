@@ -32,13 +32,13 @@ def event(
 
 def empty_app() -> Chalice:
     """An app with one route that answers `{}`."""
-    made = Chalice("empty")
+    chalice = Chalice("empty")
 
-    @made.route("/")
+    @chalice.route("/")
     def nothing() -> dict[str, str]:
         return {}
 
-    return made
+    return chalice
 
 
 def measure() -> Iterator[Comparison]:
@@ -50,14 +50,14 @@ def measure() -> Iterator[Comparison]:
         keys.ensure(svc)
         services.use(svc)
         for name in ("jwks.json", "openid-configuration"):
-            asked = event("GET", f"/.well-known/{name}")
+            request = event("GET", f"/.well-known/{name}")
             with redirect_stdout(nowhere):  # where the log lines go; making them is part of the work
 
-                def ours(asked: dict[str, Any] = asked) -> object:
-                    return app(asked, None)
+                def ours(request: dict[str, Any] = request) -> object:
+                    return app(request, None)
 
                 def nothing() -> object:
                     return empty(root, None)
 
-                found = compared(name, ours, nothing, at_most=AT_MOST, calls=200)
-            yield found
+                comparison = compared(name, ours, nothing, at_most=AT_MOST, calls=200)
+            yield comparison

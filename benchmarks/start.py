@@ -29,8 +29,8 @@ def measure() -> Iterator[Comparison]:
         pairs = []
         for number in range(ROUNDS):
             order = (OURS, LIBRARIES) if number % 2 else (LIBRARIES, OURS)
-            taken = {names: _import_cpu(names, folder) for names in order}
-            pairs.append((taken[OURS], taken[LIBRARIES]))
+            seconds = {names: _import_cpu(names, folder) for names in order}
+            pairs.append((seconds[OURS], seconds[LIBRARIES]))
     yield of_pairs("import the guard", pairs, at_most=1.10, unit="ms", scale=1e3)
 
 

@@ -103,26 +103,26 @@ def read_json(file: str) -> dict[str, Any]:
 
     try:
         with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see above
-            found: dict[str, Any] = json.load(opened)
+            content: dict[str, Any] = json.load(opened)
     except FileNotFoundError:
         return {}
-    return found
+    return content
 
 
 def load(environ: Mapping[str, str]) -> Settings:
     """Settings from LATCHKEY_* variables; raises WrongSetting for the first that is missing or wrong."""
-    issuer = _like(
+    issuer = _matching(
         environ, "LATCHKEY_ISSUER", r"https?://[^\s?#]*[^\s?#/]", "this server's base URL, without a slash at the end"
     )
     algorithm = environ.get("LATCHKEY_ALGORITHM", "RS256")
     if algorithm not in ("RS256", "ES256", "EdDSA"):
-        raise _wrong("LATCHKEY_ALGORITHM", "RS256, ES256 or EdDSA", algorithm)
-    for name, (one, right) in NAMES.items():
+        raise _wrong_setting("LATCHKEY_ALGORITHM", "RS256, ES256 or EdDSA", algorithm)
+    for name, (pattern, meaning) in NAMES.items():
         if name in environ:
-            _like(environ, name, one, right)
-    for name, (one, right) in LISTS.items():
+            _matching(environ, name, pattern, meaning)
+    for name, (pattern, meaning) in LISTS.items():
         for part in environ.get(name, "").split():
-            _like({name: part}, name, one, right)
+            _matching({name: part}, name, pattern, meaning)
     return Settings(
         issuer=issuer,
         audience=environ.get("LATCHKEY_AUDIENCE") or issuer,
@@ -133,7 +133,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         brand=_brand(environ),
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
-        **_of_strangers(environ),
+        **_self_registration(environ),
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
         local=_local(environ),
         apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
@@ -168,23 +168,23 @@ LISTS = {
 }
 
 
-def _like(environ: Mapping[str, str], name: str, pattern: str, right: str) -> str:
+def _matching(environ: Mapping[str, str], name: str, pattern: str, meaning: str) -> str:
     value = environ.get(name, "")
     if not re.fullmatch(pattern, value):
-        raise _wrong(name, right, value)
+        raise _wrong_setting(name, meaning, value)
     return value
 
 
-def _wrong(name: str, right: str, value: str) -> WrongSetting:
-    return WrongSetting(f"{name} must be {right}, not {value!r}")
+def _wrong_setting(name: str, meaning: str, value: str) -> WrongSetting:
+    return WrongSetting(f"{name} must be {meaning}, not {value!r}")
 
 
 def _brand(environ: Mapping[str, str]) -> Brand:
     logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or Brand.colour
     if logo and not logo.startswith("https://"):
-        raise _wrong("LATCHKEY_BRAND_LOGO", "an https URL", logo)
+        raise _wrong_setting("LATCHKEY_BRAND_LOGO", "an https URL", logo)
     if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
-        raise _wrong("LATCHKEY_BRAND_COLOUR", "a colour as #rrggbb", colour)
+        raise _wrong_setting("LATCHKEY_BRAND_COLOUR", "a colour as #rrggbb", colour)
     return Brand(environ.get("LATCHKEY_BRAND_NAME") or Brand.name, logo, colour)
 
 
@@ -198,20 +198,20 @@ def _local(environ: Mapping[str, str]) -> bool:
     return local
 
 
-def _of_strangers(environ: Mapping[str, str]) -> dict[str, Any]:
+def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     """What clients that nobody here has registered can get."""
-    found: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "registration_open": _one_of(environ, "LATCHKEY_REGISTRATION", "open"),
         "client_documents": _one_of(environ, "LATCHKEY_CLIENT_DOCUMENTS", "on"),
         "registration_tokens": frozenset(environ.get("LATCHKEY_REGISTRATION_TOKEN_SHA256", "").split()),
         "self_registered_resources": tuple(environ.get("LATCHKEY_SELF_REGISTERED_RESOURCES", "").split()),
     }
-    if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found["registration_tokens"]):
+    if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in settings["registration_tokens"]):
         # Without the value, which may be the token itself.
         raise WrongSetting("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
-        found["self_registered_scopes"] = tuple(scopes)
-    return found
+        settings["self_registered_scopes"] = tuple(scopes)
+    return settings
 
 
 def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
@@ -224,11 +224,13 @@ def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
         if not re.fullmatch("[1-9][0-9]{0,8}", number):
             raise WrongSetting(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {word!r}")
         numbers[name] = int(number)
-    return {name: (numbers.get(name, numbers.get("*", usual)), seconds) for name, (usual, seconds) in LIMITS.items()}
+    return {
+        name: (numbers.get(name, numbers.get("*", default)), seconds) for name, (default, seconds) in LIMITS.items()
+    }
 
 
 def _one_of(environ: Mapping[str, str], name: str, switch: str) -> bool:
     value = environ.get(name, "")
     if value not in ("", "off", switch):
-        raise _wrong(name, f"{switch} or off", value)
+        raise _wrong_setting(name, f"{switch} or off", value)
     return value == switch

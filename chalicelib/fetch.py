@@ -52,7 +52,7 @@ GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Response:
     """An answer; `status` is 0 where none was had, and then `reason` says why, for the log."""
 
     status: int = 0
@@ -61,7 +61,7 @@ class Fetched:
     reason: str = ""
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """A request that is not made, or given up."""
 
 
@@ -74,8 +74,8 @@ def public(address: Address) -> bool:
 
 def resolve(name: str) -> list[str]:
     """The addresses of a name."""
-    found = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(where[0]) for *_, where in found))
+    addresses = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
 def connect(address: str, seconds: float) -> socket.socket:
@@ -113,69 +113,69 @@ class Fetch:
         self._connect = connect
         self._trust = trust
 
-    def get(self, url: str) -> Fetched:
+    def get(self, url: str) -> Response:
         """What is at a URL."""
         return self._within_time(_Request("GET", url, headers={"Accept": "application/json"}))
 
-    def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+    def post(self, url: str, form: Mapping[str, str]) -> Response:
         """The answer to a form."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._within_time(_Request("POST", url, headers=kind, body=urlencode(form).encode()))
 
-    def _within_time(self, request: "_Request") -> Fetched:
+    def _within_time(self, request: "_Request") -> Response:
         # Only another thread bounds all together: a slow name server, a slow handshake and an answer that drips.
         import queue
         import threading
 
-        outcome: queue.SimpleQueue[Fetched] = queue.SimpleQueue()
-        threading.Thread(target=lambda: outcome.put(self._outcome(request)), daemon=True).start()
+        outcome: queue.SimpleQueue[Response] = queue.SimpleQueue()
+        threading.Thread(target=lambda: outcome.put(self._answer(request)), daemon=True).start()
         try:
             return outcome.get(timeout=self.seconds)
         except queue.Empty:
             request.give_up()
-            return Fetched(reason="too slow")
+            return Response(reason="too slow")
 
-    def _outcome(self, request: "_Request") -> Fetched:
+    def _answer(self, request: "_Request") -> Response:
         import http.client
 
         try:
             if self._local and LOOPBACK.fullmatch(request.url):
-                with self._dialled_here(request, urlsplit(request.url)) as plain:
-                    return request.exchange(plain)
-            with self._connected(request, str(_split(request.url).hostname)) as secured:
+                with self._dial_loopback(request, urlsplit(request.url)) as connection:
+                    return request.exchange(connection)
+            with self._connect_tls(request, str(_split(request.url).hostname)) as connection:
                 request.check()
-                secured.do_handshake()
-                return request.exchange(secured)
-        except Refused as refused:
-            return Fetched(reason=str(refused))
+                connection.do_handshake()
+                return request.exchange(connection)
+        except RequestRefused as refused:
+            return Response(reason=str(refused))
         except (OSError, ValueError, http.client.HTTPException) as failure:
-            return Fetched(reason=type(failure).__name__)
+            return Response(reason=type(failure).__name__)
 
-    def _connected(self, request: "_Request", name: str) -> "ssl.SSLSocket":
-        raw = self._dialled(request, name)
+    def _connect_tls(self, request: "_Request", name: str) -> "ssl.SSLSocket":
+        raw = self._dial(request, name)
         try:
             secured = self._trust().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
         except BaseException:
             raw.close()
             raise
-        request.opened = secured
+        request.connection = secured
         return secured
 
-    def _dialled(self, request: "_Request", name: str) -> socket.socket:
-        good = [text for text in self._resolve(name) if public(ipaddress.ip_address(text))]
-        return self._first(request, good[:MAX_ADDRESSES], self._connect)
+    def _dial(self, request: "_Request", name: str) -> socket.socket:
+        addresses = [address for address in self._resolve(name) if public(ipaddress.ip_address(address))]
+        return self._connect_to_first(request, addresses[:MAX_ADDRESSES], self._connect)
 
-    def _dialled_here(self, request: "_Request", where: SplitResult) -> socket.socket:
+    def _dial_loopback(self, request: "_Request", parts: SplitResult) -> socket.socket:
         def connect(address: str, seconds: float) -> socket.socket:
-            return socket.create_connection((address, where.port or 80), seconds)
+            return socket.create_connection((address, parts.port or 80), seconds)
 
-        request.opened = self._first(request, LOOPBACK_ADDRESSES[str(where.hostname)], connect)
-        return request.opened
+        request.connection = self._connect_to_first(request, LOOPBACK_ADDRESSES[str(parts.hostname)], connect)
+        return request.connection
 
-    def _first(
+    def _connect_to_first(
         self, request: "_Request", addresses: Iterable[str], connect: Callable[[str, float], socket.socket]
     ) -> socket.socket:
-        failure: Exception = Refused("no public address")
+        failure: Exception = RequestRefused("no public address")
         for address in addresses:
             request.check()
             try:
@@ -187,11 +187,11 @@ class Fetch:
 
 def _split(url: str) -> SplitResult:
     if not URL.fullmatch(url) or "#" in url or "\\" in url:
-        raise Refused("not an https URL")
-    where = urlsplit(url)
-    if not where.hostname or where.port not in (None, PORT):
-        raise Refused("not the port of https")
-    return where
+        raise RequestRefused("not an https URL")
+    parts = urlsplit(url)
+    if not parts.hostname or parts.port not in (None, PORT):
+        raise RequestRefused("not the port of https")
+    return parts
 
 
 class _Request:
@@ -202,20 +202,20 @@ class _Request:
         self.url = url
         self.headers = headers
         self.body = body
-        self.opened: socket.socket | None = None
+        self.connection: socket.socket | None = None
         self._given_up = False
 
-    def exchange(self, connected: socket.socket) -> Fetched:
+    def exchange(self, connected: socket.socket) -> Response:
         """Sends the request over a connection that is made already, and reads what comes back as far as it may go."""
         import http.client
 
-        where = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(where.hostname), where.port if where.scheme == "http" else None)
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port if parts.scheme == "http" else None)
         connection.sock = connected
-        target = where.path + (f"?{where.query}" if where.query else "")
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(self.method, target or "/", body=self.body, headers={**self.headers, "Connection": "close"})
         with connection.getresponse() as answer:
-            return Fetched(
+            return Response(
                 status=answer.status,
                 headers={name.lower(): value for name, value in answer.getheaders()},
                 body=self._read(answer),
@@ -226,17 +226,17 @@ class _Request:
         while chunk := answer.read1(MAX_BYTES):
             body += chunk
             if len(body) > MAX_BYTES:
-                raise Refused("too long")
+                raise RequestRefused("too long")
         return body
 
     def check(self) -> None:
         """Raises Refused if nobody waits for this request any more."""
         if self._given_up:
-            raise Refused("too slow")
+            raise RequestRefused("too slow")
 
     def give_up(self) -> None:
         """Breaks the connection, so that the thread that uses it comes to its end."""
         self._given_up = True
-        if self.opened is not None:
+        if self.connection is not None:
             with suppress(OSError):
-                self.opened.shutdown(socket.SHUT_RDWR)
+                self.connection.shutdown(socket.SHUT_RDWR)

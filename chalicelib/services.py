@@ -24,7 +24,7 @@ def _epoch() -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What a story may use: the settings, the stores, the way to other servers, and the clock (epoch seconds)."""
+    """What a flow may use: the settings, the stores, the way to other servers, and the clock (epoch seconds)."""
 
     settings: Settings
     users: Users
@@ -75,12 +75,12 @@ class RoundTrips:
     """The calls of DynamoDB that are made meanwhile, in the threads too that run in a copy of this context."""
 
     # A class and no generator, which would cost a tenth of the whole answer with the key set.
-    __slots__ = ("_before",)
+    __slots__ = ("_token",)
 
     def __enter__(self) -> list[str]:
         calls: list[str] = []
-        self._before = dynamo.round_trips.set(calls)
+        self._token = dynamo.round_trips.set(calls)
         return calls
 
     def __exit__(self, *_: object) -> None:
-        dynamo.round_trips.reset(self._before)
+        dynamo.round_trips.reset(self._token)

@@ -15,24 +15,26 @@ def decide(guard: Guard, event: Mapping[str, Any]) -> dict[str, Any]:
     if event.get("type") == "TOKEN":
         return policy(guard, base, api, arn=arn, authorization=event["authorizationToken"])
     authorization = _header(event, "authorization")
-    shown = _shown(event) if api.dpop and (authorization or "").lower().startswith("dpop ") else None
+    dpop_request = _dpop_request(event) if api.dpop and (authorization or "").lower().startswith("dpop ") else None
     version = event.get("version")  # only HTTP APIs have one
     if version == "2.0" and api.simple:
-        return _simple(guard, api, event, authorization, shown)
-    return policy(guard, base, api, arn=arn, authorization=authorization, shown=shown, rest=version is None)
+        return _simple(guard, api, event, authorization, dpop_request)
+    return policy(
+        guard, base, api, arn=arn, authorization=authorization, dpop_request=dpop_request, rest=version is None
+    )
 
 
-def _header(event: Mapping[str, Any], wanted: str) -> str | None:
+def _header(event: Mapping[str, Any], header: str) -> str | None:
     """The one header of a name; a request with two of them has none."""
     many = event.get("multiValueHeaders") or {}
-    values = [v for name, vs in many.items() if name.lower() == wanted for v in vs]
+    values = [v for name, vs in many.items() if name.lower() == header for v in vs]
     if not many:
         headers = event.get("headers") or {}
-        values = [value for name, value in headers.items() if name.lower() == wanted]
+        values = [value for name, value in headers.items() if name.lower() == header]
     return values[0] if len(values) == 1 else None
 
 
-def _shown(event: Mapping[str, Any]) -> DpopRequest:
+def _dpop_request(event: Mapping[str, Any]) -> DpopRequest:
     proof = _header(event, "dpop")
     if proof is None:
         raise Unauthorized
@@ -53,24 +55,24 @@ def policy(
     *,
     arn: str,
     authorization: str | None,
-    shown: DpopRequest | None = None,
+    dpop_request: DpopRequest | None = None,
     rest: bool = True,
 ) -> dict[str, Any]:
     """What a token opens on an API, for all of that API's routes at once; raises Unauthorized.
 
     With a proof it is for the one request of `arn`, as the proof is: whoever replays both must not get elsewhere by the cache.
     """
-    claims = guard.claims(api, authorization, shown)
+    claims = guard.claims(api, authorization, dpop_request)
     opened = opening(api.routes, frozenset(claims.scope))
     if rest:
         opened = for_rest(opened, base)
-    if shown is not None:
+    if dpop_request is not None:
         opened = narrowed(opened, arn[len(base) + 1 :])
     return {"principalId": claims.sub, "policyDocument": document(base, opened), "context": _context(claims)}
 
 
 def _simple(
-    guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, shown: DpopRequest | None
+    guard: Guard, api: Api, event: Mapping[str, Any], authorization: str | None, dpop_request: DpopRequest | None
 ) -> dict[str, Any]:
     sources = event.get("identitySource") or ()
     # Without identity sources an HTTP API keeps nothing, which is how one that takes DPoP proofs has to be.
@@ -79,20 +81,20 @@ def _simple(
         raise RuntimeError(
             "add $context.routeKey to this authorizer's identity sources, or register the API for policies"
         )
-    claims = guard.claims(api, authorization, shown)
-    needed = _needed(api.scope_map, event["routeKey"], event["requestContext"]["http"]["method"])
+    claims = guard.claims(api, authorization, dpop_request)
+    needed_scopes = _needed_scopes(api.scope_map, event["routeKey"], event["requestContext"]["http"]["method"])
     return {
-        "isAuthorized": needed is not None and set(needed.split()) <= set(claims.scope),
+        "isAuthorized": needed_scopes is not None and set(needed_scopes.split()) <= set(claims.scope),
         "context": _context(claims),
     }
 
 
-def _needed(scope_map: Mapping[str, str], route_key: str, asked: str) -> str | None:
+def _needed_scopes(scope_map: Mapping[str, str], route_key: str, requested_method: str) -> str | None:
     """What the map asks of a route of an HTTP API, whose answer the gateway may keep for all methods of the route."""
     method, _, path = route_key.partition(" ")
-    if method == ANY and {route_key, f"{asked} {path}"} <= scope_map.keys():
+    if method == ANY and {route_key, f"{requested_method} {path}"} <= scope_map.keys():
         raise RuntimeError(
-            f"the map names {asked} {path}: make it a route of its own in the API, or take it off the map"
+            f"the map names {requested_method} {path}: make it a route of its own in the API, or take it off the map"
         )
     every_method = scope_map.get(f"{ANY} {path}") if method in METHODS else None
     return scope_map.get(route_key, every_method)

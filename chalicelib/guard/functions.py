@@ -1,6 +1,6 @@
 """The entry points of the Lambda authorizers, for this API and for every API that is registered with us, and their guard.
 
-They start in a container of their own that never loads app.py, and boto3 only for an API that wants revocations to bite.
+They start in a container of their own that never loads app.py, and boto3 only for an API whose tokens end with their session.
 """
 
 import json
@@ -31,7 +31,7 @@ def _fetch(url: str) -> Jwks:
 
 
 def _in_force(claims: VerifiedClaims) -> bool:
-    # Here and not above: this drags in boto3, which most guards never need.
+    # Here and not above: this loads boto3, which most guards never need.
     from ..domain.accounts.model import in_force
     from ..domain.crypto import pairwise
     from ..services import services
@@ -68,9 +68,9 @@ def guard(request: AuthRequest) -> dict[str, Any]:
     Our API's id is not known when this is packaged, so whatever is not registered is ours. Registered APIs, which may have
     attached it before there was `guard_request` for them, keep their own map here.
     """
-    held = the_guard()
-    base, api = held.api(request.method_arn, unknown_is_ours=True)
-    return policy(held, base, api, arn=request.method_arn, authorization=request.token)
+    this_guard = the_guard()
+    base, api = this_guard.api(request.method_arn, unknown_is_ours=True)
+    return policy(this_guard, base, api, arn=request.method_arn, authorization=request.token)
 
 
 @functions.lambda_function(name="guard_request")

@@ -1,4 +1,4 @@
-"""What this API's own routes need. The same map declares the routes (door.py) and computes their policies (guard.py)."""
+"""What this API's own routes need. The same map declares the routes (web) and computes their policies (domain/guard)."""
 
 ACCOUNT = "account"
 

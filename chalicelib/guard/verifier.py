@@ -1,4 +1,4 @@
-"""Who may go on: the guard that holds the public keys and the APIs' maps, and judges access tokens by them."""
+"""The guard: it holds the public keys and the APIs' maps, and checks access tokens with them."""
 
 import re
 import time
@@ -12,12 +12,12 @@ from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
 from .scope_map import SCOPES
 
 RELOAD_SECONDS = 60
-KEEP_SECONDS = 3600  # how long a key that was struck out may still count in a container that goes on running
+KEEP_SECONDS = 3600  # how long a key that was withdrawn may still count in a container that goes on running
 MAX_PROOFS = 10_000
 BASE = re.compile(r"arn:aws[a-z-]*:execute-api:[a-z0-9-]+:[0-9]+:([A-Za-z0-9_-]+)/[A-Za-z0-9$._-]+")
 
 Jwks = list[Mapping[str, str]]
-Session = Callable[[VerifiedClaims], bool]
+SessionCheck = Callable[[VerifiedClaims], bool]
 
 
 class Unauthorized(Exception):
@@ -29,12 +29,12 @@ class Unauthorized(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An API behind the guard: its routes and how late a revocation may bite on it."""
+    """An API behind the guard: its routes, and whether a token of an ended session is refused before it expires."""
 
     audience: str
     scope_map: Mapping[str, str]
     routes: tuple[Route, ...]
-    asks_session: bool = False
+    checks_session: bool = False
     simple: bool = False
     dpop: bool = False
 
@@ -56,7 +56,7 @@ class Guard:
         settings: Settings,
         *,
         fetch: Callable[[str], Jwks],
-        in_force: Session,
+        in_force: SessionCheck,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -73,49 +73,55 @@ class Guard:
 
     def api(self, arn: str, *, unknown_is_ours: bool = False) -> tuple[str, Api]:
         """The API that a method's or a route's ARN belongs to, and the ARN's part up to the stage; LookupError if it has none."""
-        found = BASE.match(arn)
-        if not found:
+        match = BASE.match(arn)
+        if not match:
             raise ValueError("not an ARN of API Gateway")
-        api = self._apis.get(found[1], self._own if unknown_is_ours else None)
+        api = self._apis.get(match[1], self._own if unknown_is_ours else None)
         if api is None:
-            raise LookupError(f"the API {found[1]} is not registered: `python -m cli.apis add`, then deploy")
-        return found[0], api
+            raise LookupError(f"the API {match[1]} is not registered: `python -m cli.apis add`, then deploy")
+        return match[0], api
 
-    def claims(self, api: Api, authorization: str | None, shown: DpopRequest | None = None) -> VerifiedClaims:
+    def claims(self, api: Api, authorization: str | None, dpop_request: DpopRequest | None = None) -> VerifiedClaims:
         """The claims of the token in an Authorization header (RFC 6750 section 2.1, RFC 9449 section 7.1); raises Unauthorized.
 
         A token that is bound to a key is good with a proof of that key alone, and never as a bearer token.
         """
         scheme, token = credentials(authorization or "")
-        if not token or scheme != ("dpop" if shown else "bearer"):
+        if not token or scheme != ("dpop" if dpop_request else "bearer"):
             raise Unauthorized
         try:
             verified = self._verifier(api.audience, token).verify(token, now=int(self._now()))
         except InvalidToken:
             raise Unauthorized from None
-        if shown is not None:
-            self._check(shown, token, verified)
+        if dpop_request is not None:
+            self._check(dpop_request, token, verified)
         elif "cnf" in verified.all:
             raise Unauthorized
         # A client that acts for itself is in no session that could have ended.
-        if api.asks_session and verified.sid and not self._in_force(verified):
+        if api.checks_session and verified.sid and not self._in_force(verified):
             raise Unauthorized
         return verified
 
-    def _check(self, shown: DpopRequest, token: str, verified: VerifiedClaims) -> None:
+    def _check(self, request: DpopRequest, token: str, verified: VerifiedClaims) -> None:
         # Here and not above: an API that takes no proofs pays nothing for them.
         from ..domain.errors import InvalidDpopProof
         from ..domain.oauth import dpop
 
         now = int(self._now())
         try:
-            proof = dpop.verify(shown.unverified_proof, method=shown.method, url=shown.url, now=now, access_token=token)
+            proof = dpop.verify(
+                request.unverified_proof,
+                method=request.method,
+                url=request.url,
+                now=now,
+                access_token=token,
+            )
         except InvalidDpopProof:
             raise Unauthorized from None
-        if {"jkt": proof.jkt} != verified.all.get("cnf") or not self._first(proof.jkt, proof.jti, now):
+        if {"jkt": proof.jkt} != verified.all.get("cnf") or not self._is_first_use(proof.jkt, proof.jti, now):
             raise Unauthorized
 
-    def _first(self, jkt: str, jti: str, now: int) -> bool:
+    def _is_first_use(self, jkt: str, jti: str, now: int) -> bool:
         """Whether this container sees a proof for the first time, as far back as a proof can be good."""
         from ..domain.oauth import dpop
 
@@ -130,12 +136,12 @@ class Guard:
         return True
 
     def _verifier(self, audience: str, token: str) -> Verifier:
-        verifier = self._for(audience)
+        verifier = self._verifier_for(audience)
         now = self._now()
         if now >= self._tried_at + (RELOAD_SECONDS if not verifier.knows(token) else KEEP_SECONDS):
             self._tried_at = now
             self._reload()
-            verifier = self._for(audience)
+            verifier = self._verifier_for(audience)
         if self._fetch_failed and not verifier.knows(token):
             # It may be a good token under a key that we could not get: no reason to end its owner's session.
             raise RuntimeError("the public keys cannot be read")
@@ -156,7 +162,7 @@ class Guard:
         self._jwks = jwks
         self._verifiers: dict[str, Verifier] = {}
 
-    def _for(self, audience: str) -> Verifier:
+    def _verifier_for(self, audience: str) -> Verifier:
         if audience not in self._verifiers:
             self._verifiers[audience] = Verifier(self._jwks, issuer=self._settings.issuer, audience=audience)
         return self._verifiers[audience]
@@ -168,7 +174,7 @@ def _registered(settings: Settings) -> dict[str, Api]:
             audience=entry.get("audience") or settings.audience,
             scope_map=entry["scopes"],
             routes=routes(entry["scopes"]),
-            asks_session=entry["revocation"] in ("bounded", "strict"),
+            checks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
             dpop=entry.get("dpop", False),
         )

@@ -38,12 +38,12 @@ class Clients:
     def read(self, client_id: str) -> Client | None:
         """One client, as of now; `client_id` may be any text."""
         try:
-            where = client_key(client_id)
+            item_key = client_key(client_id)
         except ValueError:
             return None
         with storage_faults():
-            found = self._client.get_item(TableName=self._users, Key=where, ConsistentRead=True)
-        return from_item(found["Item"]) if "Item" in found else None
+            answer = self._client.get_item(TableName=self._users, Key=item_key, ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def create(self, client: Client) -> bool:
         """A new client; False if its id is another's."""
@@ -75,9 +75,9 @@ class Clients:
         client of the same id.
         """
         with storage_faults():
-            where = _consent_key(uid, client_id, resource)
-            found = self._client.get_item(TableName=self._users, Key=where, ConsistentRead=True)
-        item = found.get("Item")
+            item_key = _consent_key(uid, client_id, resource)
+            answer = self._client.get_item(TableName=self._users, Key=item_key, ConsistentRead=True)
+        item = answer.get("Item")
         if item is None or int(item["agreed_at"]["N"]) < since:
             return None
         return frozenset(item.get("scopes", {"SS": []})["SS"])
@@ -92,11 +92,11 @@ class Clients:
         values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}}
         if scopes:  # DynamoDB has no empty sets
             values[":scopes"] = {"SS": list(scopes)}
-        ways = (
+        changes = (
             (" ADD scopes :scopes" if scopes else "", "attribute_not_exists(pk) OR agreed_at >= :since"),
             (", scopes = :scopes" if scopes else " REMOVE scopes", "agreed_at < :since"),
         )
-        for change, condition in ways:
+        for change, condition in changes:
             consent = {
                 "TableName": self._users,
                 "Key": _consent_key(user.uid, client_id, resource),
@@ -120,8 +120,8 @@ class Clients:
                 ProjectionExpression="pk, sk",
                 ConsistentRead=True,
             )
-            for where in [item for page in pages for item in page["Items"]]:
-                self._client.delete_item(TableName=self._users, Key=where)
+            for item_key in [item for page in pages for item in page["Items"]]:
+                self._client.delete_item(TableName=self._users, Key=item_key)
 
     def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
         item = {

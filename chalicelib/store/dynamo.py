@@ -103,8 +103,8 @@ def _conflict(error: ClientError) -> bool:
 
 def _reasons(error: ClientError) -> list[str]:
     """Why each item of a cancelled transaction stood against it, in the transaction's order; empty for any other error."""
-    found = error.response.get("CancellationReasons", [])
-    return [reason.get("Code", "None") for reason in found]
+    reasons = error.response.get("CancellationReasons", [])
+    return [reason.get("Code", "None") for reason in reasons]
 
 
 class Contended(TemporarilyUnavailable):
@@ -122,21 +122,21 @@ def transact(client: "DynamoDBClient", parts: Sequence[Any], *, spare: Sequence[
     others write the same items time and again.
     """
     writes = [*parts, *spare]
-    found: list[str] = []
+    reasons: list[str] = []
     for _ in range(TRIES):
         with storage_faults():
             try:
                 client.transact_write_items(TransactItems=writes)
             except ClientError as error:
-                found = _reasons(error)
+                reasons = _reasons(error)
                 writes = [*parts]
-                if CONFLICT in found or set(found[len(parts) :]) - {"None"}:
+                if CONFLICT in reasons or set(reasons[len(parts) :]) - {"None"}:
                     continue
-                if "ConditionalCheckFailed" not in found:
+                if "ConditionalCheckFailed" not in reasons:
                     raise
-                return [place for place, why in enumerate(found) if why == "ConditionalCheckFailed"]
+                return [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
         return []
-    raise Contended([place for place, why in zip(range(len(parts)), found, strict=False) if why == CONFLICT])
+    raise Contended([place for place, reason in zip(range(len(parts)), reasons, strict=False) if reason == CONFLICT])
 
 
 class ConditionFailed(Exception):

@@ -39,7 +39,7 @@ class Keys:
             try:
                 return self.read(now)
             except TemporarilyUnavailable:
-                # Keys are published a day before they sign: old news beats none.
+                # Keys are published a day before they sign: an older set is better than none.
                 if self._cached is None:
                     raise
                 self._cached_at, self._stale = now, True
@@ -104,8 +104,8 @@ class Keys:
         """The secret for pairwise subjects, for a function that has no right to read any key; read once."""
         if not self._pairwise:
             with storage_faults():
-                found = self._client.get_parameter(Name=f"{self._path}/pairwise/1", WithDecryption=True)
-            self._pairwise = urlsafe_b64decode(json.loads(found["Parameter"]["Value"])["secret"])
+                answer = self._client.get_parameter(Name=f"{self._path}/pairwise/1", WithDecryption=True)
+            self._pairwise = urlsafe_b64decode(json.loads(answer["Parameter"]["Value"])["secret"])
         return self._pairwise
 
     def delete(self, kind: Kind, name: int | str) -> None:

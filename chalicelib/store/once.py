@@ -44,8 +44,8 @@ class Once:
     def read(self, kind: str, text: str, *, now: int) -> dict[str, Any] | None:
         """The value under a text, as of now."""
         with storage_faults():
-            found = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
-        item = found.get("Item")
+            answer = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
+        item = answer.get("Item")
         if item is None or int(item["expires_at"]["N"]) <= now:
             return None
         value: dict[str, Any] = json.loads(item["value"]["S"])

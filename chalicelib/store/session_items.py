@@ -35,7 +35,7 @@ def to_item(session: Session) -> dict[str, Any]:
 
 
 def from_item(item: Item) -> Session:
-    """The grant in a stored item."""
+    """The session in a stored item."""
     return Session(
         uid=item["pk"]["S"].partition("#")[2],
         session_id=item["sk"]["S"].partition("#")[2],

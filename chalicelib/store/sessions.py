@@ -22,7 +22,7 @@ ADD_PARTICIPANT = "ADD took_part :client"
 T = TypeVar("T")
 
 
-def _lost(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry_window: int) -> Use:
+def _use_after_rival(failed: ConditionFailed, generation: int, *, jkt: str, now: int, retry_window: int) -> Use:
     rival = from_item(failed.item) if failed.item else None
     return use_of(rival, generation, jkt=jkt, now=now, retry_window=retry_window)
 
@@ -32,8 +32,8 @@ def _with_key(jkt: str) -> str:
     return "(attribute_not_exists(jkt) OR jkt = :jkt)" if jkt else "attribute_not_exists(jkt)"
 
 
-def _one(found: list[Item], key: dict[str, Any], made: Callable[[Item], T]) -> T | None:
-    return next((made(item) for item in found if key.items() <= item.items()), None)
+def _one(items: list[Item], key: dict[str, Any], decode: Callable[[Item], T]) -> T | None:
+    return next((decode(item) for item in items if key.items() <= item.items()), None)
 
 
 def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
@@ -66,7 +66,7 @@ class Sessions:
     def log_in_again(self, session: Session, *, spare: Sequence[Any] = ()) -> Created:
         """A browser's session as another login of its user leaves it, its generation one on, with what is `spare` if it can be.
 
-        It begins once more where the table has forgotten it. STALE if it has ended, or another such login came between.
+        It is written anew where the table has deleted it. STALE if it has ended, or another such login came between.
         """
         written = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
         raised = {
@@ -135,45 +135,45 @@ class Sessions:
     def with_user(self, uid: str, session_id: str) -> tuple[User | None, Session | None]:
         """A session and its user, as of now, in one round trip."""
         profile, session = user_key(uid), session_key(uid, session_id)
-        found = self._read([profile], session)
-        return _one(found, profile, user_from_item), _one(found, session, from_item)
+        items = self._read([profile], session)
+        return _one(items, profile, user_from_item), _one(items, session, from_item)
 
     def with_user_and_client(
         self, uid: str, session_id: str, client_id: str
     ) -> tuple[User | None, Session | None, Client | None]:
         """A session, its user and a registered client, as of now, in one round trip."""
         profile, session, client = user_key(uid), session_key(uid, session_id), client_key(client_id)
-        found = self._read([profile, client], session)
+        items = self._read([profile, client], session)
         return (
-            _one(found, profile, user_from_item),
-            _one(found, session, from_item),
-            _one(found, client, client_from_item),
+            _one(items, profile, user_from_item),
+            _one(items, session, from_item),
+            _one(items, client, client_from_item),
         )
 
     def _read(self, of_users: list[dict[str, Any]], session: dict[str, Any]) -> list[Item]:
-        wanted: Any = {
+        requests: Any = {
             self._users: {"Keys": of_users, "ConsistentRead": True},
             self._grants: {"Keys": [session], "ConsistentRead": True},
         }
         with storage_faults():
-            found = self._client.batch_get_item(RequestItems=wanted)
-        if found["UnprocessedKeys"]:
+            answer = self._client.batch_get_item(RequestItems=requests)
+        if answer["UnprocessedKeys"]:
             raise TemporarilyUnavailable(reason="UnprocessedKeys")
-        return [item for items in found["Responses"].values() for item in items]
+        return [item for items in answer["Responses"].values() for item in items]
 
     def rotate(self, session: Session, *, jkt: str = "", now: int, idle_seconds: int, retry_window: int) -> Use:
         """Replaces the current refresh token by its successor: CURRENT if this call did it, else what its failure means.
 
         `jkt` is the key that the successor is bound to; a successor that a rival bound to another key is not to be had.
         """
-        first = {":unbound": {"N": str(session.generation)}} if jkt and not session.jkt else {}
+        unbound = {":unbound": {"N": str(session.generation)}} if jkt and not session.jkt else {}
         try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=session_key(session.uid, session.session_id),
                 UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle"
-                + (", jkt = :jkt, unbound_until = :unbound" if first else ""),
+                + (", jkt = :jkt, unbound_until = :unbound" if unbound else ""),
                 ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now AND "
                 + _with_key(jkt),
                 ExpressionAttributeValues={
@@ -182,11 +182,11 @@ class Sessions:
                     ":now": {"N": str(now)},
                     ":idle": {"N": str(min(now + idle_seconds, session.ends_at))},
                     **({":jkt": {"S": jkt}} if jkt else {}),
-                    **first,
+                    **unbound,
                 },
             )
         except ConditionFailed as failed:
-            return _lost(failed, session.generation, jkt=jkt, now=now, retry_window=retry_window)
+            return _use_after_rival(failed, session.generation, jkt=jkt, now=now, retry_window=retry_window)
         return Use.CURRENT
 
     def bind(self, successor: Session, *, jkt: str, now: int, retry_window: int) -> Use:
@@ -201,14 +201,16 @@ class Sessions:
                 ExpressionAttributeValues={":jkt": {"S": jkt}, ":latest": {"N": str(successor.generation)}},
             )
         except ConditionFailed as failed:
-            return _lost(failed, successor.generation - 1, jkt=jkt, now=now, retry_window=retry_window)
+            return _use_after_rival(failed, successor.generation - 1, jkt=jkt, now=now, retry_window=retry_window)
         return Use.RETRY
 
     def redeem_code(self, session: Session, *, jkt: str, now: int, expires_at: int) -> bool:
         """Spends the code of a waiting session, whose session begins; False if it is spent, changed or expired."""
-        bound = {name: getattr(session, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}
-        same = [f"{name} = :{name}" if value else f"attribute_not_exists({name})" for name, value in bound.items()]
-        values = {f":{name}": {"S": value} for name, value in bound.items() if value}
+        code_fields = {name: getattr(session, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}
+        conditions = [
+            f"{name} = :{name}" if value else f"attribute_not_exists({name})" for name, value in code_fields.items()
+        ]
+        values = {f":{name}": {"S": value} for name, value in code_fields.items() if value}
         bind = ", jkt = :bind" if jkt else " REMOVE jkt"
         ours = attempt()
         try:
@@ -218,7 +220,7 @@ class Sessions:
                 Key=session_key(session.uid, session.session_id),
                 UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end, begun_by = :ours{bind}",
                 ConditionExpression=" AND ".join(
-                    ["generation = :zero", "attribute_not_exists(ended)", "expires_at > :now", *same]
+                    ["generation = :zero", "attribute_not_exists(ended)", "expires_at > :now", *conditions]
                 ),
                 ExpressionAttributeValues={
                     **values,
@@ -256,15 +258,15 @@ class Sessions:
 
     def erase(self, uid: str, *, but: str = "") -> None:
         """Erases every session of a user, or every one but one."""
-        doomed = [session for session in self.of_user(uid) if session.session_id != but]
-        for start in range(0, len(doomed), BATCH):
+        sessions = [session for session in self.of_user(uid) if session.session_id != but]
+        for start in range(0, len(sessions), BATCH):
             requests: Any = [
                 {"DeleteRequest": {"Key": session_key(session.uid, session.session_id)}}
-                for session in doomed[start : start + BATCH]
+                for session in sessions[start : start + BATCH]
             ]
             with storage_faults():
-                left = self._client.batch_write_item(RequestItems={self._grants: requests})
-            if left["UnprocessedItems"]:
+                answer = self._client.batch_write_item(RequestItems={self._grants: requests})
+            if answer["UnprocessedItems"]:
                 raise TemporarilyUnavailable(reason="UnprocessedItems")
 
     def _items(self, uid: str) -> list[Item]:

@@ -78,14 +78,14 @@ class Users:
             # Folding can make a text eighteen times as long, longer than any key.
             return None
         with storage_faults():
-            found = self._client.get_item(TableName=self._users, Key=address, ConsistentRead=True)
-        return found["Item"]["uid"]["S"] if "Item" in found else None
+            answer = self._client.get_item(TableName=self._users, Key=address, ConsistentRead=True)
+        return answer["Item"]["uid"]["S"] if "Item" in answer else None
 
     def read(self, uid: str) -> User | None:
         """One account, as of now."""
         with storage_faults():
-            found = self._client.get_item(TableName=self._users, Key=user_key(uid), ConsistentRead=True)
-        return from_item(found["Item"]) if "Item" in found else None
+            answer = self._client.get_item(TableName=self._users, Key=user_key(uid), ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
 
     def create(self, user: User, *, canonical_email: str, also: Sequence[Any] = ()) -> bool:
         """The account, its address and whatever is `also` to be written, all or nothing; False if the address is taken."""
@@ -99,11 +99,11 @@ class Users:
 
     def rename(self, uid: str, *, name: str) -> User | None:
         """The account with a new display name; None if it is gone."""
-        return self._changed(uid, "SET #name = :name", {"#name": "name"}, {":name": {"S": name}})
+        return self._update(uid, "SET #name = :name", {"#name": "name"}, {":name": {"S": name}})
 
     def disable(self, uid: str) -> User | None:
         """The account closed to logins and all its sessions ended, in one write; None if it is gone."""
-        return self._changed(
+        return self._update(
             uid, "SET disabled = :true ADD token_version :one", {}, {":true": {"BOOL": True}, ":one": {"N": "1"}}
         )
 
@@ -176,10 +176,10 @@ class Users:
         ]
         return not transact(self._client, parts, spare=spare)
 
-    def _changed(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
+    def _update(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
         try:
-            written = conditionally(
+            answer = conditionally(
                 self._client.update_item,
                 TableName=self._users,
                 Key=user_key(uid),
@@ -191,4 +191,4 @@ class Users:
             )
         except ConditionFailed:
             return None
-        return from_item(written["Attributes"])
+        return from_item(answer["Attributes"])

@@ -71,8 +71,8 @@ class Session:
 
 
 class Created(Enum):
-    """What became of a new session: it is there; its user, or the browser's session that it was asked for in, is no longer as
-    it was read; or something else that was to be written with it stood against it."""
+    """The outcome of writing a new session: DONE; STALE, where its user or its browser's session has changed since it was
+    read; SPENT, where the condition of something else that was to be written with it did not hold."""
 
     DONE = "done"
     STALE = "stale"
@@ -97,7 +97,7 @@ class Limit:
 
     @property
     def contended(self) -> str:
-        """What is said where so many count at once that none gets its turn."""
+        """The reason in the log where too many requests count at once."""
         return f"{self.kind} contended"
 
     def window(self, now: int) -> int:

@@ -1,2 +1,2 @@
 """Keys, and the texts that only we can make or read: handles, sealed values, pairwise names, signatures of others, the two
-spellings (base64url, JSON) that are taken strictly. Knows no account, client or clock."""
+encodings (base64url, JSON) that are decoded strictly. Knows no account, client or clock."""

@@ -31,8 +31,8 @@ MAX_SECONDS = {
     "refresh_idle_seconds": MAX_IDLE,
     "refresh_absolute_seconds": 3650 * 24 * 3600,
 }
-# Whose each member of a client is to say: its own at registration, and its operator's once an operator has set it;
-# its operator's alone; and what is made and kept here.
+# Who sets each member of a client: the client itself at registration, until an operator has set it; an operator alone;
+# and this server.
 SELF_REGISTRABLE = (
     *("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"),
     *("redirect_uris", "post_logout_redirect_uris", "application_type"),
@@ -119,7 +119,7 @@ class Client:
 
     @property
     def privileged(self) -> bool:
-        """Whether an operator has allowed it what is for the client that was looked at, and for no other in its place."""
+        """Whether an operator has given it a privilege, which is for this client and for no other that gets its id."""
         return any(getattr(self, name) for name in PRIVILEGES)
 
     @property

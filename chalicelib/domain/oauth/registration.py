@@ -12,9 +12,9 @@ from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
 from .client import CODE, DEVICE_CODE, REFRESH, Client
 
-# What a client can be without anybody's word for it: not one that acts for itself, or that turns tokens into others.
+# The grants of a client that no operator has made: not those by which it acts for itself, or exchanges tokens.
 GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
-# Letters that look like nothing: fillers of Hangul, the empty Braille cell, and the joiners that Persian and emoji need.
+# Characters that show nothing: fillers of Hangul, the empty Braille cell, and the joiners that Persian and emoji need.
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200c\u200d")
 
 Text = Annotated[str, Meta(max_length=2000)] | None
@@ -50,7 +50,7 @@ class ClientMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
-    """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what nobody may say of himself."""
+    """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what only an operator may set."""
     grant_types = tuple(metadata.grant_types or (CODE,))
     if not set(grant_types) <= set(GRANT_TYPES):
         raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")

@@ -19,12 +19,12 @@ def rename(svc: Services, user: User, *, name: str) -> User:
 def change_password(
     svc: Services, user: User, keep: Session, *, current_password: str, new_password: str, network: str
 ) -> list[Failure]:
-    """A new password; every session but this one ends with the old one, and says which clients could not be told.
+    """A new password; every session but this one ends with the old one, and says which clients could not be notified.
 
     Raises InvalidCredentials, WeakPassword.
     """
     passwords.check_length(new_password)
-    spent = _prove(svc, user, current_password, network)
+    spent = _verify_password(svc, user, current_password, network)
     try:
         secret = passwords.normalise(new_password)
         passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
@@ -42,7 +42,7 @@ def delete(svc: Services, user: User, last: Session, *, password: str | None, ne
     """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes."""
     spent = None
     if password is not None:
-        spent = _prove(svc, user, password, network)
+        spent = _verify_password(svc, user, password, network)
     elif svc.now() - last.auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
@@ -56,7 +56,7 @@ def delete(svc: Services, user: User, last: Session, *, password: str | None, ne
     svc.clients.delete_consents(user.uid)
 
 
-def _prove(svc: Services, user: User, password: str, network: str) -> Spent:
+def _verify_password(svc: Services, user: User, password: str, network: str) -> Spent:
     passwords.check_length(password)
     spent = limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
     login.verify_password(svc, user, passwords.normalise(password))

@@ -25,17 +25,17 @@ def sign_up(
 def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
     """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
     passwords.check_length(password)
-    mailed = email.validate(address)
+    normalised_address = email.validate(address)
     spent = limits.sign_up(svc, network=network)
     try:
         secret = passwords.normalise(password)
-        passwords.check_strength(secret, about=(*mailed.split("@"), name))
+        passwords.check_strength(secret, about=(*normalised_address.split("@"), name))
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())
         raise
     return User(
         uid=new_id(),
-        email=mailed,
+        email=normalised_address,
         name=name,
         password_hash=passwords.hash_password(secret, profile=svc.hashing),
         created_at=svc.now(),
@@ -44,6 +44,6 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
 
 def create(svc: Services, user: User, *, first: Session) -> None:
     """Writes an account, its address and its first session, all or nothing; raises EmailTaken."""
-    together = [svc.sessions.creating(first)]
-    if not svc.users.create(user, canonical_email=email.canonical(user.email), also=together):
+    session_write = [svc.sessions.creating(first)]
+    if not svc.users.create(user, canonical_email=email.canonical(user.email), also=session_write):
         raise EmailTaken()

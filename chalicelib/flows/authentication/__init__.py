@@ -1,1 +1,1 @@
-"""Proving who somebody is. What a login is for, and the session that it begins, are other rooms' business."""
+"""Proving who somebody is. What a login is for, and the session that it begins, are decided elsewhere."""

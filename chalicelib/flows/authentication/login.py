@@ -43,8 +43,8 @@ def authenticate(svc: Services, *, address: str, password: str, network: str) ->
 def verify_password(svc: Services, user: User | None, secret: str) -> User:
     """The user if this normalised password is theirs and the account is open; raises InvalidCredentials, AccountDisabled."""
     stored = user.password_hash if user and user.password_hash else passwords.unknown_users_hash(svc.hashing)
-    right = passwords.verify_password(secret, stored=stored)
-    if user is None or not right:
+    is_right = passwords.verify_password(secret, stored=stored)
+    if user is None or not is_right:
         raise InvalidCredentials(reason="wrong password" if user else "unknown user", uid=user.uid if user else "")
     if user.disabled:
         raise AccountDisabled(uid=user.uid)

@@ -32,7 +32,7 @@ BY_KEY, BY_NOTHING = ("private_key_jwt",), ("none",)
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class ClientCredentials:
     """How a client says who it is, with what goes with it: good for clients that are registered for one of these methods."""
 
     methods: tuple[str, ...]
@@ -40,7 +40,7 @@ class Presented:
     secret: str = ""
 
 
-def presented(params: Mapping[str, str], authorization: str) -> Presented:
+def read_credentials(params: Mapping[str, str], authorization: str) -> ClientCredentials:
     """The one way in which a request authenticates its client; raises InvalidRequest where there are two."""
     asserts = bool({"client_assertion", "client_assertion_type"} & set(params))
     ways = [bool(authorization), "client_secret" in params, asserts]
@@ -52,15 +52,15 @@ def presented(params: Mapping[str, str], authorization: str) -> Presented:
     if authorization:
         return _basic(credentials, params.get("client_id", ""))
     if asserts:
-        return Presented(BY_KEY, _assertion_issuer(params), params.get("client_assertion", ""))
+        return ClientCredentials(BY_KEY, _assertion_issuer(params), params.get("client_assertion", ""))
     if not params.get("client_id"):
         raise InvalidClient("`client_id` is missing.")
     if "client_secret" in params:
-        return Presented(BY_SECRET, params["client_id"], params["client_secret"])
-    return Presented(BY_NOTHING, params["client_id"])
+        return ClientCredentials(BY_SECRET, params["client_id"], params["client_secret"])
+    return ClientCredentials(BY_NOTHING, params["client_id"])
 
 
-def _basic(credentials: str, client_id: str) -> Presented:
+def _basic(credentials: str, client_id: str) -> ClientCredentials:
     try:
         user, colon, password = b64decode(credentials.strip(), validate=True).decode().partition(":")
         # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
@@ -70,7 +70,7 @@ def _basic(credentials: str, client_id: str) -> Presented:
     if not colon or not name or client_id not in ("", name):
         raise InvalidClient(reason="malformed Basic")
     # RFC 6749 section 2.3.1: an empty secret is as good as none.
-    return Presented(BY_SECRET if secret else BY_NOTHING, name, secret)
+    return ClientCredentials(BY_SECRET if secret else BY_NOTHING, name, secret)
 
 
 def _assertion_issuer(params: Mapping[str, str]) -> str:
@@ -92,16 +92,16 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str, *
 
     What is fetched for that, its document or its keys, counts against the `network` that the request comes from.
     """
-    shown = presented(params, authorization)
-    client = find(svc, shown.client_id, network=network)
-    if client is None or client.token_endpoint_auth_method not in shown.methods:
+    credentials = read_credentials(params, authorization)
+    client = find(svc, credentials.client_id, network=network)
+    if client is None or client.token_endpoint_auth_method not in credentials.methods:
         raise InvalidClient(reason="unknown, or another method")
-    if shown.methods is BY_SECRET:
-        digest = digest_of(shown.secret)
-        if True not in [hmac.compare_digest(digest, known) for known in client.secrets]:
+    if credentials.methods is BY_SECRET:
+        digest = digest_of(credentials.secret)
+        if True not in [hmac.compare_digest(digest, registered) for registered in client.secrets]:
             raise InvalidClient(reason="wrong secret")
-    elif shown.methods is BY_KEY:
-        _check_assertion(svc, client, shown.secret, network)
+    elif credentials.methods is BY_KEY:
+        _check_assertion(svc, client, credentials.secret, network)
     return client
 
 
@@ -113,13 +113,13 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
 
 
 def is_reserved(svc: Services, client_id: str) -> bool:
-    """Whether an id would be taken for a door of ours, or for what a token can be for, in any spelling (RFC 3986 6)."""
-    doors = (svc.settings.client_id, own.BROWSER.client_id)
-    return client_id in doors or uris.normalise(client_id) in _normal(svc.settings.audiences)
+    """Whether an id is a client of this server's own, or an audience of tokens, in any spelling (RFC 3986 6)."""
+    own_ids = (svc.settings.client_id, own.BROWSER.client_id)
+    return client_id in own_ids or uris.normalise(client_id) in _normalised(svc.settings.audiences)
 
 
 @lru_cache(maxsize=4)
-def _normal(audiences: tuple[str, ...]) -> frozenset[str]:
+def _normalised(audiences: tuple[str, ...]) -> frozenset[str]:
     return frozenset(map(uris.normalise, audiences))
 
 
@@ -129,14 +129,14 @@ def digest_of(secret: str) -> str:
 
 
 def _check_assertion(svc: Services, client: Client, assertion: str, network: str) -> None:
-    """RFC 7523 section 3: ours to be heard, of this client, short-lived, and never heard before."""
+    """RFC 7523 section 3: for this server, of this client, short-lived, and never used before."""
     now = svc.now()
-    claims = _signed_by(svc, client, assertion, network)
+    claims = _verify_signature(svc, client, assertion, network)
     aud = claims.get("aud")
     audiences = aud if isinstance(aud, list) and aud else [aud]
-    ours = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
+    own_audiences = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
     exp, jti = claims.get("exp"), claims.get("jti")
-    if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= ours:
+    if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= own_audiences:
         raise InvalidClient(reason="assertion for another")
     if not jws.is_numeric_date(exp) or not now - tokens.CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + tokens.CLOCK_SKEW:
         raise InvalidClient(reason="assertion expired or too long-lived")
@@ -145,12 +145,12 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
         raise InvalidClient(reason="assertion not yet valid")
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
         raise InvalidClient(reason="assertion without jti")
-    seen_until = ceil(exp) + tokens.CLOCK_SKEW + 1
-    if not svc.once.put_if_absent("assertion", f"{client.client_id}\0{jti}", expires_at=seen_until, now=now):
+    kept_until = ceil(exp) + tokens.CLOCK_SKEW + 1
+    if not svc.once.put_if_absent("assertion", f"{client.client_id}\0{jti}", expires_at=kept_until, now=now):
         raise InvalidClient(reason="assertion replayed")
 
 
-def _signed_by(svc: Services, client: Client, assertion: str, network: str) -> dict[str, object]:
+def _verify_signature(svc: Services, client: Client, assertion: str, network: str) -> dict[str, object]:
     try:
         kid = jws.unverified_header(assertion).get("kid")
     except ValueError:

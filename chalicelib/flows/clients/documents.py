@@ -14,7 +14,7 @@ from ...domain.oauth import registration
 from ...domain.oauth.client import Client, check
 from ...domain.oauth.registration import ClientMetadata
 from ...services import Services
-from ..platform import remote_documents as addresses
+from ..platform import remote_documents
 
 KIND = "document of a client"
 # The port of https alone, and a name for the host: an address in brackets has too many spellings.
@@ -36,11 +36,11 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     """The client that a document describes, of today or of the last hours; None if there is no good document."""
     if not svc.settings.client_documents or not is_address(client_id):
         return None
-    kept = addresses.read(svc, KIND, client_id, partial(_judged, svc, client_id), network=network)
-    return _client(svc, client_id, kept["text"]) if kept["text"] else None
+    document = remote_documents.read(svc, KIND, client_id, partial(_usable_text, svc, client_id), network=network)
+    return _client(svc, client_id, document["text"]) if document["text"] else None
 
 
-def _judged(svc: Services, client_id: str, answer: Any) -> str | None:
+def _usable_text(svc: Services, client_id: str, answer: Any) -> str | None:
     if answer.status in (0, 429) or answer.status >= 500:
         return None
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -54,14 +54,16 @@ def _judged(svc: Services, client_id: str, answer: Any) -> str | None:
 def _client(svc: Services, client_id: str, document: bytes | str) -> Client | None:
     # Judged each time it is read: what a client may have is today's settings, not those of the day it was fetched.
     try:
-        told = msgspec.convert(strict_json.decode(document), ClientMetadata)
-        return check(_described(svc, client_id, told))
+        metadata = msgspec.convert(strict_json.decode(document), ClientMetadata)
+        return check(_client_of(svc, client_id, metadata))
     except (OAuthError, ValueError):
         return None
 
 
-def _described(svc: Services, client_id: str, told: ClientMetadata) -> Client:
-    said: dict[str, Any] = registration.fields(told, offered=svc.settings.self_registered_scopes, default_method="none")
-    if told.client_id != client_id or told.client_secret or said["token_endpoint_auth_method"] not in METHODS:
+def _client_of(svc: Services, client_id: str, metadata: ClientMetadata) -> Client:
+    fields: dict[str, Any] = registration.fields(
+        metadata, offered=svc.settings.self_registered_scopes, default_method="none"
+    )
+    if metadata.client_id != client_id or metadata.client_secret or fields["token_endpoint_auth_method"] not in METHODS:
         raise ValueError("another client's document, or a secret that everybody can read")
-    return Client(client_id=client_id, resources=svc.settings.self_registered_resources, **said)
+    return Client(client_id=client_id, resources=svc.settings.self_registered_resources, **fields)

@@ -7,7 +7,7 @@ from ...domain.crypto import strict_json
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.oauth.client import Client, are_public_keys
 from ...services import Services
-from ..platform import remote_documents as addresses
+from ..platform import remote_documents
 
 KIND = "keys of a client"
 
@@ -20,17 +20,17 @@ def find(svc: Services, client: Client, *, kid: object, network: str) -> Keys:
         return matching(client.jwks["keys"], kid)
     if not client.jwks_uri:
         return []
-    kept = addresses.read(svc, KIND, client.jwks_uri, _judged, network=network)
-    if not kept["text"]:
+    document = remote_documents.read(svc, KIND, client.jwks_uri, _usable_text, network=network)
+    if not document["text"]:
         raise TemporarilyUnavailable(
-            "The client's `jwks_uri` cannot be read: try again in a minute.", reason=kept["why"]
+            "The client's `jwks_uri` cannot be read: try again in a minute.", reason=document["why"]
         )
-    known = matching(_keys_in(kept["text"]), kid)
+    keys = matching(_keys_in(document["text"]), kid)
     # An unknown kid may be of a new key: we look again, but once a minute at most.
-    if known:
-        return known
-    kept = addresses.again(svc, KIND, client.jwks_uri, _judged, kept, network=network)
-    return matching(_keys_in(kept["text"]), kid)
+    if keys:
+        return keys
+    document = remote_documents.read_again(svc, KIND, client.jwks_uri, _usable_text, document, network=network)
+    return matching(_keys_in(document["text"]), kid)
 
 
 def matching(keys: Keys, kid: object) -> Keys:
@@ -38,7 +38,7 @@ def matching(keys: Keys, kid: object) -> Keys:
     return [key for key in keys if key.get("use", "sig") == "sig" and (kid is None or key.get("kid") == kid)]
 
 
-def _judged(answer: Any) -> str | None:
+def _usable_text(answer: Any) -> str | None:
     keys = _keys_in(answer.body) if answer.status == 200 else []
     return json.dumps({"keys": keys}) if keys else None
 

@@ -26,8 +26,8 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     """A client that can be made, with its secret if it has one; not yet written anywhere."""
     client, secret = with_secret(replace(client, secrets=()), secret=secret)
     # No two clients begin with the same version: what was read of one is never written over another of its id.
-    began = secrets.randbits(32)
-    client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=began)
+    first_version = secrets.randbits(32)
+    client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=first_version)
     return clients.check(client, local=svc.settings.local), secret
 
 

@@ -1,4 +1,4 @@
-"""The clients that are doors of ours and that nobody registers."""
+"""This server's own clients, which nobody registers."""
 
 from ...domain.oauth.client import REFRESH, Client
 from ...services import Services

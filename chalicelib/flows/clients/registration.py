@@ -17,7 +17,7 @@ BASIC = "client_secret_basic"  # RFC 7591 section 2
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredClient:
     """A client with what only its owner is told: a secret if it has a new one, and the token of its registration."""
 
     client: Client
@@ -25,12 +25,12 @@ class Registered:
     token: str
 
 
-def register(svc: Services, told: ClientMetadata, *, initial_token: str, network: str) -> Registered:
+def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, network: str) -> RegisteredClient:
     """A new client, for whoever has an initial access token, or for all where registration is open."""
     stranger = not _is_one_of(initial_token, svc.settings.registration_tokens)
     if stranger and not svc.settings.registration_open:
         raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
-    fields = registration.fields(told, offered=svc.settings.self_registered_scopes, default_method=BASIC)
+    fields = registration.fields(metadata, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
     resources = svc.settings.self_registered_resources
     client = Client(client_id="", resources=resources, registration_token=digest_of(token), **fields)
@@ -39,31 +39,31 @@ def register(svc: Services, told: ClientMetadata, *, initial_token: str, network
     if stranger:
         limits.registration(svc, network=network)
     manage.add(svc, client)
-    return Registered(client, secret, token)
+    return RegisteredClient(client, secret, token)
 
 
 def authorized_client(svc: Services, client_id: str, token: str) -> Client:
     """The client that a registration access token is for; raises InvalidToken, whether there is such a client or not."""
     client = svc.clients.read(client_id)
-    known = client.registration_token if client else ""
-    if client is None or not _is_one_of(token, {known}):
+    registered = client.registration_token if client else ""
+    if client is None or not _is_one_of(token, {registered}):
         raise InvalidToken("The registration access token is not this client's.")
     return client
 
 
-def change(svc: Services, client_id: str, token: str, told: ClientMetadata) -> Registered:
+def change(svc: Services, client_id: str, token: str, metadata: ClientMetadata) -> RegisteredClient:
     """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has set stays."""
     old = authorized_client(svc, client_id, token)
-    if told.client_id != client_id:
+    if metadata.client_id != client_id:
         raise InvalidClientMetadata("`client_id` must be the client's own.")
-    if told.client_secret and not _is_one_of(told.client_secret, old.secrets):
+    if metadata.client_secret and not _is_one_of(metadata.client_secret, old.secrets):
         raise InvalidClientMetadata("`client_secret` is not the client's: a client does not choose its secret.")
     offered = tuple(dict.fromkeys((*svc.settings.self_registered_scopes, *old.scopes)))
-    fields = registration.fields(told, offered=offered, default_method=BASIC)
-    new, secret = manage.with_secret(registration.apply_metadata(old, told, **fields))
+    fields = registration.fields(metadata, offered=offered, default_method=BASIC)
+    new, secret = manage.with_secret(registration.apply_metadata(old, metadata, **fields))
     check_sector(old, check(new))
     limits.registration_change(svc, client_id=client_id)
-    return Registered(manage.replace_by(svc, old, new), secret, token)
+    return RegisteredClient(manage.replace_by(svc, old, new), secret, token)
 
 
 def delete(svc: Services, client_id: str, token: str) -> None:
@@ -78,4 +78,4 @@ def delete(svc: Services, client_id: str, token: str) -> None:
 
 def _is_one_of(secret: str, digests: frozenset[str] | set[str] | tuple[str, ...]) -> bool:
     digest = digest_of(secret)
-    return True in [hmac.compare_digest(digest, known) for known in digests]
+    return True in [hmac.compare_digest(digest, registered) for registered in digests]

@@ -1,4 +1,4 @@
-"""What is at addresses that strangers name: fetched now and then, judged, and kept."""
+"""What is at addresses that strangers name: fetched now and then, checked, and kept."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,53 +12,55 @@ MINUTE, DAY = 60, 24 * 3600
 SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, 60 * MINUTE, DAY, MINUTE
 
 # What is good in an answer; "" if there is nothing good any more, None if only this answer is no good.
-Judge = Callable[[Any], str | None]
-Kept = Mapping[str, Any]
+UsableText = Callable[[Any], str | None]
+Document = Mapping[str, Any]
 
 
-def read(svc: Services, kind: str, url: str, judge: Judge, *, network: str) -> Kept:
+def read(svc: Services, kind: str, url: str, usable_text: UsableText, *, network: str) -> Document:
     """What is at an address (`text`), of today or of the last hours; where it cannot be had, what was there the day before.
 
     A failure is kept as well, for a minute, with its reason (`why`). What is fetched counts against the `network` that has us
     fetch it; raises TooManyRequests where nothing is known yet.
     """
     now = svc.now()
-    kept = svc.once.read(kind, url, now=now)
-    if kept is None:
-        found = _looked(svc, url, judge, network)
-        svc.once.put_if_absent(kind, url, value=found, expires_at=_end(found), now=now)
-        return found
-    return kept if now < kept["until"] else again(svc, kind, url, judge, kept, network=network)
+    document = svc.once.read(kind, url, now=now)
+    if document is None:
+        fetched = _fetch(svc, url, usable_text, network)
+        svc.once.put_if_absent(kind, url, value=fetched, expires_at=_end(fetched), now=now)
+        return fetched
+    return document if now < document["until"] else read_again(svc, kind, url, usable_text, document, network=network)
 
 
-def again(svc: Services, kind: str, url: str, judge: Judge, kept: Kept, *, network: str) -> Kept:
+def read_again(
+    svc: Services, kind: str, url: str, usable_text: UsableText, document: Document, *, network: str
+) -> Document:
     """What is there now, looked for once a minute at most; else what was there when it was last read."""
     now = svc.now()
-    claimed = {**kept, "at": now, "until": max(kept["until"], now + MINUTE)}
-    # Claimed before it is done: of many at once one goes, and the others make do with what there is.
-    if now < kept["at"] + MINUTE or not svc.once.change(kind, url, old=kept, new=claimed, now=now):
-        return kept
+    reserved = {**document, "at": now, "until": max(document["until"], now + MINUTE)}
+    # Reserved before the fetch: of many callers at once one fetches, and the others use what is stored.
+    if now < document["at"] + MINUTE or not svc.once.change(kind, url, old=document, new=reserved, now=now):
+        return document
     try:
-        found = _looked(svc, url, judge, network)
+        fetched = _fetch(svc, url, usable_text, network)
     except TooManyRequests:
-        return claimed
-    if found["text"] is None:
-        return claimed
-    svc.once.change(kind, url, old=claimed, new=found, expires_at=_end(found), now=now)
-    return found
+        return reserved
+    if fetched["text"] is None:
+        return reserved
+    svc.once.change(kind, url, old=reserved, new=fetched, expires_at=_end(fetched), now=now)
+    return fetched
 
 
-def _looked(svc: Services, url: str, judge: Judge, network: str) -> dict[str, Any]:
+def _fetch(svc: Services, url: str, usable_text: UsableText, network: str) -> dict[str, Any]:
     limits.outbound_fetch(svc, url=url, network=network)
     answer = svc.fetch.get(url)
-    text, now = judge(answer), svc.now()
+    text, now = usable_text(answer), svc.now()
     seconds = freshness_lifetime(answer.headers.get("cache-control", "")) if text else REFUSED
     return {"text": text, "why": answer.reason or f"status {answer.status}", "at": now, "until": now + seconds}
 
 
-def _end(found: Kept) -> int:
+def _end(document: Document) -> int:
     # A host that is down for a while costs nobody a session: what was good is there for another day.
-    end: int = found["until"] + (DAY if found["text"] else 0)
+    end: int = document["until"] + (DAY if document["text"] else 0)
     return end
 
 
@@ -67,5 +69,5 @@ def freshness_lifetime(cache_control: str) -> int:
     directives = [directive.strip().lower() for directive in cache_control.split(",")]
     if "no-store" in directives or "no-cache" in directives:
         return SHORTEST
-    ages = [int(found[1]) for found in (re.fullmatch(r'max-age="?([0-9]{1,9})"?', d) for d in directives) if found]
+    ages = [int(match[1]) for match in (re.fullmatch(r'max-age="?([0-9]{1,9})"?', d) for d in directives) if match]
     return min(max(ages[0], SHORTEST), LONGEST) if ages else USUAL

@@ -30,10 +30,10 @@ def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
 
 def uid(svc: Services, verified: VerifiedClaims) -> str:
     """The account that an access token is about."""
-    return _identified(svc, verified.sub, verified)
+    return _uid_of(svc, verified.sub, verified)
 
 
-def _identified(svc: Services, sub: str, verified: VerifiedClaims) -> str:
+def _uid_of(svc: Services, sub: str, verified: VerifiedClaims) -> str:
     if "sector" not in verified.all:
         return sub
     try:
@@ -63,7 +63,7 @@ def sid_for(svc: Services, client: Client, verified: VerifiedClaims) -> str:
 
 def actor(svc: Services, client: Client, act: Mapping[str, Any], verified: VerifiedClaims) -> dict[str, Any]:
     """An `act` claim (RFC 8693 section 4.1) as it stands in a token or is to, with its users as a client knows them."""
-    before = {"act": actor(svc, client, act["act"], verified)} if "act" in act else {}
+    previous = {"act": actor(svc, client, act["act"], verified)} if "act" in act else {}
     if act["sub"] == act["client_id"]:
-        return {**act, **before}
-    return {**act, "sub": subject_for(svc, client, _identified(svc, act["sub"], verified)), **before}
+        return {**act, **previous}
+    return {**act, "sub": subject_for(svc, client, _uid_of(svc, act["sub"], verified)), **previous}

@@ -33,7 +33,7 @@ def previous_login(svc: Services, cookie: str, user: User) -> Browser | None:
     """Who was logged in before a login of this user, in the cookie's session, though its time may be over.
 
     Two logins at once both bring the cookie that only the first of them finds to be the latest, so one that was replaced
-    still leads to the user's own session; to anybody else's it is no key any more.
+    still leads to the user's own session; to another user's session it does not lead any more.
     """
     handle = _decode_cookie(svc, cookie)
     if handle is None:
@@ -63,7 +63,7 @@ def _read_unended(svc: Services, uid: str, session_id: str, *, latest: int | Non
     user, session = svc.sessions.with_user(uid, session_id)
     if user is None:
         return None
-    if session is None:  # the table has forgotten it
+    if session is None:  # the table has deleted it
         return Browser(user, replace(draft(svc, user, amr=()), session_id=session_id, generation=svc.now()))
     if session.ended or session.token_version != user.token_version or latest not in (None, session.generation):
         return None

@@ -45,11 +45,11 @@ def issue(
 ) -> TokenSet:
     """Signs the tokens of a session at its generation; nothing is written. A narrower `scope` is the access token's alone."""
     # What an operator has taken from the client since counts for every token from then on.
-    left = scopes.common(session.scope, client.scopes)
-    granted = left if scope is None else scope
+    allowed = scopes.common(session.scope, client.scopes)
+    granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
-        svc, keyset, _about(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
+        svc, keyset, _session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
     )
     id_token = refresh_token = ""
     if "openid" in granted:
@@ -57,7 +57,7 @@ def issue(
             user, scope=(), claims=claim.requested_claims(session, "id_token", scope=granted, client=client)
         )
         id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
-    if client.refreshes(session.scope) and client.refreshes(left):
+    if client.refreshes(session.scope) and client.refreshes(allowed):
         refresh_token = session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
@@ -70,7 +70,7 @@ def issue(
     )
 
 
-def _about(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:
+def _session_claims(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:
     return {
         **subjects.claims(svc, client, user.uid),
         "aud": session.resource,
@@ -148,7 +148,7 @@ def _id_token(
         "auth_time": session.auth_time,
         "amr": list(session.amr),
         "acr": PASSWORD_ONLY,
-        # One browser session logs in to many clients: told as it is, it would tie pairwise subjects together.
+        # One browser session logs in to many clients: by its own id it would tie pairwise subjects together.
         "sid": subjects.subject_for(svc, client, session.browser) if session.browser else session.session_id,
         "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
         **({"nonce": nonce} if nonce else {}),

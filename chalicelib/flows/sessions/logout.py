@@ -47,17 +47,17 @@ class LogoutRequest:
         """Whether somebody who is not logged in may be sent on at once: else every stranger could make us do so."""
         return self.client is not None and self.client.made_by_operator
 
-    def is_of(self, svc: Services, known: Browser) -> bool:
-        """Whether the client has shown that it means the session that this browser is in."""
+    def is_of(self, svc: Services, current: Browser) -> bool:
+        """Whether the client's hint is of the session that this browser is in."""
         if self.client is None or not self.hint:
             return False
-        names = {"sub": known.user.uid, "sid": known.session.session_id}
+        names = {"sub": current.user.uid, "sid": current.session.session_id}
         return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in names.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A client that could not be told that a session has ended, and why."""
+    """A client that could not be notified that a session has ended, and why."""
 
     client_id: str
     reason: str
@@ -82,10 +82,10 @@ def check_request(svc: Services, params: Mapping[str, str], *, network: str) -> 
     return LogoutRequest(client, hint, uri, params.get("state", ""), unregistered=False)
 
 
-def end(svc: Services, known: Browser, *, network: str) -> list[Failure]:
+def end(svc: Services, current: Browser, *, network: str) -> list[Failure]:
     """Ends a browser's session and what began in it; notifies the clients, and says which of them could not be reached."""
-    browser.end(svc, known, why="logout")
-    return _end_begun(svc, known.user, known.session.session_id, network)
+    browser.end(svc, current, why="logout")
+    return _end_begun(svc, current.user, current.session.session_id, network)
 
 
 def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failure]:
@@ -123,7 +123,7 @@ def notify_of_other_sessions(svc: Services, user: User, keep: Session, *, networ
 def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[str, str]]:
     """The clients that took part in browsers' sessions, as `logout_participants` names them, each with the session."""
     begun = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
-    # The table forgets sessions whose tokens have expired, but the clients that had them are told as well.
+    # The table deletes sessions whose tokens have expired, but the clients that had them are notified as well.
     before = {(participant, each.session_id) for each in stored for participant in each.logout_participants}
     return {(participant, session_id) for participant, session_id in begun | before if session_id in browsers}
 

@@ -10,10 +10,10 @@ from . import session_handles
 
 def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Session]:
     """The user and session behind a request that the guard let through; raises InvalidToken if they have ended since."""
-    found = in_force(*svc.sessions.with_user(uid, sid), svc.now())
-    if found is None:
+    live = in_force(*svc.sessions.with_user(uid, sid), svc.now())
+    if live is None:
         raise InvalidToken("This session has ended: log in again.", reason="session ended", uid=uid)
-    return found
+    return live
 
 
 def list_sessions(svc: Services, user: User, current: Session) -> list[Session]:
@@ -31,10 +31,10 @@ def list_sessions(svc: Services, user: User, current: Session) -> list[Session]:
 def end_session(svc: Services, user: User, *, sid: str) -> None:
     """Ends one session of a user; raises NotFound if it is not one of theirs in force."""
     try:
-        found = svc.sessions.end(user.uid, sid, why="ended by its user")
+        ended = svc.sessions.end(user.uid, sid, why="ended by its user")
     except ValueError:
-        found = False
-    if not found:
+        ended = False
+    if not ended:
         raise NotFound("You have no such session.", uid=user.uid)
 
 
@@ -47,8 +47,8 @@ def end_other_sessions(svc: Services, user: User, keep: Session) -> None:
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:
     """Ends the session of the client's own refresh token, of whatever generation, and says whose it was; "" for any other."""
     try:
-        _, presented = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
+        _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    ended = svc.sessions.end(presented.uid, presented.session_id, why="logout", owner=client)
-    return presented.uid if ended else ""
+    ended = svc.sessions.end(handle.uid, handle.session_id, why="logout", owner=client)
+    return handle.uid if ended else ""

@@ -26,20 +26,20 @@ def refresh(
     use_proof: Callable[[], None] = lambda: None,
 ) -> TokenSet:
     """The next tokens of a session (RFC 9700 section 4.14); raises InvalidGrant, or InvalidScope or InvalidTarget with
-    nothing spent. `use_proof` uses up a DPoP proof: once it is clear that its sender is no stranger, and before any write."""
-    keyset, presented = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
-    user, session = svc.sessions.with_user(presented.uid, presented.session_id)
+    nothing spent. `use_proof` uses up a DPoP proof, once the refresh token is known to be the client's, before any write."""
+    keyset, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
+    user, session = svc.sessions.with_user(handle.uid, handle.session_id)
     if session is not None and not client.owns(session):
-        raise InvalidGrant(reason="another client's", uid=presented.uid)
+        raise InvalidGrant(reason="another client's", uid=handle.uid)
     if session is not None and session.jkt in ("", jkt):
         use_proof()
-    use = use_of(session, presented.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, session))
+    use = use_of(session, handle.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, session))
     if use in (Use.DEAD, Use.REUSE):
-        raise _refused(svc, presented, use)
-    found = in_force(user, session, svc.now())
-    if found is None:
-        raise InvalidGrant(reason="disabled or ended", uid=presented.uid)
-    user, session = found
+        raise _refuse(svc, handle, use)
+    live = in_force(user, session, svc.now())
+    if live is None:
+        raise InvalidGrant(reason="disabled or ended", uid=handle.uid)
+    user, session = live
     if not resources.still_granted(svc, client, session):
         svc.sessions.end(session.uid, session.session_id, why="taken from its client")
         raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
@@ -47,22 +47,22 @@ def refresh(
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not resources.same_api(svc, resource, session.resource):
         raise InvalidTarget()
-    successor = replace(session, generation=presented.generation + 1)
+    successor = replace(session, generation=handle.generation + 1)
     issued = issue.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
-    use = _rotated(svc, client, session, successor, use, jkt=jkt)
+    use = _rotate(svc, client, session, successor, use, jkt=jkt)
     if use in (Use.DEAD, Use.REUSE):
-        raise _refused(svc, presented, use)
+        raise _refuse(svc, handle, use)
     return issued
 
 
-def _rotated(svc: Services, client: Client, session: Session, successor: Session, use: Use, *, jkt: str) -> Use:
+def _rotate(svc: Services, client: Client, session: Session, successor: Session, use: Use, *, jkt: str) -> Use:
     """Writes what a refresh changes: the generation, and the key that a public client has proved (RFC 9449 section 5)."""
-    bound, window = session.jkt or (jkt if client.public else ""), _retry_window(svc, session)
+    bound_jkt, window = session.jkt or (jkt if client.public else ""), _retry_window(svc, session)
     if use is Use.CURRENT:
         idle = lifetimes.idle_seconds(svc, client)
-        use = svc.sessions.rotate(session, jkt=bound, now=svc.now(), idle_seconds=idle, retry_window=window)
-    if use is Use.RETRY and bound != session.jkt:
-        use = svc.sessions.bind(successor, jkt=bound, now=svc.now(), retry_window=window)
+        use = svc.sessions.rotate(session, jkt=bound_jkt, now=svc.now(), idle_seconds=idle, retry_window=window)
+    if use is Use.RETRY and bound_jkt != session.jkt:
+        use = svc.sessions.bind(successor, jkt=bound_jkt, now=svc.now(), retry_window=window)
     return use
 
 
@@ -73,8 +73,8 @@ def _retry_window(svc: Services, session: Session | None) -> int:
     return svc.settings.retry_window_seconds
 
 
-def _refused(svc: Services, presented: Handle, use: Use) -> InvalidGrant:
+def _refuse(svc: Services, handle: Handle, use: Use) -> InvalidGrant:
     if use is not Use.REUSE:
-        return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=presented.uid)
-    svc.sessions.end(presented.uid, presented.session_id, why="reuse")
-    return InvalidGrant(reason="refresh token reused: session ended", uid=presented.uid)
+        return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=handle.uid)
+    svc.sessions.end(handle.uid, handle.session_id, why="reuse")
+    return InvalidGrant(reason="refresh token reused: session ended", uid=handle.uid)

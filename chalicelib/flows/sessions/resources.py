@@ -10,12 +10,12 @@ from ...services import Services
 def requested_resource(svc: Services, client: Client, resource: str) -> str:
     """The API that a request names (RFC 8707 section 2), "" for our own; raises InvalidTarget for none of the client's."""
     own = svc.settings.audience
-    named = uris.registered_spelling(resource or own, (own, *client.resources))
-    if named == own:
+    registered = uris.registered_spelling(resource or own, (own, *client.resources))
+    if registered == own:
         return ""
-    if named not in client.resources:
+    if registered not in client.resources:
         raise InvalidTarget()
-    return named
+    return registered
 
 
 def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
@@ -26,8 +26,8 @@ def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
 
 def still_granted(svc: Services, client: Client, session: Session) -> bool:
     """Whether a client may still have what a session was granted: its API, and at least one of its scopes."""
-    left = scopes.common(session.scope, client.scopes)
-    return may_have_tokens_for(svc, client, session.resource) and bool(left or not session.scope)
+    scope = scopes.common(session.scope, client.scopes)
+    return may_have_tokens_for(svc, client, session.resource) and bool(scope or not session.scope)
 
 
 def same_api(svc: Services, one: str, other: str) -> bool:

@@ -4,7 +4,7 @@ from ...domain import errors
 from ...domain.oauth import registration, tokens
 from ...domain.oauth.registration import ClientMetadata
 from ...flows.clients import registration as client_registration
-from ...flows.clients.registration import Registered
+from ...flows.clients.registration import RegisteredClient
 from ...services import Services
 from ..http.routing import Api, Caller
 
@@ -41,7 +41,7 @@ def register_client(svc: Services, caller: Caller, metadata: ClientMetadata) -> 
 def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
     """A client's registration, for the client itself (RFC 7592)."""
     token = _bearer(caller)
-    return _information(svc, Registered(client_registration.authorized_client(svc, client_id, token), "", token))
+    return _information(svc, RegisteredClient(client_registration.authorized_client(svc, client_id, token), "", token))
 
 
 @api.route(
@@ -71,7 +71,7 @@ def _bearer(caller: Caller) -> str:
     return token if scheme == "bearer" else ""
 
 
-def _information(svc: Services, registered: Registered) -> ClientInformation:
+def _information(svc: Services, registered: RegisteredClient) -> ClientInformation:
     secret: dict[str, Any] = (
         {"client_secret": registered.secret, "client_secret_expires_at": 0} if registered.secret else {}
     )

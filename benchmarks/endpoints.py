@@ -50,8 +50,8 @@ def measure() -> Iterator[Comparison]:
         ):
             with redirect_stdout(nowhere):
                 bench.prepare(work)
-                found = compared(name, work, bench.replay, at_most=AT_MOST, calls=CALLS, rounds=ROUNDS)
-            yield found
+                comparison = compared(name, work, bench.replay, at_most=AT_MOST, calls=CALLS, rounds=ROUNDS)
+            yield comparison
 
 
 @contextmanager
@@ -127,8 +127,8 @@ class Bench:
         text = json.dumps(params)
         for ours, theirs in self._twins:
             text = text.replace(ours, theirs)
-        found: dict[str, Any] = json.loads(text)
-        return found
+        replaced: dict[str, Any] = json.loads(text)
+        return replaced
 
     def _session(self, number: int) -> tuple[str, str]:
         claims = jwt.decode(self._accounts[number][2], options={"verify_signature": False})
