@@ -29,7 +29,7 @@ from . import codes, interactions
 from .interactions import Interaction
 
 PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
-# Not a pushed one: nobody has proved that it is the client's.
+# Not a pushed one: the client has not authenticated for it.
 LONG_REQUEST = "urn:latchkey:request:"
 # How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
 PUSHED_LOGIN_SECONDS = 24 * 3600
@@ -69,7 +69,7 @@ class AskConsent:
 
 @dataclass(frozen=True, slots=True)
 class AskToLeave:
-    """Have the user decide whether to take an error to a client that no operator has vouched for."""
+    """Have the user decide whether to take an error to a client that no operator has registered."""
 
     error_redirect: Redirect
 
@@ -204,7 +204,7 @@ def next_step(
         return _step_with_user(svc, client_request, request, browser, interaction)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
         redirect = error_redirect(svc, client_request, error)
-        # RFC 9700 section 4.11.2: else everybody could register a place and make us send people there.
+        # RFC 9700 section 4.11.2: else anybody could register a redirect URI and make us send people there.
         silent = "none" in client_request.params.get("prompt", "").split()
         return redirect if interaction or silent or client_request.client.made_by_operator else AskToLeave(redirect)
 
@@ -344,7 +344,7 @@ def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest
 def _spend_pushed_request(svc: Services, request_uri: str, browser: Browser) -> None:
     """Uses up a pushed request (RFC 9126 section 4); its user may press the button twice in short order."""
     now = svc.now()
-    # Two presses at once: one of them finds the request changed, and reads again.
+    # Of two presses at once the second finds the request changed, and reads it again.
     for _ in range(2):
         stored = svc.once.read("pushed request", request_uri, now=now)
         if stored is None:

@@ -54,10 +54,10 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
 
 def _request_params(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
     """The request, from its auth_session too, and the key that it is bound to; neither may change after the first call."""
-    own = svc.settings.audience
+    own_audience = svc.settings.audience
     new_params = {
         name: value
-        for name, value in oauth.with_registered_resource(params, client, own=own).items()
+        for name, value in oauth.with_registered_resource(params, client, own=own_audience).items()
         if name in REQUEST_PARAMETERS
     }
     requested_jkt = new_params.pop("dpop_jkt", jkt)
@@ -68,7 +68,7 @@ def _request_params(svc: Services, client: Client, params: Mapping[str, str], jk
     stored = sealing.unseal(svc, params["auth_session"], purpose=AUTH_SESSION)
     if stored is None or not client.is_same(stored["client_id"], stored.get("client_since")):
         raise InvalidSession()
-    request_params = dict(oauth.with_registered_resource(stored["asked"], client, own=own))
+    request_params = dict(oauth.with_registered_resource(stored["asked"], client, own=own_audience))
     if stored["jkt"] not in ("", jkt) or any(request_params.get(n) != value for n, value in new_params.items()):
         raise InvalidSession("`auth_session` belongs to another request or another key.")
     return request_params, stored["jkt"] or requested_jkt

@@ -23,8 +23,8 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
-    ended = svc.sessions.end(handle.uid, handle.session_id, why="revoked", owner=client)
-    return handle.uid if ended else ""
+    revoked = svc.sessions.end(handle.uid, handle.session_id, why="revoked", owner=client)
+    return handle.uid if revoked else ""
 
 
 def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str) -> str:

@@ -1,1 +1,1 @@
-"""JSON for apps of the deployment's own: accounts, sessions, the profile. OAuth's endpoints are next door."""
+"""JSON for the deployment's own apps: accounts, sessions, the profile. OAuth's endpoints are in web/oauth."""

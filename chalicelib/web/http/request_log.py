@@ -31,19 +31,19 @@ _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 class Line:
     """The line of the request that is answered meanwhile, written at the end."""
 
-    __slots__ = ("_entry", "_token")
+    __slots__ = ("_entry", "_reset_token")
 
     def __init__(self, request_id: str, route: str) -> None:
         self._entry = Entry(request_id, route, "ok")
 
     def __enter__(self) -> Entry:
-        self._token = _entry.set(self._entry)
+        self._reset_token = _entry.set(self._entry)
         return self._entry
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None:
             _print(self._entry)
-        _entry.reset(self._token)
+        _entry.reset(self._reset_token)
 
 
 def set_user(uid: str) -> None:
@@ -54,7 +54,7 @@ def set_user(uid: str) -> None:
 
 
 def set_outcome(refusal: LatchkeyError) -> None:
-    """Notes that the request was refused, and the reason that its sender is not told."""
+    """Notes that the request was refused, and the reason, which its sender does not see."""
     entry = _entry.get()
     if entry is not None:
         entry.outcome, entry.reason = refusal.code, refusal.reason

@@ -18,7 +18,7 @@ from .answers import Answer, refusal_response, success
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as the request says it, and what the guard proved (on a guarded route). Most routes ask for little of it."""
+    """Who asks, as the request says it, and what the guard verified (on a guarded route)."""
 
     request: Request
     uid: str = ""
@@ -41,7 +41,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return decoding.query(self.request)
 
 
-# Makes a page of a refusal, from the request's headers and whatever fields of it could be read.
+# Makes the page of an error, from the request's headers and those of its fields that could be read.
 RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...], LatchkeyError], Answer]
 
 
@@ -97,7 +97,7 @@ class Operation:
 class Api:
     """Declares routes whose bodies are typed and whose answers, refusals too, are JSON.
 
-    A route that is in the scope map stands behind the guard and is told its caller. `blueprint` is what Chalice registers.
+    A route that is in the scope map is behind the guard and gets its caller's uid and sid. `blueprint` is what Chalice registers.
     """
 
     def __init__(self, import_name: str) -> None:
@@ -138,7 +138,7 @@ def _caller(request: Request, scope: str | None, now: int) -> Caller:
     if scope is None:
         return Caller(request=request)
     authorizer_context = request.context.get("authorizer") or {}
-    # The gateway keeps a policy for minutes, so it can outlive the token that it was made for.
+    # The gateway caches a policy for minutes, so it can outlive its token.
     if (
         not authorizer_context.get("sub")
         or not authorizer_context.get("sid")

@@ -79,7 +79,7 @@ def openid_metadata_of_path(svc: Services, _: Caller, path: str) -> Answer:
 @api.route(f"GET {RESOURCE_METADATA}", answer=ProtectedResource)
 def own_resource(svc: Services, _: Caller) -> Answer:
     """This server's own API as a resource (RFC 9728)."""
-    return _own(svc.settings)
+    return _own_resource(svc.settings)
 
 
 @api.route(f"GET {RESOURCE_METADATA}/{{name}}", answer=ProtectedResource, errors=(NotFound,))
@@ -90,7 +90,7 @@ def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
             needed = sorted(scopes.needed(api["scopes"]))
             return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, needed)
     if urlsplit(svc.settings.issuer).path == f"/{name}":
-        return _own(svc.settings)
+        return _own_resource(svc.settings)
     raise NotFound("There is no API of this name.")
 
 
@@ -116,7 +116,7 @@ def _encoded_metadata(settings: Settings, published: tuple[SigningKey, ...]) -> 
     return msgspec.json.encode(server.server_metadata(settings, algorithms=algorithms)).decode()
 
 
-def _own(settings: Settings) -> Answer:
+def _own_resource(settings: Settings) -> Answer:
     return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
 
 

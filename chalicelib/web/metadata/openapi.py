@@ -137,8 +137,8 @@ def _refusals(operation: Operation) -> dict[str, Any]:
         by_status[str(status_of(error.code, operation.statuses))].append(error)
     return {
         status: {
-            "description": " ".join(f"`{error.code}`: {error.default}" for error in found),
+            "description": " ".join(f"`{error.code}`: {error.default}" for error in errors_of_status),
             "content": {HTML: {"schema": {}}} if operation.page else _content(ErrorBody),
         }
-        for status, found in sorted(by_status.items())
+        for status, errors_of_status in sorted(by_status.items())
     }

@@ -64,6 +64,6 @@ def _may_redeem(session: Session, client: Client, params: Mapping[str, str], jkt
 
 
 def _end_replayed_session(svc: Services, session: Session) -> InvalidGrant:
-    """RFC 6749 section 4.1.2: whoever holds code and verifier twice, one of them is a thief."""
+    """RFC 6749 section 4.1.2: a code that is used twice, with its verifier, may be stolen, so its session ends."""
     svc.sessions.end(session.uid, session.session_id, why="code replayed")
     return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=session.uid)
