@@ -89,16 +89,16 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     for file in ("app.py", "requirements.txt"):
         shutil.copy(PROJECT / file, project / file)
     for api_id, options in HTTP_APIS.items():
-        asked = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
-        apis.main(asked, register=Register(project))
+        arguments = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
+        apis.main(arguments, register=Register(project))
     with cloud.running(project=project, build=tmp_path_factory.mktemp("build")) as running:
         yield running
 
 
 def stored_keys(cloud: Cloud) -> list[str]:
     path = DEV.environment()["LATCHKEY_KEYS_PATH"]
-    found = cloud.client("ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
-    return sorted(parameter["Name"].removeprefix(path) for parameter in found)
+    parameters = cloud.client("ssm").get_parameters_by_path(Path=path, Recursive=True)["Parameters"]
+    return sorted(parameter["Name"].removeprefix(path) for parameter in parameters)
 
 
 def processes_of(cloud: Cloud, function: str) -> int:

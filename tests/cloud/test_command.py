@@ -54,8 +54,8 @@ def test_its_user_can_log_in_and_a_sigterm_leaves_neither_folder_nor_process(tmp
             printed += process.stdout.readline()
             assert process.poll() is None, printed
         (line,) = [line for line in printed.splitlines() if line.startswith("curl")]
-        said = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout  # noqa: S607
-        assert '"access_token"' in said
+        output = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True).stdout  # noqa: S607
+        assert '"access_token"' in output
         started = descendants(process.pid)
         assert started
         process.send_signal(signal.SIGTERM)

@@ -34,8 +34,8 @@ USER = {"pk": {"S": "user#1"}, "sk": {"S": "profile"}}
 
 def claims(token: str) -> dict[str, Any]:
     part = token.split(".")[1]
-    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    return found
+    payload: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return payload
 
 
 @pytest.fixture(scope="session")
@@ -172,8 +172,8 @@ def test_a_cached_decision_neither_widens_nor_narrows_what_a_token_opens(
     phone: Phone, notes: Phone, account: dict[str, Any]
 ) -> None:
     token = phone.log_in(account["email"], "notes:read")["access_token"]
-    asked = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
-    answers = [notes.call(line, {"text": "x"} if "POST" in line else None, token=token).status for line in asked]
+    lines = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
+    answers = [notes.call(line, {"text": "x"} if "POST" in line else None, token=token).status for line in lines]
     assert answers == [200, 403, 404, 403, 200]
 
 
@@ -207,8 +207,8 @@ def test_http_apis_are_protected_by_the_same_guard(
 ) -> None:
     api: Phone = request.getfixturevalue(kind)
     token = phone.log_in(account["email"], "notes:read")["access_token"]
-    asked = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
-    assert [api.call(line, token=token).status for line in asked] == [200, 403, 404, 403, 200]
+    lines = ["GET /notes", "POST /notes", "GET /notes/1", "DELETE /notes/1", "GET /notes"]
+    assert [api.call(line, token=token).status for line in lines] == [200, 403, 404, 403, 200]
     assert api.call("GET /notes").status == 401
 
 
@@ -222,12 +222,12 @@ def test_a_strict_api_refuses_an_ended_session_at_once(phone: Phone, simple: Pho
 
 def test_a_bounded_api_keeps_its_answer_for_as_long_as_it_was_told(phone: Phone, policies: Phone) -> None:
     someone = phone.sign_up()
-    known, unknown = (phone.log_in(someone["email"], "notes:read") for _ in range(2))
-    assert policies.call("GET /notes", token=known["access_token"]).status == 200
-    for tokens in (known, unknown):
+    first, second = (phone.log_in(someone["email"], "notes:read") for _ in range(2))
+    assert policies.call("GET /notes", token=first["access_token"]).status == 200
+    for tokens in (first, second):
         assert phone.call("POST /logout", {"refresh_token": tokens["refresh_token"]}).status == 204
-    assert policies.call("GET /notes", token=known["access_token"]).status == 200
-    assert policies.call("GET /notes", token=unknown["access_token"]).status != 200
+    assert policies.call("GET /notes", token=first["access_token"]).status == 200
+    assert policies.call("GET /notes", token=second["access_token"]).status != 200
 
 
 @pytest.mark.usefixtures("phone")

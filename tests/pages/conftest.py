@@ -75,7 +75,7 @@ Opener = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(chromium: Browser) -> Iterator[Opener]:
+def open_page(chromium: Browser) -> Iterator[Opener]:
     """Opens a window of a person of its own: nothing of other windows is known in it."""
     contexts = []
 
@@ -91,9 +91,9 @@ def opened(chromium: Browser) -> Iterator[Opener]:
 
 
 @pytest.fixture
-def window(opened: Opener) -> Page:
+def window(open_page: Opener) -> Page:
     """A window."""
-    return opened()
+    return open_page()
 
 
 @pytest.fixture

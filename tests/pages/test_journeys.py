@@ -75,8 +75,8 @@ def test_form_post_needs_no_click(window: Page, application: Application) -> Non
     assert "?" not in window.url
 
 
-def test_all_of_it_works_without_a_script(opened: Opener, application: Application) -> None:
-    window = opened(java_script_enabled=False)
+def test_all_of_it_works_without_a_script(open_page: Opener, application: Application) -> None:
+    window = open_page(java_script_enabled=False)
     window.goto(application.link(response_mode="form_post"))
     log_in(window, application.site.person())
     decide(window, "allow")

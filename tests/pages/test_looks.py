@@ -185,9 +185,9 @@ SMALL = """[...document.querySelectorAll("main a, main button, main input:not([t
 # The API's own document is in English alone.
 @pytest.mark.parametrize(("page", "language"), [each for each in product(PAGES, LANGUAGES) if each != ("docs", "ar")])
 def test_a_page_is_readable_by_everybody_on_every_screen(
-    opened: Opener, application: Application, page: str, language: str
+    open_page: Opener, application: Application, page: str, language: str
 ) -> None:
-    window = opened(locale=language)
+    window = open_page(locale=language)
     PAGES[page](window, application)
     if page != "docs":
         assert window.locator("html").get_attribute("lang") == language
@@ -196,8 +196,8 @@ def test_a_page_is_readable_by_everybody_on_every_screen(
         window.emulate_media(color_scheme=scheme)
         # Nothing but its colours changes with the scheme.
         colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
-        found = Axe().run(window, options={"resultTypes": ["violations"], **colours})
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(window, options={"resultTypes": ["violations"], **colours})
+        assert results.violations_count == 0, results.generate_report()
         picture(window, f"{page}-{language}-{scheme}")
     window.set_viewport_size({"width": 320, "height": 640})
     assert window.evaluate(SIDEWAYS) <= 0

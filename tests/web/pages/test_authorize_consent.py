@@ -21,15 +21,15 @@ def at_consent(browser: Browser, app: App, **changes: str | None) -> Answer:
     return browser.submit(page, "/authorize/login", **LOGIN) if "/authorize/login" in forms(page) else page
 
 
-def allowed(browser: Browser, page: Answer, **changed: str) -> Answer:
+def allow(browser: Browser, page: Answer, **changed: str) -> Answer:
     return browser.submit(page, "/authorize/consent", decision="allow", **changed)
 
 
 def widened(app: App, *scopes: str) -> None:
     """The client's registration changes while a page is open."""
-    found = app.svc.clients.read(app.id)
-    assert found
-    manage.change(app.svc, found, replace(found, scopes=scopes))
+    client = app.svc.clients.read(app.id)
+    assert client
+    manage.change(app.svc, client, replace(client, scopes=scopes))
 
 
 # --- no more than was shown ---
@@ -45,10 +45,10 @@ def test_nobody_agrees_to_a_scope_that_the_page_did_not_show(
         request = {"client_id": app.id, "request_uri": app.post("/oauth/par", request).json()["request_uri"]}
     page = browser.submit(browser.get("/oauth/authorize", request), "/authorize/login", **LOGIN)
     widened(app, "openid", "email", "offline_access")
-    again = allowed(browser, page)
+    again = allow(browser, page)
     assert b"See your e-mail address" in again.body
     assert told(browser.authorize(app, scope="openid email", prompt="none"))["error"] == "consent_required"
-    code = told(allowed(browser, again))["code"]
+    code = told(allow(browser, again))["code"]
     assert granted(app.redeem(code))["scope"] == "openid email offline_access"
 
 
@@ -58,15 +58,15 @@ def test_what_a_client_no_longer_has_does_not_keep_its_user_from_agreeing_to_the
     app = register(svc, phone)
     page = at_consent(browser, app, scope=None)
     widened(app, "openid")
-    assert granted(app.redeem(told(allowed(browser, page))["code"]))["scope"] == "openid"
+    assert granted(app.redeem(told(allow(browser, page))["code"]))["scope"] == "openid"
 
 
 def test_what_a_consent_form_says_was_shown_is_under_its_mark(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, scopes=("openid",))
     page = at_consent(browser, app, scope=None)
     widened(app, "openid", "email")
-    for shown in ("openid email", "", "openid email offline_access"):
-        assert allowed(browser, page, shown=shown).status == 403
+    for scope in ("openid email", "", "openid email offline_access"):
+        assert allow(browser, page, shown=scope).status == 403
 
 
 # --- asked, also where there is little to ask ---
@@ -76,9 +76,9 @@ def test_a_client_without_scopes_is_asked_for_once(svc: Services, phone: Phone, 
     app = register(svc, phone, scopes=())
     page = at_consent(browser, app, scope=None)
     assert told(browser.authorize(app, scope=None, prompt="none"))["error"] == "consent_required"
-    assert "code" in told(allowed(browser, page))
+    assert "code" in told(allow(browser, page))
     assert "code" in told(browser.authorize(app, scope=None, prompt="none"))
-    assert "code" in told(allowed(browser, browser.authorize(app, scope=None, prompt="consent")))
+    assert "code" in told(allow(browser, browser.authorize(app, scope=None, prompt="consent")))
 
 
 # --- at which API ---
@@ -92,7 +92,7 @@ def test_who_agreed_for_one_api_is_asked_again_for_another(svc: Services, phone:
         assert silent == ("login_required" if resource == API else "consent_required")
         page = at_consent(browser, app, resource=resource)
         assert b"at <b><bdi>" + name + b"</bdi></b>" in page.body
-        assert "code" in told(allowed(browser, page))
+        assert "code" in told(allow(browser, page))
         assert "code" in told(browser.authorize(app, resource=resource, prompt="none"))
 
 
@@ -154,9 +154,9 @@ def test_a_public_client_on_the_device_never_gets_a_code_without_its_user(
     assert told(browser.authorize(app, redirect_uri=uri, prompt="none"))["error"] == "interaction_required"
     page = browser.authorize(app, redirect_uri=uri)
     assert "/authorize/consent" in forms(page)
-    assert "code" in told(allowed(browser, page))
-    chosen = browser.submit(browser.authorize(app, redirect_uri=uri, prompt="select_account"), "/authorize/continue")
-    assert "code" in told(chosen)  # who has just said to go on was there
+    assert "code" in told(allow(browser, page))
+    answer = browser.submit(browser.authorize(app, redirect_uri=uri, prompt="select_account"), "/authorize/continue")
+    assert "code" in told(answer)  # who has just said to go on was there
 
 
 @pytest.mark.parametrize("uri", [LOOPBACK, SCHEME])
@@ -199,7 +199,7 @@ def test_a_consent_that_waited_too_long_is_no_proof_of_a_login(
     app = register(svc, phone)
     page = at_consent(browser, app, **changes)
     clock.advance(svc.settings.fresh_login_seconds + 1)
-    login = allowed(browser, page)
+    login = allow(browser, page)
     assert "/authorize/login" in forms(login)
     claims = peek(granted(app.redeem(told(browser.finish(login))["code"]))["id_token"])[1]
     assert claims["auth_time"] == clock()
@@ -211,4 +211,4 @@ def test_a_consent_may_wait_where_no_login_was_asked_for(
     app = register(svc, phone, resources=(API,))
     page = at_consent(browser, app, prompt="select_account")
     clock.advance(10 * svc.settings.fresh_login_seconds)
-    assert "code" in told(allowed(browser, page))
+    assert "code" in told(allow(browser, page))

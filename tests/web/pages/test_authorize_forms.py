@@ -20,7 +20,7 @@ FOREIGN_ORIGINS = [
 ]
 
 
-def refused(browser: Browser, answer: Answer) -> None:
+def assert_stale(browser: Browser, answer: Answer) -> None:
     """The page that says that this form is none of ours; nobody is logged in by it, and no code leaves."""
     assert answer.status == 403
     assert answer.header("Location") is None
@@ -46,15 +46,15 @@ def test_a_form_from_another_origin_does_nothing(
     browser: Browser, app: App, svc: Services, phone: Phone, origin: str
 ) -> None:
     page = browser.authorize(app)
-    refused(browser, browser.submit(page, "/authorize/login", origin=origin, **LOGIN))
+    assert_stale(browser, browser.submit(page, "/authorize/login", origin=origin, **LOGIN))
     sign_up = browser.sign_up_page(page)
-    refused(
+    assert_stale(
         browser,
         browser.submit(sign_up, "/authorize/signup", origin=origin, email="new@example.com", password=PASSWORD),
     )
     consent = browser.submit(page, "/authorize/login", **LOGIN)
-    refused(browser, browser.submit(consent, "/authorize/consent", origin=origin, decision="allow"))
-    refused(browser, browser.submit(at_device(browser, svc, phone), "/device", origin=origin, decision="allow"))
+    assert_stale(browser, browser.submit(consent, "/authorize/consent", origin=origin, decision="allow"))
+    assert_stale(browser, browser.submit(at_device(browser, svc, phone), "/device", origin=origin, decision="allow"))
     assert "/authorize/consent" in forms(browser.authorize(app))
 
 
@@ -68,20 +68,22 @@ def test_a_form_without_a_mark_of_ours_does_nothing(
     browser: Browser, app: App, svc: Services, phone: Phone, form_token: str
 ) -> None:
     page = browser.authorize(app)
-    refused(browser, browser.submit(page, "/authorize/login", form_token=form_token, **LOGIN))
-    refused(browser, browser.submit(browser.sign_up_page(page), "/authorize/signup", form_token=form_token))
+    assert_stale(browser, browser.submit(page, "/authorize/login", form_token=form_token, **LOGIN))
+    assert_stale(browser, browser.submit(browser.sign_up_page(page), "/authorize/signup", form_token=form_token))
     consent = browser.submit(page, "/authorize/login", **LOGIN)
-    refused(browser, browser.submit(consent, "/authorize/consent", form_token=form_token, decision="allow"))
-    refused(browser, browser.submit(at_device(browser, svc, phone), "/device", form_token=form_token, decision="allow"))
+    assert_stale(browser, browser.submit(consent, "/authorize/consent", form_token=form_token, decision="allow"))
+    assert_stale(
+        browser, browser.submit(at_device(browser, svc, phone), "/device", form_token=form_token, decision="allow")
+    )
 
 
 def test_a_login_form_of_another_browser_logs_nobody_in(browser: Browser, app: App, phone: Phone) -> None:
     # Login CSRF: the attacker fetches a form of his own and has the victim's browser send it.
     attackers = Browser(phone)
     page = attackers.authorize(app)
-    refused(browser, browser.submit(page, "/authorize/login", **LOGIN))
+    assert_stale(browser, browser.submit(page, "/authorize/login", **LOGIN))
     browser.authorize(app)
-    refused(browser, browser.submit(page, "/authorize/login", **LOGIN))
+    assert_stale(browser, browser.submit(page, "/authorize/login", **LOGIN))
 
 
 def test_a_consent_form_of_another_users_session_does_nothing(browser: Browser, app: App, phone: Phone) -> None:
@@ -89,7 +91,7 @@ def test_a_consent_form_of_another_users_session_does_nothing(browser: Browser, 
     eves = Browser(phone)
     page = eves.submit(eves.authorize(app), "/authorize/login", email="eve@example.com", password=PASSWORD)
     at_consent(browser, app)
-    refused(browser, browser.submit(page, "/authorize/consent", decision="allow"))
+    assert_stale(browser, browser.submit(page, "/authorize/consent", decision="allow"))
     assert "/authorize/consent" in forms(browser.authorize(app))
 
 
@@ -97,18 +99,18 @@ def test_a_consent_form_of_the_same_users_other_browser_does_nothing(browser: Br
     page = at_consent(browser, app)
     other = Browser(phone)
     at_consent(other, app)
-    refused(other, other.submit(page, "/authorize/consent", decision="allow"))
+    assert_stale(other, other.submit(page, "/authorize/consent", decision="allow"))
 
 
 def test_a_mark_is_for_one_request_alone(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
     eves = register(svc, phone, redirect_uris=("https://evil.example/cb",))
     mine, theirs = at_consent(browser, app), browser.authorize(eves)
     form_token = forms(mine)["/authorize/consent"].hidden["form_token"]
-    refused(browser, browser.submit(theirs, "/authorize/consent", form_token=form_token, decision="allow"))
+    assert_stale(browser, browser.submit(theirs, "/authorize/consent", form_token=form_token, decision="allow"))
     wider = browser.authorize(app, scope="notes:write")
-    refused(browser, browser.submit(wider, "/authorize/consent", form_token=form_token, decision="allow"))
+    assert_stale(browser, browser.submit(wider, "/authorize/consent", form_token=form_token, decision="allow"))
     request = forms(theirs)["/authorize/consent"].hidden["to"]
-    refused(browser, browser.submit(mine, "/authorize/consent", to=request, decision="allow"))
+    assert_stale(browser, browser.submit(mine, "/authorize/consent", to=request, decision="allow"))
 
 
 def test_a_mark_is_for_one_kind_of_form_alone(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
@@ -116,10 +118,10 @@ def test_a_mark_is_for_one_kind_of_form_alone(browser: Browser, app: App, svc: S
     consent = browser.authorize(app)
     consent_form_token = forms(consent)["/authorize/consent"].hidden["form_token"]
     device_form_token = forms(device)["/device"].hidden["form_token"]
-    refused(browser, browser.submit(consent, "/authorize/consent", form_token=device_form_token, decision="allow"))
-    refused(browser, browser.submit(device, "/device", form_token=consent_form_token, decision="allow"))
+    assert_stale(browser, browser.submit(consent, "/authorize/consent", form_token=device_form_token, decision="allow"))
+    assert_stale(browser, browser.submit(device, "/device", form_token=consent_form_token, decision="allow"))
     login = Browser(phone).authorize(app)
-    refused(
+    assert_stale(
         browser,
         browser.submit(consent, "/authorize/consent", form_token=forms(login)["/authorize/login"].hidden["form_token"]),
     )
@@ -168,7 +170,7 @@ def test_the_login_is_asked_again_with_prompt_login_even_if_the_form_is_skipped(
     # A form made for a plain request does not pass for this one.
     plain = forms(browser.authorize(app, prompt="consent"))["/authorize/consent"].hidden
     request = forms(page)["/authorize/login"].hidden["to"]
-    refused(browser, browser.post("/authorize/consent", {**plain, "to": request, "decision": "allow"}))
+    assert_stale(browser, browser.post("/authorize/consent", {**plain, "to": request, "decision": "allow"}))
 
 
 def test_a_consent_from_an_older_tab_still_counts_and_a_double_click_gives_two_working_codes(
@@ -185,9 +187,9 @@ def test_a_consent_from_an_older_tab_still_counts_and_a_double_click_gives_two_w
 @pytest.mark.parametrize("place", ["code", "refresh_token", "access_token"])
 def test_no_other_token_passes_for_the_session_cookie(browser: Browser, app: App, phone: Phone, place: str) -> None:
     code = browser.code(app)
-    found = {"code": code, **app.redeem(browser.code(app)).json()}[place]
+    cookie = {"code": code, **app.redeem(browser.code(app)).json()}[place]
     stranger = Browser(phone)
-    stranger.cookies["__Host-latchkey-session"] = found
+    stranger.cookies["__Host-latchkey-session"] = cookie
     assert told(stranger.authorize(app, prompt="none"))["error"] == "login_required"
 
 

@@ -23,8 +23,8 @@ def pushed(app: App, **changes: str | None) -> dict[str, str]:
 
 def link(page: Answer) -> str:
     """The one link of a page that leads to the authorization endpoint, or to the login for it, as a path."""
-    (found,) = re.findall(r'<a[^>]* href="([^"]+/authorize(?:/login)?\?[^"]+)"', page.body.decode())
-    return unescape(found).removeprefix(ISSUER)
+    (address,) = re.findall(r'<a[^>]* href="([^"]+/authorize(?:/login)?\?[^"]+)"', page.body.decode())
+    return unescape(address).removeprefix(ISSUER)
 
 
 @pytest.mark.parametrize("path", FORMS)

@@ -20,7 +20,7 @@ def native(svc: Services, phone: Phone) -> App:
     return register(svc, phone, "native")
 
 
-def shown(answer: Answer) -> int:
+def page_status(answer: Answer) -> int:
     """The status of a page of our own, which sends nobody anywhere and holds nobody's form but ours."""
     assert answer.header("Location") is None
     assert (answer.header("Content-Type") or "").startswith("text/html")
@@ -57,16 +57,16 @@ def shown(answer: Answer) -> int:
 def test_a_request_that_cannot_be_answered_safely_is_a_page(
     browser: Browser, app: App, changes: dict[str, str | None]
 ) -> None:
-    assert shown(browser.authorize(app, **changes)) == 400
+    assert page_status(browser.authorize(app, **changes)) == 400
 
 
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
 def test_a_doubled_client_or_redirect_uri_is_a_page(browser: Browser, app: App, name: str) -> None:
     good = list(app.request().items())
     for second in ("https://evil.example/cb", app.request()[name]):
-        assert shown(browser.get("/oauth/authorize", [*good, (name, second)])) == 400
-        assert shown(browser.get("/oauth/authorize", [(name, second), *good])) == 400
-        assert shown(browser.post("/oauth/authorize", [*good, (name, second)])) == 400
+        assert page_status(browser.get("/oauth/authorize", [*good, (name, second)])) == 400
+        assert page_status(browser.get("/oauth/authorize", [(name, second), *good])) == 400
+        assert page_status(browser.post("/oauth/authorize", [*good, (name, second)])) == 400
 
 
 # Every other mistake goes to the client's own redirect URI, with the code of the specification that it breaks.
@@ -170,13 +170,16 @@ def test_a_parameter_without_a_value_is_as_good_as_left_out(browser: Browser, ap
 
 def test_parameters_in_the_wrong_place_are_not_seen(browser: Browser, app: App) -> None:
     query = urlencode(app.request())
-    assert shown(browser.post(f"/oauth/authorize?{query}", {})) == 400
+    assert page_status(browser.post(f"/oauth/authorize?{query}", {})) == 400
     answer = browser.post("/oauth/authorize?redirect_uri=https://evil.example/cb", app.request())
     assert "/authorize/login" in forms(answer)
 
 
 def test_parameter_names_have_their_case(browser: Browser, app: App) -> None:
-    assert shown(browser.get("/oauth/authorize", {name.upper(): value for name, value in app.request().items()})) == 400
+    assert (
+        page_status(browser.get("/oauth/authorize", {name.upper(): value for name, value in app.request().items()}))
+        == 400
+    )
 
 
 def test_a_body_that_is_no_form_is_refused_by_a_page_or_in_json_but_never_understood(phone: Phone, app: App) -> None:
@@ -262,8 +265,8 @@ def test_nothing_but_the_registered_redirect_uri_to_the_letter_is_taken(
     browser: Browser, app: App, native: App, uri: str
 ) -> None:
     for client in (app, native):
-        assert shown(browser.authorize(client, redirect_uri=uri)) == 400
-        assert shown(browser.authorize(client, redirect_uri=uri, scope="admin")) == 400
+        assert page_status(browser.authorize(client, redirect_uri=uri)) == 400
+        assert page_status(browser.authorize(client, redirect_uri=uri, scope="admin")) == 400
         assert client.post("/oauth/par", client.request(redirect_uri=uri)).status == 400
 
 
@@ -300,7 +303,7 @@ LOOPBACK_TRICKS = [
 
 @pytest.mark.parametrize("uri", LOOPBACK_TRICKS, ids=ascii)
 def test_only_the_port_of_a_native_clients_loopback_floats(browser: Browser, native: App, uri: str) -> None:
-    assert shown(browser.authorize(native, redirect_uri=uri)) == 400
+    assert page_status(browser.authorize(native, redirect_uri=uri)) == 400
 
 
 def test_a_web_clients_port_never_floats(svc: Services, phone: Phone, browser: Browser, native: App) -> None:
@@ -308,14 +311,14 @@ def test_a_web_clients_port_never_floats(svc: Services, phone: Phone, browser: B
         "http://127.0.0.1:5000/cb"
     )
     web = register(svc, phone, redirect_uris=("https://127.0.0.1/cb",))
-    assert shown(browser.authorize(web, redirect_uri="https://127.0.0.1:5000/cb")) == 400
+    assert page_status(browser.authorize(web, redirect_uri="https://127.0.0.1:5000/cb")) == 400
 
 
 def test_an_error_is_never_told_to_another_clients_redirect_uri(svc: Services, phone: Phone, browser: Browser) -> None:
     mine = register(svc, phone, redirect_uris=("https://evil.example/cb",))
     app = register(svc, phone)
-    assert shown(browser.authorize(app, redirect_uri=mine.request()["redirect_uri"])) == 400
-    assert shown(browser.authorize(mine, redirect_uri=CALLBACK)) == 400
+    assert page_status(browser.authorize(app, redirect_uri=mine.request()["redirect_uri"])) == 400
+    assert page_status(browser.authorize(mine, redirect_uri=CALLBACK)) == 400
 
 
 def test_a_query_in_a_registered_redirect_uri_is_kept(svc: Services, phone: Phone, browser: Browser) -> None:
@@ -394,9 +397,9 @@ def test_no_page_can_be_framed_sniffed_cached_or_made_to_run_a_script(browser: B
 
 def test_a_forms_target_is_ourselves_or_behind_https(browser: Browser, app: App) -> None:
     policy = browser.authorize(app).header("Content-Security-Policy") or ""
-    (allowed,) = [part.split()[1:] for part in policy.split(";") if part.split()[0] == "form-action"]
+    (sources,) = [part.split()[1:] for part in policy.split(";") if part.split()[0] == "form-action"]
     # Not the client's place alone: browsers hold a form to this also when the client's own server redirects on.
-    assert allowed == ["'self'", "https:"]
+    assert sources == ["'self'", "https:"]
 
 
 @pytest.mark.parametrize("text", ['"><script>alert(1)</script>', "'-alert(1)-'", "</title><h1>"], ids=str)
@@ -429,8 +432,8 @@ def test_max_age_and_an_id_token_hint_of_another_user_ask_for_a_login(
     phone.sign_up("bob@example.com")
     other = app.tokens(Browser(phone), email="bob@example.com")
     assert "code" in told(browser.authorize(app, prompt="none", id_token_hint=tokens["id_token"]))
-    hinted = browser.authorize(app, prompt="none", id_token_hint=other["id_token"])
-    assert told(hinted)["error"] == "login_required"
+    answer = browser.authorize(app, prompt="none", id_token_hint=other["id_token"])
+    assert told(answer)["error"] == "login_required"
     clock.advance(100)
     assert told(browser.authorize(app, prompt="none", max_age="99"))["error"] == "login_required"
     assert told(browser.authorize(app, prompt="none", max_age="0"))["error"] == "login_required"

@@ -46,9 +46,9 @@ def app(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> App:
         client_id = phone.call("POST /oauth/register", {**DOCUMENT, "token_endpoint_auth_method": "none"}).json()[
             "client_id"
         ]
-    found = clients.find(svc, client_id, network=NETWORK)
-    assert found
-    return App(phone, svc, found)
+    client = clients.find(svc, client_id, network=NETWORK)
+    assert client
+    return App(phone, svc, client)
 
 
 def way_out(page: Answer) -> tuple[str, dict[str, str]]:

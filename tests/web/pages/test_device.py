@@ -28,8 +28,8 @@ def begin(app: App, **fields: str) -> dict[str, Any]:
     answer = app.post("/oauth/device", fields)
     assert answer.status == 200, answer
     assert answer.header("Cache-Control") == "no-store"
-    found: dict[str, Any] = answer.json()
-    return found
+    codes: dict[str, Any] = answer.json()
+    return codes
 
 
 def poll(app: App, codes: dict[str, Any]) -> Answer:
@@ -242,14 +242,14 @@ def test_a_user_disabled_after_the_approval_is_access_denied(browser: Browser, t
     assert refusal(poll(television, codes)) == (400, "access_denied")
 
 
-def left(browser: Browser) -> None:
+def log_out(browser: Browser) -> None:
     """The user logs out of the browser that approved."""
     browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
 
 
 def changed_password(phone: Phone) -> None:
-    told = {"current_password": PASSWORD, "new_password": "a quite different staple horse"}
-    assert phone.call("POST /me/password", told, token=phone.log_in()["access_token"]).status == 204
+    passwords = {"current_password": PASSWORD, "new_password": "a quite different staple horse"}
+    assert phone.call("POST /me/password", passwords, token=phone.log_in()["access_token"]).status == 204
 
 
 def ended_all(phone: Phone) -> None:
@@ -264,7 +264,7 @@ def test_what_ends_the_session_that_approved_ends_an_approval_that_no_device_has
     codes = begin(television, scope=scope)
     decided(browser, codes)
     if by == "log-out":
-        left(browser)
+        log_out(browser)
     elif by == "a new password":
         changed_password(phone)
     else:
@@ -279,7 +279,7 @@ def test_a_log_out_just_before_the_devices_session_is_written_leaves_it_unwritte
 ) -> None:
     codes = begin(television, scope="openid")
     decided(browser, codes)
-    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: left(browser)):
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: log_out(browser)):
         assert refusal(poll(television, codes)) == (400, "invalid_grant")
     assert television.id not in [g.client_id for g in svc.sessions.of_user(svc.users.find(EMAIL) or "")]
 
@@ -354,8 +354,8 @@ def test_a_device_names_its_api_and_gets_a_token_for_no_other(browser: Browser, 
     app = register(svc, phone, "television", resources=(API,))
     foreign = "https://other.example"
     assert refusal(app.post("/oauth/device", {"resource": foreign})) == (400, "invalid_target")
-    for named, aud, others in ((API, API, (ISSUER, foreign)), (ISSUER, ISSUER, (API,)), ("", ISSUER, (API,))):
-        codes = begin(app, resource=named)
+    for resource, aud, others in ((API, API, (ISSUER, foreign)), (ISSUER, ISSUER, (API,)), ("", ISSUER, (API,))):
+        codes = begin(app, resource=resource)
         assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=others[0])) == (
             400,
             "invalid_target",

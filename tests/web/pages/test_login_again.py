@@ -57,11 +57,11 @@ def silently(browser: Browser, app: App) -> dict[str, str]:
 
 
 def browsers_of(svc: Services, email: str = EMAIL) -> list[Any]:
-    found = svc.sessions.of_user(svc.users.find(email) or "")
-    return [each for each in found if each.client_id == "browser" and not each.ended]
+    sessions = svc.sessions.of_user(svc.users.find(email) or "")
+    return [each for each in sessions if each.client_id == "browser" and not each.ended]
 
 
-def heard(internet: Internet) -> list[str]:
+def clients_notified(internet: Internet) -> list[str]:
     """Which clients have been told of a logout."""
     return sorted(request.line for request in internet.requests)
 
@@ -73,11 +73,11 @@ def test_a_login_of_the_same_user_goes_on_in_the_browsers_session_under_a_new_co
     cookie = browser.cookies[SESSION]
     clock.advance(100)
     second = other.tokens(browser, scope=OFFLINE, prompt="login")
-    (kept,) = browsers_of(svc)
+    (session,) = browsers_of(svc)
     assert browser.cookies[SESSION] != cookie
-    assert (kept.auth_time, kept.created_at, kept.last_used_at) == (clock(), clock() - 100, clock())
+    assert (session.auth_time, session.created_at, session.last_used_at) == (clock(), clock() - 100, clock())
     ids = [peek(each["id_token"])[1] for each in (first, second)]
-    assert ids[0]["sid"] == ids[1]["sid"] == kept.session_id
+    assert ids[0]["sid"] == ids[1]["sid"] == session.session_id
     assert [each["auth_time"] for each in ids] == [clock() - 100, clock()]
     assert alive(app, first)
     browser.cookies[SESSION] = cookie
@@ -103,12 +103,12 @@ def test_either_id_token_ends_what_began_under_both_logins_and_all_are_told(
 ) -> None:
     first = app.tokens(browser, scope="notes:read openid")
     second = other.tokens(browser, scope="notes:read openid", prompt="login")
-    hint = {"first": first, "second": second}[whose]["id_token"]
-    browser.get(LOGOUT, {"id_token_hint": hint})
+    id_token = {"first": first, "second": second}[whose]["id_token"]
+    browser.get(LOGOUT, {"id_token_hint": id_token})
     assert SESSION not in browser.cookies
     assert not alive(app, first)
     assert not alive(other, second)
-    assert heard(internet) == ["POST /one", "POST /two"]
+    assert clients_notified(internet) == ["POST /one", "POST /two"]
 
 
 def test_a_login_of_another_user_logs_the_first_one_out_as_a_logout_there_would(
@@ -122,7 +122,7 @@ def test_a_login_of_another_user_logs_the_first_one_out_as_a_logout_there_would(
     assert not alive(app, here)
     assert alive(other, absent)
     assert alive(app, bobs)
-    assert heard(internet) == ["POST /one", "POST /two"]
+    assert clients_notified(internet) == ["POST /one", "POST /two"]
     assert len(browsers_of(svc, BOB)) == 1
     assert "code" in silently(browser, app)
 
@@ -135,7 +135,7 @@ def test_a_sign_up_in_somebodys_browser_logs_them_out(
     browser.submit(page, SIGN_UP, email=BOB, password=PASSWORD)
     assert (browsers_of(svc), len(browsers_of(svc, BOB))) == ([], 1)
     assert not alive(app, here)
-    assert heard(internet) == ["POST /one"]
+    assert clients_notified(internet) == ["POST /one"]
 
 
 @pytest.mark.parametrize("typed", [{"email": EMAIL, "password": "wrong"}, {"email": BOB, "password": PASSWORD}])
@@ -147,7 +147,7 @@ def test_a_login_that_fails_leaves_the_browsers_session_as_it_was(
     browser.submit(browser.authorize(app, prompt="login"), LOGIN, **typed)
     assert browsers_of(svc) == before
     assert alive(app, here)
-    assert heard(internet) == []
+    assert clients_notified(internet) == []
     assert "code" in silently(browser, app)
 
 
@@ -165,8 +165,8 @@ def test_of_two_logins_at_once_in_one_browser_both_are_in_its_one_session(
     # The first transaction counts the attempt, the second is the login's own.
     with before_write(svc.users._client, 2, rival):
         browser.submit(page, LOGIN, email=EMAIL, password=PASSWORD)
-    (kept,) = browsers_of(svc)
-    assert kept.generation == 3
+    (session,) = browsers_of(svc)
+    assert session.generation == 3
     assert "code" in silently(browser, app)
     assert silently(second_tab, app)["error"] == "login_required"
     there = other.tokens(browser, scope=ONLINE)
@@ -246,7 +246,7 @@ def test_what_began_in_a_browser_ends_there_though_the_browsers_own_session_had_
     browser.cookies[SESSION] = new
     browser.submit(browser.get(LOGOUT), "/oauth/logout/confirm")
     assert not alive(app, tokens)
-    assert heard(internet) == ["POST /one", "POST /two"]
+    assert clients_notified(internet) == ["POST /one", "POST /two"]
 
 
 def test_a_cookie_that_was_replaced_logs_nobody_out_when_somebody_else_logs_in_with_it(

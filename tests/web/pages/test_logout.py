@@ -61,7 +61,7 @@ def logged_in(web: Browser, app: App) -> bool:
     return "code" in told(web.authorize(app, scope="openid", prompt="none"))
 
 
-def asks(page: Answer) -> bool:
+def asks_to_confirm(page: Answer) -> bool:
     return page.status == 200 and CONFIRM in forms(page)
 
 
@@ -89,9 +89,9 @@ def test_an_expired_id_token_is_as_good_a_hint(web: Browser, app: App, clock: Cl
 
 def test_the_cookie_of_a_session_that_was_left_is_worth_nothing(web: Browser, app: App) -> None:
     tokens = app.tokens(web, scope=ONLINE)
-    kept = dict(web.cookies)
+    cookies = dict(web.cookies)
     web.get(PATH, {"id_token_hint": tokens["id_token"]})
-    web.cookies = kept
+    web.cookies = cookies
     assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
@@ -139,7 +139,7 @@ def test_without_a_hint_at_this_very_session_the_user_is_asked(phone: Phone, web
         "an earlier session's": {"id_token_hint": earlier["id_token"]},
     }
     page = web.get(PATH, {"client_id": app.id, "post_logout_redirect_uri": LEFT, "state": "s", **hints[hint]})
-    assert asks(page)
+    assert asks_to_confirm(page)
     assert logged_in(web, app)
     answer = web.submit(page, CONFIRM)
     assert (place(answer), told(answer)) == (LEFT, {"state": "s"})
@@ -164,7 +164,7 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
     app.tokens(attacker, scope=ONLINE)
     strange = forms(attacker.get(PATH, {"client_id": app.id}))[CONFIRM].hidden
     elsewhere = urlencode({"client_id": app.id, "post_logout_redirect_uri": LEFT})
-    sent = {
+    fields = {
         "another site": form,
         "no form token": {"to": form["to"]},
         "another session's form token": strange,
@@ -172,9 +172,9 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
         "other fields": {**form, "to": f"oauth/logout?{elsewhere}"},
     }
     answer = web.post(
-        CONFIRM, sent[by], origin="https://evil.example" if by == "another site" else "https://id.example"
+        CONFIRM, fields[by], origin="https://evil.example" if by == "another site" else "https://id.example"
     )
-    assert answer.status == 400 or asks(answer)
+    assert answer.status == 400 or asks_to_confirm(answer)
     assert logged_in(web, app)
 
 
@@ -196,22 +196,22 @@ def test_another_sites_form_logs_nobody_out(phone: Phone, web: Browser, app: App
         "data:text/html,x",
     ],
 )
-@pytest.mark.parametrize("hinted", [True, False])
+@pytest.mark.parametrize("with_hint", [True, False])
 def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
-    web: Browser, app: App, uri: str, hinted: bool
+    web: Browser, app: App, uri: str, with_hint: bool
 ) -> None:
     """RP-Initiated Logout 1.0 section 3: the redirection alone is what must not be done."""
     tokens = app.tokens(web, scope=ONLINE)
-    hint = {"id_token_hint": tokens["id_token"]} if hinted else {"client_id": app.id}
-    request = {**hint, "post_logout_redirect_uri": uri, "state": "secret"}
+    params = {"id_token_hint": tokens["id_token"]} if with_hint else {"client_id": app.id}
+    request = {**params, "post_logout_redirect_uri": uri, "state": "secret"}
     first = web.get(PATH, request)
-    if not hinted:
-        assert asks(first)
-        assert asks(web.post(CONFIRM, {"to": f"oauth/logout?{urlencode(request)}"}))
+    if not with_hint:
+        assert asks_to_confirm(first)
+        assert asks_to_confirm(web.post(CONFIRM, {"to": f"oauth/logout?{urlencode(request)}"}))
         assert logged_in(web, app)
     for answer in (
         first,
-        *([] if hinted else [web.submit(first, CONFIRM)]),
+        *([] if with_hint else [web.submit(first, CONFIRM)]),
         web.post(PATH, request),
         web.post(CONFIRM, {"to": f"oauth/logout?{urlencode(request)}"}),
         Browser(web.phone).get(PATH, request),
@@ -226,7 +226,7 @@ def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
 def test_without_a_client_nobody_is_sent_anywhere(web: Browser, app: App, client_id: str) -> None:
     app.tokens(web, scope=ONLINE)
     page = web.get(PATH, {"post_logout_redirect_uri": LEFT, **({"client_id": client_id} if client_id else {})})
-    assert asks(page)
+    assert asks_to_confirm(page)
     answer = web.submit(page, CONFIRM)
     assert (answer.status, answer.header("Location"), links(answer)) == (200, None, [])
 
@@ -247,8 +247,8 @@ def links(page: Answer) -> list[str]:
 def test_a_client_that_nobody_vouched_for_sends_nobody_on_unasked(phone: Phone, web: Browser, stranger: App) -> None:
     tokens = stranger.tokens(web, scope=ONLINE)
     request = {"client_id": stranger.id, "post_logout_redirect_uri": LEFT, "state": "a b"}
-    for asked in (request, {**request, "id_token_hint": tokens["id_token"]}):
-        page = Browser(phone).get(PATH, asked)
+    for params in (request, {**request, "id_token_hint": tokens["id_token"]}):
+        page = Browser(phone).get(PATH, params)
         assert (page.status, page.header("Location")) == (200, None)
         assert b"<bdi>app.example</bdi>" in page.body
         assert links(page) == [f"{LEFT}?state=a+b"]
@@ -258,7 +258,7 @@ def test_the_page_that_asks_says_where_it_leads(web: Browser, stranger: App, app
     for client in (stranger, app):
         app.tokens(web, scope=ONLINE)
         page = web.get(PATH, {"client_id": client.id, "post_logout_redirect_uri": LEFT})
-        assert asks(page)
+        assert asks_to_confirm(page)
         assert b"<bdi>app.example</bdi>" in page.body
         assert place(web.submit(page, CONFIRM)) == LEFT
 
@@ -333,13 +333,13 @@ def test_a_cookie_that_comes_with_two_values_is_nobodys(phone: Phone, web: Brows
     other = Browser(phone)
     app.tokens(other, scope=ONLINE)
     mine, theirs = (f"{SESSION}={each.cookies[SESSION]}" for each in (web, other))
-    for sent, known in (
+    for cookie, expected in (
         (mine, True),
         (f"{mine}; {mine}", True),
         (f"{theirs}; {mine}", False),
         (f"{mine}; {theirs}", False),
     ):
-        assert asks(phone.call(f"GET {PATH}", headers=[("Cookie", sent)])) == known
+        assert asks_to_confirm(phone.call(f"GET {PATH}", headers=[("Cookie", cookie)])) == expected
 
 
 # Back-channel logout.
@@ -395,7 +395,7 @@ def test_a_logout_token_is_no_other_token(phone: Phone, web: Browser, app: App, 
     token = internet.requests[0].form["logout_token"]
     assert refusal(phone.call("GET /oauth/userinfo", token=token)) == (401, "invalid_token")
     app.tokens(web, scope=ONLINE)
-    assert asks(web.get(PATH, {"id_token_hint": token, "client_id": app.id}))
+    assert asks_to_confirm(web.get(PATH, {"id_token_hint": token, "client_id": app.id}))
 
 
 def test_every_client_that_took_part_is_told_and_no_other(
@@ -459,9 +459,9 @@ def by_document(svc: Services, internet: Internet, **more: str) -> Client:
     document = {**REGISTERED, "client_id": DOCUMENT, **more}
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
     internet.pages[DOCUMENT] = Page(json.dumps(document).encode(), headers=headers)
-    found = clients.find(svc, DOCUMENT, network=NETWORK)
-    assert found
-    return found
+    client = clients.find(svc, DOCUMENT, network=NETWORK)
+    assert client
+    return client
 
 
 def hooked(internet: Internet) -> list[str]:
@@ -537,19 +537,19 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     uri = "https://other.example/hangs"
     internet.pages[uri] = Page(write=hang)
     app.tokens(web, scope=ONLINE)
-    (grant,) = [each for each in svc.sessions.of_user(uid_of(svc)) if each.client_id == app.id]
+    (session,) = [each for each in svc.sessions.of_user(uid_of(svc)) if each.client_id == app.id]
     for number in range(80):
         template = Client(client_id=f"~{number}", redirect_uris=(CALLBACK,), backchannel_logout_uri=uri)
         manage.create(svc, template)
-        svc.sessions.create(replace(grant, session_id=f"{number:032}", client_id=template.client_id))
+        svc.sessions.create(replace(session, session_id=f"{number:032}", client_id=template.client_id))
     capsys.readouterr()
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
     assert hooked(internet)[0] == "POST /backchannel?of=latchkey"
-    found = warned(capsys)
-    assert len(found) == 80
-    assert found["~9"] == "no time left"  # the last of them
+    reasons = warned(capsys)
+    assert len(reasons) == 80
+    assert reasons["~9"] == "no time left"  # the last of them
 
 
 def uid_of(svc: Services) -> str:
@@ -579,8 +579,8 @@ def test_messages_to_one_host_are_counted_for_clients_that_nobody_looked_at(
 def of_browser(phone: Phone, token: str) -> str:
     """The browser's session in the list."""
     listed = phone.call("GET /me/sessions", token=token).json()["sessions"]
-    (found,) = [each["id"] for each in listed if each["client_id"] == "browser"]
-    return str(found)
+    (session_id,) = [each["id"] for each in listed if each["client_id"] == "browser"]
+    return str(session_id)
 
 
 @pytest.mark.parametrize("by", ["the list", "the end of all others", "a new password"])

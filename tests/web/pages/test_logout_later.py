@@ -104,8 +104,8 @@ def test_a_code_that_outlives_its_browsers_session_is_redeemed_all_the_same(
     app = register(svc, phone, backchannel_logout_uri=HOOK)
     code = browser.code(app)
     uid = svc.users.find(EMAIL) or ""
-    (known,) = [g for g in svc.sessions.of_user(uid) if g.client_id == "browser"]
-    key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{known.session_id}"}}
+    (browser_session,) = [g for g in svc.sessions.of_user(uid) if g.client_id == "browser"]
+    key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{browser_session.session_id}"}}
     wire.clients(svc)[0].delete_item(TableName=svc.settings.grants_table, Key=key)
     granted(app.redeem(code))
-    assert known.session_id not in [g.session_id for g in svc.sessions.of_user(uid)]
+    assert browser_session.session_id not in [g.session_id for g in svc.sessions.of_user(uid)]

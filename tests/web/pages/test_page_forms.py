@@ -22,7 +22,7 @@ MISTAKE = "__Host-latchkey-mistake"
 MINUTES = 301
 
 
-def sent(browser: Browser, page: Answer, path: str, **typed: str) -> Answer:
+def submit(browser: Browser, page: Answer, path: str, **typed: str) -> Answer:
     """The answer to a form itself, which the browser has not yet followed."""
     filled = encoded({**forms(page)[path].hidden, **typed}).encode()
     return browser._call("POST", path, filled, [("Content-Type", FORM_TYPE), ("Origin", ISSUER)])
@@ -98,9 +98,9 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
 @pytest.mark.parametrize("deed", DEEDS)
 def test_every_form_is_answered_with_a_redirect_and_so_is_what_is_stale(browser: Browser, app: App, deed: str) -> None:
     page, path, typed = DEEDS[deed]
-    found = page(browser, app)
+    form_page = page(browser, app)
     for change in ({}, {"form_token": "x"}):
-        answer = sent(browser, found, path, **typed, **change)
+        answer = submit(browser, form_page, path, **typed, **change)
         assert (answer.status, answer.body) == (303, b"")
         assert answer.header("Retry-After") is None
 
@@ -119,7 +119,9 @@ def test_no_form_of_ours_has_another_answer_whatever_is_sent(phone: Phone) -> No
 
 
 def test_form_post_comes_from_a_get(browser: Browser, app: App) -> None:
-    answer = sent(browser, at_consent(browser, app, response_mode="form_post"), "/authorize/consent", decision="allow")
+    answer = submit(
+        browser, at_consent(browser, app, response_mode="form_post"), "/authorize/consent", decision="allow"
+    )
     page = followed(browser, answer)
     (form,) = forms(page).values()
     assert form.action == "https://app.example/cb"
@@ -131,7 +133,7 @@ def test_form_post_comes_from_a_get(browser: Browser, app: App) -> None:
 
 def test_a_mistake_is_told_once_and_to_nobody_else(browser: Browser, app: App, phone: Phone) -> None:
     page = at_login(browser, app)
-    answer = sent(browser, page, "/authorize/login", **WRONG)
+    answer = submit(browser, page, "/authorize/login", **WRONG)
     location = (answer.header("Location") or "").removeprefix(ISSUER)
     others = Browser(phone)
     others.cookies = {MISTAKE: browser.cookies[MISTAKE]}
@@ -144,7 +146,7 @@ def test_a_mistake_is_told_once_and_to_nobody_else(browser: Browser, app: App, p
 
 def test_a_mistake_is_told_by_its_own_form_for_its_own_request_alone(browser: Browser, app: App) -> None:
     page, other = at_login(browser, app), at_login(browser, app, state="another tab")
-    answer = sent(browser, page, "/authorize/login", **WRONG)
+    answer = submit(browser, page, "/authorize/login", **WRONG)
     for another in (at_login(browser, app, state="another tab"), browser.sign_up_page(page)):
         assert "is wrong" not in text(another)
     assert "is wrong" in text(followed(browser, answer))
@@ -152,7 +154,7 @@ def test_a_mistake_is_told_by_its_own_form_for_its_own_request_alone(browser: Br
 
 
 def test_a_mistake_is_forgotten_after_minutes(browser: Browser, app: App, clock: Clock) -> None:
-    answer = sent(browser, at_login(browser, app), "/authorize/login", **WRONG)
+    answer = submit(browser, at_login(browser, app), "/authorize/login", **WRONG)
     assert any(line.startswith(f"{MISTAKE}=") and "Max-Age=300" in line for line in browser.set_cookies)
     clock.advance(MINUTES)
     assert "is wrong" not in text(followed(browser, answer))
@@ -162,7 +164,7 @@ def test_what_was_typed_can_be_read_by_nobody_on_the_way(browser: Browser, app: 
     name = "Somebody of some name"
     page = browser.sign_up_page(at_login(browser, app))
     typed = {"email": "somebody@example.com", "password": "password1", "name": name}
-    answer = sent(browser, page, "/authorize/signup", **typed)
+    answer = submit(browser, page, "/authorize/signup", **typed)
     (line,) = [line for line in browser.set_cookies if line.startswith(f"{MISTAKE}=")]
     for word in ("somebody", "password1", "Somebody"):
         assert word not in line
@@ -174,7 +176,7 @@ def test_what_was_typed_can_be_read_by_nobody_on_the_way(browser: Browser, app: 
 def test_what_is_too_long_for_a_cookie_is_a_mistake_without_what_was_typed(browser: Browser, app: App) -> None:
     page = browser.sign_up_page(at_login(browser, app))
     typed = {"email": "\U0001f600" * 300, "name": "\U0001f600" * 300, "password": PASSWORD}
-    answer = sent(browser, page, "/authorize/signup", **typed)
+    answer = submit(browser, page, "/authorize/signup", **typed)
     assert all(len(line) < 4000 for line in browser.set_cookies)
     assert "too long" in text(followed(browser, answer))
 
@@ -198,7 +200,7 @@ def test_who_goes_on_goes_on_as_who_was_named_or_not_at_all(browser: Browser, ap
 
 
 def test_what_a_form_leads_to_is_no_use_to_another_user(browser: Browser, app: App, bob: str) -> None:
-    onward = sent(browser, at_choice(browser, app), "/authorize/continue")
+    onward = submit(browser, at_choice(browser, app), "/authorize/continue")
     browser.submit(browser.get("/authorize/login"), "/authorize/login", email=bob, password=PASSWORD)
     page = followed(browser, onward)
     assert "/authorize/continue" in forms(page)
@@ -232,7 +234,7 @@ def test_the_address_that_a_form_leads_to_is_good_for_one_outcome(
     browser.log_in(app)
     clock.advance(10)
     page = browser.authorize(app, **changes)
-    onward = sent(browser, page, "/authorize/login", **LOGIN)
+    onward = submit(browser, page, "/authorize/login", **LOGIN)
     for _ in range(2):  # a button that is pressed twice
         assert "code" in told(followed(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
@@ -241,7 +243,7 @@ def test_the_address_that_a_form_leads_to_is_good_for_one_outcome(
 
 def test_a_refusal_is_an_outcome_too(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
     consent = at_consent(browser, app, prompt="login")
-    onward = sent(browser, consent, "/authorize/consent", decision="deny")
+    onward = submit(browser, consent, "/authorize/consent", decision="deny")
     assert told(followed(browser, onward))["error"] == "access_denied"
     clock.advance(svc.settings.retry_window_seconds + 1)
     assert "/authorize/login" in forms(followed(browser, onward))
@@ -250,7 +252,7 @@ def test_a_refusal_is_an_outcome_too(browser: Browser, app: App, svc: Services, 
 
 def test_the_address_that_a_form_leads_to_ends_after_minutes(browser: Browser, app: App, clock: Clock) -> None:
     browser.log_in(app)
-    onward = sent(browser, browser.authorize(app, prompt="select_account"), "/authorize/continue")
+    onward = submit(browser, browser.authorize(app, prompt="select_account"), "/authorize/continue")
     clock.advance(MINUTES)
     assert "/authorize/continue" in forms(followed(browser, onward))
 
@@ -258,7 +260,7 @@ def test_the_address_that_a_form_leads_to_ends_after_minutes(browser: Browser, a
 def test_a_consent_that_is_asked_for_each_time_is_given_once(
     browser: Browser, app: App, svc: Services, clock: Clock
 ) -> None:
-    onward = sent(browser, at_consent(browser, app, prompt="consent"), "/authorize/consent", decision="allow")
+    onward = submit(browser, at_consent(browser, app, prompt="consent"), "/authorize/consent", decision="allow")
     assert "code" in told(followed(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
     again = followed(browser, onward)
@@ -269,7 +271,7 @@ def test_a_consent_that_is_asked_for_each_time_is_given_once(
 @pytest.mark.parametrize("change", ["state=other", "scope=openid"])
 def test_what_was_done_for_one_request_was_done_for_no_other(browser: Browser, app: App, change: str) -> None:
     browser.log_in(app)
-    onward = sent(browser, browser.authorize(app, prompt="login"), "/authorize/login", **LOGIN)
+    onward = submit(browser, browser.authorize(app, prompt="login"), "/authorize/login", **LOGIN)
     name, _, value = change.partition("=")
     target = (onward.header("Location") or "").removeprefix(ISSUER)
     pairs = {**dict(parse_qsl(urlsplit(target).query)), name: value}
@@ -307,8 +309,8 @@ def test_a_long_request_is_its_own_clients_and_counts_for_no_pushed_one(
     assert browser.get("/oauth/authorize", {"request_uri": short["request_uri"]}).status == 400
     assert browser.get("/oauth/authorize", {**short, "request_uri": f"{short['request_uri']}x"}).status == 400
     strict = register(svc, phone, require_pushed_authorization_requests=True)
-    refused = told(browser.post("/oauth/authorize", long_request(strict)))
-    assert refused["error"] == "invalid_request"
+    error = told(browser.post("/oauth/authorize", long_request(strict)))
+    assert error["error"] == "invalid_request"
 
 
 def test_nothing_is_kept_for_strangers_and_not_much_for_anybody(browser: Browser, app: App, svc: Services) -> None:

@@ -42,10 +42,10 @@ def start_again(page: Answer) -> str:
 
 
 def language(page: Answer) -> str:
-    found = re.search(r'<html lang="(\w+)" dir="(\w+)"', page.body.decode())
-    assert found
-    assert found[2] == ("rtl" if found[1] == "ar" else "ltr")
-    return found[1]
+    match = re.search(r'<html lang="(\w+)" dir="(\w+)"', page.body.decode())
+    assert match
+    assert match[2] == ("rtl" if match[1] == "ar" else "ltr")
+    return match[1]
 
 
 def logged_in(browser: Browser, page: Answer) -> Answer:
@@ -55,11 +55,11 @@ def logged_in(browser: Browser, page: Answer) -> Answer:
 # --- who was away for long ---
 
 
-@pytest.mark.parametrize("asked", ["as a link", "pushed"])
+@pytest.mark.parametrize("way", ["as a link", "pushed"])
 def test_a_login_form_that_waited_for_an_hour_still_leads_to_the_client(
-    app: App, browser: Browser, clock: Clock, asked: str
+    app: App, browser: Browser, clock: Clock, way: str
 ) -> None:
-    page = browser.authorize(app) if asked == "as a link" else browser.get("/oauth/authorize", pushed(app))
+    page = browser.authorize(app) if way == "as a link" else browser.get("/oauth/authorize", pushed(app))
     clock.advance(3600)
     assert "code" in told(browser.finish(page))
 
@@ -81,11 +81,11 @@ def test_without_cookies_a_person_is_told_to_allow_them_and_how_to_go_on(app: Ap
     page = browser.authorize(app)
     for _ in range(2):
         browser.cookies.clear()
-        refused = logged_in(browser, page)
-        assert refused.status == 403
-        assert "Allow cookies" in refused.body.decode()
+        refusal_page = logged_in(browser, page)
+        assert refusal_page.status == 403
+        assert "Allow cookies" in refusal_page.body.decode()
         browser.cookies.clear()
-        page = browser.get(start_again(refused))
+        page = browser.get(start_again(refusal_page))
 
 
 def test_a_stale_device_form_leads_back_to_its_code(svc: Services, phone: Phone, app: App, browser: Browser) -> None:
@@ -159,9 +159,9 @@ def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: 
     ],
 )
 def test_what_cannot_be_read_is_a_page_too(phone: Phone, raw: bytes, kind: str, status: int) -> None:
-    sent = phone.call("POST /authorize/login", raw=raw, headers={"Content-Type": kind})
-    assert sent.status == 303
-    answer = Browser(phone).get((sent.header("Location") or "").removeprefix(ISSUER))
+    redirect = phone.call("POST /authorize/login", raw=raw, headers={"Content-Type": kind})
+    assert redirect.status == 303
+    answer = Browser(phone).get((redirect.header("Location") or "").removeprefix(ISSUER))
     assert answer.status == status
     assert answer.header("Content-Type") == "text/html; charset=utf-8"
     assert answer.header("WWW-Authenticate") is None
@@ -170,11 +170,11 @@ def test_what_cannot_be_read_is_a_page_too(phone: Phone, raw: bytes, kind: str, 
 # --- twice, and side by side ---
 
 
-@pytest.mark.parametrize("asked", ["as a link", "pushed"])
+@pytest.mark.parametrize("way", ["as a link", "pushed"])
 def test_a_form_pressed_twice_leads_to_the_client_both_times(
-    app: App, phone: Phone, browser: Browser, asked: str
+    app: App, phone: Phone, browser: Browser, way: str
 ) -> None:
-    page = browser.authorize(app) if asked == "as a link" else browser.get("/oauth/authorize", pushed(app))
+    page = browser.authorize(app) if way == "as a link" else browser.get("/oauth/authorize", pushed(app))
     twin = Browser(phone)
     twin.cookies = dict(browser.cookies)
     consent = logged_in(browser, page)
@@ -207,8 +207,8 @@ def test_a_sign_up_pressed_twice_leads_to_the_client_both_times(
     twin.cookies = dict(browser.cookies)
     typed = {"email": "new@example.com", "password": PASSWORD}
     pages = [each.submit(page, "/authorize/signup", **typed) for each in (browser, twin)]
-    for each, shown in zip((browser, twin), pages, strict=True):
-        assert "code" in told(each.finish(shown))
+    for each, next_page in zip((browser, twin), pages, strict=True):
+        assert "code" in told(each.finish(next_page))
     other = browser.submit(page, "/authorize/signup", email="new@example.com", password=f"{PASSWORD} too")
     assert "There is an account with this e-mail address already." in other.body.decode()
     uid = svc.users.find("new@example.com")
@@ -289,7 +289,7 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"email": "not an address"}, "This is not an e-mail address."),
         ({"email": EMAIL, "password": f"{PASSWORD} too"}, "There is an account with this e-mail address already."),
@@ -300,14 +300,14 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
     ],
 )
 def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(
-    app: App, browser: Browser, fields: dict[str, str], said: str
+    app: App, browser: Browser, fields: dict[str, str], message: str
 ) -> None:
     page = browser.sign_up_page(browser.authorize(app))
     typed = {"email": "new@example.com", "password": PASSWORD, "name": "Nora", **fields}
     again = browser.submit(page, "/authorize/signup", **typed)
-    assert said in unescape(again.body.decode())
-    kept = forms(again)["/authorize/signup"].typed
-    assert (kept["email"], kept["name"], kept["password"]) == (typed["email"], typed["name"], "")
+    assert message in unescape(again.body.decode())
+    typed_again = forms(again)["/authorize/signup"].typed
+    assert (typed_again["email"], typed_again["name"], typed_again["password"]) == (typed["email"], typed["name"], "")
 
 
 @pytest.mark.parametrize("fields", [{}, {"email": EMAIL}, {"email": "?", "password": "x" * 2000}])
@@ -341,25 +341,25 @@ def test_accept_language_is_weighed(phone: Phone, accepted: str, expected: str) 
     assert language(phone.call("GET /device", headers={"Accept-Language": accepted})) == expected
 
 
-@pytest.mark.parametrize("asked", ["as a link", "pushed", "by POST"])
-def test_the_language_that_a_client_asks_for_lasts_through_all_forms(app: App, browser: Browser, asked: str) -> None:
+@pytest.mark.parametrize("way", ["as a link", "pushed", "by POST"])
+def test_the_language_that_a_client_asks_for_lasts_through_all_forms(app: App, browser: Browser, way: str) -> None:
     request = app.request(ui_locales="fr ar-EG en")
-    if asked == "by POST":
+    if way == "by POST":
         page = browser.post("/oauth/authorize", request, origin="https://app.example")
     else:
-        page = browser.get("/oauth/authorize", pushed(app, ui_locales="fr ar-EG en") if asked == "pushed" else request)
+        page = browser.get("/oauth/authorize", pushed(app, ui_locales="fr ar-EG en") if way == "pushed" else request)
     pages = [page, browser.submit(page, "/authorize/login", email=EMAIL, password="wrong")]
     pages.append(browser.sign_up_page(page))
     pages.append(logged_in(browser, page))
     assert [language(page) for page in pages] == ["ar"] * 4
     browser.cookies.clear()
     stale = logged_in(browser, page)
-    assert asked == "pushed" or language(stale) == "ar"  # a stale form is not believed, so nothing is looked up for it
+    assert way == "pushed" or language(stale) == "ar"  # a stale form is not believed, so nothing is looked up for it
 
 
 def texts(tongue: str) -> dict[str, str]:
-    found: dict[str, str] = json.loads((ROOM / "messages" / f"{tongue}.json").read_text())
-    return found
+    messages: dict[str, str] = json.loads((ROOM / "messages" / f"{tongue}.json").read_text())
+    return messages
 
 
 def test_every_language_has_every_text_with_the_same_places_in_it() -> None:
@@ -387,11 +387,11 @@ def test_the_templates_use_all_texts_and_no_others() -> None:
     sources = "".join(
         p.read_text() for p in [*(ROOM / "templates").glob("*.html"), ROOM / "login.py", ROOM / "device.py"]
     )
-    used = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
-    used |= {key for key in texts("en") if key.startswith(("scope.", "error.", "minutes."))} | set(
+    keys = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
+    keys |= {key for key in texts("en") if key.startswith(("scope.", "error.", "minutes."))} | set(
         re.findall(r't\["([\w.]+)"\]', sources)
     )
-    assert used == set(texts("en"))
+    assert keys == set(texts("en"))
 
 
 # --- cookies and headers ---
@@ -478,6 +478,6 @@ def test_the_brand_is_on_the_page(settings: Settings) -> None:
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="&"), max_size=40))
 def test_a_value_in_a_text_stays_text(value: str) -> None:
-    shown = html.fill("{client} & more", client=value)
-    assert unescape(re.sub("</?(b|bdi)>", "", shown)) == f"{value} & more"
-    assert shown.count("<") == 4
+    markup = html.fill("{client} & more", client=value)
+    assert unescape(re.sub("</?(b|bdi)>", "", markup)) == f"{value} & more"
+    assert markup.count("<") == 4
