@@ -3,13 +3,13 @@
 import argparse
 from os import environ
 
-from benchmarks import connections, guard, passwords, routes, start
+from benchmarks import connections, endpoints, guard, passwords, routes, start
 from benchmarks.rounds import HEADING
 
 SUITES = {
     "guard": guard,
     "start": start,
-    "endpoints": doors,
+    "endpoints": endpoints,
     "routes": routes,
     "connections": connections,
     "passwords": passwords,
