@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.guard.policy import ANY, METHODS, document, for_rest, narrowed, opening
+from ..domain.guard.policy import ANY, METHODS, document, for_rest, narrow_to_request, opening
 from ..domain.oauth.tokens import VerifiedClaims
 from .verifier import Api, DpopRequest, Guard, Unauthorized
 
@@ -67,7 +67,7 @@ def policy(
     if rest:
         opened = for_rest(opened, base)
     if dpop_request is not None:
-        opened = narrowed(opened, arn[len(base) + 1 :])
+        opened = narrow_to_request(opened, arn[len(base) + 1 :])
     return {"principalId": claims.sub, "policyDocument": document(base, opened), "context": _context(claims)}
 
 

@@ -23,7 +23,7 @@ class Once:
         self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None
     ) -> bool:
         """Keeps a value under a text that is not in use; False if it is, as when an assertion is replayed."""
-        ours = attempt()
+        attempt_id = attempt()
         try:
             conditionally(
                 self._client.put_item,
@@ -32,13 +32,13 @@ class Once:
                     **_key(kind, text),
                     "expires_at": {"N": str(expires_at)},
                     "value": {"S": json.dumps(value or {})},
-                    "kept_by": ours,
+                    "kept_by": attempt_id,
                 },
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
                 ExpressionAttributeValues={":now": {"N": str(now)}},
             )
         except ConditionFailed as failed:
-            return failed.item is not None and failed.item.get("kept_by") == ours
+            return failed.item is not None and failed.item.get("kept_by") == attempt_id
         return True
 
     def read(self, kind: str, text: str, *, now: int) -> dict[str, Any] | None:

@@ -38,9 +38,9 @@ def _one(items: list[Item], key: dict[str, Any], decode: Callable[[Item], T]) ->
 
 def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
     """`Client.owns` as a condition, with its values."""
-    before = "attribute_not_exists(client_since) AND created_at >= :since"
+    without_since = "attribute_not_exists(client_since) AND created_at >= :since"
     values = {":client": {"S": owner.client_id}, ":since": {"N": str(owner.created_at)}}
-    return f"client_id = :client AND (client_since = :since OR ({before}))", values
+    return f"client_id = :client AND (client_since = :since OR ({without_since}))", values
 
 
 class Sessions:
@@ -68,24 +68,24 @@ class Sessions:
 
         It is written anew where the table has deleted it. STALE if it has ended, or another such login came between.
         """
-        written = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
-        raised = {
+        attributes = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
+        update = {
             "Update": {
                 "TableName": self._grants,
                 "Key": session_key(session.uid, session.session_id),
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in written),
+                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
                 "ConditionExpression": (
                     "attribute_not_exists(pk) OR "
                     "(generation = :before AND attribute_not_exists(ended) AND token_version = :token_version)"
                 ),
-                "ExpressionAttributeNames": {f"#{name}": name for name in written},
+                "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
                 "ExpressionAttributeValues": {
                     ":before": {"N": str(session.generation - 1)},
-                    **{f":{name}": value for name, value in written.items()},
+                    **{f":{name}": value for name, value in attributes.items()},
                 },
             }
         }
-        return self._together([self._owner(session), raised], spare=spare)
+        return self._together([self._owner(session), update], spare=spare)
 
     def _together(self, own: Sequence[Any], also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Created:
         failed = transact(self._client, [*own, *also], spare=spare)
@@ -212,7 +212,7 @@ class Sessions:
         ]
         values = {f":{name}": {"S": value} for name, value in code_fields.items() if value}
         bind = ", jkt = :bind" if jkt else " REMOVE jkt"
-        ours = attempt()
+        attempt_id = attempt()
         try:
             conditionally(
                 self._client.update_item,
@@ -225,7 +225,7 @@ class Sessions:
                 ExpressionAttributeValues={
                     **values,
                     **({":bind": {"S": jkt}} if jkt else {}),
-                    ":ours": ours,
+                    ":ours": attempt_id,
                     ":zero": {"N": "0"},
                     ":one": {"N": "1"},
                     ":now": {"N": str(now)},
@@ -233,7 +233,7 @@ class Sessions:
                 },
             )
         except ConditionFailed as failed:
-            return failed.item is not None and failed.item.get("begun_by") == ours
+            return failed.item is not None and failed.item.get("begun_by") == attempt_id
         return True
 
     def end(self, uid: str, session_id: str, *, why: str, owner: Client | None = None) -> bool:

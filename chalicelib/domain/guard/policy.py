@@ -96,16 +96,16 @@ def route(line: str, scopes: str) -> Route:
 def routes(scope_map: Mapping[str, str]) -> tuple[Route, ...]:
     """The routes of a scope map, each of one method; raises ValueError with the reason."""
     lines = [route(line, scopes) for line, scopes in scope_map.items()]
-    named = {one.shape: one for one in lines}
-    return tuple(one for line in lines for one in _each_method(line, named))
+    by_shape = {one.shape: one for one in lines}
+    return tuple(one for line in lines for one in _each_method(line, by_shape))
 
 
-def _each_method(line: Route, named: Mapping[Shape, Route]) -> Iterator[Route]:
+def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route]:
     if line.method != ANY:
         yield line
         return
     for method in METHODS:
-        alone = named.get((method, *line.shape[1:]))
+        alone = by_shape.get((method, *line.shape[1:]))
         if alone is None:
             yield replace(line, method=method)
         elif alone.segments != line.segments:
@@ -119,7 +119,7 @@ def _catches(pattern: Pattern, segments: tuple[str, ...]) -> bool:
     for part in pattern:
         if greedy in reached:
             return True
-        reached = _after(part, reached, segments, lambda part, one: part == one or _rank(one) is Rank.PARAMETER)
+        reached = _advance(part, reached, segments, lambda part, one: part == one or _rank(one) is Rank.PARAMETER)
     return len(segments) in reached
 
 
@@ -127,11 +127,11 @@ def _covers(pattern: Pattern, segments: tuple[str, ...]) -> bool:
     """Whether IAM's pattern matches every path of a template."""
     reached = {0}
     for part in pattern:
-        reached = _after(part, reached, segments, str.__eq__)
+        reached = _advance(part, reached, segments, str.__eq__)
     return len(segments) in reached
 
 
-def _after(part: str, reached: set[int], segments: tuple[str, ...], matches: Callable[[str, str], bool]) -> set[int]:
+def _advance(part: str, reached: set[int], segments: tuple[str, ...], matches: Callable[[str, str], bool]) -> set[int]:
     if part == "*":
         return set(range(min(reached) + 1, len(segments) + 1)) if reached else set()
     return {i + 1 for i in reached if i < len(segments) and matches(part, segments[i])}
@@ -227,11 +227,11 @@ def for_rest(opened: Opening, base: str) -> Opening:
     return opened.with_slash_ends if opened.with_slash_ends.fits(base) else opened
 
 
-def narrowed(opened: Opening, resource: str) -> Opening:
+def narrow_to_request(opened: Opening, resource: str) -> Opening:
     """An opening for one request alone, given as `GET/notes/7`; for none if it does not open that one."""
-    caught = any(_matches(pattern, resource) for pattern in (*opened.deny, *_never(opened)))
+    is_denied = any(_matches(pattern, resource) for pattern in (*opened.deny, *_never(opened)))
     # A star in a path would be IAM's own in a policy.
-    if caught or set("*?") & set(resource) or not any(_matches(pattern, resource) for pattern in opened.allow):
+    if is_denied or set("*?") & set(resource) or not any(_matches(pattern, resource) for pattern in opened.allow):
         return Opening(allow=(), deny=(), shut=())
     return Opening(allow=(resource,), deny=(), shut=(), slash_ends=opened.slash_ends)
 
@@ -308,13 +308,13 @@ def _shut_for_some_token(all_routes: tuple[Route, ...]) -> list[str]:
     shut: dict[str, None] = {}
     for refused in all_routes:
         beside = [one for one in all_routes if one.method == refused.method and one is not refused]
-        caught = [one for one in beside if _reaches(refused, one, exact=not refused.overspills)]
-        reaching = [one for one in beside if _reaches(one, refused, exact=False)] if caught else []
+        shut_by_it = [one for one in beside if _reaches(refused, one, exact=not refused.overspills)]
+        reaching = [one for one in beside if _reaches(one, refused, exact=False)] if shut_by_it else []
         for scope in refused.scopes if reaching else ():
             granted = [one for one in beside if scope not in one.scopes]
-            near = [one for one in reaching if scope not in one.scopes]
-            if any(_reaches(one, refused, exact=True) or _spills(one, granted) for one in near):
-                shut |= {_line(one): None for one in caught if scope not in one.scopes}
+            reaching_without_scope = [one for one in reaching if scope not in one.scopes]
+            if any(_reaches(one, refused, exact=True) or _spills(one, granted) for one in reaching_without_scope):
+                shut |= {_line(one): None for one in shut_by_it if scope not in one.scopes}
     return list(shut)
 
 

@@ -186,7 +186,7 @@ def pkce(params: Parameters, _: Client) -> dict[str, Any]:
 
 def scope(params: Parameters, client: Client) -> dict[str, Any]:
     """RFC 6749 section 3.3: of the client's own scopes, all of them if it names none; offline_access as Core 11 has it."""
-    return {"scope": scopes.understood(params.get("scope"), allowed=client.scopes)}
+    return {"scope": scopes.narrow_leniently(params.get("scope"), allowed=client.scopes)}
 
 
 def prompt(params: Parameters, _: Client) -> dict[str, Any]:

@@ -60,15 +60,15 @@ def _same_url(htu: object, url: str) -> bool:
     if not isinstance(htu, str):
         return False
     try:
-        claimed, ours = urlsplit(htu), urlsplit(url)
-        ports = [part.port or {"https": 443, "http": 80}.get(part.scheme) for part in (claimed, ours)]
+        claimed, expected = urlsplit(htu), urlsplit(url)
+        ports = [part.port or {"https": 443, "http": 80}.get(part.scheme) for part in (claimed, expected)]
     except ValueError:
         return False
     return (
-        claimed.scheme == ours.scheme
-        and claimed.hostname == ours.hostname
+        claimed.scheme == expected.scheme
+        and claimed.hostname == expected.hostname
         and ports[0] == ports[1]
-        and (claimed.path or "/") == (ours.path or "/")
+        and (claimed.path or "/") == (expected.path or "/")
     )
 
 

@@ -27,12 +27,12 @@ def narrow(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...
     return scopes
 
 
-def understood(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
+def narrow_leniently(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
     """As `narrow`, but passing over what is not allowed as long as something is left (OpenID Connect Core 3.1.2.1)."""
     if requested is None:
         return allowed
-    may = frozenset(allowed)
-    scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in may)
+    permitted = frozenset(allowed)
+    scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in permitted)
     if not LIST.fullmatch(requested) or not scopes:
         raise InvalidScope()
     return scopes

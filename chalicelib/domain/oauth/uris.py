@@ -45,12 +45,12 @@ def _one_decoded(match: re.Match[str]) -> str:
 
 def _without_dots(path: str) -> str:
     """Section 5.2.4."""
-    kept: list[str] = []
+    output: list[str] = []
     for segment in path.split("/")[1:]:
         if segment == "..":
-            kept = kept[:-1]
+            output = output[:-1]
         elif segment != ".":
-            kept.append(segment)
+            output.append(segment)
     if path.endswith(("/.", "/..")):
-        kept.append("")
-    return "/" + "/".join(kept)
+        output.append("")
+    return "/" + "/".join(output)

@@ -76,8 +76,8 @@ def rotate_secret(svc: Services, client: Client, *, keep_old: bool) -> str:
     if not client.secrets:
         raise UnauthorizedClient("This client has no secret.")
     secret = _new_secret()
-    kept = client.secrets[:1] if keep_old else ()
-    change(svc, client, replace(client, secrets=(digest_of(secret), *kept)))
+    old_secrets = client.secrets[:1] if keep_old else ()
+    change(svc, client, replace(client, secrets=(digest_of(secret), *old_secrets)))
     return secret
 
 

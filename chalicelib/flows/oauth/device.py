@@ -61,7 +61,7 @@ def authorize(svc: Services, client: Client, *, scope: str | None, resource: str
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     if DEVICE_CODE not in client.grant_types:
         raise UnauthorizedClient()
-    requested_scope = scopes.understood(scope, allowed=client.scopes)
+    requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes)
     api = resources.requested_resource(svc, client, resource)
     if client.public:
         limits.device_request(svc, network=network)

@@ -79,17 +79,17 @@ def log_in(
     It gives back what it `spent`.
     """
     spare = svc.attempts.giving_back(spent, now=svc.now())
-    drafted = draft(svc, user, amr=amr)
+    new_session = draft(svc, user, amr=amr)
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
         same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
-        renewed = replace(drafted, **same, generation=previous.session.generation + 1)
+        renewed = replace(new_session, **same, generation=previous.session.generation + 1)
         if svc.sessions.log_in_again(renewed, spare=spare) is Created.DONE:
             return Browser(user, renewed)
         previous = _read_unended(svc, user.uid, previous.session.session_id)
-    begin.create(svc, drafted, spent=spent)
-    return Browser(user, drafted)
+    begin.create(svc, new_session, spent=spent)
+    return Browser(user, new_session)
 
 
 def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Session:

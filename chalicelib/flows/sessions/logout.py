@@ -122,10 +122,14 @@ def notify_of_other_sessions(svc: Services, user: User, keep: Session, *, networ
 
 def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[str, str]]:
     """The clients that took part in browsers' sessions, as `logout_participants` names them, each with the session."""
-    begun = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
+    with_sessions = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
     # The table deletes sessions whose tokens have expired, but the clients that had them are notified as well.
-    before = {(participant, each.session_id) for each in stored for participant in each.logout_participants}
-    return {(participant, session_id) for participant, session_id in begun | before if session_id in browsers}
+    noted_at_logins = {(participant, each.session_id) for each in stored for participant in each.logout_participants}
+    return {
+        (participant, session_id)
+        for participant, session_id in with_sessions | noted_at_logins
+        if session_id in browsers
+    }
 
 
 def _notify_clients(

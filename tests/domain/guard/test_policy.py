@@ -22,7 +22,7 @@ from chalicelib.domain.guard.policy import (
     problems,
     routes,
 )
-from chalicelib.domain.guard.policy import narrowed as narrowed_to
+from chalicelib.domain.guard.policy import narrow_to_request as narrowed_to
 from chalicelib.guard.scope_map import SCOPES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"
