@@ -121,7 +121,7 @@ class Browser:
 
     def log_in(self, app: "App", *, email: str = EMAIL, **changes: str | None) -> dict[str, str]:
         """The fields of the answer that a client gets at its redirect URI after a login that must succeed."""
-        return told(self.finish(self.authorize(app, **changes), email=email))
+        return callback_params(self.finish(self.authorize(app, **changes), email=email))
 
     def code(self, app: "App", *, email: str = EMAIL, **changes: str | None) -> str:
         """A fresh code for a client."""
@@ -157,7 +157,7 @@ class Browser:
             self.cookies[name] = value
 
 
-def told(answer: Answer) -> dict[str, str]:
+def callback_params(answer: Answer) -> dict[str, str]:
     """The fields of a redirect, each once; anything but a redirect is an error."""
     location = answer.header("Location")
     assert answer.status == 303, (answer.status, answer.body)
@@ -277,7 +277,7 @@ class App:
 
     def tokens(self, browser: Browser, *, email: str = EMAIL, **changes: str | None) -> dict[str, Any]:
         """The tokens of a whole code login that must succeed."""
-        return granted(self.redeem(browser.code(self, email=email, **changes)))
+        return token_response(self.redeem(browser.code(self, email=email, **changes)))
 
 
 def send(phone: Phone, path: str, fields: Fields, *, headers: Iterable[tuple[str, str]] = ()) -> Answer:
@@ -290,7 +290,7 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
 
 
-def granted(answer: Answer) -> dict[str, Any]:
+def token_response(answer: Answer) -> dict[str, Any]:
     """The tokens of an answer that must have some."""
     assert answer.status == 200, (answer.status, answer.body)
     assert answer.header("Cache-Control") == "no-store"

@@ -15,7 +15,17 @@ from hypothesis.stateful import Bundle, initialize, multiple, rule
 
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH
 from local.gateway import Answer
-from tests.support.browser import CALLBACK, CHALLENGE, VERIFIER, App, Browser, forms, granted, register, told
+from tests.support.browser import (
+    CALLBACK,
+    CHALLENGE,
+    VERIFIER,
+    App,
+    Browser,
+    callback_params,
+    forms,
+    register,
+    token_response,
+)
 from tests.support.modelled import ACCESS, IDLE, WINDOW, YEAR, Access, Account, Deployed, Session
 from tests.support.phone import PASSWORD, refusal
 from tests.support.staged import just_before
@@ -119,7 +129,7 @@ class Grants(Deployed):
         return self.apps[1 - self.apps.index(app)]
 
     def begun(self, account: Account, app: App, answer: Answer, *, scope: str, cookie: str, ends_at: int) -> OfClient:
-        tokens, now = granted(answer), self.clock()
+        tokens, now = token_response(answer), self.clock()
         assert tokens["scope"].split() == scope.split()
         # An OpenID client has to ask for refresh tokens; without them a session lives as long as its access token.
         lasting = "openid" not in scope.split() or "offline_access" in scope.split()
@@ -146,7 +156,7 @@ class Grants(Deployed):
     ) -> Issued:
         account, client, browser = self.accounts[who], self.apps[app], self.browsers[who]
         params = {"redirect_uri": uri, "code_challenge": CHALLENGES[verifier], "scope": scope}
-        text = told(browser.finish(browser.authorize(client, **params), email=account.email))["code"]
+        text = callback_params(browser.finish(browser.authorize(client, **params), email=account.email))["code"]
         cookie, expires_at = self.session_in(browser), self.clock() + CODE_SECONDS
         code = Issued(account, client, text, scope, cookie, verifier, uri, expires_at)
         self.issued.append(code)
@@ -244,7 +254,7 @@ class Grants(Deployed):
         elif not set((scope or "").split()) <= set(session.scope.split()):
             assert refusal(answer) == (400, "invalid_scope")
         else:
-            tokens = granted(answer)
+            tokens = token_response(answer)
             assert tokens["scope"].split() == (scope or session.scope).split()
             session.renewed(place, tokens["refresh_token"], self.clock())
             self.access.append(Access(session, tokens["access_token"], self.clock() + ACCESS))
@@ -255,7 +265,7 @@ class Grants(Deployed):
 
     def new_device(self, app: int, scope: str = SCOPES[0]) -> Device:
         answer = self.apps[app].post("/oauth/device", {"scope": scope})
-        device = Device(self.apps[app], granted(answer), scope, self.clock() + DEVICE_SECONDS)
+        device = Device(self.apps[app], token_response(answer), scope, self.clock() + DEVICE_SECONDS)
         self.waiting.append(device)
         return device
 

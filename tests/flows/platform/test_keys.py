@@ -6,7 +6,7 @@ from chalicelib.config import Settings
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests.support import forge
-from tests.support.browser import Browser, granted, place, register
+from tests.support.browser import Browser, place, register, token_response
 from tests.support.phone import Clock, Phone, installed, refusal
 from tests.support.prover import Prover
 from tests.support.staged import just_before
@@ -156,7 +156,7 @@ def test_a_refresh_key_goes_when_the_last_token_that_any_client_may_have_of_it_h
         clock.advance(10 * DAY)
         keys.rotate(svc)
     clock.advance(-1)
-    granted(app.refresh(unused))
+    token_response(app.refresh(unused))
     clock.advance(180 * DAY)
     keys.rotate(svc)
     assert 1 in refresh_numbers(svc)
@@ -173,13 +173,13 @@ def test_a_bound_refresh_token_whose_answer_was_lost_is_taken_again_after_its_ke
     app, owner = register(svc, phone, "spa", refresh_idle_seconds=180 * DAY), Prover(svc.now)
     code = Browser(phone).code(app)
     owner.nonce = app.redeem(code, headers=owner.headers()).header("DPoP-Nonce") or ""
-    first = granted(app.redeem(code, headers=owner.headers()))["refresh_token"]
+    first = token_response(app.redeem(code, headers=owner.headers()))["refresh_token"]
     keys.rotate(svc, at_once=True, lead=0)
     for _ in range(2):
         clock.advance(180 * DAY - 1)
         keys.rotate(svc)
         owner.nonce = app.refresh(first, headers=owner.headers()).header("DPoP-Nonce") or ""
-        granted(app.refresh(first, headers=owner.headers()))
+        token_response(app.refresh(first, headers=owner.headers()))
 
 
 def test_every_token_is_good_for_as_long_as_it_says_whatever_key_signed_it(

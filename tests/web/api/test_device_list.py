@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
-from tests.support.browser import App, Browser, granted, register
+from tests.support.browser import App, Browser, register, token_response
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.staged import before_write
 
@@ -20,7 +20,7 @@ def listed(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def approve(browser: Browser, television: App) -> dict[str, Any]:
-    codes = granted(television.post("/oauth/device", {"scope": "notes:read"}))
+    codes = token_response(television.post("/oauth/device", {"scope": "notes:read"}))
     page = browser.get("/device")
     if EMAIL.encode() not in page.body and b"user_code" not in page.body.replace(
         b'type="hidden" name="user_code"', b""
@@ -71,7 +71,7 @@ def test_the_sessions_of_a_client_without_a_name_are_called_by_its_documents_hos
 def test_a_device_whose_client_has_no_name_is_called_by_its_id(svc: Services, phone: Phone, browser: Browser) -> None:
     television = register(svc, phone, "television", client_id="kitchen-display", client_name="")
     codes = approve(browser, television)
-    granted(television.token(DEVICE_CODE, device_code=codes["device_code"]))
+    token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
     devices = [each["device"] for each in listed(phone, phone.log_in()) if each["client_id"] == "kitchen-display"]
     assert devices == ["kitchen-display"]
 
@@ -80,7 +80,7 @@ def test_an_approval_in_a_browser_that_is_logged_out_meanwhile_is_none(
     svc: Services, phone: Phone, browser: Browser, clock: Clock
 ) -> None:
     television = register(svc, phone, "television")
-    codes = granted(television.post("/oauth/device", {"scope": "notes:read"}))
+    codes = token_response(television.post("/oauth/device", {"scope": "notes:read"}))
     page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
     access = phone.log_in()["access_token"]

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import Browser, forms, granted, register, send
+from tests.support.browser import Browser, forms, register, send, token_response
 from tests.support.phone import EMAIL, PASSWORD, Phone
 from tests.support.staged import before_write, just_before
 
@@ -79,7 +79,7 @@ def rename(phone: Phone, _: Services, right: Right) -> Act:
 
 def come_for_a_devices_tokens(phone: Phone, svc: Services, right: Right) -> Act:
     app = register(svc, phone, "television")
-    codes = granted(app.post("/oauth/device", {"scope": "notes:read"}))
+    codes = token_response(app.post("/oauth/device", {"scope": "notes:read"}))
     browser = Browser(phone)
     page = browser.submit(browser.get("/device"), "/authorize/login", **right)
     page = browser.submit(page, "/device", user_code=codes["user_code"])

@@ -18,7 +18,7 @@ from chalicelib.guard import functions as guard
 from chalicelib.guard.verifier import Unauthorized
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import Browser, granted, register
+from tests.support.browser import Browser, register, token_response
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
@@ -280,7 +280,7 @@ def test_a_code_that_comes_again_or_too_late_is_logged_with_whose_it_was(
     uid = phone.sign_up()["user"]["sub"]
     client, browser = register(svc, phone), Browser(phone)
     first, late = browser.code(client), browser.code(client)
-    granted(client.redeem(first))
+    token_response(client.redeem(first))
     lines(capsys)
     client.redeem(first)
     clock.advance(60)

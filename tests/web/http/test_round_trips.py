@@ -16,7 +16,7 @@ from chalicelib.guard.events import policy
 from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge
-from tests.support.browser import Browser, granted, register
+from tests.support.browser import Browser, register, token_response
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.wire import Wire, watched
 
@@ -178,7 +178,7 @@ def test_a_code_is_redeemed_by_reading_client_and_grant_and_one_write(phone: Pho
         app = register(svc, phone, kind)
         code = Browser(phone).code(app)
         with watched(svc) as traffic:
-            granted(app.redeem(code))
+            token_response(app.redeem(code))
         assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
 
 
@@ -187,7 +187,7 @@ def test_a_standard_refresh_is_reading_client_and_grant_and_one_write(phone: Pho
     app = register(svc, phone, "spa")
     tokens = app.tokens(Browser(phone))
     with watched(svc) as traffic:
-        granted(app.refresh(tokens["refresh_token"]))
+        token_response(app.refresh(tokens["refresh_token"]))
     assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
 
 
@@ -196,7 +196,7 @@ def test_a_pairwise_client_costs_no_call_more(phone: Phone, svc: Services) -> No
     app, api = register(svc, phone, subject_type="pairwise"), register(svc, phone, "api")
     code = Browser(phone).code(app)
     with watched(svc) as traffic:
-        tokens = granted(app.redeem(code))
+        tokens = token_response(app.redeem(code))
         assert traffic.calls == ["GetItem", "BatchGetItem", "UpdateItem"]
         traffic.calls.clear()
         assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
@@ -213,7 +213,7 @@ def test_a_machine_gets_its_token_for_one_read(phone: Phone, svc: Services) -> N
     app = register(svc, phone, "machine")
     keys.current(svc)
     with watched(svc) as traffic:
-        granted(app.token("client_credentials"))
+        token_response(app.token("client_credentials"))
     assert traffic.calls == ["GetItem"]
 
 

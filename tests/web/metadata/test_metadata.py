@@ -27,12 +27,12 @@ from tests.support.browser import (
     ISSUER,
     App,
     Browser,
+    callback_params,
     forms,
-    granted,
     place,
     register,
     send,
-    told,
+    token_response,
 )
 from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.internet import Internet, Page
@@ -133,7 +133,7 @@ def grant_type(world: World, value: str) -> None:
 
 def refresh(world: World) -> None:
     app = world.app()
-    granted(app.refresh(app.tokens(world.browser())["refresh_token"]))
+    token_response(app.refresh(app.tokens(world.browser())["refresh_token"]))
 
 
 def television(world: World) -> None:
@@ -145,13 +145,13 @@ def television(world: World) -> None:
 def exchange(world: World) -> None:
     subject = world.app().tokens(world.browser())["access_token"]
     app = world.app("exchanger")
-    assert granted(app.token(EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN))
+    assert token_response(app.token(EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN))
 
 
 TRY_GRANT: Mapping[str, Callable[[World], object]] = {
     "authorization_code": lambda world: world.app().tokens(world.browser()),
     "refresh_token": refresh,
-    "client_credentials": lambda world: granted(world.app("machine").token("client_credentials")),
+    "client_credentials": lambda world: token_response(world.app("machine").token("client_credentials")),
     DEVICE: television,
     EXCHANGE: exchange,
 }
@@ -164,7 +164,7 @@ def challenge_method(world: World, value: str) -> None:
 def prompt(world: World, value: str) -> None:
     browser, app = world.browser(), world.app()
     if value == "none":
-        assert told(browser.authorize(app, prompt=value))["error"] == "login_required"
+        assert callback_params(browser.authorize(app, prompt=value))["error"] == "login_required"
         return
     browser.log_in(app)
     form = {"login": "/authorize/login", "consent": "/authorize/consent", "select_account": "/authorize/continue"}[
@@ -262,13 +262,13 @@ def with_proof(world: World, algorithm: str) -> Answer:
 
 
 def request_object(world: World, value: bool) -> None:
-    answer = told(world.browser().authorize(world.app(), request="eyJ.eyJ."))
+    answer = callback_params(world.browser().authorize(world.app(), request="eyJ.eyJ."))
     assert value is False
     assert answer["error"] == "request_not_supported"
 
 
 def request_uri(world: World, value: bool) -> None:
-    answer = told(world.browser().authorize(world.app(), request_uri="https://app.example/request.jwt"))
+    answer = callback_params(world.browser().authorize(world.app(), request_uri="https://app.example/request.jwt"))
     assert value is False
     assert answer["error"] == "request_uri_not_supported"
     assert world.internet.requests == []
@@ -419,7 +419,7 @@ def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
     ],
 )
 def test_what_is_not_advertised_is_refused(world: World, changes: dict[str, str], error: str) -> None:
-    assert told(world.browser().authorize(world.app(), **changes))["error"] == error
+    assert callback_params(world.browser().authorize(world.app(), **changes))["error"] == error
 
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS384", "PS512"])

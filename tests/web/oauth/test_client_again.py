@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from tests.support.browser import App, Browser, forms, granted, place, register, send, told
+from tests.support.browser import App, Browser, callback_params, forms, place, register, send, token_response
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
@@ -56,7 +56,7 @@ def again(app: App, clock: Clock) -> App:
 
 
 def begin(app: App) -> dict[str, Any]:
-    return granted(app.post("/oauth/device", {"scope": "openid notes:read"}))
+    return token_response(app.post("/oauth/device", {"scope": "openid notes:read"}))
 
 
 def approve(browser: Browser, user_code: str) -> bool:
@@ -71,7 +71,7 @@ def test_its_refresh_tokens_are_dead(browser: Browser, app: App, clock: Clock) -
     token = app.tokens(browser)["refresh_token"]
     other = again(app, clock)
     assert refusal(other.refresh(token)) == NOT_ITS
-    assert granted(other.refresh(other.tokens(browser)["refresh_token"]))
+    assert token_response(other.refresh(other.tokens(browser)["refresh_token"]))
 
 
 def test_a_session_that_does_not_say_which_client_it_is_of_is_judged_by_when_it_began(
@@ -84,7 +84,7 @@ def test_a_session_that_does_not_say_which_client_it_is_of_is_judged_by_when_it_
         where = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{session.session_id}"}}
         svc.users._client.update_item(TableName=table, Key=where, UpdateExpression="REMOVE client_since")
     assert {session.client_since for session in svc.sessions.of_user(uid)} == {None}
-    tokens = granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"]))
     other = again(app, clock)
     assert refusal(other.refresh(tokens["refresh_token"])) == NOT_ITS
     assert other.post("/oauth/revoke", {"token": tokens["refresh_token"]}).status == 200
@@ -95,7 +95,7 @@ def test_its_codes_are_dead(browser: Browser, app: App, clock: Clock) -> None:
     code = browser.code(app)
     other = again(app, clock)
     assert refusal(other.redeem(code)) == NOT_ITS
-    assert granted(other.redeem(browser.code(other)))
+    assert token_response(other.redeem(browser.code(other)))
 
 
 def test_its_device_codes_are_dead_whether_approved_or_not(browser: Browser, app: App, clock: Clock) -> None:
@@ -108,7 +108,7 @@ def test_its_device_codes_are_dead_whether_approved_or_not(browser: Browser, app
         assert not approve(browser, codes["user_code"])
     codes = begin(other)
     assert approve(browser, codes["user_code"])
-    assert granted(other.token(DEVICE_CODE, device_code=codes["device_code"]))
+    assert token_response(other.token(DEVICE_CODE, device_code=codes["device_code"]))
 
 
 def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) -> None:
@@ -119,11 +119,11 @@ def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) 
         return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}
 
     old, second = pushed(app), pushed(app)
-    assert "code" in told(browser.get("/oauth/authorize", second))
+    assert "code" in callback_params(browser.get("/oauth/authorize", second))
     other = again(app, clock)
     for request in (old, second):
         assert browser.get("/oauth/authorize", request).status == 400
-    assert "code" in told(browser.get("/oauth/authorize", pushed(other)))
+    assert "code" in callback_params(browser.get("/oauth/authorize", pushed(other)))
 
 
 @pytest.mark.usefixtures("browser")
@@ -138,15 +138,15 @@ def test_its_auth_sessions_are_dead(app: App, clock: Clock) -> None:
     other = again(app, clock)
     answer = other.post("/oauth/authorize-challenge", {"auth_session": old, **LOGIN})
     assert refusal(answer) == (400, "invalid_session")
-    assert granted(other.post("/oauth/authorize-challenge", {"auth_session": new_auth_session(other), **LOGIN}))
+    assert token_response(other.post("/oauth/authorize-challenge", {"auth_session": new_auth_session(other), **LOGIN}))
 
 
 def test_its_id_tokens_are_no_hints_any_more(browser: Browser, app: App, clock: Clock) -> None:
     params = {"id_token_hint": app.tokens(browser)["id_token"]}
     silent = {"prompt": "none", **params}
-    assert "code" in told(browser.authorize(app, **silent))
+    assert "code" in callback_params(browser.authorize(app, **silent))
     other = again(app, clock)
-    assert told(browser.authorize(other, **silent))["error"] == "login_required"
+    assert callback_params(browser.authorize(other, **silent))["error"] == "login_required"
     page = browser.get("/oauth/logout", {**params, "post_logout_redirect_uri": LEFT})
     assert "/oauth/logout/confirm" in forms(page)
     new = other.tokens(browser)["id_token"]
@@ -174,7 +174,7 @@ def test_a_device_of_the_first_is_no_news_for_the_second(
     browser.code(app)
     codes = begin(app)
     assert approve(browser, codes["user_code"])
-    granted(app.token(DEVICE_CODE, device_code=codes["device_code"]))
+    token_response(app.token(DEVICE_CODE, device_code=codes["device_code"]))
     again(app, clock)
     browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
     assert internet.requests == []
@@ -197,7 +197,7 @@ def test_a_client_that_was_changed_is_the_same_client(browser: Browser, app: App
     clock.advance(60)
     app.client = manage.change(svc, app.client, replace(app.client, client_name="Another name"))
     app.secret = manage.rotate_secret(svc, app.client, keep_old=False)
-    assert granted(app.refresh(tokens["refresh_token"]))
+    assert token_response(app.refresh(tokens["refresh_token"]))
     assert send(app.phone, "/oauth/token", {"grant_type": REFRESH}).status == 401
 
 

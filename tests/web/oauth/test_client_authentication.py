@@ -14,7 +14,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, basic, granted, register, send
+from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, basic, register, send, token_response
 from tests.support.forge import by, by_hmac, compact, jwk, stranger
 from tests.support.phone import Clock, Phone, refusal
 from tests.support.staged import just_before
@@ -69,7 +69,7 @@ def test_each_client_proves_itself_with_what_it_is_registered_for(
     machine: App, poster: App, keyed: App, phone: Phone
 ) -> None:
     for app in (machine, poster, keyed):
-        granted(app.token(CLIENT_CREDENTIALS))
+        token_response(app.token(CLIENT_CREDENTIALS))
     # A secret counts in either place: test_spellings.py.
     by_basic = [("Authorization", basic(keyed.id, "x"))]
     assert refusal(request_token(phone, headers=by_basic)) == INVALID_CLIENT
@@ -169,7 +169,7 @@ def test_odd_ids_and_secrets_work_form_encoded_in_the_header_and_in_the_body(
         stored = {"secrets": (clients.digest_of(secret),), "version": client.version + 1}
         assert svc.clients.replace(client, type(client)(**{**_fields(client), **stored}))
         app.secret = secret
-        granted(app.token(CLIENT_CREDENTIALS))
+        token_response(app.token(CLIENT_CREDENTIALS))
 
 
 def _fields(client: Any) -> dict[str, Any]:
@@ -179,9 +179,9 @@ def _fields(client: Any) -> dict[str, Any]:
 def test_basic_is_known_in_any_case_and_a_client_id_beside_it_has_to_agree(machine: App, phone: Phone) -> None:
     encoded = basic(machine.id, machine.secret).removeprefix("Basic ")
     for scheme in ("basic", "BASIC", "Basic"):
-        granted(request_token(phone, headers=[("Authorization", f"{scheme} {encoded}")]))
+        token_response(request_token(phone, headers=[("Authorization", f"{scheme} {encoded}")]))
     good = [("Authorization", f"Basic {encoded}")]
-    granted(request_token(phone, headers=good, client_id=machine.id))
+    token_response(request_token(phone, headers=good, client_id=machine.id))
     assert refusal(request_token(phone, headers=good, client_id="another")) == INVALID_CLIENT
     assert request_token(phone, headers=[*good, *good]).status == 400
 
@@ -201,13 +201,13 @@ def test_after_a_rotation_the_old_secret_works_until_the_next_one(poster: App, s
     old = poster.secret
     new = manage.rotate_secret(svc, poster.client, keep_old=True)
     for secret in (old, new):
-        granted(request_token(phone, client_id=poster.id, client_secret=secret))
+        token_response(request_token(phone, client_id=poster.id, client_secret=secret))
     current = svc.clients.read(poster.id)
     assert current
     newest = manage.rotate_secret(svc, current, keep_old=False)
     for secret in (old, new):
         assert refusal(request_token(phone, client_id=poster.id, client_secret=secret)) == INVALID_CLIENT
-    granted(request_token(phone, client_id=poster.id, client_secret=newest))
+    token_response(request_token(phone, client_id=poster.id, client_secret=newest))
 
 
 # RFC 7523 section 3
@@ -250,7 +250,7 @@ def test_an_assertion_that_is_not_ours_to_hear_of_this_client_and_short_lived_is
 
 @pytest.mark.parametrize("aud", [ISSUER, f"{ISSUER}/oauth/token", [ISSUER], [ISSUER, f"{ISSUER}/oauth/token"]], ids=str)
 def test_an_assertion_may_be_for_the_issuer_or_the_token_endpoint(keyed: App, aud: object) -> None:
-    granted(asserted(keyed, keyed.assertion(aud=aud)))
+    token_response(asserted(keyed, keyed.assertion(aud=aud)))
 
 
 @pytest.mark.parametrize("path", [*AUTHENTICATED, "/oauth/authorize-challenge"])
@@ -263,25 +263,25 @@ def test_an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(keyed: App, pat
 def test_times_may_have_fractions_and_an_assertion_with_them_is_good_once_too(keyed: App, clock: Clock) -> None:
     now = clock()
     assertion = keyed.assertion(exp=now + 60.5, nbf=now - 0.5, iat=now - 0.5)
-    granted(asserted(keyed, assertion))
+    token_response(asserted(keyed, assertion))
     clock.advance(120)
     assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
 
 
 def test_an_assertion_is_good_once(keyed: App, clock: Clock) -> None:
     assertion = keyed.assertion(exp=keyed.svc.now() + 300)
-    granted(asserted(keyed, assertion))
+    token_response(asserted(keyed, assertion))
     for _ in range(4):
         assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
         clock.advance(100)
     fresh = keyed.assertion(jti="again")
-    granted(asserted(keyed, fresh))
+    token_response(asserted(keyed, fresh))
     assert refusal(asserted(keyed, keyed.assertion(jti="again"))) == INVALID_CLIENT
 
 
 def test_of_one_assertion_sent_many_times_at_once_one_counts(keyed: App, svc: Services) -> None:
     assertion = keyed.assertion()
-    with just_before(wire.clients(svc)[0], "PutItem", lambda: granted(asserted(keyed, assertion))):
+    with just_before(wire.clients(svc)[0], "PutItem", lambda: token_response(asserted(keyed, assertion))):
         assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
     other = keyed.assertion()
     with ThreadPoolExecutor(8) as pool:
@@ -291,13 +291,13 @@ def test_of_one_assertion_sent_many_times_at_once_one_counts(keyed: App, svc: Se
 
 def test_two_clients_may_use_the_same_jti(keyed: App, svc: Services, phone: Phone) -> None:
     other = register(svc, phone, "key", **MACHINE)
-    granted(asserted(keyed, keyed.assertion(jti="1")))
-    granted(asserted(other, other.assertion(jti="1")))
+    token_response(asserted(keyed, keyed.assertion(jti="1")))
+    token_response(asserted(other, other.assertion(jti="1")))
 
 
 def test_an_assertion_that_is_refused_does_not_use_up_its_jti(keyed: App) -> None:
     assert refusal(asserted(keyed, keyed.assertion(jti="1", aud="https://evil.example"))) == INVALID_CLIENT
-    granted(asserted(keyed, keyed.assertion(jti="1")))
+    token_response(asserted(keyed, keyed.assertion(jti="1")))
 
 
 def test_an_assertion_has_to_be_signed_by_the_clients_own_key(keyed: App, svc: Services, phone: Phone) -> None:
@@ -330,11 +330,11 @@ def test_an_assertion_has_to_be_signed_by_the_clients_own_key(keyed: App, svc: S
     for name, assertion in forged.items():
         status, code = refusal(asserted(keyed, assertion))
         assert (status, code) == INVALID_CLIENT, name
-    granted(asserted(keyed, compact({"alg": "ES256", "kid": "1"}, claims, by(keyed.key))))
+    token_response(asserted(keyed, compact({"alg": "ES256", "kid": "1"}, claims, by(keyed.key))))
 
 
 def test_an_assertion_without_a_kid_is_checked_with_the_clients_only_key(keyed: App) -> None:
-    granted(asserted(keyed, keyed.assertion(header={"alg": "ES256"})))
+    token_response(asserted(keyed, keyed.assertion(header={"alg": "ES256"})))
 
 
 def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) -> None:
@@ -343,7 +343,7 @@ def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) ->
     app = register(svc, phone, "key", **MACHINE, jwks=jwks)
     claims = {"iss": app.id, "sub": app.id, "aud": ISSUER, "exp": svc.now() + 60}
     for key, algorithm, kid in ((first, "ES256", "a"), (second, "RS256", "b")):
-        granted(asserted(app, compact({"alg": algorithm, "kid": kid}, {**claims, "jti": kid}, by(key))))
+        token_response(asserted(app, compact({"alg": algorithm, "kid": kid}, {**claims, "jti": kid}, by(key))))
     crossed = compact({"alg": "ES256", "kid": "b"}, {**claims, "jti": "c"}, by(first))
     assert refusal(asserted(app, crossed)) == INVALID_CLIENT
 
@@ -356,7 +356,7 @@ def test_an_assertion_of_another_type_is_malformed(keyed: App, phone: Phone, kin
 
 
 def test_a_client_id_beside_an_assertion_has_to_agree(keyed: App, machine: App) -> None:
-    granted(asserted(keyed, keyed.assertion(), client_id=keyed.id))
+    token_response(asserted(keyed, keyed.assertion(), client_id=keyed.id))
     assert refusal(asserted(keyed, keyed.assertion(), client_id=machine.id)) == INVALID_CLIENT
 
 
@@ -380,9 +380,9 @@ def test_an_unknown_client_and_a_wrong_secret_are_one_answer(machine: App, phone
 def test_a_failed_read_of_the_client_is_a_503_and_never_an_invalid_client(machine: App, svc: Services) -> None:
     with wire.down(svc, "dynamodb"):
         assert refusal(machine.token(CLIENT_CREDENTIALS)) == (503, "temporarily_unavailable")
-    granted(machine.token(CLIENT_CREDENTIALS))
+    token_response(machine.token(CLIENT_CREDENTIALS))
 
 
 def test_raw_credentials_without_form_encoding_work_where_they_are_the_same(machine: App, phone: Phone) -> None:
-    granted(request_token(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
+    token_response(request_token(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
     assert quote_plus(machine.secret) == machine.secret

@@ -16,7 +16,7 @@ from chalicelib.flows.clients.documents import is_address
 from chalicelib.flows.platform.remote_documents import freshness_lifetime
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import ASSERTION_TYPE, App, Browser, granted, register, send
+from tests.support.browser import ASSERTION_TYPE, App, Browser, register, send, token_response
 from tests.support.forge import jwk, stranger
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
@@ -354,7 +354,7 @@ def test_strangers_who_use_up_a_hosts_looks_lock_none_of_its_clients_out(
     clock.advance(3600)
     for number in range(100):
         is_client(Phone(clock, address=f"192.0.2.{number // 25}"), f"https://app.example/{number}")
-    assert granted(app.refresh(token))
+    assert token_response(app.refresh(token))
     assert is_client(phone)
 
 
@@ -369,14 +369,14 @@ def test_a_host_that_is_down_costs_nobody_a_session_for_a_day(
         internet.pages[ID] = page
     clock.advance(3600)
     for _ in range(3):
-        token = granted(app.refresh(token))["refresh_token"]
+        token = token_response(app.refresh(token))["refresh_token"]
     assert len(internet.resolved) == 2  # asked once a minute, not each time
     clock.advance(24 * 3600)
     assert refusal(app.refresh(token)) == (401, "invalid_client")
     clock.advance(60)
     internet.addresses.clear()
     publish(internet)
-    assert granted(app.refresh(token))
+    assert token_response(app.refresh(token))
 
 
 def test_a_document_that_comes_back_counts_as_it_is_now(svc: Services, clock: Clock, internet: Internet) -> None:

@@ -5,7 +5,7 @@ import pytest
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
-from tests.support.browser import CALLBACK, ISSUER, Browser, forms, granted, place, register, told
+from tests.support.browser import CALLBACK, ISSUER, Browser, callback_params, forms, place, register, token_response
 from tests.support.forge import peek
 from tests.support.oidc import verified
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
@@ -28,13 +28,13 @@ def test_a_client_of_every_kind_gets_its_tokens_and_refreshes_them(
     answer = browser.log_in(app)
     assert set(answer) == {"code", "state", "iss"}
     assert (answer["state"], answer["iss"]) == ("xyz", ISSUER)
-    tokens = granted(app.redeem(answer["code"]))
+    tokens = token_response(app.redeem(answer["code"]))
     assert tokens["token_type"] == "Bearer"
     assert tokens["scope"] == "openid email offline_access notes:read"
     claims = verified(tokens["id_token"], keys.published(svc), audience=app.id)
     assert claims["nonce"] == "n-0S6_WzA2Mj"
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == EMAIL
-    again = granted(app.refresh(tokens["refresh_token"]))
+    again = token_response(app.refresh(tokens["refresh_token"]))
     assert again["refresh_token"] != tokens["refresh_token"]
     assert peek(again["access_token"])[1]["sid"] == peek(tokens["access_token"])[1]["sid"]
 
@@ -67,14 +67,14 @@ def test_a_wrong_password_asks_again_with_the_address_kept_and_the_request_goes_
     wrong = browser.submit(page, "/authorize/login", email=EMAIL, password="wrong")
     assert forms(wrong)["/authorize/login"].typed == {"email": EMAIL, "password": ""}
     assert b'role="alert"' in wrong.body
-    assert "code" in told(browser.finish(wrong))
+    assert "code" in callback_params(browser.finish(wrong))
 
 
 def test_consent_is_asked_once_for_each_client_and_scope(svc: Services, phone: Phone, browser: Browser) -> None:
     app, other = register(svc, phone), register(svc, phone)
     browser.log_in(app)
-    assert "code" in told(browser.authorize(app, prompt="none"))
-    assert "code" in told(browser.authorize(app, scope="openid"))
+    assert "code" in callback_params(browser.authorize(app, prompt="none"))
+    assert "code" in callback_params(browser.authorize(app, scope="openid"))
     assert "/authorize/consent" in forms(browser.authorize(app, scope="openid profile"))
     assert "/authorize/consent" in forms(browser.authorize(other))
 
@@ -88,15 +88,15 @@ def test_a_new_client_of_an_old_ones_id_is_asked_for_anew(
     clock.advance(1)
     new = register(svc, phone, client_id="shop", redirect_uris=("https://other.example/cb",))
     page = browser.authorize(new, scope="openid")
-    told(browser.submit(page, "/authorize/consent", decision="allow"))
-    assert "code" in told(browser.authorize(new, scope="openid"))
+    callback_params(browser.submit(page, "/authorize/consent", decision="allow"))
+    assert "code" in callback_params(browser.authorize(new, scope="openid"))
     assert "/authorize/consent" in forms(browser.authorize(new, scope="openid email"))
 
 
 def test_a_first_party_client_needs_no_consent(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, first_party=True)
     page = browser.submit(browser.authorize(app), "/authorize/login", email=EMAIL, password=PASSWORD)
-    assert "code" in told(page)
+    assert "code" in callback_params(page)
 
 
 def test_whoever_refuses_goes_back_to_the_client_with_access_denied(
@@ -106,16 +106,16 @@ def test_whoever_refuses_goes_back_to_the_client_with_access_denied(
     page = browser.submit(browser.authorize(app), "/authorize/login", email=EMAIL, password=PASSWORD)
     answer = browser.submit(page, "/authorize/consent", decision="deny")
     assert place(answer) == CALLBACK
-    assert told(answer)["error"] == "access_denied"
-    assert told(answer)["state"] == "xyz"
-    assert told(answer)["iss"] == ISSUER
+    assert callback_params(answer)["error"] == "access_denied"
+    assert callback_params(answer)["state"] == "xyz"
+    assert callback_params(answer)["iss"] == ISSUER
 
 
 def test_somebody_new_signs_up_on_the_way(svc: Services, phone: Phone) -> None:
     app, browser = register(svc, phone), Browser(phone)
     page = browser.sign_up_page(browser.authorize(app))
     page = browser.submit(page, "/authorize/signup", email="bob@example.com", password=PASSWORD, name="Bob")
-    tokens = granted(app.redeem(told(browser.finish(page))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.finish(page))["code"]))
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == "bob@example.com"
 
 
@@ -135,7 +135,7 @@ def test_the_session_cookie_is_out_of_reach_and_changes_with_every_login(
     assert browser.cookies["__Host-latchkey-session"] != first
     thief = Browser(phone)
     thief.cookies["__Host-latchkey-session"] = first
-    assert told(thief.authorize(app, prompt="none"))["error"] == "login_required"
+    assert callback_params(thief.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 def test_form_post_carries_the_answer_in_a_form_for_the_client(svc: Services, phone: Phone, browser: Browser) -> None:
@@ -145,7 +145,7 @@ def test_form_post_carries_the_answer_in_a_form_for_the_client(svc: Services, ph
     (form,) = forms(page).values()
     assert form.action == CALLBACK
     assert set(form.hidden) == {"code", "state", "iss"}
-    granted(app.redeem(form.hidden["code"]))
+    token_response(app.redeem(form.hidden["code"]))
 
 
 def test_a_pushed_request_is_good_once_for_its_own_client_and_for_a_short_while(
@@ -156,7 +156,7 @@ def test_a_pushed_request_is_good_once_for_its_own_client_and_for_a_short_while(
     assert pushed.status == 201
     short = {"client_id": app.id, "request_uri": pushed.json()["request_uri"]}
     assert browser.get("/oauth/authorize", {**short, "client_id": other.id}).status == 400
-    assert "code" in told(browser.finish(browser.get("/oauth/authorize", short)))
+    assert "code" in callback_params(browser.finish(browser.get("/oauth/authorize", short)))
     clock.advance(svc.settings.retry_window_seconds + 1)
     again = browser.get("/oauth/authorize", short)
     assert (again.status, place(again)) == (400, "")
@@ -180,4 +180,4 @@ def test_a_client_may_be_answered_at_any_of_its_own_redirect_uris(
     app = register(svc, phone, kind, first_party=True)
     answer = browser.finish(browser.authorize(app, redirect_uri=uri))
     assert place(answer) == uri
-    granted(app.redeem(told(answer)["code"], redirect_uri=uri))
+    token_response(app.redeem(callback_params(answer)["code"], redirect_uri=uri))

@@ -9,7 +9,7 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import ISSUER, App, Browser, basic, granted, register, send, told
+from tests.support.browser import ISSUER, App, Browser, basic, callback_params, register, send, token_response
 from tests.support.forge import by_hmac, jwk, peek, stranger
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
@@ -53,7 +53,7 @@ def userinfo(phone: Phone, token: str, *proofs: str, scheme: str = "DPoP", line:
 
 def test_a_proof_binds_the_access_token_to_its_key(machine: App, prover: Prover) -> None:
     answer = request_token(machine, prover)
-    tokens = granted(answer)
+    tokens = token_response(answer)
     assert tokens["token_type"] == "DPoP"
     assert peek(tokens["access_token"])[1]["cnf"] == {"jkt": prover.thumbprint}
     assert answer.header("DPoP-Nonce")
@@ -101,7 +101,7 @@ BAD_PROOFS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", BAD_PROOFS.values(), ids=BAD_PROOFS)
 def test_each_check_of_section_4_3_is_made(machine: App, prover: Prover, changes: dict[str, Any]) -> None:
     assert refusal(request_token(machine, prover, **changes)) == INVALID_PROOF
-    granted(request_token(machine, prover))
+    token_response(request_token(machine, prover))
 
 
 @pytest.mark.parametrize("member", ["d", "p", "q", "dp", "dq", "qi", "k"])
@@ -134,7 +134,7 @@ def test_two_proofs_are_refused(machine: App, prover: Prover) -> None:
 def test_query_fragment_case_and_default_port_of_the_target_do_not_matter(
     machine: App, prover: Prover, htu: str
 ) -> None:
-    granted(request_token(machine, prover, htu=htu))
+    token_response(request_token(machine, prover, htu=htu))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_query_fragment_case_and_default_port_of_the_target_do_not_matter(
 )
 def test_with_a_nonce_of_now_the_clock_of_a_device_does_not_matter(machine: App, prover: Prover, iat: float) -> None:
     """Sections 4.3 (11) and 11.1; a NumericDate may have a fraction (RFC 7519 section 2)."""
-    granted(request_token(machine, prover, iat=iat))
+    token_response(request_token(machine, prover, iat=iat))
 
 
 @pytest.mark.parametrize("iat", [NOW - 90, NOW + 90, 0])
@@ -154,30 +154,32 @@ def test_a_device_whose_clock_is_wrong_is_given_a_nonce_as_any_other(
     answer = request_token(machine, device, iat=iat, nonce=nonce)
     assert refusal(answer) == USE_NONCE
     device.nonce = answer.header("DPoP-Nonce") or ""
-    granted(request_token(machine, device, iat=iat))
+    token_response(request_token(machine, device, iat=iat))
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
 def test_keys_of_other_kinds_prove_as_well(machine: App, prover: Prover, algorithm: str) -> None:
     prover.key = stranger(algorithm)
-    token = granted(request_token(machine, prover, header={"alg": algorithm}))["access_token"]
+    token = token_response(request_token(machine, prover, header={"alg": algorithm}))["access_token"]
     assert peek(token)[1]["cnf"] == {"jkt": prover.thumbprint}
 
 
 def test_superfluous_members_of_a_key_do_not_change_its_thumbprint(machine: App, prover: Prover) -> None:
-    token = granted(request_token(machine, prover, header={"jwk": {**prover.jwk, "kid": "x", "use": "sig", "z": "y"}}))
+    token = token_response(
+        request_token(machine, prover, header={"jwk": {**prover.jwk, "kid": "x", "use": "sig", "z": "y"}})
+    )
     assert peek(token["access_token"])[1]["cnf"] == {"jkt": prover.thumbprint}
 
 
 # (12), sections 8, 9 and 11.1
 def test_a_proof_is_good_once_and_at_once(machine: App, prover: Prover, svc: Services) -> None:
     proof = [("DPoP", prover.proof())]
-    granted(machine.token("client_credentials", headers=proof))
+    token_response(machine.token("client_credentials", headers=proof))
     assert refusal(machine.token("client_credentials", headers=proof)) == INVALID_PROOF
     staged = [("DPoP", prover.proof())]
 
     def rival() -> None:
-        granted(machine.token("client_credentials", headers=staged))
+        token_response(machine.token("client_credentials", headers=staged))
 
     with just_before(wire.clients(svc)[0], "PutItem", rival):
         assert refusal(machine.token("client_credentials", headers=staged)) == INVALID_PROOF
@@ -190,7 +192,7 @@ def test_a_proof_is_good_once_and_at_once(machine: App, prover: Prover, svc: Ser
 def test_a_proof_is_remembered_for_as_long_as_it_could_be_used(machine: App, prover: Prover, clock: Clock) -> None:
     clock.advance(17)  # which is somewhere in the five minutes of a nonce
     proof = [("DPoP", prover.proof(iat=NOW + 3600))]
-    granted(machine.token("client_credentials", headers=proof))
+    token_response(machine.token("client_credentials", headers=proof))
     for seconds in (100, 182, 1, 299):
         clock.advance(seconds)
         assert refusal(machine.token("client_credentials", headers=proof)) == INVALID_PROOF
@@ -259,12 +261,12 @@ def test_a_proof_without_a_nonce_of_ours_is_given_one(machine: App, prover: Prov
     answer = request_token(machine, prover, nonce=nonce)
     assert refusal(answer) == USE_NONCE
     prover.nonce = answer.header("DPoP-Nonce") or ""
-    granted(request_token(machine, prover))
+    token_response(request_token(machine, prover))
 
 
 def test_a_nonce_grows_old(machine: App, prover: Prover, clock: Clock) -> None:
     clock.advance(300)
-    granted(request_token(machine, prover))
+    token_response(request_token(machine, prover))
     clock.advance(300)
     answer = request_token(machine, prover)
     assert refusal(answer) == USE_NONCE
@@ -279,7 +281,7 @@ def test_a_form_mark_is_no_nonce_and_a_foreign_deployments_nonce_is_not_ours(mac
 
 # Stolen tokens
 def bound(app: App, browser: Browser, prover: Prover, **changes: str) -> dict[str, Any]:
-    return granted(app.redeem(browser.code(app, **changes), headers=prover.headers()))
+    return token_response(app.redeem(browser.code(app, **changes), headers=prover.headers()))
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -339,23 +341,23 @@ def test_a_public_clients_refresh_tokens_need_the_key_that_they_are_bound_to(
     thief = Prover(clock, nonce=prover.nonce)
     for headers in ([], thief.headers()):
         assert refusal(app.refresh(first, headers=headers)) == (400, "invalid_grant")
-    second = granted(app.refresh(first, headers=prover.headers()))
+    second = token_response(app.refresh(first, headers=prover.headers()))
     assert second["token_type"] == "DPoP"
     clock.advance(299)
-    again = granted(app.refresh(first, headers=prover.headers()))
+    again = token_response(app.refresh(first, headers=prover.headers()))
     assert again["refresh_token"] == second["refresh_token"]  # its owner may come back for it while it is unused
-    granted(app.refresh(second["refresh_token"], headers=prover.headers()))
+    token_response(app.refresh(second["refresh_token"], headers=prover.headers()))
 
 
 def test_a_thief_with_an_old_bound_refresh_token_cannot_end_the_session(
     app: App, browser: Browser, prover: Prover, clock: Clock
 ) -> None:
     first = bound(app, browser, prover)["refresh_token"]
-    second = granted(app.refresh(first, headers=prover.headers()))["refresh_token"]
-    third = granted(app.refresh(second, headers=prover.headers()))["refresh_token"]
+    second = token_response(app.refresh(first, headers=prover.headers()))["refresh_token"]
+    third = token_response(app.refresh(second, headers=prover.headers()))["refresh_token"]
     for headers in ([], Prover(clock, nonce=prover.nonce).headers()):
         assert refusal(app.refresh(first, headers=headers)) == (400, "invalid_grant")
-    granted(app.refresh(third, headers=prover.headers()))
+    token_response(app.refresh(third, headers=prover.headers()))
 
 
 def test_a_confidential_clients_refresh_token_is_bound_by_its_own_authentication(
@@ -364,7 +366,7 @@ def test_a_confidential_clients_refresh_token_is_bound_by_its_own_authentication
     app = register(svc, phone)
     first = bound(app, browser, prover)
     other = Prover(clock, nonce=prover.nonce)
-    second = granted(app.refresh(first["refresh_token"], headers=other.headers()))
+    second = token_response(app.refresh(first["refresh_token"], headers=other.headers()))
     assert peek(second["access_token"])[1]["cnf"] == {"jkt": other.thumbprint}
 
 
@@ -374,7 +376,7 @@ def test_a_code_asked_for_with_a_key_is_redeemed_with_that_key_alone(
     code = browser.code(app, dpop_jkt=prover.thumbprint)
     for headers in ([], Prover(clock, nonce=prover.nonce).headers()):
         assert refusal(app.redeem(code, headers=headers)) == (400, "invalid_grant")
-    granted(app.redeem(code, headers=prover.headers()))
+    token_response(app.redeem(code, headers=prover.headers()))
 
 
 def test_a_bound_code_that_comes_twice_ends_its_session_whether_or_not_the_key_comes_with_it(
@@ -383,7 +385,7 @@ def test_a_bound_code_that_comes_twice_ends_its_session_whether_or_not_the_key_c
     # RFC 6749 section 4.1.2: whoever else has code and verifier, somebody has stolen them.
     for headers in ([], prover.headers()):
         code = browser.code(app, dpop_jkt=prover.thumbprint)
-        first = granted(app.redeem(code, headers=prover.headers()))["refresh_token"]
+        first = token_response(app.redeem(code, headers=prover.headers()))["refresh_token"]
         assert refusal(app.redeem(code, headers=headers)) == (400, "invalid_grant")
         assert refusal(app.refresh(first, headers=prover.headers())) == (400, "invalid_grant")
 
@@ -392,10 +394,10 @@ def test_a_proof_with_a_pushed_request_binds_its_code(app: App, browser: Browser
     pushed = app.post("/oauth/par", app.request(), headers=prover.headers("/oauth/par"))
     assert pushed.status == 201, pushed
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed.json()["request_uri"]})
-    code = told(browser.finish(page))["code"]
+    code = callback_params(browser.finish(page))["code"]
     assert refusal(app.redeem(code)) == (400, "invalid_grant")
     assert refusal(app.redeem(code, headers=Prover(clock, nonce=prover.nonce).headers())) == (400, "invalid_grant")
-    granted(app.redeem(code, headers=prover.headers()))
+    token_response(app.redeem(code, headers=prover.headers()))
     other = app.post("/oauth/par", app.request(dpop_jkt="A" * 43), headers=prover.headers("/oauth/par"))
     assert other.status == 400
 
@@ -403,19 +405,19 @@ def test_a_proof_with_a_pushed_request_binds_its_code(app: App, browser: Browser
 def test_a_client_registered_for_bound_tokens_gets_no_others(svc: Services, phone: Phone, prover: Prover) -> None:
     app = register(svc, phone, "machine", dpop_bound_access_tokens=True)
     assert app.token("client_credentials").status == 400
-    assert granted(app.token("client_credentials", headers=prover.headers()))["token_type"] == "DPoP"
+    assert token_response(app.token("client_credentials", headers=prover.headers()))["token_type"] == "DPoP"
 
 
 def test_a_failed_memory_of_proofs_is_a_503_and_never_a_success(machine: App, prover: Prover, svc: Services) -> None:
     with wire.watched(svc, wire.Wire(fail_at=2, failure=wire.refusing("ThrottlingException"))) as traffic:
         assert refusal(request_token(machine, prover)) == (503, "temporarily_unavailable")
     assert traffic.calls == ["GetItem", "PutItem"]
-    granted(request_token(machine, prover))
+    token_response(request_token(machine, prover))
 
 
 def test_a_proof_by_another_key_over_the_same_jti_is_another_proof(machine: App, prover: Prover, clock: Clock) -> None:
-    granted(request_token(machine, prover, jti="1"))
-    granted(request_token(machine, Prover(clock, nonce=prover.nonce), jti="1"))
+    token_response(request_token(machine, prover, jti="1"))
+    token_response(request_token(machine, Prover(clock, nonce=prover.nonce), jti="1"))
     assert refusal(request_token(machine, prover, jti="1")) == INVALID_PROOF
 
 

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import API, ISSUER, App, Browser, granted, register
+from tests.support.browser import API, ISSUER, App, Browser, register, token_response
 from tests.support.forge import by, peek, resigned, stranger
 from tests.support.phone import EMAIL, Clock, Phone, refusal
 
@@ -30,7 +30,7 @@ def test_a_token_is_exchanged_for_one_of_the_same_user_session_and_of_no_more_sc
     browser: Browser, app: App, exchanger: App
 ) -> None:
     token = app.tokens(browser, scope="openid notes:read")["access_token"]
-    tokens = granted(exchange(exchanger, token, resource=API))
+    tokens = token_response(exchange(exchanger, token, resource=API))
     assert set(tokens) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
     assert tokens["issued_token_type"] == ACCESS
     (_, before), (_, after) = peek(token), peek(tokens["access_token"])
@@ -47,14 +47,14 @@ def test_what_the_token_says_of_the_login_goes_with_it_and_nothing_else_does(
     token = app.tokens(browser)["access_token"]
     own = svc.keys.read(svc.now()).signing[0].private
     before = {"acr": "aal1", "amr": ["pwd"], "roles": ["admin", "editor"], "auth_time": 7}
-    exchanged = granted(exchange(exchanger, resigned(token, by(own), **before, extra="x"), resource=API))[
+    exchanged = token_response(exchange(exchanger, resigned(token, by(own), **before, extra="x"), resource=API))[
         "access_token"
     ]
     claims = peek(exchanged)[1]
     assert {name: claims[name] for name in before} == before
     assert set(claims) == {*before, "iss", "sub", "sid", "client_id", "aud", "scope", "exp", "iat", "jti"}
     for name in ("acr", "roles"):
-        bare = granted(exchange(exchanger, resigned(token, by(own), **{name: None})))["access_token"]
+        bare = token_response(exchange(exchanger, resigned(token, by(own), **{name: None})))["access_token"]
         assert name not in peek(bare)[1]
 
 
@@ -62,7 +62,7 @@ def test_an_access_token_may_be_called_a_jwt_as_well(browser: Browser, app: App,
     # RFC 8693 section 3: a name for any JWT.
     jwt = "urn:ietf:params:oauth:token-type:jwt"
     token = app.tokens(browser)["access_token"]
-    own = granted(exchanger.token("client_credentials"))["access_token"]
+    own = token_response(exchanger.token("client_credentials"))["access_token"]
     acting = {"actor_token": own, "actor_token_type": jwt}
     for fields in (
         {"subject_token_type": jwt},
@@ -70,7 +70,7 @@ def test_an_access_token_may_be_called_a_jwt_as_well(browser: Browser, app: App,
         {"requested_token_type": ACCESS},
         acting,
     ):
-        assert granted(exchange(exchanger, token, **fields))["issued_token_type"] == ACCESS
+        assert token_response(exchange(exchanger, token, **fields))["issued_token_type"] == ACCESS
 
 
 @pytest.mark.parametrize("name", ["resource", "audience"])
@@ -78,8 +78,8 @@ def test_a_target_may_be_named_in_either_way_and_is_our_own_where_none_is(
     browser: Browser, app: App, exchanger: App, svc: Services, name: str
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    assert peek(granted(exchange(exchanger, token, **{name: API}))["access_token"])[1]["aud"] == API
-    assert peek(granted(exchange(exchanger, token))["access_token"])[1]["aud"] == svc.settings.audience
+    assert peek(token_response(exchange(exchanger, token, **{name: API}))["access_token"])[1]["aud"] == API
+    assert peek(token_response(exchange(exchanger, token))["access_token"])[1]["aud"] == svc.settings.audience
 
 
 @pytest.mark.parametrize(("own", "lifetime"), [(0, 900), (60, 60), (3600, 900)])
@@ -87,7 +87,7 @@ def test_the_new_token_lives_as_long_as_its_clients_do_but_no_longer_than_the_ol
     browser: Browser, app: App, svc: Services, phone: Phone, own: int, lifetime: int
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    tokens = granted(exchange(register(svc, phone, "exchanger", access_seconds=own), token))
+    tokens = token_response(exchange(register(svc, phone, "exchanger", access_seconds=own), token))
     claims = peek(tokens["access_token"])[1]
     assert (tokens["token_type"], tokens["expires_in"], claims["exp"] - svc.now()) == ("Bearer", lifetime, lifetime)
 
@@ -109,10 +109,10 @@ def test_the_new_token_never_outlives_the_old_one(
     long_lived = register(svc, phone, "exchanger", access_seconds=3600)
     token = app.tokens(browser)["access_token"]
     clock.advance(880)
-    tokens = granted(exchange(long_lived, token))
+    tokens = token_response(exchange(long_lived, token))
     assert tokens["expires_in"] == 20
     assert peek(tokens["access_token"])[1]["exp"] == peek(token)[1]["exp"]
-    again = granted(exchange(long_lived, tokens["access_token"]))
+    again = token_response(exchange(long_lived, tokens["access_token"]))
     assert peek(again["access_token"])[1]["exp"] == peek(token)[1]["exp"]
     clock.advance(20)
     assert refusal(exchange(long_lived, token)) == INVALID
@@ -122,7 +122,7 @@ def test_the_session_that_ends_ends_what_was_exchanged(
     browser: Browser, app: App, exchanger: App, svc: Services, phone: Phone
 ) -> None:
     tokens = app.tokens(browser)
-    exchanged = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    exchanged = token_response(exchange(exchanger, tokens["access_token"]))["access_token"]
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
     api = register(svc, phone, "api", resources=(API,))
     assert api.post("/oauth/introspect", {"token": exchanged}).json() == {"active": False}
@@ -132,9 +132,9 @@ def test_the_session_that_ends_ends_what_was_exchanged(
 
 def test_an_exchanged_token_cannot_end_its_subjects_session(browser: Browser, app: App, exchanger: App) -> None:
     tokens = app.tokens(browser)
-    exchanged = granted(exchange(exchanger, tokens["access_token"]))["access_token"]
+    exchanged = token_response(exchange(exchanger, tokens["access_token"]))["access_token"]
     assert refusal(exchanger.post("/oauth/revoke", {"token": exchanged})) == (400, "unsupported_token_type")
-    granted(app.refresh(tokens["refresh_token"]))
+    token_response(app.refresh(tokens["refresh_token"]))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_each_way_needs_its_own_permission(
 ) -> None:
     exchanger = register(svc, phone, "exchanger", exchanges=exchanges)
     token = app.tokens(browser)["access_token"]
-    own = granted(exchanger.token("client_credentials"))["access_token"]
+    own = token_response(exchanger.token("client_credentials"))["access_token"]
     actor = {"actor_token": own, "actor_token_type": ACCESS} if delegating else {}
     answer = exchange(exchanger, token, **actor)
     assert answer.status == status
@@ -169,13 +169,13 @@ def test_a_delegated_token_names_who_acts_and_who_acted_before(
     browser: Browser, app: App, exchanger: App, svc: Services, phone: Phone
 ) -> None:
     token = app.tokens(browser)["access_token"]
-    own = granted(exchanger.token("client_credentials"))["access_token"]
-    first = granted(exchange(exchanger, token, actor_token=own, actor_token_type=ACCESS))["access_token"]
+    own = token_response(exchanger.token("client_credentials"))["access_token"]
+    first = token_response(exchange(exchanger, token, actor_token=own, actor_token_type=ACCESS))["access_token"]
     by_one = {"sub": exchanger.id, "client_id": exchanger.id}
     assert peek(first)[1]["act"] == by_one
     second = register(svc, phone, "exchanger")
-    others = granted(second.token("client_credentials"))["access_token"]
-    chained = granted(exchange(second, first, actor_token=others, actor_token_type=ACCESS))["access_token"]
+    others = token_response(second.token("client_credentials"))["access_token"]
+    chained = token_response(exchange(second, first, actor_token=others, actor_token_type=ACCESS))["access_token"]
     assert peek(chained)[1]["act"] == {"sub": second.id, "client_id": second.id, "act": by_one}
 
 
@@ -212,7 +212,7 @@ def test_what_is_no_access_token_in_force_is_no_subject(
 
 
 def test_a_machines_token_is_no_users(exchanger: App, svc: Services, phone: Phone) -> None:
-    token = granted(register(svc, phone, "machine").token("client_credentials"))["access_token"]
+    token = token_response(register(svc, phone, "machine").token("client_credentials"))["access_token"]
     assert refusal(exchange(exchanger, token)) == INVALID
 
 

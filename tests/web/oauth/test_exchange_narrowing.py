@@ -8,7 +8,7 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import forge
-from tests.support.browser import API, ISSUER, App, Browser, granted, register
+from tests.support.browser import API, ISSUER, App, Browser, register, token_response
 from tests.support.phone import Clock
 from tests.support.prover import Prover
 
@@ -38,7 +38,7 @@ def error_code(answer: Answer) -> str:
 
 
 def claims(answer: Answer) -> dict[str, Any]:
-    return forge.peek(granted(answer)["access_token"])[1]
+    return forge.peek(token_response(answer)["access_token"])[1]
 
 
 def test_the_new_token_has_the_scopes_that_subject_and_client_both_have(
@@ -68,7 +68,7 @@ def test_the_new_token_does_not_outlive_the_subjects(app: App, service: App, bro
 
 def test_the_new_token_ends_with_the_subjects_session(app: App, service: App, browser: Browser, svc: Services) -> None:
     tokens = app.tokens(browser)
-    exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
+    exchanged = token_response(exchange(service, tokens["access_token"]))["access_token"]
     api = register(svc, app.phone, "api")
     assert api.post("/oauth/introspect", {"token": exchanged}).json()["active"]
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
@@ -80,9 +80,9 @@ def test_who_revokes_an_exchanged_token_does_not_end_the_subjects_session(
     app: App, service: App, browser: Browser
 ) -> None:
     tokens = app.tokens(browser)
-    exchanged = granted(exchange(service, tokens["access_token"]))["access_token"]
+    exchanged = token_response(exchange(service, tokens["access_token"]))["access_token"]
     assert error_code(service.post("/oauth/revoke", {"token": exchanged})) == "unsupported_token_type"
-    assert granted(app.refresh(tokens["refresh_token"]))
+    assert token_response(app.refresh(tokens["refresh_token"]))
 
 
 @pytest.mark.parametrize("exchanges", [(), ("impersonation",), ("delegation",)])
@@ -91,7 +91,7 @@ def test_a_client_exchanges_in_the_ways_that_it_is_allowed_only(
 ) -> None:
     service = register(svc, app.phone, "exchanger", exchanges=exchanges)
     subject = app.tokens(browser)["access_token"]
-    actor = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
+    actor = token_response(service.token(CLIENT_CREDENTIALS))["access_token"]
     for way, acting in (("impersonation", ""), ("delegation", actor)):
         answer = exchange(service, subject, actor=acting)
         assert answer.status == 200 if way in exchanges else error_code(answer) == "unauthorized_client"
@@ -100,8 +100,8 @@ def test_a_client_exchanges_in_the_ways_that_it_is_allowed_only(
 def test_who_acts_is_in_the_token_and_who_acted_before_stays_in_it(svc: Services, app: App, browser: Browser) -> None:
     subject = app.tokens(browser)["access_token"]
     one, other = (register(svc, app.phone, "exchanger") for _ in range(2))
-    actors = [granted(each.token(CLIENT_CREDENTIALS))["access_token"] for each in (one, other)]
-    first = granted(exchange(one, subject, actor=actors[0]))["access_token"]
+    actors = [token_response(each.token(CLIENT_CREDENTIALS))["access_token"] for each in (one, other)]
+    first = token_response(exchange(one, subject, actor=actors[0]))["access_token"]
     by_one = {"sub": one.id, "client_id": one.id}
     assert forge.peek(first)[1]["act"] == by_one
     second = claims(exchange(other, first, actor=actors[1]))
@@ -130,7 +130,7 @@ def test_without_a_target_the_new_token_is_for_the_subjects_api_and_never_opens_
     foreign = app.tokens(browser, scope="account notes:read", resource=API)["access_token"]
     answer = exchange(service, foreign)
     assert claims(answer)["aud"] == API
-    assert browser.phone.call("GET /me", token=granted(answer)["access_token"]).status == 401
+    assert browser.phone.call("GET /me", token=token_response(answer)["access_token"]).status == 401
     # Ours is nobody's to name for a token of another API, unless an operator has put it among the client's own.
     assert error_code(exchange(service, foreign, resource=ISSUER)) == "invalid_target"
     exchanger = register(svc, browser.phone, "exchanger", scopes=scopes, resources=(API, ISSUER))
@@ -159,7 +159,7 @@ def test_a_foreign_audience_beside_a_good_resource_is_an_invalid_target(
 
 
 def test_a_machines_own_token_is_nobody_to_act_for(service: App) -> None:
-    own = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
+    own = token_response(service.token(CLIENT_CREDENTIALS))["access_token"]
     assert error_code(exchange(service, own)) == "invalid_request"
 
 
@@ -183,7 +183,7 @@ def test_a_bound_token_is_not_laundered_into_a_bearer_token(
     svc: Services, app: App, service: App, browser: Browser
 ) -> None:
     owner, thief = (nonced(Prover(svc.now), service) for _ in range(2))
-    subject = granted(app.redeem(browser.code(app), headers=owner.headers()))["access_token"]
+    subject = token_response(app.redeem(browser.code(app), headers=owner.headers()))["access_token"]
     assert error_code(exchange(service, subject)) == "invalid_request"
     assert error_code(exchange(service, subject, headers=thief.headers())) == "invalid_request"
     answer = exchange(service, subject, headers=owner.headers())
@@ -194,7 +194,7 @@ def test_a_bound_token_is_not_laundered_into_a_bearer_token(
 def test_nor_is_a_bound_actor_shown_without_its_key(svc: Services, app: App, service: App, browser: Browser) -> None:
     owner = nonced(Prover(svc.now), service)
     subject = app.tokens(browser)["access_token"]
-    actor = granted(service.token(CLIENT_CREDENTIALS, headers=owner.headers()))["access_token"]
+    actor = token_response(service.token(CLIENT_CREDENTIALS, headers=owner.headers()))["access_token"]
     assert error_code(exchange(service, subject, actor=actor)) == "invalid_request"
     assert claims(exchange(service, subject, actor=actor, headers=owner.headers()))["act"]["sub"] == service.id
 

@@ -8,7 +8,7 @@ from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import forge, wire
-from tests.support.browser import CHALLENGE, VERIFIER, App, granted, register, send
+from tests.support.browser import CHALLENGE, VERIFIER, App, register, send, token_response
 from tests.support.oidc import verified
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.prover import Prover
@@ -51,7 +51,7 @@ def auth_session_of(answer: Answer) -> str:
 
 
 def code(answer: Answer) -> str:
-    authorization_code: str = granted(answer)["authorization_code"]
+    authorization_code: str = token_response(answer)["authorization_code"]
     return authorization_code
 
 
@@ -61,12 +61,12 @@ def error_of(answer: Answer) -> tuple[int, str]:
 
 
 def test_the_right_password_gives_a_code_and_the_code_a_session(svc: Services, app: App) -> None:
-    tokens = granted(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
+    tokens = token_response(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
     claims = verified(tokens["id_token"], keys.published(svc), audience=app.id)
     assert (claims["nonce"], claims["amr"], claims["auth_time"]) == ("n-1", ["pwd"], svc.now())
     assert tokens["scope"] == "openid email notes:read"
     assert app.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == EMAIL
-    assert granted(app.refresh(tokens["refresh_token"]))
+    assert token_response(app.refresh(tokens["refresh_token"]))
 
 
 def test_a_login_is_counted_then_hashed_then_written_like_any_other(svc: Services, app: App) -> None:
@@ -84,7 +84,7 @@ def test_what_is_missing_is_asked_for_and_the_request_need_not_be_said_again(
     svc: Services, app: App, credentials: dict[str, str]
 ) -> None:
     auth_session = auth_session_of(challenge(app, **credentials))
-    tokens = granted(app.redeem(code(follow(app, auth_session, **RIGHT)), redirect_uri=None))
+    tokens = token_response(app.redeem(code(follow(app, auth_session, **RIGHT)), redirect_uri=None))
     assert tokens["scope"] == REQUEST["scope"]
     assert verified(tokens["id_token"], keys.published(svc), audience=app.id)["nonce"] == "n-1"
 
@@ -201,7 +201,7 @@ def test_an_auth_session_outlives_a_rotation_of_keys_and_tells_its_holder_nothin
 
 def test_no_other_text_of_ours_is_an_auth_session_nor_the_other_way_round(app: App) -> None:
     auth_session = auth_session_of(challenge(app))
-    tokens = granted(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
+    tokens = token_response(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
     for text in (tokens["access_token"], tokens["refresh_token"], tokens["id_token"]):
         assert error_of(follow(app, text, **RIGHT)) == (400, "invalid_session")
     assert app.redeem(auth_session, redirect_uri=None).status == 400
@@ -213,19 +213,19 @@ def test_its_code_has_no_redirect_uri_and_is_not_redeemed_with_one(app: App) -> 
     text = code(challenge(app, **RIGHT))
     for uri in ("http://127.0.0.1/cb", "https://evil.example/"):
         assert error_of(app.redeem(text, redirect_uri=uri)) == (400, "invalid_grant")
-    assert granted(app.redeem(text, redirect_uri=None))
+    assert token_response(app.redeem(text, redirect_uri=None))
 
 
 def test_a_wrong_verifier_does_not_burn_it(app: App) -> None:
     text = code(challenge(app, **RIGHT))
     assert error_of(app.redeem(text, redirect_uri=None, code_verifier="x" * 43)) == (400, "invalid_grant")
     assert error_of(app.redeem(text, redirect_uri=None, code_verifier=None)) == (400, "invalid_grant")
-    assert granted(app.redeem(text, redirect_uri=None, code_verifier=VERIFIER))
+    assert token_response(app.redeem(text, redirect_uri=None, code_verifier=VERIFIER))
 
 
 def test_used_twice_it_ends_its_session(app: App) -> None:
     text = code(challenge(app, **RIGHT))
-    tokens = granted(app.redeem(text, redirect_uri=None))
+    tokens = token_response(app.redeem(text, redirect_uri=None))
     assert error_of(app.redeem(text, redirect_uri=None)) == (400, "invalid_grant")
     assert error_of(app.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
@@ -238,7 +238,7 @@ def test_it_lives_for_a_minute(app: App, clock: Clock) -> None:
 
 def test_it_is_in_the_list_of_sessions_under_the_apps_name(app: App) -> None:
     access = app.phone.log_in()["access_token"]
-    granted(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
+    token_response(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
     listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
     assert app.client.client_name in {each["device"] for each in listed}
 
@@ -261,14 +261,14 @@ def test_a_proof_binds_the_code_and_the_auth_session_to_its_key(app: App, owner:
     text = code(follow(app, auth_session, headers=owner.headers(PATH), **RIGHT))
     for headers in ((), thief.headers()):
         assert error_of(app.redeem(text, redirect_uri=None, headers=headers)) == (400, "invalid_grant")
-    tokens = granted(app.redeem(text, redirect_uri=None, headers=owner.headers()))
+    tokens = token_response(app.redeem(text, redirect_uri=None, headers=owner.headers()))
     assert forge.peek(tokens["access_token"])[1]["cnf"] == {"jkt": owner.thumbprint}
 
 
 def test_dpop_jkt_alone_binds_the_code(app: App, owner: Prover) -> None:
     text = code(challenge(app, dpop_jkt=owner.thumbprint, **RIGHT))
     assert error_of(app.redeem(text, redirect_uri=None)) == (400, "invalid_grant")
-    assert granted(app.redeem(text, redirect_uri=None, headers=owner.headers()))["token_type"] == "DPoP"
+    assert token_response(app.redeem(text, redirect_uri=None, headers=owner.headers()))["token_type"] == "DPoP"
 
 
 def test_dpop_jkt_and_proof_have_to_agree(app: App, owner: Prover, svc: Services) -> None:

@@ -11,7 +11,7 @@ from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import forge, wire
-from tests.support.browser import ASSERTION_TYPE, App, granted, register, send
+from tests.support.browser import ASSERTION_TYPE, App, register, send, token_response
 from tests.support.forge import by, compact
 from tests.support.internet import Internet, Page
 from tests.support.phone import Phone, refusal
@@ -88,7 +88,7 @@ def test_a_member_that_comes_twice_spoils_a_proof(machine: App, prover: Prover) 
             refusal(request_token(machine, compact(doubled(header, name, another), good, by(prover.key))))
             == INVALID_PROOF
         )
-    granted(request_token(machine, compact(header, json.dumps(good), by(prover.key))))
+    token_response(request_token(machine, compact(header, json.dumps(good), by(prover.key))))
 
 
 def test_a_member_that_comes_twice_spoils_an_assertion(svc: Services, phone: Phone) -> None:
@@ -104,7 +104,7 @@ def test_a_member_that_comes_twice_spoils_an_assertion(svc: Services, phone: Pho
     for name in ("iss", "sub", "aud", "jti"):
         assert refusal(asserted(header, doubled(good, name, "another"))) == INVALID_CLIENT
     assert refusal(asserted(doubled(header, "kid", "2"), good)) == INVALID_CLIENT
-    granted(asserted(json.dumps(header), json.dumps(good)))
+    token_response(asserted(json.dumps(header), json.dumps(good)))
 
 
 def test_a_member_that_comes_twice_spoils_a_token_of_ours(phone: Phone, svc: Services) -> None:

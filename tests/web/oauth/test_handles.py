@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.services import Services
 from tests.support import handles
-from tests.support.browser import App, Browser, granted, register
+from tests.support.browser import App, Browser, register, token_response
 from tests.support.forge import b64, peek, unb64
 from tests.support.phone import Phone, refusal
 
@@ -48,10 +48,10 @@ def texts_of_clients(browser: Browser, apps: list[App]) -> list[str]:
     texts = []
     for app in apps:
         code = browser.code(app, scope=request(app)["scope"])
-        tokens = granted(app.redeem(code))
+        tokens = token_response(app.redeem(code))
         texts += [code, tokens["refresh_token"]]
         for _ in range(2):
-            tokens = granted(app.refresh(tokens["refresh_token"]))
+            tokens = token_response(app.refresh(tokens["refresh_token"]))
             texts.append(tokens["refresh_token"])
     return texts
 
@@ -78,9 +78,9 @@ def test_two_texts_of_one_account_have_no_more_in_common_than_those_of_any_two(
 
 
 def test_the_same_refresh_token_is_given_again_when_an_answer_was_lost(browser: Browser, apps: list[App]) -> None:
-    first = granted(apps[0].redeem(browser.code(apps[0], scope=request(apps[0])["scope"])))["refresh_token"]
-    second = granted(apps[0].refresh(first))["refresh_token"]
-    assert granted(apps[0].refresh(first))["refresh_token"] == second
+    first = token_response(apps[0].redeem(browser.code(apps[0], scope=request(apps[0])["scope"])))["refresh_token"]
+    second = token_response(apps[0].refresh(first))["refresh_token"]
+    assert token_response(apps[0].refresh(first))["refresh_token"] == second
 
 
 def test_a_browser_stays_logged_in_with_the_cookie_that_it_got_before(
@@ -103,12 +103,12 @@ def test_a_code_that_was_given_before_is_redeemed(browser: Browser, app: App, sv
     (waiting,) = [g for g in svc.sessions.of_user(svc.users.find("ann@example.com") or "") if g.waiting]
     key = svc.keys.recent(svc.now()).refresh[0]
     code = handles.first_of(waiting, key, purpose=b"code")
-    assert granted(app.redeem(code))["access_token"]
+    assert token_response(app.redeem(code))["access_token"]
 
 
 def test_a_code_is_no_refresh_token_and_a_refresh_token_no_code(browser: Browser, app: App) -> None:
     code = browser.code(app)
     assert refusal(app.refresh(code)) == (400, "invalid_grant")
-    token = granted(app.redeem(code))["refresh_token"]
+    token = token_response(app.redeem(code))["refresh_token"]
     assert refusal(app.redeem(token)) == (400, "invalid_grant")
     assert refusal(app.redeem(b64(unb64(code)[:-1] + b"\0"))) == (400, "invalid_grant")

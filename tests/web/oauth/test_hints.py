@@ -12,7 +12,7 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests.support import wire
-from tests.support.browser import App, Browser, forms, place, register, told
+from tests.support.browser import App, Browser, callback_params, forms, place, register
 from tests.support.forge import by, by_hmac, compact, peek, resigned, stranger
 from tests.support.phone import Clock, Phone, refusal
 from tests.support.staged import just_before
@@ -35,7 +35,9 @@ def logs_out(browser: Browser, id_token: str) -> bool:
 
 def silent(browser: Browser, app: App, id_token: str) -> str:
     """What comes of a login without a page: "" for a code."""
-    return told(browser.authorize(app, scope="openid", prompt="none", id_token_hint=id_token)).get("error", "")
+    return callback_params(browser.authorize(app, scope="openid", prompt="none", id_token_hint=id_token)).get(
+        "error", ""
+    )
 
 
 def rotated(svc: Services, clock: Clock, *, regularly: bool = True) -> None:
@@ -75,7 +77,7 @@ def test_an_id_token_of_a_key_that_was_regularly_followed_by_another_stays_a_hin
     assert numbers(svc) == [2]
     assert kid(old) not in {jwk["kid"] for jwk in keys.published(svc)}
     assert logs_out(browser, old)
-    assert told(browser.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 def test_it_is_one_between_the_end_of_its_keys_publication_and_the_rotation_that_drops_it(

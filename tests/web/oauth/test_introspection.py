@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
-from tests.support.browser import API, ISSUER, App, Browser, granted, register, send
+from tests.support.browser import API, ISSUER, App, Browser, register, send, token_response
 from tests.support.forge import by, peek, resigned, stranger
 from tests.support.oidc import signed_by
 from tests.support.phone import EMAIL, Clock, Phone, refusal
@@ -80,7 +80,7 @@ def test_a_token_that_has_expired_or_whose_session_or_user_has_ended_is_inactive
     assert introspect(api, second["access_token"])["active"] is True
     clock.advance(900)
     assert introspect(api, second["access_token"]) == INACTIVE
-    fresh = granted(app.refresh(third["refresh_token"]))["access_token"]
+    fresh = token_response(app.refresh(third["refresh_token"]))["access_token"]
     assert introspect(api, fresh)["active"] is True
     svc.users.disable(svc.users.find(EMAIL) or "")
     assert introspect(api, fresh) == INACTIVE
@@ -103,7 +103,7 @@ def test_a_refresh_token_is_told_to_its_own_client_alone(
     first = app.tokens(browser)["refresh_token"]
     assert introspect(app, first)["active"] is True
     assert introspect(api, first) == INACTIVE
-    second = granted(app.refresh(first))["refresh_token"]
+    second = token_response(app.refresh(first))["refresh_token"]
     assert introspect(app, first) == INACTIVE
     claims = introspect(app, second)
     assert (claims["active"], claims["client_id"]) == (True, app.id)
@@ -116,15 +116,15 @@ def test_asking_about_a_spent_refresh_token_ends_nothing(
 ) -> None:
     app = register(svc, phone, introspects=True)
     first = app.tokens(browser)["refresh_token"]
-    second = granted(app.refresh(first))["refresh_token"]
+    second = token_response(app.refresh(first))["refresh_token"]
     clock.advance(60)
     assert introspect(app, first) == INACTIVE
-    granted(app.refresh(second))
+    token_response(app.refresh(second))
 
 
 def test_a_machines_token_is_told_without_a_session(svc: Services, phone: Phone, api: App, clock: Clock) -> None:
     machine = register(svc, phone, "machine")
-    token = granted(machine.token(CLIENT_CREDENTIALS))["access_token"]
+    token = token_response(machine.token(CLIENT_CREDENTIALS))["access_token"]
     claims = introspect(api, token)
     assert (claims["active"], claims["sub"]) == (True, machine.id)
     clock.advance(900)

@@ -15,7 +15,7 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, TOKE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import API, App, Browser, forms, granted, place, register, told
+from tests.support.browser import API, App, Browser, callback_params, forms, place, register, token_response
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
 from tests.support.wire import MODES, UNAVAILABLE, Wire, watched
@@ -65,7 +65,7 @@ def no_more(_: World) -> None:
 
 
 def has_tokens(_: World, answer: Answer) -> None:
-    granted(answer)
+    token_response(answer)
 
 
 def with_code(world: World) -> None:
@@ -82,7 +82,7 @@ def redeemed(world: World, answer: Answer) -> None:
         assert refusal(answer) == (400, "invalid_grant")
         with_code(world)
         answer = redeem(world)
-    granted(world.app.refresh(granted(answer)["refresh_token"]))
+    token_response(world.app.refresh(token_response(answer)["refresh_token"]))
 
 
 def with_tokens(world: World) -> None:
@@ -94,9 +94,9 @@ def refresh(world: World) -> Answer:
 
 
 def refreshed(world: World, answer: Answer) -> None:
-    successor = granted(answer)["refresh_token"]
+    successor = token_response(answer)["refresh_token"]
     world.clock.advance(60)
-    granted(world.app.refresh(successor))
+    token_response(world.app.refresh(successor))
 
 
 def revoke(world: World) -> Answer:
@@ -110,7 +110,7 @@ def revoked(world: World, answer: Answer) -> None:
 
 def with_replayed_code(world: World) -> None:
     with_code(world)
-    world.state["tokens"] = granted(redeem(world))
+    world.state["tokens"] = token_response(redeem(world))
 
 
 def replayed(world: World, answer: Answer) -> None:
@@ -149,7 +149,7 @@ def push(world: World) -> Answer:
 
 def pushed(world: World, answer: Answer) -> None:
     short = {"client_id": world.app.id, "request_uri": answer.json()["request_uri"]}
-    assert "code" in told(world.browser.finish(world.browser.get("/oauth/authorize", short)))
+    assert "code" in callback_params(world.browser.finish(world.browser.get("/oauth/authorize", short)))
 
 
 def with_television(world: World) -> None:
@@ -210,7 +210,7 @@ def decide(world: World) -> Answer:
 
 def approved(world: World, answer: Answer) -> None:
     assert answer.status == 200
-    granted(poll(world))
+    token_response(poll(world))
 
 
 def poll(world: World) -> Answer:
@@ -275,8 +275,8 @@ def authorize(world: World) -> Answer:
 
 
 def goes_on(world: World, answer: Answer) -> None:
-    assert place(answer) == "" or "code" in told(answer)
-    granted(world.app.redeem(told(world.browser.finish(answer))["code"]))
+    assert place(answer) == "" or "code" in callback_params(answer)
+    token_response(world.app.redeem(callback_params(world.browser.finish(answer))["code"]))
 
 
 def with_login(world: World) -> None:

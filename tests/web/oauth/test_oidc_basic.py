@@ -13,7 +13,17 @@ from chalicelib.domain.oauth.client import REFRESH
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, forms, granted, place, register, told
+from tests.support.browser import (
+    FORM_TYPE,
+    ISSUER,
+    App,
+    Browser,
+    callback_params,
+    forms,
+    place,
+    register,
+    token_response,
+)
 from tests.support.forge import compact, peek
 from tests.support.oidc import half_hash, verified
 from tests.support.phone import EMAIL, Clock, Phone, refusal
@@ -56,7 +66,7 @@ def asks_to_log_in(page: Answer) -> bool:
 def test_oidcc_server(browser: Browser, app: App, phone: Phone) -> None:
     answer = browser.log_in(app)
     assert answer["state"] == "xyz"
-    tokens = granted(app.redeem(answer["code"]))
+    tokens = token_response(app.redeem(answer["code"]))
     assert tokens["token_type"].lower() == "bearer"
     assert tokens["expires_in"] > 0
     claims = verified(tokens["id_token"], keys.published(app.svc), audience=app.id, now=app.svc.now())
@@ -65,7 +75,7 @@ def test_oidcc_server(browser: Browser, app: App, phone: Phone) -> None:
 
 
 def test_oidcc_response_type_missing(browser: Browser, app: App) -> None:
-    assert told(browser.authorize(app, response_type=None))["error"] == "invalid_request"
+    assert callback_params(browser.authorize(app, response_type=None))["error"] == "invalid_request"
 
 
 def test_oidcc_idtoken_signature(browser: Browser, app: App, phone: Phone) -> None:
@@ -133,7 +143,7 @@ def test_oidcc_scope_all(browser: Browser, app: App, phone: Phone) -> None:
 def test_oidcc_alternate_happy_flow(browser: Browser, app: App, phone: Phone) -> None:
     reversed_request = list(reversed(app.request(scope="email openid").items()))
     page = browser.finish(browser.get("/oauth/authorize", reversed_request))
-    tokens = granted(app.redeem(told(page)["code"]))
+    tokens = token_response(app.redeem(callback_params(page)["code"]))
     assert set(userinfo(phone, tokens)) == {"sub", "email", "email_verified"}
     claims = verified(tokens["id_token"], keys.published(app.svc), audience=app.id, now=app.svc.now())
     assert "email" not in claims  # Core 5.4: with an access token they are for userinfo
@@ -152,21 +162,21 @@ def test_oidcc_prompt_login(browser: Browser, app: App, clock: Clock) -> None:
     clock.advance(10)
     page = browser.authorize(app, prompt="login")
     assert asks_to_log_in(page)
-    tokens = granted(app.redeem(told(browser.finish(page))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.finish(page))["code"]))
     claims = peek(tokens["id_token"])[1]
     assert (claims["sub"], claims["auth_time"]) == (first["sub"], first["auth_time"] + 10)
 
 
 def test_oidcc_prompt_none_not_logged_in(browser: Browser, app: App) -> None:
     answer = browser.authorize(app, prompt="none")
-    assert told(answer)["error"] == "login_required"
-    assert told(answer)["state"] == "xyz"
+    assert callback_params(answer)["error"] == "login_required"
+    assert callback_params(answer)["state"] == "xyz"
 
 
 def test_oidcc_prompt_none_logged_in(browser: Browser, app: App, clock: Clock) -> None:
     _, first = logged_in(browser, app)
     clock.advance(10)
-    tokens = granted(app.redeem(told(browser.authorize(app, prompt="none"))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.authorize(app, prompt="none"))["code"]))
     claims = peek(tokens["id_token"])[1]
     assert (claims["sub"], claims["auth_time"]) == (first["sub"], first["auth_time"])
 
@@ -176,7 +186,7 @@ def test_oidcc_max_age_1(browser: Browser, app: App, clock: Clock) -> None:
     clock.advance(2)
     page = browser.authorize(app, max_age="1")
     assert asks_to_log_in(page)
-    tokens = granted(app.redeem(told(browser.finish(page))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.finish(page))["code"]))
     claims = peek(tokens["id_token"])[1]
     assert claims["auth_time"] > first["auth_time"]
     assert clock() - claims["auth_time"] <= 1
@@ -185,7 +195,7 @@ def test_oidcc_max_age_1(browser: Browser, app: App, clock: Clock) -> None:
 def test_oidcc_max_age_10000(browser: Browser, app: App, clock: Clock) -> None:
     _, first = logged_in(browser, app)
     clock.advance(2)
-    tokens = granted(app.redeem(told(browser.authorize(app, max_age="10000"))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.authorize(app, max_age="10000"))["code"]))
     claims = peek(tokens["id_token"])[1]
     assert (claims["sub"], claims["auth_time"]) == (first["sub"], first["auth_time"])
 
@@ -197,14 +207,14 @@ def test_oidcc_ensure_request_with_unknown_parameter_succeeds(browser: Browser, 
 def test_oidcc_id_token_hint(browser: Browser, app: App) -> None:
     tokens, first = logged_in(browser, app)
     answer = browser.authorize(app, prompt="none", id_token_hint=tokens["id_token"])
-    again = granted(app.redeem(told(answer)["code"]))
+    again = token_response(app.redeem(callback_params(answer)["code"]))
     assert peek(again["id_token"])[1]["sub"] == first["sub"]
 
 
 def test_oidcc_login_hint(browser: Browser, app: App) -> None:
     page = browser.authorize(app, login_hint=EMAIL)
     assert forms(page)["/authorize/login"].typed["email"] == EMAIL
-    assert "code" in told(browser.finish(page))
+    assert "code" in callback_params(browser.finish(page))
 
 
 def test_oidcc_ui_locales(browser: Browser, app: App) -> None:
@@ -224,13 +234,13 @@ def test_oidcc_ensure_request_with_acr_values_succeeds(browser: Browser, app: Ap
 
 def test_oidcc_codereuse(browser: Browser, app: App) -> None:
     code = browser.code(app)
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
     assert refusal(app.redeem(code)) == (400, "invalid_grant")
 
 
 def test_oidcc_codereuse_30seconds(browser: Browser, app: App, phone: Phone, clock: Clock) -> None:
     code = browser.code(app)
-    tokens = granted(app.redeem(code))
+    tokens = token_response(app.redeem(code))
     clock.advance(30)
     assert refusal(app.redeem(code)) == (400, "invalid_grant")
     # RFC 6749 section 4.1.2: tokens of a code that is used twice should be revoked.
@@ -244,7 +254,7 @@ def test_oidcc_ensure_registered_redirect_uri(browser: Browser, app: App) -> Non
 
 def test_oidcc_ensure_post_request_succeeds(browser: Browser, app: App) -> None:
     page = browser.post("/oauth/authorize", app.request(), origin="https://app.example")
-    tokens = granted(app.redeem(told(browser.finish(page))["code"]))
+    tokens = token_response(app.redeem(callback_params(browser.finish(page))["code"]))
     assert verified(tokens["id_token"], keys.published(app.svc), audience=app.id)
 
 
@@ -254,7 +264,7 @@ def test_oidcc_server_client_secret_post(browser: Browser, svc: Services, phone:
 
 def test_oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(browser: Browser, app: App) -> None:
     answer = browser.authorize(app, request_uri="https://app.example/request.jwt")
-    assert told(answer)["error"] == "request_uri_not_supported"
+    assert callback_params(answer)["error"] == "request_uri_not_supported"
 
 
 def unsigned(claims: Mapping[str, object]) -> str:
@@ -265,8 +275,8 @@ def test_oidcc_unsigned_request_object_supported_correctly_or_rejected_as_unsupp
     browser: Browser, app: App
 ) -> None:
     answer = browser.authorize(app, request=unsigned({"state": "inside", "client_id": app.id}))
-    assert told(answer)["error"] == "request_not_supported"
-    assert told(answer)["state"] == "xyz"
+    assert callback_params(answer)["error"] == "request_not_supported"
+    assert callback_params(answer)["state"] == "xyz"
 
 
 def test_oidcc_claims_essential(browser: Browser, app: App, phone: Phone) -> None:
@@ -287,7 +297,7 @@ def test_oidcc_ensure_request_object_with_redirect_uri(browser: Browser, app: Ap
 def test_oidcc_refresh_token(browser: Browser, app: App, svc: Services, phone: Phone, clock: Clock) -> None:
     first, claims = logged_in(browser, app, prompt="consent")
     clock.advance(1)
-    second = granted(app.refresh(first["refresh_token"]))
+    second = token_response(app.refresh(first["refresh_token"]))
     assert second["access_token"] != first["access_token"]
     again = verified(second["id_token"], keys.published(svc), audience=app.id)
     names = ("iss", "sub", "aud", "auth_time")

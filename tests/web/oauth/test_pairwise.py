@@ -15,7 +15,7 @@ from chalicelib.services import Services
 from chalicelib.store.keys import Keys
 from tests.guard.test_guard import Gate, gate, http_2_event, rest_event
 from tests.support import forge, wire
-from tests.support.browser import API, ISSUER, App, Browser, granted, register, told
+from tests.support.browser import API, ISSUER, App, Browser, callback_params, register, token_response
 from tests.support.oidc import verified
 from tests.support.phone import EMAIL, Clock, Phone, installed, refusal
 
@@ -90,7 +90,7 @@ def test_a_refresh_keeps_the_name(svc: Services, phone: Phone, browser: Browser)
     app = pairwise(svc, phone)
     tokens = app.tokens(browser)
     (sub,) = subjects(svc, app, tokens)
-    assert subjects(svc, app, granted(app.refresh(tokens["refresh_token"]))) == {sub}
+    assert subjects(svc, app, token_response(app.refresh(tokens["refresh_token"]))) == {sub}
 
 
 def test_a_refresh_token_introspected_by_its_client_bears_the_name(
@@ -146,7 +146,7 @@ def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
             assert phone.call(where, {**step, "subject_type": "public"}, token=proof).status == 200
             moved = phone.call(where, {**step, "subject_type": "pairwise"}, token=proof)
             assert refusal(moved) == (400, "invalid_client_metadata")
-            assert forge.peek(granted(app.refresh(token))["id_token"])[1]["sub"] != victims
+            assert forge.peek(token_response(app.refresh(token))["id_token"])[1]["sub"] != victims
 
 
 def test_within_its_sector_a_client_that_registered_itself_changes_what_it_likes(svc: Services, phone: Phone) -> None:
@@ -168,8 +168,8 @@ def stored(svc: Services, registration: dict[str, Any]) -> Client:
 def test_an_id_token_hint_speaks_the_clients_own_language(svc: Services, phone: Phone, browser: Browser) -> None:
     app, other = pairwise(svc, phone), pairwise(svc, phone, "b.example")
     hint, foreign = (each.tokens(browser)["id_token"] for each in (app, other))
-    assert "code" in told(browser.authorize(app, prompt="none", id_token_hint=hint))
-    assert told(browser.authorize(app, prompt="none", id_token_hint=foreign))["error"] == "login_required"
+    assert "code" in callback_params(browser.authorize(app, prompt="none", id_token_hint=hint))
+    assert callback_params(browser.authorize(app, prompt="none", id_token_hint=foreign))["error"] == "login_required"
 
 
 def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
@@ -180,7 +180,7 @@ def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
     seen = {forge.peek(subject)[1]["sub"]}
     for exchanger in (register(svc, phone, "exchanger"), pairwise(svc, phone, "b.example", "exchanger")):
         fields = {"subject_token": subject, "subject_token_type": ACCESS, "resource": API}
-        token = granted(exchanger.token(TOKEN_EXCHANGE, **fields))["access_token"]
+        token = token_response(exchanger.token(TOKEN_EXCHANGE, **fields))["access_token"]
         seen.add(forge.peek(token)[1]["sub"])
         api = register(svc, phone, "api", resources=(API,))
         assert api.post("/oauth/introspect", {"token": token}).json()["active"]
@@ -190,7 +190,7 @@ def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
 
 def exchanged(app: App, subject: str, **more: str) -> str:
     fields = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject, "subject_token_type": ACCESS, **more}
-    token: str = granted(app.post("/oauth/token", fields))["access_token"]
+    token: str = token_response(app.post("/oauth/token", fields))["access_token"]
     return token
 
 
@@ -227,7 +227,7 @@ def test_who_acts_is_called_in_a_token_as_its_client_knows_them(
 ) -> None:
     app, machine = pairwise(svc, phone), chain[1]
     subject = app.tokens(browser, scope="openid notes:read")["access_token"]
-    of_machine = granted(machine.token("client_credentials"))["access_token"]
+    of_machine = token_response(machine.token("client_credentials"))["access_token"]
     token = subject
     for each in chain:
         # First the user, through the client that they are logged in to; then a machine.
@@ -308,6 +308,6 @@ def test_tokens_survive_a_change_of_the_clients_sector(svc: Services, phone: Pho
     tokens = app.tokens(browser)
     manage.change(svc, app.client, replace(app.client, sector_identifier="b.example"))
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status == 200
-    renewed = granted(app.refresh(tokens["refresh_token"]))
+    renewed = token_response(app.refresh(tokens["refresh_token"]))
     assert forge.peek(renewed["access_token"])[1]["sub"] != forge.peek(tokens["access_token"])[1]["sub"]
     assert phone.call("GET /oauth/userinfo", token=renewed["access_token"]).status == 200

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import App, Browser, granted, register
+from tests.support.browser import App, Browser, register, token_response
 from tests.support.forge import peek
 from tests.support.phone import Clock, Phone, refusal
 from tests.support.prover import Prover
@@ -45,17 +45,17 @@ def test_a_proof_at_a_refresh_binds_the_session_that_began_without_one(
 ) -> None:
     mine, thief = provers
     first = app.tokens(browser)
-    second = granted(refresh(app, first, mine))
+    second = token_response(refresh(app, first, mine))
     assert key_of(second) == mine.thumbprint
     # What was bound when it was handed out is of no use to a thief, who cannot end the session with it either.
     assert refusal(refresh(app, second)) == REFUSED
     assert refusal(refresh(app, second, thief)) == REFUSED
-    third = granted(refresh(app, second, mine))
+    third = token_response(refresh(app, second, mine))
     assert key_of(third) == mine.thumbprint
     clock.advance(3600)
     mine.nonce = refresh(app, third, mine).header("DPoP-Nonce") or ""
     # As for all that are bound: the answer may have been lost, and nobody else can come back for it.
-    assert granted(refresh(app, second, mine))["refresh_token"] == third["refresh_token"]
+    assert token_response(refresh(app, second, mine))["refresh_token"] == third["refresh_token"]
 
 
 @pytest.mark.parametrize("owner", ["without a proof", "with another key"])
@@ -65,7 +65,7 @@ def test_a_thief_who_binds_a_stolen_token_to_a_key_of_his_own_is_found_out_when_
 ) -> None:
     mine, thief = provers
     tokens = app.tokens(browser)
-    gains = granted(refresh(app, granted(refresh(app, tokens, thief)), thief))
+    gains = token_response(refresh(app, token_response(refresh(app, tokens, thief)), thief))
     clock.advance(later)
     mine.nonce = thief.nonce = refresh(app, {"refresh_token": "x"}, mine).header("DPoP-Nonce") or thief.nonce
     assert refusal(refresh(app, tokens, mine if owner == "with another key" else None)) == REFUSED
@@ -77,8 +77,8 @@ def test_a_thief_who_binds_what_is_handed_out_once_more_is_found_out_as_well(
     app: App, browser: Browser, provers: tuple[Prover, Prover], late: str
 ) -> None:
     tokens = app.tokens(browser)
-    owned = granted(refresh(app, tokens))
-    gains = granted(refresh(app, tokens, provers[1]))
+    owned = token_response(refresh(app, tokens))
+    gains = token_response(refresh(app, tokens, provers[1]))
     assert refusal(refresh(app, owned if late == "what its owner was given" else tokens)) == REFUSED
     assert refusal(refresh(app, gains, provers[1])) == REFUSED
 
@@ -88,7 +88,7 @@ def test_the_write_that_binds_is_the_one_that_rotates(
 ) -> None:
     tokens = app.tokens(browser)
     with watched(svc) as traffic:
-        tokens = granted(refresh(app, tokens, provers[0]))
+        tokens = token_response(refresh(app, tokens, provers[0]))
     # The client, the memory of the proof, the session with its user, the rotation.
     assert sorted(traffic.calls) == ["BatchGetItem", "GetItem", "PutItem", "UpdateItem"]
     (session,) = [
@@ -102,13 +102,13 @@ def test_a_retry_with_a_proof_binds_what_it_hands_out_once_more(
 ) -> None:
     mine, thief = provers
     first = app.tokens(browser)
-    second = granted(refresh(app, first))
-    again = granted(refresh(app, first, mine))
+    second = token_response(refresh(app, first))
+    again = token_response(refresh(app, first, mine))
     assert again["refresh_token"] == second["refresh_token"]
-    bound = granted(refresh(app, again, mine))
+    bound = token_response(refresh(app, again, mine))
     for prover in (None, thief):
         assert refusal(refresh(app, bound, prover)) == REFUSED
-    assert granted(refresh(app, bound, mine))
+    assert token_response(refresh(app, bound, mine))
 
 
 @pytest.mark.parametrize("ours", ["another key's", "without a proof"])
@@ -118,7 +118,9 @@ def test_a_refresh_that_a_rivals_key_overtook_gets_nothing_and_ends_the_session(
     rival, other = provers
     first = app.tokens(browser)
     won: list[dict[str, Any]] = []
-    with just_before(svc.sessions._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+    with just_before(
+        svc.sessions._client, "UpdateItem", lambda: won.append(token_response(refresh(app, first, rival)))
+    ):
         assert refusal(refresh(app, first, other if ours == "another key's" else None)) == REFUSED
     # Two keys are two holders, and nothing says which of them is the thief.
     assert refusal(refresh(app, won[0], rival)) == REFUSED
@@ -130,9 +132,11 @@ def test_a_refresh_that_a_rivals_retry_with_a_key_overtook_gets_nothing_and_ends
 ) -> None:
     rival, other = provers
     first = app.tokens(browser)
-    second = granted(refresh(app, first))
+    second = token_response(refresh(app, first))
     won: list[dict[str, Any]] = []
-    with just_before(svc.sessions._client, "UpdateItem", lambda: won.append(granted(refresh(app, first, rival)))):
+    with just_before(
+        svc.sessions._client, "UpdateItem", lambda: won.append(token_response(refresh(app, first, rival)))
+    ):
         assert refusal(refresh(app, second, other if ours == "another key's" else None)) == REFUSED
     assert refusal(refresh(app, won[0], rival)) == REFUSED
 
@@ -142,10 +146,10 @@ def test_a_refresh_that_a_retry_with_its_own_key_overtook_goes_on(
 ) -> None:
     mine, _ = provers
     first = app.tokens(browser)
-    second = granted(refresh(app, first))
-    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first, mine))):
-        third = granted(refresh(app, second, mine))
-    assert granted(refresh(app, third, mine))
+    second = token_response(refresh(app, first))
+    with just_before(svc.sessions._client, "UpdateItem", lambda: token_response(refresh(app, first, mine))):
+        third = token_response(refresh(app, second, mine))
+    assert token_response(refresh(app, third, mine))
 
 
 def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
@@ -153,11 +157,11 @@ def test_a_refresh_with_a_key_that_one_without_overtook_binds_all_the_same(
 ) -> None:
     mine, _ = provers
     first = app.tokens(browser)
-    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first))):
-        second = granted(refresh(app, first, mine))
-    third = granted(refresh(app, second, mine))
+    with just_before(svc.sessions._client, "UpdateItem", lambda: token_response(refresh(app, first))):
+        second = token_response(refresh(app, first, mine))
+    third = token_response(refresh(app, second, mine))
     assert refusal(refresh(app, third)) == REFUSED
-    assert granted(refresh(app, third, mine))
+    assert token_response(refresh(app, third, mine))
 
 
 def test_of_two_keys_that_come_back_for_the_same_answer_neither_keeps_it(
@@ -165,8 +169,8 @@ def test_of_two_keys_that_come_back_for_the_same_answer_neither_keeps_it(
 ) -> None:
     mine, rival = provers
     first = app.tokens(browser)
-    granted(refresh(app, first))
-    with just_before(svc.sessions._client, "UpdateItem", lambda: granted(refresh(app, first, rival))):
+    token_response(refresh(app, first))
+    with just_before(svc.sessions._client, "UpdateItem", lambda: token_response(refresh(app, first, rival))):
         assert refusal(refresh(app, first, mine)) == REFUSED
     assert refusal(refresh(app, first, rival)) == REFUSED
 
@@ -177,4 +181,4 @@ def test_a_confidential_clients_refresh_tokens_need_no_key(
     web = register(svc, browser.phone)
     tokens = web.tokens(browser)
     for prover in (provers[0], None, provers[1]):
-        tokens = granted(refresh(web, tokens, prover))
+        tokens = token_response(refresh(web, tokens, prover))

@@ -12,7 +12,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from cli import clients as commands
 from local.gateway import Answer
-from tests.support.browser import App, Browser, granted
+from tests.support.browser import App, Browser, token_response
 from tests.support.phone import Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
@@ -336,7 +336,7 @@ def test_a_deleted_client_is_gone_with_all_that_it_holds(svc: Services, phone: P
     phone.sign_up()
     client = register(phone)
     app = App(phone, svc, stored(svc, client), client["client_secret"])
-    tokens = granted(app.redeem(Browser(phone).code(app, scope="openid offline_access")))
+    tokens = token_response(app.redeem(Browser(phone).code(app, scope="openid offline_access")))
     assert phone.call(f"DELETE {path(client)}", token=client["registration_access_token"]).status == 204
     assert refusal(app.refresh(tokens["refresh_token"])) == (401, "invalid_client")
     assert refusal(phone.call(f"GET {path(client)}", token=client["registration_access_token"])) == (

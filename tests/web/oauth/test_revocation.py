@@ -5,7 +5,7 @@ import pytest
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import App, Browser, granted, register, send
+from tests.support.browser import App, Browser, register, send, token_response
 from tests.support.phone import Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
@@ -33,8 +33,8 @@ def test_either_token_ends_the_session_whatever_the_hint(
 
 def test_any_generation_of_a_refresh_token_revokes(browser: Browser, app: App) -> None:
     first = app.tokens(browser)
-    second = granted(app.refresh(first["refresh_token"]))
-    third = granted(app.refresh(second["refresh_token"]))
+    second = token_response(app.refresh(first["refresh_token"]))
+    third = token_response(app.refresh(second["refresh_token"]))
     assert app.post("/oauth/revoke", {"token": first["refresh_token"]}).status == 200
     assert refusal(app.refresh(third["refresh_token"])) == (400, "invalid_grant")
 
@@ -49,7 +49,7 @@ def test_another_clients_token_is_a_200_without_effect(
         answer = thief.post("/oauth/revoke", {"token": text})
         assert (answer.status, answer.body) == (200, b"")
     assert alive(app, tokens)
-    granted(app.refresh(tokens["refresh_token"]))
+    token_response(app.refresh(tokens["refresh_token"]))
 
 
 def test_the_json_doors_session_cannot_be_revoked_by_an_oauth_client(app: App, phone: Phone) -> None:
@@ -67,7 +67,7 @@ def test_what_is_no_token_is_a_200_without_effect(browser: Browser, app: App) ->
     for text in ("x", "é", "x" * 8000, "e30.e30.", bent, tokens["refresh_token"][:-1], tokens["id_token"], cookie):
         assert app.post("/oauth/revoke", {"token": text}).status == 200
     assert alive(app, tokens)
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 def test_what_cannot_be_revoked_is_not_said_to_be(browser: Browser, app: App, svc: Services, phone: Phone) -> None:
@@ -75,8 +75,8 @@ def test_what_cannot_be_revoked_is_not_said_to_be(browser: Browser, app: App, sv
     machine, service = register(svc, phone, "machine"), register(svc, phone, "exchanger")
     tokens = app.tokens(browser)
     subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
-    exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))["access_token"]
-    own = granted(machine.token(CLIENT_CREDENTIALS))["access_token"]
+    exchanged = token_response(service.token(TOKEN_EXCHANGE, **subject))["access_token"]
+    own = token_response(machine.token(CLIENT_CREDENTIALS))["access_token"]
     for client, token in ((machine, own), (service, exchanged)):
         for _ in range(2):
             assert refusal(client.post("/oauth/revoke", {"token": token})) == (400, "unsupported_token_type")

@@ -15,12 +15,12 @@ from tests.support.browser import (
     App,
     Browser,
     basic,
+    callback_params,
     encoded,
-    granted,
     place,
     register,
     send,
-    told,
+    token_response,
 )
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Phone, refusal
@@ -49,13 +49,13 @@ def test_an_api_may_be_asked_for_in_any_spelling_and_its_tokens_have_the_registe
     assert audience(tokens) == API
     # All who name it again may do so in whatever spelling they like.
     code = browser.code(app, resource=API)
-    tokens = granted(app.redeem(code, resource=resource))
-    assert audience(granted(app.refresh(tokens["refresh_token"], resource=resource))) == API
+    tokens = token_response(app.redeem(code, resource=resource))
+    assert audience(token_response(app.refresh(tokens["refresh_token"], resource=resource))) == API
     pushed = app.post("/oauth/par", app.request(resource=resource)).json()["request_uri"]
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
-    assert audience(granted(app.redeem(told(browser.finish(page))["code"]))) == API
+    assert audience(token_response(app.redeem(callback_params(browser.finish(page))["code"]))) == API
     machine = register(svc, phone, "machine", resources=(API,))
-    assert audience(granted(machine.token(CLIENT_CREDENTIALS, resource=resource))) == API
+    assert audience(token_response(machine.token(CLIENT_CREDENTIALS, resource=resource))) == API
 
 
 @pytest.mark.parametrize("resource", SPELLINGS)
@@ -66,7 +66,7 @@ def test_so_it_is_in_an_exchange_for_a_device_and_in_a_first_party_app(
     exchanger = register(svc, phone, "exchanger")
     subject = {"subject_token": token, "subject_token_type": ACCESS}
     for target in ({"resource": resource}, {"audience": resource}, {"resource": resource, "audience": API}):
-        exchanged = granted(exchanger.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, **subject, **target}))
+        exchanged = token_response(exchanger.post("/oauth/token", {"grant_type": TOKEN_EXCHANGE, **subject, **target}))
         assert audience(exchanged) == API
     television = register(svc, phone, "television", resources=(API,))
     assert television.post("/oauth/device", {"resource": resource}).status == 200
@@ -75,7 +75,7 @@ def test_so_it_is_in_an_exchange_for_a_device_and_in_a_first_party_app(
     auth_session = ours.post("/oauth/authorize-challenge", {**params, "resource": resource}).json()["auth_session"]
     right = {"auth_session": auth_session, "email": EMAIL, "password": PASSWORD, "resource": API}
     code = ours.post("/oauth/authorize-challenge", right).json()["authorization_code"]
-    assert audience(granted(ours.redeem(code, redirect_uri=None))) == API
+    assert audience(token_response(ours.redeem(code, redirect_uri=None))) == API
 
 
 @pytest.mark.parametrize("spelling", ["/", ":443", ":443/"])
@@ -83,14 +83,14 @@ def test_so_it_is_with_our_own_api(browser: Browser, app: App, svc: Services, sp
     own = svc.settings.audience
     tokens = app.tokens(browser, resource=own + spelling)
     assert audience(tokens) == own
-    assert audience(granted(app.refresh(tokens["refresh_token"], resource=own + spelling))) == own
+    assert audience(token_response(app.refresh(tokens["refresh_token"], resource=own + spelling))) == own
 
 
 @pytest.mark.parametrize("resource", OTHERS)
 def test_an_api_that_is_only_spelled_alike_is_none_of_the_clients(
     browser: Browser, app: App, svc: Services, phone: Phone, resource: str
 ) -> None:
-    assert told(browser.authorize(app, resource=resource))["error"] == "invalid_target"
+    assert callback_params(browser.authorize(app, resource=resource))["error"] == "invalid_target"
     code = browser.code(app, resource=API)
     assert refusal(app.redeem(code, resource=resource)) == (400, "invalid_target")
     machine = register(svc, phone, "machine", resources=(API,))
@@ -118,7 +118,7 @@ def test_a_form_is_known_by_its_type_and_subtype(phone: Phone, svc: Services, co
     proof, _ = machine.credentials()
     headers = [*proof, ("Content-Type", content_type)]
     raw = encoded({"grant_type": CLIENT_CREDENTIALS}).encode()
-    granted(phone.call("POST /oauth/token", raw=raw, headers=headers))
+    token_response(phone.call("POST /oauth/token", raw=raw, headers=headers))
     spoilt = phone.call("POST /oauth/token", raw=raw + b"&scope=%ff", headers=headers)
     assert refusal(spoilt) == (400, "invalid_request")
 
@@ -144,8 +144,8 @@ def test_a_client_with_one_redirect_uri_need_not_name_it(browser: Browser, app: 
     params: dict[str, Any] = {"redirect_uri": None, "scope": "email notes:read"}
     answer = browser.finish(browser.authorize(app, **params))
     assert place(answer) == CALLBACK
-    granted(app.redeem(told(answer)["code"], redirect_uri=None))
-    granted(app.redeem(browser.code(app, **params), redirect_uri=CALLBACK))
+    token_response(app.redeem(callback_params(answer)["code"], redirect_uri=None))
+    token_response(app.redeem(browser.code(app, **params), redirect_uri=CALLBACK))
     assert place(browser.authorize(app, **{**params, "response_type": "token"})) == CALLBACK
     pushed = app.post("/oauth/par", app.request(**params)).json()["request_uri"]
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
@@ -155,7 +155,7 @@ def test_a_client_with_one_redirect_uri_need_not_name_it(browser: Browser, app: 
 def test_a_code_whose_request_named_no_redirect_uri_is_good_with_no_other(browser: Browser, app: App) -> None:
     code = browser.code(app, redirect_uri=None, scope="email")
     assert refusal(app.redeem(code, redirect_uri="https://evil.example/cb")) == (400, "invalid_grant")
-    granted(app.redeem(code, redirect_uri=None))
+    token_response(app.redeem(code, redirect_uri=None))
 
 
 @pytest.mark.parametrize("uris", [(CALLBACK, f"{CALLBACK}2"), (CALLBACK,)])
@@ -184,9 +184,9 @@ def by_header(client_id: str, secret: str) -> list[tuple[str, str]]:
 def test_an_empty_secret_is_no_secret(browser: Browser, svc: Services, phone: Phone) -> None:
     app = register(svc, phone, "spa")
     form = app.redemption(browser.code(app))
-    granted(send(phone, "/oauth/token", form, headers=by_header(app.id, "")))
+    token_response(send(phone, "/oauth/token", form, headers=by_header(app.id, "")))
     form = {**app.redemption(browser.code(app)), "client_id": app.id, "client_secret": ""}
-    granted(send(phone, "/oauth/token", form))
+    token_response(send(phone, "/oauth/token", form))
 
 
 @pytest.mark.parametrize("kind", ["web", "post", "key"])
@@ -196,7 +196,7 @@ def test_who_has_a_secret_or_a_key_needs_it(browser: Browser, svc: Services, pho
     assert refusal(send(phone, "/oauth/token", form, headers=by_header(app.id, ""))) == (401, "invalid_client")
     both = {**form, "client_id": app.id, "client_secret": ""}
     assert refusal(send(phone, "/oauth/token", both)) == (401, "invalid_client")
-    granted(app.post("/oauth/token", form))
+    token_response(app.post("/oauth/token", form))
 
 
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
@@ -209,7 +209,7 @@ def test_a_client_that_knows_its_secret_may_send_it_in_either_place(svc: Service
         return [posted, send(phone, "/oauth/token", form, headers=by_header(app.id, secret))]
 
     for answer in tried(app.secret):
-        granted(answer)
+        token_response(answer)
     for answer in tried(app.secret + "x"):
         assert refusal(answer) == (401, "invalid_client")
 
@@ -244,7 +244,7 @@ def test_scopes_that_are_not_understood_are_passed_over_and_the_answer_says_what
     assert granted_scope == "openid email"
     pushed = app.post("/oauth/par", app.request(scope=scope)).json()["request_uri"]
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
-    assert granted(app.redeem(told(browser.finish(page))["code"]))["scope"] == "openid email"
+    assert token_response(app.redeem(callback_params(browser.finish(page))["code"]))["scope"] == "openid email"
     television = register(svc, phone, "television")
     assert television.post("/oauth/device", {"scope": scope}).status == 200
 
@@ -255,7 +255,7 @@ def test_scopes_that_are_not_understood_are_passed_over_and_the_answer_says_what
 def test_a_client_that_may_have_none_of_what_it_asks_for_is_refused(
     browser: Browser, app: App, svc: Services, phone: Phone, scope: str
 ) -> None:
-    assert told(browser.authorize(app, scope=scope))["error"] == "invalid_scope"
+    assert callback_params(browser.authorize(app, scope=scope))["error"] == "invalid_scope"
     assert refusal(app.post("/oauth/par", app.request(scope=scope))) == (400, "invalid_scope")
     television = register(svc, phone, "television")
     assert refusal(television.post("/oauth/device", {"scope": scope})) == (400, "invalid_scope")
@@ -282,7 +282,7 @@ def test_a_state_of_any_length_comes_back_as_it_came(browser: Browser, app: App,
         request = app.request(state=state, scope="admin", response_mode=mode)
         answer = send_it("/oauth/authorize", request)
         if mode == "query":
-            assert (told(answer)["error"], told(answer)["state"]) == ("invalid_scope", state)
+            assert (callback_params(answer)["error"], callback_params(answer)["state"]) == ("invalid_scope", state)
         else:
             assert answer.body.decode().count(state.replace("&", "&amp;")) == 1
     assert browser.log_in(app, state=state)["state"] == state
@@ -290,7 +290,7 @@ def test_a_state_of_any_length_comes_back_as_it_came(browser: Browser, app: App,
 
 def test_a_request_that_is_too_long_is_told_with_its_state(browser: Browser, app: App) -> None:
     request = app.request(state="s" * 5000, nonce="n" * 5000)
-    answer = told(browser.post("/oauth/authorize", request))
+    answer = callback_params(browser.post("/oauth/authorize", request))
     assert (answer["error"], answer["state"]) == ("invalid_request", "s" * 5000)
     assert refusal(app.post("/oauth/par", request)) == (400, "invalid_request")
 
@@ -298,7 +298,7 @@ def test_a_request_that_is_too_long_is_told_with_its_state(browser: Browser, app
 @pytest.mark.parametrize("name", ["nonce", "login_hint", "acr_values", "ui_locales", "display", "claims_locales"])
 def test_no_other_value_has_a_length_of_its_own_either(browser: Browser, app: App, name: str) -> None:
     fields = browser.log_in(app, **{name: "x" * 5000})
-    tokens = granted(app.redeem(fields["code"]))
+    tokens = token_response(app.redeem(fields["code"]))
     if name == "nonce":
         assert peek(tokens["id_token"])[1]["nonce"] == "x" * 5000
 
@@ -317,4 +317,4 @@ def test_a_token_stands_after_as_many_spaces_as_one_likes(
     machine = register(svc, phone, "machine")
     _, _, credentials = basic(machine.id, machine.secret).partition(" ")
     form = {"grant_type": CLIENT_CREDENTIALS}
-    granted(send(phone, "/oauth/token", form, headers=[("Authorization", f"Basic{gap}{credentials}")]))
+    token_response(send(phone, "/oauth/token", form, headers=[("Authorization", f"Basic{gap}{credentials}")]))

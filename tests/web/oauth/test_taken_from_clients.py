@@ -11,7 +11,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import forge
-from tests.support.browser import API, USER_SCOPES, App, Browser, granted, register
+from tests.support.browser import API, USER_SCOPES, App, Browser, register, token_response
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
@@ -66,7 +66,7 @@ def test_a_session_for_an_api_that_was_taken_from_its_client_is_over(app: App, s
     for token in (tokens["access_token"], tokens["refresh_token"]):
         assert introspected(service, token) == {"active": False}
     assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
-    assert granted(app.refresh(other["refresh_token"]))
+    assert token_response(app.refresh(other["refresh_token"]))
     change(app, resources=(API,))
     assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
 
@@ -74,7 +74,7 @@ def test_a_session_for_an_api_that_was_taken_from_its_client_is_over(app: App, s
 def test_a_session_without_a_scope_that_its_client_may_have_is_over(app: App, browser: Browser) -> None:
     tokens = app.tokens(browser, scope="notes:read notes:write")
     change(app, scopes=without("notes:write"))
-    tokens = granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"]))
     assert tokens["scope"] == "notes:read"
     change(app, scopes=without("notes:read", "notes:write"))
     assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
@@ -96,7 +96,7 @@ def test_an_approval_of_what_was_taken_from_a_devices_client_meanwhile_is_worth_
     svc: Services, browser: Browser, change_of_client: dict[str, Any]
 ) -> None:
     television = register(svc, browser.phone, "television", resources=(API,))
-    codes = granted(television.post("/oauth/device", {"scope": "notes:read", "resource": API}))
+    codes = token_response(television.post("/oauth/device", {"scope": "notes:read", "resource": API}))
     page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
@@ -109,7 +109,7 @@ def test_what_a_device_is_given_back_is_not_what_its_user_approved(
     svc: Services, browser: Browser, clock: Clock, back: str
 ) -> None:
     television = register(svc, browser.phone, "television")
-    codes = granted(television.post("/oauth/device", {"scope": "notes:read notes:write"}))
+    codes = token_response(television.post("/oauth/device", {"scope": "notes:read notes:write"}))
     change(television, scopes=without("notes:write"))
     page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
@@ -123,7 +123,7 @@ def test_what_a_device_is_given_back_is_not_what_its_user_approved(
     browser.submit(page, "/device", decision="allow")
     change(television, scopes=USER_SCOPES)
     clock.advance(5)
-    tokens = granted(television.token(DEVICE_CODE, device_code=codes["device_code"]))
+    tokens = token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
     assert ("notes:write" in tokens["scope"]) is (back == "before the decision")
 
 
@@ -134,7 +134,7 @@ def test_a_single_claim_is_told_only_while_the_client_has_its_scope(app: App, br
     assert userinfo(app.phone, tokens)["email"] == EMAIL
     change(app, scopes=without("email"))
     assert "email" not in userinfo(app.phone, tokens)
-    tokens = granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"]))
     assert "email" not in forge.peek(tokens["id_token"])[1]
     assert "email" not in userinfo(app.phone, tokens)
 
@@ -142,7 +142,7 @@ def test_a_single_claim_is_told_only_while_the_client_has_its_scope(app: App, br
 def test_a_single_claim_outlives_a_scope_that_has_nothing_to_do_with_it(app: App, browser: Browser) -> None:
     tokens = app.tokens(browser, scope=SCOPE, claims=WISHES)
     change(app, scopes=without("notes:read"))
-    tokens = granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"]))
     assert forge.peek(tokens["id_token"])[1]["email"] == EMAIL
     assert userinfo(app.phone, tokens)["email"] == EMAIL
 
@@ -158,7 +158,7 @@ def test_an_access_token_of_before_is_worth_what_its_client_may_have_by_now(
     verified = app.phone.call("POST /verify", {"token": token}).json()
     assert verified["claims"]["scope"] == "openid notes:read"
     exchanged = {"subject_token": token, "subject_token_type": ACCESS}
-    assert granted(exchanger.token(TOKEN_EXCHANGE, **exchanged))["scope"] == "notes:read"
+    assert token_response(exchanger.token(TOKEN_EXCHANGE, **exchanged))["scope"] == "notes:read"
     assert error_code(exchanger.token(TOKEN_EXCHANGE, scope="notes:write", **exchanged)) == "invalid_scope"
 
 
@@ -166,7 +166,7 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
     svc: Services, app: App, service: App, browser: Browser
 ) -> None:
     tokens, machine = app.tokens(browser, scope=SCOPE), register(svc, app.phone, "machine")
-    machines = granted(machine.token("client_credentials"))["access_token"]
+    machines = token_response(machine.token("client_credentials"))["access_token"]
     for client in (app, machine):
         manage.delete(svc, client.id)
     for token in (tokens["access_token"], tokens["refresh_token"], machines):
@@ -183,7 +183,7 @@ def test_an_access_token_of_an_earlier_client_of_the_same_id_is_worth_nothing(
     svc: Services, app: App, service: App, browser: Browser, clock: Clock
 ) -> None:
     machine = register(svc, app.phone, "machine")
-    old = [app.tokens(browser, scope=SCOPE), granted(machine.token("client_credentials"))]
+    old = [app.tokens(browser, scope=SCOPE), token_response(machine.token("client_credentials"))]
     clock.advance(1)
     for each in (app, machine):
         manage.delete(svc, each.id)

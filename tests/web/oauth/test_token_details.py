@@ -13,7 +13,7 @@ from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services, build
 from tests.support import forge
-from tests.support.browser import API, ISSUER, App, Browser, forms, granted, register, told
+from tests.support.browser import API, ISSUER, App, Browser, callback_params, forms, register, token_response
 from tests.support.forge import b64
 from tests.support.oidc import verified
 from tests.support.phone import EMAIL, Clock, Phone, installed
@@ -52,7 +52,7 @@ def test_a_refreshed_id_token_is_of_the_same_login_without_the_nonce(
     tokens = app.tokens(browser)
     first = claims_of(svc, app, tokens)
     clock.advance(100)
-    renewed = granted(app.refresh(tokens["refresh_token"]))
+    renewed = token_response(app.refresh(tokens["refresh_token"]))
     second = claims_of(svc, app, renewed)
     assert "nonce" in first
     assert "nonce" not in second
@@ -64,7 +64,7 @@ def test_a_refreshed_id_token_is_of_the_same_login_without_the_nonce(
 
 def test_a_refresh_without_openid_gives_no_id_token(app: App, browser: Browser) -> None:
     tokens = app.tokens(browser)
-    assert "id_token" not in granted(app.refresh(tokens["refresh_token"], scope="notes:read"))
+    assert "id_token" not in token_response(app.refresh(tokens["refresh_token"], scope="notes:read"))
 
 
 def test_without_openid_there_is_no_id_token_and_userinfo_is_shut(app: App, browser: Browser) -> None:
@@ -126,8 +126,8 @@ def test_an_openid_client_gets_refresh_tokens_for_offline_access_only(
 
 def test_offline_access_is_a_scope_that_the_user_is_asked_for(app: App, browser: Browser) -> None:
     app.tokens(browser, scope="openid")
-    assert "code" in told(browser.authorize(app, scope="openid", prompt="none"))
-    assert told(browser.authorize(app, scope=NARROW, prompt="none"))["error"] == "consent_required"
+    assert "code" in callback_params(browser.authorize(app, scope="openid", prompt="none"))
+    assert callback_params(browser.authorize(app, scope=NARROW, prompt="none"))["error"] == "consent_required"
 
 
 # The claims parameter (OpenID Connect Core 5.5)
@@ -140,7 +140,7 @@ def test_a_single_claim_goes_where_it_was_asked_for(svc: Services, app: App, bro
     assert userinfo_claims["name"] == "Ann"
     assert "email" not in userinfo_claims
     assert "nickname" not in userinfo_claims
-    renewed = granted(app.refresh(tokens["refresh_token"]))
+    renewed = token_response(app.refresh(tokens["refresh_token"]))
     assert claims_of(svc, app, renewed)["email"] == EMAIL
     assert userinfo(app, renewed)["name"] == "Ann"
 
@@ -148,13 +148,13 @@ def test_a_single_claim_goes_where_it_was_asked_for(svc: Services, app: App, bro
 def test_a_single_claim_needs_the_users_consent_to_the_scope_that_it_is_of(app: App, browser: Browser) -> None:
     app.tokens(browser, scope="openid")
     claims_request = json.dumps({"userinfo": {"email": None}})
-    assert "code" in told(browser.authorize(app, scope="openid", prompt="none"))
+    assert "code" in callback_params(browser.authorize(app, scope="openid", prompt="none"))
     answer = browser.authorize(app, scope="openid", prompt="none", claims=claims_request)
-    assert told(answer)["error"] == "consent_required"
+    assert callback_params(answer)["error"] == "consent_required"
     page = browser.authorize(app, scope="openid", claims=claims_request)
     assert "/authorize/consent" in forms(page)
-    told(browser.finish(page))
-    assert "code" in told(browser.authorize(app, scope="openid", prompt="none", claims=claims_request))
+    callback_params(browser.finish(page))
+    assert "code" in callback_params(browser.authorize(app, scope="openid", prompt="none", claims=claims_request))
 
 
 def test_a_client_never_gets_a_claim_that_none_of_its_scopes_opens(svc: Services, browser: Browser) -> None:
@@ -174,42 +174,45 @@ def test_a_single_claim_does_not_come_along_with_a_narrower_token(svc: Services,
     scopes = ("openid", "notes:read")
     service = register(svc, app.phone, "exchanger", scopes=scopes)
     subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
-    exchanged = granted(service.token(TOKEN_EXCHANGE, **subject))
+    exchanged = token_response(service.token(TOKEN_EXCHANGE, **subject))
     same = register(svc, app.phone, "exchanger", scopes=scope.split())
-    as_wide = granted(same.token(TOKEN_EXCHANGE, **subject))
-    narrowed = granted(app.refresh(tokens["refresh_token"], scope="openid"))
+    as_wide = token_response(same.token(TOKEN_EXCHANGE, **subject))
+    narrowed = token_response(app.refresh(tokens["refresh_token"], scope="openid"))
     for tokens_of_target in (exchanged, as_wide, narrowed):
         assert "email" not in userinfo(app, tokens_of_target)
     assert "email" not in claims_of(svc, app, narrowed)
-    whole = granted(app.refresh(narrowed["refresh_token"], scope="notes:read openid offline_access"))
+    whole = token_response(app.refresh(narrowed["refresh_token"], scope="notes:read openid offline_access"))
     assert userinfo(app, whole)["email"] == claims_of(svc, app, whole)["email"] == EMAIL
 
 
 def test_an_answer_about_one_user_is_never_about_another(svc: Services, app: App, browser: Browser) -> None:
     sub = claims_of(svc, app, app.tokens(browser))["sub"]
     claims_request = {value: json.dumps({"id_token": {"sub": {"value": value}}}) for value in (sub, "0" * 32)}
-    assert "code" in told(browser.authorize(app, prompt="none", claims=claims_request[sub]))
-    assert told(browser.authorize(app, prompt="none", claims=claims_request["0" * 32]))["error"] == "login_required"
+    assert "code" in callback_params(browser.authorize(app, prompt="none", claims=claims_request[sub]))
+    assert (
+        callback_params(browser.authorize(app, prompt="none", claims=claims_request["0" * 32]))["error"]
+        == "login_required"
+    )
     page = browser.authorize(app, claims=claims_request["0" * 32])
     assert "/authorize/login" in forms(page)
-    assert told(browser.finish(page))["error"] == "login_required"
+    assert callback_params(browser.finish(page))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("value", [1, None, "", [], {}])
 def test_a_subject_that_is_no_text_is_refused(app: App, browser: Browser, value: object) -> None:
     claims_request = json.dumps({"id_token": {"sub": {"value": value}}})
-    assert told(browser.authorize(app, claims=claims_request))["error"] == "invalid_request"
+    assert callback_params(browser.authorize(app, claims=claims_request))["error"] == "invalid_request"
 
 
 # resource (RFC 8707)
 def test_a_token_is_for_the_api_that_was_asked_for_at_every_step(app: App, browser: Browser) -> None:
     code = browser.code(app, resource=API, scope="notes:read")
     assert app.redeem(code, resource="https://elsewhere.example").json()["error"] == "invalid_target"
-    tokens = granted(app.redeem(code, resource=API))
+    tokens = token_response(app.redeem(code, resource=API))
     assert forge.peek(tokens["access_token"])[1]["aud"] == API
-    tokens = granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"]))
     assert forge.peek(tokens["access_token"])[1]["aud"] == API
-    tokens = granted(app.refresh(tokens["refresh_token"], resource=API))
+    tokens = token_response(app.refresh(tokens["refresh_token"], resource=API))
     assert forge.peek(tokens["access_token"])[1]["aud"] == API
 
 
@@ -232,14 +235,14 @@ def test_this_servers_own_api_may_be_named_as_its_metadata_names_it(svc: Service
     tokens = app.tokens(browser, scope="openid offline_access", resource=resource)
     plain = app.tokens(browser, scope="openid offline_access")
     for refresh_token in (tokens["refresh_token"], plain["refresh_token"]):
-        granted(app.refresh(refresh_token, resource=resource))
+        token_response(app.refresh(refresh_token, resource=resource))
     code = browser.code(app, resource=API)
     assert app.redeem(code, resource=resource).json()["error"] == "invalid_target"
     pushed = app.post("/oauth/par", app.request(resource=resource))
     assert pushed.status == 201
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed.json()["request_uri"]})
-    redeemed = granted(app.redeem(told(browser.finish(page))["code"], resource=resource))
-    machine = granted(register(svc, app.phone, "machine").token("client_credentials", resource=resource))
+    redeemed = token_response(app.redeem(callback_params(browser.finish(page))["code"], resource=resource))
+    machine = token_response(register(svc, app.phone, "machine").token("client_credentials", resource=resource))
     for tokens_of_target in (tokens, redeemed, machine):
         assert forge.peek(tokens_of_target["access_token"])[1]["aud"] == resource
 
@@ -250,8 +253,8 @@ def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
     tokens = app.tokens(browser)
     (grant,) = [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
     svc.sessions.create(replace(grant, resource=svc.settings.audience))
-    tokens = granted(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
-    assert granted(app.refresh(tokens["refresh_token"]))
+    tokens = token_response(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
+    assert token_response(app.refresh(tokens["refresh_token"]))
 
 
 def test_a_refresh_for_another_api_is_refused_and_spends_nothing(app: App, browser: Browser) -> None:
@@ -259,7 +262,7 @@ def test_a_refresh_for_another_api_is_refused_and_spends_nothing(app: App, brows
     for resource in (API, "https://elsewhere.example", "x"):
         answer = app.refresh(tokens["refresh_token"], resource=resource)
         assert (answer.status, answer.json()["error"]) == (400, "invalid_target")
-    assert granted(app.refresh(tokens["refresh_token"]))
+    assert token_response(app.refresh(tokens["refresh_token"]))
 
 
 # DPoP at userinfo (RFC 9449 section 7.1)
@@ -271,7 +274,7 @@ class Bound:
         answer = self.app.redeem(code, headers=self.owner.headers())
         assert answer.json()["error"] == "use_dpop_nonce"
         self.owner.nonce = answer.header("DPoP-Nonce") or ""
-        self.tokens = granted(self.app.redeem(code, headers=self.owner.headers()))
+        self.tokens = token_response(self.app.redeem(code, headers=self.owner.headers()))
         self.token = self.tokens["access_token"]
 
     def proof(self, method: str = "GET", **changes: Any) -> list[tuple[str, str]]:
@@ -319,16 +322,16 @@ def test_a_refused_caller_of_userinfo_is_challenged_in_the_scheme_that_it_tried(
     pointer = f'resource_metadata="{ISSUER}/.well-known/oauth-protected-resource"'
     machine = app.tokens(browser, scope="notes:read")["access_token"]
 
-    def told(headers: dict[str, str]) -> tuple[int, str]:
+    def callback_params(headers: dict[str, str]) -> tuple[int, str]:
         answer = phone.call(path, headers=headers)
         return answer.status, answer.header("WWW-Authenticate") or ""
 
-    assert told({}) == (401, f"Bearer {pointer}")
-    assert told({"Authorization": "Bearer x"}) == (401, f'Bearer error="invalid_token", {pointer}')
-    status, text = told({"Authorization": "DPoP x"})
+    assert callback_params({}) == (401, f"Bearer {pointer}")
+    assert callback_params({"Authorization": "Bearer x"}) == (401, f'Bearer error="invalid_token", {pointer}')
+    status, text = callback_params({"Authorization": "DPoP x"})
     assert status == 401
     assert re.fullmatch(rf'DPoP algs="[A-Za-z0-9 ]+", error="invalid_token", {re.escape(pointer)}', text)
-    narrow = told({"Authorization": f"Bearer {machine}"})
+    narrow = callback_params({"Authorization": f"Bearer {machine}"})
     assert narrow == (403, f'Bearer error="insufficient_scope", scope="openid", {pointer}')
 
 
@@ -359,16 +362,16 @@ def test_the_refresh_token_of_a_public_client_is_bound_and_that_of_a_confidentia
     thief = Prover(svc.now, nonce=bound.owner.nonce)
     without = [bound.app.refresh(refresh_token, headers=headers).status for headers in ((), thief.headers())]
     assert without == ([400, 400] if bound.app.client.public else [200, 200])
-    assert granted(bound.app.refresh(refresh_token, headers=bound.owner.headers()))["token_type"] == "DPoP"
+    assert token_response(bound.app.refresh(refresh_token, headers=bound.owner.headers()))["token_type"] == "DPoP"
 
 
 @pytest.mark.parametrize("bound", ["spa"], indirect=True)
 def test_a_bound_refresh_token_may_be_retried_as_long_as_its_successor_is_unused(bound: Bound, clock: Clock) -> None:
     first = bound.tokens["refresh_token"]
-    second = granted(bound.app.refresh(first, headers=bound.owner.headers()))["refresh_token"]
+    second = token_response(bound.app.refresh(first, headers=bound.owner.headers()))["refresh_token"]
     clock.advance(40)
-    assert granted(bound.app.refresh(first, headers=bound.owner.headers()))["refresh_token"] == second
-    third = granted(bound.app.refresh(second, headers=bound.owner.headers()))["refresh_token"]
+    assert token_response(bound.app.refresh(first, headers=bound.owner.headers()))["refresh_token"] == second
+    third = token_response(bound.app.refresh(second, headers=bound.owner.headers()))["refresh_token"]
     assert bound.app.refresh(first, headers=bound.owner.headers()).status == 400
     assert bound.app.refresh(third, headers=bound.owner.headers()).status == 400
 
@@ -383,6 +386,6 @@ def test_a_pushed_request_with_a_proof_is_bound_to_its_key(svc: Services, browse
     assert mixed.json()["error"] == "invalid_dpop_proof"
     pushed = app.post("/oauth/par", app.request(), headers=owner.headers("/oauth/par")).json()
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed["request_uri"]})
-    code = told(browser.finish(page))["code"]
+    code = callback_params(browser.finish(page))["code"]
     assert app.redeem(code).json()["error"] == "invalid_grant"
-    assert granted(app.redeem(code, headers=owner.headers()))["token_type"] == "DPoP"
+    assert token_response(app.redeem(code, headers=owner.headers()))["token_type"] == "DPoP"

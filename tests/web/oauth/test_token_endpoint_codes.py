@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import VERIFIER, App, Browser, granted, register, send
+from tests.support.browser import VERIFIER, App, Browser, register, send, token_response
 from tests.support.phone import EMAIL, Clock, Phone, refusal
 from tests.support.staged import just_before
 
@@ -21,7 +21,7 @@ def alive(phone: Phone, access_token: str) -> bool:
 
 def test_a_code_redeemed_twice_is_refused_and_the_first_tokens_end(browser: Browser, app: App, phone: Phone) -> None:
     code = browser.code(app)
-    first = granted(app.redeem(code))
+    first = token_response(app.redeem(code))
     assert alive(phone, first["access_token"])
     assert refusal(app.redeem(code)) == INVALID_GRANT
     assert not alive(phone, first["access_token"])
@@ -40,7 +40,7 @@ def test_a_code_replayed_after_its_time_or_after_a_refresh_still_ends_the_sessio
     browser: Browser, app: App, phone: Phone, clock: Clock
 ) -> None:
     code = browser.code(app)
-    tokens = granted(app.refresh(granted(app.redeem(code))["refresh_token"]))
+    tokens = token_response(app.refresh(token_response(app.redeem(code))["refresh_token"]))
     clock.advance(600)
     assert refusal(app.redeem(code)) == INVALID_GRANT
     assert not alive(phone, tokens["access_token"])
@@ -50,7 +50,7 @@ def test_a_code_replayed_after_its_time_or_after_a_refresh_still_ends_the_sessio
 def test_a_spent_code_without_its_verifier_ends_nobodys_session(browser: Browser, app: App, phone: Phone) -> None:
     # The code alone leaks into histories and logs; whoever has only that must not be able to log its owner out.
     code = browser.code(app)
-    tokens = granted(app.redeem(code))
+    tokens = token_response(app.redeem(code))
     assert refusal(app.redeem(code, code_verifier=OTHER_VERIFIER)) == INVALID_GRANT
     assert refusal(register(app.svc, phone).redeem(code)) == INVALID_GRANT
     assert alive(phone, tokens["access_token"])
@@ -63,7 +63,7 @@ def test_a_code_overtaken_by_its_twin_is_refused_and_the_session_ends(
     twins: list[str] = []
 
     def overtake() -> None:
-        twins.append(granted(app.redeem(code))["access_token"])
+        twins.append(token_response(app.redeem(code))["access_token"])
 
     with just_before(wire.clients(svc)[0], "UpdateItem", overtake):
         assert refusal(app.redeem(code)) == INVALID_GRANT
@@ -103,7 +103,7 @@ def test_a_wrong_verifier_gets_nothing_and_does_not_burn_the_code_for_its_owner(
     for _ in range(2):
         assert refusal(app.redeem(code, code_verifier=verifier)) == INVALID_GRANT
         assert refusal(app.redeem(code, code_verifier=None)) == INVALID_GRANT
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_wrong_verifier_gets_nothing_and_does_not_burn_the_code_for_its_owner(
 def test_another_redirect_uri_gets_nothing_and_does_not_burn_the_code(browser: Browser, app: App, uri: str) -> None:
     code = browser.code(app)
     assert refusal(app.redeem(code, redirect_uri=uri)) == INVALID_GRANT
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 @pytest.mark.parametrize("kind", ["web", "post", "key", "spa", "native"])
@@ -123,7 +123,7 @@ def test_another_client_gets_nothing_and_does_not_burn_the_code(
     code = browser.code(app)
     thief = register(svc, phone, kind)
     assert refusal(thief.redeem(code, redirect_uri="https://app.example/cb")) == INVALID_GRANT
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 def test_whoever_is_no_client_gets_nothing_and_does_not_burn_the_code(browser: Browser, app: App, phone: Phone) -> None:
@@ -132,7 +132,7 @@ def test_whoever_is_no_client_gets_nothing_and_does_not_burn_the_code(browser: B
     params = {**app.redemption(code), "client_id": app.id}
     assert refusal(send(phone, "/oauth/token", params)) == (401, "invalid_client")
     assert refusal(send(phone, "/oauth/token", {**params, "client_secret": "wrong"})) == (401, "invalid_client")
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 def test_an_expired_code_is_refused_though_its_item_is_still_there(
@@ -140,7 +140,7 @@ def test_an_expired_code_is_refused_though_its_item_is_still_there(
 ) -> None:
     code, other = browser.code(app), browser.code(app)
     clock.advance(59)
-    granted(app.redeem(other))
+    token_response(app.redeem(other))
     clock.advance(1)
     assert [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.generation == 0]
     assert refusal(app.redeem(code)) == INVALID_GRANT
@@ -189,8 +189,8 @@ def test_code_refresh_token_and_cookie_never_stand_for_each_other(browser: Brows
     for text in (code, tokens["refresh_token"], tokens["id_token"], cookie):
         assert refusal(phone.call("GET /oauth/userinfo", token=text)) == (401, "invalid_token")
         assert refusal(phone.call("GET /me", token=text)) == (401, "invalid_token")
-    granted(app.redeem(code))
-    granted(app.refresh(tokens["refresh_token"]))
+    token_response(app.redeem(code))
+    token_response(app.refresh(tokens["refresh_token"]))
 
 
 def test_a_code_that_is_forged_truncated_or_bent_is_refused_without_asking_for_a_grant(
@@ -203,12 +203,12 @@ def test_a_code_that_is_forged_truncated_or_bent_is_refused_without_asking_for_a
         for text in bent:
             assert refusal(app.redeem(text)) == INVALID_GRANT
     assert set(traffic.calls) == {"GetItem"}  # the client, who has to prove himself first
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 def test_a_code_does_not_carry_more_than_was_agreed_to(browser: Browser, app: App) -> None:
     code = browser.code(app, scope="openid")
-    tokens = granted(app.redeem(code, scope="openid notes:write", resource=None))
+    tokens = token_response(app.redeem(code, scope="openid notes:write", resource=None))
     assert tokens["scope"] == "openid"
     assert "refresh_token" not in tokens
 
@@ -232,7 +232,7 @@ def test_a_redemption_without_its_code_or_grant_type_is_malformed(browser: Brows
     code = browser.code(app)
     assert refusal(app.post("/oauth/token", app.redemption(code, **{name: None}))) == (400, "invalid_request")
     assert refusal(app.post("/oauth/token", app.redemption(code, **{name: ""}))) == (400, "invalid_request")
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_parameter_sent_twice_is_malformed_and_nothing_is_spent(browser: Brows
     doubled = [*good.items(), (name, value)] + ([] if name in good else [(name, value)])
     for params in (doubled, [*good.items(), (name, "other"), (name, "evil")]):
         assert refusal(app.post("/oauth/token", params)) == malformed(name)
-    granted(app.post("/oauth/token", good))
+    token_response(app.post("/oauth/token", good))
 
 
 def test_parameters_in_the_query_are_not_seen_and_names_have_their_case(
@@ -259,7 +259,7 @@ def test_parameters_in_the_query_are_not_seen_and_names_have_their_case(
     assert refusal(app.post("/oauth/token", upper)) == (400, "invalid_request")
     assert phone.call(f"GET /oauth/token?{query}", headers=proof).status in (403, 404, 405)
     assert phone.call("POST /oauth/token", app.redemption(code), headers=proof).status == 400
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
 
 
 @pytest.mark.parametrize("name", ["code", "redirect_uri", "code_verifier", "scope", "resource"])
@@ -270,4 +270,4 @@ def test_a_value_that_is_too_long_or_broken_is_malformed(browser: Browser, app: 
     # A request is measured as a whole, so that no value of it is to blame.
     long = app.redemption(code, **{name: "x" * 40_000})
     assert refusal(app.post("/oauth/token", long)) == (400, "invalid_request")
-    granted(app.redeem(code))
+    token_response(app.redeem(code))

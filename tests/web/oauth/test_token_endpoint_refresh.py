@@ -10,7 +10,7 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import API, App, Browser, basic, granted, register, send
+from tests.support.browser import API, App, Browser, basic, register, send, token_response
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, Clock, Phone, refusal
 from tests.support.staged import just_before
@@ -26,17 +26,17 @@ def test_another_client_gets_nothing_and_the_family_lives_on(
     first = app.tokens(browser)["refresh_token"]
     thief = register(svc, phone, kind)
     assert refusal(thief.refresh(first)) == INVALID_GRANT
-    second = granted(app.refresh(first))["refresh_token"]
+    second = token_response(app.refresh(first))["refresh_token"]
     clock.advance(WINDOW + 1)
     assert refusal(thief.refresh(first)) == INVALID_GRANT  # a replay, but not by its own client
-    granted(app.refresh(second))
+    token_response(app.refresh(second))
 
 
 def test_without_client_authentication_nothing_is_got_and_the_family_lives_on(
     browser: Browser, app: App, phone: Phone, clock: Clock
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
-    second = granted(app.refresh(first))["refresh_token"]
+    second = token_response(app.refresh(first))["refresh_token"]
     clock.advance(WINDOW + 1)
     for token in (first, second):
         fields = {"grant_type": REFRESH, "refresh_token": token}
@@ -44,19 +44,19 @@ def test_without_client_authentication_nothing_is_got_and_the_family_lives_on(
         assert refusal(send(phone, "/oauth/token", {**fields, "client_id": app.id})) == (401, "invalid_client")
         wrong = [("Authorization", basic(app.id, "wrong"))]
         assert refusal(send(phone, "/oauth/token", fields, headers=wrong)) == (401, "invalid_client")
-    granted(app.refresh(second))
+    token_response(app.refresh(second))
 
 
 def test_the_json_door_refuses_an_oauth_clients_token_and_leaves_it_alone(
     browser: Browser, app: App, phone: Phone, clock: Clock
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
-    second = granted(app.refresh(first))["refresh_token"]
+    second = token_response(app.refresh(first))["refresh_token"]
     clock.advance(WINDOW + 1)
     for token in (first, second):
         assert refusal(phone.call("POST /refresh", {"refresh_token": token})) == (401, "invalid_grant")
         assert phone.call("POST /logout", {"refresh_token": token}).status == 204
-    granted(app.refresh(second))
+    token_response(app.refresh(second))
 
 
 def test_an_oauth_client_cannot_use_the_json_doors_token_and_leaves_it_alone(
@@ -78,16 +78,16 @@ def test_an_oauth_client_cannot_use_the_json_doors_token_and_leaves_it_alone(
 def test_eight_refreshes_at_once_get_the_same_successor(browser: Browser, app: App) -> None:
     first = app.tokens(browser)["refresh_token"]
     with ThreadPoolExecutor(8) as pool:
-        answers = [granted(answer) for answer in pool.map(app.refresh, [first] * 8)]
+        answers = [token_response(answer) for answer in pool.map(app.refresh, [first] * 8)]
     (successor,) = {answer["refresh_token"] for answer in answers}
-    granted(app.refresh(successor))
+    token_response(app.refresh(successor))
 
 
 def test_a_replay_after_the_window_ends_the_family(browser: Browser, app: App, phone: Phone, clock: Clock) -> None:
     first = app.tokens(browser)["refresh_token"]
-    second = granted(app.refresh(first))
+    second = token_response(app.refresh(first))
     clock.advance(WINDOW)
-    assert granted(app.refresh(first))["refresh_token"] == second["refresh_token"]
+    assert token_response(app.refresh(first))["refresh_token"] == second["refresh_token"]
     clock.advance(1)
     assert refusal(app.refresh(first)) == INVALID_GRANT
     assert refusal(app.refresh(second["refresh_token"])) == INVALID_GRANT
@@ -96,7 +96,7 @@ def test_a_replay_after_the_window_ends_the_family(browser: Browser, app: App, p
 
 def test_a_token_two_generations_old_ends_the_family(browser: Browser, app: App) -> None:
     first = app.tokens(browser)["refresh_token"]
-    third = granted(app.refresh(granted(app.refresh(first))["refresh_token"]))["refresh_token"]
+    third = token_response(app.refresh(token_response(app.refresh(first))["refresh_token"]))["refresh_token"]
     assert refusal(app.refresh(first)) == INVALID_GRANT
     assert refusal(app.refresh(third)) == INVALID_GRANT
 
@@ -110,14 +110,14 @@ def test_a_wider_or_odd_scope_is_refused_and_nothing_is_spent(
     first = app.tokens(browser)["refresh_token"]
     assert refusal(app.refresh(first, scope=scope)) == (400, "invalid_scope")
     clock.advance(WINDOW + 1)
-    granted(app.refresh(first))
+    token_response(app.refresh(first))
 
 
 def test_a_narrower_scope_is_this_access_tokens_alone(browser: Browser, app: App) -> None:
-    narrowed = granted(app.refresh(app.tokens(browser)["refresh_token"], scope="notes:read"))
+    narrowed = token_response(app.refresh(app.tokens(browser)["refresh_token"], scope="notes:read"))
     assert narrowed["scope"] == peek(narrowed["access_token"])[1]["scope"] == "notes:read"
     assert "id_token" not in narrowed
-    again = granted(app.refresh(narrowed["refresh_token"]))
+    again = token_response(app.refresh(narrowed["refresh_token"]))
     assert again["scope"] == "openid email offline_access notes:read"
 
 
@@ -139,17 +139,17 @@ FOREIGN: dict[str, str] = {
 
 def test_parameters_of_other_grants_are_ignored(browser: Browser, app: App) -> None:
     first = app.tokens(browser)["refresh_token"]
-    tokens = granted(app.post("/oauth/token", {"grant_type": REFRESH, "refresh_token": first, **FOREIGN}))
+    tokens = token_response(app.post("/oauth/token", {"grant_type": REFRESH, "refresh_token": first, **FOREIGN}))
     assert peek(tokens["access_token"])[1]["aud"] == "https://id.example"
     code = browser.code(app)
     extra = {name: value for name, value in FOREIGN.items() if name not in ("code", "redirect_uri", "code_verifier")}
-    granted(app.post("/oauth/token", {**app.redemption(code), **extra, "refresh_token": "x", "scope": "admin"}))
+    token_response(app.post("/oauth/token", {**app.redemption(code), **extra, "refresh_token": "x", "scope": "admin"}))
 
 
 def test_an_id_token_of_a_refresh_tells_the_first_login_and_no_nonce(browser: Browser, app: App, clock: Clock) -> None:
     first = app.tokens(browser)
     clock.advance(100)
-    again = granted(app.refresh(first["refresh_token"]))
+    again = token_response(app.refresh(first["refresh_token"]))
     (_, old), (_, new) = peek(first["id_token"]), peek(again["id_token"])
     # OpenID Connect Core 12.2.
     assert {name: new[name] for name in ("iss", "sub", "aud", "auth_time", "sid")} == {
@@ -177,7 +177,7 @@ def test_a_refresh_just_before_the_revocations_write_does_not_outlive_it(
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
     got: list[dict[str, Any]] = []
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(granted(app.refresh(first)))):
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(token_response(app.refresh(first)))):
         assert app.post("/oauth/revoke", {"token": first}).status == 200
     assert refusal(app.refresh(got[0]["refresh_token"])) == INVALID_GRANT
     assert refusal(phone.call("GET /oauth/userinfo", token=got[0]["access_token"])) == (401, "invalid_token")
@@ -198,7 +198,7 @@ def test_an_idle_session_of_a_client_ends_after_its_own_time(
     token = app.tokens(browser)["refresh_token"]
     for _ in range(2):
         clock.advance(999)
-        token = granted(app.refresh(token))["refresh_token"]
+        token = token_response(app.refresh(token))["refresh_token"]
     clock.advance(502)
     assert refusal(app.refresh(token)) == INVALID_GRANT
 
@@ -224,8 +224,12 @@ def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more
     page = browser.submit(browser.get("/device"), "/device", user_code=device["user_code"])
     browser.submit(page, "/device", decision="allow")
     change_client(app, scopes=("openid", "offline_access"))
-    first = granted(app.refresh(token))
-    issued = [first, granted(app.redeem(code)), granted(app.token(DEVICE_CODE, device_code=device["device_code"]))]
+    first = token_response(app.refresh(token))
+    issued = [
+        first,
+        token_response(app.redeem(code)),
+        token_response(app.token(DEVICE_CODE, device_code=device["device_code"])),
+    ]
     for tokens in issued:
         assert tokens["scope"] == peek(tokens["access_token"])[1]["scope"] == "openid offline_access"
         assert "email" not in phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()
@@ -233,19 +237,19 @@ def test_scopes_that_were_taken_from_a_client_are_in_none_of_its_tokens_any_more
         assert refusal(app.refresh(first["refresh_token"], scope=scope)) == (400, "invalid_scope")
     # What its user has agreed to stays, should the client be given it back.
     change_client(app, scopes=app.client.scopes)
-    assert granted(app.refresh(first["refresh_token"]))["scope"] == "openid email offline_access notes:read"
+    assert token_response(app.refresh(first["refresh_token"]))["scope"] == "openid email offline_access notes:read"
 
 
 def test_a_client_whose_offline_access_was_taken_away_gets_no_further_refresh_token(browser: Browser, app: App) -> None:
     tokens, code = app.tokens(browser), browser.code(app)
     change_client(app, scopes=("openid", "email", "notes:read"))
-    assert "refresh_token" not in granted(app.refresh(tokens["refresh_token"]))
-    assert "refresh_token" not in granted(app.redeem(code))
+    assert "refresh_token" not in token_response(app.refresh(tokens["refresh_token"]))
+    assert "refresh_token" not in token_response(app.redeem(code))
     # Nor does it get any by speaking OpenID no more.
     later = register(app.svc, app.phone)
     code = browser.code(later, scope="openid notes:read")
     change_client(later, scopes=("notes:read",))
-    assert "refresh_token" not in granted(later.redeem(code))
+    assert "refresh_token" not in token_response(later.redeem(code))
 
 
 def test_a_refresh_token_is_told_with_the_scopes_that_it_can_still_get(
@@ -289,7 +293,7 @@ def test_a_public_client_gets_no_token_for_itself(svc: Services, phone: Phone) -
 
 def test_a_machines_token_is_for_itself_and_has_no_users_scope(svc: Services, phone: Phone) -> None:
     machine = register(svc, phone, "machine", scopes=("notes:read", "openid", "profile", "email", "offline_access"))
-    tokens = granted(machine.token(CLIENT_CREDENTIALS))
+    tokens = token_response(machine.token(CLIENT_CREDENTIALS))
     assert set(tokens) == {"access_token", "token_type", "expires_in", "scope"}
     claims = peek(tokens["access_token"])[1]
     assert (claims["sub"], claims["scope"]) == (machine.id, "notes:read")
@@ -307,7 +311,7 @@ def test_a_machines_token_is_for_the_api_that_it_names_and_lives_as_long_as_its_
     for own, lifetime in ((0, svc.settings.access_seconds), (60, 60)):
         machine = register(svc, phone, "machine", resources=(API,), access_seconds=own)
         for resource, aud in ((API, API), ("", svc.settings.audience)):
-            tokens = granted(machine.token(CLIENT_CREDENTIALS, resource=resource))
+            tokens = token_response(machine.token(CLIENT_CREDENTIALS, resource=resource))
             claims = peek(tokens["access_token"])[1]
             assert (claims["aud"], claims["client_id"], claims["scope"]) == (aud, machine.id, "notes:read notes:write")
             assert (tokens["expires_in"], claims["exp"] - svc.now()) == (lifetime, lifetime)

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, TOKEN_EXCHANGE, Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from tests.support.browser import API, App, Browser, granted, register
+from tests.support.browser import API, App, Browser, register, token_response
 from tests.support.phone import Phone, refusal
 
 ACCESS = "urn:ietf:params:oauth:token-type:access_token"
@@ -36,7 +36,7 @@ def test_a_client_gets_no_token_that_nobody_would_take(svc: Services, phone: Pho
     for number in range(1, 51):
         answer = machine.token(CLIENT_CREDENTIALS, scope=" ".join(MANY[:number]))
         if answer.status == 200:
-            assert accepted(api, granted(answer)["access_token"])
+            assert accepted(api, token_response(answer)["access_token"])
             longest = number
         else:
             assert refusal(answer) == TOO_LONG
@@ -51,13 +51,13 @@ def test_a_code_and_a_refresh_token_are_not_spent_for_one(svc: Services, phone: 
     code = browser.code(app, scope=None)
     assert refusal(app.redeem(code)) == TOO_LONG
     widened(app, svc, few)
-    tokens = granted(app.redeem(code))
+    tokens = token_response(app.redeem(code))
     assert tokens["scope"].split() == list(few)
     widened(app, svc, wide)
     assert refusal(app.refresh(tokens["refresh_token"])) == TOO_LONG
-    narrow = granted(app.refresh(tokens["refresh_token"], scope="email"))
+    narrow = token_response(app.refresh(tokens["refresh_token"], scope="email"))
     assert narrow["scope"] == "email"
-    granted(app.refresh(first))
+    token_response(app.refresh(first))
 
 
 def test_a_chain_of_actors_ends_where_nobody_would_take_it(svc: Services, phone: Phone, browser: Browser) -> None:
@@ -65,13 +65,13 @@ def test_a_chain_of_actors_ends_where_nobody_would_take_it(svc: Services, phone:
     app = register(svc, phone, scopes=("openid", "notes:read"))
     service = register(svc, phone, "exchanger", client_id=long_id)
     token = app.tokens(browser, scope="notes:read")["access_token"]
-    actor = granted(service.token(CLIENT_CREDENTIALS))["access_token"]
+    actor = token_response(service.token(CLIENT_CREDENTIALS))["access_token"]
     acting = {"subject_token_type": ACCESS, "actor_token": actor, "actor_token_type": ACCESS, "resource": API}
     for _ in range(20):
         answer = service.token(TOKEN_EXCHANGE, subject_token=token, **acting)
         if answer.status != 200:
             break
-        token = granted(answer)["access_token"]
+        token = token_response(answer)["access_token"]
         assert len(token) <= 8192
     assert refusal(answer) == TOO_LONG
 
@@ -95,5 +95,5 @@ def test_what_a_client_can_be_given_fits_into_a_token_of_the_longest_names(svc: 
     resource = "https://api.example/" + "y" * 180
     metadata = {"client_id": "z" * 500, "resources": (resource,), "scopes": scopes}
     machine, api = register(svc, phone, "machine", **metadata), register(svc, phone, "api", resources=(resource,))
-    token = granted(machine.token(CLIENT_CREDENTIALS, resource=resource))["access_token"]
+    token = token_response(machine.token(CLIENT_CREDENTIALS, resource=resource))["access_token"]
     assert accepted(api, token)

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import API, App, Browser, forms, granted, register, told
+from tests.support.browser import API, App, Browser, callback_params, forms, register, token_response
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -47,9 +47,9 @@ def test_nobody_agrees_to_a_scope_that_the_page_did_not_show(
     widened(app, "openid", "email", "offline_access")
     again = allow(browser, page)
     assert b"See your e-mail address" in again.body
-    assert told(browser.authorize(app, scope="openid email", prompt="none"))["error"] == "consent_required"
-    code = told(allow(browser, again))["code"]
-    assert granted(app.redeem(code))["scope"] == "openid email offline_access"
+    assert callback_params(browser.authorize(app, scope="openid email", prompt="none"))["error"] == "consent_required"
+    code = callback_params(allow(browser, again))["code"]
+    assert token_response(app.redeem(code))["scope"] == "openid email offline_access"
 
 
 def test_what_a_client_no_longer_has_does_not_keep_its_user_from_agreeing_to_the_rest(
@@ -58,7 +58,7 @@ def test_what_a_client_no_longer_has_does_not_keep_its_user_from_agreeing_to_the
     app = register(svc, phone)
     page = at_consent(browser, app, scope=None)
     widened(app, "openid")
-    assert granted(app.redeem(told(allow(browser, page))["code"]))["scope"] == "openid"
+    assert token_response(app.redeem(callback_params(allow(browser, page))["code"]))["scope"] == "openid"
 
 
 def test_what_a_consent_form_says_was_shown_is_under_its_mark(svc: Services, phone: Phone, browser: Browser) -> None:
@@ -75,10 +75,10 @@ def test_what_a_consent_form_says_was_shown_is_under_its_mark(svc: Services, pho
 def test_a_client_without_scopes_is_asked_for_once(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, scopes=())
     page = at_consent(browser, app, scope=None)
-    assert told(browser.authorize(app, scope=None, prompt="none"))["error"] == "consent_required"
-    assert "code" in told(allow(browser, page))
-    assert "code" in told(browser.authorize(app, scope=None, prompt="none"))
-    assert "code" in told(allow(browser, browser.authorize(app, scope=None, prompt="consent")))
+    assert callback_params(browser.authorize(app, scope=None, prompt="none"))["error"] == "consent_required"
+    assert "code" in callback_params(allow(browser, page))
+    assert "code" in callback_params(browser.authorize(app, scope=None, prompt="none"))
+    assert "code" in callback_params(allow(browser, browser.authorize(app, scope=None, prompt="consent")))
 
 
 # --- at which API ---
@@ -88,19 +88,19 @@ def test_who_agreed_for_one_api_is_asked_again_for_another(svc: Services, phone:
     other = "https://other.example/api"
     app = register(svc, phone, resources=(API, other))
     for resource, name in ((API, b"notes.example"), (other, b"other.example/api"), (None, b"Latchkey")):
-        silent = told(browser.authorize(app, resource=resource, prompt="none"))["error"]
+        silent = callback_params(browser.authorize(app, resource=resource, prompt="none"))["error"]
         assert silent == ("login_required" if resource == API else "consent_required")
         page = at_consent(browser, app, resource=resource)
         assert b"at <b><bdi>" + name + b"</bdi></b>" in page.body
-        assert "code" in told(allow(browser, page))
-        assert "code" in told(browser.authorize(app, resource=resource, prompt="none"))
+        assert "code" in callback_params(allow(browser, page))
+        assert "code" in callback_params(browser.authorize(app, resource=resource, prompt="none"))
 
 
 def test_our_own_api_is_one_whether_it_is_named_or_not(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, resources=(API,))
     browser.log_in(app, resource=svc.settings.audience)
-    assert "code" in told(browser.authorize(app, prompt="none"))
-    assert told(browser.authorize(app, resource=API, prompt="none"))["error"] == "consent_required"
+    assert "code" in callback_params(browser.authorize(app, prompt="none"))
+    assert callback_params(browser.authorize(app, resource=API, prompt="none"))["error"] == "consent_required"
 
 
 # --- nothing is told of a user who has not agreed ---
@@ -117,7 +117,7 @@ def test_a_client_learns_nothing_of_its_visitor_before_the_visitor_has_agreed(
     for who in (peek(ann["access_token"])[1]["sub"], "somebody else"):
         hints[who] = {"claims": json.dumps({"id_token": {"sub": {"value": who}}})}
     for changes in (*hints.values(), {"max_age": "1"}, {"id_token_hint": "garbage"}):
-        assert told(browser.authorize(app, prompt="none", **changes))["error"] == "consent_required"
+        assert callback_params(browser.authorize(app, prompt="none", **changes))["error"] == "consent_required"
 
 
 @pytest.mark.parametrize("hint", ["garbage", "e30.e30.e30"])
@@ -126,8 +126,8 @@ def test_a_hint_that_cannot_be_read_names_nobody_who_is_logged_in(
 ) -> None:
     app = register(svc, phone)
     browser.log_in(app)
-    assert told(browser.authorize(app, prompt="none", id_token_hint=hint))["error"] == "login_required"
-    assert "code" in told(browser.authorize(app, id_token_hint=hint))
+    assert callback_params(browser.authorize(app, prompt="none", id_token_hint=hint))["error"] == "login_required"
+    assert "code" in callback_params(browser.authorize(app, id_token_hint=hint))
 
 
 def test_going_on_is_not_offered_to_another_user_than_the_client_asks_for(
@@ -151,22 +151,22 @@ def test_a_public_client_on_the_device_never_gets_a_code_without_its_user(
 ) -> None:
     app = register(svc, phone, "native")
     browser.log_in(app, redirect_uri=uri)
-    assert told(browser.authorize(app, redirect_uri=uri, prompt="none"))["error"] == "interaction_required"
+    assert callback_params(browser.authorize(app, redirect_uri=uri, prompt="none"))["error"] == "interaction_required"
     page = browser.authorize(app, redirect_uri=uri)
     assert "/authorize/consent" in forms(page)
-    assert "code" in told(allow(browser, page))
+    assert "code" in callback_params(allow(browser, page))
     answer = browser.submit(browser.authorize(app, redirect_uri=uri, prompt="select_account"), "/authorize/continue")
-    assert "code" in told(answer)  # who has just said to go on was there
+    assert "code" in callback_params(answer)  # who has just said to go on was there
 
 
 @pytest.mark.parametrize("uri", [LOOPBACK, SCHEME])
 def test_nor_does_an_app_of_ours_on_the_device(svc: Services, phone: Phone, browser: Browser, uri: str) -> None:
     app = register(svc, phone, "native", first_party=True)
     assert "code" in browser.log_in(app, redirect_uri=uri)  # who has just logged in was there
-    assert told(browser.authorize(app, redirect_uri=uri, prompt="none"))["error"] == "interaction_required"
+    assert callback_params(browser.authorize(app, redirect_uri=uri, prompt="none"))["error"] == "interaction_required"
     page = browser.authorize(app, redirect_uri=uri)
     assert page.status == 200
-    assert "code" in told(browser.submit(page, "/authorize/continue"))
+    assert "code" in callback_params(browser.submit(page, "/authorize/continue"))
 
 
 def test_a_client_that_can_be_told_from_others_needs_its_user_once(
@@ -176,7 +176,7 @@ def test_a_client_that_can_be_told_from_others_needs_its_user_once(
     for app, uri in ((register(svc, phone, "native"), None), (proves_itself, SCHEME)):
         changes = {"redirect_uri": uri or app.client.redirect_uris[-1]}
         browser.log_in(app, **changes)
-        assert "code" in told(browser.authorize(app, prompt="none", **changes))
+        assert "code" in callback_params(browser.authorize(app, prompt="none", **changes))
 
 
 # --- a login that the client wants to see ---
@@ -185,11 +185,11 @@ def test_a_client_that_can_be_told_from_others_needs_its_user_once(
 def test_an_age_of_nothing_is_a_login_of_now(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone)
     browser.log_in(app)
-    assert told(browser.authorize(app, prompt="none", max_age="0"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, prompt="none", max_age="0"))["error"] == "login_required"
     page = browser.authorize(app, max_age="0")
     assert "/authorize/login" in forms(page)
     assert "/authorize/continue" not in forms(page)
-    assert "code" in told(browser.finish(page))
+    assert "code" in callback_params(browser.finish(page))
 
 
 @pytest.mark.parametrize("changes", [{"prompt": "login consent"}, {"max_age": "60", "prompt": "consent"}], ids=str)
@@ -201,7 +201,7 @@ def test_a_consent_that_waited_too_long_is_no_proof_of_a_login(
     clock.advance(svc.settings.fresh_login_seconds + 1)
     login = allow(browser, page)
     assert "/authorize/login" in forms(login)
-    claims = peek(granted(app.redeem(told(browser.finish(login))["code"]))["id_token"])[1]
+    claims = peek(token_response(app.redeem(callback_params(browser.finish(login))["code"]))["id_token"])[1]
     assert claims["auth_time"] == clock()
 
 
@@ -211,4 +211,4 @@ def test_a_consent_may_wait_where_no_login_was_asked_for(
     app = register(svc, phone, resources=(API,))
     page = at_consent(browser, app, prompt="select_account")
     clock.advance(10 * svc.settings.fresh_login_seconds)
-    assert "code" in told(allow(browser, page))
+    assert "code" in callback_params(allow(browser, page))

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import App, Browser, forms, register, told
+from tests.support.browser import App, Browser, callback_params, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -60,7 +60,7 @@ def test_a_form_from_another_origin_does_nothing(
 
 def test_a_form_without_an_origin_counts_by_its_mark_alone(browser: Browser, app: App) -> None:
     consent = browser.submit(browser.authorize(app), "/authorize/login", origin=None, **LOGIN)
-    assert "code" in told(browser.submit(consent, "/authorize/consent", origin=None, decision="allow"))
+    assert "code" in callback_params(browser.submit(consent, "/authorize/consent", origin=None, decision="allow"))
 
 
 @pytest.mark.parametrize("form_token", ["", "x", "A" * 43, "é" * 43, "\x00"])
@@ -140,26 +140,26 @@ def test_a_disabled_users_browser_is_logged_out(browser: Browser, app: App, svc:
     page = at_consent(browser, app)
     svc.users.disable(app.svc.users.find(EMAIL) or uid["user"]["sub"])
     assert browser.submit(page, "/authorize/consent", decision="allow").header("Location") is None
-    assert told(browser.authorize(app, prompt="none"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 def test_an_expired_browser_session_has_to_log_in(browser: Browser, app: App, clock: Clock) -> None:
     browser.log_in(app)
     clock.advance(366 * 24 * 3600)
-    assert told(browser.authorize(app, prompt="none"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("decision", ["", "deny", "ALLOW", "allow ", "yes", "1"])
 def test_only_the_word_allow_allows(browser: Browser, app: App, decision: str) -> None:
     answer = browser.submit(at_consent(browser, app), "/authorize/consent", decision=decision)
-    assert told(answer)["error"] == "access_denied"
+    assert callback_params(answer)["error"] == "access_denied"
 
 
 def test_a_doubled_field_decides_nothing(browser: Browser, app: App) -> None:
     hidden = forms(at_consent(browser, app))["/authorize/consent"].hidden
     pairs = [*hidden.items(), ("decision", "allow"), ("decision", "deny")]
     answer = browser.post("/authorize/consent", pairs)
-    assert answer.header("Location") is None or "code" not in told(answer)
+    assert answer.header("Location") is None or "code" not in callback_params(answer)
 
 
 def test_the_login_is_asked_again_with_prompt_login_even_if_the_form_is_skipped(browser: Browser, app: App) -> None:
@@ -178,8 +178,8 @@ def test_a_consent_from_an_older_tab_still_counts_and_a_double_click_gives_two_w
 ) -> None:
     page = at_consent(browser, app)
     browser.authorize(app, state="other tab")
-    first = told(browser.submit(page, "/authorize/consent", decision="allow"))["code"]
-    second = told(browser.submit(page, "/authorize/consent", decision="allow"))["code"]
+    first = callback_params(browser.submit(page, "/authorize/consent", decision="allow"))["code"]
+    second = callback_params(browser.submit(page, "/authorize/consent", decision="allow"))["code"]
     assert first != second
     assert app.redeem(second).status == app.redeem(first).status == 200
 
@@ -190,14 +190,14 @@ def test_no_other_token_passes_for_the_session_cookie(browser: Browser, app: App
     cookie = {"code": code, **app.redeem(browser.code(app)).json()}[place]
     stranger = Browser(phone)
     stranger.cookies["__Host-latchkey-session"] = cookie
-    assert told(stranger.authorize(app, prompt="none"))["error"] == "login_required"
+    assert callback_params(stranger.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("cookie", ["x", "x; __Host-latchkey-session=y", '"', "\\", "a=b=c", "é", "A" * 144])
 def test_a_cookie_that_is_none_of_ours_is_nobody(app: App, phone: Phone, cookie: str) -> None:
     stranger = Browser(phone)
     stranger.cookies["__Host-latchkey-session"] = cookie
-    assert told(stranger.authorize(app, prompt="none"))["error"] == "login_required"
+    assert callback_params(stranger.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize(
@@ -218,4 +218,4 @@ def test_going_on_as_who_is_logged_in_never_takes_the_place_of_a_login_that_was_
 def test_going_on_as_who_is_logged_in_is_offered_where_an_account_is_to_be_chosen(browser: Browser, app: App) -> None:
     browser.log_in(app)
     page = browser.authorize(app, prompt="select_account")
-    assert "code" in told(browser.submit(page, "/authorize/continue"))
+    assert "code" in callback_params(browser.submit(page, "/authorize/continue"))

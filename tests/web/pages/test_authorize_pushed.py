@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import ISSUER, App, Browser, forms, register, told
+from tests.support.browser import ISSUER, App, Browser, callback_params, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -53,7 +53,7 @@ def test_somebody_slow_gets_on_from_every_page_of_ours(app: App, browser: Browse
     clock.advance(LATE)
     assert "/authorize/consent" in forms(browser.get("/oauth/authorize", short))
     switch = browser.submit(consent, "/authorize/consent", decision="switch")
-    assert "code" in told(browser.finish(switch))
+    assert "code" in callback_params(browser.finish(switch))
 
 
 def test_somebody_slow_may_start_again(app: App, phone: Phone, browser: Browser, clock: Clock) -> None:
@@ -64,7 +64,7 @@ def test_somebody_slow_may_start_again(app: App, phone: Phone, browser: Browser,
     browser.log_in(app, email="bob@example.com", prompt="login")
     stale = browser.submit(consent, "/authorize/consent", decision="allow")
     assert stale.status == 403
-    assert "code" in told(browser.finish(browser.get(link(stale))))
+    assert "code" in callback_params(browser.finish(browser.get(link(stale))))
 
 
 def test_who_was_logged_out_meanwhile_logs_in_again_for_a_pushed_request(
@@ -74,7 +74,7 @@ def test_who_was_logged_out_meanwhile_logs_in_again_for_a_pushed_request(
     phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"])
     clock.advance(LATE)
     login = browser.submit(consent, "/authorize/consent", decision="allow")
-    assert "code" in told(browser.finish(login))
+    assert "code" in callback_params(browser.finish(login))
 
 
 def test_a_pushed_request_is_remembered_for_the_browser_that_it_came_to_alone(
@@ -94,7 +94,7 @@ def test_several_tabs_wait_each_for_its_own_pushed_request(app: App, browser: Br
         browser.get("/oauth/authorize", short)
     clock.advance(LATE)
     for number, short in enumerate(tabs):
-        assert told(browser.finish(browser.get("/oauth/authorize", short)))["state"] == str(number)
+        assert callback_params(browser.finish(browser.get("/oauth/authorize", short)))["state"] == str(number)
 
 
 def test_what_a_browser_remembers_of_pushed_requests_does_not_grow_without_end(app: App, browser: Browser) -> None:

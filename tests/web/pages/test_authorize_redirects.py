@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import InvalidRedirectUri
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import CALLBACK, ISSUER, App, Browser, forms, place, register, send, told
+from tests.support.browser import CALLBACK, ISSUER, App, Browser, callback_params, forms, place, register, send
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 CLAIMS_ACR = '{"id_token":{"acr":{"essential":true,"values":["aal3"]}}}'
@@ -129,12 +129,12 @@ def test_a_mistake_is_told_to_the_client_at_its_redirect_uri(
 ) -> None:
     answer = browser.authorize(app, **changes)
     assert place(answer) == CALLBACK
-    fields = told(answer)
+    fields = callback_params(answer)
     assert set(fields) == {"error", "error_description", "state", "iss"}
     assert (fields["error"], fields["state"], fields["iss"]) == (code, "xyz", ISSUER)
     assert all(" " <= c <= "~" and c not in '"\\' for c in fields["error_description"])  # RFC 6749 section 4.1.2.1
     by_post = browser.post("/oauth/authorize", app.request(**changes), origin="https://app.example")
-    assert told(by_post) == fields
+    assert callback_params(by_post) == fields
 
 
 @pytest.mark.parametrize(
@@ -157,15 +157,15 @@ def test_a_parameter_sent_twice_is_an_invalid_request_and_its_value_is_used_nowh
         answer = browser.get("/oauth/authorize", [*good.items(), (name, "evil")])
         assert place(answer) == CALLBACK
         # One token is for one resource here, and RFC 8707 section 2 has a code for that.
-        assert told(answer)["error"] == ("invalid_target" if name == "resource" else "invalid_request"), name
-        assert told(answer).get("state") == (None if name == "state" else "xyz")
+        assert callback_params(answer)["error"] == ("invalid_target" if name == "resource" else "invalid_request"), name
+        assert callback_params(answer).get("state") == (None if name == "state" else "xyz")
         assert "evil" not in (answer.header("Location") or "")
 
 
 def test_a_parameter_without_a_value_is_as_good_as_left_out(browser: Browser, app: App) -> None:
     answer = browser.authorize(app, prompt="", max_age="", claims="", request="", login_hint="", resource="", state="")
     assert "/authorize/login" in forms(answer)
-    assert "state" not in told(browser.finish(answer))
+    assert "state" not in callback_params(browser.finish(answer))
 
 
 def test_parameters_in_the_wrong_place_are_not_seen(browser: Browser, app: App) -> None:
@@ -334,22 +334,22 @@ def test_a_pushed_request_stands_alone(svc: Services, phone: Phone, browser: Bro
     mixed = {**short, "redirect_uri": "https://evil.example/cb", "scope": "admin", "state": "evil", "prompt": "none"}
     answer = browser.finish(browser.get("/oauth/authorize", mixed))
     assert place(answer) == CALLBACK
-    assert told(answer)["state"] == "xyz"
+    assert callback_params(answer)["state"] == "xyz"
 
 
 def test_a_client_that_has_to_push_cannot_send_its_request_through_the_browser(
     svc: Services, phone: Phone, browser: Browser
 ) -> None:
     app = register(svc, phone, require_pushed_authorization_requests=True)
-    assert told(browser.authorize(app))["error"] == "invalid_request"
+    assert callback_params(browser.authorize(app))["error"] == "invalid_request"
     pushed = app.post("/oauth/par", app.request()).json()["request_uri"]
     page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
-    assert "code" in told(browser.finish(page))
+    assert "code" in callback_params(browser.finish(page))
 
 
 def test_a_client_without_the_grant_is_unauthorized(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, grant_types=("client_credentials",))
-    assert told(browser.authorize(app))["error"] == "unauthorized_client"
+    assert callback_params(browser.authorize(app))["error"] == "unauthorized_client"
 
 
 # 26
@@ -366,7 +366,7 @@ def test_headers_poison_neither_issuer_nor_redirect_nor_form(browser: Browser, a
     page = browser.get("/oauth/authorize", app.request(), headers=poison)
     assert b"evil" not in page.body
     assert set(forms(page)) == {"/authorize/login"}
-    assert told(browser.get("/oauth/authorize", app.request(scope="x"), headers=poison))["iss"] == ISSUER
+    assert callback_params(browser.get("/oauth/authorize", app.request(scope="x"), headers=poison))["iss"] == ISSUER
     for document in ("openid-configuration", "oauth-authorization-server"):
         answer = phone.call(f"GET /.well-known/{document}", headers=poison)
         assert answer.json()["issuer"] == ISSUER
@@ -410,7 +410,7 @@ def test_what_a_request_says_is_text_on_every_page(svc: Services, phone: Phone, 
     assert forms(page)["/authorize/login"].typed["email"] == text
     consent = browser.submit(page, "/authorize/login", email=EMAIL, password=PASSWORD)
     assert text.encode() not in consent.body
-    assert told(browser.finish(consent))["state"] == text
+    assert callback_params(browser.finish(consent))["state"] == text
     posted = browser.authorize(app, state=text, response_mode="form_post", scope="admin")
     (form,) = forms(posted).values()
     assert form.hidden["state"] == text
@@ -431,13 +431,13 @@ def test_max_age_and_an_id_token_hint_of_another_user_ask_for_a_login(
     tokens = app.tokens(browser)
     phone.sign_up("bob@example.com")
     other = app.tokens(Browser(phone), email="bob@example.com")
-    assert "code" in told(browser.authorize(app, prompt="none", id_token_hint=tokens["id_token"]))
+    assert "code" in callback_params(browser.authorize(app, prompt="none", id_token_hint=tokens["id_token"]))
     answer = browser.authorize(app, prompt="none", id_token_hint=other["id_token"])
-    assert told(answer)["error"] == "login_required"
+    assert callback_params(answer)["error"] == "login_required"
     clock.advance(100)
-    assert told(browser.authorize(app, prompt="none", max_age="99"))["error"] == "login_required"
-    assert told(browser.authorize(app, prompt="none", max_age="0"))["error"] == "login_required"
-    assert "code" in told(browser.authorize(app, prompt="none", max_age="100"))
+    assert callback_params(browser.authorize(app, prompt="none", max_age="99"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, prompt="none", max_age="0"))["error"] == "login_required"
+    assert "code" in callback_params(browser.authorize(app, prompt="none", max_age="100"))
 
 
 def test_pkce_is_advertised(phone: Phone) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.oauth.client import CODE
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import ISSUER, App, Browser, forms, place, register, told
+from tests.support.browser import ISSUER, App, Browser, callback_params, forms, place, register
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import EMAIL, NETWORK, PASSWORD, Phone
 
@@ -83,19 +83,19 @@ def test_nor_does_it_by_a_form_that_sends_itself(app: App, browser: Browser) -> 
 def test_whoever_decided_is_sent_on_at_once(app: App, browser: Browser) -> None:
     page = browser.submit(browser.authorize(app, scope="openid"), "/authorize/login", **LOGIN)
     denied = browser.submit(page, "/authorize/consent", decision="deny")
-    assert (place(denied), told(denied)["error"]) == (REDIRECT, "access_denied")
+    assert (place(denied), callback_params(denied)["error"]) == (REDIRECT, "access_denied")
     assert "code" in browser.log_in(app, scope="openid")
 
 
 def test_a_silent_request_comes_back_silently(app: App, browser: Browser) -> None:
-    assert told(browser.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+    assert callback_params(browser.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 def test_a_client_that_an_operator_registered_is_told_of_its_mistakes_at_once(
     svc: Services, phone: Phone, browser: Browser
 ) -> None:
     mistaken = browser.authorize(register(svc, phone), scope="admin")
-    assert told(mistaken)["error"] == "invalid_scope"
+    assert callback_params(mistaken)["error"] == "invalid_scope"
 
 
 # --- who is it that asks? ---

@@ -9,7 +9,7 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import API, ISSUER, App, Browser, forms, granted, register, send
+from tests.support.browser import API, ISSUER, App, Browser, forms, register, send, token_response
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.staged import just_before
@@ -56,10 +56,10 @@ def test_a_device_gets_the_tokens_of_whoever_approved(browser: Browser, televisi
     assert refusal(poll(television, codes)) == PENDING
     clock.advance(codes["interval"])
     decided(browser, codes)
-    tokens = granted(poll(television, codes))
+    tokens = token_response(poll(television, codes))
     assert tokens["scope"] == "openid email offline_access"
     assert television.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()["email"] == EMAIL
-    granted(television.refresh(tokens["refresh_token"]))
+    token_response(television.refresh(tokens["refresh_token"]))
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_the_user_may_type_the_code_in_any_spelling(browser: Browser, television
     codes = begin(television)
     page = typed(browser, spelling(codes["user_code"]))
     browser.submit(page, "/device", decision="allow")
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_the_tokens_are_had_once(browser: Browser, television: App) -> None:
     codes = begin(television)
     decided(browser, codes)
-    tokens = granted(poll(television, codes))
+    tokens = token_response(poll(television, codes))
     assert refusal(poll(television, codes)) in ((400, "expired_token"), (400, "invalid_grant"))
-    granted(television.refresh(tokens["refresh_token"]))
+    token_response(television.refresh(tokens["refresh_token"]))
 
 
 def test_of_two_polls_at_the_same_moment_one_gets_the_tokens(browser: Browser, television: App, svc: Services) -> None:
@@ -85,10 +85,10 @@ def test_of_two_polls_at_the_same_moment_one_gets_the_tokens(browser: Browser, t
     decided(browser, codes)
     rival: list[dict[str, Any]] = []
     with just_before(
-        wire.clients(svc)[0], "TransactWriteItems", lambda: rival.append(granted(poll(television, codes)))
+        wire.clients(svc)[0], "TransactWriteItems", lambda: rival.append(token_response(poll(television, codes)))
     ):
         assert refusal(poll(television, codes)) == (400, "invalid_grant")
-    granted(television.refresh(rival[0]["refresh_token"]))
+    token_response(television.refresh(rival[0]["refresh_token"]))
 
 
 def test_of_eight_polls_at_once_one_gets_the_tokens(browser: Browser, television: App) -> None:
@@ -116,7 +116,7 @@ def test_a_hasty_device_still_gets_its_tokens(browser: Browser, television: App)
     poll(television, codes)
     assert refusal(poll(television, codes)) == SLOW
     decided(browser, codes)
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_a_device_that_polls_during_the_decision_does_not_undo_it(
@@ -126,7 +126,7 @@ def test_a_device_that_polls_during_the_decision_does_not_undo_it(
     page = typed(browser, codes["user_code"])
     with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: poll(television, codes)):
         assert browser.submit(page, "/device", decision="allow").status == 200
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_a_decision_during_a_poll_is_not_lost(browser: Browser, television: App, svc: Services) -> None:
@@ -138,7 +138,7 @@ def test_a_decision_during_a_poll_is_not_lost(browser: Browser, television: App,
 
     with just_before(wire.clients(svc)[0], "UpdateItem", decide):
         assert refusal(poll(television, codes)) in (PENDING, SLOW)
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_a_refused_device_is_told_so_and_a_second_decision_changes_nothing(
@@ -169,7 +169,7 @@ def test_two_users_who_approve_at_once_leave_the_device_with_one_of_them(
     with just_before(wire.clients(svc)[0], "TransactWriteItems", eve_first):
         late = browser.submit(page, "/device", decision="allow")
     assert "/device" in forms(late)
-    token = granted(poll(television, codes))["access_token"]
+    token = token_response(poll(television, codes))["access_token"]
     assert phone.call("GET /oauth/userinfo", token=token).json()["email"] == EVE
 
 
@@ -232,7 +232,7 @@ def test_another_client_gets_nothing_and_its_polls_count_for_nothing(
     assert refusal(poll(television, codes)) == PENDING
     decided(browser, codes)
     assert refusal(poll(thief, codes)) == (400, "invalid_grant")
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_a_user_disabled_after_the_approval_is_access_denied(browser: Browser, television: App, svc: Services) -> None:
@@ -291,7 +291,7 @@ def test_an_approval_lasts_while_its_user_stays_logged_in_elsewhere_or_not(
     decided(browser, codes)
     other = phone.log_in()
     assert phone.call("POST /logout", {"refresh_token": other["refresh_token"]}).status == 204
-    granted(poll(television, codes))
+    token_response(poll(television, codes))
 
 
 def test_the_device_session_tells_how_and_when_its_user_logged_in(
@@ -302,7 +302,7 @@ def test_the_device_session_tells_how_and_when_its_user_logged_in(
     logged_in = clock()
     clock.advance(100)
     browser.submit(page, "/device", decision="allow")
-    claims = peek(granted(poll(television, codes))["access_token"])[1]
+    claims = peek(token_response(poll(television, codes))["access_token"])[1]
     assert (claims["auth_time"], claims["amr"]) == (logged_in, ["pwd"])
 
 
@@ -366,8 +366,8 @@ def test_a_device_names_its_api_and_gets_a_token_for_no_other(browser: Browser, 
                 400,
                 "invalid_target",
             )
-        tokens = granted(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=aud))
-        renewed = granted(app.refresh(tokens["refresh_token"]))
+        tokens = token_response(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=aud))
+        renewed = token_response(app.refresh(tokens["refresh_token"]))
         assert [peek(each["access_token"])[1]["aud"] for each in (tokens, renewed)] == [aud, aud]
 
 

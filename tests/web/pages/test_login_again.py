@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support.browser import App, Browser, forms, register, told
+from tests.support.browser import App, Browser, callback_params, forms, register
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
@@ -53,7 +53,7 @@ def log_in_again(browser: Browser, app: App, email: str = EMAIL) -> Answer:
 
 
 def silently(browser: Browser, app: App) -> dict[str, str]:
-    return told(browser.authorize(app, prompt="none"))
+    return callback_params(browser.authorize(app, prompt="none"))
 
 
 def browsers_of(svc: Services, email: str = EMAIL) -> list[Any]:
@@ -259,5 +259,5 @@ def test_a_cookie_that_was_replaced_logs_nobody_out_when_somebody_else_logs_in_w
     thief = Browser(phone)
     page = thief.authorize(app)
     thief.cookies[SESSION] = replaced
-    told(thief.submit(page, LOGIN, email=BOB, password=PASSWORD))
+    callback_params(thief.submit(page, LOGIN, email=BOB, password=PASSWORD))
     assert "code" in silently(browser, app)

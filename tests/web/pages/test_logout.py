@@ -18,7 +18,7 @@ from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import CALLBACK, App, Browser, forms, place, register, send, told
+from tests.support.browser import CALLBACK, App, Browser, callback_params, forms, place, register, send
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.oidc import signed_by
@@ -58,7 +58,7 @@ def web(phone: Phone, app: App) -> Browser:  # noqa: ARG001 - the client comes f
 
 def logged_in(web: Browser, app: App) -> bool:
     """Whether the browser's session is alive: a silent login then needs nobody."""
-    return "code" in told(web.authorize(app, scope="openid", prompt="none"))
+    return "code" in callback_params(web.authorize(app, scope="openid", prompt="none"))
 
 
 def asks_to_confirm(page: Answer) -> bool:
@@ -76,9 +76,9 @@ def test_the_client_that_shows_its_id_token_logs_its_user_out_without_asking(web
         {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT, "state": "a b&c", "client_id": app.id},
     )
     assert place(answer) == LEFT
-    assert told(answer) == {"state": "a b&c"}
+    assert callback_params(answer) == {"state": "a b&c"}
     assert SESSION not in web.cookies
-    assert "login_required" in told(web.authorize(app, scope="openid", prompt="none"))["error"]
+    assert "login_required" in callback_params(web.authorize(app, scope="openid", prompt="none"))["error"]
 
 
 def test_an_expired_id_token_is_as_good_a_hint(web: Browser, app: App, clock: Clock) -> None:
@@ -92,7 +92,7 @@ def test_the_cookie_of_a_session_that_was_left_is_worth_nothing(web: Browser, ap
     cookies = dict(web.cookies)
     web.get(PATH, {"id_token_hint": tokens["id_token"]})
     web.cookies = cookies
-    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+    assert callback_params(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 def test_with_the_browsers_session_ends_what_began_in_it_but_not_what_was_granted_for_absence(
@@ -142,8 +142,8 @@ def test_without_a_hint_at_this_very_session_the_user_is_asked(phone: Phone, web
     assert asks_to_confirm(page)
     assert logged_in(web, app)
     answer = web.submit(page, CONFIRM)
-    assert (place(answer), told(answer)) == (LEFT, {"state": "s"})
-    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+    assert (place(answer), callback_params(answer)) == (LEFT, {"state": "s"})
+    assert callback_params(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 def test_the_page_that_asks_cannot_be_framed_or_kept(web: Browser, app: App) -> None:
@@ -219,7 +219,7 @@ def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
         assert (answer.status, answer.header("Location")) == (200, None)
         assert b"not registered" in answer.body
         assert not links(answer)
-    assert told(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
+    assert callback_params(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 
 
 @pytest.mark.parametrize("client_id", ["", "unknown", "https://app.example/client.json"])
@@ -299,7 +299,7 @@ def test_a_parameter_that_is_sent_twice_is_a_mistake(web: Browser, app: App, nam
 def test_who_is_not_logged_in_is_sent_on_all_the_same(phone: Phone, app: App) -> None:
     stranger = Browser(phone)
     answer = stranger.get(PATH, {"client_id": app.id, "post_logout_redirect_uri": f"{LEFT}?a=b", "state": "s"})
-    assert told(answer) == {"a": "b", "state": "s"}
+    assert callback_params(answer) == {"a": "b", "state": "s"}
     assert stranger.get(PATH).status == 200
 
 
@@ -316,8 +316,8 @@ def test_a_form_of_the_clients_own_site_comes_without_cookies_and_is_sent_around
     # SameSite=Lax: a browser leaves the cookie out of another site's POST, and sends it with the GET that follows.
     answer = send(web.phone, PATH, fields, headers=[("Origin", "https://app.example")])
     assert place(answer) == f"https://id.example{PATH}"
-    assert told(answer) == fields
-    assert place(web.get(PATH, told(answer))) == LEFT
+    assert callback_params(answer) == fields
+    assert place(web.get(PATH, callback_params(answer))) == LEFT
     assert SESSION not in web.cookies
 
 

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from tests.support import wire
-from tests.support.browser import Browser, granted, register
+from tests.support.browser import Browser, register, token_response
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import EMAIL, Clock, Phone
 
@@ -70,7 +70,7 @@ def test_so_is_a_device_that_was_approved_in_the_browser_and_once(
     register(svc, phone).tokens(browser)
     page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
-    granted(tv.token(DEVICE_CODE, device_code=codes["device_code"]))
+    token_response(tv.token(DEVICE_CODE, device_code=codes["device_code"]))
     clock.advance(seconds)
     swept(svc)
     leave(browser)
@@ -94,7 +94,7 @@ def test_a_login_costs_one_call_more_for_a_client_that_wants_to_be_told_and_for_
         app = register(svc, phone, backchannel_logout_uri=hook)
         code = browser.code(app)
         with wire.watched(svc) as traffic:
-            granted(app.redeem(code))
+            token_response(app.redeem(code))
         assert len(traffic.calls) == calls
 
 
@@ -107,5 +107,5 @@ def test_a_code_that_outlives_its_browsers_session_is_redeemed_all_the_same(
     (browser_session,) = [g for g in svc.sessions.of_user(uid) if g.client_id == "browser"]
     key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{browser_session.session_id}"}}
     wire.clients(svc)[0].delete_item(TableName=svc.settings.grants_table, Key=key)
-    granted(app.redeem(code))
+    token_response(app.redeem(code))
     assert browser_session.session_id not in [g.session_id for g in svc.sessions.of_user(uid)]

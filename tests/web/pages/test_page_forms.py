@@ -12,7 +12,7 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
-from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
+from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -236,7 +236,7 @@ def test_the_address_that_a_form_leads_to_is_good_for_one_outcome(
     page = browser.authorize(app, **changes)
     onward = submit(browser, page, "/authorize/login", **LOGIN)
     for _ in range(2):  # a button that is pressed twice
-        assert "code" in told(followed(browser, onward))
+        assert "code" in callback_params(followed(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
     assert "/authorize/login" in forms(followed(browser, onward))
 
@@ -244,7 +244,7 @@ def test_the_address_that_a_form_leads_to_is_good_for_one_outcome(
 def test_a_refusal_is_an_outcome_too(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
     consent = at_consent(browser, app, prompt="login")
     onward = submit(browser, consent, "/authorize/consent", decision="deny")
-    assert told(followed(browser, onward))["error"] == "access_denied"
+    assert callback_params(followed(browser, onward))["error"] == "access_denied"
     clock.advance(svc.settings.retry_window_seconds + 1)
     assert "/authorize/login" in forms(followed(browser, onward))
     assert "/authorize/login" in forms(browser.submit(consent, "/authorize/consent", decision="allow"))
@@ -261,11 +261,11 @@ def test_a_consent_that_is_asked_for_each_time_is_given_once(
     browser: Browser, app: App, svc: Services, clock: Clock
 ) -> None:
     onward = submit(browser, at_consent(browser, app, prompt="consent"), "/authorize/consent", decision="allow")
-    assert "code" in told(followed(browser, onward))
+    assert "code" in callback_params(followed(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
     again = followed(browser, onward)
     assert "/authorize/consent" in forms(again)
-    assert "code" in told(browser.submit(again, "/authorize/consent", decision="allow"))
+    assert "code" in callback_params(browser.submit(again, "/authorize/consent", decision="allow"))
 
 
 @pytest.mark.parametrize("change", ["state=other", "scope=openid"])
@@ -294,7 +294,7 @@ def test_a_long_request_is_kept_while_its_user_logs_in(browser: Browser, app: Ap
     again = browser.submit(page, "/authorize/login", **WRONG)
     assert len(forms(again)["/authorize/login"].hidden["to"]) < 300
     clock.advance(3600)
-    answer = told(browser.finish(again))
+    answer = callback_params(browser.finish(again))
     assert answer["state"] == "xyz"
     assert app.redeem(answer["code"]).status == 200
 
@@ -309,7 +309,7 @@ def test_a_long_request_is_its_own_clients_and_counts_for_no_pushed_one(
     assert browser.get("/oauth/authorize", {"request_uri": short["request_uri"]}).status == 400
     assert browser.get("/oauth/authorize", {**short, "request_uri": f"{short['request_uri']}x"}).status == 400
     strict = register(svc, phone, require_pushed_authorization_requests=True)
-    error = told(browser.post("/oauth/authorize", long_request(strict)))
+    error = callback_params(browser.post("/oauth/authorize", long_request(strict)))
     assert error["error"] == "invalid_request"
 
 
@@ -376,7 +376,7 @@ def test_the_language_that_a_device_asks_for_lasts_through_all_its_pages(
     done = browser.submit(decision, "/device", decision="allow")
     for page in (login, browser.sign_up_page(login), wrong, typing, mistyped, decision, done):
         assert b'lang="ar" dir="rtl"' in page.body
-    assert told(browser.authorize(app, prompt="none"))["error"] == "consent_required"
+    assert callback_params(browser.authorize(app, prompt="none"))["error"] == "consent_required"
 
 
 # --- the page at the root ---

@@ -16,7 +16,7 @@ from chalicelib.config import Settings, load
 from chalicelib.services import Services
 from chalicelib.web.pages import cookies, html
 from local.gateway import Answer
-from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms, register, told
+from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.wire import down, refusing
 
@@ -61,7 +61,7 @@ def test_a_login_form_that_waited_for_an_hour_still_leads_to_the_client(
 ) -> None:
     page = browser.authorize(app) if way == "as a link" else browser.get("/oauth/authorize", pushed(app))
     clock.advance(3600)
-    assert "code" in told(browser.finish(page))
+    assert "code" in callback_params(browser.finish(page))
 
 
 def pushed(app: App, **changes: str | None) -> dict[str, str]:
@@ -74,7 +74,7 @@ def test_a_form_that_outlived_its_cookie_offers_to_start_again(app: App, browser
     browser.cookies.clear()
     stale = logged_in(browser, page)
     assert stale.status == 403
-    assert told(browser.finish(browser.get(start_again(stale))))["state"] == "kept"
+    assert callback_params(browser.finish(browser.get(start_again(stale))))["state"] == "kept"
 
 
 def test_without_cookies_a_person_is_told_to_allow_them_and_how_to_go_on(app: App, browser: Browser) -> None:
@@ -130,7 +130,7 @@ def test_a_consent_form_of_an_ended_session_asks_for_the_login_again(app: App, b
     phone.call("DELETE /me/sessions", token=token)
     page = browser.submit(consent, "/authorize/consent", decision="allow")
     assert "/authorize/login" in forms(page)
-    assert "code" in told(browser.finish(page))
+    assert "code" in callback_params(browser.finish(page))
 
 
 def test_what_is_busy_is_a_page_that_offers_to_try_again(svc: Services, app: App, browser: Browser) -> None:
@@ -138,7 +138,7 @@ def test_what_is_busy_is_a_page_that_offers_to_try_again(svc: Services, app: App
     with down(svc, "dynamodb"):
         answer = logged_in(browser, page)
     assert (answer.status, answer.header("Retry-After")) == (503, "1")
-    assert told(browser.finish(browser.get(start_again(answer))))["state"] == "kept"
+    assert callback_params(browser.finish(browser.get(start_again(answer))))["state"] == "kept"
 
 
 def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: App, browser: Browser) -> None:
@@ -147,7 +147,7 @@ def test_a_fault_of_ours_is_a_page_that_offers_to_try_again(svc: Services, app: 
         answer = logged_in(browser, page)
     assert answer.status == 500
     assert "Something went wrong on our side" in answer.body.decode()
-    assert "code" in told(browser.finish(browser.get(start_again(answer))))
+    assert "code" in callback_params(browser.finish(browser.get(start_again(answer))))
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_form_pressed_twice_leads_to_the_client_both_times(
     assert "/authorize/consent" in forms(consent)
     assert "/authorize/consent" in forms(logged_in(twin, page))
     answers = [browser.submit(consent, "/authorize/consent", decision="allow") for _ in range(2)]
-    first, second = (told(answer)["code"] for answer in answers)
+    first, second = (callback_params(answer)["code"] for answer in answers)
     assert app.redeem(second).status == 200
     assert first != second
 
@@ -190,11 +190,11 @@ def test_a_pushed_request_pressed_twice_is_no_use_to_anybody_else(
     app: App, phone: Phone, browser: Browser, clock: Clock, svc: Services
 ) -> None:
     short = pushed(app)
-    assert "code" in told(browser.finish(browser.get("/oauth/authorize", short)))
+    assert "code" in callback_params(browser.finish(browser.get("/oauth/authorize", short)))
     phone.sign_up("bob@example.com", PASSWORD)
     bob = Browser(phone)
     answer = bob.finish(bob.get("/oauth/authorize", short), email="bob@example.com")
-    assert told(answer)["error"] == "invalid_request_uri"
+    assert callback_params(answer)["error"] == "invalid_request_uri"
     clock.advance(svc.settings.retry_window_seconds + 1)
     assert browser.get("/oauth/authorize", short).status == 400
 
@@ -208,7 +208,7 @@ def test_a_sign_up_pressed_twice_leads_to_the_client_both_times(
     typed = {"email": "new@example.com", "password": PASSWORD}
     pages = [each.submit(page, "/authorize/signup", **typed) for each in (browser, twin)]
     for each, next_page in zip((browser, twin), pages, strict=True):
-        assert "code" in told(each.finish(next_page))
+        assert "code" in callback_params(each.finish(next_page))
     other = browser.submit(page, "/authorize/signup", email="new@example.com", password=f"{PASSWORD} too")
     assert "There is an account with this e-mail address already." in other.body.decode()
     uid = svc.users.find("new@example.com")
@@ -246,12 +246,12 @@ def test_logins_in_two_tabs_both_lead_to_the_client(app: App, browser: Browser) 
     one, two = logged_in(browser, first), logged_in(browser, second)
     # The second login goes on in the session that the first tab's consent form belongs to.
     for state, page in (("1", one), ("2", two)):
-        assert told(browser.submit(page, "/authorize/consent", decision="allow"))["state"] == state
+        assert callback_params(browser.submit(page, "/authorize/consent", decision="allow"))["state"] == state
 
 
 def test_who_goes_back_after_the_login_is_not_asked_for_it_again(app: App, browser: Browser) -> None:
     browser.finish(browser.authorize(app))
-    assert "code" in told(browser.authorize(app))
+    assert "code" in callback_params(browser.authorize(app))
 
 
 def test_a_login_that_a_client_asks_for_is_good_for_that_request_only(
@@ -267,7 +267,7 @@ def test_a_login_that_a_client_asks_for_is_good_for_that_request_only(
     other.finish(other.authorize(app))
     assert "/authorize/login" in forms(other.get(onward))  # the form token is of a session, not of a user
     assert "/authorize/login" in forms(browser.get(onward.replace("state=xyz", "state=abc")))
-    assert "code" in told(browser.get(onward))
+    assert "code" in callback_params(browser.get(onward))
     clock.advance(svc.settings.fresh_login_seconds + 1)
     assert "/authorize/login" in forms(browser.get(onward))
 
@@ -279,7 +279,7 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
     consent = browser.submit(login, "/authorize/login", email="bob@example.com", password=PASSWORD)
     assert "bob@example.com" in consent.body.decode()
     assert EMAIL not in consent.body.decode()
-    code = told(browser.submit(consent, "/authorize/consent", decision="allow"))["code"]
+    code = callback_params(browser.submit(consent, "/authorize/consent", decision="allow"))["code"]
     assert phone.call("GET /oauth/userinfo", token=app.redeem(code).json()["access_token"]).json()["email"] == (
         "bob@example.com"
     )
