@@ -61,10 +61,10 @@ def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_n
     if where == "lambda":
         environment["AWS_LAMBDA_FUNCTION_NAME"] = "latchkey-dev"
     run = [sys.executable, "-c", f"import {module}"]
-    done = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    last = done.stderr.strip().rpartition("\n")[2]
+    process = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    last = process.stderr.strip().rpartition("\n")[2]
     message = "chalicelib.config.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
-    assert (last, done.returncode) == ((message, 1) if where == "lambda" else ("", 0))
+    assert (last, process.returncode) == ((message, 1) if where == "lambda" else ("", 0))
 
 
 def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_setting_is_wrong(
@@ -104,10 +104,10 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
     config["stages"]["dev"]["lambda_functions"][function].setdefault("environment_variables", {})[name] = value
     file.write_text(json.dumps(config))
     run = [sys.executable, "-m", f"deploy.{command}", "--stage", "dev"]
-    done = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
-    assert name in done.stderr
-    assert message in done.stderr
+    process = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (1, "", 1)
+    assert name in process.stderr
+    assert message in process.stderr
 
 
 def test_our_own_stages_have_no_wrong_setting() -> None:

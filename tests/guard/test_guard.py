@@ -174,7 +174,7 @@ class Gate:
         """A good token of the user's live session with these scopes."""
         return forge.resigned(self.session["access_token"], forge.by(self.private), scope=scope, **claims)
 
-    def ask(self, event: Event) -> Any:
+    def authorize(self, event: Event) -> Any:
         """What API Gateway makes of the function: its answer, 401 or 500."""
         try:
             return guard.guard_request(json.loads(json.dumps(event)), None)
@@ -182,7 +182,7 @@ class Gate:
             return 401 if str(failure) == "Unauthorized" else 500
 
     def policy(self, event: Event) -> dict[str, Any]:
-        answer = self.ask(event)
+        answer = self.authorize(event)
         assert isinstance(answer, dict), answer
         assert set(answer) == {"principalId", "policyDocument", "context"}
         policy: dict[str, Any] = answer["policyDocument"]
@@ -236,7 +236,7 @@ def test_a_policy_is_for_its_own_api_and_stage_only(gate: Gate, shape: Shape) ->
 
 def test_the_built_in_authorizer_answers_as_the_request_authorizer_does(gate: Gate) -> None:
     registered = token_event(f"Bearer {gate.token('notes:read')}", "notes12345")
-    assert guard.guard(registered, None) == gate.ask(registered)
+    assert guard.guard(registered, None) == gate.authorize(registered)
     answer = guard.guard(token_event(f"Bearer {gate.token('account')}", OWN, path="/me"), None)
     for line in scope_map.SCOPES:
         method, _, path = line.partition(" ")
@@ -290,7 +290,7 @@ def test_a_token_that_expires_while_its_policy_is_cached_is_refused_by_the_handl
 
 def test_other_apis_are_told_the_expiry_so_that_they_can_do_the_same(gate: Gate) -> None:
     token = gate.token("notes:read")
-    answer = gate.ask(rest_event(f"Bearer {token}", "notes12345"))
+    answer = gate.authorize(rest_event(f"Bearer {token}", "notes12345"))
     assert int(answer["context"]["exp"]) == forge.peek(token)[1]["exp"]
 
 
@@ -437,7 +437,7 @@ def test_an_odd_path_at_our_own_door_is_answered_in_the_one_shape_and_deletes_no
 
 
 # 20
-def broken(event: Event, **changes: Any) -> Event:
+def event_with(event: Event, **changes: Any) -> Event:
     return {name: value for name, value in {**event, **changes}.items() if value is not ...}
 
 
@@ -464,14 +464,14 @@ def test_an_event_for_no_api_is_a_fault_and_never_a_policy(gate: Gate, where: ob
     for shape in SHAPES:
         event = shape(f"Bearer {gate.token('notes:read')}", "notes12345")
         name = "routeArn" if "routeArn" in event else "methodArn"
-        assert gate.ask(broken(event, **{name: where})) == 500
+        assert gate.authorize(event_with(event, **{name: where})) == 500
 
 
 @pytest.mark.parametrize(
     "event", [{}, {"type": "TOKEN"}, {"type": "REQUEST"}, {"version": "2.0"}, {"type": None}], ids=str
 )
 def test_an_event_of_no_known_shape_is_a_fault_and_never_a_policy(gate: Gate, event: Event) -> None:
-    assert gate.ask(event) == 500
+    assert gate.authorize(event) == 500
 
 
 @pytest.mark.parametrize(
@@ -507,7 +507,7 @@ def test_what_is_no_single_bearer_token_is_unauthorized(gate: Gate, spoilt: str 
     token = gate.token("notes:read")
     authorization = spoilt.replace("{token}", token) if spoilt else spoilt
     for shape in SHAPES:
-        assert gate.ask(shape(authorization, "notes12345")) == 401
+        assert gate.authorize(shape(authorization, "notes12345")) == 401
 
 
 @every_shape
@@ -522,13 +522,13 @@ def test_two_authorization_headers_are_none(gate: Gate) -> None:
     for several in ({"Authorization": [good, other]}, {"Authorization": [good, good]}):
         event = rest_event(good, "notes12345")
         event["multiValueHeaders"].update(several)
-        assert gate.ask(event) == 401
+        assert gate.authorize(event) == 401
     event = rest_event(good, "notes12345")
     event["multiValueHeaders"]["authorization"] = [other]
-    assert gate.ask(event) == 401
+    assert gate.authorize(event) == 401
     event = http_1_event(good, "notes12345")
     event["headers"]["authorization"] = other
-    assert gate.ask(event) == 401
+    assert gate.authorize(event) == 401
 
 
 def test_the_headers_name_may_be_in_any_case(gate: Gate) -> None:
@@ -546,7 +546,7 @@ def test_a_token_in_the_query_or_in_a_cookie_counts_for_nothing(gate: Gate) -> N
     event["headers"]["Cookie"] = f"access_token={token}"
     event["headers"]["X-Authorization"] = f"Bearer {token}"
     event["multiValueHeaders"] = {name: [value] for name, value in event["headers"].items()}
-    assert gate.ask(event) == 401
+    assert gate.authorize(event) == 401
 
 
 @every_shape
@@ -554,7 +554,7 @@ def test_a_token_in_the_query_or_in_a_cookie_counts_for_nothing(gate: Gate) -> N
 def test_a_request_without_headers_is_unauthorized(gate: Gate, shape: Shape, headers: object) -> None:
     event = shape(None, "notes12345")
     if shape is not token_event:
-        assert gate.ask(broken(event, headers=headers, multiValueHeaders=headers)) == 401
+        assert gate.authorize(event_with(event, headers=headers, multiValueHeaders=headers)) == 401
 
 
 # Sessions
@@ -564,14 +564,14 @@ def test_an_ended_session_is_refused_where_the_api_asked_for_that_at_one_read(
 ) -> None:
     gate.register(notes12345={"revocation": revocation})
     event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
-    gate.ask(event)  # the keys are read
+    gate.authorize(event)  # the keys are read
     with wire.watched(gate.svc) as traffic:
         assert gate.policy(event)
         assert traffic.calls == ["BatchGetItem"] * calls
-        assert gate.ask(rest_event("Bearer x.y.z", "notes12345")) == 401
+        assert gate.authorize(rest_event("Bearer x.y.z", "notes12345")) == 401
         assert traffic.calls == ["BatchGetItem"] * calls
     gate.phone.call("POST /logout", {"refresh_token": gate.session["refresh_token"]})
-    assert (gate.ask(event) == 401) is (revocation != "stateless")
+    assert (gate.authorize(event) == 401) is (revocation != "stateless")
 
 
 @pytest.mark.parametrize("revocation", ["bounded", "strict"])
@@ -580,22 +580,22 @@ def test_a_disabled_users_token_is_refused_where_the_api_asked_for_that(gate: Ga
     event = http_2_event(f"Bearer {gate.token('notes:read')}", "notes12345")
     assert gate.policy(event)
     gate.svc.users.disable(gate.session["user"]["sub"])
-    assert gate.ask(event) == 401
+    assert gate.authorize(event) == 401
 
 
 @pytest.mark.parametrize("claim", ["sub", "sid"])
 def test_a_session_that_never_was_is_refused_where_the_api_asked_for_that(gate: Gate, claim: str) -> None:
     gate.register(notes12345={"revocation": "strict"})
-    assert gate.ask(rest_event(f"Bearer {gate.token('notes:read', **{claim: '0' * 32})}", "notes12345")) == 401
+    assert gate.authorize(rest_event(f"Bearer {gate.token('notes:read', **{claim: '0' * 32})}", "notes12345")) == 401
 
 
 @pytest.mark.parametrize("failure", [wire.refusing("ThrottlingException"), wire.timing_out])
 def test_a_store_that_cannot_be_asked_is_a_fault_and_never_a_policy(gate: Gate, failure: Any) -> None:
     gate.register(notes12345={"revocation": "strict"})
     event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
-    gate.ask(event)
+    gate.authorize(event)
     with wire.watched(gate.svc, wire.Wire(fail_at=1, failure=failure)):
-        assert gate.ask(event) == 500
+        assert gate.authorize(event) == 500
     assert gate.policy(event)
 
 
@@ -612,7 +612,7 @@ def test_an_api_with_an_audience_of_its_own_takes_that_one_only(gate: Gate) -> N
         ("notes12345", both, True),
         ("files12345", both, True),
     ):
-        answer = gate.ask(rest_event(f"Bearer {token}", api))
+        answer = gate.authorize(rest_event(f"Bearer {token}", api))
         assert isinstance(answer, dict) if expected else answer == 401
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         guard.guard(token_event(f"Bearer {theirs}", OWN, path="/me"), None)
@@ -626,7 +626,7 @@ def test_an_api_that_nobody_registered_is_a_fault_that_says_so_and_never_our_own
     token = gate.token("account notes:read notes:write notes:admin") if good else "x.y.z"
     with pytest.raises(LookupError, match="stranger12 is not registered"):
         guard.guard_request(shape(f"Bearer {token}", "stranger12", path="/me"), None)
-    assert gate.ask(shape(f"Bearer {token}", "stranger12", path="/me")) == 500
+    assert gate.authorize(shape(f"Bearer {token}", "stranger12", path="/me")) == 500
 
 
 def test_a_registered_api_that_attached_the_function_of_our_own_keeps_its_own_map(gate: Gate) -> None:
@@ -669,7 +669,7 @@ def test_a_simple_answer_is_for_the_route_and_follows_the_map(simple: Gate, scop
     authorization = f"Bearer {simple.token(scope)}"
     for line, may in expected_routes(set(scope.split())).items():
         method, _, template = line.partition(" ")
-        answer = simple.ask(http_2_event(authorization, "notes12345", method, concrete(template), route=line))
+        answer = simple.authorize(http_2_event(authorization, "notes12345", method, concrete(template), route=line))
         assert set(answer) == {"isAuthorized", "context"}
         assert answer["isAuthorized"] is may, line
 
@@ -679,22 +679,22 @@ def test_a_simple_answer_is_for_the_route_and_follows_the_map(simple: Gate, scop
 )
 def test_a_route_that_the_map_does_not_name_is_not_authorized(simple: Gate, route: str) -> None:
     authorization = f"Bearer {simple.token('notes:read notes:write notes:admin')}"
-    answer = simple.ask(http_2_event(authorization, "notes12345", route=route))
+    answer = simple.authorize(http_2_event(authorization, "notes12345", route=route))
     assert answer["isAuthorized"] is False
 
 
 @pytest.mark.parametrize("sources", [None, [], ["Bearer"], ..., ["GET"], ["/notes"], ["198.51.100.7"]], ids=repr)
 def test_a_simple_answer_that_the_gateway_would_keep_for_other_routes_is_not_given(simple: Gate, sources: Any) -> None:
     authorization = f"Bearer {simple.token('notes:read')}"
-    event = broken(http_2_event(authorization, "notes12345"), identitySource=sources)
-    assert simple.ask(event) == 500
+    event = event_with(http_2_event(authorization, "notes12345"), identitySource=sources)
+    assert simple.authorize(event) == 500
 
 
 def test_a_bad_token_is_unauthorized_for_simple_answers_too(simple: Gate) -> None:
-    assert simple.ask(http_2_event("Bearer x.y.z", "notes12345")) == 401
-    assert simple.ask(http_2_event(None, "notes12345")) == 401
+    assert simple.authorize(http_2_event("Bearer x.y.z", "notes12345")) == 401
+    assert simple.authorize(http_2_event(None, "notes12345")) == 401
     simple.clock.advance(900)
-    assert simple.ask(http_2_event(f"Bearer {simple.session['access_token']}", "notes12345")) == 401
+    assert simple.authorize(http_2_event(f"Bearer {simple.session['access_token']}", "notes12345")) == 401
 
 
 @pytest.mark.parametrize("shape", [token_event, rest_event, http_1_event], ids=lambda shape: shape.__name__)
@@ -722,13 +722,13 @@ def test_an_any_route_of_an_http_api_is_open_to_who_has_its_scope(gate: Gate) ->
         ("things:all", "$default", "GET", False),
     ):
         event = http_2_event(f"Bearer {gate.token(scope)}", "notes12345", method, "/things", route=route)
-        assert gate.ask(event)["isAuthorized"] is may, (scope, route, method)
+        assert gate.authorize(event)["isAuthorized"] is may, (scope, route, method)
 
 
 def test_an_any_route_is_no_way_around_a_method_that_the_map_names_for_itself(gate: Gate) -> None:
     gate.register(notes12345={"answer": "simple", "scopes": ANYTHING})
     authorization = f"Bearer {gate.token('things:all')}"
-    assert gate.ask(http_2_event(authorization, "notes12345", "GET", "/things", route="ANY /things")) == 500
+    assert gate.authorize(http_2_event(authorization, "notes12345", "GET", "/things", route="ANY /things")) == 500
 
 
 @every_shape
@@ -746,7 +746,7 @@ def test_any_opens_every_other_method_of_a_path(gate: Gate, shape: Shape) -> Non
 @pytest.mark.parametrize("roles", [None, [], ["admin", "editor"]], ids=repr)
 def test_the_context_is_all_strings_and_says_who_and_what(gate: Gate, shape: Shape, roles: Any) -> None:
     token = gate.token("notes:read notes:write", roles=roles)
-    answer = gate.ask(shape(f"Bearer {token}", "notes12345"))
+    answer = gate.authorize(shape(f"Bearer {token}", "notes12345"))
     _, claims = forge.peek(token)
     assert answer["principalId"] == gate.session["user"]["sub"]
     assert answer["context"] == {
@@ -786,10 +786,10 @@ def test_the_policy_of_sixty_routes_stays_under_8_kb(gate: Gate, verbs_granted: 
 def test_the_guard_starts_without_boto3_and_without_the_app() -> None:
     program = "import sys, chalicelib.guard.functions as g; print(sorted(sys.modules))"
     root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
-    loaded = set(json.loads(done.stdout.replace("'", '"')))
-    assert "chalicelib.guard.functions" in loaded
-    for unwanted in (
+    process = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
+    modules = set(json.loads(process.stdout.replace("'", '"')))
+    assert "chalicelib.guard.functions" in modules
+    for module in (
         "app",
         "boto3",
         "botocore",
@@ -797,7 +797,7 @@ def test_the_guard_starts_without_boto3_and_without_the_app() -> None:
         "chalicelib.services",
         "chalicelib.web",
     ):
-        assert unwanted not in loaded
+        assert module not in modules
 
 
 def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, gate: Gate, tmp_path: Path) -> None:
@@ -817,7 +817,7 @@ def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, g
         "LATCHKEY_APIS_FILE": far_off.apis_file,
     }
     event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program],
         input=json.dumps({"env": env, "event": event, "now": gate.clock()}),
         cwd=Path(__file__).parents[2],
@@ -825,4 +825,4 @@ def test_a_guard_decides_without_boto3_for_a_stateless_api(settings: Settings, g
         text=True,
         check=True,
     )
-    assert json.loads(done.stdout) == [gate.session["user"]["sub"], []]
+    assert json.loads(process.stdout) == [gate.session["user"]["sub"], []]

@@ -14,7 +14,7 @@ from tests.guard.test_guard import (
     Gate,
     allowed,
     arn,
-    broken,
+    event_with,
     gate,
     http_1_event,
     http_2_event,
@@ -73,8 +73,8 @@ class Bound:
         usual = {"htu": f"https://x.example/prod{path}", "token": self.token}
         return (by or self.owner).proof(method=method, **{**usual, **changes})
 
-    def ask(self, shape: Ask, proof: str | None, **how: Any) -> Any:
-        return self.gate.ask(shape(self.token, proof, **how))
+    def authorize(self, shape: Ask, proof: str | None, **how: Any) -> Any:
+        return self.gate.authorize(shape(self.token, proof, **how))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def bound(gate: Gate) -> Bound:
 def test_a_bound_token_alone_opens_nothing(gate: Gate, shape: Ask, takes_proofs: bool, scheme: str) -> None:
     gate.register(notes12345={"dpop": takes_proofs})
     token = gate.token("notes:read", cnf={"jkt": Prover(gate.clock).thumbprint})
-    assert gate.ask(shape(f"{scheme} {token}", API)) == 401
+    assert gate.authorize(shape(f"{scheme} {token}", API)) == 401
 
 
 @every_shape
@@ -100,19 +100,19 @@ def test_a_bound_token_opens_an_api_with_a_proof_of_its_key(bound: Bound, shape:
 @every_shape
 def test_an_api_that_is_not_registered_for_proofs_takes_none(bound: Bound, shape: Ask) -> None:
     bound.gate.register(notes12345={})
-    assert bound.ask(shape, bound.proof()) == 401
+    assert bound.authorize(shape, bound.proof()) == 401
 
 
 @every_shape
 def test_a_proof_does_not_turn_a_bound_token_into_a_bearer_token(bound: Bound, shape: Ask) -> None:
-    assert bound.ask(shape, bound.proof(), scheme="Bearer") == 401
+    assert bound.authorize(shape, bound.proof(), scheme="Bearer") == 401
 
 
 @every_shape
 def test_a_bearer_token_stays_good_where_proofs_are_taken_and_is_no_bound_one(bound: Bound, shape: Ask) -> None:
     free = bound.gate.token("notes:read")
     assert allowed(bound.gate.policy(shape(free, None, scheme="Bearer")), arn(API, "GET", "/notes"))
-    assert bound.gate.ask(shape(free, bound.proof(token=free))) == 401
+    assert bound.gate.authorize(shape(free, bound.proof(token=free))) == 401
 
 
 SPOILT: dict[str, dict[str, Any]] = {
@@ -143,27 +143,27 @@ SPOILT: dict[str, dict[str, Any]] = {
 def test_a_proof_that_is_not_for_this_very_request_is_unauthorized(
     bound: Bound, shape: Ask, spoilt: dict[str, Any]
 ) -> None:
-    assert bound.ask(shape, bound.proof(**spoilt)) == 401
-    assert isinstance(bound.ask(shape, bound.proof()), dict)
+    assert bound.authorize(shape, bound.proof(**spoilt)) == 401
+    assert isinstance(bound.authorize(shape, bound.proof()), dict)
 
 
 @every_shape
 def test_a_thief_with_token_and_a_key_of_his_own_is_unauthorized(bound: Bound, shape: Ask) -> None:
-    assert bound.ask(shape, bound.proof(by=Prover(bound.gate.clock))) == 401
+    assert bound.authorize(shape, bound.proof(by=Prover(bound.gate.clock))) == 401
 
 
 @every_shape
 @pytest.mark.parametrize("proof", [None, "", "x", "x.y.z", "x" * 9000])
 def test_what_is_no_proof_is_unauthorized(bound: Bound, shape: Ask, proof: str | None) -> None:
-    assert bound.ask(shape, proof) == 401
+    assert bound.authorize(shape, proof) == 401
 
 
 def test_two_proofs_are_none(bound: Bound) -> None:
     event = rest(bound.token, bound.proof())
     event["multiValueHeaders"]["DPoP"] = [bound.proof(), bound.proof()]
-    assert bound.gate.ask(event) == 401
+    assert bound.gate.authorize(event) == 401
     event = http_2(bound.token, f"{bound.proof()},{bound.proof()}")
-    assert bound.gate.ask(event) == 401
+    assert bound.gate.authorize(event) == 401
 
 
 @every_shape
@@ -171,7 +171,7 @@ def test_the_host_header_has_no_say_in_what_a_proof_is_for(bound: Bound, shape: 
     event = shape(bound.token, bound.proof(htu="https://evil.example/prod/notes"))
     for headers in (event["headers"], event.get("multiValueHeaders") or {}):
         headers.update({"Host": "evil.example", "X-Forwarded-Host": "evil.example"})
-    assert bound.gate.ask(event) == 401
+    assert bound.gate.authorize(event) == 401
 
 
 @every_shape
@@ -179,19 +179,19 @@ def test_a_proof_is_good_once_in_a_container_as_long_as_it_could_be_good(
     bound: Bound, shape: Ask, clock: Clock
 ) -> None:
     proof = bound.proof(iat=clock() + dpop.SECONDS)
-    assert isinstance(bound.ask(shape, proof), dict)
-    assert bound.ask(shape, proof) == 401
+    assert isinstance(bound.authorize(shape, proof), dict)
+    assert bound.authorize(shape, proof) == 401
     clock.advance(2 * dpop.SECONDS)
-    assert bound.ask(shape, proof) == 401
+    assert bound.authorize(shape, proof) == 401
 
 
 def test_the_memory_of_proofs_is_bounded(bound: Bound, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
     monkeypatch.setattr(verifier, "MAX_PROOFS", 5)
     for _ in range(12):
-        assert isinstance(bound.ask(rest, bound.proof()), dict)
+        assert isinstance(bound.authorize(rest, bound.proof()), dict)
         assert len(guards.the_guard()._proofs) <= 5
     clock.advance(2 * dpop.SECONDS + 1)
-    bound.ask(rest, bound.proof())
+    bound.authorize(rest, bound.proof())
     assert len(guards.the_guard()._proofs) == 1
 
 
@@ -230,32 +230,32 @@ def test_a_wildcard_in_a_path_opens_nothing(bound: Bound, path: str) -> None:
 def test_an_authorizer_that_is_cached_without_the_proof_is_a_fault(bound: Bound, shape: Ask) -> None:
     event = shape(bound.token, bound.proof())
     for sources in (f"DPoP {bound.token}", [f"DPoP {bound.token}"], [f"DPoP {bound.token}", "GET /notes"]):
-        assert bound.gate.ask(broken(event, identitySource=sources)) == 500
+        assert bound.gate.authorize(event_with(event, identitySource=sources)) == 500
 
 
 def test_an_authorizer_that_is_cached_by_the_proof_too_answers(bound: Bound) -> None:
     proof = bound.proof()
-    event = broken(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof])
-    assert isinstance(bound.gate.ask(event), dict)
+    event = event_with(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof])
+    assert isinstance(bound.gate.authorize(event), dict)
 
 
 def test_simple_answers_take_proofs_where_nothing_is_cached_or_the_route_is_in_the_key(bound: Bound) -> None:
     bound.gate.register(notes12345={"dpop": True, "answer": "simple"})
-    assert bound.ask(http_2, bound.proof())["isAuthorized"] is True
+    assert bound.authorize(http_2, bound.proof())["isAuthorized"] is True
     proof = bound.proof()
-    cached = broken(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof, "GET /notes"])
-    assert bound.gate.ask(cached)["isAuthorized"] is True
+    cached = event_with(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof, "GET /notes"])
+    assert bound.gate.authorize(cached)["isAuthorized"] is True
     proof = bound.proof()
-    narrow = broken(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof])
-    assert bound.gate.ask(narrow) == 500
+    narrow = event_with(http_2(bound.token, proof), identitySource=[f"DPoP {bound.token}", proof])
+    assert bound.gate.authorize(narrow) == 500
     post = bound.proof(method="POST")
-    assert bound.ask(http_2, post, method="POST")["isAuthorized"] is False
+    assert bound.authorize(http_2, post, method="POST")["isAuthorized"] is False
 
 
 def test_a_bearer_token_gets_its_simple_answer_where_proofs_are_taken_and_nothing_is_cached(bound: Bound) -> None:
     bound.gate.register(notes12345={"dpop": True, "answer": "simple"})
     for scope, may in (("notes:read", True), ("notes:write", False)):
-        answer = bound.gate.ask(http_2(bound.gate.token(scope), None, scheme="Bearer"))
+        answer = bound.gate.authorize(http_2(bound.gate.token(scope), None, scheme="Bearer"))
         assert answer["isAuthorized"] is may
 
 

@@ -109,26 +109,28 @@ class Grants(Deployed):
     @initialize(target=sessions)
     def first(self) -> Any:
         """A session of each client to begin with: most steps need one."""
-        codes = [self.authorized(0, 0), self.authorized(1, 1)]
+        codes = [self.issue_code(0, 0), self.issue_code(1, 1)]
         for code in codes:
             self.wrongly_redeemed(code)
-        return multiple(*[session for code in codes if (session := self.redeemed(code))])
+        return multiple(*[session for code in codes if (session := self.redeem_code(code))])
 
     @initialize(target=codes)
     def first_code(self) -> Issued:
-        return self.authorized(0, 1)
+        return self.issue_code(0, 1)
 
     @initialize(target=devices)
     def first_device(self) -> Device:
         """One that has been approved already."""
         device = self.new_device(0)
-        self.decided(device, 1, "allow")
+        self.make_decision(device, 1, "allow")
         return device
 
     def other(self, app: App) -> App:
         return self.apps[1 - self.apps.index(app)]
 
-    def begun(self, account: Account, app: App, answer: Answer, *, scope: str, cookie: str, ends_at: int) -> OfClient:
+    def start_session(
+        self, account: Account, app: App, answer: Answer, *, scope: str, cookie: str, ends_at: int
+    ) -> OfClient:
         tokens, now = token_response(answer), self.clock()
         assert tokens["scope"].split() == scope.split()
         # An OpenID client has to ask for refresh tokens; without them a session lives as long as its access token.
@@ -149,9 +151,9 @@ class Grants(Deployed):
         scope=st.sampled_from(SCOPES),
     )
     def authorize(self, who: int, app: int, redirect_uri: str, verifier: str, scope: str) -> Issued:
-        return self.authorized(who, app, redirect_uri, verifier, scope)
+        return self.issue_code(who, app, redirect_uri, verifier, scope)
 
-    def authorized(
+    def issue_code(
         self, who: int, app: int, uri: str = CALLBACK, verifier: str = VERIFIER, scope: str = SCOPES[0]
     ) -> Issued:
         account, client, browser = self.accounts[who], self.apps[app], self.browsers[who]
@@ -165,7 +167,7 @@ class Grants(Deployed):
     @rule(target=sessions, code=codes, wait=st.sampled_from([0, 0, 0, CODE_SECONDS - 1, CODE_SECONDS]))
     def redeem(self, code: Issued, wait: int) -> Any:
         self.clock.advance(wait)
-        return self.redeemed(code) or multiple()
+        return self.redeem_code(code) or multiple()
 
     @rule(code=codes)
     def redeem_wrongly(self, code: Issued) -> None:
@@ -186,16 +188,16 @@ class Grants(Deployed):
     @rule(code=codes, who=st.integers(0, 1), app=st.integers(0, 1))
     def redeem_twice(self, code: Issued, who: int, app: int) -> None:
         """Presents a code again, and a fresh one twice at the same moment: it may succeed once, and ends then."""
-        self.redeemed(code)
-        assert self.redeemed(code) is None
-        fresh = self.authorized(who, app)
-        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.redeemed(fresh)):
-            assert self.redeemed(fresh) is None
+        self.redeem_code(code)
+        assert self.redeem_code(code) is None
+        fresh = self.issue_code(who, app)
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.redeem_code(fresh)):
+            assert self.redeem_code(fresh) is None
 
     def good(self, code: Issued) -> bool:
         return not (code.session or code.ended) and self.clock() < code.expires_at
 
-    def redeemed(self, code: Issued) -> OfClient | None:
+    def redeem_code(self, code: Issued) -> OfClient | None:
         answer = code.app.redeem(code.text, code_verifier=code.verifier, redirect_uri=code.redirect_uri)
         if not self.good(code):
             assert refusal(answer) == (400, "invalid_grant")
@@ -203,7 +205,9 @@ class Grants(Deployed):
                 code.session.ended = True
             return None
         ends_at = code.expires_at - CODE_SECONDS + YEAR
-        code.session = self.begun(code.account, code.app, answer, scope=code.scope, cookie=code.cookie, ends_at=ends_at)
+        code.session = self.start_session(
+            code.account, code.app, answer, scope=code.scope, cookie=code.cookie, ends_at=ends_at
+        )
         return code.session
 
     @rule(
@@ -215,17 +219,17 @@ class Grants(Deployed):
     def refresh(self, session: OfClient, back: int, wait: int, scope: str | None) -> None:
         session = self.living(session) if back or scope or wait else session
         self.clock.advance(wait)
-        self.presented(session, session.place(back), scope)
+        self.present(session, session.place(back), scope)
 
     @rule(session=sessions, wait=st.sampled_from([0, WINDOW, WINDOW + 1]))
     def replay(self, session: OfClient, wait: int) -> None:
         """Presents a refresh token, once more after a while, and then the latest."""
         session = self.living(session)
         place = session.place(0)
-        self.presented(session, place)
+        self.present(session, place)
         self.clock.advance(wait)
-        self.presented(session, place)
-        self.presented(session, session.place(0))
+        self.present(session, place)
+        self.present(session, session.place(0))
 
     @rule(session=sessions, back=st.integers(0, 2))
     def refresh_as_the_other_client(self, session: OfClient, back: int) -> None:
@@ -240,10 +244,10 @@ class Grants(Deployed):
         session = self.living(session)
         if not session.refresh or not session.live(self.clock()):
             return
-        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.revoked(session, session.app)):
-            self.presented(session, session.place(0))
+        with just_before(self.svc.sessions._client, "UpdateItem", lambda: self.revoke_token(session, session.app)):
+            self.present(session, session.place(0))
 
-    def presented(self, session: OfClient, place: int, scope: str | None = None) -> None:
+    def present(self, session: OfClient, place: int, scope: str | None = None) -> None:
         if not session.refresh:
             return
         params = {} if scope is None else {"scope": scope}
@@ -271,9 +275,9 @@ class Grants(Deployed):
 
     @rule(device=devices, who=st.integers(0, 1), decision=st.sampled_from(["allow", "allow", "deny"]))
     def decide(self, device: Device, who: int, decision: str) -> None:
-        self.decided(device, who, decision)
+        self.make_decision(device, who, decision)
 
-    def decided(self, device: Device, who: int, decision: str) -> None:
+    def make_decision(self, device: Device, who: int, decision: str) -> None:
         """Types the code and decides; who comes second or too late changes nothing."""
         account, browser = self.accounts[who], self.browsers[who]
         page = browser.get("/device")
@@ -295,7 +299,7 @@ class Grants(Deployed):
     )
     def poll(self, device: Device, wait: int) -> Any:
         self.clock.advance(wait)
-        return self.polled(device) or multiple()
+        return self.poll_once(device) or multiple()
 
     @rule(device=devices)
     def poll_as_the_other_client(self, device: Device) -> None:
@@ -307,24 +311,24 @@ class Grants(Deployed):
     @rule(device=devices, who=st.integers(0, 1), app=st.integers(0, 1))
     def poll_twice(self, device: Device, who: int, app: int) -> None:
         """Asks again, and twice at the same moment once somebody has approved: the tokens are had once."""
-        self.polled(device)
-        assert self.polled(device) is None
+        self.poll_once(device)
+        assert self.poll_once(device) is None
         fresh = self.new_device(app)
-        self.decided(fresh, who, "allow")
-        with just_before(self.svc.sessions._client, "TransactWriteItems", lambda: self.polled(fresh)):
-            assert self.polled(fresh) is None
+        self.make_decision(fresh, who, "allow")
+        with just_before(self.svc.sessions._client, "TransactWriteItems", lambda: self.poll_once(fresh)):
+            assert self.poll_once(fresh) is None
 
     def due(self, device: Device) -> bool:
         open_ = not (device.spent or device.ended) and self.clock() < device.expires_at
         return open_ and device.decision == "allow"
 
-    def polled(self, device: Device) -> OfClient | None:
+    def poll_once(self, device: Device) -> OfClient | None:
         now = self.clock()
         answer = device.app.token(DEVICE_CODE, device_code=device.codes["device_code"])
         if self.due(device):
             assert device.account
             device.spent = True
-            return self.begun(
+            return self.start_session(
                 device.account, device.app, answer, scope=device.scope, cookie=device.cookie, ends_at=now + YEAR
             )
         error = refusal(answer)
@@ -342,9 +346,9 @@ class Grants(Deployed):
 
     @rule(session=sessions, by_the_other=st.booleans(), back=st.integers(0, 2))
     def revoke(self, session: OfClient, by_the_other: bool, back: int) -> None:
-        self.revoked(session, self.other(session.app) if by_the_other else session.app, back)
+        self.revoke_token(session, self.other(session.app) if by_the_other else session.app, back)
 
-    def revoked(self, session: OfClient, app: App, back: int = 0) -> None:
+    def revoke_token(self, session: OfClient, app: App, back: int = 0) -> None:
         """By a refresh token or, where there is none, an access token; the answer is the same whatever it is worth."""
         (latest, *_) = [each for each in reversed(self.access) if each.session is session]
         token = session.refresh[session.place(back)] if session.refresh else latest.text

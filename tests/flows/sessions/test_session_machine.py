@@ -41,7 +41,7 @@ class Sessions(Deployed):
     def post(self, line: str, body: object, access: Access | None = None) -> Answer:
         return self.phone.call(line, body, token=access.text if access else None)
 
-    def begun(self, account: Account, answer: dict[str, Any]) -> Session:
+    def start_session(self, account: Account, answer: dict[str, Any]) -> Session:
         now = self.clock()
         session = Session(account, now + IDLE, now + YEAR, [answer["refresh_token"]])
         account.sessions.append(session)
@@ -58,7 +58,7 @@ class Sessions(Deployed):
         answer = self.post("POST /signup", {"email": email, "password": password})
         assert answer.status == 201
         account = Account(email, password, answer.json()["user"]["sub"])
-        self.begun(account, answer.json())
+        self.start_session(account, answer.json())
         self.signed_up.append(account)
         return account
 
@@ -72,7 +72,7 @@ class Sessions(Deployed):
             assert answer.status == 403
             return multiple()
         assert answer.status == 200
-        return self.begun(account, answer.json())
+        return self.start_session(account, answer.json())
 
     @rule(account=accounts, password=st.sampled_from(PASSWORDS))
     def guess(self, account: Account, password: str) -> None:

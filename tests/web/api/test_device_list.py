@@ -14,7 +14,7 @@ DAY = 24 * 3600
 DOCUMENT = "https://app.example/client.json"
 
 
-def listed(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]:
+def list_sessions(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]:
     sessions: list[dict[str, Any]] = phone.call("GET /me/sessions", token=session["access_token"]).json()["sessions"]
     return sessions
 
@@ -37,12 +37,12 @@ def test_the_current_session_comes_first_then_the_latest_used_and_of_those_the_n
     mine = phone.sign_up(device="mine")
     others = {name: phone.log_in(device=name) for name in ("tablet", "laptop", "television")}
     for name, session in (("mine", mine), ("laptop", others["laptop"])):
-        first, *rest = listed(phone, session)
+        first, *rest = list_sessions(phone, session)
         assert (first["device"], first["current"], [each["current"] for each in rest]) == (name, True, [False] * 3)
     clock.advance(10)
     phone.refresh(others["laptop"]["refresh_token"])
     phone.log_in(device="new")
-    assert [each["device"] for each in listed(phone, mine)][:3] == ["mine", "new", "laptop"]
+    assert [each["device"] for each in list_sessions(phone, mine)][:3] == ["mine", "new", "laptop"]
 
 
 def test_a_code_and_an_approval_are_uses_of_the_browsers_session(
@@ -53,7 +53,7 @@ def test_a_code_and_an_approval_are_uses_of_the_browsers_session(
     for use in (lambda: browser.code(app), lambda: approve(browser, television)):
         clock.advance(2 * DAY)
         use()
-        (browser_session,) = [each for each in listed(phone, phone.log_in()) if each["client_id"] == "browser"]
+        (browser_session,) = [each for each in list_sessions(phone, phone.log_in()) if each["client_id"] == "browser"]
         assert browser_session["last_used_at"] == clock() > browser_session["created_at"]
 
 
@@ -65,14 +65,16 @@ def test_the_sessions_of_a_client_without_a_name_are_called_by_its_documents_hos
     label = {DOCUMENT: "app.example"}.get(client_id, client_id)
     app = register(svc, phone, **nameless)
     app.tokens(browser)
-    assert [e["device"] for e in listed(phone, phone.log_in()) if e["client_id"] == client_id] == [label]
+    assert [e["device"] for e in list_sessions(phone, phone.log_in()) if e["client_id"] == client_id] == [label]
 
 
 def test_a_device_whose_client_has_no_name_is_called_by_its_id(svc: Services, phone: Phone, browser: Browser) -> None:
     television = register(svc, phone, "television", client_id="kitchen-display", client_name="")
     codes = approve(browser, television)
     token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
-    devices = [each["device"] for each in listed(phone, phone.log_in()) if each["client_id"] == "kitchen-display"]
+    devices = [
+        each["device"] for each in list_sessions(phone, phone.log_in()) if each["client_id"] == "kitchen-display"
+    ]
     assert devices == ["kitchen-display"]
 
 

@@ -351,12 +351,12 @@ def test_an_address_that_no_key_can_hold_belongs_to_nobody(phone: Phone, svc: Se
     phone.sign_up()
     longest = []
 
-    def look(params: Any, **_: Any) -> None:
+    def note_key_length(params: Any, **_: Any) -> None:
         longest.append(len(json.loads(params["body"])["Key"]["pk"]["S"].encode()))
 
-    svc.users._client.meta.events.register("before-call.dynamodb.GetItem", look)
+    svc.users._client.meta.events.register("before-call.dynamodb.GetItem", note_key_length)
     answer = phone.call("POST /login", {"email": email, "password": PASSWORD})
-    svc.users._client.meta.events.unregister("before-call.dynamodb.GetItem", look)
+    svc.users._client.meta.events.unregister("before-call.dynamodb.GetItem", note_key_length)
     assert refusal(answer) == (401, "invalid_credentials")
     assert all(length <= 2048 for length in longest)
 

@@ -250,16 +250,16 @@ def send(sender: Sender, line: str, name: str, value: Any) -> Answer:
     """One request with one strange value in it."""
     operation = OPERATIONS[line]
     line = line.replace("{client_id}", sender.registered["client_id"]).replace("{", "").replace("}", "")
-    grant = GRANT_OF.get(name, CODE) if operation.path == "/oauth/token" else ""
-    app = sender.others.get(operation.path) or sender.others.get(grant) or sender.spa
+    grant_type = GRANT_OF.get(name, CODE) if operation.path == "/oauth/token" else ""
+    app = sender.others.get(operation.path) or sender.others.get(grant_type) or sender.spa
     page = "the device's decision" if (operation.path, name) == ("/device", "decision") else operation.path
     browser, hidden = sender.forms.get(page, (None, {}))
-    usual = {**USUAL, "client_id": app.id, "grant_type": grant, **hidden}
+    usual = {**USUAL, "client_id": app.id, "grant_type": grant_type, **hidden}
     if app.secret:
         usual["client_secret"] = app.secret
     if operation.method == "PUT":
         usual["client_id"] = sender.registered["client_id"]
-    if grant == TOKEN_EXCHANGE:
+    if grant_type == TOKEN_EXCHANGE:
         usual |= {"subject_token": sender.access, "subject_token_type": f"{TOKEN_TYPE}access_token"}
         usual |= {"actor_token_type": f"{TOKEN_TYPE}access_token"} if name == "actor_token" else {}
     fields = {each: usual[each] for each in fields_of(operation) if each in usual} | {name: value}

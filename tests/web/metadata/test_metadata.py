@@ -90,7 +90,7 @@ def key_for(algorithm: str) -> PrivateKey:
     return stranger("RS256" if algorithm[1] == "S" and algorithm[0] in "RP" else algorithm)
 
 
-def signed(body: dict[str, Any], key: PrivateKey, algorithm: str, **header: Any) -> str:
+def sign_jwt(body: dict[str, Any], key: PrivateKey, algorithm: str, **header: Any) -> str:
     if algorithm == "Ed25519":  # PyJWT does not know this name (RFC 9864)
         return compact({"alg": algorithm, **header}, body, by(key))
     return jwt.encode(body, key, algorithm, headers=header)
@@ -224,28 +224,28 @@ def method_at(path: str) -> Callable[[World, str], None]:
     def attempt(world: World, value: str) -> None:
         app = world.app(KIND_OF[value], introspects=True)
         assert app.client.token_endpoint_auth_method == value
-        assert authenticated(app.post(path, {"token": "x", "grant_type": "refresh_token", "refresh_token": "x"}))
+        assert is_authenticated(app.post(path, {"token": "x", "grant_type": "refresh_token", "refresh_token": "x"}))
 
     return attempt
 
 
-def authenticated(answer: Answer) -> bool:
+def is_authenticated(answer: Answer) -> bool:
     return answer.status == 200 or answer.json()["error"] == "invalid_grant"
 
 
 def assertion_at(path: str) -> Callable[[World, str], None]:
     def attempt(world: World, value: str) -> None:
-        assert authenticated(asserted(world, path, value))
+        assert is_authenticated(send_assertion(world, path, value))
 
     return attempt
 
 
-def asserted(world: World, path: str, algorithm: str) -> Answer:
+def send_assertion(world: World, path: str, algorithm: str) -> Answer:
     key = key_for(algorithm)
     app = world.app("key", jwks={"keys": [jwk(key)]}, introspects=True)
     now = world.svc.now()
     body = {"iss": app.id, "sub": app.id, "aud": ISSUER, "iat": now, "exp": now + 60, "jti": uuid4().hex}
-    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": signed(body, key, algorithm)}
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": sign_jwt(body, key, algorithm)}
     return send(world.phone, path, {**proof, "token": "x", "grant_type": "refresh_token", "refresh_token": "x"})
 
 
@@ -257,7 +257,7 @@ def proof_algorithm(world: World, value: str) -> None:
 def with_proof(world: World, algorithm: str) -> Answer:
     key = key_for(algorithm)
     body = {"htm": "POST", "htu": f"{ISSUER}/oauth/token", "iat": world.svc.now(), "jti": uuid4().hex}
-    proof = signed(body, key, algorithm, typ="dpop+jwt", jwk=jwk(key))
+    proof = sign_jwt(body, key, algorithm, typ="dpop+jwt", jwk=jwk(key))
     return world.app("machine").token("client_credentials", headers=[("DPoP", proof)])
 
 
@@ -424,7 +424,7 @@ def test_what_is_not_advertised_is_refused(world: World, changes: dict[str, str]
 
 @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS384", "PS512"])
 def test_no_algorithm_works_that_is_not_advertised(world: World, algorithm: str) -> None:
-    assert refusal(asserted(world, "/oauth/token", algorithm)) == (401, "invalid_client")
+    assert refusal(send_assertion(world, "/oauth/token", algorithm)) == (401, "invalid_client")
     assert refusal(with_proof(world, algorithm)) == (400, "invalid_dpop_proof")
 
 

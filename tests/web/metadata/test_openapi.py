@@ -69,11 +69,11 @@ class Checked(Phone):
     """A phone that holds every answer against the document."""
 
     document: dict[str, Any]
-    seen: set[tuple[str, int]]
+    covered: set[tuple[str, int]]
 
     def call(self, line: str, *arguments: Any, **more: Any) -> Answer:
         answer = super().call(line, *arguments, **more)
-        self.seen.add((check(self.document, line.partition("?")[0], answer), answer.status))
+        self.covered.add((check(self.document, line.partition("?")[0], answer), answer.status))
         return answer
 
 
@@ -121,15 +121,15 @@ def test_every_answer_at_the_first_door_is_one_that_the_document_describes(
     clock: Clock, document: dict[str, Any]
 ) -> None:
     checked = Checked(clock)
-    checked.document, checked.seen = document, set()
+    checked.document, checked.covered = document, set()
     walk(checked, clock)
     first_door_lines = {
         line
         for line in lines(document)
         if re.match(r"\w+ /(?!oauth|authorize|device|error|$|pages\.css|.*known.*\{)", line)
     }
-    assert {line for line, status in checked.seen if status < 300} == first_door_lines
-    assert {status for _, status in checked.seen} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}
+    assert {line for line, status in checked.covered if status < 300} == first_door_lines
+    assert {status for _, status in checked.covered} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}
 
 
 class Page(HTMLParser):

@@ -114,16 +114,16 @@ def test_its_device_codes_are_dead_whether_approved_or_not(browser: Browser, app
 def test_its_pushed_requests_are_dead(browser: Browser, app: App, clock: Clock) -> None:
     browser.code(app)
 
-    def pushed(app: App) -> dict[str, str]:
+    def push(app: App) -> dict[str, str]:
         answer = app.post("/oauth/par", app.request())
         return {"client_id": app.id, "request_uri": answer.json()["request_uri"]}
 
-    old, second = pushed(app), pushed(app)
+    old, second = push(app), push(app)
     assert "code" in callback_params(browser.get("/oauth/authorize", second))
     other = again(app, clock)
     for request in (old, second):
         assert browser.get("/oauth/authorize", request).status == 400
-    assert "code" in callback_params(browser.get("/oauth/authorize", pushed(other)))
+    assert "code" in callback_params(browser.get("/oauth/authorize", push(other)))
 
 
 @pytest.mark.usefixtures("browser")

@@ -38,7 +38,7 @@ def poster(svc: Services, phone: Phone) -> App:
 
 
 @pytest.fixture
-def keyed(svc: Services, phone: Phone) -> App:
+def key_client(svc: Services, phone: Phone) -> App:
     """A machine with a key."""
     return register(svc, phone, "key", **MACHINE)
 
@@ -47,18 +47,18 @@ def request_token(phone: Phone, *, headers: Any = (), **fields: str) -> Answer:
     return send(phone, "/oauth/token", {**ASK, **fields}, headers=headers)
 
 
-def asserted(app: App, assertion: str, **fields: str) -> Answer:
+def send_assertion(app: App, assertion: str, **fields: str) -> Answer:
     return request_token(app.phone, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion, **fields)
 
 
 @pytest.mark.parametrize("path", AUTHENTICATED)
 def test_every_endpoint_for_clients_wants_their_proof_before_anything_else(
-    machine: App, keyed: App, phone: Phone, path: str
+    machine: App, key_client: App, phone: Phone, path: str
 ) -> None:
     fields = {**ASK, "token": "x", "redirect_uri": CALLBACK, "scope": "notes:read"}
     assert refusal(send(phone, path, fields)) == INVALID_CLIENT
     assert refusal(send(phone, path, {**fields, "client_id": "nobody"})) == INVALID_CLIENT
-    for app in (machine, keyed):
+    for app in (machine, key_client):
         assert refusal(send(phone, path, {**fields, "client_id": app.id})) == INVALID_CLIENT
     wrong = send(phone, path, fields, headers=[("Authorization", basic(machine.id, "wrong"))])
     assert refusal(wrong) == INVALID_CLIENT
@@ -66,31 +66,31 @@ def test_every_endpoint_for_clients_wants_their_proof_before_anything_else(
 
 
 def test_each_client_proves_itself_with_what_it_is_registered_for(
-    machine: App, poster: App, keyed: App, phone: Phone
+    machine: App, poster: App, key_client: App, phone: Phone
 ) -> None:
-    for app in (machine, poster, keyed):
+    for app in (machine, poster, key_client):
         token_response(app.token(CLIENT_CREDENTIALS))
     # A secret counts in either place: test_spellings.py.
-    by_basic = [("Authorization", basic(keyed.id, "x"))]
+    by_basic = [("Authorization", basic(key_client.id, "x"))]
     assert refusal(request_token(phone, headers=by_basic)) == INVALID_CLIENT
-    assert refusal(request_token(phone, client_id=keyed.id, client_secret="")) == INVALID_CLIENT
+    assert refusal(request_token(phone, client_id=key_client.id, client_secret="")) == INVALID_CLIENT
     assertion = compact(
         {"alg": "HS256"},
         {"iss": machine.id, "sub": machine.id, "aud": ISSUER, "exp": machine.svc.now() + 60, "jti": "1"},
         by_hmac(machine.secret.encode()),
     )
-    assert refusal(asserted(machine, assertion)) == INVALID_CLIENT
+    assert refusal(send_assertion(machine, assertion)) == INVALID_CLIENT
 
 
-def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, keyed: App, phone: Phone) -> None:
+def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, key_client: App, phone: Phone) -> None:
     invalid = (400, "invalid_request")
     by_basic = [("Authorization", basic(machine.id, machine.secret))]
     secret = {"client_id": machine.id, "client_secret": machine.secret}
-    assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": keyed.assertion()}
+    assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key_client.assertion()}
     assert refusal(request_token(phone, headers=by_basic, **secret)) == invalid
     assert refusal(request_token(phone, headers=by_basic, **assertion)) == invalid
     assert refusal(request_token(phone, client_id=poster.id, client_secret=poster.secret, **assertion)) == invalid
-    assert refusal(asserted(keyed, keyed.assertion(), client_secret="x")) == invalid
+    assert refusal(send_assertion(key_client, key_client.assertion(), client_secret="x")) == invalid
     # RFC 6749 section 2.3: nor is a way half taken, or one that is not known here, overlooked.
     kind = {"client_assertion_type": ASSERTION_TYPE}
     for other in ("Bearer x", "Digest x", "Basic"):
@@ -98,7 +98,7 @@ def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, keye
         assert refusal(request_token(phone, headers=[("Authorization", other)], **assertion)) == invalid
     assert refusal(request_token(phone, headers=by_basic, **kind)) == invalid
     assert refusal(request_token(phone, **secret, **kind)) == invalid
-    assert refusal(request_token(phone, client_id=keyed.id, **kind)) == invalid
+    assert refusal(request_token(phone, client_id=key_client.id, **kind)) == invalid
 
 
 @pytest.mark.parametrize("name", ["client_secret", "client_assertion"])
@@ -243,69 +243,71 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("changes", BAD_CLAIMS.values(), ids=BAD_CLAIMS)
 def test_an_assertion_that_is_not_ours_to_hear_of_this_client_and_short_lived_is_refused(
-    keyed: App, changes: dict[str, Any]
+    key_client: App, changes: dict[str, Any]
 ) -> None:
-    assert refusal(asserted(keyed, keyed.assertion(**changes))) == INVALID_CLIENT
+    assert refusal(send_assertion(key_client, key_client.assertion(**changes))) == INVALID_CLIENT
 
 
 @pytest.mark.parametrize("aud", [ISSUER, f"{ISSUER}/oauth/token", [ISSUER], [ISSUER, f"{ISSUER}/oauth/token"]], ids=str)
-def test_an_assertion_may_be_for_the_issuer_or_the_token_endpoint(keyed: App, aud: object) -> None:
-    token_response(asserted(keyed, keyed.assertion(aud=aud)))
+def test_an_assertion_may_be_for_the_issuer_or_the_token_endpoint(key_client: App, aud: object) -> None:
+    token_response(send_assertion(key_client, key_client.assertion(aud=aud)))
 
 
 @pytest.mark.parametrize("path", [*AUTHENTICATED, "/oauth/authorize-challenge"])
-def test_an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(keyed: App, path: str) -> None:
-    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": keyed.assertion(aud=ISSUER + path)}
-    answer = send(keyed.phone, path, {**ASK, "token": "x", **proof})
+def test_an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(key_client: App, path: str) -> None:
+    proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key_client.assertion(aud=ISSUER + path)}
+    answer = send(key_client.phone, path, {**ASK, "token": "x", **proof})
     assert answer.status == 200 or answer.json()["error"] != "invalid_client"
 
 
-def test_times_may_have_fractions_and_an_assertion_with_them_is_good_once_too(keyed: App, clock: Clock) -> None:
+def test_times_may_have_fractions_and_an_assertion_with_them_is_good_once_too(key_client: App, clock: Clock) -> None:
     now = clock()
-    assertion = keyed.assertion(exp=now + 60.5, nbf=now - 0.5, iat=now - 0.5)
-    token_response(asserted(keyed, assertion))
+    assertion = key_client.assertion(exp=now + 60.5, nbf=now - 0.5, iat=now - 0.5)
+    token_response(send_assertion(key_client, assertion))
     clock.advance(120)
-    assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
+    assert refusal(send_assertion(key_client, assertion)) == INVALID_CLIENT
 
 
-def test_an_assertion_is_good_once(keyed: App, clock: Clock) -> None:
-    assertion = keyed.assertion(exp=keyed.svc.now() + 300)
-    token_response(asserted(keyed, assertion))
+def test_an_assertion_is_good_once(key_client: App, clock: Clock) -> None:
+    assertion = key_client.assertion(exp=key_client.svc.now() + 300)
+    token_response(send_assertion(key_client, assertion))
     for _ in range(4):
-        assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
+        assert refusal(send_assertion(key_client, assertion)) == INVALID_CLIENT
         clock.advance(100)
-    fresh = keyed.assertion(jti="again")
-    token_response(asserted(keyed, fresh))
-    assert refusal(asserted(keyed, keyed.assertion(jti="again"))) == INVALID_CLIENT
+    fresh = key_client.assertion(jti="again")
+    token_response(send_assertion(key_client, fresh))
+    assert refusal(send_assertion(key_client, key_client.assertion(jti="again"))) == INVALID_CLIENT
 
 
-def test_of_one_assertion_sent_many_times_at_once_one_counts(keyed: App, svc: Services) -> None:
-    assertion = keyed.assertion()
-    with just_before(wire.clients(svc)[0], "PutItem", lambda: token_response(asserted(keyed, assertion))):
-        assert refusal(asserted(keyed, assertion)) == INVALID_CLIENT
-    other = keyed.assertion()
+def test_of_one_assertion_sent_many_times_at_once_one_counts(key_client: App, svc: Services) -> None:
+    assertion = key_client.assertion()
+    with just_before(wire.clients(svc)[0], "PutItem", lambda: token_response(send_assertion(key_client, assertion))):
+        assert refusal(send_assertion(key_client, assertion)) == INVALID_CLIENT
+    other = key_client.assertion()
     with ThreadPoolExecutor(8) as pool:
-        statuses = [answer.status for answer in pool.map(lambda _: asserted(keyed, other), range(8))]
+        statuses = [answer.status for answer in pool.map(lambda _: send_assertion(key_client, other), range(8))]
     assert sorted(statuses) == [200] + [401] * 7
 
 
-def test_two_clients_may_use_the_same_jti(keyed: App, svc: Services, phone: Phone) -> None:
+def test_two_clients_may_use_the_same_jti(key_client: App, svc: Services, phone: Phone) -> None:
     other = register(svc, phone, "key", **MACHINE)
-    token_response(asserted(keyed, keyed.assertion(jti="1")))
-    token_response(asserted(other, other.assertion(jti="1")))
+    token_response(send_assertion(key_client, key_client.assertion(jti="1")))
+    token_response(send_assertion(other, other.assertion(jti="1")))
 
 
-def test_an_assertion_that_is_refused_does_not_use_up_its_jti(keyed: App) -> None:
-    assert refusal(asserted(keyed, keyed.assertion(jti="1", aud="https://evil.example"))) == INVALID_CLIENT
-    token_response(asserted(keyed, keyed.assertion(jti="1")))
+def test_an_assertion_that_is_refused_does_not_use_up_its_jti(key_client: App) -> None:
+    assert (
+        refusal(send_assertion(key_client, key_client.assertion(jti="1", aud="https://evil.example"))) == INVALID_CLIENT
+    )
+    token_response(send_assertion(key_client, key_client.assertion(jti="1")))
 
 
-def test_an_assertion_has_to_be_signed_by_the_clients_own_key(keyed: App, svc: Services, phone: Phone) -> None:
+def test_an_assertion_has_to_be_signed_by_the_clients_own_key(key_client: App, svc: Services, phone: Phone) -> None:
     other = register(svc, phone, "key", **MACHINE)
-    claims = {"iss": keyed.id, "sub": keyed.id, "aud": ISSUER, "exp": svc.now() + 60, "jti": "1"}
+    claims = {"iss": key_client.id, "sub": key_client.id, "aud": ISSUER, "exp": svc.now() + 60, "jti": "1"}
     assert other.key
-    assert keyed.key
-    public = json.dumps(jwk(keyed.key)).encode()
+    assert key_client.key
+    public = json.dumps(jwk(key_client.key)).encode()
     forged = {
         "another client's key": compact({"alg": "ES256", "kid": "1"}, claims, by(other.key)),
         "nobody's key": compact({"alg": "ES256", "kid": "1", "jwk": jwk(other.key)}, claims, by(other.key)),
@@ -313,28 +315,28 @@ def test_an_assertion_has_to_be_signed_by_the_clients_own_key(keyed: App, svc: S
         "none in capitals": compact({"alg": "NONE", "kid": "1"}, claims, lambda _: b""),
         "the public key as a secret": compact({"alg": "HS256", "kid": "1"}, claims, by_hmac(public)),
         "an empty secret": compact({"alg": "HS256", "kid": "1"}, claims, by_hmac(b"")),
-        "another algorithm's name": compact({"alg": "RS256", "kid": "1"}, claims, by(keyed.key)),
-        "no algorithm": compact({"kid": "1"}, claims, by(keyed.key)),
-        "an unknown kid": compact({"alg": "ES256", "kid": "2"}, claims, by(keyed.key)),
-        "a kid of another kind": compact({"alg": "ES256", "kid": ["1"]}, claims, by(keyed.key)),
-        "a critical header": compact({"alg": "ES256", "kid": "1", "crit": ["x"], "x": 1}, claims, by(keyed.key)),
+        "another algorithm's name": compact({"alg": "RS256", "kid": "1"}, claims, by(key_client.key)),
+        "no algorithm": compact({"kid": "1"}, claims, by(key_client.key)),
+        "an unknown kid": compact({"alg": "ES256", "kid": "2"}, claims, by(key_client.key)),
+        "a kid of another kind": compact({"alg": "ES256", "kid": ["1"]}, claims, by(key_client.key)),
+        "a critical header": compact({"alg": "ES256", "kid": "1", "crit": ["x"], "x": 1}, claims, by(key_client.key)),
         "a signature of zeros": compact({"alg": "ES256", "kid": "1"}, claims, lambda _: bytes(64)),
         "a stripped signature": compact({"alg": "ES256", "kid": "1"}, claims, lambda _: b""),
-        "no JSON": compact("{", claims, by(keyed.key)),
-        "an array": compact({"alg": "ES256", "kid": "1"}, [claims], by(keyed.key)),
-        "deep": compact({"alg": "ES256", "kid": "1"}, "[" * 1500, by(keyed.key)),
+        "no JSON": compact("{", claims, by(key_client.key)),
+        "an array": compact({"alg": "ES256", "kid": "1"}, [claims], by(key_client.key)),
+        "deep": compact({"alg": "ES256", "kid": "1"}, "[" * 1500, by(key_client.key)),
         "two parts": "e30.e30",
         "not ASCII": "é.é.é",
         "long": "x" * 8000,
     }
     for name, assertion in forged.items():
-        status, code = refusal(asserted(keyed, assertion))
+        status, code = refusal(send_assertion(key_client, assertion))
         assert (status, code) == INVALID_CLIENT, name
-    token_response(asserted(keyed, compact({"alg": "ES256", "kid": "1"}, claims, by(keyed.key))))
+    token_response(send_assertion(key_client, compact({"alg": "ES256", "kid": "1"}, claims, by(key_client.key))))
 
 
-def test_an_assertion_without_a_kid_is_checked_with_the_clients_only_key(keyed: App) -> None:
-    token_response(asserted(keyed, keyed.assertion(header={"alg": "ES256"})))
+def test_an_assertion_without_a_kid_is_checked_with_the_clients_only_key(key_client: App) -> None:
+    token_response(send_assertion(key_client, key_client.assertion(header={"alg": "ES256"})))
 
 
 def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) -> None:
@@ -343,21 +345,21 @@ def test_a_key_among_several_is_found_by_its_kid(svc: Services, phone: Phone) ->
     app = register(svc, phone, "key", **MACHINE, jwks=jwks)
     claims = {"iss": app.id, "sub": app.id, "aud": ISSUER, "exp": svc.now() + 60}
     for key, algorithm, kid in ((first, "ES256", "a"), (second, "RS256", "b")):
-        token_response(asserted(app, compact({"alg": algorithm, "kid": kid}, {**claims, "jti": kid}, by(key))))
+        token_response(send_assertion(app, compact({"alg": algorithm, "kid": kid}, {**claims, "jti": kid}, by(key))))
     crossed = compact({"alg": "ES256", "kid": "b"}, {**claims, "jti": "c"}, by(first))
-    assert refusal(asserted(app, crossed)) == INVALID_CLIENT
+    assert refusal(send_assertion(app, crossed)) == INVALID_CLIENT
 
 
 @pytest.mark.parametrize("kind", ["", "x", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"])
-def test_an_assertion_of_another_type_is_malformed(keyed: App, phone: Phone, kind: str) -> None:
-    answer = request_token(phone, client_assertion_type=kind, client_assertion=keyed.assertion())
+def test_an_assertion_of_another_type_is_malformed(key_client: App, phone: Phone, kind: str) -> None:
+    answer = request_token(phone, client_assertion_type=kind, client_assertion=key_client.assertion())
     assert answer.status in (400, 401)
     assert answer.json()["error"] in ("invalid_request", "invalid_client")
 
 
-def test_a_client_id_beside_an_assertion_has_to_agree(keyed: App, machine: App) -> None:
-    token_response(asserted(keyed, keyed.assertion(), client_id=keyed.id))
-    assert refusal(asserted(keyed, keyed.assertion(), client_id=machine.id)) == INVALID_CLIENT
+def test_a_client_id_beside_an_assertion_has_to_agree(key_client: App, machine: App) -> None:
+    token_response(send_assertion(key_client, key_client.assertion(), client_id=key_client.id))
+    assert refusal(send_assertion(key_client, key_client.assertion(), client_id=machine.id)) == INVALID_CLIENT
 
 
 def test_a_public_client_that_sends_a_secret_is_refused(svc: Services, phone: Phone) -> None:

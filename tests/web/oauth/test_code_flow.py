@@ -45,18 +45,18 @@ def test_a_session_lives_for_as_long_as_it_can_be_used(
     for name, scope in (("brief", "openid"), ("long", "openid offline_access")):
         tokens = register(svc, phone, client_name=name).tokens(browser, scope=scope)
 
-    def listed() -> set[str]:
+    def devices_of_user() -> set[str]:
         sessions = phone.call("GET /me/sessions", token=phone.log_in()["access_token"]).json()["sessions"]
         return {session["device"] for session in sessions} & {"brief", "long"}
 
     clock.advance(tokens["expires_in"] - 1)
-    assert listed() == {"brief", "long"}
+    assert devices_of_user() == {"brief", "long"}
     clock.advance(1)  # without a refresh token, an access token is all that there is to it
-    assert listed() == {"long"}
+    assert devices_of_user() == {"long"}
     clock.advance(svc.settings.refresh_idle_seconds - tokens["expires_in"] - 1)
-    assert listed() == {"long"}
+    assert devices_of_user() == {"long"}
     clock.advance(1)
-    assert listed() == set()
+    assert devices_of_user() == set()
 
 
 def test_a_wrong_password_asks_again_with_the_address_kept_and_the_request_goes_on(

@@ -239,8 +239,8 @@ def test_it_lives_for_a_minute(app: App, clock: Clock) -> None:
 def test_it_is_in_the_list_of_sessions_under_the_apps_name(app: App) -> None:
     access = app.phone.log_in()["access_token"]
     token_response(app.redeem(code(challenge(app, **RIGHT)), redirect_uri=None))
-    listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
-    assert app.client.client_name in {each["device"] for each in listed}
+    sessions = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
+    assert app.client.client_name in {each["device"] for each in sessions}
 
 
 # DPoP

@@ -46,7 +46,7 @@ def request_token(machine: App, proof: str) -> Answer:
     return machine.token(CLIENT_CREDENTIALS, headers=[("DPoP", proof)])
 
 
-def doubled(good: dict[str, Any], name: str, value: object) -> str:
+def with_member_twice(good: dict[str, Any], name: str, value: object) -> str:
     """An object in which a member comes twice: first with another value, and last with the one that is right."""
     return f"{{{json.dumps(name)}: {json.dumps(value)}, {json.dumps(good)[1:]}"
 
@@ -80,12 +80,12 @@ def test_a_member_that_comes_twice_spoils_a_proof(machine: App, prover: Prover) 
     header, good = forge.peek(prover.proof())
     for name, other in (("jti", "x"), ("htu", "https://evil.example"), ("nonce", "")):
         assert (
-            refusal(request_token(machine, compact(header, doubled(good, name, other), by(prover.key))))
+            refusal(request_token(machine, compact(header, with_member_twice(good, name, other), by(prover.key))))
             == INVALID_PROOF
         )
     for name, another in (("typ", "JWT"), ("jwk", forge.jwk(forge.stranger("ES256"))), ("alg", "none")):
         assert (
-            refusal(request_token(machine, compact(doubled(header, name, another), good, by(prover.key))))
+            refusal(request_token(machine, compact(with_member_twice(header, name, another), good, by(prover.key))))
             == INVALID_PROOF
         )
     token_response(request_token(machine, compact(header, json.dumps(good), by(prover.key))))
@@ -96,15 +96,15 @@ def test_a_member_that_comes_twice_spoils_an_assertion(svc: Services, phone: Pho
     assert app.key
     header, good = forge.peek(app.assertion())
 
-    def asserted(header: object, claims: object) -> Answer:
+    def send_assertion(header: object, claims: object) -> Answer:
         assert app.key
         proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": compact(header, claims, by(app.key))}
         return send(phone, "/oauth/token", {"grant_type": CLIENT_CREDENTIALS, **proof})
 
     for name in ("iss", "sub", "aud", "jti"):
-        assert refusal(asserted(header, doubled(good, name, "another"))) == INVALID_CLIENT
-    assert refusal(asserted(doubled(header, "kid", "2"), good)) == INVALID_CLIENT
-    token_response(asserted(json.dumps(header), json.dumps(good)))
+        assert refusal(send_assertion(header, with_member_twice(good, name, "another"))) == INVALID_CLIENT
+    assert refusal(send_assertion(with_member_twice(header, "kid", "2"), good)) == INVALID_CLIENT
+    token_response(send_assertion(json.dumps(header), json.dumps(good)))
 
 
 def test_a_member_that_comes_twice_spoils_a_token_of_ours(phone: Phone, svc: Services) -> None:
@@ -114,7 +114,7 @@ def test_a_member_that_comes_twice_spoils_a_token_of_ours(phone: Phone, svc: Ser
     # As we write it, so that the header is one of ours to the letter.
     start = token.partition(".")[0]
     for name, other in (("sub", "another"), ("scope", "other"), ("exp", 1)):
-        signing_input = f"{start}.{forge.segment(doubled(good, name, other))}"
+        signing_input = f"{start}.{forge.segment(with_member_twice(good, name, other))}"
         twice = f"{signing_input}.{forge.b64(by(key)(signing_input.encode()))}"
         assert refusal(phone.call("GET /me", token=twice)) == (401, "invalid_token")
         assert phone.call("POST /verify", {"token": twice}).json() == {"active": False}

@@ -177,18 +177,18 @@ def test_an_exchanged_token_bears_the_name_of_its_own_clients_sector(
 ) -> None:
     app = pairwise(svc, phone)
     subject = app.tokens(browser, scope="openid notes:read")["access_token"]
-    seen = {forge.peek(subject)[1]["sub"]}
+    subs = {forge.peek(subject)[1]["sub"]}
     for exchanger in (register(svc, phone, "exchanger"), pairwise(svc, phone, "b.example", "exchanger")):
         fields = {"subject_token": subject, "subject_token_type": ACCESS, "resource": API}
         token = token_response(exchanger.token(TOKEN_EXCHANGE, **fields))["access_token"]
-        seen.add(forge.peek(token)[1]["sub"])
+        subs.add(forge.peek(token)[1]["sub"])
         api = register(svc, phone, "api", resources=(API,))
         assert api.post("/oauth/introspect", {"token": token}).json()["active"]
-    assert len(seen) == 3
-    assert uid in seen
+    assert len(subs) == 3
+    assert uid in subs
 
 
-def exchanged(app: App, subject: str, **more: str) -> str:
+def exchange(app: App, subject: str, **more: str) -> str:
     fields = {"grant_type": TOKEN_EXCHANGE, "subject_token": subject, "subject_token_type": ACCESS, **more}
     token: str = token_response(app.post("/oauth/token", fields))["access_token"]
     return token
@@ -206,8 +206,8 @@ def test_no_exchanged_token_of_another_sector_names_the_session_as_the_subjects_
 ) -> None:
     app = pairwise(svc, phone)
     subject = app.tokens(browser, scope="openid notes:read")["access_token"]
-    tokens = [exchanged(each, subject) for each in chain]
-    tokens += [exchanged(each, tokens[0]) for each in chain[1:]]
+    tokens = [exchange(each, subject) for each in chain]
+    tokens += [exchange(each, tokens[0]) for each in chain[1:]]
     names = [forge.peek(token)[1]["sid"] for token in (subject, *tokens)]
     # The same client has the same name for it, however it came by the token.
     assert names[4:] == names[2:4]
@@ -232,8 +232,8 @@ def test_who_acts_is_called_in_a_token_as_its_client_knows_them(
     for each in chain:
         # First the user, through the client that they are logged in to; then a machine.
         for actor in (subject, of_machine):
-            token = exchanged(each, token, actor_token=actor, actor_token_type=ACCESS)
-        known_as = forge.peek(exchanged(each, subject))[1]["sub"]
+            token = exchange(each, token, actor_token=actor, actor_token_type=ACCESS)
+        known_as = forge.peek(exchange(each, subject))[1]["sub"]
         assert (known_as == uid) == (each is chain[2])
         acts = [forge.peek(token)[1]["act"]]
         while "act" in acts[-1]:
@@ -248,10 +248,10 @@ def test_a_guard_finds_the_session_of_an_exchanged_token(
     app = pairwise(svc, phone)
     subject = app.tokens(Browser(phone), email=EMAIL, scope="openid notes:read")["access_token"]
     gate.register(notes12345={"revocation": "strict"})
-    events = [rest_event(f"Bearer {exchanged(each, subject)}", "notes12345") for each in chain]
+    events = [rest_event(f"Bearer {exchange(each, subject)}", "notes12345") for each in chain]
     assert all(gate.policy(event) for event in events)
     app.post("/oauth/revoke", {"token": subject})
-    assert [gate.ask(event) for event in events] == [401] * 3
+    assert [gate.authorize(event) for event in events] == [401] * 3
 
 
 def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
@@ -275,13 +275,13 @@ def test_a_guard_that_asks_for_the_session_finds_it_with_one_secret_and_no_key(
     assert traffic.calls == ["GetParameter", "BatchGetItem", "BatchGetItem"]
     monkeypatch.undo()
     app.post("/oauth/revoke", {"token": tokens["refresh_token"]})
-    assert gate.ask(guarded) == 401
+    assert gate.authorize(guarded) == 401
 
 
 def test_what_a_guarded_api_is_told_is_the_name(gate: Gate, svc: Services, phone: Phone) -> None:
     app = pairwise(svc, phone)
     token = app.tokens(Browser(phone))["access_token"]
-    answer = gate.ask(http_2_event(f"Bearer {token}", "notes12345"))
+    answer = gate.authorize(http_2_event(f"Bearer {token}", "notes12345"))
     assert answer["principalId"] == answer["context"]["sub"] == forge.peek(token)[1]["sub"]
     assert gate.session["user"]["sub"] not in str(answer)
 

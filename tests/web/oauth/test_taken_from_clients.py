@@ -53,7 +53,7 @@ def service(svc: Services, phone: Phone) -> App:
     return register(svc, phone, "api", resources=(API,), scopes=("notes:read",))
 
 
-def introspected(service: App, token: str) -> dict[str, Any]:
+def introspect(service: App, token: str) -> dict[str, Any]:
     claims: dict[str, Any] = service.post("/oauth/introspect", {"token": token}).json()
     return claims
 
@@ -61,10 +61,10 @@ def introspected(service: App, token: str) -> dict[str, Any]:
 def test_a_session_for_an_api_that_was_taken_from_its_client_is_over(app: App, service: App, browser: Browser) -> None:
     tokens = app.tokens(browser, scope=SCOPE, resource=API)
     other = app.tokens(browser, scope=SCOPE)
-    assert introspected(service, tokens["access_token"])["active"]
+    assert introspect(service, tokens["access_token"])["active"]
     change(app, resources=("https://other.example",))
     for token in (tokens["access_token"], tokens["refresh_token"]):
-        assert introspected(service, token) == {"active": False}
+        assert introspect(service, token) == {"active": False}
     assert error_code(app.refresh(tokens["refresh_token"])) == "invalid_grant"
     assert token_response(app.refresh(other["refresh_token"]))
     change(app, resources=(API,))
@@ -153,7 +153,7 @@ def test_an_access_token_of_before_is_worth_what_its_client_may_have_by_now(
     tokens = app.tokens(browser, scope="openid email notes:read notes:write")
     token, exchanger = tokens["access_token"], register(svc, app.phone, "exchanger")
     change(app, scopes=without("email", "notes:write"))
-    assert introspected(service, token)["scope"] == "openid notes:read"
+    assert introspect(service, token)["scope"] == "openid notes:read"
     assert userinfo(app.phone, tokens).keys() == {"sub"}
     verified = app.phone.call("POST /verify", {"token": token}).json()
     assert verified["claims"]["scope"] == "openid notes:read"
@@ -170,7 +170,7 @@ def test_an_access_token_of_a_client_that_is_gone_is_worth_nothing(
     for client in (app, machine):
         manage.delete(svc, client.id)
     for token in (tokens["access_token"], tokens["refresh_token"], machines):
-        assert introspected(service, token) == {"active": False}
+        assert introspect(service, token) == {"active": False}
         assert app.phone.call("POST /verify", {"token": token}).json() == {"active": False}
     answer = app.phone.call("GET /oauth/userinfo", token=tokens["access_token"])
     assert refusal(answer) == (401, "invalid_token")
@@ -189,7 +189,7 @@ def test_an_access_token_of_an_earlier_client_of_the_same_id_is_worth_nothing(
         manage.delete(svc, each.id)
         manage.create(svc, replace(each.client, created_at=0))
     for tokens in old:
-        assert introspected(service, tokens["access_token"]) == {"active": False}
+        assert introspect(service, tokens["access_token"]) == {"active": False}
     answer = app.phone.call("GET /oauth/userinfo", token=old[0]["access_token"])
     assert refusal(answer) == (401, "invalid_token")
 
@@ -201,8 +201,8 @@ def test_the_list_of_sessions_still_shows_those_of_a_client_that_is_gone_and_end
     access = app.phone.log_in()["access_token"]
     app.tokens(browser, scope=SCOPE)
     manage.delete(svc, app.id)
-    listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
-    (sid,) = [each["id"] for each in listed if each["client_id"] == app.id]
+    sessions = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
+    (sid,) = [each["id"] for each in sessions if each["client_id"] == app.id]
     assert app.phone.call(f"DELETE /me/sessions/{sid}", token=access).status == 204
-    listed = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
-    assert app.id not in [each["client_id"] for each in listed]
+    sessions = app.phone.call("GET /me/sessions", token=access).json()["sessions"]
+    assert app.id not in [each["client_id"] for each in sessions]

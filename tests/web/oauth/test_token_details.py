@@ -251,8 +251,8 @@ def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
     svc: Services, app: App, browser: Browser
 ) -> None:
     tokens = app.tokens(browser)
-    (grant,) = [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
-    svc.sessions.create(replace(grant, resource=svc.settings.audience))
+    (session,) = [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
+    svc.sessions.create(replace(session, resource=svc.settings.audience))
     tokens = token_response(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
     assert token_response(app.refresh(tokens["refresh_token"]))
 

@@ -222,7 +222,7 @@ def test_a_resource_other_than_was_agreed_to_is_an_invalid_target(
     assert app.redeem(code, resource="https://a.example").status == 200
 
 
-def malformed(name: str) -> tuple[int, str]:
+def malformed_error(name: str) -> tuple[int, str]:
     # RFC 8707 section 2 has a code of its own for a target that is "invalid, missing, unknown, or malformed".
     return 400, "invalid_target" if name == "resource" else "invalid_request"
 
@@ -244,7 +244,7 @@ def test_a_parameter_sent_twice_is_malformed_and_nothing_is_spent(browser: Brows
     value = good.get(name, "x")
     doubled = [*good.items(), (name, value)] + ([] if name in good else [(name, value)])
     for params in (doubled, [*good.items(), (name, "other"), (name, "evil")]):
-        assert refusal(app.post("/oauth/token", params)) == malformed(name)
+        assert refusal(app.post("/oauth/token", params)) == malformed_error(name)
     token_response(app.post("/oauth/token", good))
 
 
@@ -266,7 +266,9 @@ def test_parameters_in_the_query_are_not_seen_and_names_have_their_case(
 def test_a_value_that_is_too_long_or_broken_is_malformed(browser: Browser, app: App, name: str) -> None:
     code = browser.code(app)
     for value in ("a\x00b", "\ufffd"):
-        assert refusal(app.post("/oauth/token", app.redemption(code, **{name: value}))) == malformed(name), value[:5]
+        assert refusal(app.post("/oauth/token", app.redemption(code, **{name: value}))) == malformed_error(name), value[
+            :5
+        ]
     # A request is measured as a whole, so that no value of it is to blame.
     long = app.redemption(code, **{name: "x" * 40_000})
     assert refusal(app.post("/oauth/token", long)) == (400, "invalid_request")

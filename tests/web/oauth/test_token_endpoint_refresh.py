@@ -176,11 +176,11 @@ def test_a_refresh_just_before_the_revocations_write_does_not_outlive_it(
     browser: Browser, app: App, svc: Services, phone: Phone
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
-    got: list[dict[str, Any]] = []
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: got.append(token_response(app.refresh(first)))):
+    answers: list[dict[str, Any]] = []
+    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: answers.append(token_response(app.refresh(first)))):
         assert app.post("/oauth/revoke", {"token": first}).status == 200
-    assert refusal(app.refresh(got[0]["refresh_token"])) == INVALID_GRANT
-    assert refusal(phone.call("GET /oauth/userinfo", token=got[0]["access_token"])) == (401, "invalid_token")
+    assert refusal(app.refresh(answers[0]["refresh_token"])) == INVALID_GRANT
+    assert refusal(phone.call("GET /oauth/userinfo", token=answers[0]["access_token"])) == (401, "invalid_token")
 
 
 def test_a_deleted_client_and_a_disabled_user_get_nothing_more(browser: Browser, app: App, svc: Services) -> None:

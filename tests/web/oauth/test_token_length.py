@@ -16,27 +16,27 @@ MANY = tuple(f"{number:02}{'x' * 120}" for number in range(80))
 TOO_LONG = (400, "invalid_scope")
 
 
-def widened(app: App, svc: Services, scopes: tuple[str, ...]) -> None:
+def widen(app: App, svc: Services, scopes: tuple[str, ...]) -> None:
     """Gives a client more than it may be given today, as it may have been given it yesterday."""
     client = svc.clients.read(app.id)
     assert client
     assert svc.clients.replace(client, replace(client, scopes=scopes, version=client.version + 1))
 
 
-def accepted(api: App, token: str) -> bool:
+def is_active(api: App, token: str) -> bool:
     active: bool = api.post("/oauth/introspect", {"token": token}).json()["active"]
     return active and len(token) <= 8192
 
 
 def test_a_client_gets_no_token_that_nobody_would_take(svc: Services, phone: Phone) -> None:
     machine, api = register(svc, phone, "machine"), register(svc, phone, "api")
-    widened(machine, svc, MANY)
+    widen(machine, svc, MANY)
     assert refusal(machine.token(CLIENT_CREDENTIALS)) == TOO_LONG
     longest = 0
     for number in range(1, 51):
         answer = machine.token(CLIENT_CREDENTIALS, scope=" ".join(MANY[:number]))
         if answer.status == 200:
-            assert accepted(api, token_response(answer)["access_token"])
+            assert is_active(api, token_response(answer)["access_token"])
             longest = number
         else:
             assert refusal(answer) == TOO_LONG
@@ -47,13 +47,13 @@ def test_a_code_and_a_refresh_token_are_not_spent_for_one(svc: Services, phone: 
     app = register(svc, phone, "spa")
     wide, few = ("email", "offline_access", *MANY), ("email", "offline_access", *MANY[:2])
     first = app.tokens(browser, scope="email offline_access")["refresh_token"]
-    widened(app, svc, wide)
+    widen(app, svc, wide)
     code = browser.code(app, scope=None)
     assert refusal(app.redeem(code)) == TOO_LONG
-    widened(app, svc, few)
+    widen(app, svc, few)
     tokens = token_response(app.redeem(code))
     assert tokens["scope"].split() == list(few)
-    widened(app, svc, wide)
+    widen(app, svc, wide)
     assert refusal(app.refresh(tokens["refresh_token"])) == TOO_LONG
     narrow = token_response(app.refresh(tokens["refresh_token"], scope="email"))
     assert narrow["scope"] == "email"
@@ -96,4 +96,4 @@ def test_what_a_client_can_be_given_fits_into_a_token_of_the_longest_names(svc: 
     metadata = {"client_id": "z" * 500, "resources": (resource,), "scopes": scopes}
     machine, api = register(svc, phone, "machine", **metadata), register(svc, phone, "api", resources=(resource,))
     token = token_response(machine.token(CLIENT_CREDENTIALS, resource=resource))["access_token"]
-    assert accepted(api, token)
+    assert is_active(api, token)

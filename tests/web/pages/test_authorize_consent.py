@@ -25,7 +25,7 @@ def allow(browser: Browser, page: Answer, **changed: str) -> Answer:
     return browser.submit(page, "/authorize/consent", decision="allow", **changed)
 
 
-def widened(app: App, *scopes: str) -> None:
+def widen(app: App, *scopes: str) -> None:
     """The client's registration changes while a page is open."""
     client = app.svc.clients.read(app.id)
     assert client
@@ -44,7 +44,7 @@ def test_nobody_agrees_to_a_scope_that_the_page_did_not_show(
     if pushed:
         request = {"client_id": app.id, "request_uri": app.post("/oauth/par", request).json()["request_uri"]}
     page = browser.submit(browser.get("/oauth/authorize", request), "/authorize/login", **LOGIN)
-    widened(app, "openid", "email", "offline_access")
+    widen(app, "openid", "email", "offline_access")
     again = allow(browser, page)
     assert b"See your e-mail address" in again.body
     assert callback_params(browser.authorize(app, scope="openid email", prompt="none"))["error"] == "consent_required"
@@ -57,14 +57,14 @@ def test_what_a_client_no_longer_has_does_not_keep_its_user_from_agreeing_to_the
 ) -> None:
     app = register(svc, phone)
     page = at_consent(browser, app, scope=None)
-    widened(app, "openid")
+    widen(app, "openid")
     assert token_response(app.redeem(callback_params(allow(browser, page))["code"]))["scope"] == "openid"
 
 
 def test_what_a_consent_form_says_was_shown_is_under_its_mark(svc: Services, phone: Phone, browser: Browser) -> None:
     app = register(svc, phone, scopes=("openid",))
     page = at_consent(browser, app, scope=None)
-    widened(app, "openid", "email")
+    widen(app, "openid", "email")
     for scope in ("openid email", "", "openid email offline_access"):
         assert allow(browser, page, shown=scope).status == 403
 

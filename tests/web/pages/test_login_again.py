@@ -217,7 +217,7 @@ def test_a_login_after_all_sessions_were_ended_elsewhere_begins_a_new_one(
     assert "code" in silently(browser, app)
 
 
-def forgotten(svc: Services) -> None:
+def sweep(svc: Services) -> None:
     """The table's time to live: items go when their time is over, soon or late."""
     for uid in {svc.users.find(email) for email in (EMAIL, BOB)} - {None}:
         for each in svc.sessions.of_user(str(uid)):
@@ -237,7 +237,7 @@ def test_what_began_in_a_browser_ends_there_though_the_browsers_own_session_had_
         clock.advance(10 * 24 * 3600)
         tokens = app.refresh(tokens["refresh_token"]).json()
     if swept:
-        forgotten(svc)
+        sweep(svc)
     assert silently(browser, app)["error"] == "login_required"
     other.tokens(browser, email=email, scope=ONLINE)
     assert alive(app, tokens) == (email == EMAIL)  # another user's login ends it by itself

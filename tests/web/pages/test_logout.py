@@ -464,11 +464,11 @@ def by_document(svc: Services, internet: Internet, **more: str) -> Client:
     return client
 
 
-def hooked(internet: Internet) -> list[str]:
+def hook_requests(internet: Internet) -> list[str]:
     return sorted(request.line for request in internet.requests if request.line.startswith("POST"))
 
 
-def warned(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+def logged_reasons(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     """The clients that the log says were not told, and why."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return {line["client"]: line["reason"] for line in lines if line.get("level") == "warning"}
@@ -491,8 +491,8 @@ def test_a_client_whose_document_cannot_be_had_keeps_no_other_from_being_told(
         capsys.readouterr()
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
-    assert hooked(internet) == ["POST /backchannel?of=latchkey"]
-    assert warned(capsys) == {DOCUMENT: "fetch_host"}
+    assert hook_requests(internet) == ["POST /backchannel?of=latchkey"]
+    assert logged_reasons(capsys) == {DOCUMENT: "fetch_host"}
 
 
 def test_the_log_line_counts_what_telling_each_client_took(
@@ -522,8 +522,8 @@ def test_a_document_that_a_logout_needs_counts_against_the_network_that_logs_out
         assert other.status == 400
         capsys.readouterr()
         assert web.submit(web.get(PATH), CONFIRM).status == 200
-    assert hooked(internet) == []
-    assert warned(capsys) == {DOCUMENT: "fetch_network"}
+    assert hook_requests(internet) == []
+    assert logged_reasons(capsys) == {DOCUMENT: "fetch_network"}
 
 
 def test_clients_that_hang_hold_nobody_back_for_long(
@@ -546,8 +546,8 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
         assert web.submit(web.get(PATH), CONFIRM).status == 200
     assert SESSION not in web.cookies
-    assert hooked(internet)[0] == "POST /backchannel?of=latchkey"
-    reasons = warned(capsys)
+    assert hook_requests(internet)[0] == "POST /backchannel?of=latchkey"
+    reasons = logged_reasons(capsys)
     assert len(reasons) == 80
     assert reasons["~9"] == "no time left"  # the last of them
 
@@ -569,8 +569,8 @@ def test_messages_to_one_host_are_counted_for_clients_that_nobody_looked_at(
         app.tokens(web, scope=ONLINE)
     capsys.readouterr()
     web.submit(web.get(PATH), CONFIRM)
-    assert hooked(internet) == ["POST /backchannel?of=latchkey"]
-    assert warned(capsys) == {theirs.id: "logout_token_host"}
+    assert hook_requests(internet) == ["POST /backchannel?of=latchkey"]
+    assert logged_reasons(capsys) == {theirs.id: "logout_token_host"}
 
 
 # Sessions that end elsewhere than in their browser.
@@ -578,8 +578,8 @@ def test_messages_to_one_host_are_counted_for_clients_that_nobody_looked_at(
 
 def of_browser(phone: Phone, token: str) -> str:
     """The browser's session in the list."""
-    listed = phone.call("GET /me/sessions", token=token).json()["sessions"]
-    (session_id,) = [each["id"] for each in listed if each["client_id"] == "browser"]
+    sessions = phone.call("GET /me/sessions", token=token).json()["sessions"]
+    (session_id,) = [each["id"] for each in sessions if each["client_id"] == "browser"]
     return str(session_id)
 
 
@@ -623,7 +623,7 @@ def test_who_left_already_is_not_told_again(phone: Phone, web: Browser, app: App
     app.tokens(web, scope="openid offline_access")
     web.submit(web.get(PATH), CONFIRM)
     assert phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"]).status == 204
-    assert len(hooked(internet)) == 1
+    assert len(hook_requests(internet)) == 1
 
 
 def test_all_sessions_have_ended_even_if_nobody_can_be_told(
@@ -634,6 +634,6 @@ def test_all_sessions_have_ended_even_if_nobody_can_be_told(
     capsys.readouterr()
     with wire.watched(svc, wire.Wire(fail_at=3, failure=wire.refusing("ThrottlingException"))):
         assert phone.call("DELETE /me/sessions", token=token).status == 204
-    assert list(warned(capsys)) == [""]
+    assert list(logged_reasons(capsys)) == [""]
     assert internet.requests == []
     assert not logged_in(web, app)

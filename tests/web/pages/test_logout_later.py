@@ -83,8 +83,8 @@ def test_the_list_of_sessions_shows_none_whose_tokens_have_expired(
     app = register(svc, phone, backchannel_logout_uri=HOOK)
     app.tokens(browser, scope="openid")
     clock.advance(HOUR)
-    listed = phone.call("GET /me/sessions", token=phone.log_in()["access_token"]).json()["sessions"]
-    assert app.client.client_name not in [session.get("device") for session in listed]
+    sessions = phone.call("GET /me/sessions", token=phone.log_in()["access_token"]).json()["sessions"]
+    assert app.client.client_name not in [session.get("device") for session in sessions]
 
 
 def test_a_login_costs_one_call_more_for_a_client_that_wants_to_be_told_and_for_no_other(

@@ -28,7 +28,7 @@ def submit(browser: Browser, page: Answer, path: str, **typed: str) -> Answer:
     return browser._call("POST", path, filled, [("Content-Type", FORM_TYPE), ("Origin", ISSUER)])
 
 
-def followed(browser: Browser, answer: Answer) -> Answer:
+def follow(browser: Browser, answer: Answer) -> Answer:
     assert answer.status == 303
     return browser.get((answer.header("Location") or "").removeprefix(ISSUER))
 
@@ -122,7 +122,7 @@ def test_form_post_comes_from_a_get(browser: Browser, app: App) -> None:
     answer = submit(
         browser, at_consent(browser, app, response_mode="form_post"), "/authorize/consent", decision="allow"
     )
-    page = followed(browser, answer)
+    page = follow(browser, answer)
     (form,) = forms(page).values()
     assert form.action == "https://app.example/cb"
     assert "code" in form.hidden
@@ -149,7 +149,7 @@ def test_a_mistake_is_told_by_its_own_form_for_its_own_request_alone(browser: Br
     answer = submit(browser, page, "/authorize/login", **WRONG)
     for another in (at_login(browser, app, state="another tab"), browser.sign_up_page(page)):
         assert "is wrong" not in text(another)
-    assert "is wrong" in text(followed(browser, answer))
+    assert "is wrong" in text(follow(browser, answer))
     assert "/authorize/consent" in forms(browser.submit(other, "/authorize/login", **LOGIN))
 
 
@@ -157,7 +157,7 @@ def test_a_mistake_is_forgotten_after_minutes(browser: Browser, app: App, clock:
     answer = submit(browser, at_login(browser, app), "/authorize/login", **WRONG)
     assert any(line.startswith(f"{MISTAKE}=") and "Max-Age=300" in line for line in browser.set_cookies)
     clock.advance(MINUTES)
-    assert "is wrong" not in text(followed(browser, answer))
+    assert "is wrong" not in text(follow(browser, answer))
 
 
 def test_what_was_typed_can_be_read_by_nobody_on_the_way(browser: Browser, app: App) -> None:
@@ -170,7 +170,7 @@ def test_what_was_typed_can_be_read_by_nobody_on_the_way(browser: Browser, app: 
         assert word not in line
         assert word not in str(answer.headers)
     assert {"HttpOnly", "SameSite=Lax", "Secure"} <= set(line.split("; "))
-    assert "password1" not in followed(browser, answer).body.decode()
+    assert "password1" not in follow(browser, answer).body.decode()
 
 
 def test_what_is_too_long_for_a_cookie_is_a_mistake_without_what_was_typed(browser: Browser, app: App) -> None:
@@ -178,7 +178,7 @@ def test_what_is_too_long_for_a_cookie_is_a_mistake_without_what_was_typed(brows
     typed = {"email": "\U0001f600" * 300, "name": "\U0001f600" * 300, "password": PASSWORD}
     answer = submit(browser, page, "/authorize/signup", **typed)
     assert all(len(line) < 4000 for line in browser.set_cookies)
-    assert "too long" in text(followed(browser, answer))
+    assert "too long" in text(follow(browser, answer))
 
 
 # --- bound to what it showed ---
@@ -202,7 +202,7 @@ def test_who_goes_on_goes_on_as_who_was_named_or_not_at_all(browser: Browser, ap
 def test_what_a_form_leads_to_is_no_use_to_another_user(browser: Browser, app: App, bob: str) -> None:
     onward = submit(browser, at_choice(browser, app), "/authorize/continue")
     browser.submit(browser.get("/authorize/login"), "/authorize/login", email=bob, password=PASSWORD)
-    page = followed(browser, onward)
+    page = follow(browser, onward)
     assert "/authorize/continue" in forms(page)
     assert bob in text(page)
 
@@ -236,17 +236,17 @@ def test_the_address_that_a_form_leads_to_is_good_for_one_outcome(
     page = browser.authorize(app, **changes)
     onward = submit(browser, page, "/authorize/login", **LOGIN)
     for _ in range(2):  # a button that is pressed twice
-        assert "code" in callback_params(followed(browser, onward))
+        assert "code" in callback_params(follow(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
-    assert "/authorize/login" in forms(followed(browser, onward))
+    assert "/authorize/login" in forms(follow(browser, onward))
 
 
 def test_a_refusal_is_an_outcome_too(browser: Browser, app: App, svc: Services, clock: Clock) -> None:
     consent = at_consent(browser, app, prompt="login")
     onward = submit(browser, consent, "/authorize/consent", decision="deny")
-    assert callback_params(followed(browser, onward))["error"] == "access_denied"
+    assert callback_params(follow(browser, onward))["error"] == "access_denied"
     clock.advance(svc.settings.retry_window_seconds + 1)
-    assert "/authorize/login" in forms(followed(browser, onward))
+    assert "/authorize/login" in forms(follow(browser, onward))
     assert "/authorize/login" in forms(browser.submit(consent, "/authorize/consent", decision="allow"))
 
 
@@ -254,16 +254,16 @@ def test_the_address_that_a_form_leads_to_ends_after_minutes(browser: Browser, a
     browser.log_in(app)
     onward = submit(browser, browser.authorize(app, prompt="select_account"), "/authorize/continue")
     clock.advance(MINUTES)
-    assert "/authorize/continue" in forms(followed(browser, onward))
+    assert "/authorize/continue" in forms(follow(browser, onward))
 
 
 def test_a_consent_that_is_asked_for_each_time_is_given_once(
     browser: Browser, app: App, svc: Services, clock: Clock
 ) -> None:
     onward = submit(browser, at_consent(browser, app, prompt="consent"), "/authorize/consent", decision="allow")
-    assert "code" in callback_params(followed(browser, onward))
+    assert "code" in callback_params(follow(browser, onward))
     clock.advance(svc.settings.retry_window_seconds + 1)
-    again = followed(browser, onward)
+    again = follow(browser, onward)
     assert "/authorize/consent" in forms(again)
     assert "code" in callback_params(browser.submit(again, "/authorize/consent", decision="allow"))
 
