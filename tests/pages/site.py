@@ -73,7 +73,7 @@ class Application:
             tos_uri="https://garden.example/terms",
         )
         self.id = manage.create(self.site.svc, client)[0].client_id
-        # The same as nobody has vouched for it: it registered itself.
+        # The same, of a client that no operator has made: it registered itself.
         self.stranger = manage.create(self.site.svc, replace(client, registration_token="a digest"))[0].client_id
 
     def link(self, **changes: str) -> str:

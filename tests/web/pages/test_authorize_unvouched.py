@@ -40,7 +40,7 @@ def svc(svc: Services, internet: Internet) -> Services:
 
 @pytest.fixture(params=["by a document", "by itself"])
 def app(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> App:
-    """A client that nobody vouched for."""
+    """A client that no operator has made."""
     client_id = STRANGER
     if request.param == "by itself":
         client_id = phone.call("POST /oauth/register", {**DOCUMENT, "token_endpoint_auth_method": "none"}).json()[

@@ -1,4 +1,4 @@
-"""Leaving (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
+"""Logout (OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0)."""
 
 import json
 import re
