@@ -2,18 +2,38 @@
 
 import re
 import subprocess
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
 
+from chalicelib import config
+from chalicelib.domain.oauth.client import OPERATORS_ALONE, SELF_REGISTRABLE
+from chalicelib.flows.oauth.grants import GRANTS
+from chalicelib.store.attempts import Attempts
+from chalicelib.store.clients import Clients
+from chalicelib.store.keys import Keys
+from chalicelib.store.once import Once
+from chalicelib.store.sessions import Sessions
+from chalicelib.store.users import Users
+from chalicelib.web.metadata.server import ENDPOINTS
+
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 LONGEST = 120
 LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
 DOCUMENTS = LISTED.stdout.split()
 URL_ALONE = re.compile(r"\s*<?https?://\S+")
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
-ADDING = (ROOT / "docs" / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
+READS = {
+    *("Clients.read", "Clients.consent", "Once.read", "Users.read", "Users.find"),
+    *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
+    *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
+}
+# Told with the verbs that they are parts of.
+PARTS_OF_TRANSACTIONS = {"Sessions.creating", "Once.changing", "Once.spending"}
+ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
 PARTS = dict(re.findall(r"^### (.+?)\n\n(.*?)(?=^### |\Z)", ADDING, re.MULTILINE | re.DOTALL))
 
 
@@ -57,3 +77,47 @@ def test_each_file_and_each_name_in_it_that_a_part_gives_is_there(kind: str) -> 
 def test_the_documents_and_the_kinds_of_things_to_add_are_found() -> None:
     assert {"README.md", "CHANGELOG.md", "docs/oauth.md", "examples/notes/README.md"} <= set(DOCUMENTS)
     assert {"a route", "a grant", "a setting"} <= set(PARTS)
+
+
+def section(name: str, heading: str) -> str:
+    """A document's part below a heading, to the next of the same level."""
+    level = heading.partition(" ")[0]
+    return (DOCS / name).read_text().partition(f"\n{heading}\n")[2].partition(f"\n{level} ")[0]
+
+
+def listed(text: str) -> list[str]:
+    """The names that a list's bullets are about: those before the colon, but for defaults in brackets."""
+    heads = [bullet.partition(":")[0] for bullet in re.findall(r"^- (`.*)", text, re.MULTILINE)]
+    return [name for head in heads for name in re.findall(r"`([^`]+)`", re.sub(r"\([^)]*\)", "", head))]
+
+
+def test_the_settings_are_those_that_the_code_reads() -> None:
+    read = set(re.findall(r"LATCHKEY_[A-Z0-9_]+", Path(config.__file__).read_text()))
+    names = [name for name in listed(section("operations.md", "### Settings")) if name.startswith("LATCHKEY_")]
+    assert sorted(names) == sorted(read)
+
+
+def test_a_client_s_metadata_are_those_that_it_or_its_operator_may_say() -> None:
+    assert sorted(listed(section("oauth.md", "### Metadata"))) == sorted({*SELF_REGISTRABLE, *OPERATORS_ALONE})
+
+
+def test_each_grant_type_has_a_heading() -> None:
+    headings = re.findall(r"^### ([a-z_:-]+)$", section("oauth.md", "## Grants"), re.MULTILINE)
+    assert sorted(headings) == sorted(GRANTS)
+
+
+def test_each_endpoint_that_the_metadata_announces_is_in_the_table() -> None:
+    rows = re.findall(r"^\| (.*?) \|", section("oauth.md", "## Endpoints"), re.MULTILINE)
+    paths = {path for row in rows for path in re.findall(r"(/[\w./-]+)`", row)}
+    assert set(ENDPOINTS.values()) - paths == {"/docs"}
+
+
+def test_each_verb_of_a_store_that_writes_is_told_with_its_condition() -> None:
+    verbs = {
+        f"{store.__name__}.{name}"
+        for store in (Attempts, Clients, Keys, Once, Sessions, Users)
+        for name, member in vars(store).items()
+        if isfunction(member) and not name.startswith("_")
+    }
+    told = set(re.findall(r"`([A-Z]\w+\.\w+)`", section("data-model.md", "## Who writes what")))
+    assert told == verbs - READS - PARTS_OF_TRANSACTIONS
