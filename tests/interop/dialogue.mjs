@@ -3,16 +3,16 @@ import { createInterface } from 'node:readline'
 
 const input = createInterface({ input: process.stdin })
 const lines = input[Symbol.asyncIterator]()
-const heard = async () => JSON.parse((await lines.next()).value)
+const nextMessage = async () => JSON.parse((await lines.next()).value)
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n')
 
 /** What the developer of this client knows: issuer, client_id, credentials, and what the test adds. */
-export const told = await heard()
+export const params = await nextMessage()
 
 /** Has the user's browser open an address; gives the request that comes back to the redirect URI, or what page it stays on. */
 export async function visit(address) {
   say({ visit: String(address) })
-  const { url, form, ...page } = await heard()
+  const { url, form, ...page } = await nextMessage()
   if (form) return new Request(url, { method: 'POST', body: new URLSearchParams(form) })
   return url ? new URL(url) : page
 }

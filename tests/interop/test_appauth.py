@@ -23,7 +23,7 @@ def registration(served: Served) -> dict[str, Any]:
 def test_a_native_app_logs_its_user_in_refreshes_and_revokes(served: Served, registration: dict[str, Any]) -> None:
     person = served.person()
     answer = run("appauth/login.mjs", registration, person)
-    assert answer["state"] == answer["asked"]
+    assert answer["state"] == answer["sentState"]
     assert peek(answer["first"]["idToken"])[1]["aud"] == registration["client_id"]
     assert answer["first"]["refreshToken"] != answer["second"]["refreshToken"]
     assert answer["userinfo"]["email"] == person.email
@@ -32,4 +32,4 @@ def test_a_native_app_logs_its_user_in_refreshes_and_revokes(served: Served, reg
 
 def test_a_native_app_hears_that_its_user_refused(served: Served, registration: dict[str, Any]) -> None:
     answer = run("appauth/login.mjs", registration, served.person("deny"))
-    assert (answer["error"], answer["state"]) == ("access_denied", answer["asked"])
+    assert (answer["error"], answer["state"]) == ("access_denied", answer["sentState"])

@@ -51,7 +51,7 @@ def served(aws: None, server: McpServer, tmp_path_factory: pytest.TempPathFactor
 
 def check(served: Served, server: McpServer, answer: dict[str, Any]) -> None:
     """Asserts that the tool was called for a user, with tokens for this server that were refreshed in between."""
-    assert answer["asked"]["resource"] == server.url
+    assert answer["authorization"]["resource"] == server.url
     assert answer["state"] == "a state"
     for claims in (answer["first"], answer["second"]):
         assert (claims["iss"], claims["aud"], claims["scope"]) == (served.issuer, server.url, "notes:read")

@@ -23,7 +23,7 @@ def test_a_signed_introspection_answer_is_evidence(served: Served) -> None:
     registration = served.client("client_secret_basic", introspects=True, **MACHINE)
     answer = run("oauth4webapi/introspection.mjs", registration)
     assert answer["type"] == "application/token-introspection+jwt"
-    assert answer["worth"]["client_id"] == registration["client_id"]
+    assert answer["claims"]["client_id"] == registration["client_id"]
 
 
 @pytest.mark.parametrize("dpop", ["", "ES256", "RS256", "PS256", "Ed25519"])

@@ -91,7 +91,7 @@ def test_it_reads_the_users_refusal(served: Served) -> None:
 def test_a_pushed_request_leaves_nothing_of_itself_in_the_browser(served: Served, method: str) -> None:
     registration = served.client(method, require_pushed_authorization_requests=True)
     answer = run("openid_client/pushed.mjs", registration, served.person())
-    assert set(answer["sent"]) == {"client_id", "request_uri"}
+    assert set(answer["authorization"]) == {"client_id", "request_uri"}
     assert "id_token" in answer["tokens"]
 
 
@@ -199,7 +199,7 @@ def test_the_user_leaves_by_the_clients_button_and_has_to_log_in_again(served: S
     bye = "https://app.example/bye"
     registration = served.client("client_secret_basic", post_logout_redirect_uris=(bye,))
     answer = run("openid_client/logout.mjs", registration, served.person(), post_logout_redirect_uri=bye)
-    assert answer["left"] == f"{bye}?state={answer['state']}"
+    assert answer["landing"] == f"{bye}?state={answer['state']}"
     assert answer["silent"] == "login_required"
 
 

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.accounts.model import Limit, Session, User, in_force
 
 USER = User(uid="ann", email="ann@example.com", password_hash="$", created_at=0)
-GRANT = Session(
+SESSION = Session(
     uid="ann",
     session_id="1",
     client_id="shop",
@@ -30,7 +30,7 @@ def test_what_is_not_said_of_a_user_or_a_session_is_nothing() -> None:
         "password_hash": "$",
         "token_version": 1,
     }
-    assert {name: value for name, value in asdict(GRANT).items() if value} == {
+    assert {name: value for name, value in asdict(SESSION).items() if value} == {
         "uid": "ann",
         "session_id": "1",
         "client_id": "shop",
@@ -60,7 +60,7 @@ def test_a_session_is_in_force_while_it_and_its_user_are(
     user: dict[str, Any] | None, changes: dict[str, Any] | None, now: int, expected: bool
 ) -> None:
     whose = None if user is None else replace(USER, **user)
-    session = None if changes is None else replace(GRANT, **changes)
+    session = None if changes is None else replace(SESSION, **changes)
     assert in_force(whose, session, now) == ((whose, session) if expected else None)
 
 

@@ -13,7 +13,7 @@ ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, na
 
 
 @pytest.mark.parametrize(
-    ("scope", "wanted", "expected"),
+    ("scope", "claims", "expected"),
     [
         ((), (), {}),
         (("openid", "phone"), (), {}),
@@ -25,9 +25,9 @@ ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, na
     ],
 )
 def test_a_claim_is_opened_by_its_scope_or_by_a_wish_for_it(
-    scope: tuple[str, ...], wanted: tuple[str, ...], expected: dict[str, Any]
+    scope: tuple[str, ...], claims: tuple[str, ...], expected: dict[str, Any]
 ) -> None:
-    assert of_user(ANN, scope=scope, claims=wanted) == expected
+    assert of_user(ANN, scope=scope, claims=claims) == expected
 
 
 def test_what_a_user_has_not_said_is_left_out() -> None:

@@ -1,7 +1,7 @@
 // A native app in AppAuth's own words: discovery, login over a loopback port, userinfo, refresh, revocation.
 import { Server } from 'node:http'
 import { register } from 'node:module'
-import { answer, told } from '../dialogue.mjs'
+import { answer, params } from '../dialogue.mjs'
 
 register('./resolver.mjs', import.meta.url)
 const appauth = await import('@openid/appauth')
@@ -15,23 +15,23 @@ Server.prototype.listen = function (port) {
   return listen.call(this, port, '127.0.0.1')
 }
 
-const { client_id, redirect_uri } = told
+const { client_id, redirect_uri } = params
 const requestor = new NodeRequestor()
-const server = await appauth.AuthorizationServiceConfiguration.fetchFromIssuer(told.issuer, requestor)
+const server = await appauth.AuthorizationServiceConfiguration.fetchFromIssuer(params.issuer, requestor)
 const handler = new NodeBasedHandler(Number(new URL(redirect_uri).port))
 const notifier = new appauth.AuthorizationNotifier()
 handler.setAuthorizationNotifier(notifier)
-const asked = new appauth.AuthorizationRequest({ client_id, redirect_uri, scope: 'openid email offline_access' }, new NodeCrypto())
+const authorizationRequest = new appauth.AuthorizationRequest({ client_id, redirect_uri, scope: 'openid email offline_access' }, new NodeCrypto())
 const { request, response, error } = await new Promise((resolve) => {
   notifier.setAuthorizationListener((request, response, error) => resolve({ request, response, error }))
-  handler.performAuthorizationRequest(server, asked)
+  handler.performAuthorizationRequest(server, authorizationRequest)
 })
 
 const tokens = new appauth.BaseTokenRequestHandler(requestor)
 const token = (fields) => tokens.performTokenRequest(server, new appauth.TokenRequest({ client_id, redirect_uri, ...fields }))
 const refresh = (refresh_token) => token({ grant_type: appauth.GRANT_TYPE_REFRESH_TOKEN, refresh_token })
 if (error) {
-  answer({ asked: asked.state, error: error.error, state: error.state })
+  answer({ sentState: authorizationRequest.state, error: error.error, state: error.state })
 } else {
   const extras = { code_verifier: request.internal.code_verifier }
   const first = await token({ grant_type: appauth.GRANT_TYPE_AUTHORIZATION_CODE, code: response.code, extras })
@@ -40,5 +40,5 @@ if (error) {
   const userinfo = await requestor.xhr({ url: server.userInfoEndpoint, method: 'GET', dataType: 'json', headers })
   await tokens.performRevokeTokenRequest(server, new appauth.RevokeTokenRequest({ client_id, token: second.refreshToken }))
   const after = await refresh(second.refreshToken).then(() => 'refreshed', (error) => error.message)
-  answer({ asked: asked.state, state: response.state, first, second, userinfo, after })
+  answer({ sentState: authorizationRequest.state, state: response.state, first, second, userinfo, after })
 }

@@ -1,9 +1,9 @@
 // What every script here knows of the server: its metadata.
 import * as oauth from 'oauth4webapi'
-import { told } from '../dialogue.mjs'
+import { params } from '../dialogue.mjs'
 
 /** Loopback has no https. */
 export const insecure = { [oauth.allowInsecureRequests]: true }
-const issuer = new URL(told.issuer)
+const issuer = new URL(params.issuer)
 export const as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure))
-export const client = { client_id: told.client_id }
+export const client = { client_id: params.client_id }

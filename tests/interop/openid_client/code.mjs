@@ -1,21 +1,21 @@
 // Authorization code with PKCE, state, nonce and iss; then userinfo.
 import * as client from 'openid-client'
-import { answer, told, visit } from '../dialogue.mjs'
+import { answer, params, visit } from '../dialogue.mjs'
 import { config } from './configuration.mjs'
 
 const pkceCodeVerifier = client.randomPKCECodeVerifier()
 const expectedState = client.randomState()
 const expectedNonce = client.randomNonce()
 const url = client.buildAuthorizationUrl(config, {
-  redirect_uri: told.redirect_uri,
+  redirect_uri: params.redirect_uri,
   scope: 'openid profile email',
   code_challenge: await client.calculatePKCECodeChallenge(pkceCodeVerifier),
   code_challenge_method: 'S256',
   state: expectedState,
   nonce: expectedNonce,
-  ...told.parameters,
+  ...params.parameters,
 })
-const checks = { pkceCodeVerifier, expectedState, expectedNonce, maxAge: told.max_age, idTokenExpected: true }
+const checks = { pkceCodeVerifier, expectedState, expectedNonce, maxAge: params.max_age, idTokenExpected: true }
 const back = await visit(url)
 try {
   const tokens = await client.authorizationCodeGrant(config, back, checks)

@@ -1,14 +1,14 @@
 // Token exchange (RFC 8693), for which openid-client has its call for any grant.
 import * as client from 'openid-client'
-import { answer, told } from '../dialogue.mjs'
+import { answer, params } from '../dialogue.mjs'
 import { config } from './configuration.mjs'
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
-const acting = told.delegated ? { actor_token: (await client.clientCredentialsGrant(config)).access_token, actor_token_type: ACCESS_TOKEN } : {}
+const acting = params.delegated ? { actor_token: (await client.clientCredentialsGrant(config)).access_token, actor_token_type: ACCESS_TOKEN } : {}
 const exchanged = client.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
-  subject_token: told.subject_token,
+  subject_token: params.subject_token,
   subject_token_type: ACCESS_TOKEN,
   ...acting,
-  ...told.parameters,
+  ...params.parameters,
 })
 answer(await exchanged.catch(({ error, status }) => ({ error, status })))

@@ -3,10 +3,10 @@ import * as client from 'openid-client'
 import { answer } from '../dialogue.mjs'
 import { login } from './login.mjs'
 
-const pushed = []
+const addresses = []
 const url = async (...request) => {
-  pushed.push(await client.buildAuthorizationUrlWithPAR(...request))
-  return pushed[0]
+  addresses.push(await client.buildAuthorizationUrlWithPAR(...request))
+  return addresses[0]
 }
 const tokens = await login({ url })
-answer({ tokens, sent: Object.fromEntries(pushed[0].searchParams) })
+answer({ tokens, authorization: Object.fromEntries(addresses[0].searchParams) })

@@ -96,7 +96,7 @@ def replay(world: World) -> Answer:
 
 def replayed(world: World, answer: Answer) -> None:
     assert refusal(answer) == (401, "invalid_grant")
-    assert not alive(world, world.mine["spent"])
+    assert not alive(world, world.mine["rotated"])
     assert alive(world, world.other)
 
 
@@ -242,7 +242,7 @@ def test_the_calls_of_every_flow_are_known(worlds: Callable[[], World], svc: Ser
 def prepare(name: str, world: World) -> None:
     """What a flow needs to have happened before, so that only its own calls are failed."""
     if name == "replay":
-        world.mine["spent"] = world.phone.refresh(world.phone.refresh(world.mine["refresh_token"])["refresh_token"])
+        world.mine["rotated"] = world.phone.refresh(world.phone.refresh(world.mine["refresh_token"])["refresh_token"])
     if name == "end one session":
         (world.other["sid"],) = [s["id"] for s in listed(world, world.mine) if not s["current"]]
 
