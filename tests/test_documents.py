@@ -31,7 +31,7 @@ READS = {
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
-# Told with the verbs that they are parts of.
+# Documented with the verbs that they are parts of.
 PARTS_OF_TRANSACTIONS = {"Sessions.creating", "Once.changing", "Once.spending"}
 ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
 PARTS = dict(re.findall(r"^### (.+?)\n\n(.*?)(?=^### |\Z)", ADDING, re.MULTILINE | re.DOTALL))
@@ -112,12 +112,12 @@ def test_each_endpoint_that_the_metadata_announces_is_in_the_table() -> None:
     assert set(ENDPOINTS.values()) - paths == {"/docs"}
 
 
-def test_each_verb_of_a_store_that_writes_is_told_with_its_condition() -> None:
+def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
         for store in (Attempts, Clients, Keys, Once, Sessions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }
-    told = set(re.findall(r"`([A-Z]\w+\.\w+)`", section("data-model.md", "## Who writes what")))
-    assert told == verbs - READS - PARTS_OF_TRANSACTIONS
+    documented = set(re.findall(r"`([A-Z]\w+\.\w+)`", section("data-model.md", "## Who writes what")))
+    assert documented == verbs - READS - PARTS_OF_TRANSACTIONS
