@@ -108,4 +108,5 @@ def _context(claims: VerifiedClaims) -> dict[str, str]:
         "sid": claims.sid,
         "roles": " ".join(claims.all.get("roles", ())),
         "exp": str(claims.exp),
+        "auth_time": str(claims.all.get("auth_time", "")),
     }

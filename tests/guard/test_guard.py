@@ -756,6 +756,7 @@ def test_the_context_is_all_strings_and_says_who_and_what(gate: Gate, shape: Sha
         "sid": claims["sid"],
         "roles": " ".join(roles or []),
         "exp": str(claims["exp"]),
+        "auth_time": str(claims["auth_time"]),
     }
 
 

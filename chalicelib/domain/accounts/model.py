@@ -26,7 +26,8 @@ class Session:
     thumbprint of the key that it is bound to (RFC 9449), `unbound_until` the last generation that was handed out before it
     was bound, `resource` the API that it is for (RFC 8707). `logout_participants` is a
     browser's session's own: the clients that have had sessions of it. `client_since` is when its client was made, for an id
-    can be given again; None in what was stored before that was kept.
+    can be given again; None in what was stored before that was kept. `amr` and `auth_time` are the login's, empty and 0
+    where none began it.
     """
 
     uid: str
@@ -59,6 +60,11 @@ class Session:
     def waiting(self) -> bool:
         """Whether its authorization code has not been redeemed: no session of its client's yet."""
         return self.generation == 0
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether it began with a login of its user, and not with somebody else's word for them."""
+        return bool(self.auth_time)
 
     @property
     def participant(self) -> str:

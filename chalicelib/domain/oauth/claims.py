@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..accounts.model import Session, User
+from ..authentication import levels
 from ..crypto import base64url
 from .client import Client
 
@@ -18,6 +19,13 @@ def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> 
     """The claims about a user that these scopes and these single `claims` (OpenID Connect Core 5.5) open."""
     open_to_client = {*claims, *of_scopes(scope)}
     return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
+
+
+def of_login(session: Session) -> dict[str, Any]:
+    """What a token says of the login that its session began with (OpenID Connect Core 2); nothing where none did."""
+    if not session.logged_in:
+        return {}
+    return {"auth_time": session.auth_time, "amr": list(session.amr), "acr": levels.acr_of(session.amr)}
 
 
 def of_scopes(scope: Iterable[str]) -> set[str]:

@@ -38,12 +38,16 @@ def change_password(
     return logout.notify_of_other_sessions(svc, user, keep, network=network)
 
 
-def delete(svc: Services, user: User, last: Session, *, password: str | None, network: str) -> None:
-    """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes."""
+def delete(svc: Services, user: User, last: Session, *, auth_time: int, password: str | None, network: str) -> None:
+    """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes.
+
+    `auth_time` is the login's that the access token says it has; 0 for none: a token that was exchanged has the session's id,
+    and not its login.
+    """
     spent = None
     if password is not None:
         spent = _verify_password(svc, user, password, network)
-    elif svc.now() - last.auth_time > svc.settings.fresh_login_seconds:
+    elif svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
     svc.sessions.erase(user.uid, but=last.session_id)

@@ -2,7 +2,7 @@ from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.errors import EmailTaken, LatchkeyError
 from ...services import Services
-from ..authentication.login import PASSWORD
+from ..authentication import login
 from ..clients import own
 from ..platform import keys, limits
 from ..platform.ids import new_id
@@ -16,7 +16,7 @@ def sign_up(
     """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
-    session = begin.draft(svc, user, client, scope=client.scopes, device=device, amr=PASSWORD)
+    session = begin.draft(svc, login.of_new_account(svc, user), client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
     create(svc, user, first=session)
     return user, issued

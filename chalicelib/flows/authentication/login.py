@@ -1,5 +1,6 @@
 from ...domain.accounts import email, passwords
-from ...domain.accounts.model import Spent, User
+from ...domain.accounts.model import User
+from ...domain.authentication.model import Authenticated
 from ...domain.errors import AccountDisabled, InvalidCredentials
 from ...domain.oauth import scopes
 from ...services import Services
@@ -18,15 +19,15 @@ def with_password(
     """A new session of the JSON door for the right password."""
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
-    user, spent = authenticate(svc, address=address, password=password, network=network)
-    session = begin.draft(svc, user, client, scope=granted, device=device, amr=PASSWORD)
-    issued = issue.issue(svc, keys.current(svc), user, session, client)
-    begin.create(svc, session, spent=spent)
+    login = authenticate(svc, address=address, password=password, network=network)
+    session = begin.draft(svc, login, client, scope=granted, device=device)
+    issued = issue.issue(svc, keys.current(svc), login.user, session, client)
+    begin.create(svc, session, login=login)
     return issued
 
 
-def authenticate(svc: Services, *, address: str, password: str, network: str) -> tuple[User, Spent]:
-    """The user with this address and password, and what the session that begins gives back.
+def authenticate(svc: Services, *, address: str, password: str, network: str) -> Authenticated:
+    """The user with this address and password.
 
     An unknown address costs what a wrong password costs and answers the same.
     """
@@ -37,7 +38,13 @@ def authenticate(svc: Services, *, address: str, password: str, network: str) ->
     secret = passwords.normalise(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    return verify_password(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
+    user = verify_password(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret)
+    return Authenticated(user=user, amr=PASSWORD, auth_time=svc.now(), spent=spent)
+
+
+def of_new_account(svc: Services, user: User) -> Authenticated:
+    """The login that a sign-up is: who has just made a password knows it."""
+    return Authenticated(user=user, amr=PASSWORD, auth_time=svc.now())
 
 
 def verify_password(svc: Services, user: User | None, secret: str) -> User:

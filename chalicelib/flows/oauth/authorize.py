@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ...domain.authentication.model import of_session
 from ...domain.errors import (
     AccessDenied,
     ConsentRequired,
@@ -286,8 +287,8 @@ def _redirect_with_code(
 ) -> Redirect:
     if client_request.pushed_uri:
         _spend_pushed_request(svc, client_request.pushed_uri, browser)
-    session = browser.session
-    code = codes.issue(svc, client_request.client, browser.user, request, amr=session.amr, browser=session)
+    login = of_session(browser.user, browser.session)
+    code = codes.issue(svc, client_request.client, login, request, browser=browser.session)
     return client_request.answer(svc.settings.issuer, {"code": code})
 
 

@@ -40,16 +40,17 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     try:
         if not params.get("email") or not params.get("password"):
             raise InsufficientAuthorization(auth_session=_auth_session(svc, client, request_params, bound_jkt))
-        user, spent = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
+        authenticated = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
     except InvalidCredentials as error:
         auth_session = _auth_session(svc, client, request_params, bound_jkt)
         raise InsufficientAuthorization(
             error.description, reason=error.reason, uid=error.uid, auth_session=auth_session
         ) from None
-    if request.subject not in ("", subjects.subject_for(svc, client, user.uid)):
+    uid = authenticated.user.uid
+    if request.subject not in ("", subjects.subject_for(svc, client, uid)):
         auth_session = _auth_session(svc, client, request_params, bound_jkt)
-        raise InsufficientAuthorization("The app asks for another user.", uid=user.uid, auth_session=auth_session)
-    return codes.issue(svc, client, user, request, amr=login.PASSWORD, spent=spent)
+        raise InsufficientAuthorization("The app asks for another user.", uid=uid, auth_session=auth_session)
+    return codes.issue(svc, client, authenticated, request)
 
 
 def _request_params(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:

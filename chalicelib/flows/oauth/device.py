@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ...domain.accounts.model import Created, in_force
+from ...domain.authentication.model import of_session
 from ...domain.errors import (
     AccessDenied,
     AuthorizationPending,
@@ -182,11 +183,10 @@ def _issue_tokens(svc: Services, client: Client, code_digest: str, value: dict[s
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
     if user_and_session is None:
         raise AccessDenied(reason="user gone or disabled, or logged out since")
-    user, _ = user_and_session
-    scope, amr = tuple(value["scope"].split()), tuple(value["amr"].split())
+    user, browser_session = user_and_session
+    login = of_session(user, replace(browser_session, amr=tuple(value["amr"].split()), auth_time=value["auth_time"]))
     session = replace(
-        begin.draft(svc, user, client, scope=scope, device=client.label, amr=amr),
-        auth_time=value["auth_time"],
+        begin.draft(svc, login, client, scope=tuple(value["scope"].split()), device=client.label),
         browser=value["browser"],
         resource=value.get("resource", ""),
         jkt=proof.jkt if client.public else "",

@@ -1,6 +1,9 @@
 """How a session begins: drafted, then written with what has to be true at that moment."""
 
-from ...domain.accounts.model import Created, Session, Spent, User
+from dataclasses import replace
+
+from ...domain.accounts.model import Created, Session, User
+from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginRequired, TemporarilyUnavailable
 from ...domain.oauth.client import Client
 from ...services import Services
@@ -8,10 +11,16 @@ from ..platform.ids import new_id
 from . import lifetimes
 
 
-def draft(
-    svc: Services, user: User, client: Client, *, scope: tuple[str, ...], device: str = "", amr: tuple[str, ...]
+def draft(svc: Services, login: Authenticated, client: Client, *, scope: tuple[str, ...], device: str = "") -> Session:
+    """A session that a login begins now; it is not yet written anywhere."""
+    session = draft_without_login(svc, login.user, client, scope=scope, device=device)
+    return replace(session, amr=login.amr, auth_time=login.auth_time)
+
+
+def draft_without_login(
+    svc: Services, user: User, client: Client, *, scope: tuple[str, ...], device: str = ""
 ) -> Session:
-    """A session that begins now and is not yet written anywhere."""
+    """A session that somebody else vouches for: its tokens say nothing of a login, and it counts as none (`logged_in`)."""
     now, settings = svc.now(), svc.settings
     ends_at = now + (client.refresh_absolute_seconds or settings.refresh_absolute_seconds)
     return Session(
@@ -21,8 +30,8 @@ def draft(
         client_since=client.created_at,
         scope=scope,
         token_version=user.token_version,
-        amr=amr,
-        auth_time=now,
+        amr=(),
+        auth_time=0,
         created_at=now,
         last_used_at=now,
         expires_at=min(now + lifetimes.idle_seconds(svc, client), ends_at),
@@ -31,13 +40,14 @@ def draft(
     )
 
 
-def create(svc: Services, session: Session, *, spent: Spent | None = None) -> None:
+def create(svc: Services, session: Session, *, login: Authenticated | None = None) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
-    It gives back what the login `spent`, which was no failure.
+    It gives back what its `login` spent, which was no failure.
     Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
     """
-    if svc.sessions.create(session, spare=svc.attempts.giving_back(spent, now=svc.now())) is not Created.DONE:
+    spare = svc.attempts.giving_back(login.spent if login else None, now=svc.now())
+    if svc.sessions.create(session, spare=spare) is not Created.DONE:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from ...domain.accounts.model import Created, Session, Spent, User, in_force
+from ...domain.accounts.model import Created, Session, User, in_force
+from ...domain.authentication.model import Authenticated
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
 from ...domain.errors import InvalidGrant
@@ -64,22 +65,21 @@ def _read_unended(svc: Services, uid: str, session_id: str, *, latest: int | Non
     if user is None:
         return None
     if session is None:  # the table has deleted it
-        return Browser(user, replace(draft(svc, user, amr=()), session_id=session_id, generation=svc.now()))
+        deleted = begin.draft_without_login(svc, user, own.BROWSER, scope=())
+        return Browser(user, replace(deleted, session_id=session_id, generation=svc.now()))
     if session.ended or session.token_version != user.token_version or latest not in (None, session.generation):
         return None
     return Browser(user, session)
 
 
-def log_in(
-    svc: Services, user: User, previous: Browser | None, *, amr: tuple[str, ...], spent: Spent | None = None
-) -> Browser:
-    """The session of a browser in which a user has just logged in: their own of `before`, raised, else a new one.
+def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Browser:
+    """The session of a browser in which a user has just logged in: their own of `previous`, raised, else a new one.
 
     What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
-    It gives back what it `spent`.
+    It gives back what the login spent.
     """
-    spare = svc.attempts.giving_back(spent, now=svc.now())
-    new_session = draft(svc, user, amr=amr)
+    user, new_session = login.user, draft(svc, login)
+    spare = svc.attempts.giving_back(login.spent, now=svc.now())
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
@@ -88,13 +88,13 @@ def log_in(
         if svc.sessions.log_in_again(renewed, spare=spare) is Created.DONE:
             return Browser(user, renewed)
         previous = _read_unended(svc, user.uid, previous.session.session_id)
-    begin.create(svc, new_session, spent=spent)
+    begin.create(svc, new_session, login=login)
     return Browser(user, new_session)
 
 
-def draft(svc: Services, user: User, *, amr: tuple[str, ...]) -> Session:
-    """A browser session that begins now and is not yet written anywhere."""
-    return begin.draft(svc, user, own.BROWSER, scope=(), device=own.BROWSER.client_name, amr=amr)
+def draft(svc: Services, login: Authenticated) -> Session:
+    """A browser session that a login begins now; it is not yet written anywhere."""
+    return begin.draft(svc, login, own.BROWSER, scope=(), device=own.BROWSER.client_name)
 
 
 def cookie_of(svc: Services, session: Session) -> str:

@@ -15,8 +15,6 @@ from ..platform import keys, subjects
 from ..platform.ids import new_id
 from . import lifetimes, session_handles
 
-PASSWORD_ONLY = "aal1"  # NIST SP 800-63B: a single factor
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSet:
@@ -76,9 +74,7 @@ def _session_claims(svc: Services, user: User, session: Session, client: Client)
         "aud": session.resource,
         "client_id": session.client_id,
         "sid": session.session_id,
-        "auth_time": session.auth_time,
-        "amr": list(session.amr),
-        "acr": PASSWORD_ONLY,
+        **claim.of_login(session),
         **({"roles": list(user.roles)} if user.roles else {}),
     }
 
@@ -145,9 +141,7 @@ def _id_token(
         "aud": session.client_id,
         "exp": now + svc.settings.id_token_seconds,
         "iat": now,
-        "auth_time": session.auth_time,
-        "amr": list(session.amr),
-        "acr": PASSWORD_ONLY,
+        **claim.of_login(session),
         # One browser session logs in to many clients: by its own id it would tie pairwise subjects together.
         "sid": subjects.subject_for(svc, client, session.browser) if session.browser else session.session_id,
         "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),

@@ -220,7 +220,7 @@ def change_profile(svc: Services, caller: Caller, body: Rename) -> Profile:
 def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
     """Erases the account and all its sessions. Needs the password, or a login not older than five minutes."""
     user, session = _current(svc, caller)
-    account.delete(svc, user, session, password=body.password, network=caller.network)
+    account.delete(svc, user, session, auth_time=caller.auth_time, password=body.password, network=caller.network)
 
 
 @api.route("GET /me/sessions", answer=Sessions, errors=GUARDED)

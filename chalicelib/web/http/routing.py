@@ -23,6 +23,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     request: Request
     uid: str = ""
     sid: str = ""
+    auth_time: int = 0
 
     @property
     def network(self) -> str:
@@ -148,4 +149,9 @@ def _caller(request: Request, scope: str | None, now: int) -> Caller:
     request_log.set_user(authorizer_context["sub"])
     if scope not in authorizer_context.get("scope", "").split(" "):
         raise errors.InsufficientScope(f"This route needs the scope {scope}.")
-    return Caller(request=request, uid=authorizer_context["sub"], sid=authorizer_context["sid"])
+    return Caller(
+        request=request,
+        uid=authorizer_context["sub"],
+        sid=authorizer_context["sid"],
+        auth_time=int(authorizer_context.get("auth_time") or 0),
+    )

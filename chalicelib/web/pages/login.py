@@ -157,8 +157,9 @@ def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
 def _log_in(page_request: PageRequest) -> Browser:
     svc, fields = page_request.svc, page_request.fields
     address, password = fields.get("email", ""), fields.get("password", "")
-    user, spent = login.authenticate(svc, address=address, password=password, network=page_request.caller.network)
-    return browser.log_in(svc, user, _log_out_another_user(page_request, user), amr=login.PASSWORD, spent=spent)
+    network = page_request.caller.network
+    authenticated = login.authenticate(svc, address=address, password=password, network=network)
+    return browser.log_in(svc, authenticated, _log_out_another_user(page_request, authenticated.user))
 
 
 def _log_out_another_user(page_request: PageRequest, user: User) -> Browser | None:
@@ -189,7 +190,7 @@ def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
 
 def _sign_up(page_request: PageRequest) -> Browser:
     user = _draft_user(page_request)
-    session = browser.draft(page_request.svc, user, amr=login.PASSWORD)
+    session = browser.draft(page_request.svc, login.of_new_account(page_request.svc, user))
     try:
         signup.create(page_request.svc, user, first=session)
     except errors.EmailTaken:

@@ -34,28 +34,36 @@ def test_a_token_is_exchanged_for_one_of_the_same_user_session_and_of_no_more_sc
     assert set(tokens) == {"access_token", "token_type", "expires_in", "scope", "issued_token_type"}
     assert tokens["issued_token_type"] == ACCESS
     (_, before), (_, after) = peek(token), peek(tokens["access_token"])
-    assert {name: after[name] for name in ("sub", "sid", "auth_time", "amr")} == {
-        name: before[name] for name in ("sub", "sid", "auth_time", "amr")
-    }
+    assert {name: after[name] for name in ("sub", "sid")} == {name: before[name] for name in ("sub", "sid")}
     assert (after["client_id"], after["aud"], after["scope"]) == (exchanger.id, API, "notes:read")
     assert after["jti"] != before["jti"]
 
 
-def test_what_the_token_says_of_the_login_goes_with_it_and_nothing_else_does(
+def test_the_users_roles_go_with_the_token_but_nothing_of_the_login_and_nothing_else(
     browser: Browser, app: App, exchanger: App, svc: Services
 ) -> None:
     token = app.tokens(browser)["access_token"]
     own = svc.keys.read(svc.now()).signing[0].private
-    before = {"acr": "aal1", "amr": ["pwd"], "roles": ["admin", "editor"], "auth_time": 7}
-    exchanged = token_response(exchange(exchanger, resigned(token, by(own), **before, extra="x"), resource=API))[
-        "access_token"
-    ]
-    claims = peek(exchanged)[1]
-    assert {name: claims[name] for name in before} == before
-    assert set(claims) == {*before, "iss", "sub", "sid", "client_id", "aud", "scope", "exp", "iat", "jti"}
-    for name in ("acr", "roles"):
-        bare = token_response(exchange(exchanger, resigned(token, by(own), **{name: None})))["access_token"]
-        assert name not in peek(bare)[1]
+    login = {"acr": "aal1", "amr": ["pwd"], "auth_time": 7}
+    copied = {"roles": ["admin", "editor"]}
+    subject = resigned(token, by(own), **login, **copied, extra="x")
+    claims = peek(token_response(exchange(exchanger, subject, resource=API))["access_token"])[1]
+    assert claims["roles"] == copied["roles"]
+    assert set(claims) == {*copied, "iss", "sub", "sid", "client_id", "aud", "scope", "exp", "iat", "jti"}
+    bare = token_response(exchange(exchanger, resigned(token, by(own), roles=None)))["access_token"]
+    assert "roles" not in peek(bare)[1]
+
+
+def test_an_exchanged_token_is_no_fresh_login_however_young_its_subjects_is(
+    browser: Browser, svc: Services, phone: Phone
+) -> None:
+    app = register(svc, phone, scopes=("openid", "account"))
+    exchanger = register(svc, phone, "exchanger", scopes=("account",))
+    subject = app.tokens(browser, scope="openid account")["access_token"]
+    exchanged = token_response(exchange(exchanger, subject))["access_token"]
+    assert phone.call("GET /me", token=exchanged).status == 200
+    assert refusal(phone.call("DELETE /me", token=exchanged)) == (401, "login_required")
+    assert phone.call("DELETE /me", token=subject).status == 204
 
 
 def test_an_access_token_may_be_called_a_jwt_as_well(browser: Browser, app: App, exchanger: App) -> None:

@@ -27,7 +27,7 @@ PARAMETERS = frozenset(
 )
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
-COPIED_CLAIMS = ("auth_time", "amr", "acr", "roles")
+COPIED_CLAIMS = ("roles",)  # none of the login: it was not at this client
 
 
 def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:

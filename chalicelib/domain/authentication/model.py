@@ -1,0 +1,36 @@
+from dataclasses import dataclass
+
+from ..accounts.model import Session, Spent, User
+from . import levels
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a factor was proved, by these methods (RFC 8176), at this time (epoch seconds)."""
+
+    factor: str
+    amr: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """A user who has proved who they are: what alone can begin or raise a session.
+
+    Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back.
+    """
+
+    user: User
+    amr: tuple[str, ...]
+    auth_time: int
+    spent: Spent | None = None
+
+    @property
+    def acr(self) -> str:
+        """How strong it was."""
+        return levels.acr_of(self.amr)
+
+
+def of_session(user: User, session: Session) -> Authenticated:
+    """The login that a session began with, for what its user begins inside it: nobody proves anything anew."""
+    return Authenticated(user=user, amr=session.amr, auth_time=session.auth_time)
