@@ -59,7 +59,7 @@ bench: $(DEV) $(AWS)  ## print what is fast, as ratios against bare libraries
 	$(BIN)/python -m benchmarks
 
 release: $(DEV)  ## date the unreleased entry of the changelog and set the version (VERSION=1.2.3)
-	@$(BIN)/python -m cli.release $(call typed,VERSION,)
+	@./latchkey release $(call typed,VERSION,)
 
 lock: $(DEV)  ## resolve the *.in files anew
 	$(BIN)/uv pip compile $(LOCK) --generate-hashes requirements.in --output-file requirements.txt

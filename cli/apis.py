@@ -1,13 +1,13 @@
-"""`python -m cli.apis`: which other APIs the guard protects, and what each of their routes needs."""
+"""`./latchkey apis`: which other APIs the guard protects, and what each of their routes needs."""
 
-import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chalicelib.config import WrongSetting
-from deploy import attaching, openapi_scopes, stages
+import click
+
+from cli.drawing import print_rows
+from deploy import stages
 from deploy.deployed import deployed_api, issuer_of
 from deploy.registered_apis import (
     ANSWERS,
@@ -22,37 +22,73 @@ from deploy.registered_apis import (
     warnings,
 )
 
+HEADINGS = ("Id", "Name", "Revocation", "Answer", "Routes")
+STAGE = click.option("--stage", help="Whose guard the instructions name (default: dev to add, every one to remove).")
 
-def add(register: Register, asked: argparse.Namespace) -> None:
+
+@click.group("apis")
+@STAGE
+@click.pass_context
+def command(ctx: click.Context, stage: str | None) -> None:
+    """Which other APIs the guard protects, and what each of their routes needs."""
+    ctx.meta["stage"] = stage  # where the other commands do not take it
+
+
+def _register() -> Register:
+    return click.get_current_context().find_object(Register) or Register()
+
+
+def _stage(given: str | None) -> str | None:
+    stage: str | None = given or click.get_current_context().meta["stage"]
+    return stage
+
+
+@command.command()
+@click.option("--id", "api_id", required=True, metavar="ID", help="Its id in API Gateway.")
+@click.option("--name", required=True, help="What to call it here.")
+@click.option("--file", required=True, type=click.Path(path_type=Path), help="A scope map, or OpenAPI as JSON or YAML.")
+@click.option("--revocation", type=click.Choice(REVOCATION), required=True, help="How late an ended session counts.")
+@click.option("--answer", type=click.Choice(ANSWERS), default="policy", help="simple: HTTP APIs, payload 2.0.")
+@click.option("--audience", help="The `aud` that its tokens must have (default: LATCHKEY_AUDIENCE).")
+@click.option(
+    "--keep-scopes", is_flag=True, help="Leave LATCHKEY_SCOPES as it is: for scopes that not every user may have."
+)
+@click.option("--dpop", is_flag=True, help="Take tokens bound to a key (RFC 9449) with a proof of it.")
+@STAGE
+def add(api_id: str, file: Path, *, stage: str | None, keep_scopes: bool, **registered: Any) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
-    if not API_ID.fullmatch(asked.id):
-        raise CannotRegisterError(f"{asked.id!r} is not the id of an API.")
-    if not NAME.fullmatch(asked.name):
-        raise CannotRegisterError(f"{asked.name!r} cannot be its name, which is in a URL: letters, digits, and . _ ~ -")
-    stage = stages.read(asked.stage or "dev", project=register.project)
-    reading = scope_map(asked.file)
-    api = entry(
-        name=asked.name,
-        scopes=reading.scopes,
-        revocation=asked.revocation,
-        answer=asked.answer,
-        audience=asked.audience,
-        dpop=asked.dpop,
-    )
-    _refuse_our_own(register, asked.id)
+    register = _register()
+    _check_names(api_id, registered["name"])
+    chosen = stages.read(_stage(stage) or "dev", project=register.project)
+    reading = scope_map(file)
+    api = entry(scopes=reading.scopes, **registered)
+    _refuse_our_own(register, api_id)
     registry = register.read()
-    before = registry.get(asked.id, {})
+    before = registry.get(api_id, {})
     api["login_scopes"] = dict(before.get("login_scopes", {}))
-    if not asked.keep_scopes:
-        api["login_scopes"][stage.name] = _open(register, api, before, stage.name)
-    register.write({**registry, asked.id: api})
-    stage = stages.read(stage.name, project=register.project)
+    if not keep_scopes:
+        api["login_scopes"][chosen.name] = _open(register, api, before, chosen.name)
+    register.write({**registry, api_id: api})
     for line in reading.public:
         print(f"Not guarded, as it asks for no token: {line}")
-    for line in warnings(api, stage):
+    _instruct(register, api_id, api, stage=chosen.name)
+
+
+def _check_names(api_id: str, name: str) -> None:
+    if not API_ID.fullmatch(api_id):
+        raise CannotRegisterError(f"{api_id!r} is not the id of an API.")
+    if not NAME.fullmatch(name):
+        raise CannotRegisterError(f"{name!r} cannot be its name, which is in a URL: letters, digits, and . _ ~ -")
+
+
+def _instruct(register: Register, api_id: str, api: Mapping[str, Any], *, stage: str) -> None:
+    from deploy import attaching
+
+    chosen = stages.read(stage, project=register.project)  # as it is now, with what logins may ask for
+    for line in warnings(api, chosen):
         print(line)
-    print(attaching.instructions(asked.id, api, stage=stage.name, project=register.project))
-    print(f"\n{attaching.challenge(asked.id, api['name'], issuer_of(stage) or '<issuer>')}")
+    print(attaching.instructions(api_id, dict(api), stage=stage, project=register.project))
+    print(f"\n{attaching.challenge(api_id, api['name'], issuer_of(chosen) or '<issuer>')}")
     print("The guard knows of it from the next `make deploy` on.")
 
 
@@ -77,68 +113,37 @@ def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any],
     return sorted({*earlier.get(stage, []), *opened})
 
 
-def remove(register: Register, asked: argparse.Namespace) -> None:
+@command.command("list")
+def list_apis() -> None:
+    """Show what is registered."""
+    rows = [
+        (api_id, api["name"], api["revocation"], api["answer"], f"{len(api['scopes'])} routes")
+        for api_id, api in _register().read().items()
+    ]
+    print_rows(HEADINGS, rows)
+
+
+@command.command()
+@click.option("--id", "api_id", required=True, metavar="ID", help="Its id in API Gateway.")
+@STAGE
+def remove(api_id: str, stage: str | None) -> None:
     """Take an API off the register."""
+    from deploy import attaching
+
+    register = _register()
     registry = register.read()
-    gone = registry.pop(asked.id, None)
-    if gone is None:
-        raise CannotRegisterError(f"No API {asked.id!r} is registered.")
+    removed = registry.pop(api_id, None)
+    if removed is None:
+        raise CannotRegisterError(f"No API {api_id!r} is registered.")
+    every_stage = stages.names(project=register.project)
     # The register is for all stages and does not know which of them the API was attached to.
-    named = [asked.stage] if asked.stage else stages.names(project=register.project)
-    told = [attaching.revocation(asked.id, stages.read(name, project=register.project)) for name in named]
+    attached = [only] if (only := _stage(stage)) else every_stage
+    revocations = [attaching.revocation(api_id, stages.read(name, project=register.project)) for name in attached]
     register.write(registry)
     others = {scope for api in registry.values() for scope in needed(api)}
-    for name, opened in gone.get("login_scopes", {}).items():
+    for name, opened in removed.get("login_scopes", {}).items():
         closed = [scope for scope in opened if scope not in others]
-        if name in stages.names(project=register.project) and register.withhold(name, closed):
+        if name in every_stage and register.withhold(name, closed):
             print(f"No login of the stage {name} may ask for {', '.join(closed)} any more: `add` had opened them.")
     print("The guard forgets it with the next `make deploy`; take its permission away as well, where it has one:")
-    print("\n".join(told))
-
-
-def list_all(register: Register, _: argparse.Namespace) -> None:
-    """Print what is registered."""
-    for api_id, api in register.read().items():
-        print(f"{api_id}  {api['name']}  {api['revocation']}  {api['answer']}  {len(api['scopes'])} routes")
-
-
-def command_line() -> argparse.ArgumentParser:
-    """Return the parser: add, list, remove."""
-    parser = argparse.ArgumentParser(prog="python -m cli.apis", description=__doc__)
-    whose = "whose guard the instructions name (default: dev to add, every one to remove)"
-    parser.add_argument("--stage", help=whose)
-    commands = parser.add_subparsers(required=True)
-    adding = commands.add_parser("add", help="register an API, or change what is registered of it")
-    adding.set_defaults(run=add)
-    adding.add_argument("--id", required=True, help="its id in API Gateway")
-    adding.add_argument("--name", required=True, help="what to call it here")
-    adding.add_argument("--file", required=True, type=Path, help="a scope map, or OpenAPI as JSON or YAML")
-    adding.add_argument("--revocation", choices=REVOCATION, required=True, help="how late an ended session bites")
-    adding.add_argument("--answer", choices=ANSWERS, default="policy", help="simple: HTTP APIs, payload 2.0")
-    adding.add_argument("--audience", help="the `aud` that its tokens must have (default: LATCHKEY_AUDIENCE)")
-    adding.add_argument(
-        "--keep-scopes",
-        action="store_true",
-        help="leave LATCHKEY_SCOPES as it is: for scopes that not every user may have",
-    )
-    adding.add_argument("--dpop", action="store_true", help="take tokens bound to a key (RFC 9449) with a proof of it")
-    commands.add_parser("list", help="show what is registered").set_defaults(run=list_all)
-    removing = commands.add_parser("remove", help="take an API off the register")
-    removing.set_defaults(run=remove)
-    removing.add_argument("--id", required=True)
-    for command in (adding, removing):  # where the other commands take it
-        command.add_argument("--stage", default=argparse.SUPPRESS, help=whose)
-    return parser
-
-
-def main(arguments: list[str] | None = None, *, register: Register | None = None) -> None:
-    """Read the command line and do it."""
-    asked = command_line().parse_args(arguments)
-    try:
-        asked.run(register or Register(), asked)
-    except (CannotRegisterError, openapi_scopes.CannotExpressError, stages.NoSuchStageError, WrongSetting) as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main()
+    print("\n".join(revocations))

@@ -3,40 +3,42 @@
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from chalicelib.config import registered_apis
+from chalicelib.domain.oauth import scopes
+from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import CHOICES, KEPT_HERE, MAX_SECONDS, Client
+from chalicelib.services import Services
+from cli.errors import CannotRunError
 
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+")
 USUAL = asdict(Client(client_id=""))
 # What is made and kept here nobody types.
 NAMES = sorted(USUAL.keys() - set(KEPT_HERE))
 SHOWN_CHARACTERS = 60
 
 
-class CannotReadError(Exception):
-    """A piece of metadata that makes no sense; the message says which, why, and what would."""
-
-
 def metadata(pairs: Iterable[str]) -> dict[str, Any]:
-    """Metadata as it was typed, `name=value` each; raises CannotReadError."""
+    """Metadata as it was typed, `name=value` each; raises CannotRunError."""
     found: dict[str, Any] = {}
     for pair in pairs:
         name, value = _piece(*pair.partition("="))
         if name in found:
-            raise CannotReadError(f"{name} is given twice: once, with spaces between the parts of a list.")
+            raise CannotRunError(f"{name} is given twice: once, with spaces between the parts of a list.")
         found[name] = value
     return found
 
 
 def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
     if name not in NAMES:
-        raise CannotReadError(
+        raise CannotRunError(
             f"{name!r} is no metadata of a client{meant(name, NAMES)} Give name=value, of {', '.join(NAMES)}."
         )
     if not equals:
-        raise CannotReadError(f"{name} has no value: give name=value.")
+        raise CannotRunError(f"{name} has no value: give name=value.")
     check_letters(text, what=name)
     usual = USUAL[name]
     if isinstance(usual, bool):
@@ -49,27 +51,52 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
     for each in parts:
         _one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
         if re.search(",[a-z]+://", each):
-            raise CannotReadError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
+            raise CannotRunError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
     return name, parts if isinstance(usual, tuple) else text
 
 
+def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
+    """Raises CannotRunError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
+    apis = registered_apis(svc.settings.apis_file).values()
+    known = {
+        *OPENID_SCOPES,
+        *svc.settings.scopes,
+        *svc.settings.self_registered_scopes,
+        *(scope for api in apis for scope in scopes.needed(api["scopes"])),
+        *had,
+    }
+    for scope in named.get("scopes", ()):
+        if scope not in known:
+            raise CannotRunError(
+                f"scopes={scope}: nothing here knows it{meant(scope, known)} "
+                f"There are {', '.join(sorted(known))}; --new-scopes takes others."
+            )
+
+
+def check_resources(svc: Services, named: Mapping[str, Any]) -> None:
+    """Raises CannotRunError for what no request can name: it is no URI (RFC 8707), nor what an API here is called."""
+    for each in named.get("resources", ()):
+        if not URI.fullmatch(each) and each not in svc.settings.audiences:
+            raise CannotRunError(f"resources={each}: it is a URI without a fragment, like https://api.example.")
+
+
 def check_letters(text: str, *, what: str) -> None:
-    """Raises CannotReadError for what a shell passed on and no text is: bytes that are not UTF-8."""
+    """Raises CannotRunError for what a shell passed on and no text is: bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise CannotReadError(f"{what} is not in UTF-8: {text!a}.") from None
+        raise CannotRunError(f"{what} is not in UTF-8: {text!a}.") from None
 
 
 def _switch(name: str, text: str) -> bool:
     if text not in ("yes", "no"):
-        raise CannotReadError(f"{_shown(name, text)}: it is yes or no.")
+        raise CannotRunError(f"{_shown(name, text)}: it is yes or no.")
     return text == "yes"
 
 
 def _seconds(name: str, text: str) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SECONDS[name]:
-        raise CannotReadError(
+        raise CannotRunError(
             f"{_shown(name, text)}: it is seconds, a whole number up to {MAX_SECONDS[name]}; 0 is the server's own."
         )
     return int(text)
@@ -81,16 +108,14 @@ def _json(name: str, text: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise CannotReadError(f'{_shown(name, text)}: it is JSON, {{"keys": […]}}.')
+        raise CannotRunError(f'{_shown(name, text)}: it is JSON, {{"keys": […]}}.')
     return found
 
 
 def _one_of(value: str, choices: Collection[str], *, what: str) -> None:
-    """Raises CannotReadError for a value that is none of the choices, with the one that was probably meant."""
+    """Raises CannotRunError for a value that is none of the choices, with the one that was probably meant."""
     if value not in choices:
-        raise CannotReadError(
-            f"{what}: there is no such{meant(value, choices)} There are {', '.join(sorted(choices))}."
-        )
+        raise CannotRunError(f"{what}: there is no such{meant(value, choices)} There are {', '.join(sorted(choices))}.")
 
 
 def meant(value: str, choices: Collection[str]) -> str:

@@ -1,76 +1,93 @@
-"""`python -m cli.keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
+"""`./latchkey keys`: the keys of a stage, and rotating them by hand; by itself it happens when they are due."""
 
-import argparse
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from chalicelib.domain.crypto.keyset import KeySet
-from chalicelib.flows.platform import keys
-from chalicelib.services import Services
-from cli import target
-from deploy.errors import in_one_line
+import click
 
+from cli.target import with_services
 
-def table(keyset: KeySet, now: int) -> list[str]:
-    """One line a key: kind, number, state, since, from or until when, and for a signing key its algorithm and kid."""
-    rows: list[tuple[str, int | str, str, int, str]] = [
-        ("signing", key.number, keyset.state(key, now).value, key.active_at, f"{key.algorithm}  {key.kid}")
-        for key in keyset.signing
-    ]
-    maker = keyset.handle_key(now) if keyset.refresh else None
-    for refresh in keyset.refresh:
-        state = "active" if refresh is maker else "next" if refresh.active_at > now else "retiring"
-        rows.append(("refresh", refresh.number, state, refresh.active_at, ""))
-    rows += [("retired", "", "until", key.until, f"{key.jwk['alg']}  {key.jwk['kid']}") for key in keyset.retired]
-    return [
-        f"{kind}  {number:>3}  {state:<8}  {datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}Z  {more}".rstrip()
-        for kind, number, state, at, more in rows
-    ]
+if TYPE_CHECKING:
+    from chalicelib.domain.crypto.keyset import KeySet
+    from chalicelib.services import Services
+
+HEADINGS = ("Key", "Number", "State", "Since or until", "Algorithm", "Kid")
 
 
-def numbers(keyset: KeySet) -> tuple[list[int], list[int]]:
-    """The numbers of all keys: a rotation changes them, for it never gives a new key the number of one that is there."""
-    return [key.number for key in keyset.signing], [key.number for key in keyset.refresh]
+class Seconds(click.ParamType[int]):
+    """A length of time as it is typed."""
+
+    name = "seconds"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the seconds; refuse what is no whole number."""
+        if not value.isdecimal():
+            self.fail(f"{value!r}: it is seconds, a whole number", param, ctx)
+        return int(value)
 
 
-def run(asked: argparse.Namespace, svc: Services) -> None:
-    """Lists the keys, after rotating them if that is asked for."""
+@click.group("keys")
+def command() -> None:
+    """The keys of a stage.
+
+    They are rotated by themselves when they are due; `rotate` does it by hand.
+    """
+
+
+@command.command("list")
+@with_services
+def list_keys(svc: "Services") -> None:
+    """Show the keys and their states."""
+    _print(svc.keys.read(svc.now()), svc.now())
+
+
+@command.command()
+@click.option("--at-once", is_flag=True, help="Whether or not they are due.")
+@click.option(
+    "--lead",
+    type=Seconds(),
+    help="Seconds from now until they sign; verifiers must have read them by then (default: a day).",
+)
+@with_services
+def rotate(svc: "Services", *, at_once: bool, lead: int | None) -> None:
+    """Publish successors of keys that are due, delete spent ones."""
+    from chalicelib.flows.platform import keys
+
     before = svc.keys.read(svc.now())
-    after = keys.rotate(svc, lead=asked.lead, at_once=asked.at_once) if asked.command == "rotate" else before
-    print("\n".join(table(after, svc.now())) or "No keys yet: the first deployment or the first login makes them.")
-    if asked.command == "rotate" and numbers(after) == numbers(before):
+    after = keys.rotate(svc, lead=keys.LEAD_SECONDS if lead is None else lead, at_once=at_once)
+    _print(after, svc.now())
+    if _numbers(after) == _numbers(before):
         print("Nothing was due.")
 
 
-def command_line() -> argparse.ArgumentParser:
-    """The parser: list, rotate."""
-    parser = argparse.ArgumentParser(prog="python -m cli.keys", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    listing = commands.add_parser("list", help="show the keys and their states")
-    rotating = commands.add_parser("rotate", help="publish successors of keys that are due, delete spent ones")
-    for command in (listing, rotating):
-        target.add_options(command)
-    listing.set_defaults(at_once=False, lead=0)
-    rotating.add_argument("--at-once", action="store_true", help="whether or not they are due")
-    rotating.add_argument(
-        "--lead",
-        type=_seconds,
-        default=keys.LEAD_SECONDS,
-        help="seconds from now until they sign; verifiers must have read them by then (default: a day)",
-    )
-    return parser
+def _print(keyset: "KeySet", now: int) -> None:
+    from cli.drawing import print_rows
+
+    if table := rows(keyset, now):
+        print_rows(HEADINGS, table)
+    else:
+        print("No keys yet: the first deployment or the first login makes them.")
 
 
-def _seconds(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r}: it is seconds, a whole number")
-    return int(text)
+def rows(keyset: "KeySet", now: int) -> list[tuple[str, ...]]:
+    """One row a key: kind, number, state, since, from or until when, and for a signing key its algorithm and kid."""
+    signing = [
+        ("signing", str(key.number), keyset.state(key, now).value, _date(key.active_at), key.algorithm, key.kid)
+        for key in keyset.signing
+    ]
+    maker = keyset.handle_key(now) if keyset.refresh else None
+    refresh = []
+    for key in keyset.refresh:
+        state = "active" if key is maker else "next" if key.active_at > now else "retiring"
+        refresh.append(("refresh", str(key.number), state, _date(key.active_at), "", ""))
+    retired = [("retired", "", "until", _date(key.until), key.jwk["alg"], key.jwk["kid"]) for key in keyset.retired]
+    return [*signing, *refresh, *retired]
 
 
-def main(arguments: list[str] | None = None, *, svc: Services | None = None) -> None:
-    """Read the command line and do it."""
-    asked = command_line().parse_args(arguments)
-    in_one_line(lambda: run(asked, svc or target.services_of(asked)))
+def _date(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}Z"
 
 
-if __name__ == "__main__":
-    main()
+def _numbers(keyset: "KeySet") -> tuple[list[int], list[int]]:
+    """The numbers of all keys: a rotation changes them, for it never gives a new key the number of one that is there."""
+    return [key.number for key in keyset.signing], [key.number for key in keyset.refresh]

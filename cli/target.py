@@ -1,59 +1,81 @@
-"""Where a command works: in a stage's own account, or in the local run of this checkout.
+"""Where a command works: in a stage's own account, or in the local run of this checkout."""
 
-`python -m cli.target` prints the local run's variables as `export` lines, for whatever else has to find it.
-"""
-
-import argparse
 import os
-import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
-from chalicelib import config, services
-from chalicelib.services import Services
+import click
+
 from deploy import stages
-from deploy.access import session
 from deploy.deployed import UNKNOWN_ISSUER, issuer_of
-from deploy.errors import CannotDeployError, in_one_line
+from deploy.errors import CannotDeployError
 from deploy.local_state import of_local_run
 
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Give a command the choice of its place: --stage, or --local."""
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--stage", default="dev", help="a stage of .chalice/config.json (default: dev)")
-    where.add_argument("--local", action="store_true", help="the local run: what `make serve` has started")
+if TYPE_CHECKING:
+    from chalicelib.services import Services
 
 
-def environment(asked: argparse.Namespace) -> dict[str, str]:
-    """Return the LATCHKEY_* variables of the place that was chosen, and send boto3 there."""
-    if asked.local:
-        found = of_local_run()
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            del os.environ[name]
-        os.environ.update({name: value for name, value in found.items() if name.startswith("AWS_")})
+@dataclass(frozen=True)
+class Target:
+    """A stage, or else the local run."""
+
+    stage: str = "dev"
+    local: bool = False
+
+    def environment(self) -> dict[str, str]:
+        """Return its LATCHKEY_* variables, and send boto3 there."""
+        from deploy.access import session
+
+        if self.local:
+            found = of_local_run()
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                del os.environ[name]
+            os.environ.update({name: value for name, value in found.items() if name.startswith("AWS_")})
+            return found
+        stage = stages.read(self.stage)
+        session()
+        # There are no settings without an issuer, and a stage has none before its first deployment.
+        return {"LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER, **stage.environment()}
+
+    def services(self) -> "Services":
+        """Services on its tables and keys."""
+        from chalicelib import config, services
+
+        return services.build(config.load(self.environment()))
+
+    def issuer(self) -> str:
+        """Return its issuer, for which no credentials are needed."""
+        found = of_local_run()["LATCHKEY_ISSUER"] if self.local else issuer_of(stages.read(self.stage))
+        if found is None:
+            raise CannotDeployError(f"The stage {self.stage} has no issuer yet: deploy it, or set LATCHKEY_ISSUER.")
         return found
-    stage = stages.read(asked.stage)
-    session()
-    # There are no settings without an issuer, and a stage has none before its first deployment.
-    return {"LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER, **stage.environment()}
 
 
-def services_of(asked: argparse.Namespace) -> Services:
-    """Services on the tables and keys of the place that was chosen."""
-    return services.build(config.load(environment(asked)))
+def with_target(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --stage and --local, and what they name as its first argument."""
+
+    @click.option("--stage", metavar="STAGE", help="A stage of .chalice/config.json (default: dev).")
+    @click.option("--local", is_flag=True, help="The local run: what `make serve` has started.")
+    @wraps(function)
+    def command(*, stage: str | None, local: bool, **options: Any) -> None:
+        if stage and local:
+            raise click.UsageError("--stage and --local name two places: give one of them.")
+        function(Target(stage or "dev", local), **options)
+
+    return command
 
 
-def issuer(asked: argparse.Namespace) -> str:
-    """Return the issuer of the place that was chosen, for which no credentials are needed."""
-    found = of_local_run()["LATCHKEY_ISSUER"] if asked.local else issuer_of(stages.read(asked.stage))
-    if found is None:
-        raise CannotDeployError(f"The stage {asked.stage} has no issuer yet: deploy it, or set LATCHKEY_ISSUER.")
-    return found
+def with_services(function: Callable[..., None]) -> Callable[..., None]:
+    """Give a command --stage and --local, and Services on what they name as its first argument."""
 
+    @with_target
+    @wraps(function)
+    def command(target: Target, **options: Any) -> None:
+        from chalicelib.services import Services
 
-def main() -> None:
-    """Print the local run's variables."""
-    in_one_line(lambda: print("\n".join(f"export {n}={shlex.quote(v)}" for n, v in of_local_run().items())))
+        # Who calls a command from a program may bring Services of their own.
+        function(click.get_current_context().find_object(Services) or target.services(), **options)
 
-
-if __name__ == "__main__":
-    main()
+    return command

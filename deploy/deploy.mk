@@ -7,13 +7,13 @@ FOR_MACHINE = $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE))
 .PHONY: deploy destroy package cloud
 
 deploy: $(DEV)  ## put STAGE=dev into the AWS account of your credentials, or bring it up to date
-	$(BIN)/python -m deploy.deployment --stage $(STAGE) $(FOR_MACHINE)
+	./latchkey deploy --stage $(STAGE) $(FOR_MACHINE)
 
 destroy: $(DEV)  ## take STAGE=dev out of the account; keeps the users (asks for the stage's name, or CONFIRM=dev)
-	$(BIN)/python -m deploy.destroy --stage $(STAGE) $(if $(CONFIRM),--confirm $(CONFIRM))
+	./latchkey destroy --stage $(STAGE) $(if $(CONFIRM),--confirm $(CONFIRM))
 
 package: $(DEV)  ## write template and zip of STAGE=dev for FORMAT=sam or FORMAT=terraform
-	$(BIN)/python -m deploy.package --stage $(STAGE) --format $(FORMAT) $(FOR_MACHINE)
+	./latchkey package --stage $(STAGE) --format $(FORMAT) $(FOR_MACHINE)
 
 cloud: $(DEV) $(AWS)  ## deploy the real zip, and the notes example, into an AWS on this machine
 	@exec $(BIN)/python -m local.cloud

@@ -1,6 +1,5 @@
-"""`python -m deploy.deployment`: everything from an empty AWS account to a live issuer; safe to repeat."""
+"""Everything from an empty AWS account to a live issuer; safe to repeat."""
 
-import argparse
 import difflib
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +9,10 @@ import boto3
 from chalicelib import config, services
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
-from deploy import logs_and_gateway, smoke, stages, staging, vendor
-from deploy.access import PATIENT, Account, account
+from deploy import logs_and_gateway, smoke, staging
+from deploy.access import PATIENT, Account
 from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
-from deploy.errors import CannotDeployError, in_one_line
+from deploy.errors import CannotDeployError
 from deploy.stages import Stage
 
 
@@ -108,32 +107,3 @@ def announce(stage: Stage, where: Account, architecture: str) -> None:
     print(f"  logs       kept {stage.limits.log_days} days")
     print(f"  gateway    {stage.limits.rate} requests/s, bursts of {stage.limits.burst}, errors in our shape")
     print(f"  issuer     {issuer_of(stage) or 'the URL that API Gateway gives'}")
-
-
-def main() -> None:
-    """Read the command line and deploy."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.deployment", description=__doc__)
-    parser.add_argument("--stage", required=True)
-    parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")
-    parser.add_argument(
-        "--without-smoke-test", action="store_true", help="only where no live API is behind AWS_ENDPOINT_URL"
-    )
-    parser.add_argument("--with-a-new-api", action="store_true", help="though functions without a known API exist")
-    asked = parser.parse_args()
-
-    def work() -> None:
-        stage = stages.read(asked.stage)
-        check_settings(stage)
-        architecture = asked.architecture or stage.config["lambda_architecture"]
-        announce(stage, account(), architecture)
-        if not asked.with_a_new_api:
-            refuse_a_second_api(stage)
-        issuer = deploy(stage, architecture=architecture, smoke_test=not asked.without_smoke_test)
-        print(f"Keep .chalice/deployed/{stage.name}.json: without it the next deployment makes a second API.")
-        print(f"The issuer is {issuer}")
-
-    in_one_line(work)
-
-
-if __name__ == "__main__":
-    main()

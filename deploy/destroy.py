@@ -1,14 +1,13 @@
-"""`python -m deploy.destroy`: take a stage out of the account; the users stay unless told otherwise."""
+"""Take a stage out of the account; the users stay unless told otherwise."""
 
-import argparse
 from contextlib import suppress
 
 import boto3
 
-from deploy import registered_apis, stages, staging
-from deploy.access import PATIENT, account
+from deploy import registered_apis, staging
+from deploy.access import PATIENT
 from deploy.deployed import issuer_of
-from deploy.errors import CannotDeployError, in_one_line
+from deploy.errors import CannotDeployError
 from deploy.stages import PROJECT, Stage
 
 # What users are known by; the stage's next deployment goes on with it.
@@ -96,28 +95,3 @@ def confirm(stage: Stage, given: str | None) -> None:
         named = ""
     if named.strip() != stage.name:
         raise CannotDeployError("Nothing was destroyed: that was not the stage's name.")
-
-
-def main() -> None:
-    """Read the command line, ask, and destroy."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.destroy", description=__doc__)
-    parser.add_argument("--stage", required=True)
-    parser.add_argument("--confirm", help="the stage's name once more; asked for if it is not given")
-    parser.add_argument(
-        "--with-users", action="store_true", help="delete the accounts, and what they are known by, too: for good"
-    )
-    asked = parser.parse_args()
-
-    def work() -> None:
-        stage = stages.read(asked.stage)
-        where = account()
-        print(f"Account {where.number}, {where.region}, as {where.identity}.")
-        announce(stage, with_users=asked.with_users)
-        confirm(stage, asked.confirm)
-        destroy(stage, with_users=asked.with_users)
-
-    in_one_line(work)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,15 +1,12 @@
-"""`python -m deploy.package`: template and zip for who deploys with SAM, CloudFormation or Terraform."""
+"""Template and zip for who deploys with SAM, CloudFormation or Terraform."""
 
-import argparse
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy import sam, stages, staging, terraform, vendor
-from deploy.deployment import check_settings
-from deploy.errors import in_one_line
+from deploy import sam, staging, terraform
 from deploy.stages import PROJECT, Stage
 
 
@@ -49,27 +46,3 @@ def _write_terraform(stage: Stage, copy: Path, out: Path) -> Path:
     complete = terraform.complete(json.loads(template.read_text()), stage)
     template.write_text(json.dumps(complete, indent=2))
     return template
-
-
-def main() -> None:
-    """Read the command line and package."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.package", description=__doc__)
-    parser.add_argument("--stage", required=True)
-    parser.add_argument("--format", choices=("sam", "terraform"), default="sam")
-    parser.add_argument("--architecture", choices=vendor.ARCHITECTURES, help="default: as config.json says")
-    parser.add_argument("--out", type=Path, help="default: build/package/<stage>-<format>")
-    asked = parser.parse_args()
-    out = asked.out or staging.BUILD / "package" / f"{asked.stage}-{asked.format}"
-
-    def work() -> None:
-        stage = stages.read(asked.stage)
-        check_settings(stage)
-        template = package(stage, form=asked.format, out=out.resolve(), architecture=asked.architecture)
-        print(template)
-        print(template.with_name("deployment.zip"))
-
-    in_one_line(work)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,10 +19,11 @@ from typing import Any
 
 import boto3
 
+from cli.errors import in_one_line
 from deploy import attaching, bytecode, logs_and_gateway, package, registered_apis, stages, staging, vendor
 from deploy.access import PATIENT
 from deploy.deployed import UNKNOWN_ISSUER
-from deploy.errors import CannotDeployError, in_one_line
+from deploy.errors import CannotDeployError
 from deploy.stages import API_STAGE, PROJECT
 from local import aws, demo
 
@@ -234,13 +235,10 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
 
-    def work() -> None:
-        with suppress(KeyboardInterrupt), running() as cloud:
-            _add_user(cloud)
-            print(_welcome(cloud), flush=True)
-            threading.Event().wait()
-
-    in_one_line(work)
+    with in_one_line(), suppress(KeyboardInterrupt), running() as cloud:
+        _add_user(cloud)
+        print(_welcome(cloud), flush=True)
+        threading.Event().wait()
 
 
 if __name__ == "__main__":

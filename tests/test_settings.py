@@ -83,7 +83,7 @@ def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_settin
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A checkout of an operator's own."""
-    for folder in (".chalice", "chalicelib", "deploy"):
+    for folder in (".chalice", "chalicelib", "deploy", "cli"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "deploy*.json"))
     return tmp_path
 
@@ -91,8 +91,8 @@ def project(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("command", "function", "name", "value", "message"),
     [
-        ("deployment", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
-        ("deployment", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
+        ("deploy", "api_handler", "LATCHKEY_ALGORITHM", "HS256", "api_handler of the stage dev would not start: "),
+        ("deploy", "api_handler", "LATCHKEY_ORIGIN", "https://a.example", "did you mean LATCHKEY_ORIGINS?"),
         ("package", "guard", "LATCHKEY_JWKS_URL", "jwks.json", "guard of the stage dev would not start: "),
     ],
 )
@@ -103,7 +103,7 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
     config = json.loads(file.read_text())
     config["stages"]["dev"]["lambda_functions"][function].setdefault("environment_variables", {})[name] = value
     file.write_text(json.dumps(config))
-    run = [sys.executable, "-m", f"deploy.{command}", "--stage", "dev"]
+    run = [sys.executable, "-m", "cli", command, "--stage", "dev"]
     process = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
     assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (1, "", 1)
     assert name in process.stderr

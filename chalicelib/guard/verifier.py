@@ -78,7 +78,7 @@ class Guard:
             raise ValueError("not an ARN of API Gateway")
         api = self._apis.get(match[1], self._own if unknown_is_ours else None)
         if api is None:
-            raise LookupError(f"the API {match[1]} is not registered: `python -m cli.apis add`, then deploy")
+            raise LookupError(f"the API {match[1]} is not registered: `./latchkey apis add`, then deploy")
         return match[0], api
 
     def claims(self, api: Api, authorization: str | None, dpop_request: DpopRequest | None = None) -> VerifiedClaims:

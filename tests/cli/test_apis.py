@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from cli import apis
 from deploy import openapi_scopes
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
+from tests.support.commands import run
 
 SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/{id}": "notes:read"}
 
@@ -34,7 +34,7 @@ def written(tmp_path: Path, document: Any, name: str = "scopes.json") -> str:
 
 def add(register: Register, file: str, *more: str, revocation: str = "stateless") -> None:
     base = ["add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", revocation]
-    apis.main([*base, *more], register=register)
+    run("apis", *base, *more, on=register)
 
 
 def guard_policies(register: Register) -> set[str]:
@@ -83,7 +83,7 @@ def test_a_name_that_no_url_has_is_refused_as_the_apis_metadata_are_at_it(
 ) -> None:
     asked = ["add", "--id", "abc123", "--file", written(tmp_path, SCOPES), "--revocation", "strict", "--name", name]
     with pytest.raises(SystemExit, match="cannot be its name, which is in a URL"):
-        apis.main(asked, register=register)
+        run("apis", *asked, on=register)
     assert register.read() == {}
 
 
@@ -91,13 +91,13 @@ def test_adding_again_replaces_and_removing_forgets(register: Register, tmp_path
     add(register, written(tmp_path, SCOPES))
     add(register, written(tmp_path, {"GET /other": "other"}))
     assert register.read()["abc123"]["scopes"] == {"GET /other": "other"}
-    apis.main(["remove", "--id", "abc123"], register=register)
+    run("apis", "remove", "--id", "abc123", on=register)
     assert register.read() == {}
 
 
 def test_removing_what_is_not_registered_says_so(register: Register) -> None:
     with pytest.raises(SystemExit, match="No API 'zzz' is registered"):
-        apis.main(["remove", "--id", "zzz"], register=register)
+        run("apis", "remove", "--id", "zzz", on=register)
 
 
 def test_the_list_shows_what_is_registered(
@@ -105,7 +105,7 @@ def test_the_list_shows_what_is_registered(
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
     capsys.readouterr()
-    apis.main(["list"], register=register)
+    run("apis", "list", on=register)
     assert capsys.readouterr().out == "abc123  notes  strict  policy  3 routes\n"
 
 
@@ -120,7 +120,7 @@ def test_the_guards_may_read_sessions_only_while_some_api_asks_for_it(
     named = guard_policies(register)
     assert named == {f"policy-{g}-sessions-{s}.json" for g in ("guard", "guard_request") for s in ("dev", "prod")}
     assert all((register.project / ".chalice" / policy).exists() for policy in named)
-    apis.main(["remove", "--id", "abc123"], register=register)
+    run("apis", "remove", "--id", "abc123", on=register)
     assert (register.project / ".chalice" / "config.json").read_text() == original
 
 
@@ -230,7 +230,7 @@ def test_simple_answers_are_keyed_by_their_route(
 def removal(register: Register, capsys: pytest.CaptureFixture[str], *stage: str) -> list[str]:
     """Return the names of the functions that the instructions take the permission from."""
     capsys.readouterr()
-    apis.main([*stage, "remove", "--id", "abc123"], register=register)
+    run("apis", *stage, "remove", "--id", "abc123", on=register)
     return re.findall(r"remove-permission --function-name (\S+) --statement-id abc123", capsys.readouterr().out)
 
 
@@ -254,13 +254,13 @@ def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
     more = ["--name", "new", "--file", file, "--revocation", "strict"] if command == "add" else []
     for first, last in ((["--stage", "staging"], []), ([], ["--stage", "staging"])):
         with pytest.raises(SystemExit, match="no stage 'staging'"):
-            apis.main([*first, command, "--id", "abc123", *more, *last], register=register)
+            run("apis", *first, command, "--id", "abc123", *more, *last, on=register)
     assert register.read() == before
 
 
 def told_of(register: Register, file: str, capsys: pytest.CaptureFixture[str], *more: str, stage: str) -> str:
     asked = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
-    apis.main([*asked, *more], register=register)
+    run("apis", *asked, *more, on=register)
     return capsys.readouterr().out
 
 

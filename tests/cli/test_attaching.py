@@ -1,4 +1,4 @@
-"""What `cli.apis add` prints is finished: each snippet is read as its tool reads it, and what is attached so works."""
+"""What `./latchkey apis add` prints is finished: each snippet is read as its tool reads it, and what is attached so works."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from cli import apis
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
 from tests.guard.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
+from tests.support.commands import run
 from tests.support.prover import Prover
 
 __all__ = ["gate"]
@@ -73,7 +73,7 @@ def add(register: Register, capsys: pytest.CaptureFixture[str], answer: str, rev
     file = str(register.project / "scopes.json")
     asked = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
     capsys.readouterr()
-    apis.main([*asked, *(["--dpop"] if proofs else [])], register=register)
+    run("apis", *asked, *(["--dpop"] if proofs else []), on=register)
     return Printed(capsys.readouterr().out)
 
 
@@ -243,7 +243,7 @@ def login_scopes(register: Register, stage: str) -> list[str]:
 
 
 def command(register: Register, *words: str, stage: str = "prod") -> None:
-    apis.main(["--stage", stage, *words], register=register)
+    run("apis", "--stage", stage, *words, on=register)
 
 
 def adding(register: Register, api_id: str, scopes: dict[str, str], *more: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
-from cli import clients
+from tests.support.commands import run
 from tests.support.phone import NETWORK
 
 WEB = (
@@ -17,7 +17,7 @@ WEB = (
 
 
 def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> tuple[dict[str, Any], str]:
-    clients.main(list(arguments), svc=svc)
+    run("clients", *arguments, on=svc)
     told, _, secret = capsys.readouterr().out.partition("client_secret (told this once): ")
     return json.loads(told), secret.strip()
 
@@ -56,7 +56,7 @@ def test_a_public_client_under_an_id_of_its_own_has_no_secret(
     told, secret = did(capsys, svc, "create", "--id", "my-app", *WEB, "token_endpoint_auth_method=none")
     assert (told["client_id"], secret) == ("my-app", "")
     with pytest.raises(SystemExit, match="taken"):
-        clients.main(["create", "--id", "my-app", *WEB], svc=svc)
+        run("clients", "create", "--id", "my-app", *WEB, on=svc)
 
 
 def test_what_is_shown_has_no_digest_in_it(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_a_rotation_keeps_the_old_secret_unless_told_otherwise(
 
 def test_a_deleted_client_is_gone(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     did(capsys, svc, "create", "--id", "my-app", *WEB)
-    clients.main(["delete", "my-app"], svc=svc)
+    run("clients", "delete", "my-app", on=svc)
     assert svc.clients.read("my-app") is None
 
 
@@ -161,5 +161,5 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
 )
 def test_what_cannot_be_done_is_said_in_one_line(svc: Services, arguments: list[str], told: str) -> None:
     with pytest.raises(SystemExit, match=told) as ended:
-        clients.main(arguments, svc=svc)
+        run("clients", *arguments, on=svc)
     assert "\n" not in str(ended.value)

@@ -3,14 +3,14 @@ from botocore.exceptions import NoCredentialsError
 
 from chalicelib.flows.platform import keys as flow
 from chalicelib.services import Services
-from cli import keys
+from tests.support.commands import run
 from tests.support.phone import Clock
 
 DAY = 24 * 3600
 
 
 def said(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> list[list[str]]:
-    keys.main(list(arguments), svc=svc)
+    run("keys", *arguments, on=svc)
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
@@ -74,7 +74,7 @@ def test_the_lead_is_a_day_unless_said_otherwise(svc: Services, capsys: pytest.C
 
 def test_no_private_key_is_printed(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     keyset = flow.ensure(svc)
-    keys.main(["rotate", "--at-once"], svc=svc)
+    run("keys", "rotate", "--at-once", on=svc)
     told = capsys.readouterr().out
     assert "PRIVATE" not in told
     assert not any(key.secret.hex() in told or str(key.secret) in told for key in keyset.refresh)
@@ -85,14 +85,14 @@ def test_no_private_key_is_printed(svc: Services, capsys: pytest.CaptureFixture[
 )
 def test_a_command_that_makes_no_sense_is_refused(svc: Services, arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        keys.main(arguments, svc=svc)
+        run("keys", *arguments, on=svc)
     assert ended.value.code == 2
     assert not svc.keys.read(svc.now()).signing
 
 
 def test_a_stage_that_is_not_there_is_one_clear_line() -> None:
     with pytest.raises(SystemExit, match="no stage 'staging'"):
-        keys.main(["list", "--stage", "staging"])
+        run("keys", "list", "--stage", "staging")
 
 
 def test_a_store_that_cannot_be_reached_is_one_clear_line(svc: Services) -> None:
@@ -101,4 +101,4 @@ def test_a_store_that_cannot_be_reached_is_one_clear_line(svc: Services) -> None
 
     svc.keys._client.meta.events.register_first("before-call.ssm", without_credentials)
     with pytest.raises(SystemExit, match="Unable to locate credentials"):
-        keys.main(["list"], svc=svc)
+        run("keys", "list", on=svc)

@@ -10,7 +10,9 @@ import pytest
 import chalicelib
 from chalicelib.web.metadata import openapi
 from cli import release
+from cli.errors import CannotRunError
 from deploy.stages import PROJECT
+from tests.support.commands import run
 
 DAY = date(2031, 2, 3)
 TOP = "# Changelog\n\n"
@@ -42,19 +44,19 @@ def test_a_later_release_stands_above_the_ones_before_and_leaves_them_as_they_ar
 
 @pytest.mark.parametrize("version", ["", "1", "1.2", "v1.2.3", "1.2.3-rc1", "01.2.3", "1.2.3\n", "1.2.٣"])
 def test_what_is_no_version_is_refused(version: str) -> None:
-    with pytest.raises(release.CannotReleaseError, match="is no version"):
+    with pytest.raises(CannotRunError, match="is no version"):
         release.entry(FIRST, version, DAY)
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.0.9", "0.0.10"])
 def test_a_version_that_does_not_come_after_the_newest_release_is_refused(version: str) -> None:
-    with pytest.raises(release.CannotReleaseError, match=r"does not come after 0\.1\.0"):
+    with pytest.raises(CannotRunError, match=r"does not come after 0\.1\.0"):
         release.entry(LATER, version, DAY)
 
 
 @pytest.mark.parametrize("changelog", [RELEASED, RELEASED.replace("## [Unreleased]\n\n", ""), TOP])
 def test_there_is_no_release_of_nothing(changelog: str) -> None:
-    with pytest.raises(release.CannotReleaseError, match="Nothing is unreleased"):
+    with pytest.raises(CannotRunError, match="Nothing is unreleased"):
         release.entry(changelog, "0.2.0", DAY)
 
 
@@ -68,7 +70,7 @@ def checkout(tmp_path: Path) -> Path:
 
 def test_the_command_writes_the_entry_and_the_version(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (checkout / "chalicelib" / "__init__.py").read_text()
-    release.main(["12.0.3"], root=checkout)
+    run("release", "12.0.3", on=checkout)
     assert "## [Unreleased]\n\n## [12.0.3] - 2" in (checkout / "CHANGELOG.md").read_text()
     after = (checkout / "chalicelib" / "__init__.py").read_text()
     assert after == before.replace(f'"{chalicelib.__version__}"', '"12.0.3"')
@@ -78,6 +80,6 @@ def test_the_command_writes_the_entry_and_the_version(checkout: Path, capsys: py
 def test_a_refused_release_writes_nothing_and_says_why_in_one_line(checkout: Path) -> None:
     before = [path.read_text() for path in sorted(checkout.rglob("*.*")) if path.is_file()]
     with pytest.raises(SystemExit) as refused:
-        release.main([], root=checkout)
+        run("release", on=checkout)
     assert str(refused.value) == "'' is no version: give VERSION=1.2.3, three numbers."
     assert [path.read_text() for path in sorted(checkout.rglob("*.*")) if path.is_file()] == before

@@ -1,6 +1,5 @@
 """Where commands work: a stage's account, or the local run; and what they say where there is neither."""
 
-import importlib
 import os
 import socket
 import subprocess
@@ -10,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib.services import Services
-from cli import clients, keys, target
+from cli.target import Target
 from deploy import local_state
 from deploy.stages import PROJECT
+from tests.support.commands import run
 
 LOCAL = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:0",  # its port is each test's own
@@ -23,10 +22,6 @@ LOCAL = {
     "LATCHKEY_ISSUER": "http://127.0.0.1:8000",
     "LATCHKEY_KEYS_PATH": "/of/the/local/run",
 }
-
-
-def chosen(*arguments: str) -> Services:
-    return target.services_of(keys.command_line().parse_args(["list", *arguments]))
 
 
 @pytest.fixture
@@ -46,7 +41,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize(("stage", "path"), [("dev", "/latchkey/dev/keys"), ("prod", "/latchkey/prod/keys")])
 def test_a_stage_has_its_own_tables_and_keys(stage: str, path: str) -> None:
-    settings = chosen("--stage", stage).settings
+    settings = Target(stage).services().settings
     assert (settings.keys_path, settings.users_table) == (path, f"latchkey-{stage}-users")
 
 
@@ -54,7 +49,7 @@ def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypat
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "of another account")
     local_state.remember(state, {**LOCAL, "HOME": "/home/ann"})
-    svc = chosen("--local")
+    svc = Target(local=True).services()
     assert (svc.settings.keys_path, svc.settings.issuer) == ("/of/the/local/run", "http://127.0.0.1:8000")
     assert svc.users._client.meta.endpoint_url == LOCAL["AWS_ENDPOINT_URL"]
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
@@ -70,7 +65,7 @@ def test_what_is_remembered_is_for_its_owner_alone_and_nothing_else_of_the_shell
 
 def test_other_programs_get_it_as_lines_for_their_shell(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     local_state.remember(state, LOCAL)
-    target.main()
+    run("environment")
     shell = subprocess.run(
         ["/bin/sh", "-c", capsys.readouterr().out + 'printf %s "$AWS_SECRET_ACCESS_KEY"'],
         capture_output=True,
@@ -85,7 +80,7 @@ def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
     local_state.forget(state)
     local_state.forget(state)  # twice is as good as once
     with pytest.raises(SystemExit, match="make serve"):
-        clients.main(["show", "demo-app", "--local"])
+        run("clients", "show", "demo-app", "--local")
 
 
 def test_a_run_that_was_killed_is_no_run(state: Path) -> None:
@@ -93,19 +88,16 @@ def test_a_run_that_was_killed_is_no_run(state: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         local_state.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"})
         with pytest.raises(SystemExit, match="make serve"):
-            keys.main(["list", "--local"])
+            run("keys", "list", "--local")
 
 
 def test_a_local_run_is_no_stage() -> None:
     with pytest.raises(SystemExit) as ended:
-        keys.main(["list", "--local", "--stage", "prod"])
+        run("keys", "list", "--local", "--stage", "prod")
     assert ended.value.code == 2
 
 
-@pytest.mark.parametrize(
-    "command",
-    ["cli.clients show shop", "cli.keys list", "cli.keys rotate", "deploy.deployment", "deploy.destroy"],
-)
+@pytest.mark.parametrize("command", ["clients show shop", "keys list", "keys rotate", "deploy", "destroy"])
 @pytest.mark.parametrize(("variable", "told"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
 def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str, told: str
@@ -113,10 +105,8 @@ def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
     for name in [name for name in os.environ if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", variable))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    name, *arguments = command.split()
-    monkeypatch.setattr(sys, "argv", [name, *arguments, "--stage", "prod"])
     with pytest.raises(SystemExit, match=f"^{told}") as ended:
-        importlib.import_module(name).main()
+        run(*command.split(), "--stage", "prod")
     assert "\n" not in str(ended.value)
 
 
@@ -127,7 +117,7 @@ def test_an_aws_that_is_not_there_is_named_in_one_line(command: str) -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         shell = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
         ended = subprocess.run(
-            [sys.executable, "-m", *f"cli.{command}".split()],
+            [sys.executable, "-m", "cli", *command.split()],
             cwd=PROJECT,
             env={**os.environ, **shell, "AWS_ENDPOINT_URL": url},
             capture_output=True,

@@ -12,12 +12,12 @@ from uuid import uuid4
 
 import pytest
 
-from cli import apis
 from deploy import stages
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
 from local import cloud
 from local.cloud import EXAMPLE, Cloud
+from tests.support.commands import run
 
 PASSWORD = "correct horse battery staple"
 DEV = stages.read("dev")
@@ -90,7 +90,7 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         shutil.copy(PROJECT / file, project / file)
     for api_id, options in HTTP_APIS.items():
         arguments = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
-        apis.main(arguments, register=Register(project))
+        run("apis", *arguments, on=Register(project))
     with cloud.running(project=project, build=tmp_path_factory.mktemp("build")) as running:
         yield running
 

@@ -11,7 +11,7 @@ HEADER, ROUTE = "$request.header.Authorization", "$context.routeKey"
 
 
 def attach(cloud: Cloud, api: str, *, simple: bool, ttl: int) -> Phone:
-    """Make the API as `python -m cli.apis add` tells its team to; behind it is the notes example."""
+    """Make the API as `./latchkey apis add` tells its team to; behind it is the notes example."""
     gateway = cloud.client("apigatewayv2")
     gateway.create_api(Name=api, ProtocolType="HTTP", Tags={"ms-custom-id": api})
     authorizer = gateway.create_authorizer(

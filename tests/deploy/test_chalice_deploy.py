@@ -73,7 +73,7 @@ class Operator:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
         aws = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **self.credentials}
         return subprocess.run(
-            [sys.executable, "-m", f"deploy.{command}", "--stage", "dev", *arguments],
+            [sys.executable, "-m", "cli", command, "--stage", "dev", *arguments],
             cwd=self.project,
             env={**own, **aws, "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"},
             stdin=subprocess.DEVNULL,
@@ -83,7 +83,7 @@ class Operator:
         )
 
     def deploys(self) -> str:
-        done = self.runs("deployment", "--without-smoke-test")
+        done = self.runs("deploy", "--without-smoke-test")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -120,7 +120,7 @@ class Operator:
 def operator(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     project = tmp_path_factory.mktemp("project")
     left_out = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "*.orig")
-    for folder in ("chalicelib", "deploy", ".chalice"):
+    for folder in ("chalicelib", "deploy", "cli", ".chalice"):
         shutil.copytree(PROJECT / folder, project / folder, ignore=left_out)
     for file in ("app.py", "requirements.txt"):
         shutil.copy(PROJECT / file, project / file)
@@ -245,7 +245,7 @@ def test_a_lost_memory_of_the_deployment_is_noticed_before_a_second_api_is_made(
     kept = memory.read_text()
     memory.unlink()
     try:
-        done = operator.runs("deployment", "--without-smoke-test")
+        done = operator.runs("deploy", "--without-smoke-test")
     finally:
         memory.write_text(kept)
     assert done.returncode == 1
@@ -256,7 +256,7 @@ def test_a_lost_memory_of_the_deployment_is_noticed_before_a_second_api_is_made(
 def test_bad_credentials_get_one_clear_line(operator: Operator) -> None:
     stranger = Operator(operator.project, operator.endpoint)
     stranger.credentials = {}
-    done = stranger.runs("deployment", "--without-smoke-test")
+    done = stranger.runs("deploy", "--without-smoke-test")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r"No AWS credentials: set AWS_PROFILE, [^\n]+\n", done.stderr)
 

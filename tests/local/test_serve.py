@@ -135,8 +135,10 @@ def copied(root: Path) -> Path:
     """Copy what is served, so that nobody's edits of the real files restart it in the midst of a test."""
     for name in ("chalicelib", "deploy", "cli", "local", "examples", ".chalice"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "deployed"))
-    (root / ".venv-aws").symlink_to(ROOT / ".venv-aws")
-    shutil.copy(ROOT / "app.py", root)
+    for environment in (".venv", ".venv-aws"):
+        (root / environment).symlink_to(ROOT / environment)
+    for file in ("app.py", "latchkey"):
+        shutil.copy(ROOT / file, root)
     return root
 
 
@@ -168,10 +170,9 @@ def test_commands_find_the_run_by_themselves(
     run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, told: str
 ) -> None:
     put_where_it_is_looked_for(run, checkout, tmp_path, monkeypatch)
-    name, *arguments = command.split()
     bare = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
     ended = subprocess.run(
-        [sys.executable, "-m", f"cli.{name}", *arguments],
+        [sys.executable, "-m", "cli", *command.split()],
         cwd=checkout,
         env=bare,
         capture_output=True,
@@ -182,11 +183,11 @@ def test_commands_find_the_run_by_themselves(
     assert told in ended.stdout
 
 
-@pytest.mark.parametrize("command", ["deployment", "destroy"])
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
 def test_nothing_is_deployed_into_the_run_nor_destroyed_in_it(run: Run, checkout: Path, command: str) -> None:
     there = json.loads((run.state / "environment.json").read_text())
     ended = subprocess.run(
-        [sys.executable, "-m", f"deploy.{command}", "--stage", "dev"],
+        [sys.executable, "-m", "cli", command, "--stage", "dev"],
         cwd=checkout,
         env={"PATH": os.environ["PATH"], **{name: value for name, value in there.items() if name.startswith("AWS_")}},
         capture_output=True,

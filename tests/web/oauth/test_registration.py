@@ -10,9 +10,9 @@ import pytest
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from cli import clients as commands
 from local.gateway import Answer
 from tests.support.browser import App, Browser, token_response
+from tests.support.commands import run
 from tests.support.phone import Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
@@ -416,9 +416,9 @@ def test_an_operators_word_counts_also_where_it_changes_nothing_until_it_is_take
     svc: Services, phone: Phone
 ) -> None:
     client = register(phone)
-    commands.main(["change", client["client_id"], f"client_name={GOOD['client_name']}"], svc=svc)
+    run("clients", "change", client["client_id"], f"client_name={GOOD['client_name']}", on=svc)
     assert refusal(put(phone, client, client_name="Bank")) == (400, "invalid_client_metadata")
-    commands.main(["change", client["client_id"], "operator_set="], svc=svc)
+    run("clients", "change", client["client_id"], "operator_set=", on=svc)
     assert put(phone, client, client_name="Renamed").json()["client_name"] == "Renamed"
 
 

@@ -12,8 +12,8 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from cli import clients as commands
 from tests.support.browser import CALLBACK, App, Browser, send
+from tests.support.commands import run
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import NETWORK, Phone, refusal
 
@@ -56,7 +56,7 @@ def test_no_client_is_made_under_such_an_id(svc: Services, client_id: str) -> No
     with pytest.raises(InvalidRequest):
         manage.create(svc, Client(client_id=client_id, redirect_uris=(CALLBACK,)))
     with pytest.raises(SystemExit, match="reserved") as ended:
-        commands.main(["create", "--id", client_id, f"redirect_uris={CALLBACK}"], svc=svc)
+        run("clients", "create", "--id", client_id, f"redirect_uris={CALLBACK}", on=svc)
     assert "\n" not in str(ended.value)
     assert svc.clients.read(client_id) is None
 

@@ -20,7 +20,7 @@ SCOPE = "openid offline_access notes:read"
 
 
 def change(app: App, **metadata: Any) -> None:
-    """What `python -m cli.clients set` does."""
+    """What `./latchkey clients set` does."""
     present = app.svc.clients.read(app.id)
     assert present
     manage.change(app.svc, present, replace(present, **metadata))
