@@ -69,6 +69,11 @@ def test_every_file_of_the_list_is_there_and_every_command_is_named_as_it_is_lis
     assert named == {name: name for name in COMMANDS}
 
 
+def test_the_manual_lists_the_commands() -> None:
+    manual = (PROJECT / "docs" / "operations.md").read_text().partition("\n## Commands\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", manual, re.MULTILINE) == list(COMMANDS)
+
+
 @pytest.mark.parametrize("words", [["kees"], ["keys", "lst"], ["clients", "show"], ["apis", "add", "--id", "x"]])
 def test_a_command_that_does_not_exist_or_lacks_something_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
