@@ -13,6 +13,7 @@ from .store.clients import Clients
 from .store.keys import Keys
 from .store.once import Once
 from .store.sessions import Sessions
+from .store.transactions import Transactions
 from .store.users import Users
 
 check_at_start(os.environ)
@@ -32,6 +33,7 @@ class Services:
     clients: Clients
     once: Once
     attempts: Attempts
+    transactions: Transactions
     keys: Keys
     fetch: Fetch = field(default_factory=Fetch)
     now: Callable[[], int] = _epoch
@@ -49,6 +51,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
+        transactions=Transactions(client),
         keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=MAX_LIFETIME),
         fetch=Fetch(local=settings.local),
         now=now,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..domain.accounts.model import Limit, Spent
 from ..domain.errors import TemporarilyUnavailable
 from .dynamo import ConditionFailed, Contended, conditionally, key, transact
+from .transactions import Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -29,15 +30,16 @@ class Attempts:
             raise TemporarilyUnavailable(reason=", ".join(limits[place].contended for place in busy.places)) from None
         return limits[forbidding[0]] if forbidding else None
 
-    def giving_back(self, spent: Spent | None, *, now: int) -> list[Any]:
-        """Taking an attempt back, as spare parts of another verb's transaction; nothing from windows that are over."""
+    def refund(self, spent: Spent | None, *, now: int) -> Write:
+        """An attempt given back, nothing for None: from every window that is not over."""
         if spent is None:
-            return []
-        return [self._taking_back(each, spent.at) for each in spent.limits if each.window(now) == each.window(spent.at)]
+            return Write(())
+        limits = [limit for limit in spent.limits if limit.window(now) == limit.window(spent.at)]
+        return Write(tuple(self._refund(limit, spent.at) for limit in limits))
 
     def give_back(self, spent: Spent, *, now: int) -> None:
         """Takes an attempt back by itself; whoever was right is not refused where that cannot be done."""
-        for part in self.giving_back(spent, now=now):
+        for part in self.refund(spent, now=now).parts:
             with suppress(ConditionFailed, TemporarilyUnavailable):
                 conditionally(self._client.update_item, **{**part["Update"], "TableName": self._grants})
 
@@ -56,7 +58,7 @@ class Attempts:
             }
         }
 
-    def _taking_back(self, limit: Limit, at: int) -> Any:
+    def _refund(self, limit: Limit, at: int) -> Any:
         return {
             "Update": {
                 "TableName": self._grants,

@@ -1,39 +1,44 @@
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..domain import versioned
+from ..domain.records.once import OnceItem, OnceRecord
 from .dynamo import ConditionFailed, attempt, conditionally, key, storage_faults
+from .transactions import Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+R = TypeVar("R", bound=OnceRecord)
+
+UNCHANGED = "#value = :old AND expires_at > :now"
 
 
 class Once:
     """What is good once or for a short time, under a digest of its secret text, so that the table holds no secrets.
 
-    A `kind` keeps the texts of different uses apart. Expiry (epoch seconds) is compared here: the table sweeps late.
+    Expiry (epoch seconds) is compared here: the table sweeps late.
     """
 
     def __init__(self, client: "DynamoDBClient", *, grants: str) -> None:
         self._client = client
         self._grants = grants
 
-    def put_if_absent(
-        self, kind: str, text: str, *, expires_at: int, now: int, value: Mapping[str, Any] | None = None
-    ) -> bool:
-        """Keeps a value under a text that is not in use; False if it is, as when an assertion is replayed."""
+    def put_if_absent(self, record: OnceRecord, text: str, *, expires_at: int, now: int) -> bool:
+        """Keeps a record under a text that is not in use; False if it is, as when an assertion is replayed."""
         attempt_id = attempt()
+        item = {
+            **_key(type(record), text),
+            "expires_at": {"N": str(expires_at)},
+            "value": {"S": _encode(record)},
+            "kept_by": attempt_id,
+        }
         try:
             conditionally(
                 self._client.put_item,
                 TableName=self._grants,
-                Item={
-                    **_key(kind, text),
-                    "expires_at": {"N": str(expires_at)},
-                    "value": {"S": json.dumps(value or {})},
-                    "kept_by": attempt_id,
-                },
+                Item=item,
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
                 ExpressionAttributeValues={":now": {"N": str(now)}},
             )
@@ -41,73 +46,66 @@ class Once:
             return failed.item is not None and failed.item.get("kept_by") == attempt_id
         return True
 
-    def read(self, kind: str, text: str, *, now: int) -> dict[str, Any] | None:
-        """The value under a text, as of now."""
+    def read(self, kind: type[R], text: str, *, now: int) -> OnceItem[R] | None:
+        """The record under a text, as of now; none that this release cannot read, as if it had expired."""
         with storage_faults():
             answer = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
         item = answer.get("Item")
         if item is None or int(item["expires_at"]["N"]) <= now:
             return None
-        value: dict[str, Any] = json.loads(item["value"]["S"])
-        return value
-
-    def change(
-        self,
-        kind: str,
-        text: str,
-        *,
-        old: Mapping[str, Any],
-        new: Mapping[str, Any],
-        now: int,
-        expires_at: int | None = None,
-    ) -> bool:
-        """Replaces a value that has not changed since it was read, and its expiry if one is given; False if it has."""
-        change = _change(kind, text, old=old, new=new, now=now, expires_at=expires_at)
+        stored = item["value"]["S"]
         try:
-            conditionally(self._client.update_item, TableName=self._grants, **change)
+            return OnceItem(text, versioned.from_members(json.loads(stored), kind), stored)
+        except ValueError:
+            return None
+
+    def change(self, item: OnceItem[R], new: R, *, now: int, expires_at: int | None = None) -> OnceItem[R] | None:
+        """Replaces a record that has not changed since it was read, and its expiry if one is given; None if it has."""
+        stored = _encode(new)
+        end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
+        try:
+            conditionally(self._client.update_item, **self._update(item, stored, now, end))
         except ConditionFailed:
-            return False
-        return True
+            return None
+        return OnceItem(item.text, new, stored)
 
-    def changing(
-        self, kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int
-    ) -> dict[str, Any]:
-        """The replacing of an unchanged value, as one part of another verb's transaction."""
-        change = _change(kind, text, old=old, new=new, now=now, expires_at=None)
-        return {"Update": {"TableName": self._grants, **change}}
+    def replacement(self, item: OnceItem[R], new: R, *, now: int) -> Write:
+        """Another record instead of one that has not changed since it was read."""
+        return Write(({"Update": self._update(item, _encode(new), now, {})},))
 
-    def spending(self, kind: str, text: str, *, old: Mapping[str, Any], now: int) -> dict[str, Any]:
-        """The using up of an unchanged value, as one part of another verb's transaction."""
+    def deletion(self, item: OnceItem[R], *, now: int) -> Write:
+        """A record used up that has not changed since it was read."""
+        part = {
+            "TableName": self._grants,
+            "Key": _key(type(item.record), item.text),
+            "ConditionExpression": UNCHANGED,
+            "ExpressionAttributeNames": {"#value": "value"},
+            "ExpressionAttributeValues": {":old": {"S": item.stored}, ":now": {"N": str(now)}},
+        }
+        return Write(({"Delete": part},))
+
+    def _update(self, item: OnceItem[Any], stored: str, now: int, end: dict[str, Any]) -> dict[str, Any]:
         return {
-            "Delete": {
-                "TableName": self._grants,
-                "Key": _key(kind, text),
-                "ConditionExpression": "#value = :old AND expires_at > :now",
-                "ExpressionAttributeNames": {"#value": "value"},
-                "ExpressionAttributeValues": {":old": {"S": json.dumps(old)}, ":now": {"N": str(now)}},
-            }
+            "TableName": self._grants,
+            "Key": _key(type(item.record), item.text),
+            "UpdateExpression": "SET #value = :new" + (", expires_at = :end" if end else ""),
+            "ConditionExpression": UNCHANGED,
+            "ExpressionAttributeNames": {"#value": "value"},
+            "ExpressionAttributeValues": {
+                ":new": {"S": stored},
+                ":old": {"S": item.stored},
+                ":now": {"N": str(now)},
+                **end,
+            },
         }
 
 
-def _key(kind: str, text: str) -> dict[str, Any]:
+def _encode(record: OnceRecord) -> str:
+    # As json.dumps has always written it: a container of the release before compares what it reads with what it would write.
+    return json.dumps(versioned.to_members(record))
+
+
+def _key(kind: type[OnceRecord], text: str) -> dict[str, Any]:
     # Whatever a stranger made of a text, it has a digest: half a surrogate pair as well.
-    digest = hashlib.sha256(f"{kind}\0{text}".encode(errors="surrogatepass")).hexdigest()
-    return key(("once", digest), (kind,))
-
-
-def _change(
-    kind: str, text: str, *, old: Mapping[str, Any], new: Mapping[str, Any], now: int, expires_at: int | None
-) -> dict[str, Any]:
-    end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
-    return {
-        "Key": _key(kind, text),
-        "UpdateExpression": "SET #value = :new" + (", expires_at = :end" if end else ""),
-        "ConditionExpression": "#value = :old AND expires_at > :now",
-        "ExpressionAttributeNames": {"#value": "value"},
-        "ExpressionAttributeValues": {
-            ":new": {"S": json.dumps(new)},
-            ":old": {"S": json.dumps(old)},
-            ":now": {"N": str(now)},
-            **end,
-        },
-    }
+    digest = hashlib.sha256(f"{kind.kind}\0{text}".encode(errors="surrogatepass")).hexdigest()
+    return key(("once", digest), (kind.kind,))

@@ -1,15 +1,16 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..domain.accounts.model import Created, Session, User
+from ..domain.accounts.model import Session, User
 from ..domain.accounts.rotation import Use, use_of
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
 from .clients import client_key
 from .clients import from_item as client_from_item
-from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults, transact
+from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults
 from .session_items import from_item, to_item
+from .transactions import Write
 from .users import as_read, session_key, user_key
 from .users import from_item as user_from_item
 
@@ -51,22 +52,25 @@ class Sessions:
         self._users = users
         self._grants = grants
 
-    def creating(self, session: Session) -> dict[str, Any]:
-        """A new session as one part of another verb's transaction."""
-        return {"Put": {"TableName": self._grants, "Item": to_item(session)}}
+    def creation_with_user(self, session: Session) -> Write:
+        """The first session of a user who is written with it."""
+        return Write((self._put(session),))
 
-    def create(self, session: Session, *, also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Created:
-        """A new session of a user as they were read, with whatever is `also` to be written, all or nothing but what is `spare`.
+    def creation(self, session: Session) -> Write:
+        """A new session of a user as they were read.
 
         One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
         browser = [self._browser(session)] if session.browser else []
-        return self._together([self._owner(session), self.creating(session), *browser], also, spare)
+        return Write((self._owner(session), self._put(session), *browser))
 
-    def log_in_again(self, session: Session, *, spare: Sequence[Any] = ()) -> Created:
-        """A browser's session as another login of its user leaves it, its generation one on, with what is `spare` if it can be.
+    def _put(self, session: Session) -> dict[str, Any]:
+        return {"Put": {"TableName": self._grants, "Item": to_item(session)}}
 
-        It is written anew where the table has deleted it. STALE if it has ended, or another such login came between.
+    def renewal(self, session: Session) -> Write:
+        """A browser's session as another login of its user leaves it, its generation one on.
+
+        It is written anew where the table has deleted it. Not if it has ended, or another such login came between.
         """
         attributes = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
         update = {
@@ -85,20 +89,14 @@ class Sessions:
                 },
             }
         }
-        return self._together([self._owner(session), update], spare=spare)
-
-    def _together(self, own: Sequence[Any], also: Sequence[Any] = (), spare: Sequence[Any] = ()) -> Created:
-        failed = transact(self._client, [*own, *also], spare=spare)
-        if not failed:
-            return Created.DONE
-        return Created.STALE if failed[0] < len(own) else Created.SPENT
+        return Write((self._owner(session), update))
 
     def _owner(self, session: Session) -> dict[str, Any]:
         return {"ConditionCheck": {"TableName": self._users, **as_read(session)}}
 
-    def touch(self, browser: Session, *, now: int, also: Sequence[Any]) -> Created:
-        """A use of a browser's session, while it and its user are as they were read, with what is `also` to be written."""
-        return self._together([self._owner(browser), self._used(browser, browser.session_id, now)], also)
+    def use(self, browser: Session, *, now: int) -> Write:
+        """A use of a browser's session, while it and its user are as they were read."""
+        return Write((self._owner(browser), self._used(browser, browser.session_id, now)))
 
     def _browser(self, session: Session) -> dict[str, Any]:
         if session.waiting:

@@ -1,9 +1,9 @@
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..domain.accounts.model import Session, User
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
+from .transactions import Write
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -87,15 +87,16 @@ class Users:
             answer = self._client.get_item(TableName=self._users, Key=user_key(uid), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
-    def create(self, user: User, *, canonical_email: str, also: Sequence[Any] = ()) -> bool:
-        """The account, its address and whatever is `also` to be written, all or nothing; False if the address is taken."""
+    def creation(self, user: User, *, canonical_email: str) -> Write:
+        """A new account and its address, which must not be taken."""
         address = {**_email_key(canonical_email), "uid": {"S": user.uid}}
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
-        parts = [
-            {"Put": {"TableName": self._users, "Item": address, **new}},
-            {"Put": {"TableName": self._users, "Item": to_item(user), **new}},
-        ]
-        return not transact(self._client, [*parts, *also])
+        return Write(
+            (
+                {"Put": {"TableName": self._users, "Item": address, **new}},
+                {"Put": {"TableName": self._users, "Item": to_item(user), **new}},
+            )
+        )
 
     def rename(self, uid: str, *, name: str) -> User | None:
         """The account with a new display name; None if it is gone."""
@@ -119,17 +120,17 @@ class Users:
                 ExpressionAttributeValues={":new": {"S": password_hash}, ":old": {"S": user.password_hash}},
             )
 
-    def change_password(self, user: User, *, password_hash: str, keep: Session, spare: Sequence[Any] = ()) -> bool:
-        """A new password, with every session but one ended; False if the account or that session changed meanwhile."""
-        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}}, spare)
+    def password_change(self, user: User, *, password_hash: str, keep: Session) -> Write:
+        """A new password, with every session but one ended, while the account and that session are as they were read."""
+        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
 
     def end_other_sessions(self, user: User, *, keep: Session) -> bool:
         """Every session but one ended, in one write; False if the account or that session changed meanwhile."""
-        return self._move_on(user, keep, "", {})
+        return not transact(self._client, self._move_on(user, keep, "", {}).parts)
 
-    def delete(self, user: User, *, canonical_email: str, last: Session, spare: Sequence[Any] = ()) -> bool:
-        """The account, its address and its last session erased; False if the account changed meanwhile."""
-        parts = [
+    def deletion(self, user: User, *, canonical_email: str, last: Session) -> Write:
+        """The account, its address and its last session erased, while the account is as it was read."""
+        parts = (
             {
                 "Delete": {
                     "TableName": self._users,
@@ -147,14 +148,12 @@ class Users:
                 }
             },
             {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}},
-        ]
-        return not transact(self._client, parts, spare=spare)
+        )
+        return Write(parts)
 
-    def _move_on(
-        self, user: User, keep: Session, change: str, values: dict[str, Any], spare: Sequence[Any] = ()
-    ) -> bool:
+    def _move_on(self, user: User, keep: Session, change: str, values: dict[str, Any]) -> Write:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}
-        parts = [
+        parts = (
             {
                 "Update": {
                     "TableName": self._users,
@@ -173,8 +172,8 @@ class Users:
                     "ExpressionAttributeValues": version,
                 }
             },
-        ]
-        return not transact(self._client, parts, spare=spare)
+        )
+        return Write(parts)
 
     def _update(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}

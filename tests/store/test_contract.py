@@ -1,8 +1,9 @@
 """What the store's verbs promise, on two engines. Races are staged; where the engine is atomic they are run in threads too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -10,16 +11,18 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from chalicelib.domain.accounts.model import Created, Limit, Session, Spent, User
+from chalicelib.domain.accounts.model import Limit, Session, Spent, User
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
+from chalicelib.domain.records.once import OnceItem, OnceRecord, SpentInteraction, SpentProof, UserCode
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.sessions import Sessions
+from chalicelib.store.transactions import Transactions, Write
 from chalicelib.store.users import Users
 from local import aws as embedded
 from tests.support import wire
@@ -49,6 +52,14 @@ def store(request: pytest.FixtureRequest, aws: None) -> Any:  # noqa: ARG001 - t
     return Deployment(request.getfixturevalue("embedded_aws") if request.param == "embedded" else {})
 
 
+class Outcome(Enum):
+    """What became of a write with others: done, or it stood against it itself, or another of them did."""
+
+    DONE = "done"
+    STALE = "stale"
+    SPENT = "spent"
+
+
 class Deployment:
     """Fresh tables and a fresh place for keys, with the verbs on them and the clients to stage a rival on."""
 
@@ -63,7 +74,46 @@ class Deployment:
         self.clients = Clients(self.client, users=names["users"])
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
+        self.transactions = Transactions(self.client)
         self.keys = Keys(self.ssm, path=f"/{own}/keys", token_life=900)
+
+    def commit(self, write: Write, *others: Write, optional: Sequence[Write] = ()) -> Outcome:
+        """Commits a write with others, and says which of them stood against it."""
+        against = self.transactions.commit(write, *others, optional=optional)
+        return Outcome.DONE if against is None else Outcome.STALE if against is write else Outcome.SPENT
+
+    def create_user(self, user: User, canonical_email: str) -> bool:
+        """Whether an account was written, by itself."""
+        return self.commit(self.users.creation(user, canonical_email=canonical_email)) is Outcome.DONE
+
+    def create(self, session: Session, *others: Write, optional: Sequence[Write] = ()) -> Outcome:
+        """Begins a session, with others' writes."""
+        return self.commit(self.sessions.creation(session), *others, optional=optional)
+
+    def log_in_again(self, session: Session) -> Outcome:
+        """Raises a browser's session."""
+        return self.commit(self.sessions.renewal(session))
+
+    def change_password(self, user: User, password_hash: str, keep: Session) -> bool:
+        """Whether a password was changed."""
+        change = self.users.password_change(user, password_hash=password_hash, keep=keep)
+        return self.commit(change) is Outcome.DONE
+
+    def delete_user(self, user: User, canonical_email: str, last: Session) -> bool:
+        """Whether an account was erased."""
+        return self.commit(self.users.deletion(user, canonical_email=canonical_email, last=last)) is Outcome.DONE
+
+    def keep(self, text: str, until: int) -> OnceItem[SpentInteraction]:
+        """A record that is there for a minute, as it is read."""
+        assert self.once.put_if_absent(SpentInteraction(until=until), text, expires_at=NOW + 60, now=NOW)
+        item = self.once.read(SpentInteraction, text, now=NOW)
+        assert item is not None
+        return item
+
+    def kept(self, text: str, now: int = NOW) -> int | None:
+        """What `keep` has kept under a text, as it is now."""
+        item = self.once.read(SpentInteraction, text, now=now)
+        return item.record.until if item else None
 
 
 def user(**changes: Any) -> User:
@@ -95,16 +145,17 @@ def rotate(store: Deployment, session: Session, now: int = NOW) -> Use:
 
 def started(store: Deployment, **changes: Any) -> tuple[User, Session]:
     owner = user()
-    assert store.users.create(owner, canonical_email=f"{owner.uid}@example.com")
+    assert store.create_user(owner, f"{owner.uid}@example.com")
     session = a_session(owner, **changes)
-    assert store.sessions.create(session) is Created.DONE
+    assert store.create(session) is Outcome.DONE
     return owner, session
 
 
 def test_what_is_written_is_what_is_read(store: Deployment) -> None:
     owner = user(name="Ann Ä.", roles=("admin",), email_verified=True)
     session = a_session(owner, device="Pixel 9 😀")
-    assert store.users.create(owner, canonical_email="ann#1%@example.com", also=[store.sessions.creating(session)])
+    account = store.users.creation(owner, canonical_email="ann#1%@example.com")
+    assert store.commit(account, store.sessions.creation_with_user(session)) is Outcome.DONE
     assert store.users.find("ann#1%@example.com") == owner.uid
     assert store.users.read(owner.uid) == owner
     assert store.sessions.with_user(owner.uid, session.session_id) == (owner, session)
@@ -122,10 +173,10 @@ def test_what_is_not_there_is_none(store: Deployment) -> None:
 
 def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: Deployment) -> None:
     first, second = user(), user()
-    assert store.users.create(first, canonical_email="ann@example.com")
+    assert store.create_user(first, "ann@example.com")
     session = a_session(second)
-    created = store.users.create(second, canonical_email="ann@example.com", also=[store.sessions.creating(session)])
-    assert created is False
+    account = store.users.creation(second, canonical_email="ann@example.com")
+    assert store.commit(account, store.sessions.creation_with_user(session)) is Outcome.STALE
     assert store.users.find("ann@example.com") == first.uid
     assert store.users.read(second.uid) is None
     assert store.sessions.of_user(second.uid) == []
@@ -133,10 +184,8 @@ def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: D
 
 def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
     rival, ours = user(), user()
-    with just_before(
-        store.client, "TransactWriteItems", lambda: store.users.create(rival, canonical_email="ann@example.com")
-    ):
-        assert store.users.create(ours, canonical_email="ann@example.com") is False
+    with just_before(store.client, "TransactWriteItems", lambda: store.create_user(rival, "ann@example.com")):
+        assert store.create_user(ours, "ann@example.com") is False
     assert store.users.find("ann@example.com") == rival.uid
     assert store.users.read(ours.uid) is None
 
@@ -258,7 +307,10 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
         store.clients.create(client)
     calls: dict[str, tuple[str, Any]] = {
         "begin": ("UpdateItem", lambda: begin(store, code)),
-        "first": ("PutItem", lambda: store.once.put_if_absent("kind", code.session_id, expires_at=NOW + 60, now=NOW)),
+        "first": (
+            "PutItem",
+            lambda: store.once.put_if_absent(SpentProof(), code.session_id, expires_at=NOW + 60, now=NOW),
+        ),
         "create": ("PutItem", lambda: store.clients.create(client)),
         "replace": ("PutItem", lambda: store.clients.replace(client, replace(client, version=2, client_name="New"))),
     }
@@ -270,13 +322,11 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
 
 def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:
     owner, _ = started(store)
-    value = {"user": owner.uid}
-    assert store.once.put_if_absent("device", "code", value=value, expires_at=NOW + 60, now=NOW)
-    spending = store.once.spending("device", "code", old=value, now=NOW)
+    spending = store.once.deletion(store.keep("code", 1), now=NOW)
     session, second = a_session(owner), a_session(owner)
-    assert store.sessions.create(session, also=[spending]) is Created.DONE
-    assert store.sessions.create(second, also=[spending]) is Created.SPENT
-    assert store.once.read("device", "code", now=NOW) is None
+    assert store.create(session, spending) is Outcome.DONE
+    assert store.create(second, spending) is Outcome.SPENT
+    assert store.kept("code") is None
     assert {each.session_id for each in store.sessions.of_user(owner.uid)} >= {session.session_id}
     assert second not in store.sessions.of_user(owner.uid)
 
@@ -291,7 +341,7 @@ def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(stor
     assert stored == replace(
         browser, logout_participants=(f"https://a#b\n{NOW}", "shop", f"shop\n{NOW}", f"shop\n{NOW + 1}")
     )
-    store.sessions.create(stored)
+    store.create(stored)
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, stored)
     store.sessions.add_logout_participant(a_session(owner, browser=uuid4().hex))
     assert store.sessions.of_user(owner.uid) == [stored]
@@ -322,66 +372,63 @@ def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    assert store.once.put_if_absent("device", "code", value={}, expires_at=NOW + 60, now=NOW)
-    spending = store.once.spending("device", "code", old={}, now=NOW)
+    spending = store.once.deletion(store.keep("code", 1), now=NOW)
     session = a_session(owner, client_id="tv", browser=browser.session_id)
     for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
-        assert store.sessions.create(stale, also=[spending]) is Created.STALE
+        assert store.create(stale, spending) is Outcome.STALE
     with just_before(
         store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.sessions.create(session, also=[spending]) is Created.STALE
-    assert store.once.read("device", "code", now=NOW) == {}
+        assert store.create(session, spending) is Outcome.STALE
+    assert store.kept("code") == 1
     other = a_session(owner, client_id="browser")
-    store.sessions.create(other)
-    assert store.sessions.create(replace(session, browser=other.session_id), also=[spending]) is Created.DONE
+    store.create(other)
+    assert store.create(replace(session, browser=other.session_id), spending) is Outcome.DONE
     assert store.sessions.with_user(owner.uid, other.session_id) == (owner, replace(other, logout_participants=("tv",)))
 
 
 @pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])
 def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Deployment, change: str) -> None:
     owner, session = started(store)
-    assert store.once.put_if_absent("device", "code", value={}, expires_at=NOW + 60, now=NOW)
-    spending = store.once.spending("device", "code", old={}, now=NOW)
+    spending = store.once.deletion(store.keep("code", 1), now=NOW)
     address = f"{owner.uid}@example.com"
     changes: dict[str, Any] = {
-        "deleted": lambda: store.users.delete(owner, canonical_email=address, last=session),
+        "deleted": lambda: store.delete_user(owner, address, session),
         "disabled": lambda: store.users.disable(owner.uid),
         "ended all sessions": lambda: store.users.end_other_sessions(owner, keep=session),
     }
     before = {session} if change != "deleted" else set()
     with just_before(store.client, "TransactWriteItems", changes[change]):
-        assert store.sessions.create(a_session(owner), also=[spending]) is Created.STALE
-    assert store.sessions.create(a_session(owner)) is Created.STALE
+        assert store.create(a_session(owner), spending) is Outcome.STALE
+    assert store.create(a_session(owner)) is Outcome.STALE
     assert store.clients.remember_consent(owner, "a", ("x",), since=0, now=NOW) is False
     assert {each.session_id for each in store.sessions.of_user(owner.uid)} == {each.session_id for each in before}
     assert store.clients.consent(owner.uid, "a", since=0) is None
-    assert store.once.read("device", "code", now=NOW) == {}
+    assert store.kept("code") == 1
 
 
 def test_a_code_is_a_use_of_the_browsers_session_that_it_was_asked_for_in(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
     code = a_session(owner, client_id="shop", browser=browser.session_id, generation=0, created_at=NOW + 7)
-    assert store.sessions.create(code) is Created.DONE
+    assert store.create(code) is Outcome.DONE
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, replace(browser, last_used_at=NOW + 7))
     store.sessions.end(owner.uid, browser.session_id, why="logout")
-    assert store.sessions.create(replace(code, session_id=uuid4().hex)) is Created.STALE
+    assert store.create(replace(code, session_id=uuid4().hex)) is Outcome.STALE
 
 
 def test_what_is_decided_in_a_browser_is_decided_only_while_its_session_is_as_it_was_read(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    assert store.once.put_if_absent("device", "code", value={"n": 1}, expires_at=NOW + 60, now=NOW)
-    change = store.once.changing("device", "code", old={"n": 1}, new={"n": 2}, now=NOW)
+    change = store.once.replacement(store.keep("code", 1), SpentInteraction(until=2), now=NOW)
     with just_before(
         store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.sessions.touch(browser, now=NOW + 7, also=[change]) is Created.STALE
+        assert store.commit(store.sessions.use(browser, now=NOW + 7), change) is Outcome.STALE
     other = a_session(owner, client_id="browser")
-    store.sessions.create(other)
-    assert store.sessions.touch(other, now=NOW + 7, also=[change]) is Created.DONE
+    store.create(other)
+    assert store.commit(store.sessions.use(other, now=NOW + 7), change) is Outcome.DONE
     assert store.sessions.with_user(owner.uid, other.session_id) == (owner, replace(other, last_used_at=NOW + 7))
-    assert store.sessions.touch(other, now=NOW + 8, also=[change]) is Created.SPENT
-    assert store.once.read("device", "code", now=NOW) == {"n": 2}
+    assert store.commit(store.sessions.use(other, now=NOW + 8), change) is Outcome.SPENT
+    assert store.kept("code") == 2
 
 
 def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(store: Deployment) -> None:
@@ -394,10 +441,10 @@ def test_of_two_logins_again_at_the_same_moment_one_raises_the_browsers_session(
         "generation": 2,
     }
     raised, rival = replace(browser, amr=("pwd", "otp"), **later), replace(browser, amr=("rival",), **later)
-    with just_before(store.client, "TransactWriteItems", lambda: store.sessions.log_in_again(rival)):
-        assert store.sessions.log_in_again(raised) is Created.STALE
+    with just_before(store.client, "TransactWriteItems", lambda: store.log_in_again(rival)):
+        assert store.log_in_again(raised) is Outcome.STALE
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, rival)
-    assert store.sessions.log_in_again(replace(raised, generation=3)) is Created.DONE
+    assert store.log_in_again(replace(raised, generation=3)) is Outcome.DONE
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, replace(raised, generation=3))
 
 
@@ -405,14 +452,14 @@ def test_a_session_that_has_ended_or_whose_user_is_gone_is_not_raised(store: Dep
     owner, browser = started(store, client_id="browser")
     raised = replace(browser, generation=2)
     for stale in (replace(raised, token_version=2), replace(raised, generation=3)):
-        assert store.sessions.log_in_again(stale) is Created.STALE
+        assert store.log_in_again(stale) is Outcome.STALE
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
-        assert store.sessions.log_in_again(raised) is Created.STALE
+        assert store.log_in_again(raised) is Outcome.STALE
     owner, browser = started(store, client_id="browser")
     with just_before(
         store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.sessions.log_in_again(replace(browser, generation=2)) is Created.STALE
+        assert store.log_in_again(replace(browser, generation=2)) is Outcome.STALE
     assert store.sessions.with_user(owner.uid, browser.session_id)[1] == replace(browser, ended="logout")
 
 
@@ -422,12 +469,12 @@ def test_a_browsers_session_that_the_table_has_forgotten_begins_once_more_and_of
     owner, browser = started(store, client_id="browser")
     store.sessions.erase(owner.uid)
     again, rival = replace(browser, generation=7, amr=("pwd",)), replace(browser, generation=8, amr=("rival",))
-    with just_before(store.client, "TransactWriteItems", lambda: store.sessions.log_in_again(rival)):
-        assert store.sessions.log_in_again(again) is Created.STALE
+    with just_before(store.client, "TransactWriteItems", lambda: store.log_in_again(rival)):
+        assert store.log_in_again(again) is Outcome.STALE
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, rival)
     store.sessions.erase(owner.uid)
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
-        assert store.sessions.log_in_again(again) is Created.STALE
+        assert store.log_in_again(again) is Outcome.STALE
     assert store.sessions.with_user(owner.uid, browser.session_id)[1] is None
 
 
@@ -436,7 +483,7 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
 ) -> None:
     owner, _ = started(store)
     conflict = wire.CONFLICT
-    for times, outcome in ((dynamo.TRIES - 1, Created.DONE), (dynamo.TRIES, None)):
+    for times, outcome in ((dynamo.TRIES - 1, Outcome.DONE), (dynamo.TRIES, None)):
         pending = [conflict] * times
 
         def in_the_way(model: Any, pending: list[Any] = pending, **_: Any) -> Any:
@@ -445,50 +492,50 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
         event = "before-call.dynamodb.TransactWriteItems"
         store.client.meta.events.register_last(event, in_the_way)
         if outcome:
-            assert store.sessions.create(a_session(owner)) is outcome
+            assert store.create(a_session(owner)) is outcome
         else:
             with pytest.raises(TemporarilyUnavailable) as refusal:
-                store.sessions.create(a_session(owner))
+                store.create(a_session(owner))
             assert isinstance(refusal.value, dynamo.Contended)
         store.client.meta.events.unregister(event, in_the_way)
         assert not pending
 
 
 def test_what_is_good_once_is_first_once_until_it_has_expired(store: Deployment) -> None:
-    def first(kind: str, text: str, now: int, **value: int) -> bool:
-        return store.once.put_if_absent(kind, text, expires_at=now + 60, now=now, value=value)
+    def first(record: OnceRecord, text: str, now: int) -> bool:
+        return store.once.put_if_absent(record, text, expires_at=now + 60, now=now)
 
-    assert first("kind", "text", NOW, n=1) is True
-    assert first("kind", "text", NOW + 59, n=2) is False
-    assert first("kind", "other text", NOW) is True
-    assert first("other kind", "text", NOW) is True
-    assert store.once.read("kind", "text", now=NOW + 59) == {"n": 1}
-    assert store.once.read("kind", "text", now=NOW + 60) is None
-    assert first("kind", "text", NOW + 60, n=3) is True
-    assert store.once.read("kind", "text", now=NOW + 60) == {"n": 3}
+    assert first(SpentInteraction(until=1), "text", NOW) is True
+    assert first(SpentInteraction(until=2), "text", NOW + 59) is False
+    assert first(SpentInteraction(until=4), "other text", NOW) is True
+    assert first(UserCode(code_digest="of another kind"), "text", NOW) is True
+    assert store.kept("text", NOW + 59) == 1
+    assert store.kept("text", NOW + 60) is None
+    assert first(SpentInteraction(until=3), "text", NOW + 60) is True
+    assert store.kept("text", NOW + 60) == 3
 
 
 def test_a_value_may_get_a_later_end_with_its_change(store: Deployment) -> None:
-    assert store.once.put_if_absent("kind", "later", expires_at=NOW + 60, now=NOW, value={"n": 1})
-    assert store.once.change("kind", "later", old={"n": 1}, new={"n": 2}, expires_at=NOW + 90, now=NOW) is True
-    assert store.once.read("kind", "later", now=NOW + 89) == {"n": 2}
-    assert store.once.read("kind", "later", now=NOW + 90) is None
+    item = store.keep("later", 1)
+    changed = store.once.change(item, SpentInteraction(until=2), expires_at=NOW + 90, now=NOW)
+    assert changed == store.once.read(SpentInteraction, "later", now=NOW + 89)
+    assert store.kept("later", NOW + 89) == 2
+    assert store.kept("later", NOW + 90) is None
 
 
 def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Deployment) -> None:
     owner, _ = started(store)
-    assert store.once.put_if_absent("kind", "text", expires_at=NOW + 60, now=NOW, value={"n": 1})
-    with just_before(
-        store.client, "UpdateItem", lambda: store.once.change("kind", "text", old={"n": 1}, new={"n": 2}, now=NOW)
-    ):
-        assert store.once.change("kind", "text", old={"n": 1}, new={"n": 3}, now=NOW) is False
-    assert store.once.change("kind", "text", old={"n": 2}, new={"n": 3}, now=NOW + 60) is False
-    for spending in (
-        store.once.spending("kind", "text", old={"n": 1}, now=NOW),
-        store.once.spending("kind", "text", old={"n": 2}, now=NOW + 60),
-    ):
-        assert store.sessions.create(a_session(owner), also=[spending]) is Created.SPENT
-    assert store.once.read("kind", "text", now=NOW) == {"n": 2}
+    item, rival, ours = store.keep("text", 1), SpentInteraction(until=2), SpentInteraction(until=3)
+    with just_before(store.client, "UpdateItem", lambda: store.once.change(item, rival, now=NOW)):
+        assert store.once.change(item, ours, now=NOW) is None
+    latest = store.once.read(SpentInteraction, "text", now=NOW)
+    assert latest is not None
+    assert store.once.change(latest, ours, now=NOW + 60) is None
+    for spending in (store.once.deletion(item, now=NOW), store.once.deletion(latest, now=NOW + 60)):
+        assert store.create(a_session(owner), spending) is Outcome.SPENT
+    for change in (store.once.replacement(item, ours, now=NOW), store.once.replacement(latest, ours, now=NOW + 60)):
+        assert store.create(a_session(owner), change) is Outcome.SPENT
+    assert store.kept("text") == 2
 
 
 def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
@@ -573,8 +620,8 @@ def test_disabling_closes_the_account_and_ends_every_session_in_one_write(store:
 def test_a_new_password_takes_one_session_along(store: Deployment) -> None:
     owner, session = started(store)
     other = a_session(owner)
-    store.sessions.create(other)
-    assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is True
+    store.create(other)
+    assert store.change_password(owner, "$argon2id$y", session) is True
     changed, stored = store.sessions.with_user(owner.uid, session.session_id)
     assert changed == replace(owner, password_hash="$argon2id$y", token_version=2)
     assert stored == replace(session, token_version=2)
@@ -586,9 +633,9 @@ def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) 
     with just_before(
         store.client,
         "TransactWriteItems",
-        lambda: store.users.change_password(owner, password_hash="$argon2id$rival", keep=session),
+        lambda: store.change_password(owner, "$argon2id$rival", session),
     ):
-        assert store.users.change_password(owner, password_hash="$argon2id$ours", keep=session) is False
+        assert store.change_password(owner, "$argon2id$ours", session) is False
     stored = store.users.read(owner.uid)
     assert stored is not None
     assert (stored.password_hash, stored.token_version) == ("$argon2id$rival", 2)
@@ -597,7 +644,7 @@ def test_of_two_password_changes_at_the_same_moment_one_wins(store: Deployment) 
 def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
     owner, session = started(store)
     store.sessions.end(session.uid, session.session_id, why="logout")
-    assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is False
+    assert store.change_password(owner, "$argon2id$y", session) is False
     assert store.users.end_other_sessions(owner, keep=session) is False
     assert store.users.read(owner.uid) == owner
 
@@ -605,12 +652,12 @@ def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
 def test_a_disabled_account_cannot_change_its_password(store: Deployment) -> None:
     owner, session = started(store)
     with just_before(store.client, "TransactWriteItems", lambda: store.users.disable(owner.uid)):
-        assert store.users.change_password(owner, password_hash="$argon2id$y", keep=session) is False
+        assert store.change_password(owner, "$argon2id$y", session) is False
 
 
 def test_a_rehash_never_brings_an_old_password_back(store: Deployment) -> None:
     owner, session = started(store)
-    store.users.change_password(owner, password_hash="$argon2id$new", keep=session)
+    store.change_password(owner, "$argon2id$new", session)
     store.users.rehash(owner, password_hash="$argon2id$old-password-stronger")
     stored = store.users.read(owner.uid)
     assert stored is not None
@@ -620,18 +667,18 @@ def test_a_rehash_never_brings_an_old_password_back(store: Deployment) -> None:
 def test_deleting_leaves_nothing_and_frees_the_address(store: Deployment) -> None:
     owner, session = started(store)
     for _ in range(30):  # more than one batch takes
-        store.sessions.create(a_session(owner))
+        store.create(a_session(owner))
     store.sessions.erase(owner.uid, but=session.session_id)
     assert store.sessions.of_user(owner.uid) == [session]
-    assert store.users.delete(owner, canonical_email=f"{owner.uid}@example.com", last=session) is True
+    assert store.delete_user(owner, f"{owner.uid}@example.com", session) is True
     assert store.sessions.with_user(owner.uid, session.session_id) == (None, None)
-    assert store.users.create(user(), canonical_email=f"{owner.uid}@example.com") is True
+    assert store.create_user(user(), f"{owner.uid}@example.com") is True
 
 
 def test_an_account_that_changed_meanwhile_is_not_deleted(store: Deployment) -> None:
     owner, session = started(store)
     store.users.end_other_sessions(owner, keep=session)
-    assert store.users.delete(owner, canonical_email=f"{owner.uid}@example.com", last=session) is False
+    assert store.delete_user(owner, f"{owner.uid}@example.com", session) is False
     assert store.users.find(f"{owner.uid}@example.com") == owner.uid
 
 
@@ -667,21 +714,21 @@ def test_what_is_taken_back_never_goes_below_nothing_nor_into_another_window(sto
         store.attempts.give_back(spent, now=NOW)
     assert [store.attempts.spend([limit], now=NOW) for _ in range(2)] == [None, limit]
     later = NOW + limit.wait(NOW)
-    assert store.attempts.giving_back(spent, now=later) == []
+    assert store.attempts.refund(spent, now=later).parts == ()
     assert store.attempts.spend([limit], now=later) is None
 
 
 def test_a_session_begins_and_takes_its_attempt_back_or_begins_all_the_same(store: Deployment) -> None:
     owner, _ = started(store)
     limit = Limit("kind", uuid4().hex, 1, 60)
-    spare = store.attempts.giving_back(Spent((limit,), NOW), now=NOW)
+    refund = store.attempts.refund(Spent((limit,), NOW), now=NOW)
     assert store.attempts.spend([limit], now=NOW) is None
     for _ in range(2):  # the second time there is nothing to take back
-        assert store.sessions.create(session := a_session(owner), spare=spare) is Created.DONE
+        assert store.create(session := a_session(owner), optional=[refund]) is Outcome.DONE
         assert store.sessions.with_user(owner.uid, session.session_id)[1] == session
     assert [store.attempts.spend([limit], now=NOW) for _ in range(2)] == [None, limit]
     store.users.disable(owner.uid)
-    assert store.sessions.create(a_session(owner), spare=spare) is Created.STALE
+    assert store.create(a_session(owner), optional=[refund]) is Outcome.STALE
     assert store.attempts.spend([limit], now=NOW) == limit
 
 
@@ -755,10 +802,7 @@ def test_of_many_rotations_at_once_one_wins_and_the_rest_are_retries(store: Depl
 def test_of_many_sign_ups_at_once_one_wins(store: Deployment) -> None:
     for _ in range(3):
         address = f"{uuid4().hex}@example.com"
-        assert (
-            at_once(THREADS, lambda address=address: store.users.create(user(), canonical_email=address)).count(True)
-            == 1
-        )
+        assert at_once(THREADS, lambda address=address: store.create_user(user(), address)).count(True) == 1
 
 
 def test_of_many_attempts_at_once_no_more_than_the_limit_pass(store: Deployment) -> None:

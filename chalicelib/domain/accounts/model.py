@@ -1,5 +1,4 @@
 from dataclasses import dataclass
-from enum import Enum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,15 +73,6 @@ class Session:
     def alive(self, now: int) -> bool:
         """Whether this session may still issue tokens; says nothing about its user."""
         return not self.ended and now < self.expires_at
-
-
-class Created(Enum):
-    """The outcome of writing a new session: DONE; STALE, where its user or its browser's session has changed since it was
-    read; SPENT, where the condition of something else that was to be written with it did not hold."""
-
-    DONE = "done"
-    STALE = "stale"
-    SPENT = "spent"
 
 
 def in_force(user: User | None, session: Session | None, now: int) -> tuple[User, Session] | None:

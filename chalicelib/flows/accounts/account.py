@@ -32,8 +32,9 @@ def change_password(
         svc.attempts.give_back(spent, now=svc.now())
         raise
     hashed = passwords.hash_password(secret, profile=svc.hashing)
-    spare = svc.attempts.giving_back(spent, now=svc.now())
-    if not svc.users.change_password(user, password_hash=hashed, keep=keep, spare=spare):
+    refund = svc.attempts.refund(spent, now=svc.now())
+    change = svc.users.password_change(user, password_hash=hashed, keep=keep)
+    if svc.transactions.commit(change, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     return logout.notify_of_other_sessions(svc, user, keep, network=network)
 
@@ -52,8 +53,9 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     # The account goes last: should anything fail before, its owner can still try again.
     svc.sessions.erase(user.uid, but=last.session_id)
     svc.clients.delete_consents(user.uid)
-    spare = svc.attempts.giving_back(spent, now=svc.now())
-    if not svc.users.delete(user, canonical_email=email.canonical(user.email), last=last, spare=spare):
+    refund = svc.attempts.refund(spent, now=svc.now())
+    deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
+    if svc.transactions.commit(deletion, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)

@@ -44,6 +44,6 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
 
 def create(svc: Services, user: User, *, first: Session) -> None:
     """Writes an account, its address and its first session, all or nothing; raises EmailTaken."""
-    session_write = [svc.sessions.creating(first)]
-    if not svc.users.create(user, canonical_email=email.canonical(user.email), also=session_write):
+    account = svc.users.creation(user, canonical_email=email.canonical(user.email))
+    if svc.transactions.commit(account, svc.sessions.creation_with_user(first)) is not None:
         raise EmailTaken()

@@ -14,6 +14,7 @@ from ...domain.crypto import jws
 from ...domain.errors import InvalidClient, InvalidRequest
 from ...domain.oauth import tokens, uris
 from ...domain.oauth.client import Client
+from ...domain.records.once import SpentAssertion
 from ...services import Services
 from . import documents as client_documents
 from . import keys as client_keys
@@ -146,7 +147,7 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
         raise InvalidClient(reason="assertion without jti")
     kept_until = ceil(exp) + tokens.CLOCK_SKEW + 1
-    if not svc.once.put_if_absent("assertion", f"{client.client_id}\0{jti}", expires_at=kept_until, now=now):
+    if not svc.once.put_if_absent(SpentAssertion(), f"{client.client_id}\0{jti}", expires_at=kept_until, now=now):
         raise InvalidClient(reason="assertion replayed")
 
 

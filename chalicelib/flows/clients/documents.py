@@ -13,10 +13,10 @@ from ...domain.errors import OAuthError
 from ...domain.oauth import registration
 from ...domain.oauth.client import Client, check
 from ...domain.oauth.registration import ClientMetadata
+from ...domain.records.once import ClientDocument
 from ...services import Services
 from ..platform import remote_documents
 
-KIND = "document of a client"
 # The port of https alone, and a name for the host: an address in brackets has too many spellings.
 ADDRESS = re.compile(
     r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?\.?(:443)?/([\x21\x22\x24\x26-\x5b\x5d-\x7e]|%[0-9A-Fa-f]{2})+"
@@ -36,8 +36,9 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     """The client that a document describes, of today or of the last hours; None if there is no good document."""
     if not svc.settings.client_documents or not is_address(client_id):
         return None
-    document = remote_documents.read(svc, KIND, client_id, partial(_usable_text, svc, client_id), network=network)
-    return _client(svc, client_id, document["text"]) if document["text"] else None
+    usable_text = partial(_usable_text, svc, client_id)
+    text = remote_documents.read(svc, ClientDocument, client_id, usable_text, network=network).record.text
+    return _client(svc, client_id, text) if text else None
 
 
 def _usable_text(svc: Services, client_id: str, answer: Any) -> str | None:

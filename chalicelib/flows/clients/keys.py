@@ -6,10 +6,9 @@ from typing import Any
 from ...domain.crypto import strict_json
 from ...domain.errors import TemporarilyUnavailable
 from ...domain.oauth.client import Client, are_public_keys
+from ...domain.records.once import ClientKeys
 from ...services import Services
 from ..platform import remote_documents
-
-KIND = "keys of a client"
 
 Keys = list[dict[str, Any]]
 
@@ -20,17 +19,17 @@ def find(svc: Services, client: Client, *, kid: object, network: str) -> Keys:
         return matching(client.jwks["keys"], kid)
     if not client.jwks_uri:
         return []
-    document = remote_documents.read(svc, KIND, client.jwks_uri, _usable_text, network=network)
-    if not document["text"]:
+    item = remote_documents.read(svc, ClientKeys, client.jwks_uri, _usable_text, network=network)
+    if not item.record.text:
         raise TemporarilyUnavailable(
-            "The client's `jwks_uri` cannot be read: try again in a minute.", reason=document["why"]
+            "The client's `jwks_uri` cannot be read: try again in a minute.", reason=item.record.why
         )
-    keys = matching(_keys_in(document["text"]), kid)
+    keys = matching(_keys_in(item.record.text), kid)
     # An unknown kid may be of a new key: we look again, but once a minute at most.
     if keys:
         return keys
-    document = remote_documents.read_again(svc, KIND, client.jwks_uri, _usable_text, document, network=network)
-    return matching(_keys_in(document["text"]), kid)
+    item = remote_documents.read_again(svc, item, _usable_text, network=network)
+    return matching(_keys_in(item.record.text or ""), kid)
 
 
 def matching(keys: Keys, kid: object) -> Keys:

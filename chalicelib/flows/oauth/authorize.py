@@ -1,10 +1,12 @@
 """The authorization endpoint: where an answer may go, what the user has to do first, and the code."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from ...domain.authentication.model import of_session
 from ...domain.errors import (
@@ -21,6 +23,7 @@ from ...domain.errors import (
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
+from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
 from ..clients import authenticate as clients
 from ..platform import limits, subjects
@@ -134,35 +137,34 @@ def _expand_long_request(svc: Services, pairs: Iterable[tuple[str, str]]) -> lis
     uris = [value for name, value in sent_pairs if name == "request_uri" and value.startswith(LONG_REQUEST)]
     if not uris:
         return sent_pairs
-    stored = svc.once.read("long request", uris[0], now=svc.now())
-    if stored is None or _client_ids(sent_pairs) != _client_ids(stored["pairs"]):
+    item = svc.once.read(LongRequest, uris[0], now=svc.now())
+    if item is None or _client_ids(sent_pairs) != _client_ids(item.record.pairs):
         raise InvalidRequestUri()
-    return [(name, value) for name, value in stored["pairs"]]
+    return list(item.record.pairs)
 
 
-def _client_ids(pairs: Iterable[Sequence[str]]) -> list[str]:
+def _client_ids(pairs: Iterable[tuple[str, str]]) -> list[str]:
     return [value for name, value in pairs if name == "client_id"]
 
 
 def shorten(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
     """Stores a request of a client that is too long for a URL; gives the short one that stands for it."""
     limits.pushed_request(svc, network=network)
-    parameters = [(name, value) for name, value in pairs if name in oauth.KNOWN and value]
+    parameters = tuple((name, value) for name, value in pairs if name in oauth.KNOWN and value)
     uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
-    svc.once.put_if_absent(
-        "long request", uri, value={"pairs": parameters}, expires_at=now + PUSHED_LOGIN_SECONDS, now=now
-    )
+    svc.once.put_if_absent(LongRequest(pairs=parameters), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 
 def _load_pushed_request(svc: Services, client: Client, request_uri: str, *, in_this_browser: bool) -> dict[str, str]:
-    stored = svc.once.read("pushed request", request_uri, now=svc.now())
-    if stored is None or not client.is_same(stored["params"]["client_id"], stored.get("client_since")):
+    item = svc.once.read(PushedRequest, request_uri, now=svc.now())
+    pushed = item.record if item else None
+    if pushed is None or not client.is_same(pushed.params["client_id"], pushed.client_since):
         raise InvalidRequestUri()
-    _, spent_until = stored.get("spent", ("", svc.now()))
-    if spent_until < svc.now() or (not in_this_browser and stored["until"] <= svc.now()):
+    _, spent_until = pushed.spent or ("", svc.now())
+    if spent_until < svc.now() or (not in_this_browser and pushed.until <= svc.now()):
         raise InvalidRequestUri()
-    return dict(stored["params"])
+    return pushed.params
 
 
 def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
@@ -178,12 +180,12 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
         limits.pushed_request(svc, network=network)
     request_uri = PUSHED_REQUEST + secrets.token_urlsafe(32)
     now = svc.now()
-    record = {
-        "params": {**params, "client_id": client.client_id},
-        "client_since": client.created_at,
-        "until": now + svc.settings.pushed_request_seconds,
-    }
-    svc.once.put_if_absent("pushed request", request_uri, value=record, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    record = PushedRequest(
+        params={**params, "client_id": client.client_id},
+        client_since=client.created_at,
+        until=now + svc.settings.pushed_request_seconds,
+    )
+    svc.once.put_if_absent(record, request_uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return request_uri
 
 
@@ -347,13 +349,13 @@ def _spend_pushed_request(svc: Services, request_uri: str, browser: Browser) -> 
     now = svc.now()
     # Of two presses at once the second finds the request changed, and reads it again.
     for _ in range(2):
-        stored = svc.once.read("pushed request", request_uri, now=now)
-        if stored is None:
+        item = svc.once.read(PushedRequest, request_uri, now=now)
+        if item is None:
             break
-        uid, until = stored.get("spent", (browser.user.uid, now))
+        uid, until = item.record.spent or (browser.user.uid, now)
         if uid != browser.user.uid or now > until:
             break
-        spent = {**stored, "spent": (uid, until if "spent" in stored else now + svc.settings.retry_window_seconds)}
-        if "spent" in stored or svc.once.change("pushed request", request_uri, old=stored, new=spent, now=now):
+        spent = msgspec.structs.replace(item.record, spent=(uid, now + svc.settings.retry_window_seconds))
+        if item.record.spent or svc.once.change(item, spent, now=now):
             return
     raise InvalidRequestUri()

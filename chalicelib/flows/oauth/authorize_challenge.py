@@ -66,7 +66,7 @@ def _request_params(svc: Services, client: Client, params: Mapping[str, str], jk
         raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
     if "auth_session" not in params:
         return new_params, requested_jkt
-    stored = sealing.unseal(svc, params["auth_session"], purpose=AUTH_SESSION)
+    stored = sealing.unseal_fields(svc, params["auth_session"], purpose=AUTH_SESSION)
     if stored is None or not client.is_same(stored["client_id"], stored.get("client_since")):
         raise InvalidSession()
     request_params = dict(oauth.with_registered_resource(stored["asked"], client, own=own_audience))
@@ -77,7 +77,7 @@ def _request_params(svc: Services, client: Client, params: Mapping[str, str], jk
 
 def _auth_session(svc: Services, client: Client, request_params: Mapping[str, str], jkt: str) -> str:
     content = {"client_id": client.client_id, "client_since": client.created_at, "asked": request_params, "jkt": jkt}
-    return sealing.seal(svc, content, purpose=AUTH_SESSION, seconds=AUTH_SESSION_SECONDS)
+    return sealing.seal_fields(svc, content, purpose=AUTH_SESSION, seconds=AUTH_SESSION_SECONDS)
 
 
 def _check_request(client: Client, request_params: Mapping[str, str]) -> AuthorizationRequest:

@@ -1,6 +1,7 @@
 from ...domain.errors import InvalidDpopProof, UseDpopNonce
 from ...domain.oauth import dpop
 from ...domain.oauth.dpop import Proof
+from ...domain.records.once import SpentProof
 from ...services import Services
 from ..platform import macs
 
@@ -30,7 +31,7 @@ def spend_proof(svc: Services, proof: Proof) -> None:
     if proof == NO_PROOF:
         return
     expires_at = (_window(proof.nonce) + 2) * NONCE_SECONDS
-    if not svc.once.put_if_absent("dpop proof", f"{proof.jkt}\0{proof.jti}", expires_at=expires_at, now=svc.now()):
+    if not svc.once.put_if_absent(SpentProof(), f"{proof.jkt}\0{proof.jti}", expires_at=expires_at, now=svc.now()):
         raise InvalidDpopProof("This DPoP proof was used before.")
 
 

@@ -3,13 +3,12 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from ...domain.records.once import SpentInteraction
+from ...domain.records.sealed import SealedInteraction
 from ...services import Services
 from ..platform import sealing
 from ..platform.ids import new_id
 from ..sessions.browser import Browser
-
-PURPOSE = b"latchkey interaction\x00"
-SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +22,32 @@ class Interaction:
 
 def encode(svc: Services, browser: Browser, to: str, interaction: Interaction) -> str:
     """A text that says for minutes, in this session and at this address, what was done."""
-    content = {
-        "did": interaction.action,
-        "shown": interaction.detail,
-        "id": interaction.id,
-        "sid": browser.session.session_id,
-        "to": _digest(to),
-    }
-    return sealing.seal(svc, content, purpose=PURPOSE, seconds=SECONDS)
+    record = SealedInteraction(
+        action=interaction.action,
+        detail=interaction.detail,
+        id=interaction.id,
+        sid=browser.session.session_id,
+        to=_digest(to),
+    )
+    return sealing.seal(svc, record)
 
 
 def decode(svc: Services, unverified_text: str, browser: Browser, to: str) -> Interaction | None:
     """What a text says was done; None for any other text, session, address or time."""
-    content = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
-    if content is None or (content["sid"], content["to"]) != (browser.session.session_id, _digest(to)):
+    record = sealing.unseal(svc, unverified_text, SealedInteraction)
+    if record is None or (record.sid, record.to) != (browser.session.session_id, _digest(to)):
         return None
-    return Interaction(content["did"], content["shown"], content["id"])
+    return Interaction(record.action, record.detail, record.id)
 
 
 def spend(svc: Services, interaction: Interaction) -> bool:
     """Uses it up for one outcome; a button that is pressed twice in short order has the same outcome."""
     now = svc.now()
-    value = {"until": now + svc.settings.retry_window_seconds}
-    if svc.once.put_if_absent("interaction", interaction.id, value=value, expires_at=now + SECONDS, now=now):
+    spent = SpentInteraction(until=now + svc.settings.retry_window_seconds)
+    if svc.once.put_if_absent(spent, interaction.id, expires_at=now + SealedInteraction.seconds, now=now):
         return True
-    stored = svc.once.read("interaction", interaction.id, now=now)
-    return stored is not None and now <= int(stored["until"])
+    item = svc.once.read(SpentInteraction, interaction.id, now=now)
+    return item is not None and now <= item.record.until
 
 
 def _digest(to: str) -> str:

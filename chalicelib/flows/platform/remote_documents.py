@@ -1,10 +1,13 @@
 """What is at addresses that strangers name: fetched now and then, checked, and kept."""
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
 
 from ...domain.errors import TooManyRequests
+from ...domain.records.once import OnceItem, RemoteDocument
 from ...services import Services
 from . import limits
 
@@ -13,55 +16,56 @@ SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, 60 * MINUTE, DAY, MINUTE
 
 # What is good in an answer; "" if there is nothing good any more, None if only this answer is no good.
 UsableText = Callable[[Any], str | None]
-Document = Mapping[str, Any]
+D = TypeVar("D", bound=RemoteDocument)
 
 
-def read(svc: Services, kind: str, url: str, usable_text: UsableText, *, network: str) -> Document:
+def read(svc: Services, kind: type[D], url: str, usable_text: UsableText, *, network: str) -> OnceItem[D]:
     """What is at an address (`text`), of today or of the last hours; where it cannot be had, what was there the day before.
 
     A failure is kept as well, for a minute, with its reason (`why`). What is fetched counts against the `network` that has us
     fetch it; raises TooManyRequests where nothing is known yet.
     """
     now = svc.now()
-    document = svc.once.read(kind, url, now=now)
-    if document is None:
-        fetched = _fetch(svc, url, usable_text, network)
-        svc.once.put_if_absent(kind, url, value=fetched, expires_at=_end(fetched), now=now)
-        return fetched
-    return document if now < document["until"] else read_again(svc, kind, url, usable_text, document, network=network)
+    item = svc.once.read(kind, url, now=now)
+    if item is None:
+        fetched = _fetch(svc, kind, url, usable_text, network)
+        svc.once.put_if_absent(fetched, url, expires_at=_end(fetched), now=now)
+        return OnceItem(
+            url, fetched, ""
+        )  # not as it was read: a change of it fails, and nothing changes it for a minute
+    return item if now < item.record.until else read_again(svc, item, usable_text, network=network)
 
 
-def read_again(
-    svc: Services, kind: str, url: str, usable_text: UsableText, document: Document, *, network: str
-) -> Document:
+def read_again(svc: Services, item: OnceItem[D], usable_text: UsableText, *, network: str) -> OnceItem[D]:
     """What is there now, looked for once a minute at most; else what was there when it was last read."""
-    now = svc.now()
-    reserved = {**document, "at": now, "until": max(document["until"], now + MINUTE)}
+    now, document = svc.now(), item.record
+    if now < document.at + MINUTE:
+        return item
     # Reserved before the fetch: of many callers at once one fetches, and the others use what is stored.
-    if now < document["at"] + MINUTE or not svc.once.change(kind, url, old=document, new=reserved, now=now):
-        return document
+    record = msgspec.structs.replace(document, at=now, until=max(document.until, now + MINUTE))
+    reserved = svc.once.change(item, record, now=now)
+    if reserved is None:
+        return item
     try:
-        fetched = _fetch(svc, url, usable_text, network)
+        fetched = _fetch(svc, type(document), item.text, usable_text, network)
     except TooManyRequests:
         return reserved
-    if fetched["text"] is None:
+    if fetched.text is None:
         return reserved
-    svc.once.change(kind, url, old=reserved, new=fetched, expires_at=_end(fetched), now=now)
-    return fetched
+    return svc.once.change(reserved, fetched, expires_at=_end(fetched), now=now) or OnceItem(item.text, fetched, "")
 
 
-def _fetch(svc: Services, url: str, usable_text: UsableText, network: str) -> dict[str, Any]:
+def _fetch(svc: Services, kind: type[D], url: str, usable_text: UsableText, network: str) -> D:
     limits.outbound_fetch(svc, url=url, network=network)
     answer = svc.fetch.get(url)
     text, now = usable_text(answer), svc.now()
     seconds = freshness_lifetime(answer.headers.get("cache-control", "")) if text else REFUSED
-    return {"text": text, "why": answer.reason or f"status {answer.status}", "at": now, "until": now + seconds}
+    return kind(text=text, why=answer.reason or f"status {answer.status}", at=now, until=now + seconds)
 
 
-def _end(document: Document) -> int:
+def _end(document: RemoteDocument) -> int:
     # A host that is down for a while costs nobody a session: what was good is there for another day.
-    end: int = document["until"] + (DAY if document["text"] else 0)
-    return end
+    return document.until + (DAY if document.text else 0)
 
 
 def freshness_lifetime(cache_control: str) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ...domain.accounts.model import Created, Session, User
+from ...domain.accounts.model import Session, User
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginRequired, TemporarilyUnavailable
 from ...domain.oauth.client import Client
@@ -46,8 +46,8 @@ def create(svc: Services, session: Session, *, login: Authenticated | None = Non
     It gives back what its `login` spent, which was no failure.
     Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
     """
-    spare = svc.attempts.giving_back(login.spent if login else None, now=svc.now())
-    if svc.sessions.create(session, spare=spare) is not Created.DONE:
+    refund = svc.attempts.refund(login.spent if login else None, now=svc.now())
+    if svc.transactions.commit(svc.sessions.creation(session), optional=[refund]) is not None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)

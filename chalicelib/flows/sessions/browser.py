@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from ...domain.accounts.model import Created, Session, User, in_force
+from ...domain.accounts.model import Session, User, in_force
 from ...domain.authentication.model import Authenticated
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
@@ -79,13 +79,13 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     It gives back what the login spent.
     """
     user, new_session = login.user, draft(svc, login)
-    spare = svc.attempts.giving_back(login.spent, now=svc.now())
+    refund = svc.attempts.refund(login.spent, now=svc.now())
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
         same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
         renewed = replace(new_session, **same, generation=previous.session.generation + 1)
-        if svc.sessions.log_in_again(renewed, spare=spare) is Created.DONE:
+        if svc.transactions.commit(svc.sessions.renewal(renewed), optional=[refund]) is None:
             return Browser(user, renewed)
         previous = _read_unended(svc, user.uid, previous.session.session_id)
     begin.create(svc, new_session, login=login)

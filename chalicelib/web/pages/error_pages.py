@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from ...domain import errors
 from ...domain.errors import LatchkeyError
+from ...domain.records.sealed import SealedErrorPage
 from ...flows.platform import sealing
 from ...services import Services
 from ..http.answers import Answer, status_of
@@ -33,8 +34,6 @@ FORM_REFUSALS = (
 )
 # Errors after which it makes sense to try again.
 RETRYABLE = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
-PURPOSE = b"latchkey refusal\x00"
-SECONDS = 300
 
 
 def pages_api(import_name: str) -> tuple[Api, Callable[..., Declare]]:
@@ -56,7 +55,7 @@ def _show_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal:
 def _redirect_to_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
     content = _page_content(svc, pairs, refusal)
     try:
-        text = sealing.seal(svc, content, purpose=PURPOSE, seconds=SECONDS)
+        text = sealing.seal(svc, content)
     except LatchkeyError:  # the keys could not be read
         return _render(svc, headers, content)
     return redirect(f"{svc.settings.issuer}/error?{urlencode({'what': text})}")
@@ -64,35 +63,35 @@ def _redirect_to_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, r
 
 def unseal_page(svc: Services, headers: Mapping[str, str], unverified_text: str) -> Answer:
     """The page of an error that a form ended in; raises NotFound for a text that is not ours or too old."""
-    content = sealing.unseal(svc, unverified_text, purpose=PURPOSE)
+    content = sealing.unseal(svc, unverified_text, SealedErrorPage)
     if content is None:
         raise errors.NotFound()
     return _render(svc, headers, content)
 
 
-def _render(svc: Services, headers: Mapping[str, str], content: Mapping[str, Any]) -> Answer:
-    wait = max(0, content["retry_at"] - svc.now())
+def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage) -> Answer:
+    wait = max(0, content.retry_at - svc.now())
     page = html.page(
         svc.settings,
         "error.html",
-        language=html.language_of(content["locales"], headers.get("accept-language", "")),
-        error=content["error"],
+        language=html.language_of(content.locales, headers.get("accept-language", "")),
+        error=content.error,
         wait=wait,
-        description=content["told"],
-        again=f"{svc.settings.issuer}/{content['again']}" if content["again"] else "",
+        description=content.description,
+        again=f"{svc.settings.issuer}/{content.again}" if content.again else "",
     )
-    retry_headers = {"Retry-After": str(max(1, wait))} if content["status"] in (429, 503) else {}
-    return Answer(body=page.body, status=content["status"], headers={**page.headers, **retry_headers})
+    retry_headers = {"Retry-After": str(max(1, wait))} if content.status in (429, 503) else {}
+    return Answer(body=page.body, status=content.status, headers={**page.headers, **retry_headers})
 
 
-def _page_content(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> dict[str, Any]:
+def _page_content(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> SealedErrorPage:
     fields = dict(pairs)
     to = verified_path(fields.get("to", ""))
-    return {
-        "error": refusal.code,
-        "told": refusal.description,
-        "status": status_of(refusal.code, STATUSES),
-        "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
-        "again": to if refusal.code in RETRYABLE else "",
-        "locales": dict(parse_qsl(to.partition("?")[2])).get("ui_locales") or fields.get("ui_locales", ""),
-    }
+    return SealedErrorPage(
+        error=refusal.code,
+        description=refusal.description,
+        status=status_of(refusal.code, STATUSES),
+        retry_at=svc.now() + getattr(refusal, "retry_after", 0),
+        again=to if refusal.code in RETRYABLE else "",
+        locales=dict(parse_qsl(to.partition("?")[2])).get("ui_locales") or fields.get("ui_locales", ""),
+    )

@@ -6,15 +6,16 @@ A sealed cookie carries both from one to the other: for this form in this browse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ...domain.errors import LatchkeyError
+from ...domain.records.sealed import SealedFormError
 from ...flows.platform import macs, sealing
 from ..http import request_log
 from ..http.answers import Answer
 from . import cookies
 from .page_request import PageRequest, redirect, with_cookie
 
-PURPOSE = b"latchkey mistake\x00"
-SECONDS = 300
 MAX_COOKIE, MAX_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
 
 
@@ -33,27 +34,27 @@ def redirect_with_errors(
     """Redirects to the page of a form, which shows the error; `form` is its name and what ties it to the browser."""
     svc = page_request.svc
     request_log.set_outcome(refusal)
-    content = {
-        "error": error,
-        "retry_at": svc.now() + getattr(refusal, "retry_after", 0),
-        "form_token": macs.mac(svc, "mistake", *form, page_request.to),
-    }
-    # What is too long for a cookie cannot be right.
-    fields = {name: text for name, text in fields.items() if len(text) <= MAX_FIELD}
-    sealed = (sealing.seal(svc, {**content, "typed": each}, purpose=PURPOSE, seconds=SECONDS) for each in (fields, {}))
+    record = SealedFormError(
+        error=error,
+        retry_at=svc.now() + getattr(refusal, "retry_after", 0),
+        form_token=macs.mac(svc, "mistake", *form, page_request.to),
+        # What is too long for a cookie cannot be right.
+        fields={name: text for name, text in fields.items() if len(text) <= MAX_FIELD},
+    )
+    sealed = (sealing.seal(svc, each) for each in (record, msgspec.structs.replace(record, fields={})))
     cookie = next(each for each in sealed if len(each) <= MAX_COOKIE)
     answer = redirect(f"{svc.settings.issuer}/{page}")
-    return with_cookie(answer, cookies.write(svc.settings, cookies.FORM_ERROR, cookie, seconds=SECONDS))
+    return with_cookie(answer, cookies.write(svc.settings, cookies.FORM_ERROR, cookie, seconds=record.seconds))
 
 
 def read(page_request: PageRequest, form: tuple[str, str]) -> FormError:
     """The error of this form in this browser, an empty one if there is none."""
     svc = page_request.svc
     cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.FORM_ERROR)
-    content = sealing.unseal(svc, cookie, purpose=PURPOSE) if cookie else None
-    if content is None or not macs.verify_mac(svc, content["form_token"], "mistake", *form, page_request.to):
+    record = sealing.unseal(svc, cookie, SealedFormError) if cookie else None
+    if record is None or not macs.verify_mac(svc, record.form_token, "mistake", *form, page_request.to):
         return FormError()
-    return FormError(content["error"], max(0, content["retry_at"] - svc.now()), content["typed"])
+    return FormError(record.error, max(0, record.retry_at - svc.now()), record.fields)
 
 
 def clear(page_request: PageRequest, form_error: FormError, page: Answer) -> Answer:

@@ -252,7 +252,7 @@ def test_a_session_that_was_stored_with_our_own_api_by_its_name_goes_on(
 ) -> None:
     tokens = app.tokens(browser)
     (session,) = [g for g in svc.sessions.of_user(svc.users.find(EMAIL) or "") if g.client_id == app.id]
-    svc.sessions.create(replace(session, resource=svc.settings.audience))
+    svc.transactions.commit(svc.sessions.creation(replace(session, resource=svc.settings.audience)))
     tokens = token_response(app.refresh(tokens["refresh_token"], resource=svc.settings.audience))
     assert token_response(app.refresh(tokens["refresh_token"]))
 

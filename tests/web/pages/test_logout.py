@@ -541,7 +541,9 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     for number in range(80):
         template = Client(client_id=f"~{number}", redirect_uris=(CALLBACK,), backchannel_logout_uri=uri)
         manage.create(svc, template)
-        svc.sessions.create(replace(session, session_id=f"{number:032}", client_id=template.client_id))
+        svc.transactions.commit(
+            svc.sessions.creation(replace(session, session_id=f"{number:032}", client_id=template.client_id))
+        )
     capsys.readouterr()
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
         assert web.submit(web.get(PATH), CONFIRM).status == 200

@@ -1,0 +1,53 @@
+"""What browsers and apps carry for us, encrypted and authenticated, so that only this server can read or make it."""
+
+from typing import ClassVar
+
+from msgspec import field
+
+from ..versioned import Record
+
+
+class SealedRecord(Record, frozen=True):
+    """A record whose text is good for its `purpose` alone, and for so many `seconds`."""
+
+    purpose: ClassVar[bytes]
+    seconds: ClassVar[int]
+
+
+class SealedInteraction(SealedRecord, frozen=True, kw_only=True):
+    """What a user has just done on a page: in the browser's session `sid`, for the page with the digest `to`."""
+
+    purpose, seconds = b"latchkey interaction\x00", 300
+
+    action: str = field(name="did")
+    detail: str = field(name="shown")
+    id: str
+    sid: str
+    to: str
+
+
+class SealedFormError(SealedRecord, frozen=True, kw_only=True):
+    """What was wrong in a form, with what was typed; `form_token` ties it to the form and the browser."""
+
+    purpose, seconds = b"latchkey mistake\x00", 300
+
+    error: str
+    retry_at: int
+    form_token: str
+    fields: dict[str, str] = field(name="typed")
+
+
+class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):
+    """The error that a form ended in; `again` is where to try again, "" where that is of no use."""
+
+    purpose, seconds = b"latchkey refusal\x00", 300
+
+    error: str
+    description: str = field(name="told")
+    status: int
+    retry_at: int
+    again: str
+    locales: str
+
+
+SEALED: tuple[type[SealedRecord], ...] = (SealedInteraction, SealedFormError, SealedErrorPage)

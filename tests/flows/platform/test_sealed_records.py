@@ -1,0 +1,154 @@
+"""The bytes of what is sealed: made and read as they were pinned here, and nothing else read in them."""
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from chalicelib.domain.records.sealed import (
+    SEALED,
+    SealedErrorPage,
+    SealedFormError,
+    SealedInteraction,
+    SealedRecord,
+)
+from chalicelib.flows.platform import keys, sealing
+from chalicelib.services import Services
+from tests.support.forge import b64, unb64
+from tests.support.phone import Clock
+
+START = 1_800_000_000  # when every clock of a test stands
+INTERACTION = SealedInteraction(
+    action="agreed",
+    detail="openid email",
+    id="3614e866d020405ba721370e5cbdb3b3",
+    sid="97b739dd1db547f38eb66a34575e5551",
+    to="9e7e24e0",
+)
+FORM_ERROR = SealedFormError(error="invalid_credentials", retry_at=START, form_token="m4c", fields={"email": "ä@x"})
+ERROR_PAGE = SealedErrorPage(
+    error="too_many_requests",
+    description="Too many attempts.",
+    status=429,
+    retry_at=START + 60,
+    again="device",
+    locales="",
+)
+# Each record with the purpose that its key is made for, and the text that is encrypted.
+PINS: list[tuple[SealedRecord, bytes, str]] = [
+    (
+        INTERACTION,
+        b"latchkey interaction\x00",
+        (
+            '{"v": 1, "did": "agreed", "shown": "openid email", "id": "3614e866d020405ba721370e5cbdb3b3",'
+            ' "sid": "97b739dd1db547f38eb66a34575e5551", "to": "9e7e24e0", "until": 1800000300}'
+        ),
+    ),
+    (
+        FORM_ERROR,
+        b"latchkey mistake\x00",
+        (
+            '{"v": 1, "error": "invalid_credentials", "retry_at": 1800000000, "form_token": "m4c",'
+            ' "typed": {"email": "\\u00e4@x"}, "until": 1800000300}'
+        ),
+    ),
+    (
+        ERROR_PAGE,
+        b"latchkey refusal\x00",
+        (
+            '{"v": 1, "error": "too_many_requests", "told": "Too many attempts.", "status": 429, "retry_at": 1800000060,'
+            ' "again": "device", "locales": "", "until": 1800000300}'
+        ),
+    ),
+]
+
+
+def cipher(svc: Services, purpose: bytes) -> AESGCM:
+    secret = keys.current(svc).handle_key(svc.now()).secret
+    return AESGCM(hmac.new(secret, purpose, hashlib.sha256).digest())
+
+
+def sealed_by_hand(svc: Services, purpose: bytes, plaintext: str) -> str:
+    text = b64(bytes(12) + cipher(svc, purpose).encrypt(bytes(12), plaintext.encode(), None))
+    return text + "=" * (-len(text) % 4)
+
+
+def plaintext_of(svc: Services, purpose: bytes, text: str) -> str:
+    raw = unb64(text.rstrip("="))
+    return cipher(svc, purpose).decrypt(raw[:12], raw[12:], None).decode()
+
+
+def leaves(base: type[SealedRecord]) -> set[type[SealedRecord]]:
+    below = {leaf for each in base.__subclasses__() for leaf in leaves(each)}
+    return below or {base}
+
+
+def test_every_record_is_in_the_list_with_a_purpose_of_its_own_and_is_pinned() -> None:
+    assert leaves(SealedRecord) == set(SEALED)
+    assert len({each.purpose for each in SEALED}) == len(SEALED)
+    assert {type(record) for record, _, _ in PINS} == set(SEALED)
+
+
+@pytest.mark.parametrize(("record", "purpose", "plaintext"), PINS, ids=range(len(PINS)))
+def test_a_record_is_sealed_as_it_is_pinned_and_unsealed_for_as_long_as_it_is_good(
+    svc: Services, clock: Clock, record: SealedRecord, purpose: bytes, plaintext: str
+) -> None:
+    text = sealing.seal(svc, record)
+    assert plaintext_of(svc, purpose, text) == plaintext
+    by_hand = sealed_by_hand(svc, purpose, plaintext)
+    clock.advance(299)
+    assert [sealing.unseal(svc, each, type(record)) for each in (text, by_hand)] == [record, record]
+    clock.advance(1)
+    assert [sealing.unseal(svc, each, type(record)) for each in (text, by_hand)] == [None, None]
+
+
+@pytest.mark.parametrize(("record", "purpose", "plaintext"), PINS, ids=range(len(PINS)))
+def test_what_was_sealed_before_versions_is_read(
+    svc: Services, record: SealedRecord, purpose: bytes, plaintext: str
+) -> None:
+    unversioned = plaintext.replace('"v": 1, ', "")
+    assert sealing.unseal(svc, sealed_by_hand(svc, purpose, unversioned), type(record)) == record
+
+
+def spoilt(plaintext: str) -> dict[str, str]:
+    """What another release, or nobody, would have sealed instead."""
+    members: dict[str, Any] = json.loads(plaintext)
+
+    def other(**changes: object) -> str:
+        return json.dumps({**members, **changes})
+
+    def without(name: str) -> str:
+        return json.dumps({key: value for key, value in members.items() if key != name})
+
+    return {
+        "a higher version": other(v=2),
+        "a version that is a text": other(v="1"),
+        "one more member": other(more=1),
+        "an end that is a text": other(until="1800000300"),
+        **{f"without {name}": without(name) for name in members if name != "v"},
+        **{f"{name} is null": other(**{name: None}) for name in members},
+        "a list": json.dumps([members]),
+        "a number": "1",
+        "null": "null",
+        "no JSON": plaintext[:-1],
+    }
+
+
+@pytest.mark.parametrize(("record", "purpose", "plaintext"), PINS, ids=range(len(PINS)))
+def test_an_authentic_text_of_another_version_or_shape_is_none(
+    svc: Services, record: SealedRecord, purpose: bytes, plaintext: str
+) -> None:
+    read = {
+        name: sealing.unseal(svc, sealed_by_hand(svc, purpose, each), type(record))
+        for name, each in spoilt(plaintext).items()
+    }
+    assert read == dict.fromkeys(read)
+
+
+def test_a_text_is_good_for_the_purpose_that_it_was_made_for_alone(svc: Services) -> None:
+    texts = {type(record): sealing.seal(svc, record) for record, _, _ in PINS}
+    read = {(made, kind) for made, text in texts.items() for kind in SEALED if sealing.unseal(svc, text, kind)}
+    assert read == {(kind, kind) for kind in SEALED}
