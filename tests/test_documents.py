@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import config
-from chalicelib.domain.oauth.client import OPERATORS_ALONE, SELF_REGISTRABLE
+from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
@@ -99,6 +99,10 @@ def test_the_settings_are_those_that_the_code_reads() -> None:
 
 def test_a_client_s_metadata_are_those_that_it_or_its_operator_may_say() -> None:
     assert sorted(listed(section("oauth.md", "### Metadata"))) == sorted({*SELF_REGISTRABLE, *OPERATORS_ALONE})
+
+
+def test_the_privileges_that_make_all_metadata_the_operator_s_are_told() -> None:
+    assert set(PRIVILEGES) <= set(re.findall(r"`(\w+)`", section("oauth.md", "### Clients that register themselves")))
 
 
 def test_each_grant_type_has_a_heading() -> None:

@@ -3,55 +3,66 @@
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import Meta
 
 from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
-from .client import CODE, DEVICE_CODE, REFRESH, Client
+from .client import CODE, DEVICE_CODE, MEMBERS, REFRESH, SELF_REGISTRABLE, TYPES, Client, Names
 
 # The grants of a client that no operator has made: not those by which it acts for itself, or exchanges tokens.
 GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
 # Characters that show nothing: fillers of Hangul, the empty Braille cell, and the joiners that Persian and emoji need.
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200c\u200d")
+SAYS_NOTHING = Client(client_id="")
+MAX_LENGTH, MAX_TEXTS = 2000, 20
+Text = Annotated[str, Meta(max_length=MAX_LENGTH)]
 
-Text = Annotated[str, Meta(max_length=2000)] | None
-Texts = Annotated[list[Annotated[str, Meta(max_length=2000)]], Meta(max_length=20)] | None
+
+def _name(member: str) -> str:
+    """What a member of a client is called in a registration."""
+    return MEMBERS[member].registered_as or member
 
 
-class ClientMetadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+def _kind(member: str) -> Any:
+    """The type of a member in a registration, with its limits."""
+    kinds: dict[Any, Any] = {
+        str: Annotated[str, Meta(max_length=MEMBERS[member].max_length)],
+        Names: Annotated[list[Text], Meta(max_length=MAX_TEXTS)],
+    }
+    kind = str if MEMBERS[member].registered_as else TYPES[member]
+    return kinds.get(kind, kind) | None
+
+
+if TYPE_CHECKING:
+
+    class _SelfRegistrable(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+        def __getattr__(self, name: str) -> Any: ...
+else:
+    _SelfRegistrable = msgspec.defstruct(
+        "_SelfRegistrable",
+        [(_name(member), _kind(member), None) for member in SELF_REGISTRABLE],
+        frozen=True,
+        kw_only=True,
+        omit_defaults=True,
+    )
+
+
+class ClientMetadata(_SelfRegistrable, frozen=True, kw_only=True, omit_defaults=True):
     """What a client registers of itself; null is as good as left out, and what is not here is ignored."""
 
     REFUSAL: ClassVar = InvalidClientMetadata
 
-    client_id: Text = None
-    client_secret: Text = None
-    redirect_uris: Texts = None
-    token_endpoint_auth_method: Text = None
-    grant_types: Texts = None
-    response_types: Texts = None
-    client_name: Annotated[str, Meta(max_length=100)] | None = None
-    client_uri: Text = None
-    logo_uri: Text = None
-    policy_uri: Text = None
-    tos_uri: Text = None
-    scope: Text = None
-    jwks: dict[str, Any] | None = None
-    jwks_uri: Text = None
-    application_type: Text = None
-    subject_type: Text = None
-    post_logout_redirect_uris: Texts = None
-    backchannel_logout_uri: Text = None
-    backchannel_logout_session_required: bool | None = None
-    require_pushed_authorization_requests: bool | None = None
-    dpop_bound_access_tokens: bool | None = None
+    client_id: Text | None = None
+    client_secret: Text | None = None
+    response_types: Annotated[list[Text], Meta(max_length=MAX_TEXTS)] | None = None
 
 
 def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
     """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what only an operator may set."""
-    grant_types = tuple(metadata.grant_types or (CODE,))
+    grant_types = metadata.grant_types or ()
     if not set(grant_types) <= set(GRANT_TYPES):
         raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")
     if metadata.response_types and metadata.response_types != ["code"]:
@@ -59,17 +70,16 @@ def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method
     if metadata.client_name and not can_be_read(metadata.client_name):
         raise InvalidClientMetadata("`client_name` has characters that nobody sees, or no others.")
     return {
+        **{member: _value(metadata, member) for member in SELF_REGISTRABLE},
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method or default_method,
-        "grant_types": grant_types,
-        "redirect_uris": tuple(metadata.redirect_uris or ()),
-        "post_logout_redirect_uris": tuple(metadata.post_logout_redirect_uris or ()),
         "scopes": _scopes(metadata.scope, offered),
         "application_type": metadata.application_type or _application_type(metadata.redirect_uris or ()),
-        "subject_type": metadata.subject_type or "public",
-        "jwks": metadata.jwks or {},
-        **{name: getattr(metadata, name) or "" for name in TEXTS},
-        **{name: bool(getattr(metadata, name)) for name in SWITCHES},
     }
+
+
+def _value(metadata: ClientMetadata, member: str) -> Any:
+    value = getattr(metadata, _name(member)) or getattr(SAYS_NOTHING, member)
+    return tuple(value) if TYPES[member] is Names else value
 
 
 def apply_metadata(old: Client, metadata: ClientMetadata, **fields: Any) -> Client:
@@ -78,7 +88,7 @@ def apply_metadata(old: Client, metadata: ClientMetadata, **fields: Any) -> Clie
     Raises InvalidClientMetadata where it says otherwise itself; leaving a member out says nothing.
     """
     for name in sorted(old.operator_members):
-        member = "scope" if name == "scopes" else name
+        member = _name(name)
         if getattr(metadata, member) is not None and not _same(getattr(old, name), fields[name]):
             raise InvalidClientMetadata(
                 f"`{member}` was set by an operator: leave it out, or repeat what is registered."
@@ -88,14 +98,6 @@ def apply_metadata(old: Client, metadata: ClientMetadata, **fields: Any) -> Clie
 
 def _same(one: Any, other: Any) -> bool:
     return set(one) == set(other) if isinstance(one, tuple) else bool(one == other)
-
-
-TEXTS = ("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri", "jwks_uri", "backchannel_logout_uri")
-SWITCHES = (
-    "backchannel_logout_session_required",
-    "require_pushed_authorization_requests",
-    "dpop_bound_access_tokens",
-)
 
 
 def can_be_read(name: str) -> bool:
@@ -126,10 +128,9 @@ def metadata_of(client: Client) -> dict[str, Any]:
     """A client's metadata as it is registered, in the words of RFC 7591; what it does not have is left out."""
     members = {
         "client_id": client.client_id,
-        "scope": " ".join(client.scopes),
         "response_types": ["code"] if CODE in client.grant_types else [],
-        **{name: list(getattr(client, name)) for name in ("redirect_uris", "grant_types", "post_logout_redirect_uris")},
-        **{name: getattr(client, name) for name in ("token_endpoint_auth_method", "application_type", "subject_type")},
-        **{name: getattr(client, name) for name in ("jwks", *TEXTS, *SWITCHES)},
+        **{_name(member): getattr(client, member) for member in SELF_REGISTRABLE},
+        "scope": " ".join(client.scopes),
     }
-    return {name: value for name, value in members.items() if value or name in ("redirect_uris", "response_types")}
+    said = {name: value for name, value in members.items() if value or name in ("redirect_uris", "response_types")}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}

@@ -11,7 +11,8 @@ import msgspec
 from ...domain.crypto import strict_json
 from ...domain.errors import OAuthError
 from ...domain.oauth import registration
-from ...domain.oauth.client import Client, check
+from ...domain.oauth.client import Client
+from ...domain.oauth.client_rules import check
 from ...domain.oauth.registration import ClientMetadata
 from ...domain.records.once import ClientDocument
 from ...services import Services

@@ -5,7 +5,8 @@ from typing import Any
 
 from ...domain.crypto import strict_json
 from ...domain.errors import TemporarilyUnavailable
-from ...domain.oauth.client import Client, are_public_keys
+from ...domain.oauth.client import Client
+from ...domain.oauth.client_rules import are_public_keys
 from ...domain.records.once import ClientKeys
 from ...services import Services
 from ..platform import remote_documents

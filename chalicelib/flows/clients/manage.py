@@ -5,8 +5,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
-from ...domain.oauth import client as clients
-from ...domain.oauth.client import Client
+from ...domain.oauth import client_rules
+from ...domain.oauth.client import SELF_REGISTRABLE, Client
 from ...services import Services
 from ..platform.ids import new_id
 from .authenticate import digest_of, is_reserved
@@ -28,7 +28,7 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     # No two clients begin with the same version: what was read of one is never written over another of its id.
     first_version = secrets.randbits(32)
     client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=first_version)
-    return clients.check(client, local=svc.settings.local), secret
+    return client_rules.check(client, local=svc.settings.local), secret
 
 
 def add(svc: Services, client: Client) -> None:
@@ -58,14 +58,14 @@ def _new_secret() -> str:
 def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = ()) -> Client:
     """A client as its operator changes it. What they set, by another value or by name, is not the client's own any more."""
     if old.registration_token and new.operator_set == old.operator_set:
-        set_now = [n for n in clients.SELF_REGISTRABLE if n in named or getattr(old, n) != getattr(new, n)]
+        set_now = [n for n in SELF_REGISTRABLE if n in named or getattr(old, n) != getattr(new, n)]
         new = replace(new, operator_set=tuple(dict.fromkeys((*old.operator_set, *set_now))))
     return replace_by(svc, old, new)
 
 
 def replace_by(svc: Services, old: Client, new: Client) -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
-    new = replace(clients.check(new, local=svc.settings.local), version=old.version + 1)
+    new = replace(client_rules.check(new, local=svc.settings.local), version=old.version + 1)
     if not svc.clients.replace(old, new):
         raise TemporarilyUnavailable(reason="client changed meanwhile")
     return new

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ...domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
 from ...domain.oauth import registration
-from ...domain.oauth.client import Client, check, check_sector
+from ...domain.oauth.client import Client
+from ...domain.oauth.client_rules import check, check_sector
 from ...domain.oauth.registration import ClientMetadata
 from ...services import Services
 from ..platform import limits

@@ -9,7 +9,8 @@ from typing import Any
 
 from ...domain.crypto import pairwise
 from ...domain.errors import InvalidToken
-from ...domain.oauth.client import Client, sector
+from ...domain.oauth.client import Client
+from ...domain.oauth.client_rules import sector
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from . import keys

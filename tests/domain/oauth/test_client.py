@@ -11,13 +11,13 @@ from chalicelib.domain.oauth.client import (
     DEVICE_CODE,
     GRANT_TYPES,
     KEPT_HERE,
+    MEMBERS,
     OPERATORS_ALONE,
+    PRIVILEGES,
     SELF_REGISTRABLE,
     Client,
-    are_public_keys,
-    check,
-    sector,
 )
+from chalicelib.domain.oauth.client_rules import are_public_keys, check, sector
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
@@ -47,9 +47,12 @@ def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_p
     }
 
 
-def test_every_member_of_a_client_is_one_ones_to_say() -> None:
+def test_no_client_says_of_itself_what_is_a_privilege_or_what_is_kept_here() -> None:
+    assert set(PRIVILEGES) == {"first_party", "introspects", "exchanges"}
+    assert set(KEPT_HERE) == {"client_id", "secrets", "registration_token", "created_at", "version"}
     classes = (*SELF_REGISTRABLE, *OPERATORS_ALONE, *KEPT_HERE)
     assert sorted(classes) == sorted(asdict(Client(client_id="")))
+    assert set(PRIVILEGES) < set(OPERATORS_ALONE)
 
 
 def registered(client: Client, **changes: Any) -> bool:
@@ -135,9 +138,7 @@ def test_a_refusal_repeats_a_uri_only_if_it_is_short_and_can_be_shown(uri: str, 
     )
 
 
-@pytest.mark.parametrize(
-    "member", ["jwks_uri", "backchannel_logout_uri", "client_uri", "logo_uri", "policy_uri", "tos_uri"]
-)
+@pytest.mark.parametrize("member", [name for name in MEMBERS if name.endswith("_uri")])
 @pytest.mark.parametrize(
     ("uri", "expected"),
     [

@@ -1,7 +1,7 @@
 """Clients as data: created, changed, given new secrets and deleted, also by two at once."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -15,7 +15,8 @@ from chalicelib.domain.errors import (
     TemporarilyUnavailable,
     UnauthorizedClient,
 )
-from chalicelib.domain.oauth.client import Client, check, sector
+from chalicelib.domain.oauth.client import Client
+from chalicelib.domain.oauth.client_rules import check, sector
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
@@ -80,6 +81,8 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         operator_set=("client_name",),
         registration_token="0" * 64,
     )
+    without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}
+    assert without_value == {"secrets", "jwks_uri", "created_at", "version"}
     client, secret = manage.create(svc, full)
     assert secret == ""
     assert stored(svc, client) == client == replace(full, created_at=svc.now(), version=client.version)

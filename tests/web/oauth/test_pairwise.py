@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import InvalidClientMetadata
-from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client, check
+from chalicelib.domain.oauth.client import TOKEN_EXCHANGE, Client
+from chalicelib.domain.oauth.client_rules import check
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard

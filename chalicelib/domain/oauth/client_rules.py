@@ -1,0 +1,159 @@
+"""What a client may be registered with, whoever registers it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..crypto import jws
+from ..errors import InvalidClientMetadata, InvalidRedirectUri
+from . import uris
+from .client import (
+    CHOICES,
+    CLIENT_CREDENTIALS,
+    CODE,
+    DEVICE_CODE,
+    LOOPBACK,
+    MAX_SECONDS,
+    TOKEN_EXCHANGE,
+    URIS,
+    Client,
+)
+
+ACCOUNT = "account"  # the scope of our own API
+HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
+MAX_KEYS = 20
+MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
+MAX_URI = 2000
+PRINTABLE = re.compile(r"[\x21-\x7e]+")
+SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
+
+
+def check(client: Client, *, local: bool = False) -> Client:
+    """The client, if it may be registered as it is; raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 3.2.2).
+
+    On a developer's machine (`local`) what an operator's client has beside redirect URIs may be at loopback addresses too.
+    """
+    for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
+        if not _may_redirect(client, uri):
+            raise InvalidRedirectUri(
+                f"{_printable(uri)} cannot be a redirect URI of a {client.application_type} client: {_ways(client)}."
+            )
+    for problem in _problems(client, local=local):
+        raise InvalidClientMetadata(problem)
+    return client
+
+
+def _ways(client: Client) -> str:
+    native = ["a private-use scheme with a dot in it (com.example.app:/…)"] if client.native else []
+    loopback = ["http at 127.0.0.1, [::1] or localhost"] if client.native or client.made_by_operator else []
+    return f"it is {' or '.join(['https', *loopback, *native])}, without fragment and wildcard"
+
+
+def _problems(client: Client, *, local: bool) -> list[str]:
+    checks = {
+        **_choices(client),
+        "`grant_types` is empty.": bool(client.grant_types),
+        "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
+        "A public client cannot use client_credentials or token exchange.": not (
+            client.public and {CLIENT_CREDENTIALS, TOKEN_EXCHANGE} & set(client.grant_types)
+        ),
+        "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
+            client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
+        ),
+        "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
+        f"The client's `scopes` are too long for an access token: {MAX_SCOPES} characters at most.": (
+            len(" ".join(client.scopes)) <= MAX_SCOPES
+        ),
+        **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
+        **{
+            f"`{name}` is no https URI: {_printable(uri)}.": (
+                _is_https(uri) or (local and client.made_by_operator and _is_loopback(uri))
+            )
+            for name in URIS
+            if (uri := getattr(client, name))
+        },
+        "`resources` has the client's own id.": (
+            uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
+        ),
+        **_subjects(client),
+    }
+    return [problem for problem, fine in checks.items() if not fine]
+
+
+def _choices(client: Client) -> dict[str, bool]:
+    problems = {}
+    for name, choices in CHOICES.items():
+        value = getattr(client, name)
+        values = {value} if isinstance(value, str) else set(value)
+        problems[f"`{name}` is of {', '.join(choices)}."] = values <= set(choices)
+    return problems
+
+
+def _subjects(client: Client) -> dict[str, bool]:
+    if client.subject_type != "pairwise":
+        return {}
+    has_sector = bool(client.sector_identifier)
+    return {
+        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),
+        "A pairwise client with device codes needs `sector_identifier`.": (
+            has_sector or DEVICE_CODE not in client.grant_types
+        ),
+        "A pairwise client that describes itself at its id redirects to the host of its id.": (
+            has_sector or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
+        ),
+        "A pairwise client cannot have the scope account, whose routes show the account itself.": (
+            ACCOUNT not in client.scopes
+        ),
+    }
+
+
+def sector(client: Client) -> str:
+    """The sector of a pairwise subject (OpenID Connect Core 8.1): as it is registered, or the one host of its redirect URIs."""
+    if client.sector_identifier:
+        return client.sector_identifier
+    # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
+    hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
+    return hosts.pop() if len(hosts) == 1 else ""
+
+
+def check_sector(old: Client, new: Client) -> None:
+    """Raises InvalidClientMetadata for a client that moves into a sector: its sessions would take their users along."""
+    if new.subject_type == "pairwise" and (old.subject_type, sector(old)) != (new.subject_type, sector(new)):
+        raise InvalidClientMetadata("A client does not become pairwise, or another sector's: register another.")
+
+
+def are_public_keys(jwks: Mapping[str, Any]) -> bool:
+    """Whether a JWK set has a public key for signatures, nothing private, and not too much.
+
+    Keys of other kinds may be beside it (RFC 7517 section 5).
+    """
+    keys = jwks.get("keys")
+    if not isinstance(keys, list) or len(keys) > MAX_KEYS or not all(isinstance(key, dict) for key in keys):
+        return False
+    return any(map(jws.is_public_key, keys)) and not any(jws.PRIVATE_MEMBERS & set(key) for key in keys)
+
+
+def _is_https(uri: str) -> bool:
+    return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and HTTPS.fullmatch(uri)) and not set("#\\") & set(uri)
+
+
+def _is_loopback(uri: str) -> bool:
+    return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and LOOPBACK.fullmatch(uri)) and "\\" not in uri
+
+
+def _may_redirect(client: Client, uri: str) -> bool:
+    if len(uri) > MAX_URI or not PRINTABLE.fullmatch(uri) or set("#\\*") & set(uri):
+        return False
+    scheme, colon, rest = uri.partition(":")
+    if scheme == "https":
+        return _is_https(uri)
+    if _is_loopback(uri):
+        # A web application on a developer's machine is one too, if an operator says so.
+        return client.native or client.made_by_operator
+    # A private-use scheme is the app's own reversed domain name (RFC 8252 7.1): a dot keeps javascript: and data: out.
+    return client.native and bool(colon and SCHEME.fullmatch(scheme)) and not rest.startswith("//")
+
+
+def _printable(uri: str) -> str:
+    return uri if PRINTABLE.fullmatch(uri) and len(uri) < 200 else "One"
