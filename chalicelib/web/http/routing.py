@@ -52,6 +52,7 @@ class Operation:
 
     `scope` is what its caller needs, None for an open route. With `page`, refusals are pages and not JSON. What has no type
     of its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
+    `logged_in` is a page, or a form of one, that is for who is logged in in the browser.
     """
 
     method: str
@@ -67,6 +68,7 @@ class Operation:
     page: RefusalPage | None = None
     takes: frozenset[str] = frozenset()
     media: tuple[str, ...] = ()
+    logged_in: bool = False
 
     def serve(self, request: Request, path_parameters: Mapping[str, str]) -> Response:
         """Answers one request; every refusal and every fault of ours leaves in the one error shape."""

@@ -5,46 +5,37 @@ from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize
 from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, ClientRequest, Redirect, Step, UserAction
 from ...flows.oauth.interactions import Interaction
-from ...flows.platform import macs
 from ...flows.platform.ids import new_id
+from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
 from . import html
-from .error_pages import pages_api
-from .login import form_page, show_form
-from .page_request import (
-    AUTHORIZE,
-    FIELDS,
-    PageRequest,
-    page_request_of,
-    path_with_query,
-    redirect,
-    redirect_to_client,
-    uri_with_query,
-)
+from .login_form import form_page, show_form
+from .page_request import AUTHORIZE, PageRequest, path_with_query, redirect, redirect_to_client, uri_with_query
+from .page_routes import Pages
 
-api, page = pages_api(__name__)
+pages = Pages(__name__)
+api = pages.api
 
 # The longest request in a page's URL, where it is encoded twice: the cookies need room beside it.
 MAX_QUERY = 3000
 
 
-@page("GET /oauth/authorize", takes=oauth.KNOWN)
-def authorize_by_get(svc: Services, caller: Caller) -> Answer:
+@pages.page(f"/{AUTHORIZE}", takes=oauth.KNOWN, destination=True)
+def authorize_by_get(page_request: PageRequest) -> Answer:
     """Begins a login for a client (RFC 6749 section 3.1)."""
-    page_request = PageRequest(svc, caller, dict(caller.query), path_with_query(AUTHORIZE, caller.query))
     browser_session, client_request = page_request.browser(), page_request.client_request
     interaction = page_request.interaction(browser_session)
-    step = authorize.next_step(svc, client_request, browser_session, interaction=interaction)
+    step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
     if isinstance(step, AskLogin | AskConsent) and len(page_request.request) > MAX_QUERY:
         return _redirect_shortened(page_request, client_request)
     answer = _show_step(page_request, client_request, step)
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
 
 
-@page("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
+@pages.route("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
 def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     """The same with the request in a form (OpenID Connect Core 3.1.2.1)."""
     # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.
@@ -69,18 +60,20 @@ def _redirect_shortened(page_request: PageRequest, client_request: ClientRequest
     return _redirect_to_authorize(page_request.svc, urlencode(short_request))
 
 
-@page("POST /authorize/consent", body=Form, takes=FIELDS | {"shown", "interaction", "decision"})
-def consent(svc: Services, caller: Caller, form: Form) -> Answer:
+@pages.form(
+    "/authorize/consent",
+    name="consent",
+    signed=("shown", "interaction"),
+    takes=frozenset({"decision"}),
+    page=AUTHORIZE,
+    logged_in=True,
+)
+def consent(page_request: PageRequest, browser_session: Browser) -> Answer:
     """The consent form."""
-    page_request = page_request_of(svc, caller, form.pairs)
-    browser_session = page_request.browser()
-    if browser_session is None:
-        return page_request.start_over(AUTHORIZE)
-    scope, interaction_id = (page_request.fields.get(name, "") for name in ("shown", "interaction"))
-    page_request.verify_form_token("consent", browser_session, scope, interaction_id)
     decision = page_request.fields.get("decision")
     if decision == "switch":
-        return redirect(f"{svc.settings.issuer}/{form_page(page_request, 'login')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
+    scope, interaction_id = (page_request.fields.get(name, "") for name in ("shown", "interaction"))
     action = UserAction.CONSENTED if decision == "allow" else UserAction.DENIED
     return page_request.redirect_after(browser_session, Interaction(action.value, scope, interaction_id))
 
@@ -136,7 +129,5 @@ def _ask_consent(page_request: PageRequest, step: AskConsent, client_request: Cl
 
 def _consent_fields(page_request: PageRequest, step: AskConsent) -> dict[str, str]:
     scope, interaction_id = " ".join(step.scope), step.interaction_id or new_id()
-    form_token = macs.mac(
-        page_request.svc, "consent", step.browser.session.session_id, page_request.to, scope, interaction_id
-    )
-    return {"to": page_request.to, "shown": scope, "interaction": interaction_id, "form_token": form_token}
+    session_id = step.browser.session.session_id
+    return page_request.hidden("consent", session_id, shown=scope, interaction=interaction_id)

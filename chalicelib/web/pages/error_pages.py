@@ -1,6 +1,6 @@
 """Errors as pages; after a form the browser is redirected to the page, so that a reload does not send the form again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,11 +10,9 @@ from ...domain.records.sealed import SealedErrorPage
 from ...flows.platform import sealing
 from ...services import Services
 from ..http.answers import Answer, status_of
-from ..http.routing import Api
 from . import html
 from .page_request import StalePage, redirect, verified_path
 
-Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 Pairs = tuple[tuple[str, str], ...]
 REFUSALS = (StalePage, errors.TooManyRequests)
 STATUSES = {
@@ -36,23 +34,13 @@ FORM_REFUSALS = (
 RETRYABLE = (StalePage.code, errors.TemporarilyUnavailable.code, errors.TooManyRequests.code, LatchkeyError.code)
 
 
-def pages_api(import_name: str) -> tuple[Api, Callable[..., Declare]]:
-    """An Api for pages: its errors are pages too."""
-    api = Api(import_name)
-
-    def page(line: str, **declared: Any) -> Declare:
-        is_form = "form_token" in declared.get("takes", ())
-        refusal_page = _redirect_to_page if is_form else _show_page
-        return api.route(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": refusal_page, **declared})
-
-    return api, page
-
-
-def _show_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+def show_error(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    """The page of an error."""
     return _render(svc, headers, _page_content(svc, pairs, refusal))
 
 
-def _redirect_to_page(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+def redirect_to_error(svc: Services, headers: Mapping[str, str], pairs: Pairs, refusal: LatchkeyError) -> Answer:
+    """Redirects to the page of an error that a form ended in."""
     content = _page_content(svc, pairs, refusal)
     try:
         text = sealing.seal(svc, content)

@@ -1,29 +1,25 @@
-import secrets
-from typing import Any
-from urllib.parse import urlencode
-
 from ...domain import errors
 from ...domain.accounts import profile
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
-from ...domain.oauth.client import host_of
 from ...flows.accounts import signup
 from ...flows.authentication import login
-from ...flows.oauth.authorize import ClientRequest, UserAction
+from ...flows.oauth.authorize import UserAction
 from ...flows.oauth.interactions import Interaction
-from ...flows.platform import macs
 from ...flows.sessions import browser, logout
 from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
-from ..http.decoding import Form
 from ..http.routing import Caller
 from . import cookies, form_errors, stylesheet
-from .error_pages import FORM_REFUSALS, STATUSES, pages_api, unseal_page
-from .page_request import FIELDS, FORM_SECONDS, PageRequest, page_request_of, redirect, with_cookie
+from .error_pages import FORM_REFUSALS, unseal_page
+from .login_form import form_page, show_form
+from .page_request import PageRequest, redirect, with_cookie
+from .page_routes import LANGUAGE, Pages
 
-api, page = pages_api(__name__)
+pages = Pages(__name__)
+api = pages.api
 
 # Errors that are shown in the form itself; any other has a page of its own.
 FORM_ERRORS = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, errors.InvalidRequest)
@@ -54,10 +50,9 @@ class LongName(InvalidRequest):
     code = "long_name"
 
 
-@page("GET /", takes=frozenset({"ui_locales"}))
-def home(svc: Services, caller: Caller) -> Answer:
+@pages.page("/", destination=True)
+def home(page_request: PageRequest) -> Answer:
     """What runs here, for whoever wonders, and who is logged in."""
-    page_request = page_request_of(svc, caller, caller.query)
     browser_session = page_request.browser()
     forms = {form: form_page(page_request, form) for form in ("login", "signup")}
     return page_request.show(
@@ -69,81 +64,27 @@ def home(svc: Services, caller: Caller) -> Answer:
     )
 
 
-@page("GET /error", takes=frozenset({"what"}), errors=FORM_REFUSALS, statuses=STATUSES)
-def error_page(svc: Services, caller: Caller) -> Answer:
+@pages.page("/error", takes=frozenset({"what"}), errors=FORM_REFUSALS)
+def error_page(page_request: PageRequest) -> Answer:
     """What went wrong with a form."""
-    return unseal_page(svc, caller.headers, dict(caller.query).get("what", ""))
+    return unseal_page(page_request.svc, page_request.caller.headers, page_request.fields.get("what", ""))
 
 
-@page("GET /authorize/login", takes=frozenset({"to", "ui_locales"}))
-def login_page(svc: Services, caller: Caller) -> Answer:
+@pages.page("/authorize/login", takes=LANGUAGE | {"to"})
+def login_page(page_request: PageRequest) -> Answer:
     """The login form by itself."""
-    return show_form(page_request_of(svc, caller, caller.query), "login")
+    return show_form(page_request, "login")
 
 
-@page("GET /authorize/signup", takes=frozenset({"to", "ui_locales"}))
-def sign_up_page(svc: Services, caller: Caller) -> Answer:
+@pages.page("/authorize/signup", takes=LANGUAGE | {"to"})
+def sign_up_page(page_request: PageRequest) -> Answer:
     """The sign-up form."""
-    return show_form(page_request_of(svc, caller, caller.query), "signup")
+    return show_form(page_request, "signup")
 
 
-def show_form(
-    page_request: PageRequest,
-    form: str,
-    *,
-    client_request: ClientRequest | None = None,
-    browser_session: Browser | None = None,
-    email: str = "",
-) -> Answer:
-    """The login or sign-up page, with a cookie that ties its forms to this browser; `browser_session` may continue."""
-    browser_token = page_request.browser_token() or secrets.token_urlsafe(16)
-    form_error = form_errors.read(page_request, (form, browser_token))
-    page = page_request.show(
-        f"{form}.html",
-        hidden={"to": page_request.to, "form_token": macs.mac(page_request.svc, form, browser_token, page_request.to)},
-        user=browser_session.user.email if browser_session else "",
-        continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
-        error=form_error.error,
-        wait=form_error.wait,
-        email=form_error.fields.get("email", email),
-        name=form_error.fields.get("name", ""),
-        other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
-        **_client_values(client_request or (page_request.client_request if page_request.request else None)),
-    )
-    page = form_errors.clear(page_request, form_error, page)
-    return with_cookie(
-        page, cookies.write(page_request.svc.settings, cookies.FORM, browser_token, seconds=FORM_SECONDS)
-    )
-
-
-def form_page(page_request: PageRequest, form: str) -> str:
-    """The path of the login or sign-up page that leads on to where this request leads."""
-    return f"authorize/{form}?{urlencode({'to': page_request.to})}" if page_request.to else f"authorize/{form}"
-
-
-def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:
-    return {
-        "to": page_request.to,
-        "form_token": macs.mac(page_request.svc, "continue", browser_session.session.session_id, page_request.to),
-    }
-
-
-def _client_values(client_request: ClientRequest | None) -> dict[str, Any]:
-    if client_request is None:
-        return {"client": "", "host": "", "sends_to": ""}
-    return {
-        "client": client_request.client.client_name,
-        "host": host_of(client_request.client.client_id),
-        "sends_to": client_request.params["redirect_uri"],
-        "locales": client_request.params.get("ui_locales", ""),
-    }
-
-
-@page("POST /authorize/login", body=Form, takes=FIELDS | {"email", "password"})
-def log_in_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
+@pages.form("/authorize/login", name="login", takes=frozenset({"email", "password"}))
+def log_in_on_page(page_request: PageRequest) -> Answer:
     """The login form."""
-    page_request = page_request_of(svc, caller, form.pairs)
-    page_request.verify_form_token("login")
     try:
         browser_session = _log_in(page_request)
     except FORM_ERRORS as refusal:
@@ -173,11 +114,9 @@ def _log_out_another_user(page_request: PageRequest, user: User) -> Browser | No
     return None
 
 
-@page("POST /authorize/signup", body=Form, takes=FIELDS | {"email", "password", "name"})
-def sign_up_on_page(svc: Services, caller: Caller, form: Form) -> Answer:
+@pages.form("/authorize/signup", name="signup", takes=frozenset({"email", "password", "name"}))
+def sign_up_on_page(page_request: PageRequest) -> Answer:
     """The sign-up form, filled in."""
-    page_request = page_request_of(svc, caller, form.pairs)
-    page_request.verify_form_token("signup")
     try:
         browser_session = _sign_up(page_request)
     except errors.LongPassword as refusal:
@@ -212,18 +151,17 @@ def _draft_user(page_request: PageRequest) -> User:
     )
 
 
-@page("POST /authorize/continue", body=Form, takes=FIELDS)
-def continue_as_known(svc: Services, caller: Caller, form: Form) -> Answer:
+@pages.form("/authorize/continue")
+def continue_as_known(page_request: PageRequest) -> Answer:
     """The choice to go on as who is logged in already: as that user, or not at all."""
-    page_request = page_request_of(svc, caller, form.pairs)
     browser_session = page_request.browser()
     if browser_session is None:
-        return redirect(f"{svc.settings.issuer}/{form_page(page_request, 'login')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
     page_request.verify_form_token("continue", browser_session)
     return _redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
 
 
-@page("GET /pages.css", media=(CSS,))
+@pages.route("GET /pages.css", media=(CSS,))
 def style(svc: Services, _: Caller) -> Answer:
     """The stylesheet of all pages; they ask for it by its version, so it may be kept."""
     return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=IMMUTABLE_HEADERS)

@@ -26,8 +26,10 @@ FORM_SECONDS = 24 * 3600
 MAX_ARRIVALS = 8
 # The hidden fields of our forms: where they lead in the end, and the token that ties them to the browser.
 FIELDS = frozenset({"to", "form_token"})
-AUTHORIZE, LOGOUT, DEVICE, HOME = "oauth/authorize", "oauth/logout", "device", ""
-PLACES = frozenset({AUTHORIZE, LOGOUT, DEVICE, HOME})
+AUTHORIZE = "oauth/authorize"
+HOME = ""
+# Where our forms may lead in the end, below the issuer: the pages that are declared so, see page_routes.py.
+DESTINATIONS: set[str] = set()
 # The parameter that we add to such a path when one of our forms leads back to it.
 INTERACTION = "latchkey_interaction"
 
@@ -104,6 +106,13 @@ class PageRequest:
         to = self.to if not path or self.to.partition("?")[0] == path else path
         return redirect(f"{self.svc.settings.issuer}/{to}")
 
+    def hidden(self, form: str, browser: str, **signed: str) -> dict[str, str]:
+        """The hidden fields of a form: where it leads, what is `signed`, and the token that ties all of it to this browser.
+
+        `browser` is the id of its session, or the random text of one in which nobody is logged in.
+        """
+        return {"to": self.to, **signed, "form_token": macs.mac(self.svc, form, browser, self.to, *signed.values())}
+
     def browser_token(self) -> str:
         """The random text that ties a browser in which nobody is logged in to its forms; "" before its first one."""
         return cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
@@ -138,8 +147,14 @@ class PageRequest:
             raise StalePage()
 
 
+def page_at(svc: Services, caller: Caller, path: str, *, takes: frozenset[str]) -> PageRequest:
+    """A request for a page that forms lead to: it leads to itself, with the parameters that it takes."""
+    parameters = [pair for pair in caller.query if pair[0] in takes]
+    return PageRequest(svc, caller, dict(caller.query), path_with_query(path, parameters))
+
+
 def page_request_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, str]]) -> PageRequest:
-    """A request with the fields of one of our forms."""
+    """A request with the fields of one of our forms, which leads where they say."""
     fields = dict(pairs)
     # A request that leads nowhere still has a language.
     language = [("ui_locales", fields.get("ui_locales", ""))]
@@ -149,7 +164,7 @@ def page_request_of(svc: Services, caller: Caller, pairs: Iterable[tuple[str, st
 def verified_path(unverified_to: str) -> str:
     """A path that a form says it leads to, if it is one of ours; "" for any other."""
     path, _, query = unverified_to.partition("?")
-    verified = path_with_query(path, parse_qsl(query)) if path in PLACES else ""
+    verified = path_with_query(path, parse_qsl(query)) if path in DESTINATIONS else ""
     return "" if verified == AUTHORIZE else verified  # which is nowhere without a request
 
 

@@ -1,0 +1,28 @@
+"""A page with a form of ours on it: its hidden fields, what was wrong with it before, and the browser that it is for."""
+
+import secrets
+from typing import Any
+
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import cookies, form_errors
+from .page_request import FORM_SECONDS, PageRequest, with_cookie
+
+
+def show(
+    page_request: PageRequest, template: str, form: str, browser_session: Browser | None = None, **values: Any
+) -> Answer:
+    """A page with a form of this name; without a browser session a cookie ties it to a browser where nobody is logged in.
+
+    The template gets `hidden`, and of the form's error, if it had one, `error`, `wait` and the fields as they were `typed`.
+    """
+    browser = browser_session.session.session_id if browser_session else page_request.browser_token()
+    browser = browser or secrets.token_urlsafe(16)
+    form_error = form_errors.read(page_request, (form, browser))
+    hidden = page_request.hidden(form, browser)
+    shown: dict[str, Any] = {"error": form_error.error, "wait": form_error.wait, "typed": form_error.fields}
+    page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **shown, **values))
+    if browser_session:
+        return page
+    cookie = cookies.write(page_request.svc.settings, cookies.FORM, browser, seconds=FORM_SECONDS)
+    return with_cookie(page, cookie)

@@ -1,0 +1,54 @@
+"""The login and the sign-up form: what they show, wherever they lead."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from ...domain.oauth.client import host_of
+from ...flows.oauth.authorize import ClientRequest
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import forms
+from .page_request import PageRequest
+
+
+def show_form(
+    page_request: PageRequest,
+    form: str,
+    *,
+    client_request: ClientRequest | None = None,
+    browser_session: Browser | None = None,
+    email: str = "",
+) -> Answer:
+    """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue."""
+    if client_request is None and page_request.request:
+        client_request = page_request.client_request
+    return forms.show(
+        page_request,
+        f"{form}.html",
+        form,
+        user=browser_session.user.email if browser_session else "",
+        continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
+        email=email,
+        other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
+        **_client_values(client_request),
+    )
+
+
+def form_page(page_request: PageRequest, form: str) -> str:
+    """The path of the login or sign-up page that leads on to where this request leads."""
+    return f"authorize/{form}?{urlencode({'to': page_request.to})}" if page_request.to else f"authorize/{form}"
+
+
+def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:
+    return page_request.hidden("continue", browser_session.session.session_id)
+
+
+def _client_values(client_request: ClientRequest | None) -> dict[str, Any]:
+    if client_request is None:
+        return {"client": "", "host": "", "sends_to": ""}
+    return {
+        "client": client_request.client.client_name,
+        "host": host_of(client_request.client.client_id),
+        "sends_to": client_request.params["redirect_uri"],
+        "locales": client_request.params.get("ui_locales", ""),
+    }

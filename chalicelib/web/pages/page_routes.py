@@ -1,0 +1,96 @@
+"""How the pages of one file are declared, and what all of them get by it: who is logged in, form tokens, error pages."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from ...services import Services
+from ..http.answers import Answer
+from ..http.decoding import Form
+from ..http.routing import Api, Caller, RefusalPage
+from .error_pages import REFUSALS, STATUSES, redirect_to_error, show_error
+from .login_form import show_form
+from .page_request import DESTINATIONS, FIELDS, page_at, page_request_of
+
+Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
+LANGUAGE = frozenset({"ui_locales"})
+
+
+class Pages:
+    """Declares the pages of one file and their forms; their errors are pages too. `api` is what APIS has."""
+
+    def __init__(self, import_name: str) -> None:
+        self.api = Api(import_name)
+
+    def route(self, line: str, *, refusal_page: RefusalPage = show_error, **declared: Any) -> Declare:
+        """Declares what is no page of ours, and no form of one: the function gets what every route gets."""
+        return self.api.route(line, **{"statuses": STATUSES, "errors": REFUSALS, "page": refusal_page, **declared})
+
+    def page(
+        self,
+        path: str,
+        *,
+        takes: frozenset[str] = LANGUAGE,
+        destination: bool = False,
+        logged_in: bool = False,
+        **declared: Any,
+    ) -> Declare:
+        """Declares `GET path` with its parameters; the function gets a PageRequest, and who is `logged_in` if that is due.
+
+        Who is not logged in gets the login form instead, which leads back here. Forms lead to a `destination` only.
+        """
+        to = path.removeprefix("/")
+        is_destination = destination or logged_in
+        if is_destination:
+            DESTINATIONS.add(to)
+
+        def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
+            @wraps(handler)
+            def serve(svc: Services, caller: Caller) -> Answer:
+                if is_destination:
+                    page_request = page_at(svc, caller, to, takes=takes)
+                else:
+                    page_request = page_request_of(svc, caller, caller.query)
+                if not logged_in:
+                    return handler(page_request)
+                browser_session = page_request.browser()
+                return handler(page_request, browser_session) if browser_session else show_form(page_request, "login")
+
+            return self.route(f"GET {path}", takes=takes, logged_in=logged_in, **declared)(serve)
+
+        return declare
+
+    def form(
+        self,
+        path: str,
+        *,
+        name: str = "",
+        signed: tuple[str, ...] = (),
+        takes: frozenset[str] = frozenset(),
+        page: str = "",
+        logged_in: bool = False,
+    ) -> Declare:
+        """Declares `POST path`, a form of a page; the function gets a PageRequest, and who is `logged_in` if that is due.
+
+        It is called for a form of this `name` that this browser got from us, with the `signed` fields as they were sent
+        (RFC 9700 section 4.7). A form without a name verifies its token itself. Who is not logged in any more is led to
+        `page`, which asks for the login.
+        """
+
+        def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
+            @wraps(handler)
+            def serve(svc: Services, caller: Caller, form: Form) -> Answer:
+                page_request = page_request_of(svc, caller, form.pairs)
+                browser_session = page_request.browser() if logged_in else None
+                if logged_in and browser_session is None:
+                    return page_request.start_over(page)
+                if name:
+                    values = (page_request.fields.get(each, "") for each in signed)
+                    page_request.verify_form_token(name, browser_session, *values)
+                return handler(page_request, browser_session) if browser_session else handler(page_request)
+
+            every_field = FIELDS | takes | set(signed)
+            declared = {"body": Form, "takes": every_field, "logged_in": logged_in}
+            return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared)(serve)
+
+        return declare
