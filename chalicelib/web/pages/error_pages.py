@@ -1,7 +1,6 @@
 """Errors as pages; after a form the browser is redirected to the page, so that a reload does not send the form again."""
 
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from ...domain import errors
