@@ -76,6 +76,12 @@ class InsufficientScope(LatchkeyError):
     default = "The access token does not carry the scope that this route needs."
 
 
+class UserRequired(InsufficientScope):
+    """RFC 6750 section 3.1: not an invalid token, which its client would replace by another of the same kind for ever."""
+
+    default = "This route is for users: a token that a client got for itself does not open it."
+
+
 class NotFound(LatchkeyError):
     code = "not_found"
     default = "There is nothing here by that name."

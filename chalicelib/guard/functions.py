@@ -5,14 +5,18 @@ They start in a container of their own that never loads app.py, and boto3 only f
 
 import json
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice.app import AuthRequest, Blueprint
 
 from ..config import check_at_start, load
+from ..domain.errors import InvalidToken
 from ..domain.oauth.tokens import VerifiedClaims
 from .events import decide, policy
 from .verifier import Guard, Jwks
+
+if TYPE_CHECKING:
+    from ..services import Services
 
 check_at_start(os.environ)
 
@@ -30,13 +34,31 @@ def _fetch(url: str) -> Jwks:
     return keys
 
 
-def _in_force(claims: VerifiedClaims) -> bool:
+def _in_force(claims: VerifiedClaims) -> VerifiedClaims:
     # Here and not above: this loads boto3, which most guards never need.
-    from ..domain.accounts.model import in_force
-    from ..domain.crypto import pairwise
     from ..services import services
 
     svc = services()
+    if not claims.sid:
+        return _as_registered(svc, claims)
+    if not _has_session(svc, claims):
+        raise InvalidToken(reason="session ended")
+    return claims
+
+
+def _as_registered(svc: "Services", claims: VerifiedClaims) -> VerifiedClaims:
+    from ..domain.oauth import client_rights
+
+    client = svc.clients.read(claims.client_id)
+    if client is None:
+        raise InvalidToken(reason="client gone")
+    return client_rights.narrow(claims, client, own_audience=svc.settings.audience)
+
+
+def _has_session(svc: "Services", claims: VerifiedClaims) -> bool:
+    from ..domain.accounts.model import in_force
+    from ..domain.crypto import pairwise
+
     uid, sid = claims.sub, claims.sid
     if "sector" in claims.all:
         uid = pairwise.identifier(uid, sector=claims.all["sector"], secret=svc.keys.pairwise_alone())

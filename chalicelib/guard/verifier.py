@@ -17,7 +17,8 @@ MAX_PROOFS = 10_000
 BASE = re.compile(r"arn:aws[a-z-]*:execute-api:[a-z0-9-]+:[0-9]+:([A-Za-z0-9_-]+)/[A-Za-z0-9$._-]+")
 
 Jwks = list[Mapping[str, str]]
-SessionCheck = Callable[[VerifiedClaims], bool]
+# A token as its session or, without one, its client leaves it by now; raises InvalidToken.
+InForce = Callable[[VerifiedClaims], VerifiedClaims]
 
 
 class Unauthorized(Exception):
@@ -29,7 +30,7 @@ class Unauthorized(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An API behind the guard: its routes, and whether a token of an ended session is refused before it expires."""
+    """An API behind the guard: its routes, and whether a token is refused once what it stands for has ended."""
 
     audience: str
     scope_map: Mapping[str, str]
@@ -56,7 +57,7 @@ class Guard:
         settings: Settings,
         *,
         fetch: Callable[[str], Jwks],
-        in_force: SessionCheck,
+        in_force: InForce,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -91,16 +92,13 @@ class Guard:
             raise Unauthorized
         try:
             verified = self._verifier(api.audience, token).verify(token, now=int(self._now()))
+            if dpop_request is not None:
+                self._check(dpop_request, token, verified)
+            elif "cnf" in verified.all:
+                raise Unauthorized
+            return self._in_force(verified) if api.checks_session else verified
         except InvalidToken:
             raise Unauthorized from None
-        if dpop_request is not None:
-            self._check(dpop_request, token, verified)
-        elif "cnf" in verified.all:
-            raise Unauthorized
-        # A client that acts for itself is in no session that could have ended.
-        if api.checks_session and verified.sid and not self._in_force(verified):
-            raise Unauthorized
-        return verified
 
     def _check(self, request: DpopRequest, token: str, verified: VerifiedClaims) -> None:
         # Here and not above: an API that takes no proofs pays nothing for them.

@@ -141,12 +141,13 @@ def test_a_guard_reads_neither_tables_nor_keys(guard: str, stage: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("guard", stages.GUARDS)
-def test_a_guard_that_asks_for_sessions_reads_them_and_the_one_secret_that_signs_nothing(
+def test_a_guard_that_asks_for_sessions_reads_them_clients_and_the_one_secret_that_signs_nothing(
     guard: str, stage: str
 ) -> None:
     assert rights_given(f"policy-{guard}-sessions-{stage}.json") == {
         ("BatchGetItem", "users"),
         ("BatchGetItem", "grants"),
+        ("GetItem", "users"),
         ("GetParameter", ""),
     }
 

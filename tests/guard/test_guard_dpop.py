@@ -275,9 +275,3 @@ def test_a_bound_token_never_reaches_our_own_routes(gate: Gate, phone: Phone) ->
     assert phone.call("GET /me", headers=[("Authorization", f"DPoP {token}"), *proof]).status == 401
     with pytest.raises(Exception, match=r"^Unauthorized$"):
         guards.guard(token_event(f"DPoP {token}", "ownapi1234", path="/me"), None)
-
-
-def test_a_machines_token_is_in_no_session_and_so_good_at_strict_apis(gate: Gate) -> None:
-    gate.register(notes12345={"revocation": "strict"})
-    token = gate.token("notes:read", sub="machine", client_id="machine", sid=None)
-    assert allowed(gate.policy(rest_event(f"Bearer {token}", API)), arn(API, "GET", "/notes"))

@@ -87,12 +87,9 @@ class Verifier:
             raise InvalidToken(reason="not yet valid")
         if not all(type(claims.get(name)) is str for name in TEXTS):
             raise InvalidToken(reason="claims")
-        sid = claims.get("sid", "" if claims["sub"] == claims["client_id"] else None)
-        if type(sid) is not str:
-            raise InvalidToken(reason="claims")
         return VerifiedClaims(
             sub=claims["sub"],
-            sid=sid,
+            sid=_session_of(claims),
             client_id=claims["client_id"],
             scope=tuple(claims["scope"].split()),
             exp=exp,
@@ -103,6 +100,16 @@ class Verifier:
         if self._audience is None:
             return isinstance(aud, str | list)
         return aud == self._audience or (isinstance(aud, list) and self._audience in aud)
+
+
+def _session_of(claims: Mapping[str, Any]) -> str:
+    """The session of a user's token; a client's own has no such claim at all, and is about that client."""
+    if "sid" not in claims and claims["sub"] == claims["client_id"]:
+        return ""
+    if type(claims.get("sid")) is not str or not claims["sid"]:
+        raise InvalidToken(reason="claims")
+    sid: str = claims["sid"]
+    return sid
 
 
 def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:

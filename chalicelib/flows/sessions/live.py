@@ -1,18 +1,18 @@
 """What an access token is worth at this moment: as its user, its session and its client's registration are by now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidToken
 from ...domain.oauth import claims as claim
-from ...domain.oauth import scopes
+from ...domain.oauth import client_rights
 from ...domain.oauth.client import Client
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from ..clients import documents as client_documents
 from ..clients import own
 from ..platform import subjects
-from . import resources, verify
+from . import verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,9 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
 
 def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None) -> tuple[VerifiedClaims, Client]:
     client = stored or _unregistered(svc, claims.client_id)
-    if client is None or claims.all["iat"] < client.created_at:
+    if client is None:
         raise InvalidToken(reason="client gone")
-    scope = scopes.common(claims.scope, client.scopes)
-    is_permitted = any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences)
-    if not is_permitted or (claims.scope and not scope):
-        raise InvalidToken(reason="taken from its client")
-    return replace(claims, scope=scope, all={**claims.all, "scope": " ".join(scope)}), client
+    return client_rights.narrow(claims, client, own_audience=svc.settings.audience), client
 
 
 def _unregistered(svc: Services, client_id: str) -> Client | None:

@@ -76,6 +76,8 @@ def refusal_response(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -
         extra["WWW-Authenticate"] = 'Basic realm="latchkey", charset="UTF-8"'
     if isinstance(refusal, errors.InvalidToken):
         extra["WWW-Authenticate"] = f'Bearer realm="latchkey", error="{refusal.code}", {resource_metadata()}'
+    if isinstance(refusal, errors.InsufficientScope):
+        extra["WWW-Authenticate"] = f'Bearer realm="latchkey", error="{refusal.code}"'
     if isinstance(refusal, errors.UseDpopNonce):
         extra["DPoP-Nonce"] = refusal.nonce
     if (wait := getattr(refusal, "retry_after", None)) is not None:

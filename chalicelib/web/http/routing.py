@@ -1,6 +1,6 @@
 """Routes as they are declared, and how each is served: the caller, the function behind it, the answer or the refusal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,6 +10,8 @@ from chalice.app import Blueprint, Request, Response
 
 from ...domain import errors
 from ...domain.errors import LatchkeyError
+from ...domain.oauth.tokens import credentials
+from ...flows.sessions import live
 from ...guard.functions import guard
 from ...guard.scope_map import SCOPES
 from ...services import Services, services
@@ -18,12 +20,17 @@ from .answers import Answer, refusal_response, success
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as the request says it, and what the guard verified (on a guarded route)."""
+    """Who asks, as the request says it, and what the guard verified (on a guarded route).
+
+    That is a user in a session (`uid`, `sid`, `auth_time`) or, where the route takes those, a client that acts for itself
+    (`machine`, its client_id); what belongs to the other kind is empty.
+    """
 
     request: Request
     uid: str = ""
     sid: str = ""
     auth_time: int = 0
+    machine: str = ""
 
     @property
     def network(self) -> str:
@@ -50,8 +57,9 @@ RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...]
 class Operation:
     """One route as it was declared: what it takes, what it answers, and the function behind it.
 
-    `scope` is what its caller needs, None for an open route. With `page`, refusals are pages and not JSON. What has no type
-    of its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
+    `scope` is what its caller needs, None for an open route. A guarded route is for users in a session; with `machines`
+    it is for clients that act for themselves as well. With `page`, refusals are pages and not JSON. What has no type of
+    its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
     `logged_in` is a page, or a form of one, that is for who is logged in in the browser.
     """
 
@@ -59,6 +67,7 @@ class Operation:
     path: str
     handler: Callable[..., Any]
     scope: str | None
+    machines: bool = False
     status: int = 200
     body: type | None = None
     body_optional: bool = False
@@ -70,12 +79,16 @@ class Operation:
     media: tuple[str, ...] = ()
     logged_in: bool = False
 
+    def __post_init__(self) -> None:
+        if self.machines and not self.scope:
+            raise ValueError(f"{self.method} {self.path} is open to everybody: it has no scope in the map")
+
     def serve(self, request: Request, path_parameters: Mapping[str, str]) -> Response:
         """Answers one request; every refusal and every fault of ours leaves in the one error shape."""
         try:
             decoding.refuse_doubled_headers(request)
             svc = services()
-            caller = _caller(request, self.scope, svc.now())
+            caller = _caller(svc, request, self)
             body = [decoding.decode_body(request, self.body, optional=self.body_optional)] if self.body else []
             return success(self.handler(svc, caller, *body, **path_parameters), self.status)
         except LatchkeyError as refusal:
@@ -137,23 +150,32 @@ class Api:
         self.operations.append(operation)
 
 
-def _caller(request: Request, scope: str | None, now: int) -> Caller:
-    if scope is None:
+def _caller(svc: Services, request: Request, operation: Operation) -> Caller:
+    if operation.scope is None:
         return Caller(request=request)
     authorizer_context = request.context.get("authorizer") or {}
+    sub, sid = authorizer_context.get("sub", ""), authorizer_context.get("sid", "")
+    machine = not sid and sub == authorizer_context.get("client_id")
     # The gateway caches a policy for minutes, so it can outlive its token.
-    if (
-        not authorizer_context.get("sub")
-        or not authorizer_context.get("sid")
-        or int(authorizer_context.get("exp") or 0) <= now
-    ):
+    if not sub or not (sid or machine) or int(authorizer_context.get("exp") or 0) <= svc.now():
         raise errors.InvalidToken()
-    request_log.set_user(authorizer_context["sub"])
-    if scope not in authorizer_context.get("scope", "").split(" "):
-        raise errors.InsufficientScope(f"This route needs the scope {scope}.")
-    return Caller(
-        request=request,
-        uid=authorizer_context["sub"],
-        sid=authorizer_context["sid"],
-        auth_time=int(authorizer_context.get("auth_time") or 0),
-    )
+    request_log.set_user(sub)
+    _check_scope(operation.scope, authorizer_context.get("scope", "").split(" "))
+    if not machine:
+        return Caller(request=request, uid=sub, sid=sid, auth_time=int(authorizer_context.get("auth_time") or 0))
+    if not operation.machines:
+        raise errors.UserRequired()
+    return _machine(svc, request, operation.scope)
+
+
+def _machine(svc: Services, request: Request, scope: str) -> Caller:
+    """A client by what its registration is now, as a user's session is read by what is behind a route."""
+    _, token = credentials(request.headers.get("authorization", ""))
+    live_token = live.read(svc, token)
+    _check_scope(scope, live_token.claims.scope)
+    return Caller(request=request, machine=live_token.client.client_id)
+
+
+def _check_scope(needed: str, scopes: Collection[str]) -> None:
+    if needed not in scopes:
+        raise errors.InsufficientScope(f"This route needs the scope {needed}.")

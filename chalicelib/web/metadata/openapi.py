@@ -15,6 +15,7 @@ from ..http.answers import ErrorBody, status_of
 from ..http.decoding import Form
 from ..http.routing import Operation
 from ..pages import html
+from .server import ENDPOINTS
 
 STYLE = (html.DIRECTORY / "static" / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
@@ -43,14 +44,23 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for operation in operations:
         paths[operation.path][operation.method.lower()] = _operation(operation)
-    bearer = {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Latchkey", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": issuer}],
         "paths": dict(paths),
-        "components": {"schemas": _components(operations), "securitySchemes": {"bearer": bearer}},
+        "components": {"schemas": _components(operations), "securitySchemes": _schemes(issuer, operations)},
     }
+
+
+def _schemes(issuer: str, operations: Iterable[Operation]) -> dict[str, Any]:
+    """The token of a user, and that of a client that acts for itself where some operation takes it."""
+    found: dict[str, Any] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}}
+    scopes = {each.scope: "" for each in operations if each.scope and each.machines}
+    if scopes:
+        flow = {"tokenUrl": issuer + ENDPOINTS["token_endpoint"], "scopes": scopes}
+        found["machine"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
+    return found
 
 
 def page(doc: dict[str, Any]) -> str:
@@ -82,7 +92,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "content": _form(operation) if operation.body is Form else _content(operation.body),
         }
     if operation.scope:
-        description["security"] = [{"bearer": [operation.scope]}]
+        schemes = ("bearer", "machine") if operation.machines else ("bearer",)
+        description["security"] = [{scheme: [operation.scope]} for scheme in schemes]
     return description
 
 
@@ -130,6 +141,8 @@ def _content(shape: type) -> dict[str, Any]:
 def _refusals(operation: Operation) -> dict[str, Any]:
     by_status: dict[str, list[type[LatchkeyError]]] = defaultdict(list)
     possible: list[type[LatchkeyError]] = [*operation.errors, *ALWAYS]
+    if operation.scope and not operation.machines:
+        possible.append(errors.UserRequired)
     if operation.body:
         possible.append(errors.PayloadTooLarge)
         possible += [errors.UnsupportedMediaType] if operation.body is not Form else []
