@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import GRANT_TYPES
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.web.metadata import apis
@@ -48,7 +48,7 @@ def client(served: Served) -> str:
     """The credentials of a client that may do everything."""
     registration = served.client(
         "client_secret_basic",
-        grant_types=(CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE),
+        grant_types=tuple(GRANT_TYPES),
         resources=(API,),
         exchanges=("impersonation", "delegation"),
         introspects=True,

@@ -12,12 +12,30 @@ from .tokens import MAX_LIFETIME
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-GRANT_TYPES = (CODE, REFRESH, CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE)
 IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
 SUBJECT_TYPES = ("public", "pairwise")
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
 # OpenID Connect Registration 1.0 section 2 has localhost beside the addresses, and many command-line tools use it.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class GrantRules:
+    """Which clients may have a grant type."""
+
+    public: bool = False  # also those that have nothing to authenticate with
+    self_registrable: bool = False  # also those that no operator has made
+
+
+EVERYBODY = GrantRules(public=True, self_registrable=True)
+# What each does is in a file of its own, in flows/oauth/grants.
+GRANT_TYPES: Mapping[str, GrantRules] = {
+    CODE: EVERYBODY,
+    REFRESH: EVERYBODY,
+    CLIENT_CREDENTIALS: GrantRules(),
+    DEVICE_CODE: EVERYBODY,
+    TOKEN_EXCHANGE: GrantRules(),
+}
 
 
 class SetBy(Enum):
@@ -57,7 +75,7 @@ class Client:
     client_name: Annotated[str, Member(SetBy.CLIENT, max_length=100)] = ""
     token_endpoint_auth_method: Annotated[str, Member(SetBy.CLIENT, choices=AUTH_METHODS)] = "client_secret_basic"
     secrets: Annotated[Names, SERVER] = ()
-    grant_types: Annotated[Names, Member(SetBy.CLIENT, choices=GRANT_TYPES)] = (CODE,)
+    grant_types: Annotated[Names, Member(SetBy.CLIENT, choices=tuple(GRANT_TYPES))] = (CODE,)
     redirect_uris: Annotated[Names, CLIENT] = ()
     post_logout_redirect_uris: Annotated[Names, CLIENT] = ()
     scopes: Annotated[Names, Member(SetBy.CLIENT, registered_as="scope")] = ()

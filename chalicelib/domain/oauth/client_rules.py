@@ -10,12 +10,11 @@ from ..errors import InvalidClientMetadata, InvalidRedirectUri
 from . import uris
 from .client import (
     CHOICES,
-    CLIENT_CREDENTIALS,
     CODE,
     DEVICE_CODE,
+    GRANT_TYPES,
     LOOPBACK,
     MAX_SECONDS,
-    TOKEN_EXCHANGE,
     URIS,
     Client,
 )
@@ -26,6 +25,7 @@ MAX_KEYS = 20
 MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
 MAX_URI = 2000
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
+CONFIDENTIAL_GRANTS = tuple(name for name, rules in GRANT_TYPES.items() if not rules.public)
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
 
@@ -55,8 +55,8 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         **_choices(client),
         "`grant_types` is empty.": bool(client.grant_types),
         "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
-        "A public client cannot use client_credentials or token exchange.": not (
-            client.public and {CLIENT_CREDENTIALS, TOKEN_EXCHANGE} & set(client.grant_types)
+        f"A public client cannot use {' or '.join(CONFIDENTIAL_GRANTS)}.": not (
+            client.public and set(CONFIDENTIAL_GRANTS) & set(client.grant_types)
         ),
         "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)

@@ -10,10 +10,10 @@ from msgspec import Meta
 
 from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
-from .client import CODE, DEVICE_CODE, MEMBERS, REFRESH, SELF_REGISTRABLE, TYPES, Client, Names
+from .client import CODE, GRANT_TYPES, MEMBERS, SELF_REGISTRABLE, TYPES, Client, Names
 
-# The grants of a client that no operator has made: not those by which it acts for itself, or exchanges tokens.
-GRANT_TYPES = (CODE, REFRESH, DEVICE_CODE)
+# Not those by which a client acts for itself, or exchanges tokens.
+OWN_GRANT_TYPES = tuple(name for name, rules in GRANT_TYPES.items() if rules.self_registrable)
 # Characters that show nothing: fillers of Hangul, the empty Braille cell, and the joiners that Persian and emoji need.
 BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200c\u200d")
 SAYS_NOTHING = Client(client_id="")
@@ -63,8 +63,10 @@ class ClientMetadata(_SelfRegistrable, frozen=True, kw_only=True, omit_defaults=
 def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
     """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what only an operator may set."""
     grant_types = metadata.grant_types or ()
-    if not set(grant_types) <= set(GRANT_TYPES):
-        raise InvalidClientMetadata(f"A client that registers itself has `grant_types` of {', '.join(GRANT_TYPES)}.")
+    if not set(grant_types) <= set(OWN_GRANT_TYPES):
+        raise InvalidClientMetadata(
+            f"A client that registers itself has `grant_types` of {', '.join(OWN_GRANT_TYPES)}."
+        )
     if metadata.response_types and metadata.response_types != ["code"]:
         raise InvalidClientMetadata("The only response type here is code.")
     if metadata.client_name and not can_be_read(metadata.client_name):

@@ -18,6 +18,7 @@ from chalicelib.domain.oauth.client import (
     Client,
 )
 from chalicelib.domain.oauth.client_rules import are_public_keys, check, sector
+from tests.support.grants import EXPECTED
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
 NATIVE = replace(WEB, application_type="native", token_endpoint_auth_method="none")
@@ -26,14 +27,16 @@ EC = {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}
 KINDS: list[Any] = ["RSA", "EC", "OKP", "oct", "ec", "AKP", None, [], {}, 1, ["EC"]]
 
 
-def test_grant_types_are_named_as_their_rfcs_name_them() -> None:
-    assert sorted(GRANT_TYPES) == [
-        "authorization_code",
-        "client_credentials",
-        "refresh_token",
-        "urn:ietf:params:oauth:grant-type:device_code",  # RFC 8628 section 3.4
-        "urn:ietf:params:oauth:grant-type:token-exchange",  # RFC 8693 section 2.1
-    ]
+def test_grant_types_are_named_as_their_rfcs_name_them_and_are_for_whom_they_are_to_be() -> None:
+    assert {name: (rules.public, rules.self_registrable) for name, rules in GRANT_TYPES.items()} == {
+        name: (grant.public, grant.self_registrable) for name, grant in EXPECTED.items()
+    }
+
+
+@pytest.mark.parametrize("grant_type", EXPECTED)
+def test_a_public_client_has_the_grants_that_prove_their_sender_themselves(grant_type: str) -> None:
+    assert registered(WEB, grant_types=(grant_type,))
+    assert registered(NATIVE, grant_types=(grant_type,)) is EXPECTED[grant_type].public
 
 
 def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_privilege() -> None:
@@ -166,15 +169,9 @@ def test_whatever_is_fetched_or_linked_is_behind_https(member: str, uri: str, ex
         ({"token_endpoint_auth_method": "client_secret_jwt"}, False),
         ({"grant_types": ("refresh_token",), "redirect_uris": ()}, True),
         ({"grant_types": ("client_credentials",), "redirect_uris": ()}, True),
-        ({"grant_types": GRANT_TYPES}, True),
+        ({"grant_types": tuple(GRANT_TYPES)}, True),
         ({"grant_types": ("authorization_code", "password")}, False),
         ({"grant_types": ("authorization_code",), "redirect_uris": ()}, False),
-        ({"grant_types": ("client_credentials",), "token_endpoint_auth_method": "none"}, False),
-        ({"grant_types": ("urn:ietf:params:oauth:grant-type:token-exchange",)}, True),
-        (
-            {"grant_types": ("urn:ietf:params:oauth:grant-type:token-exchange",), "token_endpoint_auth_method": "none"},
-            False,
-        ),
         ({"token_endpoint_auth_method": "private_key_jwt"}, False),
         ({"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [EC]}}, True),
         ({"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://a.example/"}, True),

@@ -8,14 +8,16 @@ import pytest
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import SELF_REGISTRABLE, Client
 from chalicelib.domain.oauth.registration import ClientMetadata, fields, metadata_of
+from tests.support.grants import EXPECTED, UNKNOWN
 
+SELF_REGISTRABLE_GRANTS = [name for name, grant in EXPECTED.items() if grant.self_registrable]
 OFFERED = ("openid", "email")
-CODE, REFRESH = "authorization_code", "refresh_token"
+CODE = "authorization_code"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 METADATA = {
     "redirect_uris": ["https://app.example/cb"],
     "token_endpoint_auth_method": "none",
-    "grant_types": [CODE, REFRESH, DEVICE_CODE],
+    "grant_types": SELF_REGISTRABLE_GRANTS,
     "response_types": ["code"],
     "client_name": "Shop",
     "client_uri": "https://app.example/",
@@ -95,8 +97,8 @@ def test_a_uri_that_is_no_web_clients_makes_a_native_one(uris: list[str], expect
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"grant_types": ["client_credentials"]},
-        {"grant_types": [CODE, "urn:ietf:params:oauth:grant-type:token-exchange"]},
+        *[{"grant_types": [CODE, name]} for name, grant in EXPECTED.items() if not grant.self_registrable],
+        *[{"grant_types": [name]} for name in UNKNOWN],
         {"response_types": ["token"]},
         {"response_types": ["code", "token"]},
         {"scope": "admin"},

@@ -20,6 +20,7 @@ from chalicelib.config import load
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.oauth import dpop
+from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
 from chalicelib.web.http.decoding import Form
 from chalicelib.web.http.routing import Operation
@@ -232,18 +233,8 @@ def fields_of(operation: Operation) -> list[str]:
     return [each.encode_name for each in msgspec.structs.fields(operation.body)]
 
 
-GRANT_OF = {
-    "refresh_token": REFRESH,
-    "device_code": DEVICE_CODE,
-    "actor_token": TOKEN_EXCHANGE,
-    "actor_token_type": TOKEN_EXCHANGE,
-    "audience": TOKEN_EXCHANGE,
-    "requested_token_type": TOKEN_EXCHANGE,
-    "subject_token": TOKEN_EXCHANGE,
-    "subject_token_type": TOKEN_EXCHANGE,
-    "resource": TOKEN_EXCHANGE,
-    "scope": TOKEN_EXCHANGE,
-}
+# By which grant a parameter is tried, where several take it: the exchange, which has the most to read.
+GRANT_OF = {name: grant for grant in (*GRANTS, TOKEN_EXCHANGE) for name in GRANTS[grant].parameters}
 
 
 def send(sender: Sender, line: str, name: str, value: Any) -> Answer:

@@ -11,12 +11,13 @@ import pytest
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain.oauth.client import DEVICE_CODE, REFRESH
+from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH
 from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
+from tests.support.grants import EXPECTED
 from tests.support.internet import running
 from tests.support.phone import PASSWORD, Clock, Phone, installed
 from tests.support.prover import Prover
@@ -68,6 +69,7 @@ class Stranger:
     prover: Prover
     numbers: Iterator[int] = field(default_factory=count)
     responses: dict[str, Any] = field(default_factory=dict)
+    grant_types: set[str] = field(default_factory=set)
 
     def new(self) -> str:
         """Something that was never there before."""
@@ -80,6 +82,7 @@ class Stranger:
     def form(self, line: str, fields: Mapping[str, str], *, proof: bool = False) -> Answer:
         """A form, with a good DPoP proof if it is to have one."""
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.grant_types |= {value for name, value in fields.items() if name == "grant_type"}
         if proof:
             self.prover.nonce = dpop.nonce(self.svc)
             headers["DPoP"] = self.prover.proof(line.partition(" ")[2])
@@ -117,7 +120,7 @@ class Stranger:
     def tokens(self) -> None:
         """Everything that a client without a secret can send to the token endpoint."""
         spa = {"client_id": self.spa.client.client_id}
-        code = {"grant_type": "authorization_code", "code": "x" * 60, "code_verifier": "v" * 43}
+        code = {"grant_type": CODE, "code": "x" * 60, "code_verifier": "v" * 43}
         self.form("POST /oauth/token", {**spa, **code, "redirect_uri": CALLBACK}, proof=True)
         self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "refresh_token": "x"}, proof=True)
         self.form("POST /oauth/token", {"client_id": self.document(), "grant_type": REFRESH, "refresh_token": "x"})
@@ -269,6 +272,11 @@ def open_routes() -> set[str]:
 
 def test_what_a_stranger_does_at_every_open_route_is_known() -> None:
     assert open_routes() == set(DEEDS)
+
+
+def test_a_stranger_tries_every_grant_that_needs_no_secret(stranger: Stranger) -> None:
+    stranger.tokens()
+    assert stranger.grant_types == {name for name, grant in EXPECTED.items() if grant.public}
 
 
 @pytest.mark.parametrize("line", DEEDS)

@@ -1,6 +1,7 @@
 import hashlib
 import re
 from base64 import b64encode
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -8,7 +9,11 @@ import pytest
 from openapi_spec_validator import validate
 
 from app import app
+from chalicelib.domain import errors
+from chalicelib.flows.clients import authenticate
 from chalicelib.guard.scope_map import SCOPES
+from chalicelib.web.http.answers import STATUS
+from chalicelib.web.metadata import apis
 from local.gateway import Answer
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
@@ -57,6 +62,25 @@ def test_every_operation_is_named_once_and_explained(document: dict[str, Any]) -
     operations = [operation_of(document, line) for line in lines(document)]
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     assert all(operation["summary"].endswith(".") for operation in operations)
+
+
+def test_an_assertion_may_be_for_each_endpoint_that_takes_one() -> None:
+    takes_one = {each.path for each in apis.operations() if "client_assertion" in each.takes}
+    assert takes_one == {f"/oauth/{name}" for name in authenticate.ENDPOINTS}
+
+
+def kinds_of(error: type[errors.LatchkeyError]) -> Iterator[type[errors.LatchkeyError]]:
+    for kind in error.__subclasses__():
+        yield kind
+        yield from kinds_of(kind)
+
+
+def test_every_error_that_is_not_oauth_s_own_has_a_status_of_its_own() -> None:
+    # Not those of the pages, which are never anything but pages.
+    kinds = [kind for kind in kinds_of(errors.LatchkeyError) if kind.__module__ == errors.__name__]
+    codes = {kind.code for kind in kinds if not issubclass(kind, errors.OAuthError)}
+    assert codes - STATUS.keys() == set()
+    assert STATUS.keys() - codes == {"server_error", "invalid_client"}
 
 
 def operation_of(document: dict[str, Any], line: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...clients import authenticate as clients
 from ...sessions.issue import TokenSet
+from ..token_request import TokenRequest
 from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
 
 
@@ -21,7 +22,7 @@ class GrantType:
     """
 
     parameters: frozenset[str]
-    redeem: Callable[[Services, Client, Mapping[str, str], Proof], TokenSet]
+    redeem: Callable[[Services, Client, TokenRequest], TokenSet]
 
 
 GRANTS: Mapping[str, GrantType] = {
@@ -47,4 +48,4 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     grant_params = {name: value for name, value in params.items() if name in grant.parameters}
-    return grant.redeem(svc, client, grant_params, proof)
+    return grant.redeem(svc, client, TokenRequest(grant_params, proof, network))

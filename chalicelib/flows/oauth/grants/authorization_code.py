@@ -6,19 +6,20 @@ from ....domain.crypto import handles
 from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ....domain.oauth import authorization_request as oauth
 from ....domain.oauth.client import CODE, Client
-from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...sessions import issue, lifetimes, resources, session_handles
 from ...sessions.issue import TokenSet
 from .. import dpop
+from ..token_request import TokenRequest
 
 GRANT_TYPE = CODE
 UNKNOWN_CODE = "The code is unknown, or was issued to another client, redirect URI, verifier or key."
 PARAMETERS = frozenset({"code", "redirect_uri", "code_verifier", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
+def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     """RFC 6749 section 4.1.3 with RFC 7636: only the code's own client with its own verifier spends it, and once."""
+    params, proof = request.params, request.proof
     if "code" not in params:
         raise InvalidRequest("`code` is missing.")
     try:

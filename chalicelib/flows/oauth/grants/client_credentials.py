@@ -1,21 +1,20 @@
-from collections.abc import Mapping
-
 from ....domain.errors import InvalidScope
 from ....domain.oauth import scopes
 from ....domain.oauth.claims import OPENID_SCOPES
 from ....domain.oauth.client import CLIENT_CREDENTIALS, Client
-from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...sessions import issue, lifetimes, resources
 from ...sessions.issue import TokenSet
 from .. import dpop
+from ..token_request import TokenRequest
 
 GRANT_TYPE = CLIENT_CREDENTIALS
 PARAMETERS = frozenset({"scope", "resource"})
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
+def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     """RFC 6749 section 4.4: a token for the client itself, without a session and so without a refresh token."""
+    params, proof = request.params, request.proof
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OPENID_SCOPES))
     if not scope:
         raise InvalidScope()

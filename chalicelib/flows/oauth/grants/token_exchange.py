@@ -4,13 +4,13 @@ from dataclasses import replace
 from ....domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ....domain.oauth import scopes, uris
 from ....domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
-from ....domain.oauth.dpop import Proof
 from ....domain.oauth.tokens import VerifiedClaims
 from ....services import Services
 from ...platform import subjects
 from ...sessions import issue, lifetimes, live
 from ...sessions.issue import TokenSet
 from .. import dpop
+from ..token_request import TokenRequest
 
 GRANT_TYPE = TOKEN_EXCHANGE
 PARAMETERS = frozenset(
@@ -30,8 +30,9 @@ JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 COPIED_CLAIMS = ("roles",)  # none of the login: it was not at this client
 
 
-def redeem(svc: Services, client: Client, params: Mapping[str, str], proof: Proof) -> TokenSet:
+def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     """RFC 8693: a token for another API in the subject's name, never for more or for longer than the subject's own."""
+    params, proof = request.params, request.proof
     if params.get("requested_token_type", ACCESS_TOKEN_TYPE) not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest("`requested_token_type` is an access token here.")
     subject = _verify_token(svc, client, params, "subject", proof.jkt)
