@@ -9,12 +9,16 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
+from chalicelib.domain.records.once import ONCE
+from chalicelib.domain.records.sealed import SEALED
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
+from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.sessions import Sessions
+from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
 from chalicelib.web.metadata.server import ENDPOINTS
 
@@ -31,8 +35,6 @@ READS = {
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
-# Documented with the verbs that they are parts of.
-PARTS_OF_TRANSACTIONS = {"Sessions.creating", "Once.changing", "Once.spending"}
 ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
 PARTS = dict(re.findall(r"^### (.+?)\n\n(.*?)(?=^### |\Z)", ADDING, re.MULTILINE | re.DOTALL))
 
@@ -119,9 +121,26 @@ def test_each_endpoint_that_the_metadata_announces_is_in_the_table() -> None:
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Keys, Once, Sessions, Users)
+        for store in (Attempts, Clients, Keys, Once, Sessions, Transactions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }
     documented = set(re.findall(r"`([A-Z]\w+\.\w+)`", section("data-model.md", "## Who writes what")))
-    assert documented == verbs - READS - PARTS_OF_TRANSACTIONS
+    assert documented == verbs - READS
+
+
+def test_each_kind_of_what_is_good_once_is_in_the_data_model_with_its_value() -> None:
+    page = section("data-model.md", "### What is good once, or for a short time")
+    table = [kind for row in re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE) for kind in re.findall(r"`(.+?)`", row)]
+    values = [kind for row in re.findall(r"^- (`.+?`):", page, re.MULTILINE) for kind in re.findall(r"`(.+?)`", row)]
+    assert sorted(table) == sorted(values) == sorted(each.kind for each in ONCE)
+
+
+def test_each_sealed_record_is_in_the_data_model() -> None:
+    documented = re.findall(r"^- `(.+?)`:", section("data-model.md", "## What callers carry"), re.MULTILINE)
+    assert sorted(documented) == sorted(each.purpose.decode().removesuffix("\0") for each in SEALED)
+
+
+def test_each_kind_of_key_is_in_the_data_model() -> None:
+    documented = re.findall(r"^- `…/(\w+)/.+?`:", section("data-model.md", "## SSM parameters"), re.MULTILINE)
+    assert sorted(documented) == sorted(PARAMETERS)

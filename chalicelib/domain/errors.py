@@ -14,6 +14,10 @@ class LatchkeyError(Exception):
         super().__init__(self.code)
 
 
+class UnreadableRecord(LatchkeyError):
+    """Something stored of another version or shape than this release knows: a defect, and nothing is made of it."""
+
+
 class InvalidRequest(LatchkeyError):
     code = "invalid_request"
     default = "The request is malformed."

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ..domain.accounts.model import Limit, Spent
 from ..domain.errors import TemporarilyUnavailable
 from .dynamo import ConditionFailed, Contended, conditionally, key, transact
+from .items import ONE
 from .transactions import Write
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ class Attempts:
             "Update": {
                 "TableName": self._grants,
                 "Key": _key(limit, now),
-                "UpdateExpression": "SET expires_at = :end ADD attempts :one",
+                "UpdateExpression": "SET expires_at = :end, v = :v ADD attempts :one",
                 "ConditionExpression": "attribute_not_exists(attempts) OR attempts < :most",
                 "ExpressionAttributeValues": {
                     ":end": {"N": str(now + limit.wait(now))},
                     ":one": {"N": "1"},
+                    ":v": ONE,
                     ":most": {"N": str(limit.most)},
                 },
             }

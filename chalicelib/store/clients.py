@@ -6,6 +6,7 @@ import msgspec
 from ..domain.accounts.model import User
 from ..domain.oauth.client import Client
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
+from .items import ONE, VERSION, reader
 from .users import as_read
 
 if TYPE_CHECKING:
@@ -17,9 +18,15 @@ def client_key(client_id: str) -> dict[str, Any]:
     return key(("client", escaped(client_id)), ("client",))
 
 
+@reader("client")
 def from_item(item: Item) -> Client:
     """The client in a stored item."""
     return msgspec.json.decode(item["client"]["S"], type=Client)
+
+
+@reader("consent")
+def _consent_from_item(item: Item) -> tuple[int, frozenset[str]]:
+    return int(item["agreed_at"]["N"]), frozenset(item["scopes"]["SS"] if "scopes" in item else ())
 
 
 def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
@@ -77,10 +84,8 @@ class Clients:
         with storage_faults():
             item_key = _consent_key(uid, client_id, resource)
             answer = self._client.get_item(TableName=self._users, Key=item_key, ConsistentRead=True)
-        item = answer.get("Item")
-        if item is None or int(item["agreed_at"]["N"]) < since:
-            return None
-        return frozenset(item.get("scopes", {"SS": []})["SS"])
+        agreed_at, scopes = _consent_from_item(answer["Item"]) if "Item" in answer else (-1, None)
+        return scopes if agreed_at >= since else None
 
     def remember_consent(
         self, user: User, client_id: str, scopes: tuple[str, ...], *, resource: str = "", since: int, now: int
@@ -89,7 +94,7 @@ class Clients:
 
         False if the user is gone, disabled, or has ended all sessions since they were read.
         """
-        values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}}
+        values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}, ":v": ONE}
         if scopes:  # DynamoDB has no empty sets
             values[":scopes"] = {"SS": list(scopes)}
         changes = (
@@ -100,7 +105,7 @@ class Clients:
             consent = {
                 "TableName": self._users,
                 "Key": _consent_key(user.uid, client_id, resource),
-                "UpdateExpression": f"SET agreed_at = :now{change}",
+                "UpdateExpression": f"SET agreed_at = :now, v = :v{change}",
                 "ConditionExpression": condition,
                 "ExpressionAttributeValues": values,
             }
@@ -126,6 +131,7 @@ class Clients:
     def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
         item = {
             **client_key(registered.client_id),
+            **VERSION,
             "version": {"N": str(registered.version)},
             "client": {"S": msgspec.json.encode(registered).decode()},
         }

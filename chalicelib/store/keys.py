@@ -1,17 +1,18 @@
-import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..domain.crypto import keyset
 from ..domain.crypto.keyset import HandleKey, KeySet, RetiredKey, SigningKey
 from ..domain.errors import TemporarilyUnavailable
+from ..domain.versioned import Record
+from . import key_parameters
 from .dynamo import storage_faults
+from .key_parameters import HandleKeyParameter, Kind, PairwiseParameter, RetiredParameter, SigningParameter
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
-Kind = Literal["signing", "refresh", "pairwise", "retired"]
 RELOAD_SECONDS = 600
 # A token that names a key we lack makes us look again, but never more often than this.
 FORCED_RELOAD_SECONDS = 60
@@ -49,34 +50,16 @@ class Keys:
 
     def read(self, now: int) -> KeySet:
         """The keys as they are now."""
-        signing: list[SigningKey] = []
-        refresh: list[HandleKey] = []
-        retired: list[RetiredKey] = []
-        pairwise = b""
-        for name, value in self._parameters():
-            kind, number = name.split("/")[-2:]
-            stored = json.loads(value)
-            if kind == "signing":
-                signing.append(
-                    keyset.signing_key(
-                        number=int(number),
-                        algorithm=stored["alg"],
-                        active_at=stored["active_at"],
-                        pem=stored["private_key"],
-                    )
-                )
-            elif kind == "refresh":
-                secret = urlsafe_b64decode(stored["secret"])
-                refresh.append(HandleKey(number=int(number), active_at=stored["active_at"], secret=secret))
-            elif kind == "retired":
-                retired.append(RetiredKey(jwk=stored["jwk"], until=stored["until"]))
-            elif kind == "pairwise":
-                pairwise = urlsafe_b64decode(stored["secret"])
+        parameters = [(*name.split("/")[-2:], value) for name, value in self._parameters()]
+        signing = [_signing_key(number, value) for kind, number, value in parameters if kind == "signing"]
+        handle = [_handle_key(number, value) for kind, number, value in parameters if kind == "refresh"]
+        retired = [_retired_key(value) for kind, _, value in parameters if kind == "retired"]
+        pairwise = [_pairwise_secret(value) for kind, _, value in parameters if kind == "pairwise"]
         self._cached = KeySet(
             tuple(sorted(signing, key=lambda k: k.number)),
-            tuple(sorted(refresh, key=lambda k: k.number)),
+            tuple(sorted(handle, key=lambda k: k.number)),
             self._token_life,
-            pairwise,
+            pairwise[-1] if pairwise else b"",
             tuple(sorted(retired, key=lambda k: k.until)),
         )
         self._cached_at, self._stale = now, False
@@ -84,28 +67,27 @@ class Keys:
 
     def create_signing(self, number: int, *, algorithm: str, active_at: int) -> bool:
         """A new signing key under a free number; False if another was quicker."""
-        value = {"alg": algorithm, "active_at": active_at, "private_key": keyset.generate(algorithm)}
-        return self._create("signing", number, value)
+        key = SigningParameter(alg=algorithm, active_at=active_at, private_key=keyset.generate(algorithm))
+        return self._create("signing", number, key)
 
     def create_refresh(self, number: int, *, active_at: int) -> bool:
         """A new HMAC key under a free number; False if another was quicker."""
-        secret = urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        return self._create("refresh", number, {"active_at": active_at, "secret": secret})
+        return self._create("refresh", number, HandleKeyParameter(active_at=active_at, secret=_new_secret()))
 
     def create_pairwise(self) -> bool:
         """The one secret for pairwise subjects, which is never replaced; False if it is there."""
-        return self._create("pairwise", 1, {"secret": urlsafe_b64encode(secrets.token_bytes(32)).decode()})
+        return self._create("pairwise", 1, PairwiseParameter(secret=_new_secret()))
 
     def create_retired(self, key: SigningKey, *, until: int) -> bool:
         """The public half of a key kept, under its kid, for a number can be given again; False if it is there."""
-        return self._create("retired", key.kid, {"jwk": dict(key.jwk), "until": until})
+        return self._create("retired", key.kid, RetiredParameter(jwk=dict(key.jwk), until=until))
 
     def pairwise_alone(self) -> bytes:
         """The secret for pairwise subjects, for a function that has no right to read any key; read once."""
         if not self._pairwise:
             with storage_faults():
                 answer = self._client.get_parameter(Name=f"{self._path}/pairwise/1", WithDecryption=True)
-            self._pairwise = urlsafe_b64decode(json.loads(answer["Parameter"]["Value"])["secret"])
+            self._pairwise = _pairwise_secret(answer["Parameter"]["Value"])
         return self._pairwise
 
     def delete(self, kind: Kind, name: int | str) -> None:
@@ -116,12 +98,12 @@ class Keys:
         except self._client.exceptions.ParameterNotFound:
             pass
 
-    def _create(self, kind: Kind, name: int | str, value: dict[str, object]) -> bool:
+    def _create(self, kind: Kind, name: int | str, parameter: Record) -> bool:
         try:
             with storage_faults():
                 self._client.put_parameter(
                     Name=f"{self._path}/{kind}/{name}",
-                    Value=json.dumps(value),
+                    Value=key_parameters.encode(parameter),
                     Type="SecureString",
                     Overwrite=False,
                 )
@@ -135,3 +117,28 @@ class Keys:
                 Path=self._path, Recursive=True, WithDecryption=True
             )
             return [(p["Name"], p["Value"]) for page in pages for p in page["Parameters"]]
+
+
+def _signing_key(number: str, value: str) -> SigningKey:
+    stored = key_parameters.decode(value, SigningParameter)
+    return keyset.signing_key(
+        number=int(number), algorithm=stored.alg, active_at=stored.active_at, pem=stored.private_key
+    )
+
+
+def _handle_key(number: str, value: str) -> HandleKey:
+    stored = key_parameters.decode(value, HandleKeyParameter)
+    return HandleKey(number=int(number), active_at=stored.active_at, secret=urlsafe_b64decode(stored.secret))
+
+
+def _retired_key(value: str) -> RetiredKey:
+    stored = key_parameters.decode(value, RetiredParameter)
+    return RetiredKey(jwk=stored.jwk, until=stored.until)
+
+
+def _pairwise_secret(value: str) -> bytes:
+    return urlsafe_b64decode(key_parameters.decode(value, PairwiseParameter).secret)
+
+
+def _new_secret() -> str:
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()

@@ -4,6 +4,7 @@ from typing import Any
 
 from ..domain.accounts.model import Session
 from .dynamo import Item
+from .items import VERSION, reader
 from .users import session_key
 
 TEXTS = ("device", "ended", "redirect_uri", "challenge", "nonce", "resource", "jkt", "browser", "claims")
@@ -23,6 +24,7 @@ def to_item(session: Session) -> dict[str, Any]:
     """A session as it is stored. `expires_at` is the table's time to live."""
     return {
         **session_key(session.uid, session.session_id),
+        **VERSION,
         "client_id": {"S": session.client_id},
         "scope": {"S": " ".join(session.scope)},
         "amr": {"S": " ".join(session.amr)},
@@ -34,6 +36,7 @@ def to_item(session: Session) -> dict[str, Any]:
     }
 
 
+@reader("session")
 def from_item(item: Item) -> Session:
     """The session in a stored item."""
     return Session(

@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..domain.accounts.model import Session, User
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
+from .items import VERSION, reader
 from .transactions import Write
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def to_item(user: User) -> dict[str, Any]:
     """A user as it is stored; what was written once can be read for ever."""
     return {
         **user_key(user.uid),
+        **VERSION,
         "email": {"S": user.email},
         "name": {"S": user.name},
         "password_hash": {"S": user.password_hash},
@@ -47,6 +49,7 @@ def to_item(user: User) -> dict[str, Any]:
     }
 
 
+@reader("profile")
 def from_item(item: Item) -> User:
     """The user in a stored item."""
     return User(
@@ -60,6 +63,12 @@ def from_item(item: Item) -> User:
         disabled=item["disabled"]["BOOL"],
         roles=tuple(role["S"] for role in item["roles"]["L"]),
     )
+
+
+@reader("address")
+def _uid(item: Item) -> str:
+    uid: str = item["uid"]["S"]
+    return uid
 
 
 class Users:
@@ -79,7 +88,7 @@ class Users:
             return None
         with storage_faults():
             answer = self._client.get_item(TableName=self._users, Key=address, ConsistentRead=True)
-        return answer["Item"]["uid"]["S"] if "Item" in answer else None
+        return _uid(answer["Item"]) if "Item" in answer else None
 
     def read(self, uid: str) -> User | None:
         """One account, as of now."""
@@ -89,7 +98,7 @@ class Users:
 
     def creation(self, user: User, *, canonical_email: str) -> Write:
         """A new account and its address, which must not be taken."""
-        address = {**_email_key(canonical_email), "uid": {"S": user.uid}}
+        address = {**_email_key(canonical_email), **VERSION, "uid": {"S": user.uid}}
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
         return Write(
             (

@@ -1,0 +1,365 @@
+"""The bytes of what lasts: written and read as they were pinned here; another version or shape is a loud defect."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import uuid4
+
+import boto3
+import pytest
+
+from chalicelib.domain.accounts.model import Limit, Session, User
+from chalicelib.domain.crypto import keyset
+from chalicelib.domain.errors import UnreadableRecord
+from chalicelib.domain.oauth.client import Client
+from chalicelib.store import tables
+from chalicelib.store.attempts import Attempts
+from chalicelib.store.clients import Clients
+from chalicelib.store.key_parameters import PARAMETERS
+from chalicelib.store.keys import Keys
+from chalicelib.store.sessions import Sessions
+from chalicelib.store.transactions import Transactions
+from chalicelib.store.users import Users
+
+NOW = 1_800_000_000
+UID, SID = "21b2efff062d43f2acc4ec61a8d22ea3", "3614e866d020405ba721370e5cbdb3b3"
+ONE = {"N": "1"}
+
+ANN = User(
+    uid=UID,
+    email="Ann@example.com",
+    name="Ann Ä",
+    password_hash="$argon2id$v=19$x",
+    created_at=1_795_502_180,
+    email_verified=True,
+    token_version=3,
+    roles=("admin", "support"),
+)
+PROFILE: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": "profile"},
+    "v": ONE,
+    "email": {"S": "Ann@example.com"},
+    "name": {"S": "Ann Ä"},
+    "password_hash": {"S": "$argon2id$v=19$x"},
+    "token_version": {"N": "3"},
+    "created_at": {"N": "1795502180"},
+    "email_verified": {"BOOL": True},
+    "disabled": {"BOOL": False},
+    "roles": {"L": [{"S": "admin"}, {"S": "support"}]},
+}
+ADDRESS: dict[str, Any] = {
+    "pk": {"S": "email#ann%231@example.com"},
+    "sk": {"S": "user"},
+    "v": ONE,
+    "uid": {"S": UID},
+}
+SESSION = Session(
+    uid=UID,
+    session_id=SID,
+    client_id="demo-app",
+    client_since=1_795_500_000,
+    scope=("openid", "email"),
+    token_version=3,
+    amr=("pwd", "otp"),
+    auth_time=1_795_506_986,
+    created_at=1_795_506_987,
+    last_used_at=1_795_506_988,
+    expires_at=1_795_507_047,
+    ends_at=1_827_042_987,
+    generation=0,
+    rotated_at=1_795_506_989,
+    device="Demo app",
+    ended="logout",
+    redirect_uri="https://app.example/cb",
+    challenge="CrlVwe1W",
+    nonce="n1",
+    resource="https://notes.example",
+    jkt="thumbprint",
+    unbound_until=2,
+    browser="97b739dd1db547f38eb66a34575e5551",
+    claims='{"id_token": ["email"]}',
+    logout_participants=("shop\n1795500000", "tv"),
+)
+GRANT: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": f"grant#{SID}"},
+    "v": ONE,
+    "client_id": {"S": "demo-app"},
+    "client_since": {"N": "1795500000"},
+    "scope": {"S": "openid email"},
+    "token_version": {"N": "3"},
+    "amr": {"S": "pwd otp"},
+    "auth_time": {"N": "1795506986"},
+    "created_at": {"N": "1795506987"},
+    "last_used_at": {"N": "1795506988"},
+    "expires_at": {"N": "1795507047"},
+    "ends_at": {"N": "1827042987"},
+    "generation": {"N": "0"},
+    "rotated_at": {"N": "1795506989"},
+    "device": {"S": "Demo app"},
+    "ended": {"S": "logout"},
+    "redirect_uri": {"S": "https://app.example/cb"},
+    "challenge": {"S": "CrlVwe1W"},
+    "nonce": {"S": "n1"},
+    "resource": {"S": "https://notes.example"},
+    "jkt": {"S": "thumbprint"},
+    "unbound_until": {"N": "2"},
+    "browser": {"S": "97b739dd1db547f38eb66a34575e5551"},
+    "claims": {"S": '{"id_token": ["email"]}'},
+    "took_part": {"SS": ["shop\n1795500000", "tv"]},
+}
+OPTIONAL_OF_SESSION = {
+    *("v", "client_since", "device", "ended", "redirect_uri", "challenge", "nonce"),
+    *("resource", "jkt", "unbound_until", "browser", "claims", "took_part"),
+}
+SHOP = Client(client_id="shop", client_name="Shop", redirect_uris=("https://shop.example/cb",), version=7)
+# All members of a client when versions began. More may come, each with a default; none may go or change its meaning.
+CLIENT_TEXT = """
+{"client_id":"shop","client_name":"Shop","token_endpoint_auth_method":"client_secret_basic","secrets":[],
+"grant_types":["authorization_code"],"redirect_uris":["https://shop.example/cb"],"post_logout_redirect_uris":[],
+"scopes":[],"resources":[],"application_type":"web","first_party":false,"require_pushed_authorization_requests":false,
+"dpop_bound_access_tokens":false,"subject_type":"public","sector_identifier":"","jwks":{},"jwks_uri":"",
+"backchannel_logout_uri":"","backchannel_logout_session_required":false,"introspects":false,"exchanges":[],
+"client_uri":"","logo_uri":"","policy_uri":"","tos_uri":"","access_seconds":0,"refresh_idle_seconds":0,
+"refresh_absolute_seconds":0,"operator_set":[],"registration_token":"","created_at":0,"version":7}
+"""
+CLIENT: dict[str, Any] = {
+    "pk": {"S": "client#shop"},
+    "sk": {"S": "client"},
+    "v": ONE,
+    "version": {"N": "7"},
+}
+CONSENT: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": "consent#shop"},
+    "v": ONE,
+    "agreed_at": {"N": "1800000000"},
+    "scopes": {"SS": ["email", "openid"]},
+}
+
+
+class Table:
+    """Fresh tables with the store's verbs on them."""
+
+    def __init__(self) -> None:
+        self.client = boto3.client("dynamodb")
+        self.names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
+        tables.ensure(self.client, users=self.names["users"], grants=self.names["grants"])
+        self.users = Users(self.client, **self.names)
+        self.sessions = Sessions(self.client, **self.names)
+        self.clients = Clients(self.client, users=self.names["users"])
+        self.attempts = Attempts(self.client, grants=self.names["grants"])
+        self.transactions = Transactions(self.client)
+
+    def items(self, table: str) -> list[Mapping[str, Any]]:
+        found = self.client.scan(TableName=self.names[table])["Items"]
+        return sorted(found, key=lambda item: item["sk"]["S"])
+
+    def put(self, table: str, item: Mapping[str, Any]) -> None:
+        self.client.put_item(TableName=self.names[table], Item=item)
+
+
+@pytest.fixture
+def table(aws: None) -> Table:  # noqa: ARG001 - the engine in this process
+    """A deployment of this test's own."""
+    return Table()
+
+
+@pytest.fixture(scope="module")
+def shared(aws: None) -> Table:  # noqa: ARG001 - the engine in this process
+    """One deployment, for tests that write each item anew."""
+    return Table()
+
+
+def test_what_lasts_is_written_as_it_is_pinned(table: Table) -> None:
+    account = table.users.creation(ANN, canonical_email="ann#1@example.com")
+    assert table.transactions.commit(account, table.sessions.creation_with_user(SESSION)) is None
+    assert table.clients.create(SHOP)
+    assert table.clients.remember_consent(ANN, "shop", ("email", "openid"), since=0, now=NOW)
+    stored = {item["sk"]["S"]: item for item in table.items("users")}
+    client = {**stored["client"]}
+    text = client.pop("client")["S"]
+    assert [stored["profile"], stored["user"], stored["consent#shop"], client] == [PROFILE, ADDRESS, CONSENT, CLIENT]
+    assert json.loads(text).items() >= json.loads(CLIENT_TEXT).items()
+    assert table.items("grants") == [GRANT]
+
+
+def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
+    assert table.attempts.spend([Limit("kind", "ann", 5, 60)], now=NOW) is None
+    digest = hashlib.sha256(f"kind\0ann\0{NOW // 60}".encode()).hexdigest()
+    assert table.items("grants") == [
+        {
+            "pk": {"S": f"attempts#{digest}"},
+            "sk": {"S": "count"},
+            "v": ONE,
+            "attempts": ONE,
+            "expires_at": {"N": str(NOW + 60)},
+        }
+    ]
+
+
+def without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if name not in names}
+
+
+READERS: dict[str, tuple[str, dict[str, Any], Callable[[Table], object], object]] = {
+    "profile": ("users", PROFILE, lambda table: table.users.read(UID), ANN),
+    "address": ("users", ADDRESS, lambda table: table.users.find("ann#1@example.com"), UID),
+    "session": ("grants", GRANT, lambda table: table.sessions.of_user(UID)[0], SESSION),
+    "client": (
+        "users",
+        {**CLIENT, "client": {"S": CLIENT_TEXT}},
+        lambda table: table.clients.read("shop"),
+        SHOP,
+    ),
+    "consent": (
+        "users",
+        CONSENT,
+        lambda table: table.clients.consent(UID, "shop", since=0),
+        frozenset({"email", "openid"}),
+    ),
+}
+OPTIONAL = {"session": OPTIONAL_OF_SESSION, "consent": {"v", "scopes"}, "client": {"v", "version"}}
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_a_pinned_item_is_read_with_its_version_and_as_it_was_written_before_there_were_versions(
+    shared: Table, kind: str
+) -> None:
+    where, item, read, value = READERS[kind]
+    for stored in (item, without(item, "v")):
+        shared.put(where, stored)
+        assert read(shared) == value
+
+
+def test_a_session_of_the_first_releases_is_read(shared: Table) -> None:
+    shared.put("grants", without(GRANT, *OPTIONAL_OF_SESSION))
+    (session,) = shared.sessions.of_user(UID)
+    assert (session.client_since, session.device, session.logout_participants) == (None, "", ())
+    assert (session.scope, session.amr, session.ends_at) == (SESSION.scope, SESSION.amr, SESSION.ends_at)
+
+
+@pytest.mark.parametrize("version", [{"N": "2"}, {"N": "0"}, {"S": "1"}, {"NULL": True}], ids=str)
+@pytest.mark.parametrize("kind", READERS)
+def test_an_item_of_another_version_is_a_defect_that_says_so(shared: Table, kind: str, version: dict[str, Any]) -> None:
+    where, item, read, _ = READERS[kind]
+    shared.put(where, {**item, "v": version})
+    with pytest.raises(UnreadableRecord) as defect:
+        read(shared)
+    assert defect.value.reason.startswith(f"{kind}: version")
+    assert defect.value.code == "server_error"
+
+
+@pytest.mark.parametrize("kind", READERS)
+def test_an_item_without_what_it_needs_or_with_another_type_is_a_defect_and_never_read_wrongly(
+    shared: Table, kind: str
+) -> None:
+    where, item, read, value = READERS[kind]
+    for name in set(item) - {"pk", "sk", "v"}:
+        if name not in OPTIONAL.get(kind, set()):
+            shared.put(where, without(item, name))
+            with pytest.raises(UnreadableRecord, match="server_error"):
+                read(shared)
+        shared.put(where, {**item, name: {"B": b"x"}})
+        if kind == "client" and name == "version":  # which is beside the text for the condition alone
+            assert read(shared) == value
+            continue
+        with pytest.raises(UnreadableRecord):
+            read(shared)
+
+
+def test_a_client_without_the_members_that_came_later_has_their_defaults(shared: Table) -> None:
+    shared.put("users", {**CLIENT, "client": {"S": '{"client_id":"shop","version":7}'}})
+    assert shared.clients.read("shop") == Client(client_id="shop", version=7)
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", '{"client_name": 1}', '{"client_id": "shop", "scopes": "a"}'])
+def test_a_client_that_is_no_client_is_a_defect(shared: Table, text: str) -> None:
+    shared.put("users", {**CLIENT, "client": {"S": text}})
+    with pytest.raises(UnreadableRecord):
+        shared.clients.read("shop")
+
+
+def test_an_account_goes_with_a_session_that_cannot_be_read(table: Table) -> None:
+    table.put("grants", {**GRANT, "v": {"N": "2"}})
+    table.put("grants", {**GRANT, "sk": {"S": "grant#other"}})
+    table.sessions.erase(UID, but="other")
+    assert [item["sk"]["S"] for item in table.items("grants")] == ["grant#other"]
+    table.sessions.erase(UID)
+    assert table.items("grants") == []
+
+
+PARAMETER_PINS = {
+    "signing": '{"v": 1, "alg": "EdDSA", "active_at": 1800000000, "private_key": "PEM"}',
+    "refresh": '{"v": 1, "active_at": 1800000000, "secret": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}',
+    "pairwise": '{"v": 1, "secret": "__________________________________________8="}',
+    "retired": '{"v": 1, "jwk": {"kty": "OKP", "kid": "k"}, "until": 1800000001}',
+}
+PEM = keyset.generate("EdDSA")
+
+
+class Parameters:
+    """A place for keys of this test's own, and what is in it."""
+
+    def __init__(self) -> None:
+        self.ssm = boto3.client("ssm")
+        self.path = f"/{uuid4().hex}/keys"
+        self.keys = Keys(self.ssm, path=self.path, token_life=900)
+
+    def put(self, name: str, value: str) -> None:
+        value = value.replace('"PEM"', '"' + PEM.replace("\n", "\\n") + '"')
+        self.ssm.put_parameter(Name=f"{self.path}/{name}", Value=value, Type="SecureString", Overwrite=True)
+
+    def value(self, name: str) -> str:
+        return self.ssm.get_parameter(Name=f"{self.path}/{name}", WithDecryption=True)["Parameter"]["Value"]
+
+
+@pytest.fixture
+def parameters(aws: None) -> Parameters:  # noqa: ARG001 - the engine in this process
+    """A place for keys of this test's own."""
+    return Parameters()
+
+
+def test_every_kind_of_key_is_pinned() -> None:
+    assert set(PARAMETER_PINS) == set(PARAMETERS)
+
+
+@pytest.mark.parametrize("drop", ["", '"v": 1, '], ids=["versioned", "unversioned"])
+def test_keys_are_read_as_they_are_pinned(parameters: Parameters, drop: str) -> None:
+    for kind, value in PARAMETER_PINS.items():
+        parameters.put(f"{kind}/1", value.replace(drop, ""))
+    found = parameters.keys.read(NOW)
+    assert [(key.number, key.algorithm, key.active_at) for key in found.signing] == [(1, "EdDSA", NOW)]
+    assert [(key.number, key.active_at, key.secret) for key in found.refresh] == [(1, NOW, bytes(32))]
+    assert [(key.jwk, key.until) for key in found.retired] == [({"kty": "OKP", "kid": "k"}, NOW + 1)]
+    assert found.pairwise == parameters.keys.pairwise_alone() == b"\xff" * 32
+
+
+def test_keys_are_written_as_they_are_pinned(parameters: Parameters) -> None:
+    assert parameters.keys.create_signing(1, algorithm="EdDSA", active_at=NOW)
+    assert parameters.keys.create_refresh(1, active_at=NOW)
+    assert parameters.keys.create_pairwise()
+    (key,) = parameters.keys.read(NOW).signing
+    assert parameters.keys.create_retired(key, until=NOW + 1)
+    values = {name: parameters.value(name) for name in ("signing/1", "refresh/1", "pairwise/1", f"retired/{key.kid}")}
+    begins = [
+        '{"v": 1, "alg": "EdDSA", "active_at": 1800000000, "private_key": "-----BEGIN',
+        '{"v": 1, "active_at": 1800000000, "secret": "',
+        '{"v": 1, "secret": "',
+        '{"v": 1, "jwk": {"kty": "OKP"',
+    ]
+    assert [value.startswith(begin) for value, begin in zip(values.values(), begins, strict=True)] == [True] * 4
+    assert values[f"retired/{key.kid}"].endswith('"}, "until": 1800000001}')
+
+
+@pytest.mark.parametrize("kind", PARAMETER_PINS)
+def test_a_key_of_another_version_or_shape_is_a_defect(parameters: Parameters, kind: str) -> None:
+    pin = PARAMETER_PINS[kind]
+    spoilt = [pin.replace('"v": 1', '"v": 2'), pin.replace("{", '{"more": 1, ', 1), '{"v": 1}', pin[:-1], "[]", "x"]
+    spoilt += [pin.replace("180000000", '"').replace('"0', '"0"').replace('"1', '"1"')] if "180000000" in pin else []
+    for value in spoilt:
+        parameters.put(f"{kind}/1", value)
+        with pytest.raises(UnreadableRecord):
+            parameters.keys.read(NOW)
