@@ -10,7 +10,7 @@ from typing import Any
 from chalicelib.config import registered_apis
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.claims import OPENID_SCOPES
-from chalicelib.domain.oauth.client import CHOICES, KEPT_HERE, MAX_SECONDS, Client
+from chalicelib.domain.oauth.client import CHOICES, KEPT_HERE, MAX_SECONDS, RULES, Client
 from chalicelib.services import Services
 from cli.errors import CannotRunError
 
@@ -108,7 +108,7 @@ def _json(name: str, text: str) -> dict[str, Any]:
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        raise CannotRunError(f'{_shown(name, text)}: it is JSON, {{"keys": […]}}.')
+        raise CannotRunError(f"{_shown(name, text)}: it is JSON, {RULES[name].text}.")
     return found
 
 

@@ -1,5 +1,5 @@
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Annotated, Any, get_args
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from ..accounts.model import Session
 from ..crypto.handles import MAX_IDLE
+from .client_values import are_public_keys
 from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
@@ -48,6 +49,14 @@ class SetBy(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value has to be: as a sentence goes on after "it is", and as it is judged."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """What there is to know of a member of a client, beside its type: from here registration, checks and command have it."""
 
@@ -56,11 +65,13 @@ class Member:
     choices: tuple[str, ...] = ()  # it is one of these, or has of these, and nothing else
     is_uri: bool = False  # it is fetched or linked, so it is https
     most: int = 0  # the greatest number
+    rule: Rule | None = None  # for a value, if there is one
     max_length: int = 2000  # characters of a text at registration
 
 
 CLIENT, OPERATOR, PRIVILEGE, SERVER = map(Member, SetBy)
 URI = Member(SetBy.CLIENT, is_uri=True)
+PUBLIC_KEYS = Rule('a set of a few public keys, {"keys": […]}', are_public_keys)
 Names = tuple[str, ...]
 
 
@@ -86,7 +97,7 @@ class Client:
     dpop_bound_access_tokens: Annotated[bool, CLIENT] = False
     subject_type: Annotated[str, Member(SetBy.CLIENT, choices=SUBJECT_TYPES)] = "public"
     sector_identifier: Annotated[str, OPERATOR] = ""
-    jwks: Annotated[dict[str, Any], CLIENT] = field(default_factory=dict)
+    jwks: Annotated[dict[str, Any], Member(SetBy.CLIENT, rule=PUBLIC_KEYS)] = field(default_factory=dict)
     jwks_uri: Annotated[str, URI] = ""
     backchannel_logout_uri: Annotated[str, URI] = ""
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
@@ -174,6 +185,7 @@ OPERATORS_ALONE = _set_by(SetBy.OPERATOR, SetBy.PRIVILEGE)
 KEPT_HERE = _set_by(SetBy.SERVER)
 URIS = tuple(name for name, member in MEMBERS.items() if member.is_uri)
 MAX_SECONDS = {name: member.most for name, member in MEMBERS.items() if member.most}
+RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 CHOICES = {
     **{name: member.choices for name, member in MEMBERS.items() if member.choices},
     "operator_set": SELF_REGISTRABLE,

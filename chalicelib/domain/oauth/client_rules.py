@@ -1,11 +1,8 @@
 """What a client may be registered with, whoever registers it."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
-from ..crypto import jws
 from ..errors import InvalidClientMetadata, InvalidRedirectUri
 from . import uris
 from .client import (
@@ -15,16 +12,14 @@ from .client import (
     GRANT_TYPES,
     LOOPBACK,
     MAX_SECONDS,
+    RULES,
     URIS,
     Client,
 )
+from .client_values import MAX_URI, PRINTABLE, is_https
 
 ACCOUNT = "account"  # the scope of our own API
-HTTPS = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?].*)?")
-MAX_KEYS = 20
 MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
-MAX_URI = 2000
-PRINTABLE = re.compile(r"[\x21-\x7e]+")
 CONFIDENTIAL_GRANTS = tuple(name for name, rules in GRANT_TYPES.items() if not rules.public)
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
@@ -61,14 +56,18 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
-        "`jwks` is a set of a few public keys.": not client.jwks or are_public_keys(client.jwks),
+        **{
+            f"`{name}` is {rule.text}.": rule.holds(value)
+            for name, rule in RULES.items()
+            if (value := getattr(client, name))
+        },
         f"The client's `scopes` are too long for an access token: {MAX_SCOPES} characters at most.": (
             len(" ".join(client.scopes)) <= MAX_SCOPES
         ),
         **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
         **{
             f"`{name}` is no https URI: {_printable(uri)}.": (
-                _is_https(uri) or (local and client.made_by_operator and _is_loopback(uri))
+                is_https(uri) or (local and client.made_by_operator and _is_loopback(uri))
             )
             for name in URIS
             if (uri := getattr(client, name))
@@ -100,7 +99,7 @@ def _subjects(client: Client) -> dict[str, bool]:
             has_sector or DEVICE_CODE not in client.grant_types
         ),
         "A pairwise client that describes itself at its id redirects to the host of its id.": (
-            has_sector or not _is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
+            has_sector or not is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
         ),
         "A pairwise client cannot have the scope account, whose routes show the account itself.": (
             ACCOUNT not in client.scopes
@@ -123,21 +122,6 @@ def check_sector(old: Client, new: Client) -> None:
         raise InvalidClientMetadata("A client does not become pairwise, or another sector's: register another.")
 
 
-def are_public_keys(jwks: Mapping[str, Any]) -> bool:
-    """Whether a JWK set has a public key for signatures, nothing private, and not too much.
-
-    Keys of other kinds may be beside it (RFC 7517 section 5).
-    """
-    keys = jwks.get("keys")
-    if not isinstance(keys, list) or len(keys) > MAX_KEYS or not all(isinstance(key, dict) for key in keys):
-        return False
-    return any(map(jws.is_public_key, keys)) and not any(jws.PRIVATE_MEMBERS & set(key) for key in keys)
-
-
-def _is_https(uri: str) -> bool:
-    return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and HTTPS.fullmatch(uri)) and not set("#\\") & set(uri)
-
-
 def _is_loopback(uri: str) -> bool:
     return len(uri) <= MAX_URI and bool(PRINTABLE.fullmatch(uri) and LOOPBACK.fullmatch(uri)) and "\\" not in uri
 
@@ -147,7 +131,7 @@ def _may_redirect(client: Client, uri: str) -> bool:
         return False
     scheme, colon, rest = uri.partition(":")
     if scheme == "https":
-        return _is_https(uri)
+        return is_https(uri)
     if _is_loopback(uri):
         # A web application on a developer's machine is one too, if an operator says so.
         return client.native or client.made_by_operator

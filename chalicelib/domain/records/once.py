@@ -80,7 +80,7 @@ class SpentProof(OnceRecord, frozen=True, kw_only=True):
 
 
 class SpentAssertion(OnceRecord, frozen=True, kw_only=True):
-    """A client's assertion that was used (RFC 7523 section 3)."""
+    """An assertion that was used, of a client or of an issuer that one trusts (RFC 7523 section 3)."""
 
     kind = "assertion"
 
@@ -105,7 +105,7 @@ class ClientDocument(RemoteDocument, frozen=True, kw_only=True):
 
 
 class ClientKeys(RemoteDocument, frozen=True, kw_only=True):
-    """The keys at a client's `jwks_uri` (RFC 7591)."""
+    """The keys at a `jwks_uri` (RFC 7591), of a client or of an issuer that one trusts."""
 
     kind = "keys of a client"
 

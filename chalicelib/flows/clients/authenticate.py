@@ -4,25 +4,20 @@ import hashlib
 import hmac
 from base64 import b64decode
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
 from urllib.parse import unquote_plus
 
 from ...domain.crypto import jws
 from ...domain.errors import InvalidClient, InvalidRequest
 from ...domain.oauth import tokens, uris
 from ...domain.oauth.client import Client
-from ...domain.records.once import SpentAssertion
 from ...services import Services
+from . import assertions, own
 from . import documents as client_documents
-from . import keys as client_keys
-from . import own
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS
-ASSERTION_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
 # Whom an assertion may be for, beside the issuer: the token endpoint (RFC 7523 section 3), and those that take one as well.
 ENDPOINTS = ("token", "par", "device", "introspect", "revoke", "authorize-challenge")
 CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
@@ -131,32 +126,14 @@ def digest_of(secret: str) -> str:
 
 def _check_assertion(svc: Services, client: Client, assertion: str, network: str) -> None:
     """RFC 7523 section 3: for this server, of this client, short-lived, and never used before."""
-    now = svc.now()
-    claims = _verify_signature(svc, client, assertion, network)
-    aud = claims.get("aud")
-    audiences = aud if isinstance(aud, list) and aud else [aud]
     own_audiences = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
-    exp, jti = claims.get("exp"), claims.get("jti")
-    if claims.get("sub") != client.client_id or not set(map(str, audiences)) <= own_audiences:
-        raise InvalidClient(reason="assertion for another")
-    if not jws.is_numeric_date(exp) or not now - tokens.CLOCK_SKEW < exp <= now + ASSERTION_SECONDS + tokens.CLOCK_SKEW:
-        raise InvalidClient(reason="assertion expired or too long-lived")
-    begins = (claims.get("nbf", now), claims.get("iat", now))
-    if not all(jws.is_numeric_date(begin) and begin <= now + tokens.CLOCK_SKEW for begin in begins):
-        raise InvalidClient(reason="assertion not yet valid")
-    if not isinstance(jti, str) or not 0 < len(jti) <= 500:
-        raise InvalidClient(reason="assertion without jti")
-    kept_until = ceil(exp) + tokens.CLOCK_SKEW + 1
-    if not svc.once.put_if_absent(SpentAssertion(), f"{client.client_id}\0{jti}", expires_at=kept_until, now=now):
-        raise InvalidClient(reason="assertion replayed")
-
-
-def _verify_signature(svc: Services, client: Client, assertion: str, network: str) -> dict[str, object]:
     try:
-        kid = jws.unverified_header(assertion).get("kid")
-    except ValueError:
-        raise InvalidClient(reason="assertion malformed") from None
-    for key in client_keys.find(svc, client, kid=kid, network=network):
-        with suppress(ValueError):
-            return jws.verify(assertion, key)
-    raise InvalidClient(reason="assertion's signature")
+        claims = assertions.verify(
+            svc, assertion, jwks=client.jwks, jwks_uri=client.jwks_uri, audiences=own_audiences, network=network
+        )
+    except assertions.UnfitAssertionError as unfit:
+        raise InvalidClient(reason=str(unfit)) from None
+    if claims.get("sub") != client.client_id:
+        raise InvalidClient(reason="assertion for another")
+    if not assertions.spend(svc, claims, signer=client.client_id):
+        raise InvalidClient(reason="assertion replayed")

@@ -1,12 +1,12 @@
-"""The public keys of a client that signs: registered with it, or at an address of its own (RFC 7591 `jwks_uri`)."""
+"""Public keys of those who sign: registered with a client, or at an address (RFC 7591 `jwks_uri`)."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...domain.crypto import strict_json
 from ...domain.errors import TemporarilyUnavailable
-from ...domain.oauth.client import Client
-from ...domain.oauth.client_rules import are_public_keys
+from ...domain.oauth.client_values import are_public_keys
 from ...domain.records.once import ClientKeys
 from ...services import Services
 from ..platform import remote_documents
@@ -14,17 +14,15 @@ from ..platform import remote_documents
 Keys = list[dict[str, Any]]
 
 
-def find(svc: Services, client: Client, *, kid: object, network: str) -> Keys:
-    """The keys that may have signed for a client: the one of this kid, or all where the signature names none."""
-    if client.jwks:
-        return matching(client.jwks["keys"], kid)
-    if not client.jwks_uri:
+def find(svc: Services, jwks: Mapping[str, Any], jwks_uri: str, *, kid: object, network: str) -> Keys:
+    """The keys that may have signed, of a set or of that at an address: the one of this kid, or all if there is none."""
+    if jwks:
+        return matching(jwks["keys"], kid)
+    if not jwks_uri:
         return []
-    item = remote_documents.read(svc, ClientKeys, client.jwks_uri, _usable_text, network=network)
+    item = remote_documents.read(svc, ClientKeys, jwks_uri, _usable_text, network=network)
     if not item.record.text:
-        raise TemporarilyUnavailable(
-            "The client's `jwks_uri` cannot be read: try again in a minute.", reason=item.record.why
-        )
+        raise TemporarilyUnavailable("The `jwks_uri` cannot be read: try again in a minute.", reason=item.record.why)
     keys = matching(_keys_in(item.record.text), kid)
     # An unknown kid may be of a new key: we look again, but once a minute at most.
     if keys:

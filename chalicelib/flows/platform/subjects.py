@@ -23,6 +23,13 @@ def subject_for(svc: Services, client: Client, identifier: str) -> str:
     return pairwise.name(identifier, sector=sector(client), secret=keys.current(svc).pairwise)
 
 
+def identifier(svc: Services, client: Client, subject: str) -> str:
+    """The account that a client calls so; raises ValueError for what is no name in its sector."""
+    if client.subject_type != pairwise.PAIRWISE:
+        return subject
+    return pairwise.identifier(subject, sector=sector(client), secret=keys.current(svc).pairwise)
+
+
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
     """The `sub` of an access token, with its `sector` where it is pairwise."""
     sector_claim = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}

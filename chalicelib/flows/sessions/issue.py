@@ -47,7 +47,7 @@ def issue(
     granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
-        svc, keyset, _session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
+        svc, keyset, session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
     )
     id_token = refresh_token = ""
     if "openid" in granted:
@@ -68,7 +68,8 @@ def issue(
     )
 
 
-def _session_claims(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:
+def session_claims(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:
+    """What the access tokens of a session say, beside what all of them say."""
     return {
         **subjects.claims(svc, client, user.uid),
         "aud": session.resource,

@@ -17,7 +17,8 @@ from chalicelib.domain.oauth.client import (
     SELF_REGISTRABLE,
     Client,
 )
-from chalicelib.domain.oauth.client_rules import are_public_keys, check, sector
+from chalicelib.domain.oauth.client_rules import check, sector
+from chalicelib.domain.oauth.client_values import are_public_keys
 from tests.support.grants import EXPECTED
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))

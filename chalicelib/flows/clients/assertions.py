@@ -1,0 +1,65 @@
+"""Assertions (RFC 7521, RFC 7523): a JWT that somebody signed for this server, short-lived, and good once."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from math import ceil
+from typing import Any
+
+from ...domain.crypto import jws
+from ...domain.oauth import tokens
+from ...domain.records.once import SpentAssertion
+from ...services import Services
+from . import keys
+
+MAX_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
+
+
+class UnfitAssertionError(Exception):
+    """An assertion that is not good here; its text says why, for the log alone."""
+
+
+def verify(
+    svc: Services, assertion: str, *, jwks: Mapping[str, Any], jwks_uri: str, audiences: set[str], network: str
+) -> dict[str, Any]:
+    """The claims of an assertion that one of these keys signed, for none but these audiences, and that is good now.
+
+    Raises UnfitAssertionError for any other; nothing is written. Fetched keys count against the `network`.
+    """
+    claims = _signed_claims(svc, assertion, jwks, jwks_uri, network)
+    aud = claims.get("aud")
+    if not set(map(str, aud if isinstance(aud, list) and aud else [aud])) <= audiences:
+        raise UnfitAssertionError("assertion for another")
+    _check_times(claims, svc.now())
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= 500:
+        raise UnfitAssertionError("assertion without jti")
+    return claims
+
+
+def spend(svc: Services, claims: Mapping[str, Any], *, signer: str) -> bool:
+    """Uses up a verified assertion of a signer, for as long as it is good; False if that was done before."""
+    kept_until = ceil(claims["exp"]) + tokens.CLOCK_SKEW + 1
+    text = f"{signer}\0{claims['jti']}"
+    return svc.once.put_if_absent(SpentAssertion(), text, expires_at=kept_until, now=svc.now())
+
+
+def _signed_claims(
+    svc: Services, assertion: str, jwks: Mapping[str, Any], jwks_uri: str, network: str
+) -> dict[str, Any]:
+    try:
+        kid = jws.unverified_header(assertion).get("kid")
+    except ValueError:
+        raise UnfitAssertionError("assertion malformed") from None
+    for key in keys.find(svc, jwks, jwks_uri, kid=kid, network=network):
+        with suppress(ValueError):
+            return jws.verify(assertion, key)
+    raise UnfitAssertionError("assertion's signature")
+
+
+def _check_times(claims: Mapping[str, Any], now: int) -> None:
+    exp = claims.get("exp")
+    if not jws.is_numeric_date(exp) or not now - tokens.CLOCK_SKEW < exp <= now + MAX_SECONDS + tokens.CLOCK_SKEW:
+        raise UnfitAssertionError("assertion expired or too long-lived")
+    begins = (claims.get("nbf", now), claims.get("iat", now))
+    if not all(jws.is_numeric_date(begin) and begin <= now + tokens.CLOCK_SKEW for begin in begins):
+        raise UnfitAssertionError("assertion not yet valid")
