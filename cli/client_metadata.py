@@ -23,19 +23,19 @@ SHOWN_CHARACTERS = 60
 
 def metadata(pairs: Iterable[str]) -> dict[str, Any]:
     """Metadata as it was typed, `name=value` each; raises CannotRunError."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for pair in pairs:
         name, value = _piece(*pair.partition("="))
-        if name in found:
+        if name in values:
             raise CannotRunError(f"{name} is given twice: once, with spaces between the parts of a list.")
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
     if name not in NAMES:
         raise CannotRunError(
-            f"{name!r} is no metadata of a client{meant(name, NAMES)} Give name=value, of {', '.join(NAMES)}."
+            f"{name!r} is no metadata of a client{did_you_mean(name, NAMES)} Give name=value, of {', '.join(NAMES)}."
         )
     if not equals:
         raise CannotRunError(f"{name} has no value: give name=value.")
@@ -68,7 +68,7 @@ def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] 
     for scope in named.get("scopes", ()):
         if scope not in known:
             raise CannotRunError(
-                f"scopes={scope}: nothing here knows it{meant(scope, known)} "
+                f"scopes={scope}: nothing here knows it{did_you_mean(scope, known)} "
                 f"There are {', '.join(sorted(known))}; --new-scopes takes others."
             )
 
@@ -104,21 +104,23 @@ def _seconds(name: str, text: str) -> int:
 
 def _json(name: str, text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
+        value = None
+    if not isinstance(value, dict):
         raise CannotRunError(f"{_shown(name, text)}: it is JSON, {RULES[name].text}.")
-    return found
+    return value
 
 
 def _one_of(value: str, choices: Collection[str], *, what: str) -> None:
     """Raises CannotRunError for a value that is none of the choices, with the one that was probably meant."""
     if value not in choices:
-        raise CannotRunError(f"{what}: there is no such{meant(value, choices)} There are {', '.join(sorted(choices))}.")
+        raise CannotRunError(
+            f"{what}: there is no such{did_you_mean(value, choices)} There are {', '.join(sorted(choices))}."
+        )
 
 
-def meant(value: str, choices: Collection[str]) -> str:
+def did_you_mean(value: str, choices: Collection[str]) -> str:
     """What ends the sentence about a value that is none of the choices: a question, where one of them is like it."""
     inside = [each for each in choices if len(value) > 3 and value in each]
     near = inside or difflib.get_close_matches(value, choices, n=1)

@@ -29,11 +29,11 @@ class Target:
         from deploy.access import session
 
         if self.local:
-            found = of_local_run()
+            variables = of_local_run()
             for name in [name for name in os.environ if name.startswith("AWS_")]:
                 del os.environ[name]
-            os.environ.update({name: value for name, value in found.items() if name.startswith("AWS_")})
-            return found
+            os.environ.update({name: value for name, value in variables.items() if name.startswith("AWS_")})
+            return variables
         stage = stages.read(self.stage)
         session()
         # There are no settings without an issuer, and a stage has none before its first deployment.
@@ -47,10 +47,10 @@ class Target:
 
     def issuer(self) -> str:
         """Return its issuer, for which no credentials are needed."""
-        found = of_local_run()["LATCHKEY_ISSUER"] if self.local else issuer_of(stages.read(self.stage))
-        if found is None:
+        issuer = of_local_run()["LATCHKEY_ISSUER"] if self.local else issuer_of(stages.read(self.stage))
+        if issuer is None:
             raise CannotDeployError(f"The stage {self.stage} has no issuer yet: deploy it, or set LATCHKEY_ISSUER.")
-        return found
+        return issuer
 
 
 def with_target(function: Callable[..., None]) -> Callable[..., None]:

@@ -23,25 +23,25 @@ class Account:
 
 def session() -> boto3.Session:
     """Return the AWS session that the environment describes; raise CannotDeployError where a part of it is missing."""
-    found = boto3.Session()
-    if found.region_name is None:
+    aws = boto3.Session()
+    if aws.region_name is None:
         raise CannotDeployError("No region: set AWS_DEFAULT_REGION, or region in your AWS profile.")
-    if found.get_credentials() is None:
+    if aws.get_credentials() is None:
         raise CannotDeployError(
             "No AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; "
             "where a command has --local, it works on what `make serve` runs."
         )
-    return found
+    return aws
 
 
 def account() -> Account:
     """Ask AWS who we are; the first thing to fail where credentials are missing or stale."""
-    found = session()
+    aws = session()
     try:
-        who = found.client("sts").get_caller_identity()
+        who = aws.client("sts").get_caller_identity()
     except ResponseParserError:
         raise CannotDeployError(
             "What AWS_ENDPOINT_URL names knows no accounts: the AWS of `make serve` has tables and keys alone, and nothing is "
             "deployed into it. Unset the variable; to begin the local run anew, delete the folder that `make serve` prints."
         ) from None
-    return Account(number=who["Account"], region=str(found.region_name), identity=who["Arn"])
+    return Account(number=who["Account"], region=str(aws.region_name), identity=who["Arn"])

@@ -44,13 +44,13 @@ def problems(
     with ZipFile(path) as archive:
         bundle = Bundle(archive, frozenset(n for n in archive.namelist() if not n.endswith("/")))
         bundle.wheels = dict(_wheels(bundle))
-        found = [*_too_large(path, bundle), *_missing_wheels(bundle, requirements)]
-        found += [*_wrong_machine(bundle, architecture), *_strays(bundle)]
+        reasons = [*_too_large(path, bundle), *_missing_wheels(bundle, requirements)]
+        reasons += [*_wrong_machine(bundle, architecture), *_strays(bundle)]
         if compiled:
-            found += _not_compiled(bundle)
+            reasons += _not_compiled(bundle)
         if jwks and "chalicelib/jwks.json" not in bundle.names:
-            found.append("chalicelib/jwks.json is missing: the guard would start without keys")
-    return found
+            reasons.append("chalicelib/jwks.json is missing: the guard would start without keys")
+    return reasons
 
 
 def _wheels(bundle: Bundle) -> Iterator[tuple[str, Wheel]]:

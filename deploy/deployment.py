@@ -32,7 +32,7 @@ def refuse_a_second_api(stage: Stage) -> None:
     )
 
 
-class _Asked(dict[str, str]):
+class _ReadNames(dict[str, str]):
     """An environment that knows which of its variables were looked for."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -47,15 +47,15 @@ class _Asked(dict[str, str]):
 def check_settings(stage: Stage) -> None:
     """Stop, before anything is done, for a setting that a function of the stage would not start with, or that does not exist."""
     for function in stage.functions:
-        environment = _Asked({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment(function)})
+        environment = _ReadNames({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment(function)})
         try:
             config.load(environment)
         except config.WrongSetting as error:
             raise CannotDeployError(f"{function} of the stage {stage.name} would not start: {error}.") from None
         for name in sorted(name for name in environment.keys() - environment.names if name.startswith("LATCHKEY_")):
             near = difflib.get_close_matches(name, environment.names, n=1)
-            meant = f": did you mean {near[0]}?" if near else "."
-            raise CannotDeployError(f"{function} of the stage {stage.name} has {name}, which is no setting{meant}")
+            hint = f": did you mean {near[0]}?" if near else "."
+            raise CannotDeployError(f"{function} of the stage {stage.name} has {name}, which is no setting{hint}")
 
 
 def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
@@ -93,8 +93,8 @@ def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     logs_and_gateway.set_gateway(
         boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer
     )
-    if smoke_test and (found := smoke.failures(issuer)):
-        raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *found]))
+    if smoke_test and (problems := smoke.failures(issuer)):
+        raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *problems]))
     return issuer
 
 

@@ -43,10 +43,10 @@ def announce(stage: Stage, *, with_users: bool) -> None:
 def destroy(stage: Stage, *, with_users: bool) -> None:
     """Delete functions, API, roles, logs, keys and sessions, and what the users need only if asked to."""
     try:
-        said = staging.run_chalice(PROJECT, "delete", "--stage", stage.name).strip()
+        output = staging.run_chalice(PROJECT, "delete", "--stage", stage.name).strip()
     except staging.CannotPackageError as error:
         raise CannotDeployError(f"Chalice could not delete it: {str(error).splitlines()[-1]}") from None
-    print(said or "Chalice had deployed nothing.")
+    print(output or "Chalice had deployed nothing.")
     _delete_log_groups(stage)
     _delete_keys(stage, with_users=with_users)
     _delete_table(stage.grants_table)

@@ -40,10 +40,10 @@ def forget(state: Path) -> None:
 def of_local_run() -> dict[str, str]:
     """Return the variables of this checkout's local run; raise CannotDeployError if there is none."""
     try:
-        found: dict[str, str] = json.loads(_file(state_folder()).read_text())
-        aws_here = urlsplit(found["AWS_ENDPOINT_URL"])
+        variables: dict[str, str] = json.loads(_file(state_folder()).read_text())
+        aws_here = urlsplit(variables["AWS_ENDPOINT_URL"])
         # A run that was killed has not taken its file away.
         socket.create_connection((str(aws_here.hostname), int(aws_here.port or 0)), timeout=5).close()
     except OSError:
         raise CannotDeployError("Nothing runs here: start it with `make serve`, in another terminal.") from None
-    return found
+    return variables

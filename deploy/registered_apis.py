@@ -43,14 +43,14 @@ class Register:
         """Return all registered APIs by their id."""
         if not self.file.exists():
             return {}
-        found: Registry = json.loads(self.file.read_text())
-        return found
+        registry: Registry = json.loads(self.file.read_text())
+        return registry
 
     def write(self, registry: Registry) -> None:
         """Replace the list, and give the guards the rights that it asks for: sessions, or logs alone."""
         self.file.write_text(json.dumps(registry, indent=2, sort_keys=True) + "\n")
-        asked = any(api["revocation"] != "stateless" for api in registry.values())
-        self._choose_policies(sessions=asked)
+        sessions = any(api["revocation"] != "stateless" for api in registry.values())
+        self._choose_policies(sessions=sessions)
 
     def offer(self, stage: str, scopes: Iterable[str]) -> list[str]:
         """Let logins of a stage ask for scopes; return those that they could not ask for until now."""
@@ -103,9 +103,8 @@ def entry(
     *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None, dpop: bool = False
 ) -> dict[str, Any]:
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
-    found = _problems(scopes, answer)
-    if found:
-        raise CannotRegisterError("\n".join(found))
+    if problems := _problems(scopes, answer):
+        raise CannotRegisterError("\n".join(problems))
     named: dict[str, Any] = {} if audience is None else {"audience": audience}
     proofs = {"dpop": True} if dpop else {}
     return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named, **proofs}
@@ -135,15 +134,15 @@ def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
     """What would keep every token of a login away from this API in one stage, a line each."""
     # There are no settings without an issuer; which one does not matter here.
     offered = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment()}).scopes
-    found = []
+    lines = []
     if missing := sorted(needed(api).difference(offered)):
-        found.append(
+        lines.append(
             f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
             "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
         )
     if audience := api.get("audience"):
-        found.append(
+        lines.append(
             f"Only tokens whose `aud` is {audience} are let in; those of the JSON login carry LATCHKEY_AUDIENCE, "
             "which is the issuer unless it is set."
         )
-    return found
+    return lines

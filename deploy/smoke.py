@@ -35,14 +35,14 @@ def get(url: str, **headers: str) -> Answer:
 def failures(issuer: str, *, patience: float = PATIENCE_SECONDS) -> list[str]:
     """Return what is wrong with the deployment, once it is right or patience is at its end."""
     until = time.monotonic() + patience
-    while found := [said for check in CHECKS if (said := _said(check, issuer))]:
+    while problems := [problem for check in CHECKS if (problem := _problem(check, issuer))]:
         if time.monotonic() > until:
             break
         time.sleep(2)
-    return found
+    return problems
 
 
-def _said(check: Callable[[str], str | None], issuer: str) -> str | None:
+def _problem(check: Callable[[str], str | None], issuer: str) -> str | None:
     try:
         return check(issuer)
     except (OSError, ValueError) as error:
@@ -73,8 +73,8 @@ def _unknown_route(issuer: str) -> str | None:
 
 
 def _refused(answer: Answer, *, status: int, error: str) -> str | None:
-    said = answer.body.get("error") if isinstance(answer.body, dict) else None
-    if (answer.status, said) != (status, error):
+    code = answer.body.get("error") if isinstance(answer.body, dict) else None
+    if (answer.status, code) != (status, error):
         return f"expected {status} {error}, got {answer.status} {answer.body}"
     if status == 401 and "WWW-Authenticate" not in answer.headers:
         return "a 401 came without WWW-Authenticate"

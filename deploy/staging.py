@@ -71,9 +71,9 @@ def _configure(copy: Path, stage: Stage, *, architecture: str, environment: dict
 
 def check(zipped: Path, *, architecture: str, jwks: bool = False, project: Path = PROJECT) -> None:
     """Raise CannotPackageError unless the zip is fit to be deployed."""
-    found = bundle.problems(zipped, architecture=architecture, requirements=project / "requirements.txt", jwks=jwks)
-    if found:
-        raise CannotPackageError("\n".join([f"{zipped} may not be deployed:", *found]))
+    problems = bundle.problems(zipped, architecture=architecture, requirements=project / "requirements.txt", jwks=jwks)
+    if problems:
+        raise CannotPackageError("\n".join([f"{zipped} may not be deployed:", *problems]))
 
 
 def run_chalice(copy: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> str:
@@ -88,7 +88,7 @@ def run_chalice(copy: Path, *arguments: str, environment: Mapping[str, str] | No
         text=True,
         check=False,
     )
-    said = done.stdout + done.stderr
-    if done.returncode != 0 or "Could not install dependencies" in said:
-        raise CannotPackageError(said.strip())
-    return said
+    output = done.stdout + done.stderr
+    if done.returncode != 0 or "Could not install dependencies" in output:
+        raise CannotPackageError(output.strip())
+    return output

@@ -103,13 +103,13 @@ def _verdict(answer: Any) -> Verdict:
     statements = answer["policyDocument"]["Statement"]
     context = {key: _text(value) for key, value in (answer.get("context") or {}).items()}
     context["principalId"] = _text(answer["principalId"])
-    found = [statements] if isinstance(statements, Mapping) else list(statements)
-    for statement in found:
-        _understood(statement)
-    return Verdict(found, context)
+    listed = [statements] if isinstance(statements, Mapping) else list(statements)
+    for statement in listed:
+        _check_statement(statement)
+    return Verdict(listed, context)
 
 
-def _understood(statement: Mapping[str, Any]) -> None:
+def _check_statement(statement: Mapping[str, Any]) -> None:
     # Conditions and their like are not evaluated here. Letting them pass unread could admit what AWS denies.
     if not statement.keys() <= STATEMENT_KEYS or statement["Effect"] not in {"Allow", "Deny"}:
         raise ValueError("a statement has more than Effect, Action and Resource")

@@ -82,8 +82,8 @@ class EmbeddedAws:
         while not self._answers():
             if self.is_down() or time.monotonic() > deadline:
                 last = log.read_text(errors="replace").strip().splitlines()[-1:]
-                said = " ".join(last) or "it said nothing"
-                raise CannotStart(f"the embedded AWS did not start: {said} (all of it in {log})")
+                reason = " ".join(last) or "it said nothing"
+                raise CannotStart(f"the embedded AWS did not start: {reason} (all of it in {log})")
 
     def is_down(self) -> bool:
         """Tell whether its process ended by itself."""

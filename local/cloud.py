@@ -204,8 +204,8 @@ def _with(parameters: Mapping[str, str]) -> dict[str, Any]:
 def _add_user(cloud: Cloud) -> None:
     """Sign the demo user up, as an app would."""
     who = json.dumps({"email": demo.ADDRESS, "password": demo.PASSWORD}).encode()
-    asked = urllib.request.Request(f"{cloud.issuer}/signup", data=who, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(asked, timeout=60) as answer:
+    request = urllib.request.Request(f"{cloud.issuer}/signup", data=who, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
         answer.read()
 
 

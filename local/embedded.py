@@ -54,8 +54,8 @@ class Journal:
             file.write_bytes(begin)
         elif not lines[-1].endswith(b"\n"):
             del lines[-1]  # its process was killed while it wrote this, so nobody was told that it is done
-        self.found: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
-        self.length = len(self.found)
+        self.records: list[dict[str, Any]] = [json.loads(line) for line in lines[1:]]
+        self.length = len(self.records)
         self._end = sum(map(len, lines))
         self._file = os.open(file, os.O_WRONLY)
         os.truncate(self._file, self._end)
@@ -142,14 +142,14 @@ class Journalled:
         DynamoDB allows, for it promises no moment for that.
         """
         for journal in self._journals.values():
-            for record in journal.found:
+            for record in journal.records:
                 headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in record["headers"]]
                 scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
                 # In a task of its own: MiniStack remembers region and account for as long as a task lives.
                 answer = await asyncio.create_task(self._ask(scope, record["body"].encode("latin-1")))
                 if answer[0]["status"] != 200:
                     print("A write could not be done again:", answer[1]["body"].decode(), file=sys.stderr)
-            journal.found.clear()
+            journal.records.clear()
 
 
 def _header(scope: Scope, wanted: bytes) -> bytes:
@@ -198,8 +198,10 @@ def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[Scope, bytes]
         # A page that had learnt the key would still say where it comes from.
         if not at_home(scope) or _header(scope, b"origin"):
             return False
-        shown = CREDENTIAL.search(_header(scope, b"authorization") + b" " + scope["query_string"].replace(b"%2F", b"/"))
-        return shown is not None and may_call(scope, shown[1])
+        credential = CREDENTIAL.search(
+            _header(scope, b"authorization") + b" " + scope["query_string"].replace(b"%2F", b"/")
+        )
+        return credential is not None and may_call(scope, credential[1])
 
     return door
 
@@ -212,10 +214,10 @@ def main() -> None:
     if settings["PERSIST_STATE"] == "1":
         application = Journalled(application, Path(settings["STATE_DIR"]))
 
-    def may_call(scope: Scope, shown: bytes) -> bool:
+    def may_call(scope: Scope, key_id: bytes) -> bool:
         # Where policies count, the functions have sessions of their own; MiniStack knows them.
         roles = settings["AUTH"] == "true" and not scope["path"].startswith("/_ministack/")
-        return (roles and shown.startswith(b"ASIA")) or hmac.compare_digest(shown, key)
+        return (roles and key_id.startswith(b"ASIA")) or hmac.compare_digest(key_id, key)
 
     deployed = "apigateway" in settings["SERVICES"].split(",")
     hosts = {f"{name}:{port}".encode() for name in ("127.0.0.1", "localhost")}

@@ -60,10 +60,10 @@ class Call:
 
 def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Gather each header's values under the first spelling of its name."""
-    found: dict[str, list[str]] = {}
+    headers: dict[str, list[str]] = {}
     for name, value in pairs:
-        found.setdefault(_spelling(found, name), []).append(value)
-    return found
+        headers.setdefault(_spelling(headers, name), []).append(value)
+    return headers
 
 
 def proxy_event(

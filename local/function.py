@@ -88,15 +88,15 @@ def _functions(app: Chalice) -> dict[str, Callable[[Any, Any], Any]]:
     return {"": app, **{each.name: each for each in declared if isinstance(each, ChaliceAuthorizer)}}
 
 
-def _answer(function: Callable[[Any, Any], Any], asked: dict[str, Any], name: str, say: Say) -> None:
+def _answer(function: Callable[[Any, Any], Any], request: dict[str, Any], name: str, say: Say) -> None:
     try:
-        said = {"answer": function(asked["event"], LambdaContext(name, 1024, LAMBDA_MILLISECONDS))}
-        json.dumps(said)
+        reply = {"answer": function(request["event"], LambdaContext(name, 1024, LAMBDA_MILLISECONDS))}
+        json.dumps(reply)
     except Exception as error:
         if str(error) != "Unauthorized":  # an authorizer's way to say no
             traceback.print_exc()
-        said = {"error": str(error)}
-    say({"id": asked["id"], **said})
+        reply = {"error": str(error)}
+    say({"id": request["id"], **reply})
 
 
 def main(folder: str, descriptor: str) -> None:
@@ -114,9 +114,9 @@ def main(folder: str, descriptor: str) -> None:
         say(_described(app))
         functions = _functions(app)
         for line in sys.stdin:
-            asked = json.loads(line)
-            function = functions[asked["function"]]
-            threading.Thread(target=_answer, args=(function, asked, app.app_name, say), daemon=True).start()
+            request = json.loads(line)
+            function = functions[request["function"]]
+            threading.Thread(target=_answer, args=(function, request, app.app_name, say), daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -124,8 +124,8 @@ class Gateway:
     def _match(self, call: Call) -> tuple[Route, dict[str, str]]:
         path = call.path[:-1] if call.path.endswith("/") and call.path != "/" else call.path
         for route in self._routes:
-            if found := route.regex.fullmatch(path):
-                return route, dict(zip(route.names, found.groups(), strict=True))
+            if match := route.regex.fullmatch(path):
+                return route, dict(zip(route.names, match.groups(), strict=True))
         raise Refused("MISSING_AUTHENTICATION_TOKEN")
 
     def _authorize(self, entry: RouteEntry, call: Call, context: LambdaContext) -> dict[str, str] | None:
@@ -189,14 +189,14 @@ def _looseness(part: str) -> int:
 
 
 def _authorizers(routes: Iterable[Route], custom: Mapping[str, Handler]) -> dict[str, TokenAuthorizer]:
-    found = {}
+    by_name = {}
     for entry in [entry for route in routes for entry in route.methods.values()]:
         # Admitting everybody where something cannot be checked is what a gateway must never do.
         if entry.api_key_required:
             raise ValueError("an API key is asked for, which cannot be checked here")
         if entry.authorizer is not None:
-            found[entry.authorizer.name] = _authorizer(entry.authorizer, custom)
-    return found
+            by_name[entry.authorizer.name] = _authorizer(entry.authorizer, custom)
+    return by_name
 
 
 def _authorizer(declared: Any, custom: Mapping[str, Handler]) -> TokenAuthorizer:

@@ -32,8 +32,8 @@ HOP_BY_HOP = {
     *("connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization"),
     *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
 }
-# What the guard found in the token, for a server that has no requestContext.
-FOUND = "X-Latchkey-"
+# The claims that the guard read in the token go under it, to a server that has no requestContext.
+HEADER_PREFIX = "X-Latchkey-"
 
 
 class CannotIntegrateError(Exception):
@@ -45,7 +45,7 @@ class Function(Chalice):
 
     def __init__(self, folder: Path, *, shell: Mapping[str, str]) -> None:
         self.own_authorizers: dict[str, Handler] = {}
-        self._asked: dict[int, Future[Any]] = {}
+        self._pending: dict[int, Future[Any]] = {}
         self._numbers = itertools.count()
         self._turn = threading.Lock()
         reading, writing = os.pipe()
@@ -96,21 +96,21 @@ class Function(Chalice):
     def invoke(self, event: Any, *, function: str = "") -> Any:
         """Have the app, or an authorizer of its own, answer an event; raise what it raised."""
         number, answer = next(self._numbers), Future[Any]()
-        self._asked[number] = answer
+        self._pending[number] = answer
         with self._turn:
             assert self._process.stdin is not None  # noqa: S101 - for the type checker: it was asked for
             print(
                 json.dumps({"id": number, "function": function, "event": event}), file=self._process.stdin, flush=True
             )
-        said = answer.result(LAMBDA_MILLISECONDS / 1000)
-        if "error" in said:
-            raise RuntimeError(said["error"])
-        return said["answer"]
+        reply = answer.result(LAMBDA_MILLISECONDS / 1000)
+        if "error" in reply:
+            raise RuntimeError(reply["error"])
+        return reply["answer"]
 
     def _listen(self) -> None:
         for line in self._answers:
-            said = json.loads(line)
-            self._asked.pop(said["id"]).set_result(said)
+            reply = json.loads(line)
+            self._pending.pop(reply["id"]).set_result(reply)
         # The app has ended, and this gateway with it: whoever started it starts both anew.
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -182,7 +182,7 @@ class Upstream(Chalice):
                 target += "?" + urlencode(query, doseq=True)
             connection.putrequest(event["httpMethod"], target, skip_accept_encoding=True)
             body = base64.b64decode(event["body"] or "")
-            for name, value in (*_passed_on(event), *_found(event)):
+            for name, value in (*_passed_on(event), *_context_headers(event)):
                 connection.putheader(name, value)
             if body or event["httpMethod"] in {"POST", "PUT", "PATCH"}:
                 connection.putheader("Content-Length", str(len(body)))
@@ -206,7 +206,7 @@ def _passed_on(event: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
         (name, value)
         for name, values in event["multiValueHeaders"].items()
-        if name.lower() not in HOP_BY_HOP and not _normal(name).startswith(_normal(FOUND))
+        if name.lower() not in HOP_BY_HOP and not _normal(name).startswith(_normal(HEADER_PREFIX))
         for value in values
     ]
 
@@ -216,9 +216,9 @@ def _normal(name: str) -> str:
     return re.sub("[^a-z0-9]", "-", name.lower())
 
 
-def _found(event: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _context_headers(event: Mapping[str, Any]) -> list[tuple[str, str]]:
     context: dict[str, str] = event["requestContext"].get("authorizer") or {}
-    return [(FOUND + name.replace("_", "-").title(), value) for name, value in context.items()]
+    return [(HEADER_PREFIX + name.replace("_", "-").title(), value) for name, value in context.items()]
 
 
 def _answer(answer: http.client.HTTPResponse) -> dict[str, Any]:

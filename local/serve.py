@@ -186,13 +186,13 @@ def _watch(
     seen: dict[Path, int],
     stop: threading.Event,
 ) -> None:
-    told = False
+    reported = False
     while not stop.wait(0.3):
         if cloud.is_down():
             cloud.start()
             print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
         if (now := _snapshot(watched)) != seen:
-            seen, told = now, False
+            seen, reported = now, False
             for worker in workers:
                 worker.stop()
                 worker.start()
@@ -202,17 +202,17 @@ def _watch(
                 worker.stop()
                 worker.start()
                 print(f"The process of {worker.name} had ended: started anew.", flush=True)
-        if not told and any(worker.is_down() for worker in workers):
-            told = True
+        if not reported and any(worker.is_down() for worker in workers):
+            reported = True
             print("It does not start, see above; it is tried again at the next edit.", flush=True)
 
 
 def _snapshot(watched: Iterable[Path]) -> dict[Path, int]:
-    found = {}
+    times = {}
     for file in (file for path in watched for file in _files(path)):
         with suppress(FileNotFoundError):  # editors save by renaming
-            found[file] = file.stat().st_mtime_ns
-    return found
+            times[file] = file.stat().st_mtime_ns
+    return times
 
 
 def _files(path: Path) -> Iterator[Path]:
