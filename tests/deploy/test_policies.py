@@ -53,7 +53,7 @@ def called(node: ast.AST) -> Iterator[str]:
 
 
 def rights_used(path: Path) -> set[Right]:
-    """What a module of the store calls, with the tables that it names nearest to the call."""
+    """What a module of the store calls, with the tables that it names nearest to the call, or at all."""
     found = set()
     tree = ast.parse(path.read_text())
     for function in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]:
@@ -62,7 +62,7 @@ def rights_used(path: Path) -> set[Right]:
             for operation in called(node):
                 around = [node, *(c for c in calls if any(node is inner for inner in ast.walk(c)))]
                 nearest = min(around, key=lambda n: (not tables_in(n), len(ast.dump(n))))
-                touched = tables_in(nearest) or tables_in(function) or {""}
+                touched = tables_in(nearest) or tables_in(function) or tables_in(tree) or {""}
                 found |= {(operation, table) for table in touched}
     return found
 
