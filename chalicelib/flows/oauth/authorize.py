@@ -1,12 +1,8 @@
-"""The authorization endpoint: where an answer may go, what the user has to do first, and the code."""
+"""The authorization endpoint: what the user has to do first, and the code."""
 
-import secrets
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-
-import msgspec
 
 from ...domain.authentication.model import of_session
 from ...domain.errors import (
@@ -14,38 +10,20 @@ from ...domain.errors import (
     ConsentRequired,
     InteractionRequired,
     InvalidRequest,
-    InvalidRequestUri,
     InvalidScope,
-    LatchkeyError,
     LoginRequired,
     OAuthError,
 )
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
-from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
-from ..clients import authenticate as clients
-from ..platform import limits, subjects
+from ..platform import subjects
 from ..sessions import verify
 from ..sessions.browser import Browser
-from . import codes, interactions
+from . import codes, interactions, pushed_requests
+from .client_request import ClientRequest, Redirect, error_redirect
 from .interactions import Interaction
-
-PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
-# Not a pushed one: the client has not authenticated for it.
-LONG_REQUEST = "urn:latchkey:request:"
-# How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
-PUSHED_LOGIN_SECONDS = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Redirect:
-    """Send the browser back to the client with these fields, in its response mode."""
-
-    uri: str
-    fields: Mapping[str, str]
-    mode: str = "query"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,105 +68,6 @@ class UserAction(Enum):
     DENIED = "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRequest:
-    """A request of a known client that may be answered at its redirect URI, its errors too."""
-
-    client: Client
-    params: Mapping[str, str]
-    faults: Mapping[str, str]
-    pushed_uri: str = ""
-
-    def answer(self, issuer: str, fields: Mapping[str, str]) -> Redirect:
-        """The answer with what every answer has (RFC 6749 section 4.1.2, RFC 9207)."""
-        state = {"state": self.params["state"]} if "state" in self.params else {}
-        mode = self.params.get("response_mode", "query")
-        mode = mode if mode in oauth.RESPONSE_MODES else "query"
-        return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
-
-
-def client_request(
-    svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bool, network: str
-) -> ClientRequest:
-    """Whose request this is and where its answer may go; what it raises is shown on a page, for no redirect URI is known.
-
-    A pushed request that came in time `in_this_browser` waits for its user.
-    """
-    params, faults = oauth.collect_parameters(_expand_long_request(svc, pairs))
-    if "client_id" in faults or "client_id" not in params:
-        raise InvalidRequest("`client_id` is missing or sent more than once.")
-    client = clients.find(svc, params["client_id"], network=network)
-    if client is None:
-        raise InvalidRequest("The application that sent you here is not registered.")
-    pushed_uri = ""
-    if params.get("request_uri", "").startswith(PUSHED_REQUEST):
-        pushed_uri = params["request_uri"]
-        params, faults = _load_pushed_request(svc, client, pushed_uri, in_this_browser=in_this_browser), {}
-    if "redirect_uri" in faults:
-        raise InvalidRequest(faults["redirect_uri"])
-    params = oauth.with_redirect_uri(params, client)
-    if not client.redirects_to(params["redirect_uri"]):
-        raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
-    return ClientRequest(client, params, faults, pushed_uri)
-
-
-def _expand_long_request(svc: Services, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    sent_pairs = list(pairs)
-    uris = [value for name, value in sent_pairs if name == "request_uri" and value.startswith(LONG_REQUEST)]
-    if not uris:
-        return sent_pairs
-    item = svc.once.read(LongRequest, uris[0], now=svc.now())
-    if item is None or _client_ids(sent_pairs) != _client_ids(item.record.pairs):
-        raise InvalidRequestUri()
-    return list(item.record.pairs)
-
-
-def _client_ids(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    return [value for name, value in pairs if name == "client_id"]
-
-
-def shorten(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
-    """Stores a request of a client that is too long for a URL; gives the short one that stands for it."""
-    limits.pushed_request(svc, network=network)
-    parameters = tuple((name, value) for name, value in pairs if name in oauth.KNOWN and value)
-    uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
-    svc.once.put_if_absent(LongRequest(pairs=parameters), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
-    return [("client_id", client.client_id), ("request_uri", uri)]
-
-
-def _load_pushed_request(svc: Services, client: Client, request_uri: str, *, in_this_browser: bool) -> dict[str, str]:
-    item = svc.once.read(PushedRequest, request_uri, now=svc.now())
-    pushed = item.record if item else None
-    if pushed is None or not client.is_same(pushed.params["client_id"], pushed.client_since):
-        raise InvalidRequestUri()
-    _, spent_until = pushed.spent or ("", svc.now())
-    if spent_until < svc.now() or (not in_this_browser and pushed.until <= svc.now()):
-        raise InvalidRequestUri()
-    return pushed.params
-
-
-def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
-    """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
-    if "request_uri" in params:
-        raise InvalidRequest("`request_uri` cannot be pushed.")
-    params = oauth.parse_parameters(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
-    params = oauth.with_redirect_uri(params, client)
-    if not client.redirects_to(params["redirect_uri"]):
-        raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    oauth.validate(oauth.with_registered_resource(params, client, own=svc.settings.audience), client)
-    if client.public:
-        limits.pushed_request(svc, network=network)
-    request_uri = PUSHED_REQUEST + secrets.token_urlsafe(32)
-    now = svc.now()
-    record = PushedRequest(
-        params={**params, "client_id": client.client_id},
-        client_since=client.created_at,
-        until=now + svc.settings.pushed_request_seconds,
-    )
-    svc.once.put_if_absent(record, request_uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
-    return request_uri
-
-
 def next_step(
     svc: Services, client_request: ClientRequest, browser: Browser | None, *, interaction: Interaction | None = None
 ) -> Step:
@@ -210,13 +89,6 @@ def next_step(
         # RFC 9700 section 4.11.2: else anybody could register a redirect URI and make us send people there.
         silent = "none" in client_request.params.get("prompt", "").split()
         return redirect if interaction or silent or client_request.client.made_by_operator else AskToLeave(redirect)
-
-
-def error_redirect(svc: Services, client_request: ClientRequest, error: LatchkeyError) -> Redirect:
-    """An error for the client, at its redirect URI."""
-    return client_request.answer(
-        svc.settings.issuer, {"error": error.code, "error_description": error.description.replace('"', "'")}
-    )
 
 
 def _browser_without_interaction(
@@ -288,7 +160,7 @@ def _redirect_with_code(
     svc: Services, client_request: ClientRequest, request: AuthorizationRequest, browser: Browser
 ) -> Redirect:
     if client_request.pushed_uri:
-        _spend_pushed_request(svc, client_request.pushed_uri, browser)
+        pushed_requests.spend(svc, client_request.pushed_uri, browser)
     login = of_session(browser.user, browser.session)
     code = codes.issue(svc, client_request.client, login, request, browser=browser.session)
     return client_request.answer(svc.settings.issuer, {"code": code})
@@ -342,20 +214,3 @@ def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest
     uid, resource = browser.user.uid, request.resource
     consented_scopes = svc.clients.consent(uid, client.client_id, resource=resource, since=client.created_at)
     return consented_scopes is None or not set(request.consent) <= consented_scopes
-
-
-def _spend_pushed_request(svc: Services, request_uri: str, browser: Browser) -> None:
-    """Uses up a pushed request (RFC 9126 section 4); its user may press the button twice in short order."""
-    now = svc.now()
-    # Of two presses at once the second finds the request changed, and reads it again.
-    for _ in range(2):
-        item = svc.once.read(PushedRequest, request_uri, now=now)
-        if item is None:
-            break
-        uid, until = item.record.spent or (browser.user.uid, now)
-        if uid != browser.user.uid or now > until:
-            break
-        spent = msgspec.structs.replace(item.record, spent=(uid, now + svc.settings.retry_window_seconds))
-        if item.record.spent or svc.once.change(item, spent, now=now):
-            return
-    raise InvalidRequestUri()

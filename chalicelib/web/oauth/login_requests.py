@@ -10,7 +10,7 @@ from msgspec import Meta
 from ...domain import errors
 from ...domain.oauth import authorization_request as oauth
 from ...flows.clients import authenticate as clients
-from ...flows.oauth import authorize, authorize_challenge, device, dpop
+from ...flows.oauth import authorize_challenge, device, dpop, pushed_requests
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
@@ -116,7 +116,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     if proof.jkt and request_params.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
-    request_uri = authorize.push(svc, client, request_params, network=caller.network)
+    request_uri = pushed_requests.push(svc, client, request_params, network=caller.network)
     dpop.spend_proof(svc, proof)  # after the limit that there is for public clients
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 

@@ -2,8 +2,9 @@ from urllib.parse import urlencode
 
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import host_of
-from ...flows.oauth import authorize
-from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, ClientRequest, Redirect, Step, UserAction
+from ...flows.oauth import authorize, pushed_requests
+from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Step, UserAction
+from ...flows.oauth.client_request import ClientRequest, Redirect
 from ...flows.oauth.interactions import Interaction
 from ...flows.platform.ids import new_id
 from ...flows.sessions.browser import Browser
@@ -54,7 +55,7 @@ def _redirect_to_authorize(svc: Services, request: str) -> Answer:
 
 
 def _redirect_shortened(page_request: PageRequest, client_request: ClientRequest) -> Answer:
-    short_request = authorize.shorten(
+    short_request = pushed_requests.shorten(
         page_request.svc, client_request.client, page_request.query, network=page_request.caller.network
     )
     return _redirect_to_authorize(page_request.svc, urlencode(short_request))

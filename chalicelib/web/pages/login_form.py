@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ...domain.oauth.client import host_of
-from ...flows.oauth.authorize import ClientRequest
+from ...flows.oauth.client_request import ClientRequest
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from ...domain.accounts.model import User
 from ...domain.errors import LatchkeyError
-from ...flows.oauth import authorize, interactions
-from ...flows.oauth.authorize import ClientRequest
+from ...flows.oauth import client_request, interactions
+from ...flows.oauth.client_request import ClientRequest
 from ...flows.oauth.interactions import Interaction
 from ...flows.platform import macs
 from ...flows.sessions import browser
@@ -68,9 +68,7 @@ class PageRequest:
     def client_request(self) -> ClientRequest:
         """The authorization request that it is for, and where its answer may go."""
         in_this_browser = self._has_arrived(dict(self.query).get("request_uri", ""))
-        return authorize.client_request(
-            self.svc, self.query, in_this_browser=in_this_browser, network=self.caller.network
-        )
+        return client_request.read(self.svc, self.query, in_this_browser=in_this_browser, network=self.caller.network)
 
     def browser(self) -> Browser | None:
         """Who is logged in, if anybody is."""

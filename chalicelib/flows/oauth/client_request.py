@@ -1,0 +1,70 @@
+"""Whose authorization request it is, and where its answer and its errors may go."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ...domain.errors import (
+    InvalidRequest,
+    LatchkeyError,
+)
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.client import Client
+from ...services import Services
+from ..clients import authenticate as clients
+from . import pushed_requests
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Send the browser back to the client with these fields, in its response mode."""
+
+    uri: str
+    fields: Mapping[str, str]
+    mode: str = "query"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """A request of a known client that may be answered at its redirect URI, its errors too."""
+
+    client: Client
+    params: Mapping[str, str]
+    faults: Mapping[str, str]
+    pushed_uri: str = ""
+
+    def answer(self, issuer: str, fields: Mapping[str, str]) -> Redirect:
+        """The answer with what every answer has (RFC 6749 section 4.1.2, RFC 9207)."""
+        state = {"state": self.params["state"]} if "state" in self.params else {}
+        mode = self.params.get("response_mode", "query")
+        mode = mode if mode in oauth.RESPONSE_MODES else "query"
+        return Redirect(self.params["redirect_uri"], {**fields, **state, "iss": issuer}, mode)
+
+
+def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bool, network: str) -> ClientRequest:
+    """Whose request this is and where its answer may go; what it raises is shown on a page, for no redirect URI is known.
+
+    A pushed request that came in time `in_this_browser` waits for its user.
+    """
+    params, faults = oauth.collect_parameters(pushed_requests.expand(svc, pairs))
+    if "client_id" in faults or "client_id" not in params:
+        raise InvalidRequest("`client_id` is missing or sent more than once.")
+    client = clients.find(svc, params["client_id"], network=network)
+    if client is None:
+        raise InvalidRequest("The application that sent you here is not registered.")
+    pushed_uri = ""
+    if params.get("request_uri", "").startswith(pushed_requests.PUSHED_REQUEST):
+        pushed_uri = params["request_uri"]
+        params, faults = pushed_requests.load(svc, client, pushed_uri, in_this_browser=in_this_browser), {}
+    if "redirect_uri" in faults:
+        raise InvalidRequest(faults["redirect_uri"])
+    params = oauth.with_redirect_uri(params, client)
+    if not client.redirects_to(params["redirect_uri"]):
+        raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
+    return ClientRequest(client, params, faults, pushed_uri)
+
+
+def error_redirect(svc: Services, client_request: ClientRequest, error: LatchkeyError) -> Redirect:
+    """An error for the client, at its redirect URI."""
+    return client_request.answer(
+        svc.settings.issuer, {"error": error.code, "error_description": error.description.replace('"', "'")}
+    )

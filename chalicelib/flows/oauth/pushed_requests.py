@@ -1,0 +1,99 @@
+"""Authorization requests that are kept: pushed by a client (RFC 9126), or too long for a URL."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from ...domain.errors import (
+    InvalidRequest,
+    InvalidRequestUri,
+)
+from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth.client import Client
+from ...domain.records.once import LongRequest, PushedRequest
+from ...services import Services
+from ..platform import limits
+from ..sessions.browser import Browser
+
+PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
+# Not a pushed one: the client has not authenticated for it.
+LONG_REQUEST = "urn:latchkey:request:"
+# How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
+PUSHED_LOGIN_SECONDS = 24 * 3600
+
+
+def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
+    """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
+    if "request_uri" in params:
+        raise InvalidRequest("`request_uri` cannot be pushed.")
+    params = oauth.parse_parameters(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
+    params = oauth.with_redirect_uri(params, client)
+    if not client.redirects_to(params["redirect_uri"]):
+        raise InvalidRequest("`redirect_uri` is not registered for this client.")
+    oauth.validate(oauth.with_registered_resource(params, client, own=svc.settings.audience), client)
+    if client.public:
+        limits.pushed_request(svc, network=network)
+    request_uri = PUSHED_REQUEST + secrets.token_urlsafe(32)
+    now = svc.now()
+    record = PushedRequest(
+        params={**params, "client_id": client.client_id},
+        client_since=client.created_at,
+        until=now + svc.settings.pushed_request_seconds,
+    )
+    svc.once.put_if_absent(record, request_uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    return request_uri
+
+
+def load(svc: Services, client: Client, request_uri: str, *, in_this_browser: bool) -> dict[str, str]:
+    """The parameters of a pushed request that is in time; raises InvalidRequestUri. One that came `in_this_browser` waits."""
+    item = svc.once.read(PushedRequest, request_uri, now=svc.now())
+    pushed = item.record if item else None
+    if pushed is None or not client.is_same(pushed.params["client_id"], pushed.client_since):
+        raise InvalidRequestUri()
+    _, spent_until = pushed.spent or ("", svc.now())
+    if spent_until < svc.now() or (not in_this_browser and pushed.until <= svc.now()):
+        raise InvalidRequestUri()
+    return pushed.params
+
+
+def spend(svc: Services, request_uri: str, browser: Browser) -> None:
+    """Uses up a pushed request (RFC 9126 section 4); raises InvalidRequestUri. Its user may press a button twice."""
+    now = svc.now()
+    # Of two presses at once the second finds the request changed, and reads it again.
+    for _ in range(2):
+        item = svc.once.read(PushedRequest, request_uri, now=now)
+        if item is None:
+            break
+        uid, until = item.record.spent or (browser.user.uid, now)
+        if uid != browser.user.uid or now > until:
+            break
+        spent = msgspec.structs.replace(item.record, spent=(uid, now + svc.settings.retry_window_seconds))
+        if item.record.spent or svc.once.change(item, spent, now=now):
+            return
+    raise InvalidRequestUri()
+
+
+def shorten(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
+    """Stores a request of a client that is too long for a URL; gives the short one that stands for it."""
+    limits.pushed_request(svc, network=network)
+    parameters = tuple((name, value) for name, value in pairs if name in oauth.KNOWN and value)
+    uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
+    svc.once.put_if_absent(LongRequest(pairs=parameters), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    return [("client_id", client.client_id), ("request_uri", uri)]
+
+
+def expand(svc: Services, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A request with what a short one stands for in its place; raises InvalidRequestUri."""
+    sent_pairs = list(pairs)
+    uris = [value for name, value in sent_pairs if name == "request_uri" and value.startswith(LONG_REQUEST)]
+    if not uris:
+        return sent_pairs
+    item = svc.once.read(LongRequest, uris[0], now=svc.now())
+    if item is None or _client_ids(sent_pairs) != _client_ids(item.record.pairs):
+        raise InvalidRequestUri()
+    return list(item.record.pairs)
+
+
+def _client_ids(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    return [value for name, value in pairs if name == "client_id"]
