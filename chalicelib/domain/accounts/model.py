@@ -61,6 +61,13 @@ class Session:
         return self.generation == 0
 
     @property
+    def waived(self) -> tuple[str, ...]:
+        """What its client need not have sent for its code, and has not, by the names of the client's metadata."""
+        if self.challenge or not self.redirect_uri:
+            return ()
+        return ("require_pkce",) if self.nonce else ("require_pkce", "require_nonce")
+
+    @property
     def logged_in(self) -> bool:
         """Whether it began with a login of its user, and not with somebody else's word for them."""
         return bool(self.auth_time)

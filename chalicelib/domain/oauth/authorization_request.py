@@ -176,12 +176,29 @@ def grant_type(_: Parameters, client: Client) -> dict[str, Any]:
     return {}
 
 
-def pkce(params: Parameters, _: Client) -> dict[str, Any]:
+def pkce(params: Parameters, client: Client) -> dict[str, Any]:
     """RFC 7636, S256 only, for every client (RFC 9700 section 2.1.1)."""
     challenge = params.get("code_challenge", "")
     if params.get("code_challenge_method") != "S256" or not CHALLENGE.fullmatch(challenge):
-        raise InvalidRequest("`code_challenge` with code_challenge_method=S256 is needed (RFC 7636).")
+        waivable = not client.public and not client.first_party
+        way_out = ", or this server's operator sets require_pkce=no for this client" if waivable else ""
+        raise InvalidRequest(
+            "`code_challenge` with code_challenge_method=S256 is needed (RFC 7636): "
+            f"turn PKCE on in the application{way_out}."
+        )
     return {"challenge": challenge}
+
+
+def pkce_unless_waived(params: Parameters, client: Client) -> dict[str, Any]:
+    """As `pkce`, but that a client may be excused from a challenge; then a nonce has to bind the code (RFC 9700 4.5.3)."""
+    if client.require_pkce or {"code_challenge", "code_challenge_method"} & set(params):
+        return pkce(params, client)
+    if client.require_nonce and "nonce" not in params:
+        raise InvalidRequest(
+            "`nonce` or `code_challenge` is needed: without both nothing binds the code to who asked for it. "
+            "Have the application send a nonce, or this server's operator set require_nonce=no for this client."
+        )
+    return {"challenge": ""}
 
 
 def scope(params: Parameters, client: Client) -> dict[str, Any]:
@@ -273,7 +290,7 @@ CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
     response_type,
     response_mode,
     grant_type,
-    pkce,
+    pkce_unless_waived,
     scope,
     prompt,
     max_age,

@@ -44,6 +44,7 @@ class SetBy(Enum):
 
     CLIENT = "the client itself at registration, until an operator has set it"
     OPERATOR = "an operator alone"
+    WAIVER = "an operator alone, who lets one confidential client do without what all others have to do"
     PRIVILEGE = "an operator alone, who then sets all that the client could say of itself as well"
     SERVER = "this server"
 
@@ -69,7 +70,7 @@ class Member:
     max_length: int = 2000  # characters of a text at registration
 
 
-CLIENT, OPERATOR, PRIVILEGE, SERVER = map(Member, SetBy)
+CLIENT, OPERATOR, WAIVER, PRIVILEGE, SERVER = map(Member, SetBy)
 URI = Member(SetBy.CLIENT, is_uri=True)
 PUBLIC_KEYS = Rule('a set of a few public keys, {"keys": […]}', are_public_keys)
 Names = tuple[str, ...]
@@ -93,6 +94,8 @@ class Client:
     resources: Annotated[Names, OPERATOR] = ()
     application_type: Annotated[str, Member(SetBy.CLIENT, choices=("web", "native"))] = "web"
     first_party: Annotated[bool, PRIVILEGE] = False
+    require_pkce: Annotated[bool, WAIVER] = True
+    require_nonce: Annotated[bool, WAIVER] = True
     require_pushed_authorization_requests: Annotated[bool, CLIENT] = False
     dpop_bound_access_tokens: Annotated[bool, CLIENT] = False
     subject_type: Annotated[str, Member(SetBy.CLIENT, choices=SUBJECT_TYPES)] = "public"
@@ -135,6 +138,11 @@ class Client:
     def privileged(self) -> bool:
         """Whether an operator has given it a privilege, which is for this client and for no other that gets its id."""
         return any(getattr(self, name) for name in PRIVILEGES)
+
+    @property
+    def waivers(self) -> tuple[str, ...]:
+        """Which of the demands on all clients an operator has waived for it."""
+        return tuple(name for name in WAIVERS if not getattr(self, name))
 
     @property
     def operator_members(self) -> frozenset[str]:
@@ -181,7 +189,8 @@ def _set_by(*setters: SetBy) -> tuple[str, ...]:
 
 SELF_REGISTRABLE = _set_by(SetBy.CLIENT)
 PRIVILEGES = _set_by(SetBy.PRIVILEGE)
-OPERATORS_ALONE = _set_by(SetBy.OPERATOR, SetBy.PRIVILEGE)
+WAIVERS = _set_by(SetBy.WAIVER)
+OPERATORS_ALONE = _set_by(SetBy.OPERATOR, SetBy.WAIVER, SetBy.PRIVILEGE)
 KEPT_HERE = _set_by(SetBy.SERVER)
 URIS = tuple(name for name, member in MEMBERS.items() if member.is_uri)
 MAX_SECONDS = {name: member.most for name, member in MEMBERS.items() if member.most}

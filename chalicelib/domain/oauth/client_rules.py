@@ -75,6 +75,7 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         "`resources` has the client's own id.": (
             uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
         ),
+        **_waivers(client),
         **_subjects(client),
     }
     return [problem for problem, fine in checks.items() if not fine]
@@ -87,6 +88,17 @@ def _choices(client: Client) -> dict[str, bool]:
         values = {value} if isinstance(value, str) else set(value)
         problems[f"`{name}` is of {', '.join(choices)}."] = values <= set(choices)
     return problems
+
+
+def _waivers(client: Client) -> dict[str, bool]:
+    """What binds a code to who asked for it can be waived where the client's own credentials are left to bind it."""
+    waived = " and ".join(f"{name}=no" for name in client.waivers)
+    return {
+        f"A public client has nothing but PKCE and nonce: {waived} is for confidential clients.": (
+            not waived or not client.public
+        ),
+        f"A first-party client asks for no consent: {waived} is for others.": not waived or not client.first_party,
+    }
 
 
 def _subjects(client: Client) -> dict[str, bool]:

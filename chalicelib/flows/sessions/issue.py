@@ -28,6 +28,7 @@ class TokenSet:
     refresh_token: str = ""
     id_token: str = ""
     issued_token_type: str = ""
+    waived: tuple[str, ...] = ()  # for the log
 
 
 def issue(
@@ -65,6 +66,7 @@ def issue(
         scope=granted,
         refresh_token=refresh_token,
         id_token=id_token,
+        waived=session.waived,
     )
 
 

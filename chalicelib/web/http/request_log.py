@@ -21,6 +21,7 @@ class Entry(msgspec.Struct, omit_defaults=True):
     status: int | None = None
     uid: str = ""
     reason: str = ""
+    waived: tuple[str, ...] = ()
     ms: float | None = None
     dynamodb_calls: int | None = None
 
@@ -51,6 +52,13 @@ def set_user(uid: str) -> None:
     entry = _entry.get()
     if entry is not None:
         entry.uid = uid
+
+
+def set_waived(names: tuple[str, ...]) -> None:
+    """Notes what an operator has waived for the client of these tokens, without which they would have been refused."""
+    entry = _entry.get()
+    if entry is not None:
+        entry.waived = names
 
 
 def set_outcome(refusal: LatchkeyError) -> None:

@@ -20,8 +20,9 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def tokens_of(token_set: TokenSet) -> Tokens:
-    """The answer for a set of tokens; sets the user of the request's log line."""
+    """The answer for a set of tokens; sets the user of the request's log line, and what was waived."""
     request_log.set_user(token_set.uid)
+    request_log.set_waived(token_set.waived)
     return Tokens(
         access_token=token_set.access_token,
         token_type=token_set.token_type,

@@ -15,6 +15,7 @@ from chalicelib.domain.oauth.client import (
     OPERATORS_ALONE,
     PRIVILEGES,
     SELF_REGISTRABLE,
+    WAIVERS,
     Client,
 )
 from chalicelib.domain.oauth.client_rules import check, sector
@@ -47,6 +48,8 @@ def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_p
         "grant_types": ("authorization_code",),
         "application_type": "web",
         "subject_type": "public",
+        "require_pkce": True,
+        "require_nonce": True,
         "version": 1,
     }
 
@@ -56,7 +59,8 @@ def test_no_client_says_of_itself_what_is_a_privilege_or_what_is_kept_here() -> 
     assert set(KEPT_HERE) == {"client_id", "secrets", "registration_token", "created_at", "version"}
     classes = (*SELF_REGISTRABLE, *OPERATORS_ALONE, *KEPT_HERE)
     assert sorted(classes) == sorted(asdict(Client(client_id="")))
-    assert set(PRIVILEGES) < set(OPERATORS_ALONE)
+    assert set(WAIVERS) == {"require_pkce", "require_nonce"}
+    assert set(PRIVILEGES) | set(WAIVERS) < set(OPERATORS_ALONE)
 
 
 def registered(client: Client, **changes: Any) -> bool:

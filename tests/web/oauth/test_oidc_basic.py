@@ -14,8 +14,10 @@ from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import (
+    CHALLENGE,
     FORM_TYPE,
     ISSUER,
+    VERIFIER,
     App,
     Browser,
     callback_params,
@@ -36,10 +38,28 @@ def browser(phone: Phone) -> Browser:
     return Browser(phone)
 
 
+WITHOUT_PKCE: dict[str, Any] = {"code_challenge": None, "code_challenge_method": None}
+
+
+class PlanClient(App):
+    """A client as the plan has it: no module but one sends a challenge."""
+
+    def request(self, **changes: str | None) -> dict[str, str]:
+        return super().request(**{**WITHOUT_PKCE, **changes})
+
+    def redemption(self, code: str, /, **changes: str | None) -> dict[str, str]:
+        return super().redemption(code, **{"code_verifier": None, **changes})
+
+
+def plan_client(svc: Services, phone: Phone, kind: str = "web") -> PlanClient:
+    app = register(svc, phone, kind, require_pkce=False, require_nonce=False)
+    return PlanClient(phone, svc, app.client, app.secret)
+
+
 @pytest.fixture
 def app(svc: Services, phone: Phone) -> App:
     """The client of the plan: response_type code, client_secret_basic, the default response mode."""
-    return register(svc, phone)
+    return plan_client(svc, phone)
 
 
 def logged_in(browser: Browser, app: App, **changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -259,7 +279,7 @@ def test_oidcc_ensure_post_request_succeeds(browser: Browser, app: App) -> None:
 
 
 def test_oidcc_server_client_secret_post(browser: Browser, svc: Services, phone: Phone) -> None:
-    assert logged_in(browser, register(svc, phone, "post"))
+    assert logged_in(browser, plan_client(svc, phone, "post"))
 
 
 def test_oidcc_request_uri_unsigned_supported_correctly_or_rejected_as_unsupported(browser: Browser, app: App) -> None:
@@ -305,9 +325,10 @@ def test_oidcc_refresh_token(browser: Browser, app: App, svc: Services, phone: P
     assert again["iat"] > claims["iat"]
     assert userinfo(phone, second)["sub"] == claims["sub"]
     assert REFRESH in phone.call("GET /.well-known/openid-configuration").json()["grant_types_supported"]
-    other, _ = logged_in(browser, register(svc, phone))
+    other, _ = logged_in(browser, plan_client(svc, phone))
     assert refusal(app.refresh(other["refresh_token"])) == (400, "invalid_grant")
 
 
 def test_oidcc_ensure_request_with_valid_pkce_succeeds(browser: Browser, app: App) -> None:
-    assert logged_in(browser, app)
+    code = browser.code(app, code_challenge=CHALLENGE, code_challenge_method="S256")
+    assert token_response(app.redeem(code, code_verifier=VERIFIER))

@@ -59,9 +59,16 @@ def _may_redeem(session: Session, client: Client, params: Mapping[str, str], jkt
     return (
         client.owns(session)
         and session.redirect_uri == params.get("redirect_uri", session.redirect_uri)
-        and oauth.verify_code_verifier(params.get("code_verifier", ""), session.challenge)
+        and _proves_challenge(session, client, params)
         and (not session.waiting or session.jkt in ("", jkt))
     )
+
+
+def _proves_challenge(session: Session, client: Client, params: Mapping[str, str]) -> bool:
+    if session.challenge:
+        return oauth.verify_code_verifier(params.get("code_verifier", ""), session.challenge)
+    # RFC 9700 section 4.8.2: who sends a verifier sent a challenge, which somebody has taken out of the request.
+    return "code_verifier" not in params and not client.public
 
 
 def _end_replayed_session(svc: Services, session: Session) -> InvalidGrant:
