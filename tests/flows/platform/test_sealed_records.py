@@ -1,12 +1,9 @@
 """The bytes of what is sealed: made and read as they were pinned here, and nothing else read in them."""
 
-import hashlib
-import hmac
 import json
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from chalicelib.domain.records.sealed import (
     SEALED,
@@ -15,10 +12,10 @@ from chalicelib.domain.records.sealed import (
     SealedInteraction,
     SealedRecord,
 )
-from chalicelib.flows.platform import keys, sealing
+from chalicelib.flows.platform import sealing
 from chalicelib.services import Services
-from tests.support.forge import b64, unb64
 from tests.support.phone import Clock
+from tests.support.records import plaintext_of, sealed_by_hand
 
 START = 1_800_000_000  # when every clock of a test stands
 INTERACTION = SealedInteraction(
@@ -64,21 +61,6 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         ),
     ),
 ]
-
-
-def cipher(svc: Services, purpose: bytes) -> AESGCM:
-    secret = keys.current(svc).handle_key(svc.now()).secret
-    return AESGCM(hmac.new(secret, purpose, hashlib.sha256).digest())
-
-
-def sealed_by_hand(svc: Services, purpose: bytes, plaintext: str) -> str:
-    text = b64(bytes(12) + cipher(svc, purpose).encrypt(bytes(12), plaintext.encode(), None))
-    return text + "=" * (-len(text) % 4)
-
-
-def plaintext_of(svc: Services, purpose: bytes, text: str) -> str:
-    raw = unb64(text.rstrip("="))
-    return cipher(svc, purpose).decrypt(raw[:12], raw[12:], None).decode()
 
 
 def leaves(base: type[SealedRecord]) -> set[type[SealedRecord]]:
