@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
+from tests.support import account_pages
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("en", "ar")
@@ -146,7 +147,21 @@ def docs(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/docs")
 
 
+def account_page(path: str) -> Callable[[Page, Application], None]:
+    """A page for who is logged in, of somebody who has all that it shows."""
+
+    def show(window: Page, application: Application) -> None:
+        address = application.site.person()
+        account_pages.prepare(application.site.svc, address)
+        window.goto(f"{application.site.url}{path}")
+        log_in(window, address)
+
+    return show
+
+
 PAGES: Mapping[str, Callable[[Page, Application], None]] = {
+    path.strip("/").replace("/", "_"): account_page(path) for path in account_pages.PATHS
+} | {
     page.__name__: page
     for page in (
         login,

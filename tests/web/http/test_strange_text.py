@@ -26,7 +26,7 @@ from chalicelib.web.http.decoding import Form
 from chalicelib.web.http.routing import Operation
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
-from tests.support import wire
+from tests.support import account_pages, wire
 from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
 from tests.support.forge import by, compact, peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
@@ -183,6 +183,7 @@ def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
     with installed(svc):
         phone = Phone(clock)
         access = phone.sign_up()["access_token"]
+        account_pages.prepare(svc, EMAIL)
         spa = register(svc, phone, "spa")
         television = register(svc, phone, "television")
         others = {
@@ -209,7 +210,7 @@ def forms_of_pages(phone: Phone, spa: App, television: App) -> dict[str, tuple[B
         (somebody, consent),
         (somebody, somebody.authorize(spa, prompt="select_account")),
         (somebody, somebody.get("/oauth/logout")),
-        (somebody, somebody.get("/device")),
+        *((somebody, somebody.get(path)) for path in account_pages.PATHS),
     ]
     page_forms = {path: (browser, form.hidden) for browser, page in pages for path, form in forms(page).items()}
     code = television.post("/oauth/device", {}).json()["user_code"]

@@ -16,6 +16,7 @@ from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
 from local.gateway import Answer
+from tests.support import account_pages
 from tests.support.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
 from tests.support.grants import EXPECTED
 from tests.support.internet import running
@@ -167,8 +168,16 @@ def of_document(line: str, **more: str) -> Deed:
     return lambda stranger: stranger.form(line, {"client_id": stranger.document(), **more})
 
 
-# What a stranger does at each route that needs no token, to have something written: a new route has to be thought about here.
+def page_form(path: str) -> Deed:
+    """A form for who is logged in, with what a stranger's own form has."""
+    return lambda stranger: stranger.page(path, "allow")
+
+
+# What a stranger does at each route that needs no token, to have something written: a new route has to be thought about
+# here, unless it is a page for who is logged in, where a stranger can do no more than this.
 DEEDS: dict[str, Deed] = {
+    **{f"GET {path}": get(path) for path in account_pages.PATHS},
+    **{f"POST {path}": page_form(path) for path in account_pages.FORMS},
     "POST /signup": lambda s: s.phone.call("POST /signup", {"email": f"{s.new()}@example.com", "password": PASSWORD}),
     "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
     "POST /refresh": lambda s: s.phone.call("POST /refresh", {"refresh_token": "x" * 100}),
@@ -193,7 +202,6 @@ DEEDS: dict[str, Deed] = {
         "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
     ),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
-    "POST /authorize/consent": lambda s: s.page("/authorize/consent", "allow"),
     "GET /device": get("/device?user_code=BBBB-BBBB"),
     "POST /device": lambda s: s.page("/device", "allow", user_code="BBBB-BBBB"),
     "GET /oauth/logout": lambda s: Browser(s.phone).get("/oauth/logout", {"client_id": s.document()}),
