@@ -10,7 +10,7 @@ from ..api import accounts
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, device, login, logout
+from ..pages import authorize, device, login, logout, sessions
 from . import discovery, openapi
 from .discovery import CACHED
 
@@ -40,6 +40,7 @@ APIS = (
     authorize.api,
     device.api,
     logout.api,
+    sessions.api,
     discovery.api,
     api,
 )

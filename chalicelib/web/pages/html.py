@@ -26,6 +26,8 @@ SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 LANGUAGES = ("en", "ar")
 RIGHT_TO_LEFT = frozenset({"ar"})
+# In seconds, the largest first.
+UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
 QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
@@ -37,6 +39,7 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
         .render(
             t=messages(language),
             error_text=partial(error_text, messages(language)),
+            ago=partial(ago, messages(language)),
             fill=fill,
             host_of=host_of,
             language=language,
@@ -102,13 +105,21 @@ def fill(text: str, **values: str) -> "Markup":
 def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
     """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
     text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
-    return text.replace("{wait}", _minutes(texts, max(1, ceil(wait / 60))))
+    return text.replace("{wait}", _count(texts, "minutes", max(1, ceil(wait / 60))))
 
 
-def _minutes(texts: Mapping[str, str], n: int) -> str:
-    """Minutes, in the forms that our languages have for numbers (CLDR's plural rules of Arabic; English knows fewer)."""
+def ago(texts: Mapping[str, str], seconds: int) -> str:
+    """How long something is past, in the largest unit of which there is one: nobody's time zone is known here."""
+    for unit, length in UNITS.items():
+        if seconds >= length:
+            return texts["time.ago"].replace("{time}", _count(texts, unit, seconds // length))
+    return texts["time.now"]
+
+
+def _count(texts: Mapping[str, str], unit: str, n: int) -> str:
+    """A number of units, in the forms that our languages have (CLDR's plural rules of Arabic; English knows fewer)."""
     form = {1: "one", 2: "two"}.get(n) or ("few" if 3 <= n % 100 <= 10 else "many")
-    return texts[f"minutes.{form}"].format(n=n)
+    return texts[f"{unit}.{form}"].format(n=n)
 
 
 @lru_cache(maxsize=len(LANGUAGES))

@@ -1,0 +1,81 @@
+from typing import Any
+
+from ...domain import errors
+from ...domain.accounts.model import Session
+from ...flows.clients import own
+from ...flows.oauth.interactions import Interaction
+from ...flows.sessions import logout, manage
+from ...flows.sessions.browser import Browser
+from ..http import request_log
+from ..http.answers import Answer
+from . import forms
+from .page_request import PageRequest, redirect
+from .page_routes import Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+PAGE, FORM = "account/sessions", "sessions"
+ENDED, GONE, OTHERS_ENDED = "session_ended", "session_gone", "others_ended"
+
+
+@pages.page(f"/{PAGE}", logged_in=True)
+def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Where somebody is logged in: every browser and application, since when, and when it was last used."""
+    listed = manage.list_sessions(page_request.svc, browser_session.user, browser_session.session)
+    current, *others = [_values(page_request, session) for session in listed]
+    interaction = page_request.interaction(browser_session)
+    return forms.show(
+        page_request,
+        "sessions.html",
+        FORM,
+        browser_session,
+        user=browser_session.user.email,
+        current=current,
+        others=others,
+        done=interaction.action if interaction else "",
+        query=_language(page_request),
+    )
+
+
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"session", "others"}), page=PAGE, logged_in=True)
+def end_sessions(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Ends one session of the list, or all but this browser's. This browser's own is ended by logging out."""
+    session_id = page_request.fields.get("session", "")
+    if session_id == browser_session.session.session_id:
+        return redirect(f"{page_request.svc.settings.issuer}/oauth/logout{_language(page_request)}")
+    others = "others" in page_request.fields
+    action = _end_others(page_request, browser_session) if others else _end(page_request, browser_session, session_id)
+    return page_request.redirect_after(browser_session, Interaction(action))
+
+
+def _end(page_request: PageRequest, browser_session: Browser, session_id: str) -> str:
+    svc, network = page_request.svc, page_request.caller.network
+    try:
+        failures = logout.end_one(svc, browser_session.user, sid=session_id, network=network)
+    except errors.NotFound:  # the list was an old one
+        return GONE
+    request_log.write_logout_failures(failures)
+    return ENDED
+
+
+def _end_others(page_request: PageRequest, browser_session: Browser) -> str:
+    user, session = browser_session.user, browser_session.session
+    failures = logout.end_other_sessions(page_request.svc, user, session, network=page_request.caller.network)
+    request_log.write_logout_failures(failures)
+    return OTHERS_ENDED
+
+
+def _values(page_request: PageRequest, session: Session) -> dict[str, Any]:
+    now, is_browser = page_request.svc.now(), session.client_id == own.BROWSER.client_id
+    return {
+        "id": session.session_id,
+        "is_browser": is_browser,
+        "name": "" if is_browser else session.device,
+        "seconds_since_use": now - session.last_used_at,
+        "seconds_since_login": now - session.created_at,
+    }
+
+
+def _language(page_request: PageRequest) -> str:
+    return page_request.to.removeprefix(PAGE)
