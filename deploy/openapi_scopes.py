@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chalicelib.domain.guard import policy
+from chalicelib.domain.guard import routes
 
 METHODS = {name: name.upper() for name in ("get", "put", "post", "delete", "options", "head", "patch", "trace")}
-METHODS["x-amazon-apigateway-any-method"] = policy.ANY
+METHODS["x-amazon-apigateway-any-method"] = routes.ANY
 # Names that are not operations but may stand beside them in a path item.
 BESIDE = ("parameters", "summary", "description", "servers")
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from chalicelib.config import load
-from chalicelib.domain.guard import policy
+from chalicelib.domain.guard import problems, routes
 from chalicelib.domain.oauth import scopes as scopes_domain
 from deploy import openapi_scopes
 from deploy.deployed import UNKNOWN_ISSUER
@@ -116,10 +116,10 @@ def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
     if strange := [each for each in scopes_domain.needed(scopes) if not scopes_domain.TOKEN.fullmatch(each)]:
         return [f"{each!r} is no scope that a token could have." for each in strange]
     if answer == "policy":
-        return policy.problems(scopes)
+        return problems.problems(scopes)
     # A simple answer is for one route, so it need not be told in one policy for all of them.
     try:
-        policy.routes(scopes)
+        routes.routes(scopes)
     except ValueError as error:
         return [f"{error}."]
     return []

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.guard.policy import ANY, METHODS, document, for_rest, narrow_to_request, opening
+from ..domain.guard.policy import document, for_rest, narrow_to_request, opening
+from ..domain.guard.routes import ANY, METHODS
 from ..domain.oauth.tokens import VerifiedClaims
 from .verifier import Api, DpopRequest, Guard, Unauthorized
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..config import Settings, read_json
 from ..domain.errors import InvalidToken
-from ..domain.guard.policy import Route, routes
+from ..domain.guard.routes import Route, routes
 from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
 from .scope_map import SCOPES
 

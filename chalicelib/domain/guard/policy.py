@@ -12,118 +12,29 @@ the guard; one that it leaves out may be open to a token for its neighbours.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-ANY = "ANY"  # in a map: every method that the map does not name for the same path
-SEGMENT = re.compile(r"[A-Za-z0-9._~!&'()+,;=:@%-]+|\{[A-Za-z0-9._-]+\+?\}")
+from .routes import Pattern, Rank, Route, line_of, rank_of, resource_of
+
 MAX_BYTES = 7500  # API Gateway takes 8 KB
 LONGEST_BASE = "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abcdefghij/production"
 
-Pattern = tuple[str, ...]  # segments; "*" is IAM's, which spans one or more of them
 
-
-class Rank(IntEnum):
-    """How API Gateway prefers one kind of segment over another."""
-
-    GREEDY = 0
-    PARAMETER = 1
-    LITERAL = 2
-
-
-# Compared as one object: which routes an API has is part of what `opening` remembers by, and asked for at each request.
-@dataclass(frozen=True, eq=False)
-class Route:
-    """One line of a scope map: a method, a path template, and the scopes that a token needs, all of them."""
-
-    method: str
-    segments: tuple[str, ...]
-    scopes: frozenset[str]
-
-    @cached_property
-    def pattern(self) -> Pattern:
-        """The path as IAM sees it: every parameter is `*`."""
-        return tuple("*" if segment.startswith("{") else segment for segment in self.segments)
-
-    @cached_property
-    def ranks(self) -> tuple[Rank, ...]:
-        """The kind of each segment."""
-        return tuple(map(_rank, self.segments))
-
-    @property
-    def shape(self) -> "Shape":
-        """What API Gateway tells it from other routes by: the names of its parameters do not count."""
-        return self.method, self.pattern, self.ranks
-
-    @cached_property
-    def overspills(self) -> tuple[Pattern, ...]:
-        """What the pattern catches beyond the template: a single-segment parameter that spans a slash."""
-        single = [i for i, rank in enumerate(self.ranks) if rank is Rank.PARAMETER]
-        return tuple((*self.pattern[:i], "*", *self.pattern[i:]) for i in single)
-
-    def may_take_from(self, other: "Route") -> bool:
-        """Whether API Gateway gives this one a path that both templates match: segment by segment on a REST API, while an
-        HTTP API tries every template without a greedy parameter first."""
-        return self.ranks > other.ranks or (Rank.GREEDY in other.ranks and Rank.GREEDY not in self.ranks)
-
-
-Shape = tuple[str, Pattern, tuple[Rank, ...]]
-
-
-def _rank(segment: str) -> Rank:
-    if segment.endswith("+}"):
-        return Rank.GREEDY
-    return Rank.PARAMETER if segment.startswith("{") else Rank.LITERAL
-
-
-def route(line: str, scopes: str) -> Route:
-    """One line of a scope map, as `"GET /notes/{id}", "notes:read"`; raises ValueError with the reason."""
-    method, _, path = line.partition(" ")
-    segments = tuple(path[1:].split("/")) if path != "/" else ()
-    if method not in (*METHODS, ANY) or not path.startswith("/") or not all(map(SEGMENT.fullmatch, segments)):
-        raise ValueError(f"{line!r} is not a method and a path template")
-    if any(segment.endswith("+}") for segment in segments[:-1]):
-        raise ValueError(f"{line!r}: a greedy parameter must be the last segment")
-    if not scopes.split():
-        raise ValueError(f"{line!r} names no scope: leave a public route out of the map")
-    return Route(method, segments, frozenset(scopes.split()))
-
-
-def routes(scope_map: Mapping[str, str]) -> tuple[Route, ...]:
-    """The routes of a scope map, each of one method; raises ValueError with the reason."""
-    lines = [route(line, scopes) for line, scopes in scope_map.items()]
-    by_shape = {one.shape: one for one in lines}
-    return tuple(one for line in lines for one in _each_method(line, by_shape))
-
-
-def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route]:
-    if line.method != ANY:
-        yield line
-        return
-    for method in METHODS:
-        alone = by_shape.get((method, *line.shape[1:]))
-        if alone is None:
-            yield replace(line, method=method)
-        elif alone.segments != line.segments:
-            raise ValueError(f"'{method} /{'/'.join(alone.segments)}' and ANY name their parameters differently")
-
-
-def _catches(pattern: Pattern, segments: tuple[str, ...]) -> bool:
+def catches(pattern: Pattern, segments: tuple[str, ...]) -> bool:
     """Whether IAM's pattern matches some path of a template."""
-    greedy = len(segments) - 1 if segments and _rank(segments[-1]) is Rank.GREEDY else None
+    greedy = len(segments) - 1 if segments and rank_of(segments[-1]) is Rank.GREEDY else None
     reached = {0}  # how many segments the pattern's parts so far can be
     for part in pattern:
         if greedy in reached:
             return True
-        reached = _advance(part, reached, segments, lambda part, one: part == one or _rank(one) is Rank.PARAMETER)
+        reached = _advance(part, reached, segments, lambda part, one: part == one or rank_of(one) is Rank.PARAMETER)
     return len(segments) in reached
 
 
-def _covers(pattern: Pattern, segments: tuple[str, ...]) -> bool:
+def covers(pattern: Pattern, segments: tuple[str, ...]) -> bool:
     """Whether IAM's pattern matches every path of a template."""
     reached = {0}
     for part in pattern:
@@ -151,13 +62,13 @@ def _stretched(route: Route, length: int) -> Pattern:
     return route.pattern + ("*",) * extra
 
 
-def _reaches(one: Route, other: Route, *, exact: bool) -> bool:
+def reaches(one: Route, other: Route, *, exact: bool) -> bool:
     """Whether one route's pattern matches some path that API Gateway sends to the other; `exact` if its overspills are shut."""
     if one.method != other.method:
         return False
     if exact or (len(one.segments) == len(other.segments) and Rank.GREEDY not in other.ranks):
         return _overlap(one, other) and other.may_take_from(one)
-    return _catches(one.pattern, other.segments)
+    return catches(one.pattern, other.segments)
 
 
 @dataclass(frozen=True)
@@ -197,18 +108,18 @@ def opening(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Opening:
     granted = [route for route in all_routes if route.scopes <= scopes]
     refused = [route for route in all_routes if not route.scopes <= scopes]
     spills = {(a.method, spill) for a in granted for spill in a.overspills}
-    deny = {(m, s) for m, s in spills if not any(a.method == m and _catches(s, a.segments) for a in granted)}
+    deny = {(m, s) for m, s in spills if not any(a.method == m and catches(s, a.segments) for a in granted)}
     # A lone `*` matches nothing at all as well: the API's root.
     deny |= {(a.method, ()) for a in granted if a.pattern == ("*",)} - {(a.method, a.segments) for a in granted}
     exact = {a: all((a.method, spill) in deny for spill in a.overspills) for a in granted}
-    denied_by_name = [f for f in refused if any(_reaches(a, f, exact=exact[a]) for a in granted)]
-    denied_by_name = [f for f in denied_by_name if not any(f.method == m and _covers(s, f.segments) for m, s in deny)]
-    denied = {_resource("*" if _harmless(s, granted) else m, s) for m, s in deny}
-    denied |= {_resource(f.method, f.pattern) for f in denied_by_name}
+    denied_by_name = [f for f in refused if any(reaches(a, f, exact=exact[a]) for a in granted)]
+    denied_by_name = [f for f in denied_by_name if not any(f.method == m and covers(s, f.segments) for m, s in deny)]
+    denied = {resource_of("*" if is_harmless(s, granted) else m, s) for m, s in deny}
+    denied |= {resource_of(f.method, f.pattern) for f in denied_by_name}
     return Opening(
-        allow=tuple(sorted({_resource(a.method, a.pattern) for a in granted})),
+        allow=tuple(sorted({resource_of(a.method, a.pattern) for a in granted})),
         deny=tuple(sorted(denied)),
-        shut=tuple(_line(a) for a in granted if any(_reaches(f, a, exact=not f.overspills) for f in denied_by_name)),
+        shut=tuple(line_of(a) for a in granted if any(reaches(f, a, exact=not f.overspills) for f in denied_by_name)),
     )
 
 
@@ -246,13 +157,9 @@ def _matches(pattern: str, resource: str) -> bool:
     return bool(re.fullmatch(expression, resource, re.DOTALL))
 
 
-def _harmless(spill: Pattern, granted: Iterable[Route]) -> bool:
+def is_harmless(spill: Pattern, granted: Iterable[Route]) -> bool:
     """Whether a spill may be denied for every method at once, which keeps policies short; this `*` crosses slashes as well."""
-    return not any(_catches(("*", *spill), (a.method, *a.segments)) for a in granted)
-
-
-def _resource(method: str, segments: Iterable[str]) -> str:
-    return f"{method}/{'/'.join(segments)}"
+    return not any(catches(("*", *spill), (a.method, *a.segments)) for a in granted)
 
 
 def document(base: str, opened: Opening) -> dict[str, Any]:
@@ -271,77 +178,3 @@ def _document(base: str, opened: Opening) -> dict[str, Any]:
         allow = [f"{base}/{resource}" for resource in opened.allow]
         statements.append({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": allow})
     return {"Version": "2012-10-17", "Statement": statements}
-
-
-def problems(scope_map: Mapping[str, str]) -> list[str]:
-    """Why a scope map cannot be guarded by a cached policy, in sentences for the operator; empty if it can."""
-    try:
-        all_routes = routes(scope_map)
-    except ValueError as error:
-        return [f"{error}."]
-    sentences = list(dict.fromkeys(_same_shape(all_routes)))
-    too_long = f"The policy for {len(all_routes)} routes is over {MAX_BYTES} bytes: split the API."
-    # First what costs nothing, so that the rest is about some eighty routes: the policy with every scope.
-    every = Opening(tuple({_resource(one.method, one.pattern) for one in all_routes}), deny=(), shut=())
-    if not every.fits(LONGEST_BASE):
-        return [*sentences, too_long]
-    for line in _shut_for_some_token(all_routes):
-        sentences.append(f"{line}: IAM's * cannot tell it from a longer path that needs another scope.")
-    return [*sentences, too_long] if _longest(all_routes) > MAX_BYTES else sentences
-
-
-def _same_shape(all_routes: tuple[Route, ...]) -> Iterator[str]:
-    first: dict[Shape, Route] = {}
-    for one in all_routes:
-        if one is not first.setdefault(one.shape, one):
-            yield f"{_resource(one.method, first[one.shape].segments)} is in the map twice, under two names."
-
-
-def _shut_for_some_token(all_routes: tuple[Route, ...]) -> list[str]:
-    """The routes that some token may use and yet finds shut, found without trying every token.
-
-    A granted route is shut by a refused one that is denied by name. That takes a granted route that reaches the refused one,
-    and at most a third that keeps the second's overspill open. Whatever else a token may use undoes none of it: a spill that
-    covered the refused route, so that it need not be named, would catch the shut one as well and so not be denied. What is
-    left of the scopes is that the refused route has one that the others lack.
-    """
-    shut: dict[str, None] = {}
-    for refused in all_routes:
-        beside = [one for one in all_routes if one.method == refused.method and one is not refused]
-        shut_by_it = [one for one in beside if _reaches(refused, one, exact=not refused.overspills)]
-        reaching = [one for one in beside if _reaches(one, refused, exact=False)] if shut_by_it else []
-        for scope in refused.scopes if reaching else ():
-            granted = [one for one in beside if scope not in one.scopes]
-            reaching_without_scope = [one for one in reaching if scope not in one.scopes]
-            if any(_reaches(one, refused, exact=True) or _spills(one, granted) for one in reaching_without_scope):
-                shut |= {_line(one): None for one in shut_by_it if scope not in one.scopes}
-    return list(shut)
-
-
-def _spills(one: Route, granted: Iterable[Route]) -> bool:
-    """Whether some overspill of a route stays open, as it is the path of another granted one."""
-    return any(_catches(spill, other.segments) for spill in one.overspills for other in granted)
-
-
-def _longest(all_routes: tuple[Route, ...]) -> int:
-    """As many bytes as the policy of any token can have: each route is allowed or denied once, and each overspill denied once.
-
-    An overspill that is denied saves the routes that it covers, so that of a route and what covers it only one is counted.
-    """
-    spills = sorted({(one.method, spill) for one in all_routes for spill in one.overspills})
-    shared = {spill for _, spill in spills if _harmless(spill, all_routes)}
-    deny = {_resource("*", spill) for spill in shared}
-    covered = list(all_routes)
-    for method, spill in spills:
-        saved = next((one for one in covered if one.method == method and _covers(spill, one.segments)), None)
-        if saved is not None:
-            covered.remove(saved)
-        elif spill not in shared:
-            deny.add(_resource(method, spill))
-    deny |= {_resource(one.method, ()) for one in all_routes if one.pattern == ("*",)}
-    allow = tuple(_resource(one.method, one.pattern) for one in all_routes)
-    return len(str(document(LONGEST_BASE, Opening(allow, tuple(deny), shut=()))))
-
-
-def _line(one: Route) -> str:
-    return f"{one.method} /{'/'.join(one.segments)}"

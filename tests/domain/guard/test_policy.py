@@ -14,15 +14,14 @@ from hypothesis import strategies as st
 from chalicelib.domain.guard.policy import (
     LONGEST_BASE,
     MAX_BYTES,
-    METHODS,
     Opening,
     document,
     for_rest,
     opening,
-    problems,
-    routes,
 )
 from chalicelib.domain.guard.policy import narrow_to_request as narrowed_to
+from chalicelib.domain.guard.problems import problems
+from chalicelib.domain.guard.routes import METHODS, routes
 from chalicelib.guard.scope_map import SCOPES
 
 BASE = "arn:aws:execute-api:eu-central-1:123456789012:abcdefghij/dev"

@@ -1,0 +1,114 @@
+"""The routes of a scope map, as API Gateway and IAM see them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from functools import cached_property
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+ANY = "ANY"  # in a map: every method that the map does not name for the same path
+
+
+SEGMENT = re.compile(r"[A-Za-z0-9._~!&'()+,;=:@%-]+|\{[A-Za-z0-9._-]+\+?\}")
+
+
+Pattern = tuple[str, ...]  # segments; "*" is IAM's, which spans one or more of them
+
+
+class Rank(IntEnum):
+    """How API Gateway prefers one kind of segment over another."""
+
+    GREEDY = 0
+    PARAMETER = 1
+    LITERAL = 2
+
+
+# Compared as one object: which routes an API has is part of what `opening` remembers by, and asked for at each request.
+@dataclass(frozen=True, eq=False)
+class Route:
+    """One line of a scope map: a method, a path template, and the scopes that a token needs, all of them."""
+
+    method: str
+    segments: tuple[str, ...]
+    scopes: frozenset[str]
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """The path as IAM sees it: every parameter is `*`."""
+        return tuple("*" if segment.startswith("{") else segment for segment in self.segments)
+
+    @cached_property
+    def ranks(self) -> tuple[Rank, ...]:
+        """The kind of each segment."""
+        return tuple(map(rank_of, self.segments))
+
+    @property
+    def shape(self) -> "Shape":
+        """What API Gateway tells it from other routes by: the names of its parameters do not count."""
+        return self.method, self.pattern, self.ranks
+
+    @cached_property
+    def overspills(self) -> tuple[Pattern, ...]:
+        """What the pattern catches beyond the template: a single-segment parameter that spans a slash."""
+        single = [i for i, rank in enumerate(self.ranks) if rank is Rank.PARAMETER]
+        return tuple((*self.pattern[:i], "*", *self.pattern[i:]) for i in single)
+
+    def may_take_from(self, other: "Route") -> bool:
+        """Whether API Gateway gives this one a path that both templates match: segment by segment on a REST API, while an
+        HTTP API tries every template without a greedy parameter first."""
+        return self.ranks > other.ranks or (Rank.GREEDY in other.ranks and Rank.GREEDY not in self.ranks)
+
+
+Shape = tuple[str, Pattern, tuple[Rank, ...]]
+
+
+def rank_of(segment: str) -> Rank:
+    """The kind of a segment of a path template."""
+    if segment.endswith("+}"):
+        return Rank.GREEDY
+    return Rank.PARAMETER if segment.startswith("{") else Rank.LITERAL
+
+
+def route(line: str, scopes: str) -> Route:
+    """One line of a scope map, as `"GET /notes/{id}", "notes:read"`; raises ValueError with the reason."""
+    method, _, path = line.partition(" ")
+    segments = tuple(path[1:].split("/")) if path != "/" else ()
+    if method not in (*METHODS, ANY) or not path.startswith("/") or not all(map(SEGMENT.fullmatch, segments)):
+        raise ValueError(f"{line!r} is not a method and a path template")
+    if any(segment.endswith("+}") for segment in segments[:-1]):
+        raise ValueError(f"{line!r}: a greedy parameter must be the last segment")
+    if not scopes.split():
+        raise ValueError(f"{line!r} names no scope: leave a public route out of the map")
+    return Route(method, segments, frozenset(scopes.split()))
+
+
+def routes(scope_map: Mapping[str, str]) -> tuple[Route, ...]:
+    """The routes of a scope map, each of one method; raises ValueError with the reason."""
+    lines = [route(line, scopes) for line, scopes in scope_map.items()]
+    by_shape = {one.shape: one for one in lines}
+    return tuple(one for line in lines for one in _each_method(line, by_shape))
+
+
+def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route]:
+    if line.method != ANY:
+        yield line
+        return
+    for method in METHODS:
+        alone = by_shape.get((method, *line.shape[1:]))
+        if alone is None:
+            yield replace(line, method=method)
+        elif alone.segments != line.segments:
+            raise ValueError(f"'{method} /{'/'.join(alone.segments)}' and ANY name their parameters differently")
+
+
+def resource_of(method: str, segments: Iterable[str]) -> str:
+    """An IAM resource below `<api>/<stage>/`, as `GET/notes/7`."""
+    return f"{method}/{'/'.join(segments)}"
+
+
+def line_of(one: Route) -> str:
+    """A route as its map names it."""
+    return f"{one.method} /{'/'.join(one.segments)}"
