@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -6,6 +8,7 @@ class LatchkeyError(Exception):
 
     code: ClassVar[str] = "server_error"
     default: ClassVar[str] = "Something went wrong on our side."
+    members: Mapping[str, object] = MappingProxyType({})  # what the client is told besides
 
     def __init__(self, description: str | None = None, *, reason: str = "", uid: str = "") -> None:
         self.description = description or self.default
@@ -37,6 +40,32 @@ class InvalidScope(LatchkeyError):
 class InvalidCredentials(LatchkeyError):
     code = "invalid_credentials"
     default = "The e-mail address or the password is wrong."
+
+
+class WrongAnswer(InvalidCredentials):
+    """The answer for a factor is wrong; `factors` are those that may still be proved."""
+
+    default = "This answer is wrong, has expired or has been used."
+
+    def __init__(self, *, factors: tuple[str, ...], reason: str = "", uid: str = "") -> None:
+        super().__init__(reason=reason, uid=uid)
+        self.factors = factors
+
+
+class MfaRequired(LatchkeyError):
+    """The login is not complete: one of these factors has to be proved as well."""
+
+    code = "mfa_required"
+    default = "One more proof is needed: prove one of `factors` at /login/proof, with `mfa_token`."
+
+    def __init__(self, *, mfa_token: str, factors: tuple[str, ...], uid: str = "") -> None:
+        super().__init__(uid=uid)
+        self.members = {"mfa_token": mfa_token, "factors": factors}
+
+
+class LoginExpired(LatchkeyError):
+    code = "login_expired"
+    default = "This login has expired, is complete, or belongs to somebody else: begin again."
 
 
 class AccountDisabled(LatchkeyError):
@@ -238,9 +267,19 @@ class InsufficientAuthorization(OAuthError):
     code = "insufficient_authorization"
     default = "Ask the user for e-mail address and password."
 
-    def __init__(self, description: str | None = None, *, auth_session: str, reason: str = "", uid: str = "") -> None:
+    def __init__(
+        self,
+        description: str | None = None,
+        *,
+        auth_session: str,
+        factors: tuple[str, ...] = (),
+        challenge: Mapping[str, str] | None = None,
+        reason: str = "",
+        uid: str = "",
+    ) -> None:
         super().__init__(description, reason=reason, uid=uid)
-        self.auth_session = auth_session
+        more = {"factors": factors, "challenge": challenge}
+        self.members = {"auth_session": auth_session, **{name: value for name, value in more.items() if value}}
 
 
 class InvalidSession(OAuthError):

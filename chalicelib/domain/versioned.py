@@ -1,6 +1,6 @@
 """What all records have that are stored or sealed: a version that is written with them, and one strict way to read them."""
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -11,6 +11,13 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fie
     A text without `v` is of version 1: it was written before versions were. Another meaning or shape is another version
     (`tag=2`), and the older class stays for as long as its texts can turn up.
     """
+
+
+class SealedRecord(Record, frozen=True):
+    """A record whose text is good for its `purpose` alone, and for so many `seconds`."""
+
+    purpose: ClassVar[bytes]
+    seconds: ClassVar[int]
 
 
 R = TypeVar("R", bound=Record)

@@ -69,6 +69,20 @@ class Once:
             return None
         return OnceItem(item.text, new, stored)
 
+    def creation(self, record: OnceRecord, text: str, *, expires_at: int, now: int) -> Write:
+        """A record kept under a text that is not in use."""
+        part = {
+            "TableName": self._grants,
+            "Item": {
+                **_key(type(record), text),
+                "expires_at": {"N": str(expires_at)},
+                "value": {"S": _encode(record)},
+            },
+            "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+            "ExpressionAttributeValues": {":now": {"N": str(now)}},
+        }
+        return Write(({"Put": part},))
+
     def replacement(self, item: OnceItem[R], new: R, *, now: int) -> Write:
         """Another record instead of one that has not changed since it was read."""
         return Write(({"Update": self._update(item, _encode(new), now, {})},))

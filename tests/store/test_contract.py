@@ -15,7 +15,7 @@ from chalicelib.domain.accounts.model import Limit, Session, Spent, User
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
-from chalicelib.domain.records.once import OnceItem, OnceRecord, SpentInteraction, SpentProof, UserCode
+from chalicelib.domain.records.once import FinishedLogin, OnceItem, OnceRecord, SpentInteraction, SpentProof, UserCode
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
@@ -318,6 +318,19 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
     with answer_lost(store.client, operation):
         assert call() is True
     assert call() is (verb in ("create", "replace"))  # to write the very same again is no conflict
+
+
+def test_a_login_of_several_steps_begins_one_session_until_its_time_is_over(store: Deployment) -> None:
+    owner, first = started(store)
+
+    def begin(now: int) -> Outcome:
+        finish = store.once.creation(FinishedLogin(), "an attempt", expires_at=NOW + 60, now=now)
+        return store.create(a_session(owner), finish)
+
+    assert [begin(NOW) for _ in range(3)] == [Outcome.DONE, Outcome.SPENT, Outcome.SPENT]
+    assert len(store.sessions.of_user(owner.uid)) == 2
+    assert first in store.sessions.of_user(owner.uid)
+    assert [begin(NOW + 59), begin(NOW + 60)] == [Outcome.SPENT, Outcome.DONE]
 
 
 def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:

@@ -12,6 +12,7 @@ from chalicelib.domain.records.once import (
     ClientDocument,
     ClientKeys,
     DeviceCode,
+    FinishedLogin,
     LongRequest,
     OnceItem,
     OnceRecord,
@@ -88,6 +89,7 @@ PINS: list[tuple[OnceRecord, str]] = [
     (SpentInteraction(until=1_800_000_030), '{"v": 1, "until": 1800000030}'),
     (SpentProof(), '{"v": 1}'),
     (SpentAssertion(), '{"v": 1}'),
+    (FinishedLogin(), '{"v": 1}'),
     (
         DOCUMENT,
         '{"v": 1, "text": "{\\"client_id\\": \\"x\\"}", "why": "status 200", "at": 1799999000, "until": 1800002600}',
@@ -132,6 +134,7 @@ UNVERSIONED: list[tuple[OnceRecord, str]] = [
     (SpentInteraction(until=1_800_000_030), '{"until": 1800000030}'),
     (SpentProof(), "{}"),
     (SpentAssertion(), "{}"),
+    (FinishedLogin(), "{}"),
     (
         DOCUMENT,
         '{"text": "{\\"client_id\\": \\"x\\"}", "why": "status 200", "at": 1799999000, "until": 1800002600}',

@@ -17,13 +17,16 @@ class Proof:
 class Authenticated:
     """A user who has proved who they are: what alone can begin or raise a session.
 
-    Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back.
+    Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back;
+    `attempt_id` is the attempt's of several steps, which is used up with it, before `attempt_expires_at`.
     """
 
     user: User
     amr: tuple[str, ...]
     auth_time: int
     spent: Spent | None = None
+    attempt_id: str = ""
+    attempt_expires_at: int = 0
 
     @property
     def acr(self) -> str:

@@ -3,10 +3,11 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..authentication.levels import AAL1
 from ..crypto import base64url, strict_json
 from ..errors import (
     InvalidRequest,
@@ -26,7 +27,6 @@ Parameters = Mapping[str, str]
 
 PROMPTS = ("none", "login", "consent", "select_account")
 RESPONSE_MODES = ("query", "form_post")
-ACR_VALUES = ("aal1",)  # NIST SP 800-63B
 ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
@@ -78,6 +78,8 @@ class AuthorizationRequest:
     max_age: int | None = None
     login_hint: str = ""
     id_token_hint: str = ""
+    acr_values: tuple[str, ...] = ()
+    acr_essential: bool = False
 
     @property
     def consent(self) -> tuple[str, ...]:
@@ -254,19 +256,26 @@ def _subject(id_token_claims: Mapping[str, Any]) -> str:
 def acr(params: Parameters, _: Client) -> dict[str, Any]:
     """OpenID Connect Core 5.5.1.1: acr_values are wishes, an essential acr claim is not; `claims` is known to be an object."""
     request = (strict_json.decode(params.get("claims", "{}")).get("id_token") or {}).get("acr")
+    wishes = tuple(params.get("acr_values", "").split())
     if request is None:
-        return {}
+        return {"acr_values": wishes}
     if not isinstance(request, dict):
         raise InvalidRequest(ODD_ACR)
-    essential = request.get("essential", False)
-    values = request.get("values", [request["value"]] if "value" in request else ACR_VALUES)
-    if not isinstance(essential, bool) or not isinstance(values, list | tuple):
+    essential, named = request.get("essential", False), bool({"value", "values"} & set(request))
+    values = request.get("values", [request["value"]] if "value" in request else [])
+    if not isinstance(essential, bool) or not isinstance(values, list):
         raise InvalidRequest(ODD_ACR)
     if not all(isinstance(value, str) for value in values):
         raise InvalidRequest(ODD_ACR)
-    if essential and not set(values) & set(ACR_VALUES):
+    if essential and named:
+        return {"acr_values": tuple(values), "acr_essential": True}
+    return {"acr_values": (*values, *wishes)}
+
+
+def check_level(request: "AuthorizationRequest", levels: Collection[str]) -> None:
+    """Raises UnmetAuthentication for a level that has to be reached and that nobody can reach here."""
+    if request.acr_essential and not set(request.acr_values) & set(levels):
         raise UnmetAuthentication()
-    return {}
 
 
 def resource(params: Parameters, client: Client) -> dict[str, Any]:
@@ -305,14 +314,19 @@ CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
 FIRST_PARTY_CHECKS = (response_type, pkce, scope, claims, acr, resource, dpop_key)
 
 
-def validate(params: Parameters, client: Client) -> AuthorizationRequest:
-    """The request, if every check lets it through; raises the OAuth error of the first that does not."""
+def validate(params: Parameters, client: Client, *, levels: Collection[str] = (AAL1,)) -> AuthorizationRequest:
+    """The request, if every check lets it through; raises the OAuth error of the first that does not.
+
+    `levels` are those that a login can have here.
+    """
     fields: dict[str, Any] = {}
     for check in CHECKS:
         fields |= check(params, client)
     for name in ("redirect_uri", "nonce", "login_hint", "id_token_hint"):
         fields[name] = params.get(name, "")
-    return AuthorizationRequest(**fields)
+    request = AuthorizationRequest(**fields)
+    check_level(request, levels)
+    return request
 
 
 def verify_code_verifier(verifier: str, challenge: str) -> bool:

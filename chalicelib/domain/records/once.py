@@ -110,6 +110,12 @@ class ClientKeys(RemoteDocument, frozen=True, kw_only=True):
     kind = "keys of a client"
 
 
+class FinishedLogin(OnceRecord, frozen=True, kw_only=True):
+    """A login of several steps that has begun or raised its session, under its attempt's id."""
+
+    kind = "login attempt"
+
+
 ONCE: tuple[type[OnceRecord], ...] = (
     DeviceCode,
     UserCode,
@@ -118,6 +124,7 @@ ONCE: tuple[type[OnceRecord], ...] = (
     SpentInteraction,
     SpentProof,
     SpentAssertion,
+    FinishedLogin,
     ClientDocument,
     ClientKeys,
 )

@@ -1,17 +1,9 @@
 """What browsers and apps carry for us, encrypted and authenticated, so that only this server can read or make it."""
 
-from typing import ClassVar
-
 from msgspec import field
 
-from ..versioned import Record
-
-
-class SealedRecord(Record, frozen=True):
-    """A record whose text is good for its `purpose` alone, and for so many `seconds`."""
-
-    purpose: ClassVar[bytes]
-    seconds: ClassVar[int]
+from ..authentication.attempt import Attempt
+from ..versioned import SealedRecord
 
 
 class SealedInteraction(SealedRecord, frozen=True, kw_only=True):
@@ -50,4 +42,4 @@ class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):
     locales: str
 
 
-SEALED: tuple[type[SealedRecord], ...] = (SealedInteraction, SealedFormError, SealedErrorPage)
+SEALED: tuple[type[SealedRecord], ...] = (SealedInteraction, SealedFormError, SealedErrorPage, Attempt)

@@ -1,9 +1,8 @@
 from ...domain.accounts import email, passwords
-from ...domain.accounts.model import Session, Spent, User
+from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ...services import Services
-from ..authentication import login
-from ..platform import limits
+from ..authentication.factors import password as password_factor
 from ..sessions import logout
 from ..sessions.logout import Failure
 
@@ -24,7 +23,7 @@ def change_password(
     Raises InvalidCredentials, WeakPassword.
     """
     passwords.check_length(new_password)
-    spent = _verify_password(svc, user, current_password, network)
+    spent = password_factor.again(svc, user, current_password, network=network)
     try:
         secret = passwords.normalise(new_password)
         passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
@@ -47,7 +46,7 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     """
     spent = None
     if password is not None:
-        spent = _verify_password(svc, user, password, network)
+        spent = password_factor.again(svc, user, password, network=network)
     elif svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
@@ -60,10 +59,3 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)
     svc.clients.delete_consents(user.uid)
-
-
-def _verify_password(svc: Services, user: User, password: str, network: str) -> Spent:
-    passwords.check_length(password)
-    spent = limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
-    login.verify_password(svc, user, passwords.normalise(password))
-    return spent

@@ -1,60 +1,93 @@
-from ...domain.accounts import email, passwords
-from ...domain.accounts.model import User
+"""The one story that every door tells: a user proves factor after factor, until the policy misses none."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...domain.accounts.model import Spent, User
+from ...domain.authentication import levels
+from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.model import Authenticated
-from ...domain.errors import AccountDisabled, InvalidCredentials
-from ...domain.oauth import scopes
+from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
 from ...services import Services
-from ..clients import own
-from ..platform import keys, limits
-from ..platform.ids import new_id
-from ..sessions import begin, issue
-from ..sessions.issue import TokenSet
-
-PASSWORD = ("pwd",)  # RFC 8176
+from . import policy
+from .factors import FACTORS
+from .factors import password as password_factor
 
 
-def with_password(
-    svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
-) -> TokenSet:
-    """A new session of the JSON door for the right password."""
-    client = own.json_api(svc)
-    granted = scopes.narrow(scope, allowed=client.scopes)
-    login = authenticate(svc, address=address, password=password, network=network)
-    session = begin.draft(svc, login, client, scope=granted, device=device)
-    issued = issue.issue(svc, keys.current(svc), login.user, session, client)
-    begin.create(svc, session, login=login)
-    return issued
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """A login that needs one more proof, of one of these factors."""
+
+    attempt: Attempt
+    factors: tuple[str, ...]
 
 
-def authenticate(svc: Services, *, address: str, password: str, network: str) -> Authenticated:
-    """The user with this address and password.
+Progress = Authenticated | Incomplete
 
-    An unknown address costs what a wrong password costs and answers the same.
-    """
-    # Lengths, then the limit, then what costs more the longer it is.
-    passwords.check_length(password)
-    canonical = email.canonical(address)
-    spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
-    secret = passwords.normalise(password)
-    # An unknown address costs the second read too, of an account that is not there; of another one each time,
-    # since all guesses at unknown addresses together would be too many for one partition.
-    user = verify_password(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret)
-    return Authenticated(user=user, amr=PASSWORD, auth_time=svc.now(), spent=spent)
+
+def with_password(svc: Services, attempt: Attempt, *, address: str, password: str, network: str) -> Progress:
+    """Begins the login of the user with this address and password; raises InvalidCredentials, AccountDisabled."""
+    user, spent = password_factor.identify(svc, address=address, password=password, network=network)
+    return _proceed(svc, attempt.of(user).with_proof(password_factor.proof(svc)), user, spent)
 
 
 def of_new_account(svc: Services, user: User) -> Authenticated:
     """The login that a sign-up is: who has just made a password knows it."""
-    return Authenticated(user=user, amr=PASSWORD, auth_time=svc.now())
+    proof = password_factor.proof(svc)
+    return Authenticated(user=user, amr=proof.amr, auth_time=proof.at)
 
 
-def verify_password(svc: Services, user: User | None, secret: str) -> User:
-    """The user if this normalised password is theirs and the account is open; raises InvalidCredentials, AccountDisabled."""
-    stored = user.password_hash if user and user.password_hash else passwords.unknown_users_hash(svc.hashing)
-    is_right = passwords.verify_password(secret, stored=stored)
-    if user is None or not is_right:
-        raise InvalidCredentials(reason="wrong password" if user else "unknown user", uid=user.uid if user else "")
-    if user.disabled:
-        raise AccountDisabled(uid=user.uid)
-    if passwords.needs_rehash(stored, profile=svc.hashing):
-        svc.users.rehash(user, password_hash=passwords.hash_password(secret, profile=svc.hashing))
+def challenge(svc: Services, attempt: Attempt, *, factor: str) -> Mapping[str, str]:
+    """What the user has to be shown to prove a factor; raises LoginExpired, or InvalidRequest for one that is not missing."""
+    user = _user(svc, attempt)
+    _check_missing(policy.missing(svc, user, attempt), factor)
+    show = FACTORS[factor].challenge
+    return show(svc, attempt, user) if show else {}
+
+
+def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, network: str) -> Progress:
+    """Goes on with the answer for a factor, which is counted before it is looked at.
+
+    Raises WrongAnswer, TooManyRequests, LoginExpired, or InvalidRequest for a factor that is not missing.
+    """
+    user = _user(svc, attempt)
+    factors = policy.missing(svc, user, attempt)
+    _check_missing(factors, factor)
+    spent = FACTORS[factor].count(svc, user, network)
+    try:
+        proof = FACTORS[factor].verify(svc, attempt, user, answer)
+    except InvalidCredentials as wrong:
+        raise WrongAnswer(factors=factors, reason=wrong.reason or f"wrong {factor}", uid=user.uid) from None
+    return _proceed(svc, attempt.with_proof(proof), user, spent)
+
+
+def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent) -> Progress:
+    try:
+        factors = policy.missing(svc, user, attempt)
+    except UnmetAuthentication:
+        svc.attempts.give_back(spent, now=svc.now())
+        raise
+    if factors:
+        svc.attempts.give_back(spent, now=svc.now())
+        return Incomplete(attempt, factors)
+    several = len(attempt.proofs) > 1
+    return Authenticated(
+        user=user,
+        amr=levels.united(*attempt.amr),
+        auth_time=svc.now(),
+        spent=spent,
+        attempt_id=attempt.id if several else "",
+        attempt_expires_at=attempt.expires_at if several else 0,
+    )
+
+
+def _user(svc: Services, attempt: Attempt) -> User:
+    user = svc.users.read(attempt.uid) if attempt.uid else None
+    if user is None or not attempt.is_of(user):
+        raise LoginExpired(reason="account changed meanwhile" if attempt.uid else "nobody known", uid=attempt.uid)
     return user
+
+
+def _check_missing(factors: tuple[str, ...], factor: str) -> None:
+    if factor not in factors:
+        raise InvalidRequest(f"`factor` is one of those that are missing: {', '.join(factors) or 'none'}.")

@@ -21,7 +21,7 @@ from ...services import Services
 from ..platform import subjects
 from ..sessions import verify
 from ..sessions.browser import Browser
-from . import codes, interactions, pushed_requests
+from . import codes, interactions, pushed_requests, request_validation
 from .client_request import ClientRequest, Redirect, error_redirect
 from .interactions import Interaction
 
@@ -76,10 +76,7 @@ def next_step(
         oauth.check_faults(client_request.faults)
         if client_request.client.require_pushed_authorization_requests and not client_request.pushed_uri:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
-        request = oauth.validate(
-            oauth.with_registered_resource(client_request.params, client_request.client, own=svc.settings.audience),
-            client_request.client,
-        )
+        request = request_validation.validate(svc, client_request.params, client_request.client)
         if "none" in request.prompt:
             browser = _browser_without_interaction(svc, client_request.client, request, browser)
             return _redirect_with_code(svc, client_request, request, browser)

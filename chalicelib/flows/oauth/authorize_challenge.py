@@ -3,31 +3,45 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ...domain.authentication.attempt import Attempt
 from ...domain.errors import (
     InsufficientAuthorization,
     InvalidCredentials,
     InvalidRequest,
     InvalidSession,
+    LatchkeyError,
+    LoginExpired,
     UnauthorizedClient,
+    WrongAnswer,
 )
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import CODE, Client
 from ...services import Services
-from ..authentication import login
-from ..platform import sealing, subjects
+from ..authentication import attempts, login, policy
+from ..authentication.login import Incomplete, Progress
+from ..platform import subjects
 from . import codes
 
+DOOR = "app"
 REQUEST_PARAMETERS = frozenset(
-    {"response_type", "scope", "code_challenge", "code_challenge_method", "nonce", "claims", "resource", "dpop_jkt"}
+    {
+        "response_type",
+        "scope",
+        "code_challenge",
+        "code_challenge_method",
+        "nonce",
+        "acr_values",
+        "claims",
+        "resource",
+        "dpop_jkt",
+    }
 )
-PARAMETERS = REQUEST_PARAMETERS | {"email", "password", "auth_session"}
-AUTH_SESSION = b"latchkey auth session\x00"
-AUTH_SESSION_SECONDS = 600
+PARAMETERS = REQUEST_PARAMETERS | {"email", "password", "auth_session", "factor", "answer"}
 
 
 def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, network: str) -> str:
-    """A code for the right password; raises InsufficientAuthorization with what the app has to come back with.
+    """A code for a login that is complete; raises InsufficientAuthorization with what the app has to come back with.
 
     `jkt` is the thumbprint of the DPoP proof's key, "" without one; the code is bound to it.
     """
@@ -35,53 +49,103 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         raise UnauthorizedClient("This endpoint is for first-party apps.")
     if client.require_pushed_authorization_requests:
         raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
-    request_params, bound_jkt = _request_params(svc, client, params, jkt)
-    request = _check_request(client, {**request_params, "dpop_jkt": bound_jkt})
     try:
-        if not params.get("email") or not params.get("password"):
-            raise InsufficientAuthorization(auth_session=_auth_session(svc, client, request_params, bound_jkt))
-        authenticated = login.authenticate(svc, address=params["email"], password=params["password"], network=network)
-    except InvalidCredentials as error:
-        auth_session = _auth_session(svc, client, request_params, bound_jkt)
-        raise InsufficientAuthorization(
-            error.description, reason=error.reason, uid=error.uid, auth_session=auth_session
-        ) from None
-    uid = authenticated.user.uid
-    if request.subject not in ("", subjects.subject_for(svc, client, uid)):
-        auth_session = _auth_session(svc, client, request_params, bound_jkt)
-        raise InsufficientAuthorization("The app asks for another user.", uid=uid, auth_session=auth_session)
-    return codes.issue(svc, client, authenticated, request)
+        attempt, request = _attempt(svc, client, params, jkt)
+        progress = _proceed(svc, attempt, params, network)
+        _check_subject(svc, client, request, attempt, progress)
+        if isinstance(progress, Incomplete):
+            raise _more(svc, progress.attempt, None, progress.factors)
+        return codes.issue(svc, client, progress, request)
+    except LoginExpired as error:
+        raise InvalidSession(reason=error.reason, uid=error.uid) from None
 
 
-def _request_params(svc: Services, client: Client, params: Mapping[str, str], jkt: str) -> tuple[dict[str, str], str]:
-    """The request, from its auth_session too, and the key that it is bound to; neither may change after the first call."""
-    own_audience = svc.settings.audience
-    new_params = {
-        name: value
-        for name, value in oauth.with_registered_resource(params, client, own=own_audience).items()
-        if name in REQUEST_PARAMETERS
-    }
+def _attempt(
+    svc: Services, client: Client, params: Mapping[str, str], jkt: str
+) -> tuple[Attempt, AuthorizationRequest]:
+    """The login with its request, and the key that it is bound to; neither may change after the first call."""
+    new_params = {name: value for name, value in _registered(svc, client, params).items() if name in REQUEST_PARAMETERS}
     requested_jkt = new_params.pop("dpop_jkt", jkt)
     if jkt and requested_jkt != jkt:
         raise InvalidRequest("`dpop_jkt` is not the key of the DPoP proof.")
     if "auth_session" not in params:
-        return new_params, requested_jkt
-    stored = sealing.unseal_fields(svc, params["auth_session"], purpose=AUTH_SESSION)
-    if stored is None or not client.is_same(stored["client_id"], stored.get("client_since")):
-        raise InvalidSession()
-    request_params = dict(oauth.with_registered_resource(stored["asked"], client, own=own_audience))
-    if stored["jkt"] not in ("", jkt) or any(request_params.get(n) != value for n, value in new_params.items()):
-        raise InvalidSession("`auth_session` belongs to another request or another key.")
-    return request_params, stored["jkt"] or requested_jkt
+        request = _check_request(client, {**new_params, "dpop_jkt": requested_jkt})
+        attempt = attempts.begin(
+            svc,
+            DOOR,
+            client,
+            bound_to=requested_jkt,
+            acr_values=request.acr_values,
+            acr_essential=request.acr_essential,
+            request=new_params,
+        )
+        return attempt, request
+    attempt = attempts.unseal(svc, params["auth_session"], door=DOOR, client=client, bound_to=("", jkt))
+    stored_params = _registered(svc, client, attempt.request)
+    if any(stored_params.get(name) != value for name, value in new_params.items()):
+        raise InvalidSession("`auth_session` belongs to another request.")
+    attempt = attempt.bound(attempt.bound_to or requested_jkt)
+    return attempt, _check_request(client, {**stored_params, "dpop_jkt": attempt.bound_to})
 
 
-def _auth_session(svc: Services, client: Client, request_params: Mapping[str, str], jkt: str) -> str:
-    content = {"client_id": client.client_id, "client_since": client.created_at, "asked": request_params, "jkt": jkt}
-    return sealing.seal_fields(svc, content, purpose=AUTH_SESSION, seconds=AUTH_SESSION_SECONDS)
+def _registered(svc: Services, client: Client, params: Mapping[str, str]) -> dict[str, str]:
+    return dict(oauth.with_registered_resource(params, client, own=svc.settings.audience))
+
+
+def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:
+    try:
+        if "factor" in params:
+            return _prove(svc, attempt, params, network)
+        if not params.get("email") or not params.get("password"):
+            raise _more(svc, attempt)
+        email, password = params["email"], params["password"]
+        return login.with_password(svc, attempt, address=email, password=password, network=network)
+    except WrongAnswer as error:
+        raise _more(svc, attempt, error, error.factors) from None
+    except InvalidCredentials as error:
+        raise _more(svc, attempt, error) from None
+
+
+def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:
+    factor = params["factor"]
+    if "answer" in params:
+        return login.prove(svc, attempt, factor=factor, answer=params["answer"], network=network)
+    show = login.challenge(svc, attempt, factor=factor)
+    raise InsufficientAuthorization(
+        "Come back with the user's `answer`.",
+        auth_session=attempts.seal(svc, attempt),
+        factors=(factor,),
+        challenge=show,
+        uid=attempt.uid,
+    )
+
+
+def _check_subject(
+    svc: Services, client: Client, request: AuthorizationRequest, before: Attempt, progress: Progress
+) -> None:
+    uid = progress.attempt.uid if isinstance(progress, Incomplete) else progress.user.uid
+    if request.subject not in ("", subjects.subject_for(svc, client, uid)):
+        auth_session = attempts.seal(svc, before)
+        raise InsufficientAuthorization("The app asks for another user.", uid=uid, auth_session=auth_session)
+
+
+def _more(
+    svc: Services, attempt: Attempt, error: LatchkeyError | None = None, factors: tuple[str, ...] = ()
+) -> InsufficientAuthorization:
+    description = error.description if error else "One more proof is needed." if factors else None
+    return InsufficientAuthorization(
+        description,
+        auth_session=attempts.seal(svc, attempt),
+        factors=factors,
+        reason=error.reason if error else "",
+        uid=error.uid if error else attempt.uid,
+    )
 
 
 def _check_request(client: Client, request_params: Mapping[str, str]) -> AuthorizationRequest:
     fields: dict[str, Any] = {}
     for check in oauth.FIRST_PARTY_CHECKS:
         fields |= check(request_params, client)
-    return AuthorizationRequest(**fields, nonce=request_params.get("nonce", ""))
+    request = AuthorizationRequest(**fields, nonce=request_params.get("nonce", ""))
+    oauth.check_level(request, policy.supported_levels())
+    return request

@@ -15,6 +15,7 @@ from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
 from ..platform import limits
 from ..sessions.browser import Browser
+from . import request_validation
 
 PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: the client has not authenticated for it.
@@ -31,7 +32,7 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     params = oauth.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
-    oauth.validate(oauth.with_registered_resource(params, client, own=svc.settings.audience), client)
+    request_validation.validate(svc, params, client)
     if client.public:
         limits.pushed_request(svc, network=network)
     request_uri = PUSHED_REQUEST + secrets.token_urlsafe(32)

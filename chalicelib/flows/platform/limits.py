@@ -16,13 +16,33 @@ def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Sp
     owner in another network out.
     """
     of_network = _limit(svc, "password_network", network)
-    of_account = _limit(svc, "password_account", canonical_email)
+    return _spend_of_account(
+        svc,
+        _limit(svc, "password_account", canonical_email),
+        (_limit(svc, "password_account_network", canonical_email, network), of_network),
+        (_limit(svc, "password_account_network_slow", canonical_email, network), of_network),
+    )
+
+
+def factor_attempt(svc: Services, *, uid: str, network: str) -> Spent:
+    """Counts one guess at a further factor of an account, as one of a password; raises TooManyRequests."""
+    return _spend_of_account(
+        svc,
+        _limit(svc, "factor_account", uid),
+        (_limit(svc, "factor_account_network", uid, network),),
+        (_limit(svc, "factor_account_network_slow", uid, network),),
+    )
+
+
+def _spend_of_account(
+    svc: Services, of_account: Limit, usual: tuple[Limit, ...], once_used_up: tuple[Limit, ...]
+) -> Spent:
     try:
-        return _spend(svc, _limit(svc, "password_account_network", canonical_email, network), of_network, of_account)
+        return _spend(svc, *usual, of_account)
     except (TooManyRequests, TemporarilyUnavailable) as refusal:
         if refusal.reason not in (of_account.kind, of_account.contended):
             raise
-    return _spend(svc, _limit(svc, "password_account_network_slow", canonical_email, network), of_network)
+    return _spend(svc, *once_used_up)
 
 
 def sign_up(svc: Services, *, network: str) -> Spent:

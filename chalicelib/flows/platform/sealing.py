@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from ...domain import versioned
 from ...domain.crypto import sealing
-from ...domain.records.sealed import SealedRecord
+from ...domain.versioned import SealedRecord
 from ...services import Services
 from . import keys
 

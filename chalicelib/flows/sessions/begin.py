@@ -1,11 +1,13 @@
 """How a session begins: drafted, then written with what has to be true at that moment."""
 
 from dataclasses import replace
+from typing import Any
 
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.model import Authenticated
-from ...domain.errors import LoginRequired, TemporarilyUnavailable
+from ...domain.errors import LoginExpired, LoginRequired, TemporarilyUnavailable
 from ...domain.oauth.client import Client
+from ...domain.records.once import FinishedLogin
 from ...services import Services
 from ..platform.ids import new_id
 from . import lifetimes
@@ -43,11 +45,23 @@ def draft_without_login(
 def create(svc: Services, session: Session, *, login: Authenticated | None = None) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
-    It gives back what its `login` spent, which was no failure.
+    It gives back what its `login` spent, which was no failure. Raises LoginExpired if the login has begun a session already.
     Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
     """
     refund = svc.attempts.refund(login.spent if login else None, now=svc.now())
-    if svc.transactions.commit(svc.sessions.creation(session), optional=[refund]) is not None:
+    finish = finishing(svc, login)
+    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, optional=[refund])
+    if failed in finish:
+        raise LoginExpired(reason="login complete already", uid=session.uid)
+    if failed is not None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
+
+
+def finishing(svc: Services, login: Authenticated | None) -> list[Any]:
+    """What uses up a login of several steps, to be written with the one session that it begins or raises."""
+    if login is None or not login.attempt_id:
+        return []
+    expires_at, now = login.attempt_expires_at, svc.now()
+    return [svc.once.creation(FinishedLogin(), login.attempt_id, expires_at=expires_at, now=now)]

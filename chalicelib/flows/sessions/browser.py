@@ -78,15 +78,18 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
     It gives back what the login spent.
     """
-    user, new_session = login.user, draft(svc, login)
+    user, new_session, finish = login.user, draft(svc, login), begin.finishing(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
         same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
         renewed = replace(new_session, **same, generation=previous.session.generation + 1)
-        if svc.transactions.commit(svc.sessions.renewal(renewed), optional=[refund]) is None:
+        failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, optional=[refund])
+        if failed is None:
             return Browser(user, renewed)
+        if failed in finish:
+            break
         previous = _read_unended(svc, user.uid, previous.session.session_id)
     begin.create(svc, new_session, login=login)
     return Browser(user, new_session)

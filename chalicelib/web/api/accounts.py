@@ -6,9 +6,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ...domain import errors
 from ...domain.accounts import model
 from ...domain.accounts.model import User
-from ...domain.accounts.profile import MAX_NAME, ONE_LINE
 from ...flows.accounts import account, signup
-from ...flows.authentication import login
 from ...flows.clients import own
 from ...flows.sessions import live, logout, manage
 from ...flows.sessions import refresh as refresh_flow
@@ -16,22 +14,9 @@ from ...services import Services
 from ..http import request_log
 from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
+from .bodies import Body, Device, Email, Name, Password, Scope, Token
 
 api = Api(__name__)
-
-Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
-Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
-Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=ONE_LINE, description="How to address the user.")]
-Device = Annotated[
-    str,
-    Meta(max_length=100, pattern=ONE_LINE, description="A label for this device, to be shown in the list of sessions."),
-]
-Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
-Token = Annotated[str, Meta(min_length=1, max_length=8192)]
-
-
-class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What every request body is: it refuses fields that it does not know."""
 
 
 class SignUp(Body, frozen=True):
@@ -40,15 +25,6 @@ class SignUp(Body, frozen=True):
     email: Email
     password: Password
     name: Name = ""
-    device: Device = ""
-
-
-class LogIn(Body, frozen=True):
-    """E-mail address and password."""
-
-    email: Email
-    password: Password
-    scope: Scope | None = None
     device: Device = ""
 
 
@@ -152,25 +128,6 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
         network=caller.network,
     )
     return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
-
-
-@api.route(
-    "POST /login",
-    body=LogIn,
-    answer=Tokens,
-    errors=(*GUESSES, errors.AccountDisabled, errors.InvalidScope),
-)
-def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
-    """Begins a session."""
-    token_set = login.with_password(
-        svc,
-        address=body.email,
-        password=body.password,
-        scope=body.scope,
-        device=body.device,
-        network=caller.network,
-    )
-    return tokens_of(token_set)
 
 
 @api.route("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))

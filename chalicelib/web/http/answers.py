@@ -1,9 +1,11 @@
 """Responses: the statuses of errors, the one shape of an error, and the response for a success."""
 
 from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from chalice.app import Response
+from msgspec import Meta
 
 from ...config import RESOURCE_METADATA
 from ...domain import errors
@@ -21,6 +23,8 @@ STATUS: Mapping[str, int] = {
     errors.InvalidGrant.code: 401,
     errors.InvalidToken.code: 401,
     errors.LoginRequired.code: 401,
+    errors.MfaRequired.code: 401,
+    errors.LoginExpired.code: 401,
     errors.AccountDisabled.code: 403,
     errors.InsufficientScope.code: 403,
     errors.NotFound.code: 404,
@@ -34,11 +38,15 @@ STATUS: Mapping[str, int] = {
 }
 
 
-class ErrorBody(msgspec.Struct, frozen=True):
-    """The shape of every refusal."""
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The shape of every refusal; what is beside the first two is in those of logins that need one more proof."""
 
     error: str
     error_description: str
+    mfa_token: Annotated[str, Meta(description="Brings the login back to /login/proof.")] = ""
+    auth_session: Annotated[str, Meta(description="Brings the login back to /oauth/authorize-challenge.")] = ""
+    factors: Annotated[tuple[str, ...], Meta(description="One of these has to be proved.")] = ()
+    challenge: Annotated[dict[str, str], Meta(description="What to show for the factor.")] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +90,7 @@ def refusal_response(refusal: LatchkeyError, statuses: Mapping[str, int] = {}) -
         extra["DPoP-Nonce"] = refusal.nonce
     if (wait := getattr(refusal, "retry_after", None)) is not None:
         extra["Retry-After"] = str(wait)
-    return error_response(status, refusal.code, refusal.description, extra)
+    return error_response(status, refusal.code, refusal.description, extra, refusal.members)
 
 
 def resource_metadata() -> str:
@@ -90,9 +98,17 @@ def resource_metadata() -> str:
     return f'resource_metadata="{services().settings.issuer}{RESOURCE_METADATA}"'
 
 
-def error_response(status: int, code: str, description: str, extra: Mapping[str, str | list[str]] = {}) -> Response:
+def error_response(
+    status: int,
+    code: str,
+    description: str,
+    extra: Mapping[str, str | list[str]] = {},
+    members: Mapping[str, Any] = {},
+) -> Response:
     """The one error shape, with the headers that the status asks for (RFC 6750 section 3, RFC 9110 section 10.2.3)."""
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json", **extra}
     if status == 401:
         headers.setdefault("WWW-Authenticate", 'Bearer realm="latchkey"')
-    return Response(msgspec.json.encode(ErrorBody(code, description)).decode(), status_code=status, headers=headers)
+    return Response(
+        msgspec.json.encode(ErrorBody(code, description, **members)).decode(), status_code=status, headers=headers
+    )

@@ -8,6 +8,7 @@ import msgspec
 from ...config import Settings
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth import claims, client, dpop
+from ...flows.authentication import policy
 from ...flows.clients import authenticate as clients
 from ...flows.oauth.grants import GRANTS
 from ..pages.html import LANGUAGES
@@ -98,7 +99,7 @@ def _request_metadata(settings: Settings) -> dict[str, Any]:
         "grant_types_supported": list(GRANTS),
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": list(oauth.PROMPTS),
-        "acr_values_supported": list(oauth.ACR_VALUES),
+        "acr_values_supported": list(policy.supported_levels()),
         "display_values_supported": ["page"],
         "ui_locales_supported": list(LANGUAGES),
         "subject_types_supported": list(client.SUBJECT_TYPES),

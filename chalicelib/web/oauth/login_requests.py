@@ -12,11 +12,10 @@ from ...domain.oauth import authorization_request as oauth
 from ...flows.clients import authenticate as clients
 from ...flows.oauth import authorize_challenge, device, dpop, pushed_requests
 from ...services import Services
-from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Api, Caller
 from .client_credentials import authorization_header
-from .error_answers import CLIENT_ERRORS, PROOF_ERRORS, STATUSES, error_answer
+from .error_answers import CLIENT_ERRORS, PROOF_ERRORS, STATUSES
 
 api = Api(__name__)
 
@@ -68,16 +67,13 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
         *PROOF_ERRORS,
     ),
 )
-def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode | Answer:
+def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
     params = oauth.parse_parameters(form.pairs, known=CHALLENGE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
-    try:
-        code = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
-    except errors.InsufficientAuthorization as error:
-        return error_answer(error, 403, {}, auth_session=error.auth_session)
+    code = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
     dpop.spend_proof(svc, proof)
     return AuthorizationCode(code)

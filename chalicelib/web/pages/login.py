@@ -3,7 +3,8 @@ from ...domain.accounts import profile
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
 from ...flows.accounts import signup
-from ...flows.authentication import login
+from ...flows.authentication import attempts, login
+from ...flows.clients import own
 from ...flows.oauth.authorize import UserAction
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import browser, logout
@@ -99,7 +100,10 @@ def _log_in(page_request: PageRequest) -> Browser:
     svc, fields = page_request.svc, page_request.fields
     address, password = fields.get("email", ""), fields.get("password", "")
     network = page_request.caller.network
-    authenticated = login.authenticate(svc, address=address, password=password, network=network)
+    attempt = attempts.begin(svc, "pages", own.BROWSER)
+    authenticated = login.with_password(svc, attempt, address=address, password=password, network=network)
+    if isinstance(authenticated, login.Incomplete):
+        raise errors.LoginExpired()
     return browser.log_in(svc, authenticated, _log_out_another_user(page_request, authenticated.user))
 
 

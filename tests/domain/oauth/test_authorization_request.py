@@ -28,7 +28,7 @@ def checked(client: Client = CLIENT, /, **changes: str | None) -> oauth.Authoriz
 
 
 def test_a_request_is_understood_as_it_is_said() -> None:
-    params = {
+    params: dict[str, Any] = {
         "redirect_uri": "https://app.example/cb",
         "nonce": "n-1",
         "login_hint": "ann",

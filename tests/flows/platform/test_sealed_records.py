@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.authentication.attempt import Attempt
+from chalicelib.domain.authentication.model import Proof
 from chalicelib.domain.records.sealed import (
     SEALED,
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
-    SealedRecord,
 )
+from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
 from chalicelib.services import Services
 from tests.support.phone import Clock
@@ -33,6 +35,20 @@ ERROR_PAGE = SealedErrorPage(
     retry_at=START + 60,
     again="device",
     locales="",
+)
+ATTEMPT = Attempt(
+    id="3614e866d020405ba721370e5cbdb3b3",
+    door="app",
+    client_id="native",
+    client_since=1_799_999_000,
+    expires_at=START + 500,
+    bound_to="0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
+    uid="21b2efff062d43f2acc4ec61a8d22ea3",
+    token_version=3,
+    proofs=(Proof("password", ("pwd",), START - 100),),
+    acr_values=("aal2",),
+    acr_essential=True,
+    request={"scope": "openid"},
 )
 # Each record with the purpose that its key is made for, and the text that is encrypted.
 PINS: list[tuple[SealedRecord, bytes, str]] = [
@@ -60,6 +76,17 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             ' "again": "device", "locales": "", "until": 1800000300}'
         ),
     ),
+    (
+        ATTEMPT,
+        b"latchkey login attempt\x00",
+        (
+            '{"v": 1, "id": "3614e866d020405ba721370e5cbdb3b3", "door": "app", "client_id": "native",'
+            ' "client_since": 1799999000, "expires_at": 1800000500,'
+            ' "bound_to": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "uid": "21b2efff062d43f2acc4ec61a8d22ea3",'
+            ' "token_version": 3, "proofs": [{"factor": "password", "amr": ["pwd"], "at": 1799999900}],'
+            ' "acr_values": ["aal2"], "acr_essential": true, "request": {"scope": "openid"}, "until": 1800000600}'
+        ),
+    ),
 ]
 
 
@@ -81,7 +108,7 @@ def test_a_record_is_sealed_as_it_is_pinned_and_unsealed_for_as_long_as_it_is_go
     text = sealing.seal(svc, record)
     assert plaintext_of(svc, purpose, text) == plaintext
     by_hand = sealed_by_hand(svc, purpose, plaintext)
-    clock.advance(299)
+    clock.advance(record.seconds - 1)
     assert [sealing.unseal(svc, each, type(record)) for each in (text, by_hand)] == [record, record]
     clock.advance(1)
     assert [sealing.unseal(svc, each, type(record)) for each in (text, by_hand)] == [None, None]

@@ -15,7 +15,7 @@ from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
 from chalicelib.flows.accounts import signup
-from chalicelib.flows.authentication import login
+from chalicelib.flows.authentication import api_login
 from chalicelib.flows.clients import own
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import live, refresh
@@ -139,12 +139,12 @@ def test_a_weak_hash_is_upgraded_at_login_and_still_fits(
 ) -> None:
     uid = phone.sign_up()["user"]["sub"]
     stronger = replace(svc, hashing=Profile(memory=16, passes=2, lanes=1))
-    login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
+    api_login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
     user = svc.users.read(uid)
     assert user
     assert user.password_hash.startswith("$argon2id$v=19$m=16,t=2,p=1$")
     with counted_hashes(monkeypatch) as done:
-        login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
+        api_login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
     assert done == ["m=16,t=2,p=1"]
 
 

@@ -180,6 +180,12 @@ DEEDS: dict[str, Deed] = {
     **{f"POST {path}": page_form(path) for path in account_pages.FORMS},
     "POST /signup": lambda s: s.phone.call("POST /signup", {"email": f"{s.new()}@example.com", "password": PASSWORD}),
     "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
+    "POST /login/challenge": lambda s: s.phone.call(
+        "POST /login/challenge", {"mfa_token": "x" * 400, "factor": "password"}
+    ),
+    "POST /login/proof": lambda s: s.phone.call(
+        "POST /login/proof", {"mfa_token": "x" * 400, "factor": "password", "answer": PASSWORD}
+    ),
     "POST /refresh": lambda s: s.phone.call("POST /refresh", {"refresh_token": "x" * 100}),
     "POST /logout": lambda s: s.phone.call("POST /logout", {"refresh_token": "x" * 100}),
     "POST /verify": lambda s: s.phone.call("POST /verify", {"token": "x.y.z"}),

@@ -16,6 +16,7 @@ from app import app as server
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth import claims, client, dpop
 from chalicelib.domain.oauth.client import DEVICE_CODE, TOKEN_EXCHANGE
+from chalicelib.flows.authentication import policy
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
@@ -374,7 +375,7 @@ def test_whatever_the_code_has_is_advertised(world: World) -> None:
     assert set(advertised["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)
     assert set(advertised["response_modes_supported"]) == set(oauth.RESPONSE_MODES)
     assert set(advertised["prompt_values_supported"]) == set(oauth.PROMPTS)
-    assert set(advertised["acr_values_supported"]) == set(oauth.ACR_VALUES)
+    assert set(advertised["acr_values_supported"]) == set(policy.supported_levels())
     assert set(advertised["subject_types_supported"]) == set(client.SUBJECT_TYPES)
     assert set(advertised["token_endpoint_auth_methods_supported"]) == set(client.AUTH_METHODS) == set(KIND_OF)
     assert set(advertised["dpop_signing_alg_values_supported"]) == set(dpop.ALGORITHMS)

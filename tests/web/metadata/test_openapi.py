@@ -12,9 +12,11 @@ from app import app
 from chalicelib.domain import errors
 from chalicelib.flows.clients import authenticate
 from chalicelib.guard.scope_map import SCOPES
+from chalicelib.services import services
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
+from tests.support import counter
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -113,6 +115,15 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("POST /login", raw=b"{")
     phone.call("POST /login", raw=b"x" * 65537)
     phone.call("POST /login", raw=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    with counter.installed():
+        counter.enrol(services(), phone.sign_up("bob@example.com")["user"]["sub"])
+        more = phone.call("POST /login", {**credentials, "email": "bob@example.com"}).json()
+        begun = {"mfa_token": more["mfa_token"], "factor": "counter"}
+        phone.call("POST /login/challenge", begun)
+        phone.call("POST /login/proof", {**begun, "answer": "x"})
+        uid = services().users.find("bob@example.com") or ""
+        phone.call("POST /login/proof", {**begun, "answer": counter.code(uid, 1)})
+    phone.call("POST /login/proof", {**begun, "mfa_token": "x", "answer": "x"})
     phone.call("POST /refresh", {"refresh_token": "x"})
     session = phone.refresh(phone.log_in()["refresh_token"])
     access = session["access_token"]

@@ -8,8 +8,8 @@ from chalicelib.domain.records.sealed import (
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
-    SealedRecord,
 )
+from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
 from chalicelib.services import Services, build
 from local.gateway import Answer

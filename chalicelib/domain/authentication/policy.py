@@ -1,0 +1,37 @@
+"""Which proofs are still missing, and which factors can give them."""
+
+from collections.abc import Iterable, Mapping
+
+from ..errors import UnmetAuthentication
+from . import levels
+
+# The methods (RFC 8176) that each factor which an account has can prove, by the factor's name.
+Offers = Mapping[str, tuple[str, ...]]
+
+
+def account_level(offers: Offers) -> str:
+    """The level that a login to an account needs: two factors where it has two."""
+    return min(levels.acr_of(levels.united(*offers.values())), levels.AAL2, key=levels.rank)
+
+
+def requested_level(acr_values: Iterable[str], *, amr: Iterable[str], offers: Offers, essential: bool) -> str:
+    """The first level of a request that the account can give, "" for none (OpenID Connect Core 3.1.2.1).
+
+    Raises UnmetAuthentication where one of them is essential (section 5.5.1.1).
+    """
+    reach = levels.rank(levels.acr_of(levels.united(amr, *offers.values())))
+    level = next((acr for acr in acr_values if 0 < levels.rank(acr) <= reach), "")
+    if essential and not level:
+        raise UnmetAuthentication()
+    return level
+
+
+def missing(amr: Iterable[str], *, level: str, offers: Offers) -> tuple[str, ...]:
+    """The factors one of which has to be proved next to reach a level, () where it is reached."""
+    proved = levels.united(amr)
+    needed = levels.rank(level)
+    if levels.rank(levels.acr_of(proved)) >= needed:
+        return ()
+    left = {name: methods for name, methods in offers.items() if not set(methods) <= set(proved)}
+    enough = [n for n, methods in left.items() if levels.rank(levels.acr_of(levels.united(proved, methods))) >= needed]
+    return tuple(enough or left)

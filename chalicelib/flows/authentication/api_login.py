@@ -1,0 +1,53 @@
+"""The JSON API's login: tokens for the right password, or, where the account has more factors, for one proof more."""
+
+from collections.abc import Mapping
+
+from ...domain.authentication.attempt import Attempt
+from ...domain.errors import MfaRequired
+from ...domain.oauth import scopes
+from ...services import Services
+from ..clients import own
+from ..platform import keys
+from ..sessions import begin, issue
+from ..sessions.issue import TokenSet
+from . import attempts, login
+from .login import Incomplete, Progress
+
+DOOR = "json"
+
+
+def with_password(
+    svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
+) -> TokenSet:
+    """A new session for the right password; raises MfaRequired where that is not enough."""
+    client = own.json_api(svc)
+    granted = scopes.narrow(scope, allowed=client.scopes)
+    attempt = attempts.begin(svc, DOOR, client, request={"scope": " ".join(granted), "device": device})
+    return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, network=network))
+
+
+def challenge(svc: Services, mfa_token: str, *, factor: str) -> Mapping[str, str]:
+    """What the user has to be shown to prove a factor; raises LoginExpired, InvalidRequest."""
+    return login.challenge(svc, _attempt(svc, mfa_token), factor=factor)
+
+
+def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, network: str) -> TokenSet:
+    """A new session for the answer that was missing; raises MfaRequired where another one is, or as `login.prove` does."""
+    attempt = _attempt(svc, mfa_token)
+    return _answer(svc, attempt, login.prove(svc, attempt, factor=factor, answer=answer, network=network))
+
+
+def _attempt(svc: Services, mfa_token: str) -> Attempt:
+    return attempts.unseal(svc, mfa_token, door=DOOR, client=own.json_api(svc))
+
+
+def _answer(svc: Services, attempt: Attempt, progress: Progress) -> TokenSet:
+    if isinstance(progress, Incomplete):
+        mfa_token = attempts.seal(svc, progress.attempt)
+        raise MfaRequired(mfa_token=mfa_token, factors=progress.factors, uid=progress.attempt.uid)
+    client = own.json_api(svc)
+    scope = scopes.narrow(attempt.request["scope"], allowed=client.scopes)
+    session = begin.draft(svc, progress, client, scope=scope, device=attempt.request["device"])
+    token_set = issue.issue(svc, keys.current(svc), progress.user, session, client)
+    begin.create(svc, session, login=progress)
+    return token_set

@@ -1,0 +1,69 @@
+from ....domain.accounts import email, passwords
+from ....domain.accounts.model import Spent, User
+from ....domain.authentication.attempt import Attempt
+from ....domain.authentication.model import Proof
+from ....domain.errors import AccountDisabled, InvalidCredentials
+from ....services import Services
+from ...platform import limits
+from ...platform.ids import new_id
+from .factor import Factor
+
+NAME = "password"
+AMR = ("pwd",)
+
+
+def identify(svc: Services, *, address: str, password: str, network: str) -> tuple[User, Spent]:
+    """The user with this address and password, and what the attempt was counted against.
+
+    An unknown address costs what a wrong password costs and answers the same.
+    """
+    # Lengths, then the limit, then what costs more the longer it is.
+    passwords.check_length(password)
+    canonical = email.canonical(address)
+    spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
+    secret = passwords.normalise(password)
+    # An unknown address costs the second read too, of an account that is not there; of another one each time,
+    # since all guesses at unknown addresses together would be too many for one partition.
+    return _verify(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
+
+
+def again(svc: Services, user: User, password: str, *, network: str) -> Spent:
+    """Counts and verifies a known user's password, for what they are about to do; gives what it was counted against."""
+    passwords.check_length(password)
+    spent = _count(svc, user, network)
+    _verify(svc, user, passwords.normalise(password))
+    return spent
+
+
+def proof(svc: Services) -> Proof:
+    """The proof that a right password is, or a new one."""
+    return Proof(NAME, AMR, svc.now())
+
+
+def _enrolled(_: Services, user: User) -> bool:
+    return bool(user.password_hash)
+
+
+def _count(svc: Services, user: User, network: str) -> Spent:
+    return limits.password_attempt(svc, canonical_email=email.canonical(user.email), network=network)
+
+
+def _verify_answer(svc: Services, _: Attempt, user: User, answer: str) -> Proof:
+    _verify(svc, user, passwords.normalise(answer))
+    return proof(svc)
+
+
+def _verify(svc: Services, user: User | None, secret: str) -> User:
+    """The user if this normalised password is theirs and the account is open; raises InvalidCredentials, AccountDisabled."""
+    stored = user.password_hash if user and user.password_hash else passwords.unknown_users_hash(svc.hashing)
+    right = passwords.verify_password(secret, stored=stored)
+    if user is None or not right:
+        raise InvalidCredentials(reason="wrong password" if user else "unknown user", uid=user.uid if user else "")
+    if user.disabled:
+        raise AccountDisabled(uid=user.uid)
+    if passwords.needs_rehash(stored, profile=svc.hashing):
+        svc.users.rehash(user, password_hash=passwords.hash_password(secret, profile=svc.hashing))
+    return user
+
+
+FACTOR = Factor(name=NAME, amr=AMR, enrolled=_enrolled, verify=_verify_answer, count=_count)

@@ -1,0 +1,22 @@
+"""What the bodies of requests are made of."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from ...domain.accounts.profile import MAX_NAME, ONE_LINE
+
+Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
+Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
+Name = Annotated[str, Meta(max_length=MAX_NAME, pattern=ONE_LINE, description="How to address the user.")]
+Device = Annotated[
+    str,
+    Meta(max_length=100, pattern=ONE_LINE, description="A label for this device, to be shown in the list of sessions."),
+]
+Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
+Token = Annotated[str, Meta(min_length=1, max_length=8192)]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What every request body is: it refuses fields that it does not know."""
