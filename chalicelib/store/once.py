@@ -51,12 +51,12 @@ class Once:
         with storage_faults():
             answer = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
         item = answer.get("Item")
-        if item is None or int(item["expires_at"]["N"]) <= now:
-            return None
-        stored = item["value"]["S"]
         try:
+            if item is None or int(item["expires_at"]["N"]) <= now:
+                return None
+            stored = item["value"]["S"]
             return OnceItem(text, versioned.from_members(json.loads(stored), kind), stored)
-        except ValueError:
+        except (LookupError, ValueError):
             return None
 
     def change(self, item: OnceItem[R], new: R, *, now: int, expires_at: int | None = None) -> OnceItem[R] | None:

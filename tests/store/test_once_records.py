@@ -238,6 +238,18 @@ def test_what_this_release_cannot_read_is_as_good_as_absent_but_keeps_its_place(
     assert table.once.put_if_absent(record, text, expires_at=NOW + 120, now=NOW + 60) is True
 
 
+@pytest.mark.parametrize(
+    "spoilt", [{"value": {"N": "1"}}, {"expires_at": {"S": "x"}}, {"expires_at": {"N": "1.5"}}], ids=str
+)
+def test_an_item_of_another_shape_is_as_good_as_absent(table: Table, spoilt: dict[str, Any]) -> None:
+    text = uuid4().hex
+    item = {**table.key("interaction", text), "expires_at": {"N": str(NOW + 60)}, "value": {"S": '{"until": 1}'}}
+    for name in spoilt:
+        for stored in ({**item, **spoilt}, {key: value for key, value in item.items() if key != name}):
+            table.client.put_item(TableName=table.name, Item=stored)
+            assert table.once.read(SpentInteraction, text, now=NOW) is None
+
+
 @pytest.mark.parametrize("record", ONCE, ids=[each.kind for each in ONCE])
 def test_no_record_of_a_higher_version_is_read(table: Table, record: type[OnceRecord]) -> None:
     text = uuid4().hex
