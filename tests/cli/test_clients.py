@@ -130,6 +130,8 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
         (["create", "refresh_idle_seconds=1e3"], "^refresh_idle_seconds=1e3: it is seconds"),
         (["create", "first_party=true"], "^first_party=true: it is yes or no"),
         (["create", "jwks=[]"], "^jwks=.*JSON"),
+        (["create", "assertion_issuers=https://idp.example"], "^assertion_issuers=.*JSON, a few issuers"),
+        (["create", *WEB, 'assertion_issuers={"https://idp.example": {}}'], "`assertion_issuers` is a few issuers"),
         (["create", "scopes=openid emial"], "^scopes=emial: nothing here knows it; did you mean email"),
         (["create", "scopes=note:read"], "did you mean notes:read"),
         (["create", "scopes=notes:red"], "--new-scopes"),

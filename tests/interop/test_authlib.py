@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from authlib.oauth2.rfc7523 import JWTBearerGrant, PrivateKeyJWT
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER
 from tests.interop.person import Person
 from tests.interop.served import API, OF_THE_API, Served
 from tests.support.internet import Page
@@ -102,6 +102,19 @@ def test_a_machine_gets_a_token_that_an_api_finds_in_order(served: Served, metho
     machine = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": OF_THE_API, "resources": (API,)}
     peer = Peer(served.client(method, **machine), scope="notes:read")
     tokens = peer.session.fetch_token(peer.metadata["token_endpoint"], grant_type=CLIENT_CREDENTIALS, resource=API)
+    api = api_of(peer, API)
+    api.validate_token(api.authenticate_token(tokens["access_token"]), ["notes:read"], None)
+
+
+def test_a_user_for_whom_an_issuer_vouches_gets_a_token_that_an_api_finds_in_order(served: Served) -> None:
+    key = ECKey.generate_key("P-256")
+    issuers = {"https://idp.example": {"jwks": {"keys": [key.as_dict(private=False)]}}}
+    own = {"grant_types": (JWT_BEARER,), "redirect_uris": (), "assertion_issuers": issuers, "resources": (API,)}
+    peer = Peer(served.client("client_secret_basic", **own), scope="notes:read")
+    subject = peer.verified(Peer(served.client("none")).log_in(served.person())["id_token"]).claims["sub"]
+    endpoint, names = peer.metadata["token_endpoint"], {"issuer": "https://idp.example", "subject": subject}
+    assertion = JWTBearerGrant.sign(key, audience=endpoint, claims={"jti": "1"}, header={"alg": "ES256"}, **names)
+    tokens = peer.session.fetch_token(endpoint, grant_type=JWT_BEARER, assertion=assertion, resource=API)
     api = api_of(peer, API)
     api.validate_token(api.authenticate_token(tokens["access_token"]), ["notes:read"], None)
 

@@ -11,7 +11,15 @@ from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 from uuid import uuid4
 
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE, Client
+from chalicelib.domain.oauth.client import (
+    CLIENT_CREDENTIALS,
+    CODE,
+    DEVICE_CODE,
+    JWT_BEARER,
+    REFRESH,
+    TOKEN_EXCHANGE,
+    Client,
+)
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
@@ -199,6 +207,7 @@ KINDS: Mapping[str, Mapping[str, Any]] = {
         "scopes": ("notes:read", "notes:write"),
         "resources": (API,),
     },
+    "trusting": {"grant_types": (JWT_BEARER,), "redirect_uris": ()},
     "api": {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": ("notes:read",), "introspects": True},
 }
 

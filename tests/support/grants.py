@@ -22,6 +22,9 @@ EXPECTED = {
     "urn:ietf:params:oauth:grant-type:token-exchange": Expected(
         "RFC 8693 section 2.1", public=False, self_registrable=False
     ),
+    "urn:ietf:params:oauth:grant-type:jwt-bearer": Expected(
+        "RFC 7523 section 2.1", public=False, self_registrable=False
+    ),
 }
 # What others have under these names, or what looks like a name of ours.
 UNKNOWN = (
@@ -30,6 +33,6 @@ UNKNOWN = (
     "Authorization_Code",
     "authorization_code ",
     "Client_Credentials",
-    "urn:ietf:params:oauth:grant-type:jwt-bearer",
     "urn:ietf:params:oauth:grant-type:saml2-bearer",
+    "urn:ietf:params:oauth:grant-type:jwt_bearer",
 )

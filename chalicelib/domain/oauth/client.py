@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 from ..accounts.model import Session
 from ..crypto.handles import MAX_IDLE
-from .client_values import are_public_keys
+from .client_values import MAX_URI, PRINTABLE, are_public_keys, is_https
 from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
 SUBJECT_TYPES = ("public", "pairwise")
 AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
@@ -36,6 +37,7 @@ GRANT_TYPES: Mapping[str, GrantRules] = {
     CLIENT_CREDENTIALS: GrantRules(),
     DEVICE_CODE: EVERYBODY,
     TOKEN_EXCHANGE: GrantRules(),
+    JWT_BEARER: GrantRules(),
 }
 
 
@@ -72,7 +74,28 @@ class Member:
 
 CLIENT, OPERATOR, WAIVER, PRIVILEGE, SERVER = map(Member, SetBy)
 URI = Member(SetBy.CLIENT, is_uri=True)
+MAX_ISSUERS = 10
 PUBLIC_KEYS = Rule('a set of a few public keys, {"keys": […]}', are_public_keys)
+
+
+def are_issuers(issuers: Mapping[str, Any]) -> bool:
+    """Whether these are a few issuers by name, each with its keys or their address (RFC 7523 section 3)."""
+    names_fit = all(PRINTABLE.fullmatch(name) and len(name) <= MAX_URI for name in issuers)
+    return names_fit and len(issuers) <= MAX_ISSUERS and all(map(_is_issuer, issuers.values()))
+
+
+def _is_issuer(issuer: Any) -> bool:
+    match issuer:
+        case {"jwks": dict(jwks)}:
+            keys_fit = "jwks_uri" not in issuer and are_public_keys(jwks)
+        case {"jwks_uri": str(uri)}:
+            keys_fit = is_https(uri)
+        case _:
+            return False
+    return keys_fit and issuer.keys() <= {"jwks", "jwks_uri", "email"} and type(issuer.get("email", False)) is bool
+
+
+ISSUERS = Rule('a few issuers, {"https://…": {"jwks_uri": "https://…"}}, or with "jwks"', are_issuers)
 Names = tuple[str, ...]
 
 
@@ -106,6 +129,7 @@ class Client:
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
     introspects: Annotated[bool, PRIVILEGE] = False
     exchanges: Annotated[Names, Member(SetBy.PRIVILEGE, choices=EXCHANGES)] = ()
+    assertion_issuers: Annotated[dict[str, Any], Member(SetBy.PRIVILEGE, rule=ISSUERS)] = field(default_factory=dict)
     client_uri: Annotated[str, URI] = ""
     logo_uri: Annotated[str, URI] = ""
     policy_uri: Annotated[str, URI] = ""

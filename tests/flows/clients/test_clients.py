@@ -71,6 +71,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         backchannel_logout_session_required=True,
         introspects=True,
         exchanges=("impersonation",),
+        assertion_issuers={"https://idp.example": {"jwks_uri": "https://idp.example/keys", "email": True}},
         client_uri="https://app.example/",
         logo_uri="https://app.example/logo.png",
         policy_uri="https://app.example/policy",
@@ -82,7 +83,9 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         registration_token="0" * 64,
     )
     without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}
-    assert without_value == {"secrets", "jwks_uri", "created_at", "version"}
+    # A first-party client needs what `require_pkce` and `require_nonce` require.
+    made_here = {"secrets", "created_at", "version"}
+    assert without_value == {*made_here, "jwks_uri", "require_pkce", "require_nonce"}
     client, secret = manage.create(svc, full)
     assert secret == ""
     assert stored(svc, client) == client == replace(full, created_at=svc.now(), version=client.version)

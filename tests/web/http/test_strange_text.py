@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from app import app
 from chalicelib.config import load
 from chalicelib.domain.accounts import passwords
-from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, JWT_BEARER, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.oauth import dpop
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
@@ -29,6 +29,7 @@ from local.gateway import Answer
 from tests.support import account_pages, wire
 from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
 from tests.support.forge import by, compact, peek
+from tests.support.issuer import Issuer, trusting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.support.prover import Prover
 from tests.web.http.test_unauthenticated_writes import written
@@ -192,6 +193,7 @@ def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
             "/oauth/introspect": register(svc, phone, "api", token_endpoint_auth_method="client_secret_post"),
             REFRESH: spa,
             DEVICE_CODE: television,
+            JWT_BEARER: trusting(svc, phone, Issuer(), token_endpoint_auth_method="client_secret_post"),
             "key": register(svc, phone, "key", token_endpoint_auth_method="private_key_jwt"),
             TOKEN_EXCHANGE: register(svc, phone, "exchanger", token_endpoint_auth_method="client_secret_post"),
         }

@@ -15,7 +15,7 @@ import pytest
 from app import app as server
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth import claims, client, dpop
-from chalicelib.domain.oauth.client import DEVICE_CODE, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
 from chalicelib.flows.authentication import policy
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.oauth.grants import GRANTS
@@ -39,6 +39,7 @@ from tests.support.browser import (
 from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.grants import EXPECTED, UNKNOWN
 from tests.support.internet import Internet, Page
+from tests.support.issuer import Issuer, present, trusting
 from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
@@ -148,12 +149,20 @@ def exchange(world: World) -> None:
     assert token_response(app.token(TOKEN_EXCHANGE, subject_token=subject, subject_token_type=ACCESS_TOKEN))
 
 
+def vouched(world: World) -> None:
+    issuer = Issuer()
+    app = trusting(world.svc, world.phone, issuer)
+    subject = world.svc.users.find("ann@example.com")
+    token_response(present(app, issuer.assertion(subject, now=world.svc.now())))
+
+
 TRY_GRANT: Mapping[str, Callable[[World], object]] = {
     "authorization_code": lambda world: world.app().tokens(world.browser()),
     "refresh_token": refresh,
     "client_credentials": lambda world: token_response(world.app("machine").token("client_credentials")),
     DEVICE_CODE: television,
     TOKEN_EXCHANGE: exchange,
+    JWT_BEARER: vouched,
 }
 
 

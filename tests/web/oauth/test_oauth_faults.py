@@ -16,6 +16,8 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import API, App, Browser, callback_params, forms, place, register, token_response
+from tests.support.forge import peek
+from tests.support.issuer import Issuer, present, trusting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
 from tests.support.wire import MODES, UNAVAILABLE, Wire, watched
@@ -248,6 +250,17 @@ def exchange(world: World) -> Answer:
     return answer
 
 
+def with_issuer(world: World) -> None:
+    with_tokens(world)
+    world.state["issuer"] = Issuer()
+    world.state["app"] = trusting(world.svc, world.phone, world.state["issuer"])
+
+
+def vouched(world: World) -> Answer:
+    subject = peek(world.state["tokens"]["access_token"])[1]["sub"]
+    return present(world.state["app"], world.state["issuer"].assertion(subject, now=world.svc.now()))
+
+
 def with_api(world: World) -> None:
     with_tokens(world)
     world.state["app"] = world.fresh("api", resources=(API,))
@@ -329,6 +342,7 @@ FLOWS = {
     "poll while it waits": Flow(with_codes, poll, still_waiting),
     "poll after approval": Flow(with_approval, poll, collected),
     "exchange": Flow(with_subject, exchange, has_tokens),
+    "a user's token by an issuer's assertion": Flow(with_issuer, vouched, has_tokens),
     "introspect": Flow(with_api, introspect, active),
     "userinfo": Flow(with_tokens, userinfo, read),
     "authorize": Flow(no_more, authorize, goes_on, page=True),

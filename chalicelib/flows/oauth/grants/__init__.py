@@ -10,7 +10,7 @@ from ....services import Services
 from ...clients import authenticate as clients
 from ...sessions.issue import TokenSet
 from ..token_request import TokenRequest
-from . import authorization_code, client_credentials, device_code, refresh_token, token_exchange
+from . import authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class GrantType:
 
 GRANTS: Mapping[str, GrantType] = {
     each.GRANT_TYPE: GrantType(each.PARAMETERS, each.redeem)
-    for each in (authorization_code, refresh_token, client_credentials, device_code, token_exchange)
+    for each in (authorization_code, refresh_token, client_credentials, device_code, token_exchange, jwt_bearer)
 }
 PARAMETERS = (
     frozenset({"grant_type"}) | clients.CREDENTIALS | frozenset().union(*(g.parameters for g in GRANTS.values()))
