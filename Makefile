@@ -20,7 +20,7 @@ CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test test-fast debian check bench release lock clean
+.PHONY: help serve test test-fast mutants debian check bench release lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -40,6 +40,10 @@ test-fast: $(DEV)  ## run the tests of the floors that need no server, in less t
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile fast -q $(FAST)
 
 FAST := tests/domain tests/store tests/flows tests/guard tests/test_arrows.py
+
+mutants: $(DEV)  ## break the domain's code in 60 small ways and print what its tests do not notice (SAMPLE=60 SEED=1)
+	@$(BIN)/python -m local.mutants --workers $(WORKERS) \
+		$(call typed,SAMPLE,--sample) $(call typed,SEED,--seed)
 
 debian:  ## install the browser and the Apache that some tests need (as root on Debian)
 	@missing=; test -x /usr/bin/chromium || missing=" chromium"; \

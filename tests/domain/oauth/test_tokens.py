@@ -118,6 +118,9 @@ def judged(now: int = NOW, *, by: Verifier | None = None, **changes: Any) -> str
         *[({name: None}, "claims") for name in ("sub", "sid", "client_id", "scope", "jti")],
         *[({name: 7}, "claims") for name in ("sid", "client_id", "scope", "jti")],
         ({"scope": ["notes:read"]}, "claims"),
+        ({"sid": ""}, "claims"),
+        ({"sub": "app", "sid": None}, ""),  # a client that acts for itself
+        ({"sub": "app", "sid": ""}, "claims"),
         ({"scope": ""}, ""),
     ],
 )

@@ -83,3 +83,8 @@ def test_what_is_longer_than_any_uri_here_is_only_itself(more: str) -> None:
 @given(st.text() | st.from_regex(r"https?://[a-zA-Z%0-9.:@/?#~-]{0,30}", fullmatch=True))
 def test_the_normal_spelling_is_its_own(text: str) -> None:
     assert normalise(normalise(text)) == normalise(text)
+
+
+def test_an_escape_is_spelled_in_upper_case() -> None:
+    # RFC 3986 section 6.2.2.1
+    assert normalise("https://mcp.example/%c3%a4") == "https://mcp.example/%C3%A4"

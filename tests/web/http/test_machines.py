@@ -216,6 +216,17 @@ def test_a_machine_that_has_the_id_of_a_user_is_not_that_user(reports: Phone, ph
     assert caller_of(reports.call("GET /reports", token=token)) == {"uid": "", "sid": "", "machine": uid}
 
 
+def test_a_user_who_logs_in_at_a_client_that_has_their_id_is_no_machine(
+    reports: Phone, browser: Browser, svc: Services
+) -> None:
+    uid = forge.peek(browser.phone.log_in()["access_token"])[1]["sub"]
+    double = register(svc, browser.phone, client_id=uid, scopes=("reports:read",))
+    access = double.tokens(browser, scope="reports:read")["access_token"]
+    claims = forge.peek(access)[1]
+    assert claims["sub"] == claims["client_id"] == uid
+    assert caller_of(reports.call("GET /mine", token=access)) == {"uid": uid, "sid": claims["sid"], "machine": ""}
+
+
 def test_nothing_that_a_machine_sends_makes_it_a_user(phone: Phone, machine: App) -> None:
     session = phone.sign_up()
     claims = forge.peek(session["access_token"])[1]
@@ -304,7 +315,7 @@ def test_a_route_without_a_scope_cannot_say_that_it_takes_machines() -> None:
 
 
 def test_the_document_says_which_routes_take_machines_and_which_are_for_users(api: Api) -> None:
-    document = openapi.document("https://id.example", api.operations)
+    document = json.loads(msgspec.json.encode(openapi.document("https://id.example", api.operations)))
     validate(document)
     reports, mine = (document["paths"][path]["get"] for path in ("/reports", "/mine"))
     assert reports["security"] == [{"bearer": ["reports:read"]}, {"machine": ["reports:read"]}]
