@@ -278,3 +278,20 @@ def poll(application: Application, codes: dict[str, str]) -> tuple[int, dict[str
     return application.site.post(
         "/oauth/token", grant_type=DEVICE_CODE, client_id=application.id, device_code=codes["device_code"]
     )
+
+
+def test_a_person_ends_a_session_that_is_not_theirs_without_a_script(
+    open_page: Opener, application: Application
+) -> None:
+    address, page = application.site.person(), f"{application.site.url}/account/sessions"
+    thief, window = open_page(), open_page(java_script_enabled=False)
+    for each in (thief, window):
+        each.goto(page)
+        log_in(each, address)
+    press(window, "button[aria-label='Log out: Another browser']")
+    expect(window.get_by_role("status")).to_contain_text("Logged out.")
+    window.locator("summary").click()
+    press(window, "button[name=others]")
+    expect(window.locator("main")).to_contain_text("You are not logged in anywhere else.")
+    thief.goto(page)
+    expect(thief.locator("#password")).to_be_visible()

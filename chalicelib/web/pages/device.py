@@ -27,7 +27,7 @@ def device_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     return page_request.show("device_done.html", approved=interaction.action == ALLOWED)
 
 
-@pages.form("/device", takes=frozenset({"user_code", "shown", "decision"}), page="device", logged_in=True)
+@pages.form("/device", takes=frozenset({"user_code", "shown", "decision"}), logged_in=True)
 def device_decision(page_request: PageRequest, browser_session: Browser) -> Answer:
     """The code, then the decision."""
     try:

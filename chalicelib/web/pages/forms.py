@@ -20,8 +20,8 @@ def show(
     browser = browser or secrets.token_urlsafe(16)
     form_error = form_errors.read(page_request, (form, browser))
     hidden = page_request.hidden(form, browser)
-    shown: dict[str, Any] = {"error": form_error.error, "wait": form_error.wait, "typed": form_error.fields}
-    page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **shown, **values))
+    of_error: dict[str, Any] = {"error": form_error.error, "wait": form_error.wait, "typed": form_error.fields}
+    page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **of_error, **values))
     if browser_session:
         return page
     cookie = cookies.write(page_request.svc.settings, cookies.FORM, browser, seconds=FORM_SECONDS)

@@ -33,30 +33,29 @@ class Pages:
         takes: frozenset[str] = LANGUAGE,
         destination: bool = False,
         logged_in: bool = False,
-        **declared: Any,
+        **more: Any,
     ) -> Declare:
         """Declares `GET path` with its parameters; the function gets a PageRequest, and who is `logged_in` if that is due.
 
-        Who is not logged in gets the login form instead, which leads back here. Forms lead to a `destination` only.
+        Who is not logged in gets the login form instead, which leads back here. Forms lead to a `destination` only, and
+        to what is for who is logged in.
         """
         to = path.removeprefix("/")
-        is_destination = destination or logged_in
-        if is_destination:
+        if destination or logged_in:
             DESTINATIONS.add(to)
 
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             @wraps(handler)
             def serve(svc: Services, caller: Caller) -> Answer:
-                if is_destination:
-                    page_request = page_at(svc, caller, to, takes=takes)
-                else:
-                    page_request = page_request_of(svc, caller, caller.query)
+                if not destination and not logged_in:
+                    return handler(page_request_of(svc, caller, caller.query))
+                page_request = page_at(svc, caller, to, takes=takes)
                 if not logged_in:
                     return handler(page_request)
                 browser_session = page_request.browser()
                 return handler(page_request, browser_session) if browser_session else show_form(page_request, "login")
 
-            return self.route(f"GET {path}", takes=takes, logged_in=logged_in, **declared)(serve)
+            return self.route(f"GET {path}", takes=takes, logged_in=logged_in, **more)(serve)
 
         return declare
 
@@ -74,8 +73,11 @@ class Pages:
 
         It is called for a form of this `name` that this browser got from us, with the `signed` fields as they were sent
         (RFC 9700 section 4.7). A form without a name verifies its token itself. Who is not logged in any more is led to
-        `page`, which asks for the login.
+        the form's `page`, if it is not at the same path, and logs in there.
         """
+        page = page or path.removeprefix("/")
+        if logged_in and page not in DESTINATIONS:
+            raise ValueError(f"{path} is a form of {page}, which is declared nowhere above as a page to log in at")
 
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
             @wraps(handler)
@@ -89,8 +91,7 @@ class Pages:
                     page_request.verify_form_token(name, browser_session, *values)
                 return handler(page_request, browser_session) if browser_session else handler(page_request)
 
-            every_field = FIELDS | takes | set(signed)
-            declared = {"body": Form, "takes": every_field, "logged_in": logged_in}
+            declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in}
             return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared)(serve)
 
         return declare

@@ -38,7 +38,7 @@ def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"session", "others"}), page=PAGE, logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"session", "others"}), logged_in=True)
 def end_sessions(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Ends one session of the list, or all but this browser's. This browser's own is ended by logging out."""
     session_id = page_request.fields.get("session", "")

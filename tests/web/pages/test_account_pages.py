@@ -116,7 +116,7 @@ def test_a_form_of_a_session_that_has_ended_meanwhile_asks_for_the_login_and_doe
     phone.call("DELETE /me/sessions", token=phone.log_in()["access_token"])
     with written(svc) as keys:
         for to, hidden, (name, value) in buttons(page):
-            asked = ann.post(to, {**hidden, name: value})
-            assert (asked.status, set(forms(asked))) == (200, {"/authorize/login"})
+            login = ann.post(to, {**hidden, name: value})
+            assert (login.status, set(forms(login))) == (200, {"/authorize/login"})
     assert keys == []
-    assert heading(ann.submit(asked, "/authorize/login", **LOGIN)) == heading(page)
+    assert heading(ann.submit(login, "/authorize/login", **LOGIN)) == heading(page)
