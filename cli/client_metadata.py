@@ -49,7 +49,8 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
         return name, _json(name, text)
     parts = tuple(text.split()) if isinstance(usual, tuple) else (text,)
     for each in parts:
-        _one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
+        if each != usual:
+            _one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
         if re.search(",[a-z]+://", each):
             raise CannotRunError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
     return name, parts if isinstance(usual, tuple) else text

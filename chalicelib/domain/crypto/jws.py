@@ -21,6 +21,11 @@ _JWS = jwt.PyJWS()
 _JWS.register_algorithm("Ed25519", OKPAlgorithm())
 
 
+def names_of(algorithm: str) -> tuple[str, ...]:
+    """An algorithm under all its names, one of which a header has."""
+    return OF_KIND["OKP"] if algorithm in OF_KIND["OKP"] else (algorithm,)
+
+
 def unverified_header(token: str) -> dict[str, Any]:
     """The header of a token; raises ValueError for a text that has none."""
     return _object(base64url.decode(token.partition(".")[0]))

@@ -6,6 +6,7 @@ from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from ..accounts.model import Session
+from ..crypto import algorithms, jws
 from ..crypto.handles import MAX_IDLE
 from .client_values import MAX_URI, PRINTABLE, are_public_keys, is_https
 from .tokens import MAX_LIFETIME
@@ -109,6 +110,8 @@ class Client:
     client_id: Annotated[str, SERVER]
     client_name: Annotated[str, Member(SetBy.CLIENT, max_length=100)] = ""
     token_endpoint_auth_method: Annotated[str, Member(SetBy.CLIENT, choices=AUTH_METHODS)] = "client_secret_basic"
+    token_endpoint_auth_signing_alg: Annotated[str, Member(SetBy.CLIENT, choices=jws.ALGORITHMS)] = ""
+    id_token_signed_response_alg: Annotated[str, Member(SetBy.CLIENT, choices=algorithms.SIGNING)] = ""
     secrets: Annotated[Names, SERVER] = ()
     grant_types: Annotated[Names, Member(SetBy.CLIENT, choices=tuple(GRANT_TYPES))] = (CODE,)
     redirect_uris: Annotated[Names, CLIENT] = ()
@@ -123,6 +126,7 @@ class Client:
     dpop_bound_access_tokens: Annotated[bool, CLIENT] = False
     subject_type: Annotated[str, Member(SetBy.CLIENT, choices=SUBJECT_TYPES)] = "public"
     sector_identifier: Annotated[str, OPERATOR] = ""
+    sector_identifier_uri: Annotated[str, URI] = ""
     jwks: Annotated[dict[str, Any], Member(SetBy.CLIENT, rule=PUBLIC_KEYS)] = field(default_factory=dict)
     jwks_uri: Annotated[str, URI] = ""
     backchannel_logout_uri: Annotated[str, URI] = ""
@@ -162,6 +166,12 @@ class Client:
     def privileged(self) -> bool:
         """Whether an operator has given it a privilege, which is for this client and for no other that gets its id."""
         return any(getattr(self, name) for name in PRIVILEGES)
+
+    @property
+    def assertion_algorithms(self) -> tuple[str, ...]:
+        """What it may sign its assertions with."""
+        registered = self.token_endpoint_auth_signing_alg
+        return jws.names_of(registered) if registered else jws.ALGORITHMS
 
     @property
     def waivers(self) -> tuple[str, ...]:
@@ -204,6 +214,7 @@ class Client:
 
 # Every member of a client, as it is declared above: its type, and what else there is to know of it.
 TYPES: Mapping[str, Any] = {each.name: get_args(each.type)[0] for each in fields(Client)}
+DEFAULTS: Mapping[str, Any] = {each.name: each.default for each in fields(Client)}
 MEMBERS: Mapping[str, Member] = {each.name: get_args(each.type)[1] for each in fields(Client)}
 
 

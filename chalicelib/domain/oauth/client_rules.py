@@ -3,11 +3,13 @@
 import re
 from urllib.parse import urlsplit
 
+from ..crypto import algorithms
 from ..errors import InvalidClientMetadata, InvalidRedirectUri
 from . import uris
 from .client import (
     CHOICES,
     CODE,
+    DEFAULTS,
     DEVICE_CODE,
     GRANT_TYPES,
     LOOPBACK,
@@ -24,17 +26,18 @@ CONFIDENTIAL_GRANTS = tuple(name for name, rules in GRANT_TYPES.items() if not r
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
 
-def check(client: Client, *, local: bool = False) -> Client:
+def check(client: Client, *, local: bool = False, signing: tuple[str, ...] = algorithms.SIGNING) -> Client:
     """The client, if it may be registered as it is; raises InvalidRedirectUri or InvalidClientMetadata (RFC 7591 3.2.2).
 
     On a developer's machine (`local`) what an operator's client has beside redirect URIs may be at loopback addresses too.
+    `signing` are the algorithms that this server signs with.
     """
     for uri in (*client.redirect_uris, *client.post_logout_redirect_uris):
         if not _may_redirect(client, uri):
             raise InvalidRedirectUri(
                 f"{_printable(uri)} cannot be a redirect URI of a {client.application_type} client: {_ways(client)}."
             )
-    for problem in _problems(client, local=local):
+    for problem in _problems(client, local=local, signing=signing):
         raise InvalidClientMetadata(problem)
     return client
 
@@ -45,7 +48,7 @@ def _ways(client: Client) -> str:
     return f"it is {' or '.join(['https', *loopback, *native])}, without fragment and wildcard"
 
 
-def _problems(client: Client, *, local: bool) -> list[str]:
+def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[str]:
     checks = {
         **_choices(client),
         "`grant_types` is empty.": bool(client.grant_types),
@@ -75,6 +78,9 @@ def _problems(client: Client, *, local: bool) -> list[str]:
         "`resources` has the client's own id.": (
             uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
         ),
+        f"`id_token_signed_response_alg` is {' or '.join(signing)}, which this server signs with.": (
+            client.id_token_signed_response_alg in ("", *signing)
+        ),
         **_waivers(client),
         **_subjects(client),
     }
@@ -86,7 +92,7 @@ def _choices(client: Client) -> dict[str, bool]:
     for name, choices in CHOICES.items():
         value = getattr(client, name)
         values = {value} if isinstance(value, str) else set(value)
-        problems[f"`{name}` is of {', '.join(choices)}."] = values <= set(choices)
+        problems[f"`{name}` is of {', '.join(choices)}."] = value == DEFAULTS[name] or values <= set(choices)
     return problems
 
 
@@ -106,11 +112,12 @@ def _subjects(client: Client) -> dict[str, bool]:
         return {}
     has_sector = bool(client.sector_identifier)
     return {
-        "A pairwise client with redirect URIs on several hosts needs `sector_identifier`.": bool(sector(client)),
+        "A pairwise client with redirect URIs on several hosts needs `sector_identifier_uri`.": bool(sector(client)),
+        # No redirect shows that a device belongs to a sector, so no list of redirect URIs does.
         "A pairwise client with device codes needs `sector_identifier`.": (
             has_sector or DEVICE_CODE not in client.grant_types
         ),
-        "A pairwise client that describes itself at its id redirects to the host of its id.": (
+        "A pairwise client that describes itself at its id is of the sector of its id's host.": (
             has_sector or not is_https(client.client_id) or sector(client) == urlsplit(client.client_id).hostname
         ),
         "A pairwise client cannot have the scope account, whose routes show the account itself.": (
@@ -120,9 +127,12 @@ def _subjects(client: Client) -> dict[str, bool]:
 
 
 def sector(client: Client) -> str:
-    """The sector of a pairwise subject (OpenID Connect Core 8.1): as it is registered, or the one host of its redirect URIs."""
-    if client.sector_identifier:
-        return client.sector_identifier
+    """The sector of a pairwise subject (OpenID Connect Core 8.1): as it is registered, or the one host of its redirect URIs.
+
+    The list at a `sector_identifier_uri` has been compared with its redirect URIs.
+    """
+    if client.sector_identifier or client.sector_identifier_uri:
+        return client.sector_identifier or str(urlsplit(client.sector_identifier_uri).hostname)
     # A loopback address is every native app's, so it is no sector: apps of different makers would share their subjects.
     hosts = {"" if LOOPBACK.fullmatch(uri) else urlsplit(uri).hostname or uri for uri in client.redirect_uris}
     return hosts.pop() if len(hosts) == 1 else ""

@@ -1,7 +1,7 @@
 """What a client says of itself (RFC 7591 section 2, OpenID Connect Registration section 2) and how much of it counts."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -19,6 +19,20 @@ BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u200c\u200d")
 SAYS_NOTHING = Client(client_id="")
 MAX_LENGTH, MAX_TEXTS = 2000, 20
 Text = Annotated[str, Meta(max_length=MAX_LENGTH)]
+# What would make something safer than it is here, so that a client must not go by it; with the way out.
+_UNENCRYPTED = "nothing is encrypted for a client here"
+REFUSED: Mapping[str, str] = {
+    **{
+        f"{what}_{part}": _UNENCRYPTED
+        for what in ("id_token_encrypted_response", "userinfo_encrypted_response", "request_object_encryption")
+        for part in ("alg", "enc")
+    },
+    "userinfo_signed_response_alg": "userinfo is not signed here",
+    "request_object_signing_alg": "request objects are not supported here: push the request",
+    "require_signed_request_object": "request objects are not supported here: push the request",
+    "tls_client_certificate_bound_access_tokens": "there is no mutual TLS here: see `dpop_bound_access_tokens`",
+    "default_max_age": "send `max_age` with each request",
+}
 
 
 def _name(member: str) -> str:
@@ -43,7 +57,10 @@ if TYPE_CHECKING:
 else:
     _SelfRegistrable = msgspec.defstruct(
         "_SelfRegistrable",
-        [(_name(member), _kind(member), None) for member in SELF_REGISTRABLE],
+        [
+            *((_name(member), _kind(member), None) for member in SELF_REGISTRABLE),
+            *((name, Any, None) for name in REFUSED),
+        ],
         frozen=True,
         kw_only=True,
         omit_defaults=True,
@@ -67,6 +84,9 @@ def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method
         raise InvalidClientMetadata(
             f"A client that registers itself has `grant_types` of {', '.join(OWN_GRANT_TYPES)}."
         )
+    for name, way_out in REFUSED.items():
+        if getattr(metadata, name) not in (None, "") and getattr(metadata, name) is not False:
+            raise InvalidClientMetadata(f"`{name}` cannot be had: {way_out}.")
     if metadata.response_types and metadata.response_types != ["code"]:
         raise InvalidClientMetadata("The only response type here is code.")
     if metadata.client_name and not can_be_read(metadata.client_name):

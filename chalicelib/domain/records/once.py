@@ -116,6 +116,12 @@ class FinishedLogin(OnceRecord, frozen=True, kw_only=True):
     kind = "login attempt"
 
 
+class SectorMembers(RemoteDocument, frozen=True, kw_only=True):
+    """The redirect URIs at a client's `sector_identifier_uri` (OpenID Connect Registration 5)."""
+
+    kind = "members of a sector"
+
+
 ONCE: tuple[type[OnceRecord], ...] = (
     DeviceCode,
     UserCode,
@@ -127,6 +133,7 @@ ONCE: tuple[type[OnceRecord], ...] = (
     FinishedLogin,
     ClientDocument,
     ClientKeys,
+    SectorMembers,
 )
 
 R_co = TypeVar("R_co", bound=OnceRecord, covariant=True)

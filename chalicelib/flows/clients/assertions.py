@@ -1,6 +1,6 @@
 """Assertions (RFC 7521, RFC 7523): a JWT that somebody signed for this server, short-lived, and good once."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from math import ceil
 from typing import Any
@@ -19,13 +19,20 @@ class UnfitAssertionError(Exception):
 
 
 def verify(
-    svc: Services, assertion: str, *, jwks: Mapping[str, Any], jwks_uri: str, audiences: set[str], network: str
+    svc: Services,
+    assertion: str,
+    *,
+    jwks: Mapping[str, Any],
+    jwks_uri: str,
+    audiences: set[str],
+    network: str,
+    algorithms: Collection[str] = jws.ALGORITHMS,
 ) -> dict[str, Any]:
     """The claims of an assertion that one of these keys signed, for none but these audiences, and that is good now.
 
     Raises UnfitAssertionError for any other; nothing is written. Fetched keys count against the `network`.
     """
-    claims = _signed_claims(svc, assertion, jwks, jwks_uri, network)
+    claims = _signed_claims(svc, assertion, jwks, jwks_uri, algorithms, network)
     aud = claims.get("aud")
     if not set(map(str, aud if isinstance(aud, list) and aud else [aud])) <= audiences:
         raise UnfitAssertionError("assertion for another")
@@ -44,13 +51,20 @@ def spend(svc: Services, claims: Mapping[str, Any], *, signer: str) -> bool:
 
 
 def _signed_claims(
-    svc: Services, assertion: str, jwks: Mapping[str, Any], jwks_uri: str, network: str
+    svc: Services,
+    assertion: str,
+    jwks: Mapping[str, Any],
+    jwks_uri: str,
+    algorithms: Collection[str],
+    network: str,
 ) -> dict[str, Any]:
     try:
-        kid = jws.unverified_header(assertion).get("kid")
+        header = jws.unverified_header(assertion)
     except ValueError:
         raise UnfitAssertionError("assertion malformed") from None
-    for key in keys.find(svc, jwks, jwks_uri, kid=kid, network=network):
+    if header.get("alg") not in algorithms:
+        raise UnfitAssertionError("assertion's algorithm")
+    for key in keys.find(svc, jwks, jwks_uri, kid=header.get("kid"), network=network):
         with suppress(ValueError):
             return jws.verify(assertion, key)
     raise UnfitAssertionError("assertion's signature")

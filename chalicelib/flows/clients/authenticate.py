@@ -129,7 +129,13 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
     own_audiences = {svc.settings.issuer, *(f"{svc.settings.issuer}/oauth/{each}" for each in ENDPOINTS)}
     try:
         claims = assertions.verify(
-            svc, assertion, jwks=client.jwks, jwks_uri=client.jwks_uri, audiences=own_audiences, network=network
+            svc,
+            assertion,
+            jwks=client.jwks,
+            jwks_uri=client.jwks_uri,
+            audiences=own_audiences,
+            network=network,
+            algorithms=client.assertion_algorithms,
         )
     except assertions.UnfitAssertionError as unfit:
         raise InvalidClient(reason=str(unfit)) from None

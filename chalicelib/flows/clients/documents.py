@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ...domain.crypto import strict_json
-from ...domain.errors import OAuthError
+from ...domain.errors import InvalidClientMetadata, OAuthError
 from ...domain.oauth import registration
 from ...domain.oauth.client import Client
 from ...domain.oauth.client_rules import check
@@ -17,6 +17,7 @@ from ...domain.oauth.registration import ClientMetadata
 from ...domain.records.once import ClientDocument
 from ...services import Services
 from ..platform import remote_documents
+from . import sectors
 
 # The port of https alone, and a name for the host: an address in brackets has too many spellings.
 ADDRESS = re.compile(
@@ -39,7 +40,11 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
         return None
     usable_text = partial(_usable_text, svc, client_id)
     text = remote_documents.read(svc, ClientDocument, client_id, usable_text, network=network).record.text
-    return _client(svc, client_id, text) if text else None
+    client = _client(svc, client_id, text) if text else None
+    try:
+        return sectors.check(svc, client, network=network) if client else None
+    except InvalidClientMetadata:
+        return None
 
 
 def _usable_text(svc: Services, client_id: str, answer: Any) -> str | None:
@@ -57,7 +62,7 @@ def _client(svc: Services, client_id: str, document: bytes | str) -> Client | No
     # Judged each time it is read: what a client may have is today's settings, not those of the day it was fetched.
     try:
         metadata = msgspec.convert(strict_json.decode(document), ClientMetadata)
-        return check(_client_of(svc, client_id, metadata))
+        return check(_client_of(svc, client_id, metadata), signing=(svc.settings.algorithm,))
     except (OAuthError, ValueError):
         return None
 

@@ -9,6 +9,7 @@ from ...domain.oauth import client_rules
 from ...domain.oauth.client import SELF_REGISTRABLE, Client
 from ...services import Services
 from ..platform.ids import new_id
+from . import sectors
 from .authenticate import digest_of, is_reserved
 
 
@@ -18,6 +19,7 @@ def create(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, 
     A `secret` that somebody chose is for a demo alone: one that is made here has full entropy.
     """
     client, secret = draft(svc, client, secret=secret)
+    sectors.check(svc, client)
     add(svc, client)
     return client, secret
 
@@ -28,7 +30,7 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     # No two clients begin with the same version: what was read of one is never written over another of its id.
     first_version = secrets.randbits(32)
     client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=first_version)
-    return client_rules.check(client, local=svc.settings.local), secret
+    return _check(svc, client), secret
 
 
 def add(svc: Services, client: Client) -> None:
@@ -39,6 +41,10 @@ def add(svc: Services, client: Client) -> None:
         )
     if not svc.clients.create(client):
         raise InvalidRequest(f"The client id {client.client_id} is taken.")
+
+
+def _check(svc: Services, client: Client) -> Client:
+    return client_rules.check(client, local=svc.settings.local, signing=(svc.settings.algorithm,))
 
 
 def with_secret(client: Client, *, secret: str = "") -> tuple[Client, str]:
@@ -63,9 +69,11 @@ def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = 
     return replace_by(svc, old, new)
 
 
-def replace_by(svc: Services, old: Client, new: Client) -> Client:
+def replace_by(svc: Services, old: Client, new: Client, *, network: str = "") -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
-    new = replace(client_rules.check(new, local=svc.settings.local), version=old.version + 1)
+    new = replace(_check(svc, new), version=old.version + 1)
+    if (new.sector_identifier_uri, new.redirect_uris) != (old.sector_identifier_uri, old.redirect_uris):
+        sectors.check(svc, new, network=network)
     if not svc.clients.replace(old, new):
         raise TemporarilyUnavailable(reason="client changed meanwhile")
     return new

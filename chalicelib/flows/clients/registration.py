@@ -11,7 +11,7 @@ from ...domain.oauth.client_rules import check, check_sector
 from ...domain.oauth.registration import ClientMetadata
 from ...services import Services
 from ..platform import limits
-from . import manage
+from . import manage, sectors
 from .authenticate import digest_of
 
 BASIC = "client_secret_basic"  # RFC 7591 section 2
@@ -39,7 +39,7 @@ def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, net
     # What is refused is no registration: whoever mends a mistake has lost nothing by it.
     if stranger:
         limits.registration(svc, network=network)
-    manage.add(svc, client)
+    manage.add(svc, sectors.check(svc, client, network=network))
     return RegisteredClient(client, secret, token)
 
 
@@ -52,7 +52,7 @@ def authorized_client(svc: Services, client_id: str, token: str) -> Client:
     return client
 
 
-def change(svc: Services, client_id: str, token: str, metadata: ClientMetadata) -> RegisteredClient:
+def change(svc: Services, client_id: str, token: str, metadata: ClientMetadata, *, network: str) -> RegisteredClient:
     """A client with all its own metadata replaced (RFC 7592 section 2.2); what an operator has set stays."""
     old = authorized_client(svc, client_id, token)
     if metadata.client_id != client_id:
@@ -64,7 +64,7 @@ def change(svc: Services, client_id: str, token: str, metadata: ClientMetadata) 
     new, secret = manage.with_secret(registration.apply_metadata(old, metadata, **fields))
     check_sector(old, check(new))
     limits.registration_change(svc, client_id=client_id)
-    return RegisteredClient(manage.replace_by(svc, old, new), secret, token)
+    return RegisteredClient(manage.replace_by(svc, old, new, network=network), secret, token)
 
 
 def delete(svc: Services, client_id: str, token: str) -> None:

@@ -52,7 +52,8 @@ def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformat
 )
 def change_client(svc: Services, caller: Caller, metadata: ClientMetadata, client_id: str) -> ClientInformation:
     """Replaces what a client says of itself (RFC 7592 section 2.2)."""
-    return _information(svc, client_registration.change(svc, client_id, _bearer(caller), metadata))
+    changed = client_registration.change(svc, client_id, _bearer(caller), metadata, network=caller.network)
+    return _information(svc, changed)
 
 
 @api.route(

@@ -66,6 +66,8 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         dpop_bound_access_tokens=True,
         subject_type="pairwise",
         sector_identifier="app.example",
+        token_endpoint_auth_signing_alg="PS256",
+        id_token_signed_response_alg="ES256",
         jwks={"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]},
         backchannel_logout_uri="https://app.example/out",
         backchannel_logout_session_required=True,
@@ -85,7 +87,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
     without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}
     # A first-party client needs what `require_pkce` and `require_nonce` require.
     made_here = {"secrets", "created_at", "version"}
-    assert without_value == {*made_here, "jwks_uri", "require_pkce", "require_nonce"}
+    assert without_value == {*made_here, "jwks_uri", "sector_identifier_uri", "require_pkce", "require_nonce"}
     client, secret = manage.create(svc, full)
     assert secret == ""
     assert stored(svc, client) == client == replace(full, created_at=svc.now(), version=client.version)

@@ -3,6 +3,7 @@
 import base64
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -388,3 +389,23 @@ def test_a_failed_read_of_the_client_is_a_503_and_never_an_invalid_client(machin
 def test_raw_credentials_without_form_encoding_work_where_they_are_the_same(machine: App, phone: Phone) -> None:
     token_response(request_token(phone, headers=raw_basic(f"{machine.id}:{machine.secret}".encode())))
     assert quote_plus(machine.secret) == machine.secret
+
+
+@pytest.mark.parametrize(("registered", "accepted"), [("ES256", True), ("", True), ("PS256", False), ("EdDSA", False)])
+def test_an_assertion_is_signed_with_the_algorithm_that_its_client_registered(
+    svc: Services, phone: Phone, registered: str, accepted: bool
+) -> None:
+    app = register(svc, phone, "key", token_endpoint_auth_signing_alg=registered)
+    answer = app.post("/oauth/revoke", {"token": "x"})
+    assert answer.status == (200 if accepted else 401)
+
+
+def test_an_algorithm_counts_by_either_of_its_names(svc: Services, phone: Phone) -> None:
+    key = stranger("EdDSA")
+    for name in ("EdDSA", "Ed25519"):
+        jwks = {"keys": [{**jwk(key), "kid": "1"}]}
+        app = replace(register(svc, phone, "key", jwks=jwks, token_endpoint_auth_signing_alg=name), key=key)
+        for header in ("EdDSA", "Ed25519"):
+            assertion = app.assertion(header={"alg": header, "kid": "1"})
+            fields = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion, "token": "x"}
+            assert send(phone, "/oauth/revoke", fields).status == 200
