@@ -1,14 +1,13 @@
 """How a session begins: drafted, then written with what has to be true at that moment."""
 
 from dataclasses import replace
-from typing import Any
 
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginExpired, LoginRequired, TemporarilyUnavailable
 from ...domain.oauth.client import Client
 from ...domain.records.once import FinishedLogin
-from ...services import Services
+from ...services import Services, Write
 from ..platform.ids import new_id
 from . import lifetimes
 
@@ -59,7 +58,7 @@ def create(svc: Services, session: Session, *, login: Authenticated | None = Non
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
 
 
-def finishing(svc: Services, login: Authenticated | None) -> list[Any]:
+def finishing(svc: Services, login: Authenticated | None) -> list[Write]:
     """What uses up a login of several steps, to be written with the one session that it begins or raises."""
     if login is None or not login.attempt_id:
         return []

@@ -1,5 +1,6 @@
 """A login of an account with a second factor, at the doors that apps use: nothing before both are proved, and all once."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +10,6 @@ import pytest
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.flows.authentication import api_login, attempts
 from chalicelib.flows.clients import own
-from chalicelib.flows.platform import sealing
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import counter, wire
@@ -17,6 +17,7 @@ from tests.support.browser import App, register
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
+from tests.support.records import plaintext_of, sealed_by_hand
 from tests.web.authentication.doors import CHALLENGE_PATH, DOORS, REQUEST, Door, FirstParty, door
 
 NEW_PASSWORD = "an entirely other phrase 7"
@@ -287,9 +288,8 @@ def test_a_login_of_another_version_or_shape_is_none(
     uid: str, svc: Services, phone: Phone, change: dict[str, Any]
 ) -> None:
     at = door("json", svc, phone)
-    members = sealing.unseal_fields(svc, at.token(at.password()), purpose=Attempt.purpose)
-    assert members
-    text = sealing.seal_fields(svc, {**members, **change}, purpose=Attempt.purpose, seconds=600)
+    members = json.loads(plaintext_of(svc, Attempt.purpose, at.token(at.password())))
+    text = sealed_by_hand(svc, Attempt.purpose, json.dumps({**members, **change}))
     assert at.error(at.prove(text, "counter", counter.code(uid, 1))) == at.over
 
 
