@@ -34,7 +34,7 @@ class LongPassword(InvalidRequest):
 
 class InvalidScope(LatchkeyError):
     code = "invalid_scope"
-    default = "A requested scope is unknown or was not granted."
+    default = "A requested scope is unknown or was not granted: see the client's `scopes`."
 
 
 class InvalidCredentials(LatchkeyError):
@@ -158,7 +158,7 @@ class InvalidClient(OAuthError):
 
 class UnauthorizedClient(OAuthError):
     code = "unauthorized_client"
-    default = "This client may not do that."
+    default = "The client is not registered for that."
 
 
 class UnsupportedGrantType(OAuthError):
@@ -232,7 +232,7 @@ class SlowDown(OAuthError):
 
 class ExpiredToken(OAuthError):
     code = "expired_token"
-    default = "The device code has expired: begin anew."
+    default = "The device code has expired, was used or is unknown: begin anew."
 
 
 class InvalidDpopProof(OAuthError):

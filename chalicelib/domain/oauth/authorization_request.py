@@ -14,14 +14,13 @@ from ..errors import (
     InvalidTarget,
     RequestNotSupported,
     RequestUriNotSupported,
-    UnauthorizedClient,
     UnmetAuthentication,
     UnsupportedResponseType,
 )
-from . import client as clients
 from . import scopes, uris
 from .claims import OF_SCOPE, of_scopes
-from .client import Client
+from .client import CODE, Client
+from .client_rights import NO_RESOURCE, check_grant_type
 
 Parameters = Mapping[str, str]
 
@@ -173,8 +172,7 @@ def no_request_object(params: Parameters, _: Client) -> dict[str, Any]:
 
 def grant_type(_: Parameters, client: Client) -> dict[str, Any]:
     """RFC 6749 section 4.1.2.1: the client must be registered for codes."""
-    if clients.CODE not in client.grant_types:
-        raise UnauthorizedClient()
+    check_grant_type(client, CODE)
     return {}
 
 
@@ -282,7 +280,7 @@ def resource(params: Parameters, client: Client) -> dict[str, Any]:
     """RFC 8707 section 2: one absolute URI, of an API that this client may have tokens for."""
     target = params.get("resource", "")
     if target and target not in client.resources:
-        raise InvalidTarget()
+        raise InvalidTarget(NO_RESOURCE)
     return {"resource": target}
 
 

@@ -2,10 +2,18 @@
 
 from dataclasses import replace
 
-from ..errors import InvalidToken
+from ..errors import InvalidToken, UnauthorizedClient
 from . import scopes, uris
 from .client import CLIENT_CREDENTIALS, Client
 from .tokens import VerifiedClaims
+
+NO_RESOURCE = "`resource` is none of the client's `resources`, the APIs that it may have tokens for."
+
+
+def check_grant_type(client: Client, grant_type: str) -> None:
+    """Raises UnauthorizedClient where a client is not registered for a grant type (RFC 6749 sections 4.1.2.1, 5.2)."""
+    if grant_type not in client.grant_types:
+        raise UnauthorizedClient(f"The client is not registered for grant_type {grant_type}: add it to `grant_types`.")
 
 
 def narrow(claims: VerifiedClaims, client: Client, *, own_audience: str) -> VerifiedClaims:

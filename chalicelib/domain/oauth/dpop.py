@@ -52,7 +52,9 @@ def _signed(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:
             raise ValueError("header")
         return jwk, jws.verify(proof, jwk)
     except ValueError:
-        raise InvalidDpopProof() from None
+        raise InvalidDpopProof(
+            f"The DPoP proof is no dpop+jwt that the public key in its header has signed: {', '.join(ALGORITHMS)}."
+        ) from None
 
 
 def _same_url(htu: object, url: str) -> bool:

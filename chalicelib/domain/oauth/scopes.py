@@ -23,8 +23,12 @@ def narrow(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...
         return allowed
     scopes = parse(requested)
     if not scopes or not set(scopes) <= set(allowed):
-        raise InvalidScope()
+        raise InvalidScope(f"`scope` has what was not granted, or is none of the client's: {_excess(scopes, allowed)}.")
     return scopes
+
+
+def _excess(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> str:
+    return " ".join([scope for scope in scopes if scope not in allowed][:5]) or "nothing else is left"
 
 
 def narrow_leniently(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:

@@ -46,7 +46,9 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     `jkt` is the thumbprint of the DPoP proof's key, "" without one; the code is bound to it.
     """
     if not client.first_party or CODE not in client.grant_types:
-        raise UnauthorizedClient("This endpoint is for first-party apps.")
+        raise UnauthorizedClient(
+            "This endpoint is for first-party apps: an operator sets `first_party`; `grant_types` has authorization_code."
+        )
     if client.require_pushed_authorization_requests:
         raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
     try:

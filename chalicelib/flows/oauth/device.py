@@ -17,9 +17,8 @@ from ...domain.errors import (
     NotFound,
     SlowDown,
     TemporarilyUnavailable,
-    UnauthorizedClient,
 )
-from ...domain.oauth import scopes
+from ...domain.oauth import client_rights, scopes
 from ...domain.oauth.client import DEVICE_CODE, Client
 from ...domain.oauth.dpop import Proof
 from ...domain.records.once import DeviceCode, OnceItem, UserCode
@@ -35,6 +34,8 @@ from . import dpop
 LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 MAX_TYPED_CODE = 64  # eight letters, with spaces or hyphens
 INTERVAL, MAX_INTERVAL = 5, 60
+ENDED = "The user agreed, but that is no longer in force: begin anew."
+TAKEN = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 
 
@@ -61,8 +62,7 @@ class DeviceRequest:
 
 def authorize(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
-    if DEVICE_CODE not in client.grant_types:
-        raise UnauthorizedClient()
+    client_rights.check_grant_type(client, DEVICE_CODE)
     requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes)
     api = resources.requested_resource(svc, client, resource)
     if client.public:
@@ -158,7 +158,7 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
     if not _belongs_to(code, client):
         raise InvalidGrant("The device code was issued to another client.")
     if resource is not None and not resources.same_api(svc, resource, code.resource):
-        raise InvalidTarget()
+        raise InvalidTarget("`resource` is another than the device asked for.")
     if code.status == PENDING:
         raise _polling_error(svc, item, now)
     if code.status == DENIED:
@@ -183,7 +183,7 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
     user_and_session = in_force(*svc.sessions.with_user(code.uid, code.browser), svc.now())
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
     if user_and_session is None:
-        raise AccessDenied(reason="user gone or disabled, or logged out since")
+        raise AccessDenied(ENDED, reason="user gone or disabled, or logged out since")
     user, browser_session = user_and_session
     login = of_session(user, replace(browser_session, amr=tuple(code.amr.split()), auth_time=code.auth_time))
     session = replace(
@@ -193,7 +193,7 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
         jkt=proof.jkt if client.public else "",
     )
     if not resources.still_granted(svc, client, session):
-        raise AccessDenied(reason="taken from its client", uid=user.uid)
+        raise AccessDenied(TAKEN, reason="taken from its client", uid=user.uid)
     token_set = issue.issue(svc, keys.current(svc), user, session, client, jkt=proof.jkt)
     dpop.spend_proof(svc, proof)  # not before: anybody can get a device code and poll with it
     if not token_set.refresh_token:

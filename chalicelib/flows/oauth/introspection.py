@@ -49,7 +49,9 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
 def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
     """What a token is worth at this moment (RFC 7662); a refresh token only for its own client."""
     if not client.introspects or client.public:
-        raise UnauthorizedClient("This client may not introspect tokens.")
+        raise UnauthorizedClient(
+            "The client may not introspect tokens: an operator sets `introspects` for a confidential one."
+        )
     try:
         claims = live.read(svc, unverified_token, any_audience=True).claims
     except InvalidToken:

@@ -13,7 +13,7 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
     """The user and the claims that an access token opens (OpenID Connect Core 5.3), a bearer or a bound one (RFC 9449 7)."""
     scheme, access_token = tokens.credentials(authorization)
     if scheme not in ("bearer", "dpop") or not access_token:
-        raise InvalidToken()
+        raise InvalidToken("The access token is missing: send it in `Authorization`, as Bearer or DPoP.")
     # Whatever API it is for: that our own audience need not be in it keeps an API from using it at our other routes.
     token = live.read(svc, access_token, any_audience=True)
     claims, user = token.claims, token.user

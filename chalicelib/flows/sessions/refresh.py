@@ -46,7 +46,7 @@ def refresh(
     narrowed = scopes.narrow(scope, allowed=scopes.common(session.scope, client.scopes))
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not resources.same_api(svc, resource, session.resource):
-        raise InvalidTarget()
+        raise InvalidTarget("`resource` is another than the user agreed to.")
     successor = replace(session, generation=handle.generation + 1)
     issued = issue.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
     use = _rotate(svc, client, session, successor, use, jkt=jkt)

@@ -2,7 +2,7 @@
 
 from ...domain.accounts.model import Session
 from ...domain.errors import InvalidTarget
-from ...domain.oauth import scopes, uris
+from ...domain.oauth import client_rights, scopes, uris
 from ...domain.oauth.client import Client
 from ...services import Services
 
@@ -14,7 +14,7 @@ def requested_resource(svc: Services, client: Client, resource: str) -> str:
     if registered == own:
         return ""
     if registered not in client.resources:
-        raise InvalidTarget()
+        raise InvalidTarget(client_rights.NO_RESOURCE)
     return registered
 
 

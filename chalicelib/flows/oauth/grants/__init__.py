@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ....domain.errors import InvalidRequest, UnauthorizedClient, UnsupportedGrantType
+from ....domain.errors import InvalidRequest, UnsupportedGrantType
+from ....domain.oauth import client_rights
 from ....domain.oauth.client import Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
@@ -42,8 +43,7 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
     if grant is None:
         raise UnsupportedGrantType()
     client = clients.authenticate(svc, params, authorization, network=network)
-    if params["grant_type"] not in client.grant_types:
-        raise UnauthorizedClient()
+    client_rights.check_grant_type(client, params["grant_type"])
     if client.dpop_bound_access_tokens and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.

@@ -39,7 +39,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     if not resources.still_granted(svc, client, session):
         raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
     if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
-        raise InvalidTarget()
+        raise InvalidTarget("`resource` is another than the code was issued for.")
     refresh_jkt = (
         proof.jkt if client.public else ""
     )  # RFC 9449 section 5: a confidential client's refresh tokens need no key

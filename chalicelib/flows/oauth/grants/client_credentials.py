@@ -17,7 +17,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     params, proof = request.params, request.proof
     scope = scopes.narrow(params.get("scope"), allowed=tuple(s for s in client.scopes if s not in OPENID_SCOPES))
     if not scope:
-        raise InvalidScope()
+        raise InvalidScope("The client has no scope of its own: its `scopes` need one that is not about users.")
     dpop.spend_proof(svc, proof)
     resource = resources.requested_resource(svc, client, params.get("resource", ""))
     lifetime = lifetimes.access_seconds(svc, client)

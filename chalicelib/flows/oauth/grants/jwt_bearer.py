@@ -34,7 +34,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     allowed = tuple(scope for scope in client.scopes if scope != "offline_access")
     scope = scopes.narrow(request.params.get("scope"), allowed=allowed)
     if not scope:
-        raise InvalidScope()
+        raise InvalidScope("The client has no scope that an assertion can be exchanged for: see its `scopes`.")
     resource = resources.requested_resource(svc, client, request.params.get("resource", ""))
     user = _user(svc, client, claims.get("sub"), by_email=issuer.get("email", False))
     lifetime = lifetimes.access_seconds(svc, client)

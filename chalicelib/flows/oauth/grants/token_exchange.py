@@ -46,7 +46,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
         actor_claim = {"act": {**new_actor, **earlier_actors}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
-        raise UnauthorizedClient("This client may not exchange tokens in this way.")
+        raise UnauthorizedClient("The client's `exchanges` need delegation with `actor_token`, impersonation without.")
     dpop.spend_proof(svc, proof)
     audience = _audience(svc, client, params, subject)
     scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
@@ -96,5 +96,5 @@ def _audience(svc: Services, client: Client, params: Mapping[str, str], subject:
     targets = {uris.registered_spelling(params[name], allowed) for name in ("resource", "audience") if name in params}
     # Our own is every client's, so naming it must not turn a token for another API into one for ours.
     if len(targets) > 1 or not targets <= set(allowed):
-        raise InvalidTarget()
+        raise InvalidTarget("`resource` or `audience` is one API of the subject's token or the client's `resources`.")
     return targets.pop() if targets else shared[0]
