@@ -182,7 +182,7 @@ def test_a_name_that_a_device_gives_itself_is_text(ann: Browser, phone: Phone) -
     name = '"><script>alert(1)</script>\u202e&amp; ' + "w" * 60
     phone.log_in(device=name)
     page = ann.get(PATH)
-    assert names(page)[1] == name
+    assert name in names(page)[1:]
     assert b"<script>alert" not in page.body
     assert re.findall(r"<script", page.body.decode()) == []
 
