@@ -14,6 +14,7 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
+from tests.support import counter
 from tests.support.browser import CHALLENGE, VERIFIER
 
 PASSWORD = "correct horse battery staple"
@@ -35,6 +36,13 @@ class Site:
         """Somebody with an account, and the password of everybody here; returns the address."""
         address = f"layla-{uuid4().hex[:8]}@example.com"
         signup.sign_up(self.svc, address=address, password=PASSWORD, name="Layla", network=address)
+        return address
+
+    def careful_person(self, *factors: str) -> str:
+        """The same with further factors."""
+        address = self.person()
+        for factor in factors or ("counter",):
+            counter.enrol(self.svc, self.svc.users.find(address) or "", factor)
         return address
 
     def post(self, path: str, **fields: str) -> tuple[int, dict[str, Any]]:

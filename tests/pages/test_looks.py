@@ -1,6 +1,6 @@
 """Every page, in both languages and both schemes: axe finds nothing, it fits a small telephone, and it is kept as a picture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
-from tests.support import account_pages
+from tests.support import account_pages, counter
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("en", "ar")
@@ -42,6 +42,22 @@ def sign_up_refused(window: Page, application: Application) -> None:
     window.locator("#email").fill("layla@example.com")
     window.locator("#password").fill("password123")
     press(window, "main form button")
+
+
+def proof(window: Page, application: Application) -> None:
+    login(window, application)
+    log_in(window, application.site.careful_person())
+
+
+def proof_refused(window: Page, application: Application) -> None:
+    proof(window, application)
+    window.locator("#answer").fill("a wrong one")
+    press(window, "main form button")
+
+
+def proof_choice(window: Page, application: Application) -> None:
+    login(window, application)
+    log_in(window, application.site.careful_person("counter", "letter"))
 
 
 def consent(window: Page, application: Application) -> None:
@@ -169,6 +185,9 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         login_known,
         sign_up,
         sign_up_refused,
+        proof,
+        proof_refused,
+        proof_choice,
         consent,
         device,
         device_prefilled,
@@ -198,6 +217,13 @@ SMALL = """[...document.querySelectorAll("main a, main button, main input:not([t
 
 
 # The API's own document is in English alone.
+@pytest.fixture(autouse=True)
+def _further_factors() -> Iterator[None]:
+    """Whoever is enrolled has them."""
+    with counter.installed(), counter.installed("letter", ("sms",), challenges=True):
+        yield
+
+
 @pytest.mark.parametrize(("page", "language"), [each for each in product(PAGES, LANGUAGES) if each != ("docs", "ar")])
 def test_a_page_is_readable_by_everybody_on_every_screen(
     open_page: Opener, application: Application, page: str, language: str

@@ -47,6 +47,10 @@ class Attempt(SealedRecord, frozen=True, kw_only=True):
         """The same, one proof further."""
         return msgspec.structs.replace(self, proofs=(*self.proofs, proof))
 
+    def with_request(self, **members: str) -> "Attempt":
+        """The same, with more of what its door needs."""
+        return msgspec.structs.replace(self, request={**self.request, **members})
+
     def is_of(self, user: User) -> bool:
         """Whether a user is as they were when they were first known here: a new password, above all, ends it."""
         return (user.uid, user.token_version, user.disabled) == (self.uid, self.token_version, False)

@@ -43,7 +43,7 @@ def seal(svc: Services, attempt: Attempt) -> str:
 
 
 def unseal(
-    svc: Services, unverified_text: str, *, door: str, client: Client, bound_to: Container[str] = ("",)
+    svc: Services, unverified_text: str, *, door: str, client: Client, bound_to: Container[str | None] = ("",)
 ) -> Attempt:
     """The attempt in a text of this door and client, held by whom it is bound to; raises LoginExpired for any other."""
     attempt = sealing.unseal(svc, unverified_text, Attempt)

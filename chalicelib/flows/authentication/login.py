@@ -3,15 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...domain.accounts.model import Spent, User
+from ...domain.accounts.model import Session, Spent, User
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
-from ...domain.authentication.model import Authenticated
+from ...domain.authentication.model import Authenticated, Proof
 from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
 from ...services import Services
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
+
+SESSION = "session"  # what a session that is raised proves, by whatever began it
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,17 @@ def with_password(svc: Services, attempt: Attempt, *, address: str, password: st
     return _proceed(svc, attempt.of(user).with_proof(password_factor.proof(svc)), user, spent)
 
 
+def with_session(attempt: Attempt, user: User, session: Session) -> Attempt:
+    """The attempt to raise a session of this user, by what is missing beside what began it."""
+    return attempt.of(user).with_proof(Proof(SESSION, session.amr, session.auth_time))
+
+
+def missing(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
+    """The user of a login that goes on, and the factors one of which is missing; raises LoginExpired."""
+    user = _user(svc, attempt)
+    return user, policy.missing(svc, user, attempt)
+
+
 def of_new_account(svc: Services, user: User) -> Authenticated:
     """The login that a sign-up is: who has just made a password knows it."""
     proof = password_factor.proof(svc)
@@ -39,8 +52,8 @@ def of_new_account(svc: Services, user: User) -> Authenticated:
 
 def challenge(svc: Services, attempt: Attempt, *, factor: str) -> Mapping[str, str]:
     """What the user has to be shown to prove a factor; raises LoginExpired, or InvalidRequest for one that is not missing."""
-    user = _user(svc, attempt)
-    _check_missing(policy.missing(svc, user, attempt), factor)
+    user, factors = missing(svc, attempt)
+    _check_missing(factors, factor)
     show = FACTORS[factor].challenge
     return show(svc, attempt, user) if show else {}
 
@@ -50,8 +63,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, network:
 
     Raises WrongAnswer, TooManyRequests, LoginExpired, or InvalidRequest for a factor that is not missing.
     """
-    user = _user(svc, attempt)
-    factors = policy.missing(svc, user, attempt)
+    user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     spent = FACTORS[factor].count(svc, user, network)
     try:

@@ -18,6 +18,7 @@ from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
+from ..authentication import policy
 from ..platform import subjects
 from ..sessions import verify
 from ..sessions.browser import Browser
@@ -33,6 +34,15 @@ class AskLogin:
     client: Client
     login_hint: str
     browser: Browser | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskProof:
+    """Have the user who is logged in give a further proof first, so that the session reaches one of these levels."""
+
+    browser: Browser
+    acr_values: tuple[str, ...]
+    essential: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,7 @@ class AskToLeave:
     error_redirect: Redirect
 
 
-Step = Redirect | AskLogin | AskConsent | AskToLeave
+Step = Redirect | AskLogin | AskProof | AskConsent | AskToLeave
 
 
 class UserAction(Enum):
@@ -104,6 +114,8 @@ def _browser_without_interaction(
     unreadable_hint = request.id_token_hint and _id_token_hint(svc, client, request) is None
     if unreadable_hint or _new_login_is_due(svc, request, browser) or _is_another_user(svc, client, request, browser):
         raise LoginRequired("The user has to log in, or another user than the client asks for.")
+    if _proof_is_missing(svc, request, browser) and request.acr_essential:
+        raise LoginRequired("The user has to give a further proof.")
     return browser
 
 
@@ -126,6 +138,8 @@ def _step_with_user(
         return AskLogin(client, request.login_hint, offered)
     if _is_another_user(svc, client, request, browser):
         raise LoginRequired("Another user than the client asks for is logged in.")
+    if _proof_is_missing(svc, request, browser):
+        return AskProof(browser, request.acr_values, request.acr_essential)
     app_unconfirmed = action is None and _may_be_another_app(client, request)
     if action is not UserAction.CONSENTED and (app_unconfirmed or _consent_is_due(svc, client, request, browser)):
         return AskConsent(client, browser, request.consent, request.resource, interaction.id if interaction else "")
@@ -184,6 +198,12 @@ def _new_login_is_due(svc: Services, request: AuthorizationRequest, browser: Bro
         return True
     age = svc.now() - browser.session.auth_time
     return request.max_age is not None and age > request.max_age
+
+
+def _proof_is_missing(svc: Services, request: AuthorizationRequest, browser: Browser) -> bool:
+    acr_values, essential = request.acr_values, request.acr_essential
+    user, session = browser.user, browser.session
+    return bool(policy.missing_for_session(svc, user, session, acr_values=acr_values, essential=essential))
 
 
 def _may_be_another_app(client: Client, request: AuthorizationRequest) -> bool:

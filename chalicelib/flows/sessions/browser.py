@@ -6,7 +6,7 @@ from ...domain.accounts.model import Session, User, in_force
 from ...domain.authentication.model import Authenticated
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
-from ...domain.errors import InvalidGrant
+from ...domain.errors import InvalidGrant, LoginExpired
 from ...services import Services
 from ..clients import own
 from ..platform import keys
@@ -83,8 +83,7 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
-        same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
-        renewed = replace(new_session, **same, generation=previous.session.generation + 1)
+        renewed = _renewed(new_session, previous)
         failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, optional=[refund])
         if failed is None:
             return Browser(user, renewed)
@@ -93,6 +92,20 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
         previous = _read_unended(svc, user.uid, previous.session.session_id)
     begin.create(svc, new_session, login=login)
     return Browser(user, new_session)
+
+
+def raise_session(svc: Services, login: Authenticated, browser: Browser) -> Browser:
+    """The browser's session as its user's further proof leaves it; raises LoginExpired if it has ended or changed since."""
+    renewed, finish = _renewed(draft(svc, login), browser), begin.finishing(svc, login)
+    refund = svc.attempts.refund(login.spent, now=svc.now())
+    if svc.transactions.commit(svc.sessions.renewal(renewed), *finish, optional=[refund]) is not None:
+        raise LoginExpired(reason="session changed meanwhile", uid=login.user.uid)
+    return Browser(login.user, renewed)
+
+
+def _renewed(new_session: Session, previous: Browser) -> Session:
+    same = {name: getattr(previous.session, name) for name in ("session_id", "created_at", "logout_participants")}
+    return replace(new_session, **same, generation=previous.session.generation + 1)
 
 
 def draft(svc: Services, login: Authenticated) -> Session:

@@ -11,7 +11,7 @@ from ..api import login as api_login
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, device, login, logout, sessions
+from ..pages import authorize, device, login, logout, proof, sessions
 from . import discovery, openapi
 from .discovery import CACHED
 
@@ -39,6 +39,7 @@ APIS = (
     userinfo.api,
     registration.api,
     login.api,
+    proof.api,
     authorize.api,
     device.api,
     logout.api,

@@ -3,7 +3,7 @@ from urllib.parse import urlencode
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize, pushed_requests
-from ...flows.oauth.authorize import AskConsent, AskLogin, AskToLeave, Step, UserAction
+from ...flows.oauth.authorize import AskConsent, AskLogin, AskProof, AskToLeave, Step, UserAction
 from ...flows.oauth.client_request import ClientRequest, Redirect
 from ...flows.oauth.interactions import Interaction
 from ...flows.platform.ids import new_id
@@ -14,6 +14,7 @@ from ..http.decoding import Form
 from ..http.routing import Caller
 from . import html
 from .login_form import form_page, show_form
+from .login_progress import redirect_to_step_up
 from .page_request import AUTHORIZE, PageRequest, path_with_query, redirect, redirect_to_client, uri_with_query
 from .page_routes import Pages
 
@@ -30,7 +31,7 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     browser_session, client_request = page_request.browser(), page_request.client_request
     interaction = page_request.interaction(browser_session)
     step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
-    if isinstance(step, AskLogin | AskConsent) and len(page_request.request) > MAX_QUERY:
+    if isinstance(step, AskLogin | AskProof | AskConsent) and len(page_request.request) > MAX_QUERY:
         return _redirect_shortened(page_request, client_request)
     answer = _show_step(page_request, client_request, step)
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
@@ -86,6 +87,8 @@ def _show_step(page_request: PageRequest, client_request: ClientRequest, step: S
         return show_form(
             page_request, "login", client_request=client_request, browser_session=step.browser, email=step.login_hint
         )
+    if isinstance(step, AskProof):
+        return redirect_to_step_up(page_request, step.browser, step.acr_values, essential=step.essential)
     if isinstance(step, AskToLeave):
         return _ask_to_leave(page_request, step.error_redirect, client_request)
     return _ask_consent(page_request, step, client_request)

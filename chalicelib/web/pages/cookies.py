@@ -3,7 +3,7 @@ from urllib.parse import urlsplit
 
 from ...config import Settings
 
-SESSION, FORM, ARRIVAL, FORM_ERROR = "session", "form", "arrived", "mistake"
+SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT = "session", "form", "arrived", "mistake", "attempt"
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:

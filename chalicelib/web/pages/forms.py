@@ -1,6 +1,7 @@
 """A page with a form of ours on it: its hidden fields, what was wrong with it before, and the browser that it is for."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from ...flows.sessions.browser import Browser
@@ -10,16 +11,23 @@ from .page_request import FORM_SECONDS, PageRequest, with_cookie
 
 
 def show(
-    page_request: PageRequest, template: str, form: str, browser_session: Browser | None = None, **values: Any
+    page_request: PageRequest,
+    template: str,
+    form: str,
+    browser_session: Browser | None = None,
+    *,
+    signed: Mapping[str, str] = {},
+    **values: Any,
 ) -> Answer:
     """A page with a form of this name; without a browser session a cookie ties it to a browser where nobody is logged in.
 
+    `signed` are fields that have to come back as they are.
     The template gets `hidden`, and of the form's error, if it had one, `error`, `wait` and the fields as they were `typed`.
     """
     browser = browser_session.session.session_id if browser_session else page_request.browser_token()
     browser = browser or secrets.token_urlsafe(16)
     form_error = form_errors.read(page_request, (form, browser))
-    hidden = page_request.hidden(form, browser)
+    hidden = page_request.hidden(form, browser, **signed)
     of_error: dict[str, Any] = {"error": form_error.error, "wait": form_error.wait, "typed": form_error.fields}
     page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **of_error, **values))
     if browser_session:

@@ -3,20 +3,19 @@ from ...domain.accounts import profile
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
 from ...flows.accounts import signup
-from ...flows.authentication import attempts, login
-from ...flows.clients import own
+from ...flows.authentication import login
+from ...flows.authentication.login import Progress
 from ...flows.oauth.authorize import UserAction
-from ...flows.oauth.interactions import Interaction
-from ...flows.sessions import browser, logout
+from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
-from ..http import request_log
 from ..http.answers import Answer
 from ..http.routing import Caller
-from . import cookies, form_errors, stylesheet
+from . import form_errors, stylesheet
 from .error_pages import FORM_REFUSALS, unseal_page
 from .login_form import form_page, show_form
-from .page_request import PageRequest, redirect, with_cookie
+from .login_progress import begin_login, log_out_another_user, redirect_after, redirect_logged_in, redirect_onward
+from .page_request import PageRequest, redirect
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -87,51 +86,34 @@ def sign_up_page(page_request: PageRequest) -> Answer:
 def log_in_on_page(page_request: PageRequest) -> Answer:
     """The login form."""
     try:
-        browser_session = _log_in(page_request)
+        progress = _log_in(page_request)
     except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _redirect_with_errors(
             page_request, "login", refusal, errors.InvalidCredentials.code if malformed else refusal.code
         )
-    return _redirect_logged_in(page_request, browser_session)
+    return redirect_after(page_request, progress)
 
 
-def _log_in(page_request: PageRequest) -> Browser:
-    svc, fields = page_request.svc, page_request.fields
-    address, password = fields.get("email", ""), fields.get("password", "")
-    network = page_request.caller.network
-    attempt = attempts.begin(svc, "pages", own.BROWSER)
-    authenticated = login.with_password(svc, attempt, address=address, password=password, network=network)
-    if isinstance(authenticated, login.Incomplete):
-        raise errors.LoginExpired()
-    return browser.log_in(svc, authenticated, _log_out_another_user(page_request, authenticated.user))
-
-
-def _log_out_another_user(page_request: PageRequest, user: User) -> Browser | None:
-    """The session that this browser had before this login, if it is the same user's; another user's is ended."""
-    earlier_session = page_request.browser_before_login(user)
-    if earlier_session is None or earlier_session.user.uid == user.uid:
-        return earlier_session
-    request_log.write_logout_failures(
-        logout.end(page_request.svc, earlier_session, network=page_request.caller.network)
-    )
-    return None
+def _log_in(page_request: PageRequest) -> Progress:
+    address, password = (page_request.fields.get(name, "") for name in ("email", "password"))
+    attempt, network = begin_login(page_request), page_request.caller.network
+    return login.with_password(page_request.svc, attempt, address=address, password=password, network=network)
 
 
 @pages.form("/authorize/signup", name="signup", takes=frozenset({"email", "password", "name"}))
 def sign_up_on_page(page_request: PageRequest) -> Answer:
     """The sign-up form, filled in."""
     try:
-        browser_session = _sign_up(page_request)
+        return _sign_up(page_request)
     except errors.LongPassword as refusal:
         return _redirect_with_errors(page_request, "signup", refusal, "long_password")
     except SIGN_UP_FORM_ERRORS as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _redirect_with_errors(page_request, "signup", refusal, "invalid_email" if malformed else refusal.code)
-    return _redirect_logged_in(page_request, browser_session)
 
 
-def _sign_up(page_request: PageRequest) -> Browser:
+def _sign_up(page_request: PageRequest) -> Answer:
     user = _draft_user(page_request)
     session = browser.draft(page_request.svc, login.of_new_account(page_request.svc, user))
     try:
@@ -139,11 +121,11 @@ def _sign_up(page_request: PageRequest) -> Browser:
     except errors.EmailTaken:
         # A button may be pressed twice: whoever knows the password of the account has just created it, or may log in.
         try:
-            return _log_in(page_request)
+            return redirect_after(page_request, _log_in(page_request))
         except errors.InvalidCredentials:
             raise errors.EmailTaken() from None
-    _log_out_another_user(page_request, user)
-    return Browser(user, session)
+    log_out_another_user(page_request, user)
+    return redirect_logged_in(page_request, Browser(user, session))
 
 
 def _draft_user(page_request: PageRequest) -> User:
@@ -162,7 +144,7 @@ def continue_as_known(page_request: PageRequest) -> Answer:
     if browser_session is None:
         return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
     page_request.verify_form_token("continue", browser_session)
-    return _redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
+    return redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
 
 
 @pages.route("GET /pages.css", media=(CSS,))
@@ -171,25 +153,8 @@ def style(svc: Services, _: Caller) -> Answer:
     return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=IMMUTABLE_HEADERS)
 
 
-def _redirect_onward(page_request: PageRequest, browser_session: Browser, action: UserAction) -> Answer:
-    if not page_request.request:
-        return page_request.start_over()
-    return page_request.redirect_after(browser_session, Interaction(action.value))
-
-
 def _redirect_with_errors(page_request: PageRequest, form: str, refusal: LatchkeyError, error: str) -> Answer:
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
     return form_errors.redirect_with_errors(
         page_request, form_page(page_request, form), (form, page_request.browser_token()), refusal, error, **fields
     )
-
-
-def _redirect_logged_in(page_request: PageRequest, browser_session: Browser) -> Answer:
-    """Redirects to where the login leads, with a new session cookie."""
-    svc = page_request.svc
-    request_log.set_user(browser_session.user.uid)
-    seconds = browser_session.session.ends_at - svc.now()
-    cookie = cookies.write(
-        svc.settings, cookies.SESSION, browser.cookie_of(svc, browser_session.session), seconds=seconds
-    )
-    return with_cookie(_redirect_onward(page_request, browser_session, UserAction.LOGGED_IN), cookie)

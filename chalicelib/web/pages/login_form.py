@@ -20,8 +20,6 @@ def show_form(
     email: str = "",
 ) -> Answer:
     """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue."""
-    if client_request is None and page_request.request:
-        client_request = page_request.client_request
     return forms.show(
         page_request,
         f"{form}.html",
@@ -30,7 +28,7 @@ def show_form(
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
-        **_client_values(client_request),
+        **client_values(page_request, client_request),
     )
 
 
@@ -43,7 +41,10 @@ def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dic
     return page_request.hidden("continue", browser_session.session.session_id)
 
 
-def _client_values(client_request: ClientRequest | None) -> dict[str, Any]:
+def client_values(page_request: PageRequest, client_request: ClientRequest | None = None) -> dict[str, Any]:
+    """What a page says of the client that a login is for, if it is for one."""
+    if client_request is None and page_request.request:
+        client_request = page_request.client_request
     if client_request is None:
         return {"client": "", "host": "", "sends_to": ""}
     return {

@@ -207,6 +207,7 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/signup": lambda s: s.page(
         "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
     ),
+    "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
     "GET /device": get("/device?user_code=BBBB-BBBB"),
     "POST /device": lambda s: s.page("/device", "allow", user_code="BBBB-BBBB"),
@@ -235,6 +236,7 @@ DEEDS: dict[str, Deed] = {
             "/",
             "/error",
             "/authorize/login",
+            "/authorize/proof",
             "/authorize/signup",
         )
     },

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import unescape
 from urllib.parse import parse_qsl, urlsplit
 
@@ -12,6 +12,7 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
+from tests.support import counter
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -20,6 +21,13 @@ WRONG = {"email": EMAIL, "password": "a wrong and long password"}
 BOB = "bob@example.com"
 MISTAKE = "__Host-latchkey-mistake"
 MINUTES = 301
+
+
+@pytest.fixture(autouse=True)
+def _second_factor() -> Iterator[None]:
+    """Whoever is enrolled has one."""
+    with counter.installed():
+        yield
 
 
 def submit(browser: Browser, page: Answer, path: str, **typed: str) -> Answer:
@@ -61,6 +69,11 @@ def typed_code(browser: Browser, app: App) -> Answer:
     return browser.submit(at_device(browser, app), "/device", user_code=code)
 
 
+def at_proof(browser: Browser, app: App) -> Answer:
+    counter.enrol(app.svc, app.svc.users.find(EMAIL) or "")
+    return at_consent(browser, app)
+
+
 def at_logout(browser: Browser, app: App) -> Answer:
     browser.log_in(app)
     return browser.get("/oauth/logout")
@@ -91,6 +104,8 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "connect": (typed_code, "/device", {"decision": "allow"}),
     "refuse a device": (typed_code, "/device", {"decision": "deny"}),
     "take another account for a device": (typed_code, "/device", {"decision": "switch"}),
+    "prove a factor wrongly": (at_proof, "/authorize/proof", {"answer": "x"}),
+    "choose a factor": (at_proof, "/authorize/proof", {"choose": "counter"}),
     "log out": (at_logout, "/oauth/logout/confirm", {}),
 }
 

@@ -1,0 +1,143 @@
+"""Where a step of a login leads: to the page that asks for one proof more, or on, with the browser logged in."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from ...domain.accounts.model import User
+from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.model import Authenticated
+from ...domain.errors import LoginExpired
+from ...flows.authentication import attempts, login
+from ...flows.authentication.login import Incomplete, Progress
+from ...flows.clients import own
+from ...flows.oauth.authorize import UserAction
+from ...flows.oauth.interactions import Interaction
+from ...flows.sessions import browser, logout
+from ...flows.sessions.browser import Browser
+from ..http import request_log
+from ..http.answers import Answer
+from . import cookies
+from .page_request import FORM_SECONDS, PageRequest, redirect, with_cookie
+
+# A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
+LOGIN, STEP_UP = "pages", "step up"
+
+
+def begin_login(page_request: PageRequest) -> Attempt:
+    """A login in this browser, for where the request leads."""
+    browser_token = page_request.browser_token()
+    return attempts.begin(page_request.svc, LOGIN, own.BROWSER, bound_to=browser_token, request=_request(page_request))
+
+
+def redirect_to_step_up(
+    page_request: PageRequest, browser_session: Browser, acr_values: tuple[str, ...], *, essential: bool
+) -> Answer:
+    """Redirects to the page that asks for the proof by which this browser's session reaches the level that is wanted."""
+    attempt = attempts.begin(
+        page_request.svc,
+        STEP_UP,
+        own.BROWSER,
+        bound_to=browser_session.session.session_id,
+        acr_values=acr_values,
+        acr_essential=essential,
+        request=_request(page_request),
+    )
+    attempt = login.with_session(attempt, browser_session.user, browser_session.session)
+    answer = redirect_to_proof(page_request, attempt)
+    if page_request.browser_token():
+        return answer
+    browser_token = secrets.token_urlsafe(16)
+    return with_cookie(
+        answer, cookies.write(page_request.svc.settings, cookies.FORM, browser_token, seconds=FORM_SECONDS)
+    )
+
+
+def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
+    """Redirects to what comes after a step of a login that is this browser's."""
+    if isinstance(progress, Incomplete):
+        request_log.set_user(progress.attempt.uid)
+        return redirect_to_proof(page_request, progress.attempt)
+    previous = log_out_another_user(page_request, progress.user)
+    return redirect_logged_in(page_request, browser.log_in(page_request.svc, progress, previous))
+
+
+def redirect_after_step_up(page_request: PageRequest, browser_session: Browser, login: Authenticated) -> Answer:
+    """Raises this browser's session and redirects to where the request leads; raises LoginExpired if it has ended."""
+    return redirect_logged_in(page_request, browser.raise_session(page_request.svc, login, browser_session))
+
+
+def redirect_to_proof(page_request: PageRequest, attempt: Attempt, shown: Mapping[str, str] | None = None) -> Answer:
+    """Redirects to the page for one proof more, with the attempt in a cookie of this browser.
+
+    `shown` is what the chosen factor shows.
+    """
+    if shown is not None:
+        attempt = attempt.with_request(shown=json.dumps(dict(shown)))
+    svc = page_request.svc
+    cookie = cookies.write(svc.settings, cookies.ATTEMPT, attempts.seal(svc, attempt), seconds=Attempt.seconds)
+    return with_cookie(redirect(f"{svc.settings.issuer}/{proof_page(page_request)}"), cookie)
+
+
+def proof_page(page_request: PageRequest) -> str:
+    """The path of the page for one proof more."""
+    return f"authorize/proof?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/proof"
+
+
+def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> Attempt:
+    """The attempt that this browser carries for where the request leads; raises LoginExpired."""
+    svc = page_request.svc
+    cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT)
+    try:
+        attempt = attempts.unseal(
+            svc, cookie, door=LOGIN, client=own.BROWSER, bound_to=(page_request.browser_token() or None,)
+        )
+    except LoginExpired:
+        if browser_session is None:
+            raise
+        holder = (browser_session.session.session_id,)
+        attempt = attempts.unseal(svc, cookie, door=STEP_UP, client=own.BROWSER, bound_to=holder)
+    if attempt.request["to"] != _digest(page_request.to):
+        raise LoginExpired(reason="leads elsewhere", uid=attempt.uid)
+    return attempt
+
+
+def redirect_logged_in(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Redirects to where the login leads, with a new session cookie."""
+    svc = page_request.svc
+    request_log.set_user(browser_session.user.uid)
+    seconds = browser_session.session.ends_at - svc.now()
+    cookie = cookies.write(
+        svc.settings, cookies.SESSION, browser.cookie_of(svc, browser_session.session), seconds=seconds
+    )
+    answer = with_cookie(redirect_onward(page_request, browser_session, UserAction.LOGGED_IN), cookie)
+    if not cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT):
+        return answer
+    return with_cookie(answer, cookies.write(svc.settings, cookies.ATTEMPT, "", seconds=0))
+
+
+def redirect_onward(page_request: PageRequest, browser_session: Browser, action: UserAction) -> Answer:
+    """Redirects to where the request leads, with what its user has done."""
+    if not page_request.request:
+        return page_request.start_over()
+    return page_request.redirect_after(browser_session, Interaction(action.value))
+
+
+def log_out_another_user(page_request: PageRequest, user: User) -> Browser | None:
+    """The session that this browser had before this login, if it is the same user's; another user's is ended."""
+    earlier_session = page_request.browser_before_login(user)
+    if earlier_session is None or earlier_session.user.uid == user.uid:
+        return earlier_session
+    failures = logout.end(page_request.svc, earlier_session, network=page_request.caller.network)
+    request_log.write_logout_failures(failures)
+    return None
+
+
+def _request(page_request: PageRequest) -> dict[str, str]:
+    return {"to": _digest(page_request.to), "factor": "", "shown": "{}"}
+
+
+def _digest(to: str) -> str:
+    return hashlib.sha256(to.encode()).hexdigest()

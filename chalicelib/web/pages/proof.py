@@ -1,0 +1,100 @@
+"""One proof more: the page between the password and what the login was for, where the account has more factors."""
+
+import json
+
+from ...domain import errors
+from ...domain.authentication.attempt import Attempt
+from ...domain.errors import LoginExpired
+from ...flows.authentication import login
+from ...flows.authentication.factors import FACTORS
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import form_errors, forms
+from .login_form import client_values, form_page
+from .login_progress import (
+    STEP_UP,
+    proof_page,
+    read_attempt,
+    redirect_after,
+    redirect_after_step_up,
+    redirect_to_proof,
+)
+from .page_request import PageRequest, StalePage, redirect
+from .page_routes import LANGUAGE, Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+FORM = "proof"
+FORM_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
+
+
+@pages.page("/authorize/proof", takes=LANGUAGE | {"to"})
+def show_proof(page_request: PageRequest) -> Answer:
+    """Asks for one proof more, or which one it is to be."""
+    browser_session = page_request.browser()
+    try:
+        attempt = read_attempt(page_request, browser_session)
+        user, factors = login.missing(page_request.svc, attempt)
+    except LoginExpired:
+        return _start_over(page_request, browser_session)
+    factor = _factor(attempt, factors)
+    return forms.show(
+        page_request,
+        "proof.html",
+        FORM,
+        signed={"attempt": attempt.id},
+        user=user.email,
+        factor=factor,
+        others=[name for name in factors if name != factor],
+        shown=list(json.loads(attempt.request["shown"]).values()) if factor else [],
+        **client_values(page_request),
+    )
+
+
+@pages.form("/authorize/proof", name=FORM, signed=("attempt",), takes=frozenset({"factor", "answer", "choose"}))
+def prove_on_page(page_request: PageRequest) -> Answer:
+    """The answer for a factor, or the choice of one."""
+    browser_session, fields = page_request.browser(), page_request.fields
+    try:
+        attempt = read_attempt(page_request, browser_session)
+        if attempt.id != fields.get("attempt"):  # another tab's
+            raise StalePage()
+        if "choose" in fields:
+            return _choose(page_request, attempt, fields["choose"])
+        return _answer(page_request, browser_session, attempt)
+    except LoginExpired:
+        return _start_over(page_request, browser_session)
+    except FORM_ERRORS as refusal:
+        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
+        form = (FORM, page_request.browser_token())
+        return form_errors.redirect_with_errors(page_request, proof_page(page_request), form, refusal, error)
+
+
+def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
+    shown = login.challenge(page_request.svc, attempt, factor=factor)
+    return redirect_to_proof(page_request, attempt.with_request(factor=factor), shown)
+
+
+def _answer(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
+    fields, network = page_request.fields, page_request.caller.network
+    factor, answer = fields.get("factor", ""), fields.get("answer", "")
+    progress = login.prove(page_request.svc, attempt, factor=factor, answer=answer, network=network)
+    if attempt.door == STEP_UP and browser_session and not isinstance(progress, login.Incomplete):
+        return redirect_after_step_up(page_request, browser_session, progress)
+    return redirect_after(page_request, progress)
+
+
+def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
+    """The factor whose form is shown: the chosen one, or the only one, if it shows nothing first; "" for none yet."""
+    chosen = attempt.request["factor"]
+    if chosen in factors:
+        return chosen
+    return factors[0] if len(factors) == 1 and not FACTORS[factors[0]].challenge else ""
+
+
+def _start_over(page_request: PageRequest, browser_session: Browser | None) -> Answer:
+    # Who is logged in has perhaps pressed the button twice.
+    if browser_session:
+        return page_request.start_over()
+    return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
