@@ -18,7 +18,9 @@ from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import ASSERTION_TYPE, App, Browser, register, send, token_response
 from tests.support.forge import jwk, stranger
+from tests.support.grants import EXPECTED
 from tests.support.internet import Internet, Page, running
+from tests.support.not_its_own import NOT_ITS_OWN
 from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
@@ -219,8 +221,7 @@ def test_what_is_no_good_answer_is_no_client(svc: Services, clock: Clock, intern
         {"token_endpoint_auth_method": "client_secret_post"},
         {"token_endpoint_auth_method": "private_key_jwt"},
         {"client_secret": "everybody can read this"},
-        {"grant_types": ["client_credentials"]},
-        {"grant_types": ["urn:ietf:params:oauth:grant-type:token-exchange"]},
+        *[{"grant_types": [name]} for name, grant in EXPECTED.items() if not grant.self_registrable],
         {"redirect_uris": ["javascript:alert(1)"]},
         {"redirect_uris": ["http://evil.example/cb"]},
         {"redirect_uris": []},
@@ -236,12 +237,11 @@ def test_a_document_that_says_what_it_may_not_is_no_client(
 
 
 def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> None:
-    publish(
-        internet, first_party=True, introspects=True, exchanges=["impersonation"], scopes=["account"], secrets=["00"]
-    )
+    publish(internet, **{**NOT_ITS_OWN, "client_id": ID, "scopes": ["account"]})
     client = clients.find(svc, ID, network=NETWORK)
     assert client
-    assert (client.first_party, client.introspects, client.exchanges, client.secrets) == (False, False, (), ())
+    nothing = Client(client_id=ID)
+    assert [name for name in NOT_ITS_OWN if getattr(client, name) != getattr(nothing, name)] == []
     assert client.scopes == ("openid", "profile", "email", "offline_access")
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.oauth.client import Client
+from chalicelib.domain.oauth.client import KEPT_HERE, OPERATORS_ALONE, PRIVILEGES, Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import App, Browser, token_response
 from tests.support.commands import run
+from tests.support.grants import EXPECTED, UNKNOWN
+from tests.support.not_its_own import NOT_ITS_OWN
 from tests.support.phone import Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
@@ -25,6 +27,12 @@ GOOD: Mapping[str, Any] = {
     "response_types": ["code"],
     "token_endpoint_auth_method": "client_secret_basic",
 }
+TRUST: list[dict[str, Any]] = [
+    {"first_party": True},
+    {"introspects": True},
+    {"exchanges": ("impersonation",)},
+    {"assertion_issuers": {"https://idp.example": {"jwks_uri": "https://idp.example/keys"}}},
+]
 
 
 def changed(svc: Services, **settings: Any) -> Services:
@@ -107,23 +115,17 @@ def test_where_registration_is_open_anybody_registers_a_few(svc: Services, clock
         register(Phone(clock, address="192.0.2.1"), token=None)
 
 
+def test_each_member_that_is_not_a_clients_own_to_say_is_tried_below() -> None:
+    assert set(NOT_ITS_OWN) == {*OPERATORS_ALONE, *KEPT_HERE}
+    assert {name for trust in TRUST for name in trust} == set(PRIVILEGES)
+
+
 @pytest.mark.parametrize(
     "privilege",
     [
-        {"first_party": True},
-        {"introspects": True},
-        {"exchanges": ["impersonation"]},
-        {"resources": ["https://notes.example"]},
+        *[{name: value} for name, value in NOT_ITS_OWN.items()],
         {"scopes": ["account"]},
-        {"access_seconds": 999999},
-        {"refresh_absolute_seconds": 999999999},
-        {"client_id": "latchkey"},
         {"client_id": "browser"},
-        {"secrets": ["00"]},
-        {"registration_token": "00"},
-        {"version": 7},
-        {"created_at": 1},
-        {"sector_identifier": "victim.example"},
         {"software_statement": "eyJ", "contacts": ["a@b.example"], "unknown": {"deep": [1]}},
     ],
 )
@@ -152,10 +154,8 @@ def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, scope: str
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"grant_types": ["client_credentials"]},
-        {"grant_types": ["authorization_code", "urn:ietf:params:oauth:grant-type:token-exchange"]},
-        {"grant_types": ["password"]},
-        {"grant_types": ["implicit"]},
+        *[{"grant_types": ["authorization_code", n]} for n, grant in EXPECTED.items() if not grant.self_registrable],
+        *[{"grant_types": [name]} for name in UNKNOWN],
         {"response_types": ["token"]},
         {"response_types": ["code", "code id_token"]},
         {"token_endpoint_auth_method": "client_secret_jwt"},
@@ -420,9 +420,6 @@ def test_an_operators_word_counts_also_where_it_changes_nothing_until_it_is_take
     assert refusal(put(phone, client, client_name="Bank")) == (400, "invalid_client_metadata")
     run("clients", "change", client["client_id"], "operator_set=", on=svc)
     assert put(phone, client, client_name="Renamed").json()["client_name"] == "Renamed"
-
-
-TRUST: list[dict[str, Any]] = [{"first_party": True}, {"introspects": True}, {"exchanges": ("impersonation",)}]
 
 
 @pytest.mark.parametrize("trust", TRUST, ids=str)

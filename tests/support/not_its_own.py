@@ -1,0 +1,23 @@
+"""What no client says of itself: each member that is its operator's or is kept here, with what somebody would try."""
+
+from typing import Any
+
+NOT_ITS_OWN: dict[str, Any] = {
+    "first_party": True,
+    "introspects": True,
+    "exchanges": ["impersonation"],
+    "assertion_issuers": {"https://evil.example": {"jwks_uri": "https://evil.example/keys"}},
+    "require_pkce": False,
+    "require_nonce": False,
+    "resources": ["https://notes.example"],
+    "sector_identifier": "victim.example",
+    "access_seconds": 999999,
+    "refresh_idle_seconds": 999999999,
+    "refresh_absolute_seconds": 999999999,
+    "operator_set": ["redirect_uris"],
+    "client_id": "latchkey",
+    "secrets": ["00"],
+    "registration_token": "00",
+    "created_at": 1,
+    "version": 7,
+}
