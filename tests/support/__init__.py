@@ -1,1 +1,1 @@
-"""What tests share: a phone, a browser, forgers, strangers' servers, staged rivals, models."""
+"""What tests share: a phone, a browser, forgers, other people's servers, staged rivals, models. No tests."""

@@ -1,1 +1,5 @@
-"""A person's account as data: the user, the session, addresses, names, passwords. Reads and writes nothing."""
+"""A person's account as data: the user, the session, addresses, names, passwords, and what a
+refresh token is worth (`rotation`).
+
+Not here: what a login proved (`authentication`), and a client (`oauth`).
+"""

@@ -1,1 +1,4 @@
-"""What a login has proved, and which proofs are still missing, as data. Reads and writes nothing; asks nobody."""
+"""What a login has proved, its level (`acr`), and which proofs are still missing, as data.
+
+Not here: the factors themselves, which are flows, and the account that they belong to (`accounts`).
+"""

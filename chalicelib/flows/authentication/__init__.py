@@ -1,1 +1,5 @@
-"""Proving who somebody is. What a login is for, and the session that it begins, are decided elsewhere."""
+"""Proving who somebody is: the attempt, one file a factor in `factors/`, the policy, and the login that joins them.
+
+It ends in `Authenticated`. What a browser or an OAuth client gets for that is decided in `sessions` and `oauth`; the JSON
+API's login (`api_login`) goes on to its tokens here.
+"""

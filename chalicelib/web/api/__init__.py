@@ -1,1 +1,1 @@
-"""JSON for the deployment's own apps: accounts, sessions, the profile. OAuth's endpoints are in web/oauth."""
+"""JSON for the deployment's own apps: login, accounts, sessions. OAuth's endpoints are in `web/oauth`."""

@@ -1,1 +1,1 @@
-"""Functions that AWS starts by itself. They answer nobody."""
+"""Functions that AWS starts by itself: key rotation. They answer nobody, and no request waits for one."""

@@ -1,1 +1,2 @@
-"""HTML for people: login, sign-up, consent, device codes, logout; templates, messages, the stylesheet."""
+"""HTML for people: sign-up, login and further proofs, authorization and consent, device codes, sessions, logout; templates,
+messages, the stylesheet. One file a page, declared by `page_routes`. Errors of JSON endpoints are in `web/http`."""
