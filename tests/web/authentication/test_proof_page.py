@@ -374,3 +374,13 @@ def test_a_step_up_is_used_once(browser: Browser, app: App, raised_later: str) -
     browser.post(PROOF, {**hidden, "answer": counter.code(raised_later, 2)})
     assert browser.cookies[SESSION] == before
     assert place(browser.authorize(app)).startswith("https://app.example")
+
+
+def test_a_step_up_is_no_login_for_who_knows_the_sessions_id(
+    browser: Browser, app: App, raised_later: str, svc: Services
+) -> None:
+    page = browser.authorize(app, acr_values="aal2")
+    (session,) = [each for each in svc.sessions.of_user(raised_later) if each.client_id == "browser"]
+    # Every client has the id, as `sid`; the cookie that ties a login to its browser may hold any text.
+    thief = with_cookies(browser, {ATTEMPT: browser.cookies[ATTEMPT], FORM: session.session_id})
+    assert asks_to_log_in(thief.get(PROOF, {"to": forms(page)[PROOF].hidden["to"]}))
