@@ -8,6 +8,7 @@ import msgspec
 from ...services import Services
 from ..api import accounts
 from ..api import login as api_login
+from ..api import sessions as api_sessions
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
@@ -32,6 +33,7 @@ def docs(svc: Services, _: Caller) -> Answer:
 
 APIS = (
     accounts.api,
+    api_sessions.api,
     api_login.api,
     token.api,
     login_requests.api,
