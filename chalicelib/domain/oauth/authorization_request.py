@@ -1,14 +1,12 @@
 """The authorization request, as a list of named checks (RFC 6749, OAuth 2.1, OpenID Connect Core 3.1.2)."""
 
-import hashlib
-import hmac
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..authentication.levels import AAL1
-from ..crypto import base64url, strict_json
+from ..crypto import strict_json
 from ..errors import (
     InvalidRequest,
     InvalidTarget,
@@ -17,53 +15,21 @@ from ..errors import (
     UnmetAuthentication,
     UnsupportedResponseType,
 )
-from . import scopes, uris
+from . import pkce, scopes
 from .claims import OF_SCOPE, of_scopes
 from .client import CODE, Client
 from .client_rights import NO_RESOURCE, check_grant_type
-
-Parameters = Mapping[str, str]
+from .parameters import Parameters
 
 PROMPTS = ("none", "login", "consent", "select_account")
 RESPONSE_MODES = ("query", "form_post")
+THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
-CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
-VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")  # RFC 7636 section 4.1
-# Characters of all values together. A state or a nonce may take what the others leave; the request travels in addresses.
-MAX_REQUEST = 8192
-MAX_FORM = 32 * 1024  # where two tokens may be sent
-# What an authorization request may say; anything else is ignored, as RFC 6749 section 3.1 asks.
-KNOWN = frozenset(
-    {
-        "response_type",
-        "client_id",
-        "redirect_uri",
-        "scope",
-        "state",
-        "response_mode",
-        "nonce",
-        "code_challenge",
-        "code_challenge_method",
-        "prompt",
-        "max_age",
-        "login_hint",
-        "acr_values",
-        "claims",
-        "claims_locales",
-        "ui_locales",
-        "id_token_hint",
-        "resource",
-        "dpop_jkt",
-        "request",
-        "request_uri",
-        "display",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationRequest:
-    """What a client asks of its user, checked. What has to do with a browser is left out at the native-app door."""
+    """What a client asks of its user, checked. What has to do with a browser is left out where there is none."""
 
     scope: tuple[str, ...]
     nonce: str
@@ -87,61 +53,6 @@ class AuthorizationRequest:
         return tuple(
             dict.fromkeys((*self.scope, *(each for each, names in OF_SCOPE.items() if requested & set(names))))
         )
-
-
-def collect_parameters(
-    pairs: Iterable[tuple[str, str]], *, known: frozenset[str] = KNOWN, most: int = MAX_REQUEST
-) -> tuple[dict[str, str], dict[str, str]]:
-    """The known parameters, and why others that are known cannot be used: sent twice, or not as a value can be.
-
-    A request that is longer than `most` is a fault of none of them, so that `state` can go back.
-    """
-    params: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for name, value in pairs:
-        if name not in known or not value:
-            continue  # RFC 6749 section 3.1: a parameter without a value is as good as left out
-        if name in params:
-            faults[name] = f"`{name}` is sent more than once."
-        elif "\x00" in value or "\ufffd" in value:
-            faults[name] = f"`{name}` has characters that it cannot have."
-        params[name] = value
-    if sum(map(len, params.values())) > most:
-        faults[""] = "The request is too long."
-    return {name: value for name, value in params.items() if name not in faults}, faults
-
-
-def parse_parameters(
-    pairs: Iterable[tuple[str, str]], *, known: frozenset[str], most: int = MAX_FORM
-) -> dict[str, str]:
-    """The known parameters; raises InvalidRequest, or InvalidTarget, if one of them cannot be used."""
-    params, faults = collect_parameters(pairs, known=known, most=most)
-    check_faults(faults)
-    return params
-
-
-def with_registered_resource(params: Parameters, client: Client, *, own: str) -> Parameters:
-    """The request with its API named as it is registered, and without the name of this server's own, which is the usual one."""
-    resource = uris.registered_spelling(params.get("resource", own), (own, *client.resources))
-    rest = {name: value for name, value in params.items() if name != "resource"}
-    return rest if resource == own else {**rest, "resource": resource}
-
-
-def with_redirect_uri(params: dict[str, str], client: Client) -> dict[str, str]:
-    """The request with the one redirect URI there is, if it names none; an OpenID request has to (OAuth 2.1 section 4.1.1)."""
-    if "redirect_uri" in params:
-        return params
-    if len(client.redirect_uris) != 1 or "openid" in params.get("scope", "").split(" "):
-        raise InvalidRequest(
-            "`redirect_uri` is missing: it can be left out where one is registered and `openid` is not asked for."
-        )
-    return {**params, "redirect_uri": client.redirect_uris[0]}
-
-
-def check_faults(faults: Mapping[str, str]) -> None:
-    """Raises the first of the faults; one token is for one resource, and RFC 8707 section 2 has a code of its own for that."""
-    for name, fault in faults.items():
-        raise InvalidTarget(fault) if name == "resource" else InvalidRequest(fault)
 
 
 def response_type(params: Parameters, _: Client) -> dict[str, Any]:
@@ -174,31 +85,6 @@ def grant_type(_: Parameters, client: Client) -> dict[str, Any]:
     """RFC 6749 section 4.1.2.1: the client must be registered for codes."""
     check_grant_type(client, CODE)
     return {}
-
-
-def pkce(params: Parameters, client: Client) -> dict[str, Any]:
-    """RFC 7636, S256 only, for every client (RFC 9700 section 2.1.1)."""
-    challenge = params.get("code_challenge", "")
-    if params.get("code_challenge_method") != "S256" or not CHALLENGE.fullmatch(challenge):
-        waivable = not client.public and not client.first_party
-        way_out = ", or this server's operator sets require_pkce=no for this client" if waivable else ""
-        raise InvalidRequest(
-            "`code_challenge` with code_challenge_method=S256 is needed (RFC 7636): "
-            f"turn PKCE on in the application{way_out}."
-        )
-    return {"challenge": challenge}
-
-
-def pkce_unless_waived(params: Parameters, client: Client) -> dict[str, Any]:
-    """As `pkce`, but that a client may be excused from a challenge; then a nonce has to bind the code (RFC 9700 4.5.3)."""
-    if client.require_pkce or {"code_challenge", "code_challenge_method"} & set(params):
-        return pkce(params, client)
-    if client.require_nonce and "nonce" not in params:
-        raise InvalidRequest(
-            "`nonce` or `code_challenge` is needed: without both nothing binds the code to who asked for it. "
-            "Have the application send a nonce, or this server's operator set require_nonce=no for this client."
-        )
-    return {"challenge": ""}
 
 
 def scope(params: Parameters, client: Client) -> dict[str, Any]:
@@ -287,7 +173,7 @@ def resource(params: Parameters, client: Client) -> dict[str, Any]:
 def dpop_key(params: Parameters, _: Client) -> dict[str, Any]:
     """RFC 9449 section 10: the thumbprint of the key that the code will be bound to."""
     thumbprint = params.get("dpop_jkt", "")
-    if thumbprint and not CHALLENGE.fullmatch(thumbprint):
+    if thumbprint and not THUMBPRINT.fullmatch(thumbprint):
         raise InvalidRequest("`dpop_jkt` is a JWK thumbprint.")
     return {"dpop_jkt": thumbprint}
 
@@ -297,7 +183,7 @@ CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
     response_type,
     response_mode,
     grant_type,
-    pkce_unless_waived,
+    pkce.required_unless_waived,
     scope,
     prompt,
     max_age,
@@ -309,7 +195,7 @@ CHECKS: Sequence[Callable[[Parameters, Client], dict[str, Any]]] = (
 
 
 # A first-party app's own login form (draft-ietf-oauth-first-party-apps) has no browser, and so nowhere to redirect to.
-FIRST_PARTY_CHECKS = (response_type, pkce, scope, claims, acr, resource, dpop_key)
+FIRST_PARTY_CHECKS = (response_type, pkce.required, scope, claims, acr, resource, dpop_key)
 
 
 def validate(params: Parameters, client: Client, *, levels: Collection[str] = (AAL1,)) -> AuthorizationRequest:
@@ -325,11 +211,3 @@ def validate(params: Parameters, client: Client, *, levels: Collection[str] = (A
     request = AuthorizationRequest(**fields)
     check_level(request, levels)
     return request
-
-
-def verify_code_verifier(verifier: str, challenge: str) -> bool:
-    """Whether a PKCE verifier is the one behind a challenge (RFC 7636 section 4.6)."""
-    if not VERIFIER.fullmatch(verifier):
-        return False
-    digest = base64url.encode(hashlib.sha256(verifier.encode()).digest())
-    return hmac.compare_digest(digest, challenge)

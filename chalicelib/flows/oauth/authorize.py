@@ -14,7 +14,7 @@ from ...domain.errors import (
     LoginRequired,
     OAuthError,
 )
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
@@ -83,7 +83,7 @@ def next_step(
 ) -> Step:
     """What comes next for a request, after what its user has just done for it."""
     try:
-        oauth.check_faults(client_request.faults)
+        parameters.check_faults(client_request.faults)
         if client_request.client.require_pushed_authorization_requests and not client_request.pushed_uri:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
         request = request_validation.validate(svc, client_request.params, client_request.client)

@@ -15,6 +15,7 @@ from ...domain.errors import (
     WrongAnswer,
 )
 from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import CODE, Client
 from ...services import Services
@@ -91,7 +92,7 @@ def _attempt(
 
 
 def _registered(svc: Services, client: Client, params: Mapping[str, str]) -> dict[str, str]:
-    return dict(oauth.with_registered_resource(params, client, own=svc.settings.audience))
+    return dict(parameters.with_registered_resource(params, client, own=svc.settings.audience))
 
 
 def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:

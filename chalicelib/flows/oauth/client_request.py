@@ -8,6 +8,7 @@ from ...domain.errors import (
     LatchkeyError,
 )
 from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
@@ -45,7 +46,7 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
 
     A pushed request that came in time `in_this_browser` waits for its user.
     """
-    params, faults = oauth.collect_parameters(pushed_requests.expand(svc, pairs))
+    params, faults = parameters.collect(pushed_requests.expand(svc, pairs))
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
     client = clients.find(svc, params["client_id"], network=network)
@@ -57,7 +58,7 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
         params, faults = pushed_requests.load(svc, client, pushed_uri, in_this_browser=in_this_browser), {}
     if "redirect_uri" in faults:
         raise InvalidRequest(faults["redirect_uri"])
-    params = oauth.with_redirect_uri(params, client)
+    params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
     return ClientRequest(client, params, faults, pushed_uri)

@@ -9,7 +9,7 @@ from ...domain.errors import (
     InvalidRequest,
     InvalidRequestUri,
 )
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
@@ -28,8 +28,8 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
-    params = oauth.parse_parameters(params.items(), known=oauth.KNOWN, most=oauth.MAX_REQUEST)
-    params = oauth.with_redirect_uri(params, client)
+    params = parameters.parse(params.items(), known=parameters.AUTHORIZATION_REQUEST, most=parameters.MAX_REQUEST)
+    params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
     request_validation.validate(svc, params, client)
@@ -78,9 +78,9 @@ def spend(svc: Services, request_uri: str, browser: Browser) -> None:
 def shorten(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
     """Stores a request of a client that is too long for a URL; gives the short one that stands for it."""
     limits.pushed_request(svc, network=network)
-    parameters = tuple((name, value) for name, value in pairs if name in oauth.KNOWN and value)
+    known_pairs = tuple((name, value) for name, value in pairs if name in parameters.AUTHORIZATION_REQUEST and value)
     uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
-    svc.once.put_if_absent(LongRequest(pairs=parameters), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    svc.once.put_if_absent(LongRequest(pairs=known_pairs), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
@@ -11,5 +12,5 @@ from ..authentication import policy
 
 def validate(svc: Services, params: Mapping[str, str], client: Client) -> AuthorizationRequest:
     """The request, if every check lets it through; raises the OAuth error of the first that does not."""
-    params = oauth.with_registered_resource(params, client, own=svc.settings.audience)
+    params = parameters.with_registered_resource(params, client, own=svc.settings.audience)
     return oauth.validate(params, client, levels=policy.supported_levels())

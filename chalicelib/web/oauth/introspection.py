@@ -3,7 +3,7 @@
 import re
 
 from ...domain import errors
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...flows.clients import authenticate as clients
 from ...flows.oauth import introspection
@@ -50,14 +50,14 @@ def introspect(svc: Services, caller: Caller, form: Form) -> Answer:
 def _accepts(caller: Caller, media: str) -> bool:
     """Whether the request names a media type as one that it takes (RFC 9110 section 12.5.1); a wildcard names none."""
     for each in caller.headers.get("accept", "").lower().split(","):
-        name, *parameters = [part.strip() for part in each.split(";")]
+        name, *options = [part.strip() for part in each.split(";")]
         if name == media:
-            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in parameters)
+            return not any(re.fullmatch(r"q=0(\.0*)?", parameter) for parameter in options)
     return False
 
 
 def _client_and_token(svc: Services, caller: Caller, form: Form) -> tuple[Client, str]:
-    params = oauth.parse_parameters(form.pairs, known=PARAMETERS)
+    params = parameters.parse(form.pairs, known=PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     if "token" not in params:
         raise errors.InvalidRequest("`token` is missing.")

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ...domain import errors
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...flows.clients import authenticate as clients
 from ...flows.oauth import authorize_challenge, device, dpop, pushed_requests
 from ...services import Services
@@ -21,7 +21,7 @@ api = Api(__name__)
 
 # The fields of these endpoints' forms.
 CHALLENGE_PARAMETERS = authorize_challenge.PARAMETERS | clients.CREDENTIALS
-PUSH_PARAMETERS = oauth.KNOWN | clients.CREDENTIALS
+PUSH_PARAMETERS = parameters.AUTHORIZATION_REQUEST | clients.CREDENTIALS
 DEVICE_PARAMETERS = clients.CREDENTIALS | {"scope", "resource"}
 
 
@@ -70,7 +70,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
 def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
     """Logs a user in through a first-party app's own form (draft-ietf-oauth-first-party-apps)."""
     _refuse_foreign_origin(svc, caller)
-    params = oauth.parse_parameters(form.pairs, known=CHALLENGE_PARAMETERS)
+    params = parameters.parse(form.pairs, known=CHALLENGE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
     code = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
@@ -106,9 +106,9 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
 )
 def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     """Takes an authorization request before the browser brings it (RFC 9126)."""
-    params = oauth.parse_parameters(form.pairs, known=PUSH_PARAMETERS)
+    params = parameters.parse(form.pairs, known=PUSH_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
-    request_params = {name: value for name, value in params.items() if name in oauth.KNOWN}
+    request_params = {name: value for name, value in params.items() if name in parameters.AUTHORIZATION_REQUEST}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     if proof.jkt and request_params.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
@@ -127,7 +127,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
-    params = oauth.parse_parameters(form.pairs, known=DEVICE_PARAMETERS)
+    params = parameters.parse(form.pairs, known=DEVICE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     resource = params.get("resource", "")
     codes = device.authorize(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)

@@ -1,7 +1,7 @@
 """The token endpoint (RFC 6749 section 3.2)."""
 
 from ...domain import errors
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...flows.oauth import dpop, grants
 from ...services import Services
 from ..http.answers import Answer
@@ -35,7 +35,7 @@ api = Api(__name__)
 )
 def token(svc: Services, caller: Caller, form: Form) -> Answer:
     """Exchanges a grant for tokens (RFC 6749 section 3.2)."""
-    params = oauth.parse_parameters(form.pairs, known=grants.PARAMETERS)
+    params = parameters.parse(form.pairs, known=grants.PARAMETERS)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/token")
     token_set = grants.redeem(
         svc, params, authorization=authorization_header(caller), proof=proof, network=caller.network

@@ -1,6 +1,6 @@
 from urllib.parse import urlencode
 
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.client import host_of
 from ...flows.oauth import authorize, pushed_requests
 from ...flows.oauth.authorize import AskConsent, AskLogin, AskProof, AskToLeave, Step, UserAction
@@ -25,7 +25,7 @@ api = pages.api
 MAX_QUERY = 3000
 
 
-@pages.page(f"/{AUTHORIZE}", takes=oauth.KNOWN, destination=True)
+@pages.page(f"/{AUTHORIZE}", takes=parameters.AUTHORIZATION_REQUEST, destination=True)
 def authorize_by_get(page_request: PageRequest) -> Answer:
     """Begins a login for a client (RFC 6749 section 3.1)."""
     browser_session, client_request = page_request.browser(), page_request.client_request
@@ -37,7 +37,7 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
 
 
-@pages.route("POST /oauth/authorize", body=Form, takes=oauth.KNOWN)
+@pages.route("POST /oauth/authorize", body=Form, takes=parameters.AUTHORIZATION_REQUEST)
 def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     """The same with the request in a form (OpenID Connect Core 3.1.2.1)."""
     # A browser keeps its cookies back from another site's form, but not from the redirect that follows it.

@@ -1,6 +1,6 @@
 from urllib.parse import urlencode
 
-from ...domain.oauth import authorization_request as oauth
+from ...domain.oauth import parameters
 from ...domain.oauth.client import host_of
 from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
@@ -68,7 +68,7 @@ def log_out_on_page(page_request: PageRequest) -> Answer:
 
 
 def _logout_request(page_request: PageRequest) -> LogoutRequest:
-    params = oauth.parse_parameters(page_request.query, known=logout.KNOWN)
+    params = parameters.parse(page_request.query, known=logout.KNOWN)
     return logout.check_request(page_request.svc, params, network=page_request.caller.network)
 
 

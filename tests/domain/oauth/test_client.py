@@ -1,4 +1,4 @@
-"""What a client may be registered with, by whomever; through the registration endpoint: web/test_registration.py."""
+"""What a client may be registered with, by whomever; through the registration endpoint: tests/web/oauth/test_registration.py."""
 
 from dataclasses import asdict, replace
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a DPoP proof may be like at its edges; each check of RFC 9449 section 4.3 through the door: web/test_dpop.py."""
+"""What a DPoP proof may be like at its edges; each check of RFC 9449 section 4.3 at the endpoint: web/oauth/test_dpop.py."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What of a client's own words counts; through the registration endpoint: web/test_registration.py."""
+"""What of a client's own words counts; through the registration endpoint: tests/web/oauth/test_registration.py."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Access tokens against another implementation, made of the RFCs and `cryptography` alone; attacks: web/test_token_attacks.py."""
+"""Access tokens against another implementation, of the RFCs and `cryptography` alone; attacks: web/api/test_token_attacks.py."""
 
 import json
 from typing import Any

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.domain.oauth.authorization_request import KNOWN
+from chalicelib.domain.oauth.parameters import AUTHORIZATION_REQUEST
 from chalicelib.services import Services
 from chalicelib.web.pages.page_request import INTERACTION
 from local.gateway import Answer
@@ -14,7 +14,7 @@ from tests.web.pages.test_authorize_redirects import LOOPBACK_TRICKS, TRICKS
 
 OWN = (CALLBACK, "com.example.app:/cb")
 NATIVE_LOOPBACK = "http://127.0.0.1"
-NAMES = sorted({*KNOWN, INTERACTION, "extra"})
+NAMES = sorted({*AUTHORIZATION_REQUEST, INTERACTION, "extra"})
 ODD = [
     "",
     " ",

@@ -4,7 +4,7 @@ from dataclasses import replace
 from ....domain.accounts.model import Session, in_force
 from ....domain.crypto import handles
 from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
-from ....domain.oauth import authorization_request as oauth
+from ....domain.oauth import pkce
 from ....domain.oauth.client import CODE, Client
 from ....services import Services
 from ...sessions import issue, lifetimes, resources, session_handles
@@ -66,7 +66,7 @@ def _may_redeem(session: Session, client: Client, params: Mapping[str, str], jkt
 
 def _proves_challenge(session: Session, client: Client, params: Mapping[str, str]) -> bool:
     if session.challenge:
-        return oauth.verify_code_verifier(params.get("code_verifier", ""), session.challenge)
+        return pkce.verify_code_verifier(params.get("code_verifier", ""), session.challenge)
     # RFC 9700 section 4.8.2: who sends a verifier sent a challenge, which somebody has taken out of the request.
     return "code_verifier" not in params and not client.public
 
