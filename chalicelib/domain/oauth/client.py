@@ -17,7 +17,8 @@ TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
 SUBJECT_TYPES = ("public", "pairwise")
-AUTH_METHODS = ("none", "client_secret_basic", "client_secret_post", "private_key_jwt")
+# In metadata too, where some clients take the first that they know, whatever they hold: most hold a secret.
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
 # OpenID Connect Registration 1.0 section 2 has localhost beside the addresses, and many command-line tools use it.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
 

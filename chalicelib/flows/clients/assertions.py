@@ -15,7 +15,14 @@ MAX_SECONDS = 3600  # what common libraries ask for; each is good once, however 
 
 
 class UnfitAssertionError(Exception):
-    """An assertion that is not good here; its text says why, for the log alone."""
+    """An assertion that is not good here; its text says why, for the log alone.
+
+    `rule` is for the answer, for who sent it has shown the key: what it did not keep to. "" where no key was shown.
+    """
+
+    def __init__(self, reason: str, rule: str = "") -> None:
+        super().__init__(reason)
+        self.rule = rule
 
 
 def verify(
@@ -35,11 +42,11 @@ def verify(
     claims = _signed_claims(svc, assertion, jwks, jwks_uri, algorithms, network)
     aud = claims.get("aud")
     if not set(map(str, aud if isinstance(aud, list) and aud else [aud])) <= audiences:
-        raise UnfitAssertionError("assertion for another")
+        raise UnfitAssertionError("assertion for another", "`aud` is the issuer")
     _check_times(claims, svc.now())
     jti = claims.get("jti")
     if not isinstance(jti, str) or not 0 < len(jti) <= 500:
-        raise UnfitAssertionError("assertion without jti")
+        raise UnfitAssertionError("assertion without jti", "`jti` is a text of at most 500 characters")
     return claims
 
 
@@ -73,7 +80,7 @@ def _signed_claims(
 def _check_times(claims: Mapping[str, Any], now: int) -> None:
     exp = claims.get("exp")
     if not jws.is_numeric_date(exp) or not now - tokens.CLOCK_SKEW < exp <= now + MAX_SECONDS + tokens.CLOCK_SKEW:
-        raise UnfitAssertionError("assertion expired or too long-lived")
+        raise UnfitAssertionError("assertion expired or too long-lived", "`exp` is to come, within an hour")
     begins = (claims.get("nbf", now), claims.get("iat", now))
     if not all(jws.is_numeric_date(begin) and begin <= now + tokens.CLOCK_SKEW for begin in begins):
-        raise UnfitAssertionError("assertion not yet valid")
+        raise UnfitAssertionError("assertion not yet valid", "`iat` and `nbf` are past")

@@ -25,6 +25,13 @@ CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "clie
 # Whoever knows the secret is the client, wherever it puts it: many libraries try one place and then the other.
 BY_SECRET = ("client_secret_basic", "client_secret_post")
 BY_KEY, BY_NOTHING = ("private_key_jwt",), ("none",)
+MALFORMED_BASIC = "The Basic credentials are `client_id:secret`, each form-encoded, in base64 (RFC 6749 section 2.3.1)."
+# What a request by each of these lacked. A stranger learns from it what was sent, and nothing of any client.
+REFUSALS = {
+    BY_SECRET: "No client of this id has this secret, or it is registered to authenticate without one.",
+    BY_KEY: "The assertion is not by a key of a client of this id, or the client is registered to authenticate otherwise.",
+    BY_NOTHING: "No client of this id is public: send its secret, by Basic or as `client_secret`, or a `client_assertion`.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +44,15 @@ class ClientCredentials:
 
 
 def read_credentials(params: Mapping[str, str], authorization: str) -> ClientCredentials:
-    """The one way in which a request authenticates its client; raises InvalidRequest where there are two."""
+    """The one way in which a request authenticates its client; raises InvalidRequest where there are two.
+
+    A secret that is sent by Basic and in the body is one, if it is the same.
+    """
     asserts = bool({"client_assertion", "client_assertion_type"} & set(params))
-    ways = [bool(authorization), "client_secret" in params, asserts]
-    if sum(ways) > 1:
-        raise InvalidRequest("A client authenticates in one way only.")
-    scheme, credentials = tokens.credentials(authorization)
-    if authorization and scheme != "basic":
-        raise InvalidClient(reason="another scheme than Basic")
+    if asserts and (authorization or "client_secret" in params):
+        raise InvalidRequest("A client authenticates in one way only: by its secret or by an assertion, not by both.")
     if authorization:
-        return _basic(credentials, params.get("client_id", ""))
+        return _by_header(params, authorization)
     if asserts:
         return ClientCredentials(BY_KEY, _assertion_issuer(params), params.get("client_assertion", ""))
     if not params.get("client_id"):
@@ -56,15 +62,32 @@ def read_credentials(params: Mapping[str, str], authorization: str) -> ClientCre
     return ClientCredentials(BY_NOTHING, params["client_id"])
 
 
-def _basic(credentials: str, client_id: str) -> ClientCredentials:
+def _by_header(params: Mapping[str, str], authorization: str) -> ClientCredentials:
     try:
-        user, colon, password = b64decode(credentials.strip(), validate=True).decode().partition(":")
+        credentials = _basic(authorization, params.get("client_id", ""))
+    except InvalidClient as unusable:
+        if "client_secret" in params:
+            raise InvalidRequest(f"{unusable.description} And `client_secret` is in the body besides.") from None
+        raise
+    if params.get("client_secret", credentials.secret) != credentials.secret:
+        raise InvalidRequest("The `client_secret` in the body is another than that of the Basic credentials.")
+    return credentials
+
+
+def _basic(authorization: str, client_id: str) -> ClientCredentials:
+    scheme, encoded = tokens.credentials(authorization)
+    if scheme != "basic":
+        raise InvalidClient("The scheme of `Authorization` is Basic here.", reason="another scheme than Basic")
+    try:
+        user, colon, password = b64decode(encoded.strip(), validate=True).decode().partition(":")
         # RFC 6749 section 2.3.1: both are form-encoded before they are joined.
         name, secret = unquote_plus(user, errors="strict"), unquote_plus(password, errors="strict")
     except ValueError:
-        raise InvalidClient(reason="malformed Basic") from None
-    if not colon or not name or client_id not in ("", name):
-        raise InvalidClient(reason="malformed Basic")
+        raise InvalidClient(MALFORMED_BASIC, reason="malformed Basic") from None
+    if not colon or not name:
+        raise InvalidClient(MALFORMED_BASIC, reason="malformed Basic")
+    if client_id not in ("", name):
+        raise InvalidClient("`client_id` is another than that of the Basic credentials.", reason="two client_ids")
     # RFC 6749 section 2.3.1: an empty secret is as good as none.
     return ClientCredentials(BY_SECRET if secret else BY_NOTHING, name, secret)
 
@@ -77,9 +100,9 @@ def _assertion_issuer(params: Mapping[str, str]) -> str:
     try:
         issuer = jws.unverified_claims(params["client_assertion"]).get("iss")
     except ValueError:
-        raise InvalidClient(reason="assertion malformed") from None
+        raise InvalidClient("`client_assertion` is not a JWT with claims.", reason="assertion malformed") from None
     if not isinstance(issuer, str) or params.get("client_id", issuer) != issuer:
-        raise InvalidClient(reason="assertion of another client")
+        raise InvalidClient("The assertion's `iss` is not the `client_id`.", reason="assertion of another client")
     return issuer
 
 
@@ -91,11 +114,11 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str, *
     credentials = read_credentials(params, authorization)
     client = find(svc, credentials.client_id, network=network)
     if client is None or client.token_endpoint_auth_method not in credentials.methods:
-        raise InvalidClient(reason="unknown, or another method")
+        raise InvalidClient(REFUSALS[credentials.methods], reason="unknown, or another method")
     if credentials.methods is BY_SECRET:
         digest = digest_of(credentials.secret)
         if True not in [hmac.compare_digest(digest, registered) for registered in client.secrets]:
-            raise InvalidClient(reason="wrong secret")
+            raise InvalidClient(REFUSALS[BY_SECRET], reason="wrong secret")
     elif credentials.methods is BY_KEY:
         _check_assertion(svc, client, credentials.secret, network)
     return client
@@ -138,8 +161,11 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
             algorithms=client.assertion_algorithms,
         )
     except assertions.UnfitAssertionError as unfit:
-        raise InvalidClient(reason=str(unfit)) from None
+        described = f"Of the client's assertion, {unfit.rule}." if unfit.rule else REFUSALS[BY_KEY]
+        raise InvalidClient(described, reason=str(unfit)) from None
     if claims.get("sub") != client.client_id:
-        raise InvalidClient(reason="assertion for another")
+        raise InvalidClient("Of the client's assertion, `sub` is the client_id.", reason="assertion for another")
     if not assertions.spend(svc, claims, signer=client.client_id):
-        raise InvalidClient(reason="assertion replayed")
+        raise InvalidClient(
+            "Of the client's assertion, `jti` is new each time: it is good once.", reason="assertion replayed"
+        )

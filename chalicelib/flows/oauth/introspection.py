@@ -5,13 +5,16 @@ from typing import Any
 from ...domain.accounts.model import in_force
 from ...domain.crypto import handles
 from ...domain.errors import InvalidGrant, InvalidToken, UnauthorizedClient, UnsupportedTokenType
+from ...domain.oauth import claims as claim
 from ...domain.oauth import scopes, tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys, subjects
 from ..sessions import live, resources, session_handles, verify
+from ..sessions.live import LiveToken
 
 RESPONSE_TYPE = "token-introspection+jwt"
+USERNAMES = ("preferred_username", "email")  # the first that there is
 
 
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:
@@ -53,12 +56,20 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
             "The client may not introspect tokens: an operator sets `introspects` for a confidential one."
         )
     try:
-        claims = live.read(svc, unverified_token, any_audience=True).claims
+        token = live.read(svc, unverified_token, any_audience=True)
     except InvalidToken:
         return _introspect_refresh_token(svc, client, unverified_token)
+    claims = token.claims
     if not any(resources.may_have_tokens_for(svc, client, api) for api in claims.audiences):
         return {"active": False}  # for another resource server, and so worth nothing to this one (RFC 9701 section 5)
-    return {**claims.all, "active": True, "token_type": "DPoP" if "cnf" in claims.all else "Bearer"}
+    token_type = "DPoP" if "cnf" in claims.all else "Bearer"
+    return {**claims.all, **_username(token), "active": True, "token_type": token_type}
+
+
+def _username(token: LiveToken) -> dict[str, str]:
+    """What people call the token's user (RFC 7662 section 2.2), as far as its scopes open it: nothing for a client's own."""
+    opened = claim.of_user(token.user, scope=token.claims.scope) if token.user else {}
+    return next(({"username": opened[name]} for name in USERNAMES if name in opened), {})
 
 
 def _introspect_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:

@@ -87,6 +87,8 @@ def _media_type(request: Request) -> str:
 
 
 def _form(request: Request, raw: bytes) -> Form:
+    if not raw:
+        return Form(())  # nothing has no media type: a client that has said all in a header sends no body
     if _media_type(request) != FORM:
         raise errors.InvalidRequest(NOT_A_FORM)  # RFC 6749 section 5.2 knows no other code for it
     if raw.count(b"&") >= MAX_FIELDS:

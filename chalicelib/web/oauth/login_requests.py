@@ -127,8 +127,10 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 )
 def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorization:
     """Begins a login on a device without a browser (RFC 8628)."""
-    params = parameters.parse(form.pairs, known=DEVICE_PARAMETERS)
-    client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
+    params, authorization = parameters.parse(form.pairs, known=DEVICE_PARAMETERS), authorization_header(caller)
+    if not form.pairs and not authorization:
+        raise errors.InvalidRequest("The body is empty: send `client_id` in a form (RFC 8628 section 3.1).")
+    client = clients.authenticate(svc, params, authorization, network=caller.network)
     resource = params.get("resource", "")
     codes = device.authorize(svc, client, scope=params.get("scope"), resource=resource, network=caller.network)
     verification_uri = f"{svc.settings.issuer}/device"

@@ -379,6 +379,14 @@ def test_what_the_server_is_to_do_it_advertises_and_nothing_else(world: World, m
     assert set(metadata(world.phone)[member]) == IMPLEMENTED[member]
 
 
+def test_the_first_method_is_one_for_a_secret_and_none_is_the_last(world: World) -> None:
+    # pac4j takes the first that it knows, and with private_key_jwt or none it has no use for its secret.
+    for endpoint in ("token", "revocation", "introspection"):
+        methods = metadata(world.phone)[f"{endpoint}_endpoint_auth_methods_supported"]
+        assert methods[0] == "client_secret_basic"
+        assert "none" not in methods[:-1]
+
+
 def test_whatever_the_code_has_is_advertised(world: World) -> None:
     advertised = metadata(world.phone)
     assert set(advertised["grant_types_supported"]) == set(GRANTS) == set(client.GRANT_TYPES)

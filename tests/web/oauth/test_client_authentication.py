@@ -88,7 +88,9 @@ def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, key_
     by_basic = [("Authorization", basic(machine.id, machine.secret))]
     secret = {"client_id": machine.id, "client_secret": machine.secret}
     assertion = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key_client.assertion()}
-    assert refusal(request_token(phone, headers=by_basic, **secret)) == invalid
+    assert refusal(request_token(phone, headers=by_basic, **{**secret, "client_secret": "x"})) == invalid
+    wrong = [("Authorization", basic(machine.id, "x"))]
+    assert refusal(request_token(phone, headers=wrong, **secret)) == invalid
     assert refusal(request_token(phone, headers=by_basic, **assertion)) == invalid
     assert refusal(request_token(phone, client_id=poster.id, client_secret=poster.secret, **assertion)) == invalid
     assert refusal(send_assertion(key_client, key_client.assertion(), client_secret="x")) == invalid
@@ -100,6 +102,55 @@ def test_two_ways_at_once_are_an_invalid_request(machine: App, poster: App, key_
     assert refusal(request_token(phone, headers=by_basic, **kind)) == invalid
     assert refusal(request_token(phone, **secret, **kind)) == invalid
     assert refusal(request_token(phone, client_id=key_client.id, **kind)) == invalid
+
+
+@pytest.mark.parametrize("kind", ["web", "post"])
+def test_a_secret_sent_by_basic_and_in_the_body_is_one_way(svc: Services, phone: Phone, kind: str) -> None:
+    app = register(svc, phone, kind, grant_types=(CLIENT_CREDENTIALS,), redirect_uris=(), scopes=("notes:read",))
+    by_basic = [("Authorization", basic(app.id, app.secret))]
+    # As the kubernetes client for Python does it, with the id beside it or without.
+    token_response(request_token(phone, headers=by_basic, client_secret=app.secret))
+    token_response(request_token(phone, headers=by_basic, client_secret=app.secret, client_id=app.id))
+    other = register(svc, phone, "machine")
+    of_another = request_token(phone, headers=by_basic, client_secret=app.secret, client_id=other.id)
+    assert refusal(of_another) == INVALID_CLIENT
+    # One wrong secret is no better for being sent twice.
+    wrong = [("Authorization", basic(app.id, other.secret))]
+    assert refusal(request_token(phone, headers=wrong, client_secret=other.secret)) == INVALID_CLIENT
+
+
+def described(answer: Answer) -> str:
+    assert refusal(answer) == INVALID_CLIENT
+    description: str = answer.json()["error_description"]
+    return description
+
+
+def test_a_refusal_names_what_was_sent_and_tells_no_client_from_another_or_none(
+    machine: App, key_client: App, svc: Services, phone: Phone
+) -> None:
+    spa = register(svc, phone, "spa")
+    ids = (machine.id, key_client.id, spa.id, "nobody")
+    by_secret = {described(request_token(phone, client_id=each, client_secret="x")) for each in ids}
+    by_basic = {described(request_token(phone, headers=[("Authorization", basic(each, "x"))])) for each in ids}
+    assert len(by_secret) == 1
+    assert by_secret == by_basic
+    without = {described(request_token(phone, client_id=each)) for each in (machine.id, key_client.id, "nobody")}
+    assert "secret" in without.pop()
+    assert not without
+    assert "Basic" in described(request_token(phone, headers=[("Authorization", "Bearer x")]))
+
+
+def test_who_has_the_key_is_told_which_claim_is_wrong_and_others_are_not(key_client: App) -> None:
+    wrong: dict[str, dict[str, Any]] = {
+        "`aud`": {"aud": "https://evil.example"},
+        "`exp`": {"exp": 1},
+        "`jti`": {"jti": ""},
+    }
+    for claim, changes in wrong.items():
+        assert claim in described(send_assertion(key_client, key_client.assertion(**changes)))
+    claims = {"iss": key_client.id, "sub": key_client.id, "aud": "https://evil.example", "jti": "1"}
+    forged = compact({"alg": "ES256", "kid": "1"}, claims, by(stranger("ES256")))
+    assert "`aud`" not in described(send_assertion(key_client, forged))
 
 
 @pytest.mark.parametrize("name", ["client_secret", "client_assertion"])

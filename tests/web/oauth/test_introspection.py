@@ -1,8 +1,11 @@
 """Introspection (RFC 7662, RFC 9701): who may ask, and what is said of a token that is not in force."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS
+from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from tests.support.browser import API, ISSUER, App, Browser, register, send, token_response
@@ -51,10 +54,23 @@ def test_a_public_client_may_not_even_if_it_is_registered_to(browser: Browser, s
 
 @pytest.mark.parametrize("hint", ["access_token", "refresh_token", "x"])
 def test_a_token_in_force_is_told_with_what_it_carries(browser: Browser, app: App, api: App, hint: str) -> None:
-    token = app.tokens(browser)["access_token"]
+    token = app.tokens(browser, scope="openid notes:read")["access_token"]
     claims = introspect(api, token, token_type_hint=hint)
     assert claims == {**peek(token)[1], "active": True, "token_type": "Bearer"}
     assert (claims["iss"], claims["client_id"]) == (ISSUER, app.id)
+
+
+def test_a_user_has_a_name_where_the_tokens_scopes_open_it_and_as_long_as_its_client_may_have_them(
+    browser: Browser, app: App, api: App, svc: Services, phone: Phone
+) -> None:
+    tokens = app.tokens(browser)
+    assert introspect(api, tokens["access_token"])["username"] == EMAIL  # RFC 7662 section 2.2
+    narrowed = token_response(app.refresh(tokens["refresh_token"], scope="notes:read"))["access_token"]
+    assert "username" not in introspect(api, narrowed)
+    machine = token_response(register(svc, phone, "machine").token(CLIENT_CREDENTIALS))["access_token"]
+    assert "username" not in introspect(api, machine)
+    manage.change(svc, app.client, replace(app.client, scopes=("openid", "notes:read")))
+    assert "username" not in introspect(api, tokens["access_token"])
 
 
 def test_a_token_for_the_resource_servers_own_audience_is_told(browser: Browser, app: App, api: App) -> None:

@@ -9,7 +9,7 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
-from tests.support.browser import API, ISSUER, App, Browser, forms, register, send, token_response
+from tests.support.browser import API, ISSUER, App, Browser, basic, forms, register, send, token_response
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.staged import just_before
@@ -70,6 +70,22 @@ def test_the_user_may_type_the_code_in_any_spelling(browser: Browser, television
     page = typed(browser, spelling(codes["user_code"]))
     browser.submit(page, "/device", decision="allow")
     token_response(poll(television, codes))
+
+
+def test_a_client_that_has_said_all_in_a_header_sends_no_body(svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, grant_types=(DEVICE_CODE,), redirect_uris=())
+    by_basic = [("Authorization", basic(app.id, app.secret))]
+    for headers in (by_basic, [*by_basic, ("Content-Type", "application/x-www-form-urlencoded")]):
+        assert phone.call("POST /oauth/device", headers=headers).status == 200
+    wrong = [("Authorization", basic(app.id, "x"))]
+    assert refusal(phone.call("POST /oauth/device", headers=wrong)) == (401, "invalid_client")
+
+
+def test_a_request_without_a_body_and_without_credentials_is_malformed(phone: Phone) -> None:
+    for kind in ((), [("Content-Type", "application/x-www-form-urlencoded")], [("Content-Type", "application/json")]):
+        assert refusal(phone.call("POST /oauth/device", headers=kind)) == (400, "invalid_request")
+    # A body has a type, as ever.
+    assert refusal(phone.call("POST /oauth/device", raw=b"{}")) == (400, "invalid_request")
 
 
 def test_the_tokens_are_had_once(browser: Browser, television: App) -> None:
