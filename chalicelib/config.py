@@ -65,6 +65,7 @@ class Settings:
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False
+    outbound_ports: frozenset[int] = frozenset({443})
     local: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
@@ -87,6 +88,12 @@ class Settings:
         """What a token can be for, as far as it is known here: this server, and the APIs that are registered or named."""
         apis = (api["audience"] for api in registered_apis(self.apis_file).values() if "audience" in api)
         return (self.issuer, self.audience, *self.self_registered_resources, *apis)
+
+    @property
+    def known_scopes(self) -> frozenset[str]:
+        """The scopes that something here knows, beside OpenID Connect's own: a login, or an API that is registered."""
+        of_apis = (scope for api in registered_apis(self.apis_file).values() for scope in api["scopes"].values())
+        return frozenset((*self.scopes, *self.self_registered_scopes, *" ".join(of_apis).split()))
 
     @property
     def registration(self) -> bool:
@@ -136,6 +143,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         brand=_brand(environ),
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
+        outbound_ports=frozenset(map(int, environ.get("LATCHKEY_OUTBOUND_PORTS", "").split())) | {443},
         **_self_registration(environ),
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
         local=_local(environ),
@@ -168,6 +176,7 @@ LISTS = {
     "LATCHKEY_SELF_REGISTERED_SCOPES": SCOPES,
     "LATCHKEY_SELF_REGISTERED_RESOURCES": (r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+", "URIs without a fragment"),
     "LATCHKEY_JWKS_URL": (r"https?://\S+", "a URL"),
+    "LATCHKEY_OUTBOUND_PORTS": (r"[1-9][0-9]{0,4}", "ports, like 8443"),
 }
 
 

@@ -74,13 +74,13 @@ def public(address: Address) -> bool:
 
 def resolve(name: str) -> list[str]:
     """The addresses of a name."""
-    addresses = socket.getaddrinfo(name, PORT, type=socket.SOCK_STREAM)
+    addresses = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in addresses))
 
 
-def connect(address: str, seconds: float) -> socket.socket:
+def connect(address: str, port: int, seconds: float) -> socket.socket:
     """A connection to an address, never to a name."""
-    return socket.create_connection((address, PORT), seconds)
+    return socket.create_connection((address, port), seconds)
 
 
 @cache
@@ -92,7 +92,7 @@ def trust() -> "ssl.SSLContext":
 
 
 class Fetch:
-    """GET and POST over https, to port 443 of public addresses; no redirect is followed and no proxy asked.
+    """GET and POST over https, to some `ports` of public addresses; no redirect is followed and no proxy asked.
 
     A name is resolved once and the connection goes to an address that was checked, so it cannot change in between.
     With `local`, which no deployment has, http://localhost and its addresses are asked as well, on any port.
@@ -102,12 +102,14 @@ class Fetch:
         self,
         *,
         resolve: Callable[[str], list[str]] = resolve,
-        connect: Callable[[str, float], socket.socket] = connect,
+        connect: Callable[[str, int, float], socket.socket] = connect,
         trust: "Callable[[], ssl.SSLContext]" = trust,
         seconds: float = SECONDS,
+        ports: frozenset[int] = frozenset({PORT}),
         local: bool = False,
     ) -> None:
         self.seconds = seconds
+        self._ports = ports
         self._local = local
         self._resolve = resolve
         self._connect = connect
@@ -121,6 +123,30 @@ class Fetch:
         """The answer to a form."""
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._within_time(_Request("POST", url, headers=kind, body=urlencode(form).encode()))
+
+    def why_never(self, url: str) -> str:
+        """Why nothing can ever be had from a URL, as far as it says so itself, without a look at any name; "" if it may be."""
+        if self._local and LOOPBACK.fullmatch(url):
+            return ""
+        try:
+            host = str(self._split(url).hostname).removesuffix(".")
+        except (RequestRefused, ValueError) as refused:
+            return str(refused)
+        try:
+            address = ipaddress.ip_address(host)
+        except ValueError:
+            # A name without a dot is no public one, nor one below localhost (RFC 6761 section 6.3) or a number (127.1).
+            last = host.rpartition(".")[2]
+            return "no public name" if last in (host, "localhost") or last[:1].isdigit() else ""
+        return "" if public(address) else "no public address"
+
+    def _split(self, url: str) -> SplitResult:
+        if not URL.fullmatch(url) or "#" in url or "\\" in url:
+            raise RequestRefused("not an https URL")
+        parts = urlsplit(url)
+        if not parts.hostname or (PORT if parts.port is None else parts.port) not in self._ports:
+            raise RequestRefused("not the port of https")
+        return parts
 
     def _within_time(self, request: "_Request") -> Response:
         # Only another thread bounds all together: a slow name server, a slow handshake and an answer that drips.
@@ -142,7 +168,8 @@ class Fetch:
             if self._local and LOOPBACK.fullmatch(request.url):
                 with self._dial_loopback(request, urlsplit(request.url)) as connection:
                     return request.exchange(connection)
-            with self._connect_tls(request, str(_split(request.url).hostname)) as connection:
+            parts = self._split(request.url)
+            with self._connect_tls(request, str(parts.hostname), parts.port or PORT) as connection:
                 request.check()
                 connection.do_handshake()
                 return request.exchange(connection)
@@ -151,8 +178,8 @@ class Fetch:
         except (OSError, ValueError, http.client.HTTPException) as failure:
             return Response(reason=type(failure).__name__)
 
-    def _connect_tls(self, request: "_Request", name: str) -> "ssl.SSLSocket":
-        raw = self._dial(request, name)
+    def _connect_tls(self, request: "_Request", name: str, port: int) -> "ssl.SSLSocket":
+        raw = self._dial(request, name, port)
         try:
             secured = self._trust().wrap_socket(raw, server_hostname=name, do_handshake_on_connect=False)
         except BaseException:
@@ -161,9 +188,12 @@ class Fetch:
         request.connection = secured
         return secured
 
-    def _dial(self, request: "_Request", name: str) -> socket.socket:
+    def _dial(self, request: "_Request", name: str, port: int) -> socket.socket:
+        def connect(address: str, seconds: float) -> socket.socket:
+            return self._connect(address, port, seconds)
+
         addresses = [address for address in self._resolve(name) if public(ipaddress.ip_address(address))]
-        return self._connect_to_first(request, addresses[:MAX_ADDRESSES], self._connect)
+        return self._connect_to_first(request, addresses[:MAX_ADDRESSES], connect)
 
     def _dial_loopback(self, request: "_Request", parts: SplitResult) -> socket.socket:
         def connect(address: str, seconds: float) -> socket.socket:
@@ -185,15 +215,6 @@ class Fetch:
         raise failure
 
 
-def _split(url: str) -> SplitResult:
-    if not URL.fullmatch(url) or "#" in url or "\\" in url:
-        raise RequestRefused("not an https URL")
-    parts = urlsplit(url)
-    if not parts.hostname or parts.port not in (None, PORT):
-        raise RequestRefused("not the port of https")
-    return parts
-
-
 class _Request:
     """One request, which another thread may give up at any time."""
 
@@ -210,7 +231,8 @@ class _Request:
         import http.client
 
         parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(str(parts.hostname), parts.port if parts.scheme == "http" else None)
+        port = None if (parts.scheme, parts.port) == ("https", PORT) else parts.port
+        connection = http.client.HTTPConnection(str(parts.hostname), port)
         connection.sock = connected
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         connection.request(self.method, target or "/", body=self.body, headers={**self.headers, "Connection": "close"})

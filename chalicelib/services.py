@@ -54,7 +54,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         attempts=Attempts(client, grants=settings.grants_table),
         transactions=Transactions(client),
         keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=MAX_LIFETIME),
-        fetch=Fetch(local=settings.local),
+        fetch=Fetch(ports=settings.outbound_ports, local=settings.local),
         now=now,
         hashing=hashing,
     )

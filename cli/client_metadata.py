@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from chalicelib.config import registered_apis
-from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.claims import OPENID_SCOPES
 from chalicelib.domain.oauth.client import CHOICES, KEPT_HERE, MAX_SECONDS, RULES, Client
 from chalicelib.services import Services
@@ -58,14 +56,7 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
 
 def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
     """Raises CannotRunError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
-    apis = registered_apis(svc.settings.apis_file).values()
-    known = {
-        *OPENID_SCOPES,
-        *svc.settings.scopes,
-        *svc.settings.self_registered_scopes,
-        *(scope for api in apis for scope in scopes.needed(api["scopes"])),
-        *had,
-    }
+    known = {*OPENID_SCOPES, *svc.settings.known_scopes, *had}
     for scope in named.get("scopes", ()):
         if scope not in known:
             raise CannotRunError(

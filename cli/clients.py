@@ -119,5 +119,9 @@ def _print(client: "Client", secret: str = "") -> None:
     particular = {name: value for name, value in asdict(client).items() if value != USUAL[name] or name == "client_id"}
     particular |= {name: "kept as a digest" for name in ("secrets", "registration_token") if name in particular}
     print(json.dumps(particular, indent=2))
+    if not client.scopes:
+        click.echo(
+            f"It has no scopes, so no request of it is granted: change {client.client_id} scopes=openid", err=True
+        )
     if secret:
         print(f"client_secret (told this once): {secret}")

@@ -42,6 +42,45 @@ def test_an_address_that_is_not_global_unicast_is_never_connected_to(internet: I
     assert internet.dialled == []
 
 
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://app.example/x", ""),
+        ("https://app.example:443/x", ""),
+        ("https://app.example:8443/x", "not the port of https"),
+        ("https://app.example:/x", ""),
+        ("http://app.example/x", "not an https URL"),
+        ("http://localhost/x", "not an https URL"),
+        ("https://keycloak/x", "no public name"),
+        ("https://localhost/x", "no public name"),
+        ("https://a.localhost./x", "no public name"),
+        ("https://127.1/x", "no public name"),
+        ("https://10.0.0.1/x", "no public address"),
+        ("https://169.254.169.254/x", "no public address"),
+        ("https://[::1]/x", "no public address"),
+        ("https://[fd00::1]/x", "no public address"),
+        ("https://1.1.1.1/x", ""),
+    ],
+)
+def test_a_url_that_can_never_be_called_is_known_without_asking_anybody(internet: Internet, url: str, why: str) -> None:
+    assert internet.fetch().why_never(url) == why
+    assert (internet.resolved, internet.dialled) == ([], [])
+
+
+def test_other_ports_are_called_if_the_operator_allows_them(internet: Internet) -> None:
+    dialled: list[int] = []
+
+    def connect(_: str, port: int, __: float) -> socket.socket:
+        dialled.append(port)
+        raise OSError
+
+    fetcher = Fetch(resolve=internet.resolve, connect=connect, ports=frozenset({443, 8443}))
+    assert fetcher.why_never("https://app.example:8443/x") == ""
+    for url in ("https://app.example:8443/x", "https://app.example/x", "https://app.example:8444/x"):
+        fetcher.get(url)
+    assert dialled == [8443, 443]
+
+
 @pytest.mark.parametrize("address", ["1.1.1.1", PUBLIC, "100.128.0.1", "172.32.0.1", "2606:4700:4700::1111", "2a00::1"])
 def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert public(ipaddress.ip_address(address))
@@ -54,7 +93,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 def test_no_spelling_of_an_address_gets_past_the_check(host: str) -> None:
     dialled: list[str] = []
 
-    def connect(address: str, _: float) -> socket.socket:
+    def connect(address: str, _: int, __: float) -> socket.socket:
         dialled.append(address)
         raise OSError
 
@@ -82,7 +121,7 @@ def test_of_many_addresses_a_few_are_tried(internet: Internet) -> None:
     internet.addresses["app.example"] = ["127.0.0.1", *(f"93.184.215.{last}" for last in range(1, 20))]
     dialled: list[str] = []
 
-    def connect(address: str, _: float) -> socket.socket:
+    def connect(address: str, _: int, __: float) -> socket.socket:
         dialled.append(address)
         raise ConnectionRefusedError
 
@@ -96,7 +135,7 @@ def test_nobody_is_dialled_after_the_time_is_over(internet: Internet) -> None:
     given_up, dialled = threading.Event(), list[str]()
     threads: list[threading.Thread] = []
 
-    def connect(address: str, _: float) -> socket.socket:
+    def connect(address: str, _: int, __: float) -> socket.socket:
         dialled.append(address)
         threads.append(threading.current_thread())
         given_up.wait(5)
@@ -236,7 +275,7 @@ def test_a_server_that_says_nothing_after_the_connection_is_given_up(internet: I
     with socket.create_server(("127.0.0.1", 0)) as silent:
         fetcher = Fetch(
             resolve=internet.resolve,
-            connect=lambda _, seconds: socket.create_connection(silent.getsockname(), seconds),
+            connect=lambda _, __, seconds: socket.create_connection(silent.getsockname(), seconds),
             trust=lambda: internet.trust,
             seconds=0.2,
         )

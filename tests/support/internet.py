@@ -69,7 +69,7 @@ class Internet:
         self.resolved.append(name)
         return self.addresses.get(name, [PUBLIC])
 
-    def connect(self, address: str, seconds: float) -> socket.socket:
+    def connect(self, address: str, _: int, seconds: float) -> socket.socket:
         """A connection to a server on loopback, whatever address it is that was dialled."""
         self.dialled.append(address)
         return socket.create_connection(("127.0.0.1", self.ports.get(address, self.port)), seconds)

@@ -88,8 +88,8 @@ def grant_type(_: Parameters, client: Client) -> dict[str, Any]:
 
 
 def scope(params: Parameters, client: Client) -> dict[str, Any]:
-    """RFC 6749 section 3.3: of the client's own scopes, all of them if it names none; offline_access as Core 11 has it."""
-    return {"scope": scopes.narrow_leniently(params.get("scope"), allowed=client.scopes)}
+    """RFC 6749 section 3.3: of the client's own scopes, its default if it names none; offline_access as Core 11 has it."""
+    return {"scope": scopes.narrow_leniently(params.get("scope"), allowed=client.scopes, default=client.default_scope)}
 
 
 def prompt(params: Parameters, _: Client) -> dict[str, Any]:

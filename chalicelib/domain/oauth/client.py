@@ -69,6 +69,7 @@ class Member:
     registered_as: str = ""  # in RFC 7591, where it is a text with spaces under another name
     choices: tuple[str, ...] = ()  # it is one of these, or has of these, and nothing else
     is_uri: bool = False  # it is fetched or linked, so it is https
+    is_called: bool = False  # this server itself asks there
     most: int = 0  # the greatest number
     rule: Rule | None = None  # for a value, if there is one
     max_length: int = 2000  # characters of a text at registration
@@ -76,6 +77,7 @@ class Member:
 
 CLIENT, OPERATOR, WAIVER, PRIVILEGE, SERVER = map(Member, SetBy)
 URI = Member(SetBy.CLIENT, is_uri=True)
+CALLED_URI = Member(SetBy.CLIENT, is_uri=True, is_called=True)
 MAX_ISSUERS = 10
 PUBLIC_KEYS = Rule('a set of a few public keys, {"keys": […]}', are_public_keys)
 
@@ -129,8 +131,8 @@ class Client:
     sector_identifier: Annotated[str, OPERATOR] = ""
     sector_identifier_uri: Annotated[str, URI] = ""
     jwks: Annotated[dict[str, Any], Member(SetBy.CLIENT, rule=PUBLIC_KEYS)] = field(default_factory=dict)
-    jwks_uri: Annotated[str, URI] = ""
-    backchannel_logout_uri: Annotated[str, URI] = ""
+    jwks_uri: Annotated[str, CALLED_URI] = ""
+    backchannel_logout_uri: Annotated[str, CALLED_URI] = ""
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
     introspects: Annotated[bool, PRIVILEGE] = False
     exchanges: Annotated[Names, Member(SetBy.PRIVILEGE, choices=EXCHANGES)] = ()
@@ -144,6 +146,7 @@ class Client:
     refresh_idle_seconds: Annotated[int, Member(SetBy.OPERATOR, most=MAX_IDLE)] = 0
     refresh_absolute_seconds: Annotated[int, Member(SetBy.OPERATOR, most=3650 * 24 * 3600)] = 0
     operator_set: Annotated[Names, OPERATOR] = ()
+    registered_without_scope: Annotated[bool, SERVER] = False
     registration_token: Annotated[str, SERVER] = ""
     created_at: Annotated[int, SERVER] = 0
     version: Annotated[int, SERVER] = 1
@@ -198,6 +201,13 @@ class Client:
         """What a person calls it: by its name, else by where its document is, else by its id."""
         return self.client_name or host_of(self.client_id) or self.client_id
 
+    @property
+    def default_scope(self) -> tuple[str, ...]:
+        """What a request that names no scope is for: never `offline_access`, and `openid` alone where it registered none."""
+        if self.registered_without_scope and "scopes" not in self.operator_members:
+            return tuple(scope for scope in self.scopes if scope == "openid")
+        return tuple(scope for scope in self.scopes if scope != "offline_access")
+
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
         offline = self.first_party or "openid" not in scope or "offline_access" in scope
@@ -229,6 +239,7 @@ WAIVERS = _set_by(SetBy.WAIVER)
 OPERATORS_ALONE = _set_by(SetBy.OPERATOR, SetBy.WAIVER, SetBy.PRIVILEGE)
 KEPT_HERE = _set_by(SetBy.SERVER)
 URIS = tuple(name for name, member in MEMBERS.items() if member.is_uri)
+CALLED_URIS = tuple(name for name, member in MEMBERS.items() if member.is_called)
 MAX_SECONDS = {name: member.most for name, member in MEMBERS.items() if member.most}
 RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 CHOICES = {

@@ -95,6 +95,7 @@ def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method
         **{member: _value(metadata, member) for member in SELF_REGISTRABLE},
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method or default_method,
         "scopes": _scopes(metadata.scope, offered),
+        "registered_without_scope": not metadata.scope,
         "application_type": metadata.application_type or _application_type(metadata.redirect_uris or ()),
     }
 

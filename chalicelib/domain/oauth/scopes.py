@@ -31,15 +31,29 @@ def _excess(scopes: tuple[str, ...], allowed: tuple[str, ...]) -> str:
     return " ".join([scope for scope in scopes if scope not in allowed][:5]) or "nothing else is left"
 
 
-def narrow_leniently(requested: str | None, *, allowed: tuple[str, ...]) -> tuple[str, ...]:
-    """As `narrow`, but passing over what is not allowed as long as something is left (OpenID Connect Core 3.1.2.1)."""
+def narrow_leniently(requested: str | None, *, allowed: tuple[str, ...], default: tuple[str, ...]) -> tuple[str, ...]:
+    """As `narrow`, but passing over what is not allowed as long as something is left (OpenID Connect Core 3.1.2.1).
+
+    Where none are asked for it is the `default`, which has to have one.
+    """
     if requested is None:
-        return allowed
+        if not default:
+            raise InvalidScope("`scope` is missing, and the client is registered for none.")
+        return default
     permitted = frozenset(allowed)
     scopes = tuple(scope for scope in dict.fromkeys(requested.split(" ")) if scope in permitted)
     if not LIST.fullmatch(requested) or not scopes:
         raise InvalidScope()
     return scopes
+
+
+def without_unknown(requested: str, *, known: frozenset[str]) -> str:
+    """A list without the names that nothing here knows; raises InvalidScope if no other is left."""
+    names = requested.split(" ")
+    left = " ".join(name for name in names if name in known or not name)  # what is no list stays none
+    if not LIST.fullmatch(requested) or not left:
+        raise InvalidScope()
+    return left
 
 
 def needed(scope_map: Mapping[str, str]) -> tuple[str, ...]:

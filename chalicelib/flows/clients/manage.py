@@ -1,12 +1,12 @@
 """Clients as their operator, or whoever registers them, makes, changes and deletes them, and their secrets."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
+from ...domain.errors import InvalidClientMetadata, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
 from ...domain.oauth import client_rules
-from ...domain.oauth.client import SELF_REGISTRABLE, Client
+from ...domain.oauth.client import CALLED_URIS, SELF_REGISTRABLE, Client
 from ...services import Services
 from ..platform.ids import new_id
 from . import sectors
@@ -30,7 +30,20 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     # No two clients begin with the same version: what was read of one is never written over another of its id.
     first_version = secrets.randbits(32)
     client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=first_version)
-    return _check(svc, client), secret
+    _check(svc, client)
+    _check_called_uris(svc, client, CALLED_URIS)
+    return client, secret
+
+
+def _check_called_uris(svc: Services, client: Client, names: Iterable[str]) -> None:
+    """Raises InvalidClientMetadata for an address that this server will never call: else that fails later, and silently."""
+    for name in names:
+        why = svc.fetch.why_never(getattr(client, name)) if getattr(client, name) else ""
+        if why:
+            raise InvalidClientMetadata(
+                f"`{name}` cannot be called from here: {why}. It is https, at a public name or address, at port "
+                f"{' or '.join(map(str, sorted(svc.settings.outbound_ports)))} (LATCHKEY_OUTBOUND_PORTS)."
+            )
 
 
 def add(svc: Services, client: Client) -> None:
@@ -72,6 +85,7 @@ def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = 
 def replace_by(svc: Services, old: Client, new: Client, *, network: str = "") -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
     new = replace(_check(svc, new), version=old.version + 1)
+    _check_called_uris(svc, new, [name for name in CALLED_URIS if getattr(old, name) != getattr(new, name)])
     if (new.sector_identifier_uri, new.redirect_uris) != (old.sector_identifier_uri, old.redirect_uris):
         sectors.check(svc, new, network=network)
     if not svc.clients.replace(old, new):

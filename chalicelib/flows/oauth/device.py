@@ -63,7 +63,7 @@ class DeviceRequest:
 def authorize(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     client_rights.check_grant_type(client, DEVICE_CODE)
-    requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes)
+    requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes, default=client.default_scope)
     api = resources.requested_resource(svc, client, resource)
     if client.public:
         limits.device_request(svc, network=network)

@@ -25,7 +25,7 @@ SINGLE_HEADERS = ("authorization", "content-type", "origin", "dpop")
 class Form:
     """The fields of a form, in their order; one may come twice."""
 
-    pairs: tuple[tuple[str, str], ...]
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 def refuse_doubled_headers(request: Request) -> None:
@@ -63,10 +63,10 @@ def decode_body(request: Request, body: type, *, optional: bool) -> Any:
     raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()
     if len(raw) > MAX_BODY_BYTES:
         raise errors.PayloadTooLarge(f"A body has at most {MAX_BODY_BYTES} bytes.")
-    if body is Form:
-        return _form(request, raw)
     if optional and not raw:
         return body()
+    if body is Form:
+        return _form(request, raw)
     if _media_type(request) != JSON:
         raise errors.UnsupportedMediaType()
     if REPLACEMENT in raw:
@@ -87,8 +87,6 @@ def _media_type(request: Request) -> str:
 
 
 def _form(request: Request, raw: bytes) -> Form:
-    if not raw:
-        return Form(())  # nothing has no media type: a client that has said all in a header sends no body
     if _media_type(request) != FORM:
         raise errors.InvalidRequest(NOT_A_FORM)  # RFC 6749 section 5.2 knows no other code for it
     if raw.count(b"&") >= MAX_FIELDS:

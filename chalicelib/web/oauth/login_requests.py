@@ -120,6 +120,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
 @api.route(
     "POST /oauth/device",
     body=Form,
+    body_optional=True,  # a client that authenticates by Basic may have nothing else to say
     takes=DEVICE_PARAMETERS,
     answer=DeviceAuthorization,
     statuses=STATUSES,

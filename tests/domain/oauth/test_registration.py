@@ -60,6 +60,7 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         "token_endpoint_auth_method": "client_secret_basic",
         "grant_types": (CODE,),
         "scopes": OFFERED,
+        "registered_without_scope": True,
         "application_type": "web",
         "subject_type": "public",
         "jwks": {},

@@ -113,7 +113,7 @@ def test_a_secret_sent_by_basic_and_in_the_body_is_one_way(svc: Services, phone:
     token_response(request_token(phone, headers=by_basic, client_secret=app.secret, client_id=app.id))
     other = register(svc, phone, "machine")
     of_another = request_token(phone, headers=by_basic, client_secret=app.secret, client_id=other.id)
-    assert refusal(of_another) == INVALID_CLIENT
+    assert refusal(of_another) == (400, "invalid_request")
     # One wrong secret is no better for being sent twice.
     wrong = [("Authorization", basic(app.id, other.secret))]
     assert refusal(request_token(phone, headers=wrong, client_secret=other.secret)) == INVALID_CLIENT

@@ -177,7 +177,7 @@ def test_no_other_address_without_https_is_this_machine(svc: Services, uri: str)
 def test_a_local_run_asks_no_private_address_by_any_other_way(url: str) -> None:
     dialled: list[str] = []
 
-    def connect(address: str, _: float) -> socket.socket:
+    def connect(address: str, _: int, __: float) -> socket.socket:
         dialled.append(address)
         raise OSError
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.client import KEPT_HERE, OPERATORS_ALONE, PRIVILEGES, Client
+from chalicelib.fetch import Fetch
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
@@ -98,6 +99,38 @@ def test_nobody_registers_without_the_initial_access_token(phone: Phone, token: 
     assert refusal_of(phone, token=token) == (401, "invalid_token")
 
 
+def test_who_names_refresh_token_alone_is_told_what_is_missing(phone: Phone) -> None:
+    answer = phone.call("POST /oauth/register", {**GOOD, "grant_types": ["refresh_token"]}, token=TOKEN)
+    assert refusal(answer) == (400, "invalid_client_metadata")
+    assert "authorization_code" in answer.json()["error_description"]
+
+
+@pytest.mark.parametrize("member", ["jwks_uri", "backchannel_logout_uri"])
+def test_an_address_that_this_server_can_never_call_is_refused_with_the_reason(
+    svc: Services, phone: Phone, clock: Clock, member: str
+) -> None:
+    for host, why in (("app.example:8443", "443"), ("10.0.0.1", "public"), ("keycloak", "public")):
+        answer = phone.call("POST /oauth/register", {**GOOD, member: f"https://{host}/x"}, token=TOKEN)
+        assert refusal(answer) == (400, "invalid_client_metadata")
+        assert member in answer.json()["error_description"]
+        assert why in answer.json()["error_description"]
+    client = register(phone, **{member: "https://app.example/x"})
+    moved = {**GOOD, "client_id": client["client_id"], member: "https://app.example:8443/x"}
+    path = f"/oauth/register/{client['client_id']}"
+    answer = phone.call(f"PUT {path}", moved, token=client["registration_access_token"])
+    assert refusal(answer) == (400, "invalid_client_metadata")
+    ports = frozenset({443, 8443})
+    with installed(replace(changed(svc, outbound_ports=ports), fetch=Fetch(ports=ports))):
+        assert register(Phone(clock), **{member: "https://app.example:8443/x"})[member] == "https://app.example:8443/x"
+
+
+def test_what_a_client_had_before_keeps_no_operator_from_changing_the_rest(svc: Services, phone: Phone) -> None:
+    client = stored(svc, register(phone))
+    assert svc.clients.replace(client, replace(client, version=client.version + 1, jwks_uri="https://10.0.0.1/"))
+    client = stored(svc, {"client_id": client.client_id})
+    assert manage.change(svc, client, replace(client, access_seconds=60)).access_seconds == 60
+
+
 def test_where_no_token_is_set_nobody_registers_at_all(svc: Services, clock: Clock) -> None:
     with installed(changed(svc, registration_tokens=frozenset())):
         phone = Phone(clock)
@@ -136,6 +169,28 @@ def test_what_is_not_a_clients_own_to_say_is_ignored(svc: Services, phone: Phone
     assert ambitious.client_id not in ("latchkey", "browser")
     assert ambitious.version != 7
     assert not ambitious.first_party
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("openid account", "openid"),
+        ("openid notes:write email", "openid email"),
+        (None, "openid profile email offline_access"),
+        ("", "openid profile email offline_access"),
+    ],
+)
+def test_a_request_without_scope_is_for_what_the_client_registered_and_never_for_all_that_is_offered(
+    svc: Services, phone: Phone, scope: str | None, expected: str
+) -> None:
+    phone.sign_up()
+    client = register(phone, scope=scope)
+    app = App(phone, svc, stored(svc, client), client["client_secret"])
+    granted = "openid" if not scope else expected
+    assert app.tokens(Browser(phone), scope=None)["scope"] == granted
+    # An operator who says what it may have has said what it is for.
+    manage.change(svc, app.client, replace(app.client, scopes=("openid", "email", "offline_access")))
+    assert app.tokens(Browser(phone), scope=None)["scope"] == "openid email"
 
 
 @pytest.mark.parametrize(

@@ -261,14 +261,42 @@ def test_a_client_that_may_have_none_of_what_it_asks_for_is_refused(
     assert refusal(television.post("/oauth/device", {"scope": scope})) == (400, "invalid_scope")
 
 
-def test_where_no_user_is_asked_a_scope_too_many_is_refused(
+def test_at_the_token_endpoint_too_what_nothing_here_knows_is_passed_over(
+    browser: Browser, app: App, svc: Services, phone: Phone
+) -> None:
+    tokens = app.tokens(browser, scope="openid email offline_access notes:read")
+    refreshed = token_response(app.refresh(tokens["refresh_token"], scope="wiki email https://x.example/$a"))
+    assert refreshed["scope"] == "email"
+    machine, exchanger = register(svc, phone, "machine"), register(svc, phone, "exchanger")
+    assert token_response(machine.token(CLIENT_CREDENTIALS, scope="wiki notes:read"))["scope"] == "notes:read"
+    subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
+    exchanged = token_response(exchanger.token(TOKEN_EXCHANGE, scope="notes:read wiki", **subject))
+    assert exchanged["scope"] == "notes:read"
+    assert refusal(app.refresh(refreshed["refresh_token"], scope="wiki")) == (400, "invalid_scope")
+    assert refusal(machine.token(CLIENT_CREDENTIALS, scope="wiki")) == (400, "invalid_scope")
+
+
+def test_where_no_user_is_asked_a_known_scope_too_many_is_refused(
     browser: Browser, app: App, svc: Services, phone: Phone
 ) -> None:
     """RFC 6749 section 6: a refresh must not include any that was not granted; nor is there anybody to see what is left."""
     tokens = app.tokens(browser, scope="openid email offline_access")
-    assert refusal(app.refresh(tokens["refresh_token"], scope="email groups")) == (400, "invalid_scope")
-    machine = register(svc, phone, "machine")
-    assert refusal(machine.token(CLIENT_CREDENTIALS, scope="notes:read groups")) == (400, "invalid_scope")
+    for scope in ("email profile", "email notes:read", "email account"):
+        assert refusal(app.refresh(tokens["refresh_token"], scope=scope)) == (400, "invalid_scope")
+    machine = register(svc, phone, "machine", scopes=("notes:read",))
+    assert refusal(machine.token(CLIENT_CREDENTIALS, scope="notes:read notes:write")) == (400, "invalid_scope")
+
+
+def test_a_request_without_scope_is_for_the_registered_ones_but_not_for_the_users_absence(
+    browser: Browser, app: App, svc: Services, phone: Phone
+) -> None:
+    granted_scope = app.tokens(browser, scope=None)["scope"].split()
+    assert granted_scope == [scope for scope in app.client.scopes if scope != "offline_access"]
+    only_absence = register(svc, phone, scopes=("offline_access",))
+    for refused in (only_absence, register(svc, phone, scopes=())):
+        assert callback_params(browser.authorize(refused, scope=None))["error"] == "invalid_scope"
+    television = register(svc, phone, "television", scopes=("offline_access",))
+    assert refusal(television.post("/oauth/device", {})) == (400, "invalid_scope")
 
 
 # Length

@@ -292,7 +292,10 @@ def test_a_machines_token_is_for_itself_and_has_no_users_scope(svc: Services, ph
     claims = peek(tokens["access_token"])[1]
     assert (claims["sub"], claims["scope"]) == (machine.id, "notes:read")
     assert "sid" not in claims
-    for scope in ("openid", "admin", "notes:read openid", "notes:write"):
+    # kubelogin always asks for openid.
+    for scope in ("openid", "openid email", "notes:read openid"):
+        assert token_response(machine.token(CLIENT_CREDENTIALS, scope=scope))["scope"] == "notes:read"
+    for scope in ("admin", "notes:write", "notes:read notes:write", "openid notes:write"):
         assert refusal(machine.token(CLIENT_CREDENTIALS, scope=scope)) == (400, "invalid_scope")
     assert refusal(machine.token(CLIENT_CREDENTIALS, resource="https://evil.example")) == (400, "invalid_target")
     assert phone.call("GET /oauth/userinfo", token=tokens["access_token"]).status in (401, 403)

@@ -48,7 +48,7 @@ def test_a_code_and_a_refresh_token_are_not_spent_for_one(svc: Services, phone: 
     wide, few = ("email", "offline_access", *MANY), ("email", "offline_access", *MANY[:2])
     first = app.tokens(browser, scope="email offline_access")["refresh_token"]
     widen(app, svc, wide)
-    code = browser.code(app, scope=None)
+    code = browser.code(app, scope=" ".join(wide))
     assert refusal(app.redeem(code)) == TOO_LONG
     widen(app, svc, few)
     tokens = token_response(app.redeem(code))

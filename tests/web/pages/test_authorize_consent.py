@@ -49,7 +49,7 @@ def test_nobody_agrees_to_a_scope_that_the_page_did_not_show(
     assert b"See your e-mail address" in again.body
     assert callback_params(browser.authorize(app, scope="openid email", prompt="none"))["error"] == "consent_required"
     code = callback_params(allow(browser, again))["code"]
-    assert token_response(app.redeem(code))["scope"] == "openid email offline_access"
+    assert token_response(app.redeem(code))["scope"] == "openid email"
 
 
 def test_what_a_client_no_longer_has_does_not_keep_its_user_from_agreeing_to_the_rest(
@@ -72,8 +72,8 @@ def test_what_a_consent_form_says_was_shown_is_under_its_mark(svc: Services, pho
 # --- asked, also where there is little to ask ---
 
 
-def test_a_client_without_scopes_is_asked_for_once(svc: Services, phone: Phone, browser: Browser) -> None:
-    app = register(svc, phone, scopes=())
+def test_a_client_of_one_scope_is_asked_for_once(svc: Services, phone: Phone, browser: Browser) -> None:
+    app = register(svc, phone, scopes=("notes:read",))
     page = at_consent(browser, app, scope=None)
     assert callback_params(browser.authorize(app, scope=None, prompt="none"))["error"] == "consent_required"
     assert "code" in callback_params(allow(browser, page))

@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ....domain.errors import InvalidRequest, UnsupportedGrantType
-from ....domain.oauth import client_rights
+from ....domain.oauth import client_rights, scopes
+from ....domain.oauth.claims import OPENID_SCOPES
 from ....domain.oauth.client import Client
 from ....domain.oauth.dpop import Proof
 from ....services import Services
@@ -48,4 +49,7 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     grant_params = {name: value for name, value in params.items() if name in grant.parameters}
+    if "scope" in grant_params:
+        known = svc.settings.known_scopes.union(OPENID_SCOPES, client.scopes)
+        grant_params["scope"] = scopes.without_unknown(grant_params["scope"], known=known)
     return grant.redeem(svc, client, TokenRequest(grant_params, proof, network))
