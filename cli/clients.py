@@ -125,3 +125,17 @@ def _print(client: "Client", secret: str = "") -> None:
         )
     if secret:
         print(f"client_secret (told this once): {secret}")
+
+
+def _of_no_use(client: "Client") -> list[str]:
+    """What keeps a client from getting any token, each with the way out."""
+    from chalicelib.domain.oauth.client import CODE, REFRESH
+
+    change = f"./latchkey clients change {client.client_id}"
+    problems = {
+        f"It has no scopes, so it gets no token: {change} scopes=openid": not client.scopes,
+        f'Nothing gives it a first refresh token: {change} "grant_types={CODE} {REFRESH}"': (
+            client.grant_types == (REFRESH,)
+        ),
+    }
+    return [problem for problem, is_one in problems.items() if is_one]

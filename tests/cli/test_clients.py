@@ -50,6 +50,25 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     assert works(svc, client.client_id, secret)
 
 
+@pytest.mark.parametrize(
+    ("typed", "way_out"),
+    [
+        (("redirect_uris=https://a.example/cb",), "scopes=openid"),
+        (("scopes=openid", "grant_types=refresh_token"), "grant_types=authorization_code refresh_token"),
+    ],
+)
+def test_a_client_that_can_get_no_token_is_made_and_the_way_out_said(
+    svc: Services, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], way_out: str
+) -> None:
+    run("clients", "create", "--id", "shop", *typed, on=svc)
+    assert f"clients change shop {way_out}" in capsys.readouterr().err.replace('"', "")
+
+
+def test_a_scope_is_given_as_scopes_and_whoever_types_it_otherwise_is_told(svc: Services) -> None:
+    with pytest.raises(SystemExit, match="did you mean scopes"):
+        run("clients", "create", *WEB[:2], "scope=openid", on=svc)
+
+
 def test_a_public_client_under_an_id_of_its_own_has_no_secret(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:

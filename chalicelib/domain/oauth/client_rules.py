@@ -14,7 +14,6 @@ from .client import (
     GRANT_TYPES,
     LOOPBACK,
     MAX_SECONDS,
-    REFRESH,
     RULES,
     URIS,
     Client,
@@ -53,9 +52,6 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
     checks = {
         **_choices(client),
         "`grant_types` is empty.": bool(client.grant_types),
-        f"`grant_types` has refresh_token alone, and no grant that a first one comes by: add {CODE} or {DEVICE_CODE}.": (
-            client.grant_types != (REFRESH,)
-        ),
         "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
         f"A public client cannot use {' or '.join(CONFIDENTIAL_GRANTS)}.": not (
             client.public and set(CONFIDENTIAL_GRANTS) & set(client.grant_types)

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
-from .client import CODE, GRANT_TYPES, MEMBERS, SELF_REGISTRABLE, TYPES, Client, Names
+from .client import CODE, GRANT_TYPES, MEMBERS, REFRESH, SELF_REGISTRABLE, TYPES, Client, Names
 
 # Not those by which a client acts for itself, or exchanges tokens.
 OWN_GRANT_TYPES = tuple(name for name, rules in GRANT_TYPES.items() if rules.self_registrable)
@@ -84,6 +84,8 @@ def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method
         raise InvalidClientMetadata(
             f"A client that registers itself has `grant_types` of {', '.join(OWN_GRANT_TYPES)}."
         )
+    if set(grant_types) == {REFRESH}:
+        raise InvalidClientMetadata(f"`grant_types` has no grant that a first token comes by: add {CODE}.")
     for name, way_out in REFUSED.items():
         if getattr(metadata, name) not in (None, "") and getattr(metadata, name) is not False:
             raise InvalidClientMetadata(f"`{name}` cannot be had: {way_out}.")

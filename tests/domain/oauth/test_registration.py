@@ -50,7 +50,7 @@ def test_what_a_client_says_of_itself_is_what_is_told_of_it_again() -> None:
     del expected["response_types"]
     assert sorted(SELF_REGISTRABLE) == sorted({*expected, "scopes"} - {"scope"})
     expected["scopes"] = (expected.pop("scope"),)
-    assert registered(**METADATA) == expected
+    assert registered(**METADATA) == {**expected, "registered_without_scope": False}
     assert metadata_of(Client(client_id="shop", **registered(**METADATA))) == {**METADATA, "client_id": "shop"}
 
 
