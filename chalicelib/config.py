@@ -72,7 +72,6 @@ class Settings:
     apis_file: str = f"{PACKAGE}/apis.json"
     jwks_file: str = f"{PACKAGE}/jwks.json"
     access_seconds: int = 15 * 60
-    id_token_seconds: int = 3600
     code_seconds: int = 60
     pushed_request_seconds: int = 90
     device_code_seconds: int = 600

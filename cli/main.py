@@ -18,6 +18,7 @@ COMMANDS = {
     "package": "cli.package",
     "release": "cli.release",
     "smoke": "cli.smoke",
+    "users": "cli.users",
 }
 
 

@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..domain.accounts.model import Session, User
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 BATCH = 25  # BatchWriteItem takes no more
 ADD_PARTICIPANT = "ADD took_part :client"
+MAX_NOTED = 50  # clients and their sessions, in one browser's session: it is read with every page
 
 T = TypeVar("T")
 
@@ -102,7 +102,8 @@ class Sessions:
         if session.waiting:
             return self._used(session, session.browser, session.created_at)
         # A device that comes for its tokens is in no browser.
-        return self._while_alive(session, session.browser, ADD_PARTICIPANT, {":client": {"SS": [session.participant]}})
+        participant = {"SS": [session.participating_session]}
+        return self._while_alive(session, session.browser, ADD_PARTICIPANT, {":client": participant})
 
     def _used(self, session: Session, browser: str, now: int) -> dict[str, Any]:
         return self._while_alive(session, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
@@ -118,17 +119,32 @@ class Sessions:
             }
         }
 
-    def add_logout_participant(self, session: Session) -> None:
-        """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is."""
-        with suppress(ConditionFailed):  # the browser's session has been swept: nobody can log out of it any more
+    def add_logout_participant(self, session: Session, *, by_session: bool) -> None:
+        """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is.
+
+        With `by_session` it notes which; one browser's session keeps few of those, and after them the client alone.
+        """
+        if not by_session or not self._note_participant(session, session.participating_session, most=MAX_NOTED):
+            self._note_participant(session, session.participant)
+
+    def _note_participant(self, session: Session, participant: str, *, most: int = 0) -> bool:
+        """False if there are as many already."""
+        few = " AND (attribute_not_exists(took_part) OR size(took_part) < :most)" if most else ""
+        try:
             conditionally(
                 self._client.update_item,
                 TableName=self._grants,
                 Key=session_key(session.uid, session.browser),
                 UpdateExpression=ADD_PARTICIPANT,
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeValues={":client": {"SS": [session.participant]}},
+                ConditionExpression="attribute_exists(pk)" + few,
+                ExpressionAttributeValues={
+                    ":client": {"SS": [participant]},
+                    **({":most": {"N": str(most)}} if most else {}),
+                },
             )
+        except ConditionFailed as failed:
+            return failed.item is None  # the browser's session has been swept: nobody can log out of it any more
+        return True
 
     def with_user(self, uid: str, session_id: str) -> tuple[User | None, Session | None]:
         """A session and its user, as of now, in one round trip."""

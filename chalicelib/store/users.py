@@ -117,6 +117,22 @@ class Users:
             uid, "SET disabled = :true ADD token_version :one", {}, {":true": {"BOOL": True}, ":one": {"N": "1"}}
         )
 
+    def verify_email(self, user: User) -> User | None:
+        """The account with its e-mail address verified; None if it is gone, or has another address by now."""
+        return self._update(
+            user.uid,
+            "SET email_verified = :true",
+            {},
+            {":true": {"BOOL": True}, ":email": {"S": user.email}},
+            condition="email = :email",
+        )
+
+    def set_roles(self, uid: str, *, roles: tuple[str, ...]) -> User | None:
+        """The account with these roles and no others, which its next tokens have; None if it is gone."""
+        return self._update(
+            uid, "SET #roles = :roles", {"#roles": "roles"}, {":roles": {"L": [{"S": r} for r in roles]}}
+        )
+
     def rehash(self, user: User, *, password_hash: str) -> None:
         """A stronger hash of the same password, unless the password has changed meanwhile."""
         with suppress(ConditionFailed):
@@ -184,7 +200,15 @@ class Users:
         )
         return Write(parts)
 
-    def _update(self, uid: str, update: str, names: dict[str, str], values: dict[str, Any]) -> User | None:
+    def _update(
+        self,
+        uid: str,
+        update: str,
+        names: dict[str, str],
+        values: dict[str, Any],
+        *,
+        condition: str = "attribute_exists(pk)",
+    ) -> User | None:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
         try:
             answer = conditionally(
@@ -192,7 +216,7 @@ class Users:
                 TableName=self._users,
                 Key=user_key(uid),
                 UpdateExpression=update,
-                ConditionExpression="attribute_exists(pk)",
+                ConditionExpression=condition,
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
                 **request,

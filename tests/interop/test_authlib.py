@@ -146,7 +146,8 @@ def test_a_revoked_token_ends_its_session(served: Served, method: str, kind: str
 def test_a_client_hears_at_its_back_channel_that_the_user_left(served: Served) -> None:
     hook = "https://app.example/backchannel"
     served.internet.pages[hook] = Page()
-    peer = Peer(served.client("client_secret_basic", backchannel_logout_uri=hook), scope="openid")
+    by_session = {"backchannel_logout_uri": hook, "backchannel_logout_session_required": True}
+    peer = Peer(served.client("client_secret_basic", **by_session), scope="openid")
     person = served.person()
     id_token = peer.verified(peer.log_in(person)["id_token"]).claims
     person.visit(f"{peer.metadata['end_session_endpoint']}?{urlencode({'client_id': peer.registration['client_id']})}")

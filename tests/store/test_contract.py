@@ -348,7 +348,7 @@ def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(stor
     owner, browser = started(store, client_id="browser", scope=())
     for client_id, since in (("https://a#b", NOW), ("shop", NOW), ("shop", NOW), ("shop", NOW + 1), ("shop", None)):
         store.sessions.add_logout_participant(
-            a_session(owner, client_id=client_id, client_since=since, browser=browser.session_id)
+            a_session(owner, client_id=client_id, client_since=since, browser=browser.session_id), by_session=False
         )
     _, stored = store.sessions.with_user(owner.uid, browser.session_id)
     assert stored == replace(
@@ -356,8 +356,22 @@ def test_who_took_part_in_a_browsers_session_is_kept_in_it_and_nowhere_else(stor
     )
     store.create(stored)
     assert store.sessions.with_user(owner.uid, browser.session_id) == (owner, stored)
-    store.sessions.add_logout_participant(a_session(owner, browser=uuid4().hex))
+    for by_session in (False, True):
+        store.sessions.add_logout_participant(a_session(owner, browser=uuid4().hex), by_session=by_session)
     assert store.sessions.of_user(owner.uid) == [stored]
+
+
+def test_of_a_clients_sessions_in_a_browser_the_first_fifty_are_kept_and_then_the_client_alone(
+    store: Deployment,
+) -> None:
+    owner, browser = started(store, client_id="browser", scope=())
+    sessions = [a_session(owner, client_id="shop", client_since=NOW, browser=browser.session_id) for _ in range(52)]
+    for session in sessions:
+        store.sessions.add_logout_participant(session, by_session=True)
+    _, stored = store.sessions.with_user(owner.uid, browser.session_id)
+    assert stored
+    noted = {f"shop\n{NOW}\n{session.session_id}" for session in sessions[:50]}
+    assert set(stored.logout_participants) == {*noted, f"shop\n{NOW}"}
 
 
 @pytest.mark.parametrize(
@@ -397,7 +411,10 @@ def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_i
     other = a_session(owner, client_id="browser")
     store.create(other)
     assert store.create(replace(session, browser=other.session_id), spending) is Outcome.DONE
-    assert store.sessions.with_user(owner.uid, other.session_id) == (owner, replace(other, logout_participants=("tv",)))
+    assert store.sessions.with_user(owner.uid, other.session_id) == (
+        owner,
+        replace(other, logout_participants=(f"tv\n\n{session.session_id}",)),
+    )
 
 
 @pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])

@@ -77,6 +77,11 @@ class Session:
         """Its client as `logout_participants` names it."""
         return self.client_id if self.client_since is None else f"{self.client_id}\n{self.client_since}"
 
+    @property
+    def participating_session(self) -> str:
+        """The same with this session of it: for a client that has to be told which of its sessions have ended."""
+        return f"{self.client_id}\n{'' if self.client_since is None else self.client_since}\n{self.session_id}"
+
     def alive(self, now: int) -> bool:
         """Whether this session may still issue tokens; says nothing about its user."""
         return not self.ended and now < self.expires_at

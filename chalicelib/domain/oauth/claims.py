@@ -9,7 +9,9 @@ from ..crypto import base64url
 from .client import Client
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
-OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified")}
+OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified"), "groups": ("groups", "roles")}
+# What a person may do here is nobody's to be told of, unless an operator says so: no client asks for it by itself.
+OF_OPERATORS = ("groups", "roles")
 OPENID_SCOPES = ("openid", *OF_SCOPE, "offline_access")
 OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
 HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
@@ -18,7 +20,12 @@ HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha
 def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> dict[str, Any]:
     """The claims about a user that these scopes and these single `claims` (OpenID Connect Core 5.5) open."""
     open_to_client = {*claims, *of_scopes(scope)}
-    return {name: value for name in OF_USER if name in open_to_client and (value := getattr(user, name)) != ""}
+    return {name: value for name in OF_USER if name in open_to_client and (value := _value(user, name)) not in ("", [])}
+
+
+def _value(user: User, name: str) -> Any:
+    # Products call them either; an account here has roles.
+    return list(user.roles) if name in OF_OPERATORS else getattr(user, name)
 
 
 def of_login(session: Session) -> dict[str, Any]:
@@ -41,6 +48,14 @@ def requested_claims(session: Session, part: str, *, scope: tuple[str, ...], cli
     requested: dict[str, list[str]] = json.loads(session.claims or "{}")
     whole = set(session.scope) & set(client.scopes) <= set(scope)
     return [name for name in requested.get(part, []) if name in of_scopes(client.scopes)] if whole else []
+
+
+def of_id_token(user: User, session: Session, client: Client, *, scope: tuple[str, ...]) -> dict[str, Any]:
+    """What an id_token says of its user: what was asked for, and the client's `id_token_claims` that this scope opens."""
+    of_client = of_scopes(scope).intersection(client.id_token_claims)
+    return of_user(
+        user, scope=(), claims=(*requested_claims(session, "id_token", scope=scope, client=client), *of_client)
+    )
 
 
 def half_hash(text: str, *, algorithm: str) -> str:

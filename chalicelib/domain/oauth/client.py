@@ -134,6 +134,7 @@ class Client:
     jwks_uri: Annotated[str, CALLED_URI] = ""
     backchannel_logout_uri: Annotated[str, CALLED_URI] = ""
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
+    id_token_claims: Annotated[Names, CLIENT] = ()
     introspects: Annotated[bool, PRIVILEGE] = False
     exchanges: Annotated[Names, Member(SetBy.PRIVILEGE, choices=EXCHANGES)] = ()
     assertion_issuers: Annotated[dict[str, Any], Member(SetBy.PRIVILEGE, rule=ISSUERS)] = field(default_factory=dict)
@@ -143,6 +144,7 @@ class Client:
     tos_uri: Annotated[str, URI] = ""
     # Keys are kept for as long as the longest of these.
     access_seconds: Annotated[int, Member(SetBy.OPERATOR, most=MAX_LIFETIME)] = 0
+    id_token_seconds: Annotated[int, Member(SetBy.OPERATOR, most=MAX_LIFETIME)] = 0
     refresh_idle_seconds: Annotated[int, Member(SetBy.OPERATOR, most=MAX_IDLE)] = 0
     refresh_absolute_seconds: Annotated[int, Member(SetBy.OPERATOR, most=3650 * 24 * 3600)] = 0
     operator_set: Annotated[Names, OPERATOR] = ()
@@ -207,6 +209,15 @@ class Client:
         if self.registered_without_scope and "scopes" not in self.operator_members:
             return tuple(scope for scope in self.scopes if scope == "openid")
         return tuple(scope for scope in self.scopes if scope != "offline_access")
+
+    @property
+    def told_of_sessions(self) -> bool:
+        """Whether its id_tokens and logout tokens name the session (`sid`), by which it then knows what has ended.
+
+        Not where it is told of logouts and does not ask for it: products look the session up by what both tokens say,
+        and some take no logout token that has it.
+        """
+        return self.backchannel_logout_session_required or not self.backchannel_logout_uri
 
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""

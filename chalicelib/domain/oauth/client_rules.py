@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from ..crypto import algorithms
 from ..errors import InvalidClientMetadata, InvalidRedirectUri
 from . import uris
+from .claims import OF_OPERATORS, OF_USER
 from .client import (
     CHOICES,
     CODE,
@@ -81,6 +82,7 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
         f"`id_token_signed_response_alg` is {' or '.join(signing)}, which this server signs with.": (
             client.id_token_signed_response_alg in ("", *signing)
         ),
+        **_id_token_claims(client),
         **_waivers(client),
         **_subjects(client),
     }
@@ -94,6 +96,17 @@ def _choices(client: Client) -> dict[str, bool]:
         values = {value} if isinstance(value, str) else set(value)
         problems[f"`{name}` is of {', '.join(choices)}."] = value == DEFAULTS[name] or values <= set(choices)
     return problems
+
+
+def _id_token_claims(client: Client) -> dict[str, bool]:
+    names = set(client.id_token_claims)
+    by_operator = client.made_by_operator or "id_token_claims" in client.operator_members
+    return {
+        f"`id_token_claims` is of {', '.join(OF_USER)}.": names <= set(OF_USER),
+        f"Only an operator puts {' or '.join(OF_OPERATORS)} into `id_token_claims`.": (
+            by_operator or not names & set(OF_OPERATORS)
+        ),
+    }
 
 
 def _waivers(client: Client) -> dict[str, bool]:

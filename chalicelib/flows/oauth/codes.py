@@ -7,7 +7,7 @@ from ...domain.crypto import handles
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
-from ..platform import keys
+from ..platform import keys, subjects
 from ..sessions import begin, session_handles
 
 
@@ -23,8 +23,10 @@ def issue(
 
     `browser` is the browser's session that it is given in, if it is given in one. Raises what `begin.create` raises.
     """
+    drafted = begin.draft(svc, login, client, scope=request.scope, device=client.label)
     session = replace(
-        begin.draft(svc, login, client, scope=request.scope, device=client.label),
+        drafted,
+        session_id=subjects.new_session_id(svc, browser.session_id) if browser else drafted.session_id,
         generation=0,
         expires_at=svc.now() + svc.settings.code_seconds,
         redirect_uri=request.redirect_uri,

@@ -24,7 +24,7 @@ from ...domain.oauth.dpop import Proof
 from ...domain.records.once import DeviceCode, OnceItem, UserCode
 from ...services import Services
 from ..clients import authenticate as clients
-from ..platform import keys, limits
+from ..platform import keys, limits, subjects
 from ..sessions import begin, issue, resources
 from ..sessions.browser import Browser
 from ..sessions.issue import TokenSet
@@ -188,6 +188,7 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
     login = of_session(user, replace(browser_session, amr=tuple(code.amr.split()), auth_time=code.auth_time))
     session = replace(
         begin.draft(svc, login, client, scope=tuple(code.scope.split()), device=client.label),
+        session_id=subjects.new_session_id(svc, code.browser),
         browser=code.browser,
         resource=code.resource,
         jkt=proof.jkt if client.public else "",

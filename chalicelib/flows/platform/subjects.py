@@ -7,17 +7,18 @@ the account again without asking which client it was.
 from collections.abc import Mapping
 from typing import Any
 
-from ...domain.crypto import pairwise
+from ...domain.crypto import pairwise, session_ids
 from ...domain.errors import InvalidToken
 from ...domain.oauth.client import Client
 from ...domain.oauth.client_rules import sector
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from . import keys
+from .ids import new_id
 
 
 def subject_for(svc: Services, client: Client, identifier: str) -> str:
-    """What a user, or a browser session, is called in front of a client."""
+    """What a user is called in front of a client, or was, in older id_tokens, a browser's session."""
     if client.subject_type != pairwise.PAIRWISE:
         return identifier
     return pairwise.name(identifier, sector=sector(client), secret=keys.current(svc).pairwise)
@@ -28,6 +29,16 @@ def identifier(svc: Services, client: Client, subject: str) -> str:
     if client.subject_type != pairwise.PAIRWISE:
         return subject
     return pairwise.identifier(subject, sector=sector(client), secret=keys.current(svc).pairwise)
+
+
+def uid_behind(svc: Services, client: Client, sub: str) -> str:
+    """The account that a client knows by a subject; "" if it can be none."""
+    if client.subject_type != pairwise.PAIRWISE:
+        return sub
+    try:
+        return pairwise.identifier(sub, sector=sector(client), secret=keys.current(svc).pairwise)
+    except ValueError:
+        return ""
 
 
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
@@ -59,6 +70,17 @@ def sid(svc: Services, verified: VerifiedClaims) -> str:
         return pairwise.session_identifier(verified.sid, client_id=verified.client_id, secret=secret)
     except ValueError:
         raise InvalidToken(reason="exchanged session") from None
+
+
+def new_session_id(svc: Services, browser: str) -> str:
+    """A new id for a session that begins in a browser's session."""
+    nonce = new_id()[: session_ids.HALF]
+    return session_ids.in_browser(nonce, browser=browser, secret=keys.current(svc).pairwise)
+
+
+def began_in(svc: Services, session_id: str, browser: str) -> bool:
+    """Whether a session of a client began in a browser's session, by its id alone."""
+    return session_ids.began_in(session_id, browser=browser, secret=keys.current(svc).pairwise)
 
 
 def sid_for(svc: Services, client: Client, verified: VerifiedClaims) -> str:

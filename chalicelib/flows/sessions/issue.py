@@ -52,9 +52,7 @@ def issue(
     )
     id_token = refresh_token = ""
     if "openid" in granted:
-        about = claim.of_user(
-            user, scope=(), claims=claim.requested_claims(session, "id_token", scope=granted, client=client)
-        )
+        about = claim.of_id_token(user, session, client, scope=granted)
         id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
     if client.refreshes(session.scope) and client.refreshes(allowed):
         refresh_token = session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
@@ -142,11 +140,10 @@ def _id_token(
         "iss": svc.settings.issuer,
         "sub": subjects.subject_for(svc, client, session.uid),
         "aud": session.client_id,
-        "exp": now + svc.settings.id_token_seconds,
+        "exp": now + lifetimes.id_token_seconds(svc, client),
         "iat": now,
         **claim.of_login(session),
-        # One browser session logs in to many clients: by its own id it would tie pairwise subjects together.
-        "sid": subjects.subject_for(svc, client, session.browser) if session.browser else session.session_id,
+        **({"sid": session.session_id} if client.told_of_sessions else {}),
         "at_hash": claim.half_hash(access_token, algorithm=key.algorithm),
         **({"nonce": nonce} if nonce else {}),
     }

@@ -14,3 +14,8 @@ def idle_seconds(svc: Services, client: Client) -> int:
 def access_seconds(svc: Services, client: Client) -> int:
     """How long an access token of this client is good."""
     return min(client.access_seconds or svc.settings.access_seconds, tokens.MAX_LIFETIME)
+
+
+def id_token_seconds(svc: Services, client: Client) -> int:
+    """How long an id_token is good: as the access token beside it, so that who goes by either refreshes in time."""
+    return client.id_token_seconds or access_seconds(svc, client)

@@ -29,6 +29,10 @@ AT_ONCE = 16
 ROUNDS = 3
 
 
+# A client's id, and when it was made, None where that was not kept.
+Participant = tuple[str, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class LogoutRequest:
     """A request to log out, checked: the client it comes from, what its id_token says, and where to go afterwards.
@@ -49,10 +53,15 @@ class LogoutRequest:
 
     def is_of(self, svc: Services, current: Browser) -> bool:
         """Whether the client's hint is of the session that this browser is in."""
-        if self.client is None or not self.hint:
+        if self.client is None or self.hint.get("sub") != subjects.subject_for(svc, self.client, current.user.uid):
             return False
-        names = {"sub": current.user.uid, "sid": current.session.session_id}
-        return all(self.hint.get(n) == subjects.subject_for(svc, self.client, each) for n, each in names.items())
+        if "sid" not in self.hint:  # it is of this browser's latest login, as far as can be told
+            return self.hint.get("auth_time") == current.session.auth_time
+        session_id, browser = str(self.hint["sid"]), current.session.session_id
+        # Older id_tokens name the browser's session and not the client's.
+        return subjects.began_in(svc, session_id, browser) or session_id == subjects.subject_for(
+            svc, self.client, browser
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,26 @@ def end(svc: Services, current: Browser, *, network: str) -> list[Failure]:
     return _end_begun(svc, current.user, current.session.session_id, network)
 
 
+def end_by_hint(svc: Services, request: LogoutRequest, *, network: str) -> list[Failure] | None:
+    """Ends the session that a client's hint is of, in the absence of its browser; None where none is ended.
+
+    For clients that keep their id_tokens to themselves: those that have something to authenticate with.
+    """
+    client = request.client
+    uid = subjects.uid_behind(svc, client, str(request.hint["sub"])) if client and request.hint else ""
+    user = svc.users.read(uid) if client and not client.public and uid else None
+    if client is None or user is None:
+        return None
+    stored = [each for each in svc.sessions.of_user(uid) if in_force(user, each, svc.now())]
+    for each in stored:
+        if each.client_id == own.BROWSER.client_id and request.is_of(svc, Browser(user, each)):
+            return end(svc, Browser(user, each), network=network)
+        if each.session_id == request.hint.get("sid") and not each.browser and client.owns(each):
+            svc.sessions.end(uid, each.session_id, why="logout")
+            return []
+    return None
+
+
 def end_one(svc: Services, user: User, *, sid: str, network: str) -> list[Failure]:
     """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
     manage.end_session(svc, user, sid=sid)
@@ -120,59 +149,64 @@ def notify_of_other_sessions(svc: Services, user: User, keep: Session, *, networ
     return _notify_clients(svc, user, _participants(stored, browsers), network)
 
 
-def _participants(stored: Iterable[Session], browsers: set[str]) -> set[tuple[str, str]]:
-    """The clients that took part in browsers' sessions, as `logout_participants` names them, each with the session."""
-    with_sessions = {(each.participant, each.browser) for each in stored if not each.waiting and not each.ended}
+def _participants(stored: Iterable[Session], browsers: set[str]) -> dict[Participant, set[str]]:
+    """The clients that took part in browsers' sessions, and which sessions of them: "" for one that is not known any more."""
+    of_clients = [each for each in stored if each.browser in browsers and not each.waiting and not each.ended]
     # The table deletes sessions whose tokens have expired, but the clients that had them are notified as well.
-    noted_at_logins = {(participant, each.session_id) for each in stored for participant in each.logout_participants}
-    return {
-        (participant, session_id)
-        for participant, session_id in with_sessions | noted_at_logins
-        if session_id in browsers
-    }
+    noted_at_logins = [noted for each in stored if each.session_id in browsers for noted in each.logout_participants]
+    participants: dict[Participant, set[str]] = {}
+    for noted in [*(each.participating_session for each in of_clients), *noted_at_logins]:
+        client_id, since, session_id = [*noted.split("\n"), "", ""][:3]
+        participants.setdefault((client_id, int(since) if since else None), set()).add(session_id)
+    return participants
 
 
 def _notify_clients(
-    svc: Services, user: User, logout_participants: set[tuple[str, str]], network: str
+    svc: Services, user: User, participants: Mapping[Participant, set[str]], network: str
 ) -> list[Failure]:
-    if not logout_participants:
+    if not participants:
         return []
     pool = ThreadPoolExecutor(AT_ONCE)
     # Each in a context of its own, where its round trips count as this request's.
     notifications = {
-        pool.submit(copy_context().run, _notify_client, svc, user, participant, session_id, network): participant
-        for participant, session_id in sorted(logout_participants)
+        pool.submit(copy_context().run, _notify_client, svc, user, client, session_ids, network): client
+        for client, session_ids in sorted(participants.items(), key=lambda each: (each[0][0], each[0][1] or 0))
     }
     done, late = wait(notifications, timeout=ROUNDS * svc.fetch.seconds)
     # Whoever is slow, or has not had its turn, keeps nobody waiting: this request has an end of its own.
     pool.shutdown(wait=False, cancel_futures=True)
     outcomes = [each.result() for each in done]
-    return [*filter(None, outcomes), *(Failure(_client_of(notifications[each])[0], "no time left") for each in late)]
+    return [*filter(None, outcomes), *(Failure(notifications[each][0], "no time left") for each in late)]
 
 
-def _client_of(participant: str) -> tuple[str, int | None]:
-    client_id, _, since = participant.partition("\n")
-    return client_id, int(since) if since else None
-
-
-def _notify_client(svc: Services, user: User, participant: str, session_id: str, network: str) -> Failure | None:
-    client_id, since = _client_of(participant)
+def _notify_client(
+    svc: Services, user: User, participant: Participant, session_ids: set[str], network: str
+) -> Failure | None:
+    client_id, since = participant
     try:
         client = clients.find(svc, client_id, network=network)
         if client is None or not client.backchannel_logout_uri or not client.is_same(client_id, since):
             return None
-        # An operator has looked at the addresses of the others.
-        if not client.made_by_operator:
-            limits.back_channel(svc, url=client.backchannel_logout_uri)
-        token = logout_token(svc, client, user, session_id)
+        # One without `sid` is of all of the user's sessions there.
+        by_session = client.told_of_sessions and "" not in session_ids
+        failures = [_send_logout_token(svc, client, user, sid) for sid in (sorted(session_ids) if by_session else [""])]
     except LatchkeyError as error:
         return Failure(client_id, error.reason or error.code)
-    answer = svc.fetch.post(client.backchannel_logout_uri, {"logout_token": token})
-    return None if answer.status in (200, 204) else Failure(client_id, answer.reason or f"status {answer.status}")
+    return next(filter(None, failures), None)
 
 
-def logout_token(svc: Services, client: Client, user: User, session_id: str) -> str:
-    """What tells a client that a session has ended (Back-Channel Logout 1.0 section 2.4)."""
+def _send_logout_token(svc: Services, client: Client, user: User, sid: str) -> Failure | None:
+    # An operator has looked at the addresses of the others.
+    if not client.made_by_operator:
+        limits.back_channel(svc, url=client.backchannel_logout_uri)
+    answer = svc.fetch.post(client.backchannel_logout_uri, {"logout_token": logout_token(svc, client, user, sid)})
+    return (
+        None if answer.status in (200, 204) else Failure(client.client_id, answer.reason or f"status {answer.status}")
+    )
+
+
+def logout_token(svc: Services, client: Client, user: User, sid: str) -> str:
+    """What tells a client that a session has ended, or with "" as `sid` all of a user's (Back-Channel Logout 1.0 section 2.4)."""
     now = svc.now()
     claims = {
         "iss": svc.settings.issuer,
@@ -182,6 +216,6 @@ def logout_token(svc: Services, client: Client, user: User, session_id: str) -> 
         "jti": new_id(),
         "events": {EVENT: {}},
         "sub": subjects.subject_for(svc, client, user.uid),
-        "sid": subjects.subject_for(svc, client, session_id),
+        **({"sid": sid} if sid else {}),
     }
     return tokens.sign(claims, keys.current(svc).signer(now), typ=LOGOUT_TOKEN)

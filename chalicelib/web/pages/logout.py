@@ -26,8 +26,7 @@ def log_out_by_get(page_request: PageRequest) -> Answer:
     logout_request = _logout_request(page_request)
     browser_session = page_request.browser()
     if browser_session is None:
-        may_redirect = bool(logout_request.uri) and logout_request.redirects_at_once
-        return _redirect_onward(logout_request) if may_redirect else _show_logged_out(page_request, logout_request)
+        return _answer_without_browser(page_request, logout_request)
     if logout_request.is_of(page_request.svc, browser_session):
         may_redirect = bool(logout_request.uri)
         answer = _redirect_onward(logout_request) if may_redirect else _show_logged_out(page_request, logout_request)
@@ -67,6 +66,17 @@ def log_out_on_page(page_request: PageRequest) -> Answer:
     return _end(page_request, browser_session, answer)
 
 
+def _answer_without_browser(page_request: PageRequest, logout_request: LogoutRequest) -> Answer:
+    """For a browser in which nobody is logged in, or a client's own server (oauth2-proxy's `--backend-logout-url`)."""
+    failures = logout.end_by_hint(page_request.svc, logout_request, network=page_request.caller.network)
+    request_log.write_logout_failures(failures or [])
+    if logout_request.uri and logout_request.redirects_at_once:
+        return _redirect_onward(logout_request)
+    # Who brings a hint wants its session ended, and is told if it was not.
+    ended = failures is not None or "id_token_hint" not in dict(page_request.query)
+    return _show_logged_out(page_request, logout_request, ended=ended)
+
+
 def _logout_request(page_request: PageRequest) -> LogoutRequest:
     params = parameters.parse(page_request.query, known=logout.KNOWN)
     return logout.check_request(page_request.svc, params, network=page_request.caller.network)
@@ -83,9 +93,10 @@ def _redirect_onward(logout_request: LogoutRequest) -> Answer:
     return redirect_to_client(logout_request.uri, _fields(logout_request))
 
 
-def _show_logged_out(page_request: PageRequest, logout_request: LogoutRequest) -> Answer:
+def _show_logged_out(page_request: PageRequest, logout_request: LogoutRequest, *, ended: bool = True) -> Answer:
     return page_request.show(
         "logged_out.html",
+        ended=ended,
         onward=uri_with_query(logout_request.uri, _fields(logout_request)) if logout_request.uri else "",
         place=host_of(logout_request.uri),
         unregistered=logout_request.unregistered,

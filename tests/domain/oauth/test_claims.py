@@ -9,7 +9,7 @@ from chalicelib.domain.accounts.model import User
 from chalicelib.domain.oauth.claims import half_hash, of_user
 from tests.support.forge import b64
 
-ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, name="Ann")
+ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, name="Ann", roles=("admin",))
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,8 @@ ANN = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, na
         (("email",), (), {"email": "ann@example.com", "email_verified": False}),
         (("openid",), ("email",), {"email": "ann@example.com"}),
         (("profile",), ("email_verified",), {"name": "Ann", "email_verified": False}),
+        (("groups",), (), {"groups": ["admin"], "roles": ["admin"]}),
+        (("openid",), ("groups",), {"groups": ["admin"]}),
         ((), ("password_hash", "uid", "disabled"), {}),
     ],
 )
@@ -32,7 +34,10 @@ def test_a_claim_is_opened_by_its_scope_or_by_a_wish_for_it(
 
 def test_what_a_user_has_not_said_is_left_out() -> None:
     nameless = User(uid="1", email="ann@example.com", password_hash="$", created_at=0, email_verified=True)
-    assert of_user(nameless, scope=("profile", "email")) == {"email": "ann@example.com", "email_verified": True}
+    assert of_user(nameless, scope=("profile", "email", "groups")) == {
+        "email": "ann@example.com",
+        "email_verified": True,
+    }
 
 
 def test_a_half_hash_is_as_openid_connect_has_it() -> None:

@@ -37,6 +37,7 @@ METADATA = {
     "backchannel_logout_session_required": True,
     "require_pushed_authorization_requests": True,
     "dpop_bound_access_tokens": True,
+    "id_token_claims": ["email"],
 }
 
 
@@ -63,6 +64,7 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         "registered_without_scope": True,
         "application_type": "web",
         "subject_type": "public",
+        "id_token_claims": (),
         "jwks": {},
         **dict.fromkeys(("redirect_uris", "post_logout_redirect_uris"), ()),
         **dict.fromkeys(("client_name", "client_uri", "logo_uri", "policy_uri", "tos_uri"), ""),

@@ -40,7 +40,7 @@ from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.grants import EXPECTED, UNKNOWN
 from tests.support.internet import Internet, Page
 from tests.support.issuer import Issuer, present, trusting
-from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
+from tests.support.phone import EMAIL, NETWORK, Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 HOOK = "https://app.example/backchannel"
@@ -72,7 +72,9 @@ class World:
     @cached_property
     def claims(self) -> set[str]:
         """The claims that a client can get to see."""
-        tokens = self.app().tokens(self.browser(), scope="openid profile email")
+        self.svc.users.set_roles(str(self.svc.users.find(EMAIL)), roles=("admin",))
+        app = self.app(scopes=("openid", "profile", "email", "groups"))
+        tokens = app.tokens(self.browser(), scope="openid profile email groups")
         about = self.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()
         return {*peek(tokens["id_token"])[1], *about}
 
@@ -294,7 +296,8 @@ def issuer_in_answers(world: World, value: bool) -> None:
 def logged_out(world: World) -> dict[str, Any]:
     world.internet.pages[HOOK] = Page()
     browser = world.browser()
-    tokens = world.app(backchannel_logout_uri=HOOK).tokens(browser, scope="openid")
+    app = world.app(backchannel_logout_uri=HOOK, backchannel_logout_session_required=True)
+    tokens = app.tokens(browser, scope="openid")
     browser.get("/oauth/logout", {"id_token_hint": tokens["id_token"]})
     return peek(world.internet.requests[-1].form["logout_token"])[1]
 

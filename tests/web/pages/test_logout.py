@@ -47,7 +47,13 @@ def svc(svc: Services, internet: Internet) -> Services:
 
 @pytest.fixture
 def app(svc: Services, phone: Phone) -> App:
-    return register(svc, phone, post_logout_redirect_uris=(LEFT, f"{LEFT}?a=b"), backchannel_logout_uri=HOOK)
+    return register(
+        svc,
+        phone,
+        post_logout_redirect_uris=(LEFT, f"{LEFT}?a=b"),
+        backchannel_logout_uri=HOOK,
+        backchannel_logout_session_required=True,
+    )
 
 
 @pytest.fixture
@@ -379,7 +385,14 @@ def test_a_client_is_told_as_the_specification_has_it(
 def test_a_pairwise_client_is_told_in_its_own_words(
     svc: Services, phone: Phone, web: Browser, internet: Internet
 ) -> None:
-    app = register(svc, phone, subject_type="pairwise", backchannel_logout_uri=HOOK, post_logout_redirect_uris=(LEFT,))
+    app = register(
+        svc,
+        phone,
+        subject_type="pairwise",
+        backchannel_logout_uri=HOOK,
+        backchannel_logout_session_required=True,
+        post_logout_redirect_uris=(LEFT,),
+    )
     tokens = app.tokens(web, scope=ONLINE)
     assert place(web.get(PATH, {"id_token_hint": tokens["id_token"], "post_logout_redirect_uri": LEFT})) == LEFT
     _, of_login = peek(tokens["id_token"])
@@ -412,6 +425,7 @@ def test_every_client_that_took_part_is_told_and_no_other(
     web.get(PATH, {"id_token_hint": tokens["id_token"]})
     assert sorted(request.line for request in internet.requests) == [
         "POST /backchannel",
+        "POST /backchannel?of=latchkey",  # which asked to be told by session, of each
         "POST /backchannel?of=latchkey",
     ]
 

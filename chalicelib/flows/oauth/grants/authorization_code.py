@@ -46,7 +46,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     started_session = replace(session, generation=1, jkt=refresh_jkt)
     token_set = issue.issue(svc, keyset, user, started_session, client, nonce=session.nonce, jkt=proof.jkt)
     if client.backchannel_logout_uri and session.browser:
-        svc.sessions.add_logout_participant(session)
+        svc.sessions.add_logout_participant(session, by_session=client.told_of_sessions)
     life = lifetimes.idle_seconds(svc, client) if token_set.refresh_token else token_set.expires_in
     if not svc.sessions.redeem_code(
         session, jkt=refresh_jkt, now=svc.now(), expires_at=min(svc.now() + life, session.ends_at)

@@ -1,0 +1,76 @@
+"""`./latchkey users`: the accounts of a stage, each by its e-mail address."""
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.target import with_services
+
+if TYPE_CHECKING:
+    from chalicelib.domain.accounts.model import User
+    from chalicelib.services import Services
+
+EMAIL = click.argument("email", metavar="EMAIL")
+ROLE = re.compile(r"[!#-\[\]-~]{1,64}")
+MAX_ROLES = 50  # they are in every access token of the user
+
+
+@click.group("users")
+def command() -> None:
+    """The accounts of a stage."""
+
+
+@command.command()
+@EMAIL
+@with_services
+def find(svc: "Services", *, email: str) -> None:
+    """Print an account."""
+    _print(_find(svc, email))
+
+
+@command.command()
+@EMAIL
+@with_services
+def verify_email(svc: "Services", *, email: str) -> None:
+    """Say that the address is its user's: `email_verified` in what clients are told from then on."""
+    _print(_changed(svc.users.verify_email(_find(svc, email)), email))
+
+
+@command.command()
+@EMAIL
+@click.argument("names", nargs=-1, metavar="[ROLE]...")
+@with_services
+def roles(svc: "Services", *, email: str, names: tuple[str, ...]) -> None:
+    """Replace the roles: those that are named, or none. Tokens have them from the next refresh on."""
+    from cli.errors import CannotRunError
+
+    if len(names) > MAX_ROLES or not all(ROLE.fullmatch(each) for each in names):
+        raise CannotRunError(f"Roles are {MAX_ROLES} at most, of up to 64 letters without spaces and quotation marks.")
+    _print(_changed(svc.users.set_roles(_find(svc, email).uid, roles=tuple(dict.fromkeys(names))), email))
+
+
+def _find(svc: "Services", email: str) -> "User":
+    from chalicelib.domain.accounts.email import canonical
+    from cli.client_metadata import check_letters
+
+    check_letters(email, what="The address")
+    uid = svc.users.find(canonical(email))
+    return _changed(svc.users.read(uid) if uid else None, email)
+
+
+def _changed(user: "User | None", email: str) -> "User":
+    from chalicelib.domain.errors import NotFound
+
+    if user is None:
+        raise NotFound(f"There is no account with the address {email!r} here.")
+    return user
+
+
+def _print(user: "User") -> None:
+    told = {
+        name: getattr(user, name)
+        for name in ("uid", "email", "email_verified", "name", "roles", "disabled", "created_at")
+    }
+    print(json.dumps(told, indent=2, ensure_ascii=False))

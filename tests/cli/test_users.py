@@ -1,0 +1,61 @@
+import json
+from typing import Any
+
+import pytest
+
+from chalicelib.services import Services
+from tests.support.commands import run
+from tests.support.phone import EMAIL, Phone
+
+
+def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> dict[str, Any]:
+    capsys.readouterr()  # the log of the requests before
+    run("users", *arguments, on=svc)
+    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return printed
+
+
+def test_an_account_is_found_by_its_address_in_any_spelling_and_its_password_is_not_printed(
+    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uid = phone.sign_up(name="Ann")["user"]["sub"]
+    printed = did(capsys, svc, "find", EMAIL.upper())
+    assert (printed["uid"], printed["email"], printed["email_verified"]) == (uid, EMAIL, False)
+    assert not [name for name in printed if "password" in name]
+
+
+def test_an_operator_verifies_an_address_and_clients_are_told(
+    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = phone.sign_up()["access_token"]
+    assert phone.call("GET /me", token=token).json()["email_verified"] is False
+    assert did(capsys, svc, "verify-email", EMAIL)["email_verified"] is True
+    assert phone.call("GET /me", token=token).json()["email_verified"] is True
+
+
+def test_an_address_that_has_changed_meanwhile_is_not_verified(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    user = svc.users.read(str(svc.users.find(EMAIL)))
+    assert user
+    assert (
+        svc.users.verify_email(type(user)(uid=user.uid, email="b@example.com", password_hash="", created_at=0)) is None
+    )
+    unchanged = svc.users.read(user.uid)
+    assert unchanged
+    assert not unchanged.email_verified
+
+
+def test_roles_are_replaced(svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
+    phone.sign_up()
+    assert did(capsys, svc, "roles", EMAIL, "admin", "editor", "admin")["roles"] == ["admin", "editor"]
+    assert did(capsys, svc, "roles", EMAIL)["roles"] == []
+    for wrong in ("two words", "x" * 65, ""):
+        with pytest.raises(SystemExit, match="Roles are"):
+            run("users", "roles", EMAIL, wrong, on=svc)
+
+
+@pytest.mark.parametrize("command", ["find", "verify-email", "roles"])
+@pytest.mark.parametrize("address", ["nobody@example.com", "", "no address"])
+def test_nobody_else_is_found(svc: Services, command: str, address: str) -> None:
+    with pytest.raises(SystemExit, match="no account"):
+        run("users", command, address, on=svc)
