@@ -42,7 +42,7 @@ def create(svc: "Services", *, metadata: tuple[str, ...], client_id: str, new_sc
     check_letters(client_id, what="The id")
     values = _read(svc, metadata, new_scopes=new_scopes)
     client, secret = manage.create(svc, Client(client_id=client_id, **values))
-    _print(client, secret)
+    _print(svc, client, secret)
 
 
 @command.command()
@@ -50,7 +50,7 @@ def create(svc: "Services", *, metadata: tuple[str, ...], client_id: str, new_sc
 @with_services
 def show(svc: "Services", *, client_id: str) -> None:
     """Print a client."""
-    _print(_find(svc, client_id))
+    _print(svc, _find(svc, client_id))
 
 
 @command.command()
@@ -65,7 +65,7 @@ def change(svc: "Services", *, client_id: str, metadata: tuple[str, ...], new_sc
     client = _find(svc, client_id)
     values = _read(svc, metadata, new_scopes=new_scopes, had=client.scopes)
     changed, secret = manage.with_secret(replace(client, **values))
-    _print(manage.change(svc, client, changed, named=values), secret)
+    _print(svc, manage.change(svc, client, changed, named=values), secret)
 
 
 @command.command()
@@ -77,7 +77,7 @@ def rotate_secret(svc: "Services", *, client_id: str, at_once: bool) -> None:
     from chalicelib.flows.clients import manage
 
     secret = manage.rotate_secret(svc, _find(svc, client_id), keep_old=not at_once)
-    _print(_find(svc, client_id), secret)
+    _print(svc, _find(svc, client_id), secret)
 
 
 @command.command()
@@ -112,17 +112,14 @@ def _find(svc: "Services", client_id: str) -> "Client":
     return client
 
 
-def _print(client: "Client", secret: str = "") -> None:
-    """Print what is particular about a client, and its secret if that is new."""
-    from cli.client_metadata import USUAL
+def _print(svc: "Services", client: "Client", secret: str = "") -> None:
+    """Print all that holds for a client, what it has not chosen too, and its secret if that is new."""
+    from chalicelib.flows.sessions import lifetimes
 
-    particular = {name: value for name, value in asdict(client).items() if value != USUAL[name] or name == "client_id"}
-    particular |= {name: "kept as a digest" for name in ("secrets", "registration_token") if name in particular}
-    print(json.dumps(particular, indent=2))
-    if not client.scopes:
-        click.echo(
-            f"It has no scopes, so no request of it is granted: change {client.client_id} scopes=openid", err=True
-        )
+    digests = {name: "kept as a digest" for name in ("secrets", "registration_token") if getattr(client, name)}
+    print(json.dumps({**asdict(client), **lifetimes.of_client(svc, client), **digests}, indent=2))
+    for problem in _of_no_use(client):
+        click.echo(problem, err=True)
     if secret:
         print(f"client_secret (told this once): {secret}")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.oauth.client import TYPES
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
 from tests.support.commands import run
@@ -48,6 +49,16 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     assert client.scopes == ("openid", "email")
     assert (client.client_name, client.first_party, client.access_seconds) == ("Notes for the web", True, 600)
     assert works(svc, client.client_id, secret)
+
+
+def test_all_that_holds_is_printed_what_was_not_chosen_too(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    created, _ = did(capsys, svc, "create", "--id", "shop", *WEB, "access_seconds=60")
+    assert did(capsys, svc, "show", "shop")[0] == created
+    assert set(created) == set(TYPES)
+    assert (created["token_endpoint_auth_method"], created["require_pkce"]) == ("client_secret_basic", True)
+    lifetimes = ("access_seconds", "id_token_seconds", "refresh_idle_seconds", "refresh_absolute_seconds")
+    day = 24 * 3600
+    assert [created[name] for name in lifetimes] == [60, 60, 30 * day, 365 * day]
 
 
 @pytest.mark.parametrize(

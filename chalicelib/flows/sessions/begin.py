@@ -22,8 +22,8 @@ def draft_without_login(
     svc: Services, user: User, client: Client, *, scope: tuple[str, ...], device: str = ""
 ) -> Session:
     """A session that somebody else vouches for: its tokens say nothing of a login, and it counts as none (`logged_in`)."""
-    now, settings = svc.now(), svc.settings
-    ends_at = now + (client.refresh_absolute_seconds or settings.refresh_absolute_seconds)
+    now = svc.now()
+    ends_at = now + lifetimes.absolute_seconds(svc, client)
     return Session(
         uid=user.uid,
         session_id=new_id(),

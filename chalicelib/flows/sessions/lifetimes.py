@@ -6,6 +6,21 @@ from ...domain.oauth.client import Client
 from ...services import Services
 
 
+def of_client(svc: Services, client: Client) -> dict[str, int]:
+    """All lifetimes of a client, by the names of its metadata."""
+    return {
+        "access_seconds": access_seconds(svc, client),
+        "id_token_seconds": id_token_seconds(svc, client),
+        "refresh_idle_seconds": idle_seconds(svc, client),
+        "refresh_absolute_seconds": absolute_seconds(svc, client),
+    }
+
+
+def absolute_seconds(svc: Services, client: Client) -> int:
+    """How long a session of this client lives at most."""
+    return client.refresh_absolute_seconds or svc.settings.refresh_absolute_seconds
+
+
 def idle_seconds(svc: Services, client: Client) -> int:
     """How long a session of this client lives unused."""
     return min(client.refresh_idle_seconds or svc.settings.refresh_idle_seconds, handles.MAX_IDLE)
