@@ -17,4 +17,5 @@ def in_browser(nonce: str, *, browser: str, secret: bytes) -> str:
 
 def began_in(session_id: str, *, browser: str, secret: bytes) -> bool:
     """Whether a session of this id began in a browser's session."""
-    return hmac.compare_digest(in_browser(session_id[:HALF], browser=browser, secret=secret), session_id)
+    expected = in_browser(session_id[:HALF], browser=browser, secret=secret)
+    return hmac.compare_digest(expected.encode(), session_id.encode())

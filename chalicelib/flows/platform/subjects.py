@@ -31,16 +31,6 @@ def identifier(svc: Services, client: Client, subject: str) -> str:
     return pairwise.identifier(subject, sector=sector(client), secret=keys.current(svc).pairwise)
 
 
-def uid_behind(svc: Services, client: Client, sub: str) -> str:
-    """The account that a client knows by a subject; "" if it can be none."""
-    if client.subject_type != pairwise.PAIRWISE:
-        return sub
-    try:
-        return pairwise.identifier(sub, sector=sector(client), secret=keys.current(svc).pairwise)
-    except ValueError:
-        return ""
-
-
 def claims(svc: Services, client: Client, uid: str) -> dict[str, str]:
     """The `sub` of an access token, with its `sector` where it is pairwise."""
     sector_claim = {"sector": sector(client)} if client.subject_type == pairwise.PAIRWISE else {}

@@ -103,13 +103,13 @@ def end_by_hint(svc: Services, request: LogoutRequest, *, network: str) -> list[
     For clients that keep their id_tokens to themselves: those that have something to authenticate with.
     """
     client = request.client
-    uid = subjects.uid_behind(svc, client, str(request.hint["sub"])) if client and request.hint else ""
-    user = svc.users.read(uid) if client and not client.public and uid else None
-    if client is None or user is None:
+    if client is None or client.public or not request.hint:
         return None
+    uid = subjects.identifier(svc, client, request.hint["sub"])
+    user = svc.users.read(uid)
     stored = [each for each in svc.sessions.of_user(uid) if in_force(user, each, svc.now())]
     for each in stored:
-        if each.client_id == own.BROWSER.client_id and request.is_of(svc, Browser(user, each)):
+        if user and each.client_id == own.BROWSER.client_id and request.is_of(svc, Browser(user, each)):
             return end(svc, Browser(user, each), network=network)
         if each.session_id == request.hint.get("sid") and not each.browser and client.owns(each):
             svc.sessions.end(uid, each.session_id, why="logout")
