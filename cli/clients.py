@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chalicelib.domain.oauth.client import Client
     from chalicelib.services import Services
 
+HEADINGS = ("Client", "Name", "Made by", "Authenticates", "Grants", "Scopes", "Beyond the usual")
 CLIENT_ID = click.argument("client_id", metavar="ID")
 METADATA = click.argument("metadata", nargs=-1, metavar="[NAME=VALUE]...")
 NEW_SCOPES = click.option("--new-scopes", is_flag=True, help="Take scopes that nothing here knows yet.")
@@ -23,8 +24,7 @@ def command() -> None:
     """The OAuth clients of a stage.
 
     Metadata is given as NAME=VALUE, by the names of chalicelib/domain/oauth/client.py; a list has spaces between its
-    parts. There is no list of all clients: each is found by its id alone, and a scan of the users table is not for a
-    command to make.
+    parts.
     """
 
 
@@ -51,6 +51,19 @@ def create(svc: "Services", *, metadata: tuple[str, ...], client_id: str, new_sc
 def show(svc: "Services", *, client_id: str) -> None:
     """Print a client."""
     _print(svc, _find(svc, client_id))
+
+
+@command.command("list")
+@with_services
+def list_clients(svc: "Services") -> None:
+    """Show all clients, and what each is allowed beyond the usual. It reads the whole users table."""
+    from cli.drawing import print_rows
+
+    clients = sorted(_all(svc), key=lambda client: client.client_id)
+    if clients:
+        print_rows(HEADINGS, [_row(each) for each in clients])
+    else:
+        print("No clients yet: `./latchkey clients create` makes one.")
 
 
 @command.command()
@@ -110,6 +123,34 @@ def _find(svc: "Services", client_id: str) -> "Client":
     if client is None:
         raise NotFound(f"There is no client {client_id!r} here.")
     return client
+
+
+def _all(svc: "Services") -> list["Client"]:
+    # Here and not in the store, whose verbs the routes have the rights for: none of them scans a table.
+    from chalicelib.store.clients import from_item
+    from chalicelib.store.dynamo import dynamodb
+
+    pages = (
+        dynamodb()
+        .get_paginator("scan")
+        .paginate(
+            TableName=svc.settings.users_table,
+            FilterExpression="sk = :client",
+            ExpressionAttributeValues={":client": {"S": "client"}},
+            ConsistentRead=True,
+        )
+    )
+    return [from_item(item) for page in pages for item in page["Items"]]
+
+
+def _row(client: "Client") -> tuple[str, ...]:
+    from chalicelib.domain.oauth.client import PRIVILEGES
+
+    grants = " ".join(each.rpartition(":")[2] for each in client.grant_types)
+    beyond = [*(f"{name}=no" for name in client.waivers), *(name for name in PRIVILEGES if getattr(client, name))]
+    made_by = "operator" if client.made_by_operator else "itself"
+    method = client.token_endpoint_auth_method
+    return client.client_id, client.client_name, made_by, method, grants, " ".join(client.scopes), " ".join(beyond)
 
 
 def _print(svc: "Services", client: "Client", secret: str = "") -> None:

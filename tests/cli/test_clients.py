@@ -8,7 +8,7 @@ from chalicelib.domain.oauth.client import TYPES
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
 from tests.support.commands import run
-from tests.support.phone import NETWORK
+from tests.support.phone import NETWORK, Phone
 
 WEB = (
     "client_name=Notes for the web",
@@ -49,6 +49,20 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     assert client.scopes == ("openid", "email")
     assert (client.client_name, client.first_party, client.access_seconds) == ("Notes for the web", True, 600)
     assert works(svc, client.client_id, secret)
+
+
+def test_all_clients_are_listed_with_what_each_may_beyond_the_usual(
+    svc: Services, capsys: pytest.CaptureFixture[str], phone: Phone
+) -> None:
+    phone.sign_up()  # the table has others than clients
+    run("clients", "list", on=svc)
+    assert "No clients yet" in capsys.readouterr().out
+    did(capsys, svc, "create", "--id", "wiki", *WEB, "require_pkce=no")
+    did(capsys, svc, "create", "--id", "api", *WEB, "introspects=yes")
+    run("clients", "list", on=svc)
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows] == ["api", "wiki"]
+    assert [row.split()[-1] for row in rows] == ["introspects", "require_pkce=no"]
 
 
 def test_all_that_holds_is_printed_what_was_not_chosen_too(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
