@@ -71,6 +71,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         jwks={"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]},
         backchannel_logout_uri="https://app.example/out",
         backchannel_logout_session_required=True,
+        id_token_claims=("email", "groups"),
         introspects=True,
         exchanges=("impersonation",),
         assertion_issuers={"https://idp.example": {"jwks_uri": "https://idp.example/keys", "email": True}},
@@ -79,9 +80,11 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         policy_uri="https://app.example/policy",
         tos_uri="https://app.example/terms",
         access_seconds=60,
+        id_token_seconds=90,
         refresh_idle_seconds=600,
         refresh_absolute_seconds=6000,
         operator_set=("client_name",),
+        registered_without_scope=True,
         registration_token="0" * 64,
     )
     without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}
