@@ -1,4 +1,4 @@
-"""`./latchkey smoke`: is a deployment there, is it ours, are its doors shut?"""
+"""`./latchkey smoke`: is a deployment there, is it ours, does it refuse who has no token?"""
 
 import click
 
@@ -9,7 +9,7 @@ from deploy.errors import CannotDeployError
 @click.command("smoke")
 @with_target
 def command(target: Target) -> None:
-    """Ask a deployment a few questions: is it there, is it ours, are its doors shut?"""
+    """Ask a deployment a few questions: is it there, is it ours, does it refuse who has no token?"""
     from deploy import smoke
 
     issuer = target.issuer()

@@ -1,4 +1,4 @@
-"""A few requests to a deployment: is it there, is it ours, are its doors shut?"""
+"""A few requests to a deployment: is it there, is it ours, does it refuse who has no token?"""
 
 import json
 import time

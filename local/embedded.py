@@ -1,4 +1,4 @@
-"""The embedded AWS's own process: MiniStack, with a door before it and a journal beside its state.
+"""The embedded AWS's own process: MiniStack, with a check of access keys before it and a journal beside its state.
 
 MiniStack answers whoever asks, any web page included, and saves its state only when it ends in good order. So a
 request is let in only with the key that `aws` made up for this start, and what changes something is written down
@@ -175,7 +175,7 @@ async def _body(receive: Receive) -> bytes:
 def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[Scope, bytes], bool], deployed: bool) -> Asgi:
     """Let in who shows a good access key and is no web page, and everybody to what is `deployed`."""
 
-    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+    async def check(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or known(scope):
             await inner(scope, receive, send)
         elif deployed and scope["type"] == "http" and at_home(scope) and DEPLOYED.fullmatch(scope["path"]):
@@ -203,7 +203,7 @@ def guarded(inner: Asgi, *, hosts: set[bytes], may_call: Callable[[Scope, bytes]
         )
         return credential is not None and may_call(scope, credential[1])
 
-    return door
+    return check
 
 
 def main() -> None:

@@ -8,17 +8,17 @@ from .model import Proof
 
 
 class Attempt(SealedRecord, frozen=True, kw_only=True):
-    """A login that goes on, for one client at one door; what it is worth ends at `expires_at` (epoch seconds).
+    """A login that goes on, for one client in one flow; what it is worth ends at `expires_at` (epoch seconds).
 
     `bound_to` is who alone may go on with it: a browser's token, a browser's session, the thumbprint of a key; "" for its
     holder. `uid` is "" until the user is known, and `token_version` is the account's as it was then. `request` is what the
-    door needs to go on.
+    flow needs to go on. A flow is one way through endpoints: JSON, a first-party app, pages, stepping up a session.
     """
 
     purpose, seconds = b"latchkey login attempt\x00", 600  # from its beginning; no step prolongs it
 
     id: str
-    door: str
+    flow: str
     client_id: str
     client_since: int
     expires_at: int
@@ -48,7 +48,7 @@ class Attempt(SealedRecord, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, proofs=(*self.proofs, proof))
 
     def with_request(self, **members: str) -> "Attempt":
-        """The same, with more of what its door needs."""
+        """The same, with more of what its flow needs."""
         return msgspec.structs.replace(self, request={**self.request, **members})
 
     def is_of(self, user: User) -> bool:

@@ -13,7 +13,7 @@ from ..sessions.issue import TokenSet
 def sign_up(
     svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = ""
 ) -> tuple[User, TokenSet]:
-    """A new account with its first session at the JSON door, all or nothing; raises what `draft` and `create` raise."""
+    """A new account with its first session of the JSON API, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
     session = begin.draft(svc, login.of_new_account(svc, user), client, scope=client.scopes, device=device)

@@ -13,7 +13,7 @@ from ..sessions.issue import TokenSet
 from . import attempts, login
 from .login import Incomplete, Progress
 
-DOOR = "json"
+FLOW = "json"
 
 
 def with_password(
@@ -22,7 +22,7 @@ def with_password(
     """A new session for the right password; raises MfaRequired where that is not enough."""
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
-    attempt = attempts.begin(svc, DOOR, client, request={"scope": " ".join(granted), "device": device})
+    attempt = attempts.begin(svc, FLOW, client, request={"scope": " ".join(granted), "device": device})
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, network=network))
 
 
@@ -38,7 +38,7 @@ def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, network: s
 
 
 def _attempt(svc: Services, mfa_token: str) -> Attempt:
-    return attempts.unseal(svc, mfa_token, door=DOOR, client=own.json_api(svc))
+    return attempts.unseal(svc, mfa_token, flow=FLOW, client=own.json_api(svc))
 
 
 def _answer(svc: Services, attempt: Attempt, progress: Progress) -> TokenSet:

@@ -1,4 +1,4 @@
-"""Attempts to log in as their holders carry them: sealed, for one door, one client and one holder, for minutes."""
+"""Attempts to log in as their holders carry them: sealed, for one flow, one client and one holder, for minutes."""
 
 from collections.abc import Container, Mapping
 
@@ -12,7 +12,7 @@ from ..platform.ids import new_id
 
 def begin(
     svc: Services,
-    door: str,
+    flow: str,
     client: Client,
     *,
     bound_to: str = "",
@@ -23,7 +23,7 @@ def begin(
     """An attempt in which nothing is proved yet."""
     return Attempt(
         id=new_id(),
-        door=door,
+        flow=flow,
         client_id=client.client_id,
         client_since=client.created_at,
         expires_at=svc.now() + Attempt.seconds,
@@ -43,16 +43,16 @@ def seal(svc: Services, attempt: Attempt) -> str:
 
 
 def unseal(
-    svc: Services, unverified_text: str, *, door: str, client: Client, bound_to: Container[str | None] = ("",)
+    svc: Services, unverified_text: str, *, flow: str, client: Client, bound_to: Container[str | None] = ("",)
 ) -> Attempt:
-    """The attempt in a text of this door and client, held by whom it is bound to; raises LoginExpired for any other."""
+    """The attempt in a text of this flow and client, held by whom it is bound to; raises LoginExpired for any other."""
     attempt = sealing.unseal(svc, unverified_text, Attempt)
     if attempt is None:
         raise LoginExpired(reason="no attempt")
     if svc.now() >= attempt.expires_at:
         raise LoginExpired(reason="expired")
-    if attempt.door != door or not client.is_same(attempt.client_id, attempt.client_since):
-        raise LoginExpired(reason="another door's or client's", uid=attempt.uid)
+    if attempt.flow != flow or not client.is_same(attempt.client_id, attempt.client_since):
+        raise LoginExpired(reason="another flow's or client's", uid=attempt.uid)
     if attempt.bound_to not in bound_to:
         raise LoginExpired(reason="another holder's", uid=attempt.uid)
     return attempt

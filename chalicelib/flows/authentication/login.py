@@ -1,4 +1,4 @@
-"""The one story that every door tells: a user proves factor after factor, until the policy misses none."""
+"""A login, at whatever endpoint: a user proves factor after factor, until the policy misses none."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ from ..authentication.login import Incomplete, Progress
 from ..platform import subjects
 from . import codes
 
-DOOR = "app"
+FLOW = "app"
 REQUEST_PARAMETERS = frozenset(
     {
         "response_type",
@@ -75,7 +75,7 @@ def _attempt(
         request = _check_request(client, {**new_params, "dpop_jkt": requested_jkt})
         attempt = attempts.begin(
             svc,
-            DOOR,
+            FLOW,
             client,
             bound_to=requested_jkt,
             acr_values=request.acr_values,
@@ -83,7 +83,7 @@ def _attempt(
             request=new_params,
         )
         return attempt, request
-    attempt = attempts.unseal(svc, params["auth_session"], door=DOOR, client=client, bound_to=("", jkt))
+    attempt = attempts.unseal(svc, params["auth_session"], flow=FLOW, client=client, bound_to=("", jkt))
     stored_params = _registered(svc, client, attempt.request)
     if any(stored_params.get(name) != value for name, value in new_params.items()):
         raise InvalidSession("`auth_session` belongs to another request.")

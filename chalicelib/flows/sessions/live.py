@@ -57,7 +57,7 @@ def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None)
 
 
 def _unregistered(svc: Services, client_id: str) -> Client | None:
-    """What a client that is in no table may have: the JSON door, or one with a document, which is not asked for here."""
+    """What a client that is in no table may have: the JSON API, or one with a document, which is not asked for here."""
     settings = svc.settings
     if client_id == settings.client_id:
         return own.json_api(svc)

@@ -8,7 +8,7 @@ from . import request_log
 
 
 class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
-    """RFC 6749 section 5.1: the answer to every kind of login, refresh and exchange, on every door."""
+    """RFC 6749 section 5.1: the answer to every kind of login, refresh and exchange, at every endpoint."""
 
     access_token: str
     token_type: str

@@ -92,13 +92,13 @@ def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> 
     cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT)
     try:
         attempt = attempts.unseal(
-            svc, cookie, door=LOGIN, client=own.BROWSER, bound_to=(page_request.browser_token() or None,)
+            svc, cookie, flow=LOGIN, client=own.BROWSER, bound_to=(page_request.browser_token() or None,)
         )
     except LoginExpired:
         if browser_session is None:
             raise
         holder = (browser_session.session.session_id,)
-        attempt = attempts.unseal(svc, cookie, door=STEP_UP, client=own.BROWSER, bound_to=holder)
+        attempt = attempts.unseal(svc, cookie, flow=STEP_UP, client=own.BROWSER, bound_to=holder)
     if attempt.request["to"] != _digest(page_request.to):
         raise LoginExpired(reason="leads elsewhere", uid=attempt.uid)
     return attempt

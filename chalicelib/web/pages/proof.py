@@ -80,7 +80,7 @@ def _answer(page_request: PageRequest, browser_session: Browser | None, attempt:
     fields, network = page_request.fields, page_request.caller.network
     factor, answer = fields.get("factor", ""), fields.get("answer", "")
     progress = login.prove(page_request.svc, attempt, factor=factor, answer=answer, network=network)
-    if attempt.door == STEP_UP and browser_session and not isinstance(progress, login.Incomplete):
+    if attempt.flow == STEP_UP and browser_session and not isinstance(progress, login.Incomplete):
         return redirect_after_step_up(page_request, browser_session, progress)
     return redirect_after(page_request, progress)
 

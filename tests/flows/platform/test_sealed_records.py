@@ -38,7 +38,7 @@ ERROR_PAGE = SealedErrorPage(
 )
 ATTEMPT = Attempt(
     id="3614e866d020405ba721370e5cbdb3b3",
-    door="app",
+    flow="app",
     client_id="native",
     client_since=1_799_999_000,
     expires_at=START + 500,
@@ -80,7 +80,7 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         ATTEMPT,
         b"latchkey login attempt\x00",
         (
-            '{"v": 1, "id": "3614e866d020405ba721370e5cbdb3b3", "door": "app", "client_id": "native",'
+            '{"v": 1, "id": "3614e866d020405ba721370e5cbdb3b3", "flow": "app", "client_id": "native",'
             ' "client_since": 1799999000, "expires_at": 1800000500,'
             ' "bound_to": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "uid": "21b2efff062d43f2acc4ec61a8d22ea3",'
             ' "token_version": 3, "proofs": [{"factor": "password", "amr": ["pwd"], "at": 1799999900}],'

@@ -1,4 +1,4 @@
-"""A login of an account with a second factor, at the doors that apps use: nothing before both are proved, and all once."""
+"""A login of an account with a second factor, at the endpoints that apps use: nothing before both are proved, and all once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -15,10 +15,10 @@ from local.gateway import Answer
 from tests.support import counter, wire
 from tests.support.browser import App, register
 from tests.support.forge import peek
+from tests.support.login_clients import CHALLENGE_PATH, LOGIN_CLIENTS, REQUEST, FirstParty, LoginClient, login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
 from tests.support.records import plaintext_of, sealed_by_hand
-from tests.web.authentication.doors import CHALLENGE_PATH, DOORS, REQUEST, Door, FirstParty, door
 
 NEW_PASSWORD = "an entirely other phrase 7"
 
@@ -38,10 +38,10 @@ def uid(svc: Services, phone: Phone) -> str:
     return uid
 
 
-@pytest.fixture(params=DOORS)
-def at(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> Door:
-    """Each of the doors."""
-    return door(request.param, svc, phone)
+@pytest.fixture(params=LOGIN_CLIENTS)
+def at(request: pytest.FixtureRequest, svc: Services, phone: Phone) -> LoginClient:
+    """Each of the clients."""
+    return login_client(request.param, svc, phone)
 
 
 def sessions_of(svc: Services, uid: str) -> int:
@@ -49,7 +49,7 @@ def sessions_of(svc: Services, uid: str) -> int:
 
 
 def test_the_password_alone_gives_nothing_and_with_the_other_factor_a_session_of_two(
-    at: Door, uid: str, svc: Services, clock: Clock
+    at: LoginClient, uid: str, svc: Services, clock: Clock
 ) -> None:
     before = sessions_of(svc, uid)
     asked = at.password()
@@ -62,12 +62,12 @@ def test_the_password_alone_gives_nothing_and_with_the_other_factor_a_session_of
     assert claims["auth_time"] == clock()
 
 
-def test_an_account_without_the_factor_logs_in_by_its_password(at: Door, phone: Phone) -> None:
+def test_an_account_without_the_factor_logs_in_by_its_password(at: LoginClient, phone: Phone) -> None:
     phone.sign_up()
     assert peek(at.access_token(at.password()))[1]["acr"] == "aal1"
 
 
-def test_a_wrong_password_says_no_word_of_factors(at: Door, uid: str) -> None:  # noqa: ARG001 - the account
+def test_a_wrong_password_says_no_word_of_factors(at: LoginClient, uid: str) -> None:  # noqa: ARG001 - the account
     answer = at.password(password="a wrong one")
     assert at.error(answer) == at.wrong
     assert not answer.json().get("factors")
@@ -83,7 +83,7 @@ def test_scope_and_device_of_the_first_step_are_those_of_the_session(phone: Phon
     assert current["device"] == "Pixel 9"
 
 
-def test_a_wrong_answer_is_refused_and_the_login_goes_on(at: Door, uid: str) -> None:
+def test_a_wrong_answer_is_refused_and_the_login_goes_on(at: LoginClient, uid: str) -> None:
     token = at.token(at.password())
     other = counter.code("0" * 32, 1)
     for answer in ("x", other, counter.code(uid, 2)[:-1], PASSWORD, "1-", "²-x", "\U0001f511"):
@@ -91,7 +91,7 @@ def test_a_wrong_answer_is_refused_and_the_login_goes_on(at: Door, uid: str) -> 
     assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
 
 
-def test_a_code_that_was_used_is_good_in_no_other_login(at: Door, uid: str) -> None:
+def test_a_code_that_was_used_is_good_in_no_other_login(at: LoginClient, uid: str) -> None:
     first, second = at.token(at.password()), at.token(at.password())
     assert at.access_token(at.prove(first, "counter", counter.code(uid, 5)))
     for step in (5, 4):
@@ -99,7 +99,7 @@ def test_a_code_that_was_used_is_good_in_no_other_login(at: Door, uid: str) -> N
     assert at.access_token(at.prove(second, "counter", counter.code(uid, 6)))
 
 
-def test_a_login_that_is_complete_begins_no_second_session(at: Door, uid: str, svc: Services) -> None:
+def test_a_login_that_is_complete_begins_no_second_session(at: LoginClient, uid: str, svc: Services) -> None:
     token = at.token(at.password())
     assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
     before = sessions_of(svc, uid)
@@ -107,7 +107,7 @@ def test_a_login_that_is_complete_begins_no_second_session(at: Door, uid: str, s
     assert sessions_of(svc, uid) == before
 
 
-def test_of_two_right_answers_at_once_one_begins_a_session(at: Door, uid: str, svc: Services) -> None:
+def test_of_two_right_answers_at_once_one_begins_a_session(at: LoginClient, uid: str, svc: Services) -> None:
     token, before = at.token(at.password()), sessions_of(svc, uid)
 
     def prove(step: int) -> Answer:
@@ -120,7 +120,7 @@ def test_of_two_right_answers_at_once_one_begins_a_session(at: Door, uid: str, s
 
 
 def test_guesses_are_counted_before_they_are_looked_at_and_a_right_answer_gives_its_own_back(
-    at: Door, uid: str, svc: Services
+    at: LoginClient, uid: str, svc: Services
 ) -> None:
     most, _ = svc.settings.limits["factor_account_network"]
     for step in range(1, 4):
@@ -132,11 +132,11 @@ def test_guesses_are_counted_before_they_are_looked_at_and_a_right_answer_gives_
         answer = at.prove(token, "counter", counter.code(uid, 9))
     assert at.error(answer) == (429, "too_many_requests")
     assert "UpdateItem" not in traffic.calls  # the code is not even used up
-    # A new login gives no new guesses, and neither does the other door.
-    for name in DOORS:
-        other = door(name, svc, at.phone)
+    # A new login gives no new guesses, and neither does the other client.
+    for name in LOGIN_CLIENTS:
+        other = login_client(name, svc, at.phone)
         assert other.error(other.prove(other.token(other.password()), "counter", "x")) == (429, "too_many_requests")
-    elsewhere = door("json", svc, Phone(svc.now, address="203.0.113.5"))  # type: ignore[arg-type]
+    elsewhere = login_client("json", svc, Phone(svc.now, address="203.0.113.5"))  # type: ignore[arg-type]
     assert elsewhere.access_token(
         elsewhere.prove(elsewhere.token(elsewhere.password()), "counter", counter.code(uid, 9))
     )
@@ -149,10 +149,10 @@ def test_guesses_from_everywhere_leave_each_network_few_and_no_owner_without(
     slow, _ = svc.settings.limits["factor_account_network_slow"]
     usual, _ = svc.settings.limits["factor_account_network"]
     for number in range(most // usual):
-        thief = door("json", svc, Phone(clock, address=f"203.0.113.{number}"))
+        thief = login_client("json", svc, Phone(clock, address=f"203.0.113.{number}"))
         token = thief.token(thief.password())
         assert {thief.error(thief.prove(token, "counter", "x"))[0] for _ in range(usual)} == {401}
-    owner = door("json", svc, Phone(clock, address="198.51.100.99"))
+    owner = login_client("json", svc, Phone(clock, address="198.51.100.99"))
     token = owner.token(owner.password())
     for _ in range(slow - 1):
         assert owner.error(owner.prove(token, "counter", "x")) == owner.wrong
@@ -160,7 +160,7 @@ def test_guesses_from_everywhere_leave_each_network_few_and_no_owner_without(
 
 
 @pytest.mark.parametrize("factor", ["password", "", "no such", "counter ", "COUNTER"])
-def test_a_factor_that_is_not_missing_cannot_be_proved_or_shown(at: Door, uid: str, factor: str) -> None:
+def test_a_factor_that_is_not_missing_cannot_be_proved_or_shown(at: LoginClient, uid: str, factor: str) -> None:
     token = at.token(at.password())
     answer = at.prove(token, factor, PASSWORD)
     empty_parameter = not factor and isinstance(at, FirstParty)  # as good as none (RFC 6749 section 3.1)
@@ -169,7 +169,7 @@ def test_a_factor_that_is_not_missing_cannot_be_proved_or_shown(at: Door, uid: s
     assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
 
 
-def test_a_factor_that_the_account_has_not_is_not_offered(at: Door, phone: Phone, svc: Services) -> None:
+def test_a_factor_that_the_account_has_not_is_not_offered(at: LoginClient, phone: Phone, svc: Services) -> None:
     uid = phone.sign_up()["user"]["sub"]
     with counter.installed("other"):
         counter.enrol(svc, uid, "other")
@@ -178,7 +178,7 @@ def test_a_factor_that_the_account_has_not_is_not_offered(at: Door, phone: Phone
         assert at.error(at.prove(at.token(asked), "counter", counter.code(uid, 1))) == (400, "invalid_request")
 
 
-def test_a_factor_that_shows_something_first_shows_it_for_this_login_and_account(at: Door, uid: str) -> None:
+def test_a_factor_that_shows_something_first_shows_it_for_this_login_and_account(at: LoginClient, uid: str) -> None:
     with counter.installed(challenges=True):
         token = at.token(at.password())
         assert EMAIL in at.challenge(token, "counter")["hint"]
@@ -187,7 +187,7 @@ def test_a_factor_that_shows_something_first_shows_it_for_this_login_and_account
         assert at.challenge(at.token(at.password()), "counter") == {}
 
 
-def test_a_login_is_over_after_ten_minutes_however_often_it_was_tried(at: Door, uid: str, clock: Clock) -> None:
+def test_a_login_is_over_after_ten_minutes_however_often_it_was_tried(at: LoginClient, uid: str, clock: Clock) -> None:
     token = at.token(at.password())
     clock.advance(300)
     wrong = at.prove(token, "counter", "x")
@@ -213,7 +213,7 @@ def deleted(phone: Phone, access_token: str) -> Answer:
 
 @pytest.mark.parametrize("change", [changed_password, ended_all_sessions, deleted])
 def test_whatever_ends_an_accounts_sessions_ends_its_logins_too(
-    at: Door, phone: Phone, svc: Services, change: Callable[[Phone, str], Answer]
+    at: LoginClient, phone: Phone, svc: Services, change: Callable[[Phone, str], Answer]
 ) -> None:
     account = phone.sign_up()
     counter.enrol(svc, account["user"]["sub"])
@@ -223,14 +223,14 @@ def test_whatever_ends_an_accounts_sessions_ends_its_logins_too(
     assert at.challenge(token, "counter") == {}
 
 
-def test_a_disabled_account_goes_on_with_no_login(at: Door, uid: str, svc: Services) -> None:
+def test_a_disabled_account_goes_on_with_no_login(at: LoginClient, uid: str, svc: Services) -> None:
     token = at.token(at.password())
     svc.users.disable(uid)
     assert at.error(at.prove(token, "counter", counter.code(uid, 1))) == at.over
 
 
 def test_an_answer_of_one_account_is_none_in_the_login_of_another(
-    at: Door, uid: str, phone: Phone, svc: Services
+    at: LoginClient, uid: str, phone: Phone, svc: Services
 ) -> None:
     other = phone.sign_up("bob@example.com")["user"]["sub"]
     counter.enrol(svc, other)
@@ -245,7 +245,7 @@ def forged(token: str) -> list[str]:
     return ["x", token[:-8], token[8:], flipped, token + "A", token[::-1], "A" * 400, "=", "\u00e9"]
 
 
-def test_a_forged_or_truncated_login_is_none_and_costs_no_call(at: Door, uid: str, svc: Services) -> None:
+def test_a_forged_or_truncated_login_is_none_and_costs_no_call(at: LoginClient, uid: str, svc: Services) -> None:
     token = at.token(at.password())
     known = ["GetItem"] if isinstance(at, FirstParty) else []  # the client's
     for text in forged(token):
@@ -254,14 +254,14 @@ def test_a_forged_or_truncated_login_is_none_and_costs_no_call(at: Door, uid: st
         assert traffic.calls == known
 
 
-def test_a_login_of_one_door_is_none_at_another(uid: str, svc: Services, phone: Phone) -> None:
-    doors = [door(name, svc, phone) for name in DOORS]
-    for one, other in (doors, doors[::-1]):
+def test_a_login_of_one_flow_is_none_in_another(uid: str, svc: Services, phone: Phone) -> None:
+    clients = [login_client(name, svc, phone) for name in LOGIN_CLIENTS]
+    for one, other in (clients, clients[::-1]):
         token = one.token(one.password())
         assert other.error(other.prove(token, "counter", counter.code(uid, 1))) == other.over
 
 
-def test_no_other_text_of_ours_is_a_login_nor_a_login_another_text(at: Door, uid: str, phone: Phone) -> None:
+def test_no_other_text_of_ours_is_a_login_nor_a_login_another_text(at: LoginClient, uid: str, phone: Phone) -> None:
     token = at.token(at.password())
     tokens = phone.sign_up("bob@example.com")
     for text in (tokens["access_token"], tokens["refresh_token"]):
@@ -287,32 +287,35 @@ def test_no_other_text_of_ours_is_a_login_nor_a_login_another_text(at: Door, uid
 def test_a_login_of_another_version_or_shape_is_none(
     uid: str, svc: Services, phone: Phone, change: dict[str, Any]
 ) -> None:
-    at = door("json", svc, phone)
+    at = login_client("json", svc, phone)
     members = json.loads(plaintext_of(svc, Attempt.purpose, at.token(at.password())))
     text = sealed_by_hand(svc, Attempt.purpose, json.dumps({**members, **change}))
     assert at.error(at.prove(text, "counter", counter.code(uid, 1))) == at.over
 
 
 def test_a_login_without_a_user_proves_nothing_by_a_factor(svc: Services, phone: Phone, uid: str) -> None:
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     begun = at.send(**REQUEST).json()["auth_session"]
     assert at.error(at.prove(begun, "counter", counter.code(uid, 1))) == at.over
     empty = attempts.seal(
-        svc, attempts.begin(svc, api_login.DOOR, own.json_api(svc), request={"scope": "", "device": ""})
+        svc, attempts.begin(svc, api_login.FLOW, own.json_api(svc), request={"scope": "", "device": ""})
     )
-    assert refusal(door("json", svc, phone).prove(empty, "counter", counter.code(uid, 1))) == (401, "login_expired")
+    assert refusal(login_client("json", svc, phone).prove(empty, "counter", counter.code(uid, 1))) == (
+        401,
+        "login_expired",
+    )
 
 
 def test_factor_and_answer_cannot_come_without_a_login(svc: Services, phone: Phone, uid: str) -> None:
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     answer = at.send(**REQUEST, email=EMAIL, password=PASSWORD, factor="counter", answer=counter.code(uid, 1))
     assert at.error(answer) == at.over
 
 
 def test_an_auth_session_with_a_proof_is_for_its_own_client_and_key(svc: Services, phone: Phone, uid: str) -> None:
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     other = register(svc, phone, "native", first_party=True)
     right = {"factor": "counter", "answer": counter.code(uid, 1)}
@@ -341,7 +344,7 @@ def provers(app: App, svc: Services) -> tuple[Prover, Prover]:
 def test_the_request_cannot_change_between_the_steps(
     svc: Services, phone: Phone, uid: str, change: dict[str, str]
 ) -> None:
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     token = at.token(at.password())
     answer = at.send(auth_session=token, factor="counter", answer=counter.code(uid, 1), **change)
@@ -351,7 +354,7 @@ def test_the_request_cannot_change_between_the_steps(
 def test_the_password_at_a_later_step_begins_the_proofs_anew(svc: Services, phone: Phone, uid: str) -> None:
     bob = phone.sign_up("bob@example.com")["user"]["sub"]
     counter.enrol(svc, bob)
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     token = at.token(at.password())
     again = at.send(auth_session=token, email="bob@example.com", password=PASSWORD)
@@ -361,7 +364,7 @@ def test_the_password_at_a_later_step_begins_the_proofs_anew(svc: Services, phon
 
 
 def test_a_level_that_is_wanted_and_can_be_had_is_asked_for(svc: Services, phone: Phone, uid: str) -> None:
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     with counter.installed("key", ("hwk",)):
         counter.enrol(svc, uid, "key")
@@ -376,7 +379,7 @@ def test_an_essential_level_that_the_account_cannot_give_is_unmet_and_a_wish_is_
     svc: Services, phone: Phone
 ) -> None:
     phone.sign_up()
-    at = door("first-party", svc, phone)
+    at = login_client("first-party", svc, phone)
     assert isinstance(at, FirstParty)
     right = {**REQUEST, "email": EMAIL, "password": PASSWORD}
     essential = '{"id_token": {"acr": {"essential": true, "value": "aal2"}}}'
@@ -384,7 +387,7 @@ def test_an_essential_level_that_the_account_cannot_give_is_unmet_and_a_wish_is_
     assert peek(at.access_token(at.send(**right, acr_values="aal2")))[1]["acr"] == "aal1"
 
 
-def test_any_of_several_factors_completes_a_login(at: Door, phone: Phone, svc: Services) -> None:
+def test_any_of_several_factors_completes_a_login(at: LoginClient, phone: Phone, svc: Services) -> None:
     uid = phone.sign_up()["user"]["sub"]
     counter.enrol(svc, uid)
     with counter.installed("key", ("hwk",)):
@@ -396,7 +399,7 @@ def test_any_of_several_factors_completes_a_login(at: Door, phone: Phone, svc: S
 def test_the_budget_of_a_second_step_is_two_reads_and_what_the_factor_writes(
     uid: str, svc: Services, phone: Phone
 ) -> None:
-    at = door("json", svc, phone)
+    at = login_client("json", svc, phone)
     token = at.token(at.password())
     with wire.watched(svc) as traffic:
         assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
@@ -411,7 +414,7 @@ def test_the_budget_of_a_second_step_is_two_reads_and_what_the_factor_writes(
     assert len(reads) == 3
 
 
-def test_no_code_and_no_login_is_logged(at: Door, uid: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_code_and_no_login_is_logged(at: LoginClient, uid: str, capsys: pytest.CaptureFixture[str]) -> None:
     token = at.token(at.password())
     right = counter.code(uid, 1)
     at.prove(token, "counter", "my-wrong-guess")

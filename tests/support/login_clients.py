@@ -1,4 +1,4 @@
-"""The doors that a user logs in at, each with its own words for the same steps."""
+"""Clients that log a user in by password and factors, each with its own endpoints and words for the same steps."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ REQUEST = {
 
 
 @dataclass
-class Door(ABC):
-    """A door with a client at it, and how it says that an answer is wrong, or that a login is over."""
+class LoginClient(ABC):
+    """A client of one login flow, and how its endpoints say that an answer is wrong, or that a login is over."""
 
     svc: Services
     phone: Phone
@@ -61,7 +61,7 @@ class Door(ABC):
         return answer.status, answer.json()["error"]
 
 
-class Json(Door):
+class Json(LoginClient):
     """POST /login."""
 
     more = (401, "mfa_required")
@@ -74,15 +74,15 @@ class Json(Door):
 
     def challenge(self, token: str, factor: str) -> dict[str, Any]:
         answer = self.phone.call("POST /login/challenge", {"mfa_token": token, "factor": factor})
-        shown: dict[str, Any] = answer.json().get("challenge", {})
-        return shown
+        challenge: dict[str, Any] = answer.json().get("challenge", {})
+        return challenge
 
     def access_token(self, answer: Answer) -> str:
         access_token: str = token_response(answer)["access_token"]
         return access_token
 
 
-class FirstParty(Door):
+class FirstParty(LoginClient):
     """The authorization challenge endpoint."""
 
     app: App
@@ -98,8 +98,8 @@ class FirstParty(Door):
         return self.send(auth_session=token, factor=factor, answer=answer)
 
     def challenge(self, token: str, factor: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self.send(auth_session=token, factor=factor).json().get("challenge", {})
-        return shown
+        challenge: dict[str, Any] = self.send(auth_session=token, factor=factor).json().get("challenge", {})
+        return challenge
 
     def access_token(self, answer: Answer) -> str:
         code = token_response(answer)["authorization_code"]
@@ -107,13 +107,13 @@ class FirstParty(Door):
         return access_token
 
 
-def door(name: str, svc: Services, phone: Phone) -> Door:
-    """A door by its name."""
+def login_client(name: str, svc: Services, phone: Phone) -> LoginClient:
+    """A client by its name."""
     if name == "json":
         return Json(svc, phone, (401, "invalid_credentials"), (401, "login_expired"), "mfa_token")
-    made = FirstParty(svc, phone, (403, "insufficient_authorization"), (400, "invalid_session"), "auth_session")
-    made.app = register(svc, phone, "native", first_party=True)
-    return made
+    client = FirstParty(svc, phone, (403, "insufficient_authorization"), (400, "invalid_session"), "auth_session")
+    client.app = register(svc, phone, "native", first_party=True)
+    return client
 
 
-DOORS = ("json", "first-party")
+LOGIN_CLIENTS = ("json", "first-party")
