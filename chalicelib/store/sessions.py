@@ -218,6 +218,25 @@ class Sessions:
             return _use_after_rival(failed, successor.generation - 1, jkt=jkt, now=now, retry_window=retry_window)
         return Use.RETRY
 
+    def prolong(self, session: Session, *, now: int, idle_seconds: int) -> bool:
+        """Moves last use and idle end of a session that keeps its refresh token; False if it has ended, or rotated since."""
+        try:
+            conditionally(
+                self._client.update_item,
+                TableName=self._grants,
+                Key=session_key(session.uid, session.session_id),
+                UpdateExpression="SET last_used_at = :now, expires_at = :idle",
+                ConditionExpression="generation = :current AND attribute_not_exists(ended) AND expires_at > :now",
+                ExpressionAttributeValues={
+                    ":current": {"N": str(session.generation)},
+                    ":now": {"N": str(now)},
+                    ":idle": {"N": str(min(now + idle_seconds, session.ends_at))},
+                },
+            )
+        except ConditionFailed:
+            return False
+        return True
+
     def redeem_code(self, session: Session, *, jkt: str, now: int, expires_at: int) -> bool:
         """Spends the code of a waiting session, whose session begins; False if it is spent, changed or expired."""
         code_fields = {name: getattr(session, name) for name in ("client_id", "redirect_uri", "challenge", "jkt")}

@@ -181,9 +181,10 @@ def test_the_deployed_zip_is_the_checked_one_and_holds_the_public_keys(operator:
     digest = b64encode(hashlib.sha256(zipped.read_bytes()).digest()).decode()
     assert {f["CodeSha256"] for f in operator.functions().values()} == {digest}
     with ZipFile(zipped) as archive:
-        (key,) = json.loads(archive.read("chalicelib/jwks.json"))["keys"]
-    assert "d" not in key
-    assert key["alg"] == "RS256"
+        keys = json.loads(archive.read("chalicelib/jwks.json"))["keys"]
+    assert not any("d" in key for key in keys)
+    assert [key["alg"] for key in keys] == ["RS256", "PS256"]
+    assert len({key["n"] for key in keys}) == 1
 
 
 @pytest.mark.usefixtures("said")

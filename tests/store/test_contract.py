@@ -238,6 +238,34 @@ def test_an_expired_session_that_is_not_yet_swept_cannot_be_rotated(store: Deplo
     assert rotate(store, session) is Use.DEAD
 
 
+def prolong(store: Deployment, session: Session, now: int = NOW) -> bool:
+    return store.sessions.prolong(session, now=now, idle_seconds=IDLE)
+
+
+def test_a_session_that_keeps_its_refresh_token_is_used_and_lives_longer(store: Deployment) -> None:
+    _, session = started(store)
+    assert prolong(store, session, NOW + 5) is True
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored == replace(session, last_used_at=NOW + 5, expires_at=NOW + 5 + IDLE)
+    assert prolong(store, replace(session, ends_at=NOW + 9), NOW + 6) is True
+    _, stored = store.sessions.with_user(session.uid, session.session_id)
+    assert stored is not None
+    assert stored.expires_at == NOW + 9
+
+
+def test_neither_an_ended_nor_an_expired_nor_a_rotated_session_lives_longer(store: Deployment) -> None:
+    _, session = started(store)
+    with just_before(
+        store.client, "UpdateItem", lambda: store.sessions.end(session.uid, session.session_id, why="logout")
+    ):
+        assert prolong(store, session) is False
+    _, expired = started(store, expires_at=NOW)
+    assert prolong(store, expired) is False
+    _, other = started(store)
+    with just_before(store.client, "UpdateItem", lambda: rotate(store, other)):
+        assert prolong(store, other) is False
+
+
 def test_an_erased_session_cannot_be_rotated_back_into_being(store: Deployment) -> None:
     owner, session = started(store)
     with just_before(store.client, "UpdateItem", lambda: store.sessions.erase(owner.uid, but="")):

@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -36,6 +36,11 @@ class SigningKey:
     @property
     def kid(self) -> str:
         return self.jwk["kid"]
+
+    def pss(self) -> "SigningKey":
+        """The same key for PS256, under a kid of its own, if it is one for RS256; else this key."""
+        *_, newest = with_pss(self.jwk)
+        return self if newest is self.jwk else replace(self, algorithm=algorithms.PSS, jwk=newest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +102,8 @@ class KeySet:
 
     def hint_keys(self, now: int) -> list[Mapping[str, str]]:
         """The public keys of all that has been signed and can still be shown as a hint, published or not."""
-        return [*(key.jwk for key in self.signing), *(key.jwk for key in self.retired if now < key.until)]
+        jwks = [*(key.jwk for key in self.signing), *(key.jwk for key in self.retired if now < key.until)]
+        return [each for jwk in jwks for each in with_pss(jwk)]
 
     def handle_key(self, now: int) -> HandleKey:
         """The HMAC key that makes refresh tokens now."""
@@ -106,6 +112,12 @@ class KeySet:
     def handle_secrets(self) -> dict[int, bytes]:
         """Every HMAC key by its number, for verifying."""
         return {key.number: key.secret for key in self.refresh}
+
+
+def with_pss(jwk: Mapping[str, str]) -> tuple[Mapping[str, str], ...]:
+    """A public key, and if it is for RS256 the same for PS256: verifiers find the algorithm by the kid."""
+    pss = {**jwk, "alg": algorithms.PSS, "kid": f"{jwk['kid']}-{algorithms.PSS}"}
+    return (jwk, pss) if jwk["alg"] == "RS256" else (jwk,)
 
 
 def generate(algorithm: str) -> str:

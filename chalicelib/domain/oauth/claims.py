@@ -14,7 +14,7 @@ OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified"), "groups"
 OF_OPERATORS = ("groups", "roles")
 OPENID_SCOPES = ("openid", *OF_SCOPE, "offline_access")
 OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
-HASHES = {"RS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
+HASHES = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
 
 
 def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> dict[str, Any]:

@@ -16,6 +16,7 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
+NO_PROFILE, FAPI2 = SECURITY_PROFILES = ("none", "fapi2")
 SUBJECT_TYPES = ("public", "pairwise")
 # In metadata too, where some clients take the first that they know, whatever they hold: most hold a secret.
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
@@ -114,7 +115,7 @@ class Client:
     client_name: Annotated[str, Member(SetBy.CLIENT, max_length=100)] = ""
     token_endpoint_auth_method: Annotated[str, Member(SetBy.CLIENT, choices=AUTH_METHODS)] = "client_secret_basic"
     token_endpoint_auth_signing_alg: Annotated[str, Member(SetBy.CLIENT, choices=jws.ALGORITHMS)] = ""
-    id_token_signed_response_alg: Annotated[str, Member(SetBy.CLIENT, choices=algorithms.SIGNING)] = ""
+    id_token_signed_response_alg: Annotated[str, Member(SetBy.CLIENT, choices=algorithms.OF_TOKENS)] = ""
     secrets: Annotated[Names, SERVER] = ()
     grant_types: Annotated[Names, Member(SetBy.CLIENT, choices=tuple(GRANT_TYPES))] = (CODE,)
     redirect_uris: Annotated[Names, CLIENT] = ()
@@ -125,6 +126,7 @@ class Client:
     first_party: Annotated[bool, PRIVILEGE] = False
     require_pkce: Annotated[bool, WAIVER] = True
     require_nonce: Annotated[bool, WAIVER] = True
+    security_profile: Annotated[str, Member(SetBy.OPERATOR, choices=SECURITY_PROFILES)] = "none"
     require_pushed_authorization_requests: Annotated[bool, CLIENT] = False
     dpop_bound_access_tokens: Annotated[bool, CLIENT] = False
     subject_type: Annotated[str, Member(SetBy.CLIENT, choices=SUBJECT_TYPES)] = "public"
@@ -174,10 +176,36 @@ class Client:
         return any(getattr(self, name) for name in PRIVILEGES)
 
     @property
+    def fapi(self) -> bool:
+        """Whether it keeps to the FAPI 2.0 Security Profile, and this server towards it."""
+        return self.security_profile == FAPI2
+
+    @property
+    def must_push(self) -> bool:
+        """Whether no authorization request is taken from it that it has not pushed (RFC 9126 section 6)."""
+        return self.fapi or self.require_pushed_authorization_requests
+
+    @property
+    def must_bind(self) -> bool:
+        """Whether it gets no tokens but those that are bound to a key (RFC 9449 section 5.2)."""
+        return self.fapi or self.dpop_bound_access_tokens
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """What it may sign with, and what may sign for it."""
+        return algorithms.FAPI if self.fapi else jws.ALGORITHMS
+
+    @property
     def assertion_algorithms(self) -> tuple[str, ...]:
         """What it may sign its assertions with."""
         registered = self.token_endpoint_auth_signing_alg
-        return jws.names_of(registered) if registered else jws.ALGORITHMS
+        return jws.names_of(registered) if registered else self.algorithms
+
+    @property
+    def id_token_algorithms(self) -> tuple[str, ...]:
+        """What may sign id_tokens and logout tokens for it."""
+        registered = self.id_token_signed_response_alg
+        return (registered,) if registered == algorithms.PSS else self.algorithms
 
     @property
     def waivers(self) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
         ),
         **_id_token_claims(client),
         **_waivers(client),
+        **_profile(client),
         **_subjects(client),
     }
     return [problem for problem, fine in checks.items() if not fine]
@@ -117,6 +118,25 @@ def _waivers(client: Client) -> dict[str, bool]:
             not waived or not client.public
         ),
         f"A first-party client asks for no consent: {waived} is for others.": not waived or not client.first_party,
+    }
+
+
+def _profile(client: Client) -> dict[str, bool]:
+    """FAPI 2.0 Security Profile 5.3.2.1 and 5.4.1, as far as the client has to be registered for it."""
+    if not client.fapi:
+        return {}
+    names = ("token_endpoint_auth_signing_alg", "id_token_signed_response_alg")
+    return {
+        "security_profile=fapi2 needs token_endpoint_auth_method=private_key_jwt.": (
+            client.token_endpoint_auth_method == "private_key_jwt"
+        ),
+        "security_profile=fapi2 leaves PKCE and nonce as they are: nothing is waived.": not client.waivers,
+        **{
+            f"security_profile=fapi2 signs with {', '.join(algorithms.FAPI)}: see `{name}`.": (
+                getattr(client, name) in ("", *algorithms.FAPI)
+            )
+            for name in names
+        },
     }
 
 

@@ -19,6 +19,7 @@ class Proof:
     jkt: str
     jti: str
     nonce: str
+    algorithm: str = ""
 
 
 def verify(proof: str, *, method: str, url: str, now: int | None, access_token: str = "") -> Proof:
@@ -39,7 +40,7 @@ def verify(proof: str, *, method: str, url: str, now: int | None, access_token: 
     if access_token and claims.get("ath") != _hash(access_token):
         raise InvalidDpopProof("The DPoP proof is for another access token: see ath.")
     members = {name: jwk[name] for name in jws.REQUIRED_MEMBERS[jwk["kty"]]}
-    return Proof(thumbprint(members), jti, nonce)
+    return Proof(thumbprint(members), jti, nonce, jws.unverified_header(proof)["alg"])
 
 
 def _signed(proof: str) -> tuple[dict[str, Any], dict[str, Any]]:

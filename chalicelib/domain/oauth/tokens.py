@@ -113,7 +113,7 @@ def _session_of(claims: Mapping[str, Any]) -> str:
 
 
 def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
-    if jwk["alg"] not in algorithms.SIGNING:
+    if jwk["alg"] not in algorithms.OF_TOKENS:
         raise ValueError("not a public key for signatures")
     return jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]
 

@@ -165,6 +165,11 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
         raise InvalidClient(described, reason=str(unfit)) from None
     if claims.get("sub") != client.client_id:
         raise InvalidClient("Of the client's assertion, `sub` is the client_id.", reason="assertion for another")
+    # FAPI 2.0 Security Profile 5.3.2.1: an endpoint's name, or a second audience, could have been another server's choice.
+    if client.fapi and claims["aud"] != svc.settings.issuer:
+        raise InvalidClient(
+            "Of the client's assertion, `aud` is this server's issuer alone, as a text.", reason="assertion for another audience"
+        )
     if not assertions.spend(svc, claims, signer=client.client_id):
         raise InvalidClient(
             "Of the client's assertion, `jti` is new each time: it is good once.", reason="assertion replayed"

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ...domain.crypto import strict_json
+from ...domain.crypto import algorithms, strict_json
 from ...domain.errors import InvalidClientMetadata, OAuthError
 from ...domain.oauth import registration
 from ...domain.oauth.client import Client
@@ -62,7 +62,8 @@ def _client(svc: Services, client_id: str, document: bytes | str) -> Client | No
     # Judged each time it is read: what a client may have is today's settings, not those of the day it was fetched.
     try:
         metadata = msgspec.convert(strict_json.decode(document), ClientMetadata)
-        return check(_client_of(svc, client_id, metadata), signing=(svc.settings.algorithm,))
+        client = _client_of(svc, client_id, metadata)
+        return check(client, signing=algorithms.of_server(svc.settings.algorithm))
     except (OAuthError, ValueError):
         return None
 

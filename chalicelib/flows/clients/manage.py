@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from ...domain.crypto import algorithms
 from ...domain.errors import InvalidClientMetadata, InvalidRequest, NotFound, TemporarilyUnavailable, UnauthorizedClient
 from ...domain.oauth import client_rules
 from ...domain.oauth.client import CALLED_URIS, SELF_REGISTRABLE, Client
@@ -57,7 +58,7 @@ def add(svc: Services, client: Client) -> None:
 
 
 def _check(svc: Services, client: Client) -> Client:
-    return client_rules.check(client, local=svc.settings.local, signing=(svc.settings.algorithm,))
+    return client_rules.check(client, local=svc.settings.local, signing=algorithms.of_server(svc.settings.algorithm))
 
 
 def with_secret(client: Client, *, secret: str = "") -> tuple[Client, str]:

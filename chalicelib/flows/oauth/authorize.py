@@ -84,7 +84,7 @@ def next_step(
     """What comes next for a request, after what its user has just done for it."""
     try:
         parameters.check_faults(client_request.faults)
-        if client_request.client.require_pushed_authorization_requests and not client_request.pushed_uri:
+        if client_request.client.must_push and not client_request.pushed_uri:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
         request = request_validation.validate(svc, client_request.params, client_request.client)
         if "none" in request.prompt:
@@ -171,7 +171,7 @@ def _redirect_with_code(
     svc: Services, client_request: ClientRequest, request: AuthorizationRequest, browser: Browser
 ) -> Redirect:
     if client_request.pushed_uri:
-        pushed_requests.spend(svc, client_request.pushed_uri, browser)
+        pushed_requests.spend(svc, client_request.client, client_request.pushed_uri, browser)
     login = of_session(browser.user, browser.session)
     code = codes.issue(svc, client_request.client, login, request, browser=browser.session)
     return client_request.answer(svc.settings.issuer, {"code": code})

@@ -50,7 +50,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         raise UnauthorizedClient(
             "This endpoint is for first-party apps: an operator sets `first_party`; `grant_types` has authorization_code."
         )
-    if client.require_pushed_authorization_requests:
+    if client.must_push:
         raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
     try:
         attempt, request = _attempt(svc, client, params, jkt)

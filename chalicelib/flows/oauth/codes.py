@@ -8,7 +8,7 @@ from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys, subjects
-from ..sessions import begin, session_handles
+from ..sessions import begin, lifetimes, session_handles
 
 
 def issue(
@@ -28,7 +28,7 @@ def issue(
         drafted,
         session_id=subjects.new_session_id(svc, browser.session_id) if browser else drafted.session_id,
         generation=0,
-        expires_at=svc.now() + svc.settings.code_seconds,
+        expires_at=svc.now() + lifetimes.code_seconds(svc, client),
         redirect_uri=request.redirect_uri,
         challenge=request.challenge,
         nonce=request.nonce,

@@ -1,5 +1,6 @@
 from ...domain.errors import InvalidDpopProof, UseDpopNonce
 from ...domain.oauth import dpop
+from ...domain.oauth.client import Client
 from ...domain.oauth.dpop import Proof
 from ...domain.records.once import SpentProof
 from ...services import Services
@@ -21,6 +22,12 @@ def verify(svc: Services, unverified_proof: str, *, method: str, path: str, acce
     if not _recent(svc, proof.nonce):
         raise UseDpopNonce(nonce=nonce(svc))
     return proof
+
+
+def check_algorithm(client: Client, proof: Proof) -> None:
+    """Raises InvalidDpopProof for a proof that is signed in another way than its client may sign."""
+    if proof.jkt and proof.algorithm not in client.algorithms:
+        raise InvalidDpopProof(f"This client signs DPoP proofs with {', '.join(client.algorithms)}.")
 
 
 def spend_proof(svc: Services, proof: Proof) -> None:

@@ -102,4 +102,4 @@ def sign_response(svc: Services, client: Client, response: dict[str, Any]) -> st
     """An introspection answer that its receiver can keep as evidence (RFC 9701)."""
     now = svc.now()
     claims = {"iss": svc.settings.issuer, "aud": client.client_id, "iat": now, "token_introspection": response}
-    return tokens.sign(claims, keys.current(svc).signer(now), typ=RESPONSE_TYPE)
+    return tokens.sign(claims, keys.signer(keys.current(svc), client.algorithms, now=now), typ=RESPONSE_TYPE)

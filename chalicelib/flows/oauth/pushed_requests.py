@@ -29,6 +29,8 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, network: s
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     params = parameters.parse(params.items(), known=parameters.AUTHORIZATION_REQUEST, most=parameters.MAX_REQUEST)
+    if client.fapi and "redirect_uri" not in params:
+        raise InvalidRequest("`redirect_uri` is missing, which the client's security profile has in each request.")
     params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("`redirect_uri` is not registered for this client.")
@@ -58,9 +60,13 @@ def load(svc: Services, client: Client, request_uri: str, *, in_this_browser: bo
     return pushed.params
 
 
-def spend(svc: Services, request_uri: str, browser: Browser) -> None:
-    """Uses up a pushed request (RFC 9126 section 4); raises InvalidRequestUri. Its user may press a button twice."""
+def spend(svc: Services, client: Client, request_uri: str, browser: Browser) -> None:
+    """Uses up a pushed request (RFC 9126 section 4); raises InvalidRequestUri. Its user may press a button twice.
+
+    Not where the client's security profile has it that a request is good once.
+    """
     now = svc.now()
+    good_until = now - 1 if client.fapi else now + svc.settings.retry_window_seconds
     # Of two presses at once the second finds the request changed, and reads it again.
     for _ in range(2):
         item = svc.once.read(PushedRequest, request_uri, now=now)
@@ -69,7 +75,7 @@ def spend(svc: Services, request_uri: str, browser: Browser) -> None:
         uid, until = item.record.spent or (browser.user.uid, now)
         if uid != browser.user.uid or now > until:
             break
-        spent = msgspec.structs.replace(item.record, spent=(uid, now + svc.settings.retry_window_seconds))
+        spent = msgspec.structs.replace(item.record, spent=(uid, good_until))
         if item.record.spent or svc.once.change(item, spent, now=now):
             return
     raise InvalidRequestUri()

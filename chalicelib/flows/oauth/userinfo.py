@@ -21,6 +21,7 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
         verified_proof = dpop.verify(svc, proof, method=method, path=path, access_token=access_token)
         if scheme != "dpop" or not verified_proof.jkt or claims.all.get("cnf") != {"jkt": verified_proof.jkt}:
             raise UnprovedToken(uid=user.uid if user else "")
+        dpop.check_algorithm(token.client, verified_proof)
         dpop.spend_proof(svc, verified_proof)
     if user is None or "openid" not in claims.scope:
         raise InsufficientScope("This needs the scope openid.")

@@ -1,7 +1,7 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ...domain.crypto.handles import KEY_LIFE
-from ...domain.crypto.keyset import KeySet, State
+from ...domain.crypto.keyset import KeySet, SigningKey, State, with_pss
 from ...domain.errors import TemporarilyUnavailable
 from ...services import Services
 
@@ -61,4 +61,11 @@ def rotate(svc: Services, *, lead: int = LEAD_SECONDS, at_once: bool = False) ->
 
 def published(svc: Services, *, force_refresh: bool = False) -> list[Mapping[str, str]]:
     """The public keys, as JWKs (RFC 7517); `force_refresh` as in `current`."""
-    return [key.jwk for key in current(svc, force_refresh=force_refresh).published(svc.now())]
+    keys = current(svc, force_refresh=force_refresh).published(svc.now())
+    return [jwk for key in keys for jwk in with_pss(key.jwk)]
+
+
+def signer(keyset: KeySet, algorithms: Collection[str], *, now: int) -> SigningKey:
+    """The key that signs what only these algorithms may sign."""
+    key = keyset.signer(now)
+    return key if key.algorithm in algorithms else key.pss()

@@ -48,7 +48,7 @@ def issue(
     granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
-        svc, keyset, session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
+        svc, keyset, client, session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
     )
     id_token = refresh_token = ""
     if "openid" in granted:
@@ -81,12 +81,19 @@ def session_claims(svc: Services, user: User, session: Session, client: Client) 
 
 
 def issue_access_token(
-    svc: Services, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str, uid: str = ""
+    svc: Services,
+    client: Client,
+    about: dict[str, object],
+    *,
+    scope: tuple[str, ...],
+    lifetime: int,
+    jkt: str,
+    uid: str = "",
 ) -> TokenSet:
     """An access token and nothing beside it, `about` as `_access_token` has it; `uid` is whose it is, "" a client's own."""
     return TokenSet(
         uid=uid,
-        access_token=_access_token(svc, keys.current(svc), about, scope=scope, lifetime=lifetime, jkt=jkt),
+        access_token=_access_token(svc, keys.current(svc), client, about, scope=scope, lifetime=lifetime, jkt=jkt),
         token_type=_token_type(jkt),
         expires_in=lifetime,
         scope=scope,
@@ -98,7 +105,14 @@ def _token_type(jkt: str) -> str:
 
 
 def _access_token(
-    svc: Services, keyset: KeySet, about: dict[str, object], *, scope: tuple[str, ...], lifetime: int, jkt: str
+    svc: Services,
+    keyset: KeySet,
+    client: Client,
+    about: dict[str, object],
+    *,
+    scope: tuple[str, ...],
+    lifetime: int,
+    jkt: str,
 ) -> str:
     """An access token (RFC 9068) `about` its subject, client and session; "" as `aud` stands for this server's own APIs.
 
@@ -115,7 +129,7 @@ def _access_token(
         "scope": " ".join(scope),
         **({"cnf": {"jkt": jkt}} if jkt else {}),
     }
-    signed = tokens.sign(claims, keyset.signer(now), typ=tokens.ACCESS_TOKEN)
+    signed = tokens.sign(claims, keys.signer(keyset, client.algorithms, now=now), typ=tokens.ACCESS_TOKEN)
     if len(signed) > tokens.MAX_LENGTH:
         raise InvalidScope(
             "The access token would be longer than any API takes: ask for fewer scopes.", reason="too long"
@@ -134,7 +148,7 @@ def _id_token(
     access_token: str,
 ) -> str:
     now = svc.now()
-    key = keyset.signer(now)
+    key = keys.signer(keyset, client.id_token_algorithms, now=now)
     claims = {
         **about,
         "iss": svc.settings.issuer,

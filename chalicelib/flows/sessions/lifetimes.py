@@ -5,6 +5,8 @@ from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 
+FAPI_CODE_SECONDS = 60  # FAPI 2.0 Security Profile 5.3.2.1
+
 
 def of_client(svc: Services, client: Client) -> dict[str, int]:
     """All lifetimes of a client, by the names of its metadata."""
@@ -24,6 +26,11 @@ def absolute_seconds(svc: Services, client: Client) -> int:
 def idle_seconds(svc: Services, client: Client) -> int:
     """How long a session of this client lives unused."""
     return min(client.refresh_idle_seconds or svc.settings.refresh_idle_seconds, handles.MAX_IDLE)
+
+
+def code_seconds(svc: Services, client: Client) -> int:
+    """How long a code of this client is good."""
+    return min(svc.settings.code_seconds, FAPI_CODE_SECONDS) if client.fapi else svc.settings.code_seconds
 
 
 def access_seconds(svc: Services, client: Client) -> int:

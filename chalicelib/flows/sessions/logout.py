@@ -218,4 +218,5 @@ def logout_token(svc: Services, client: Client, user: User, sid: str) -> str:
         "sub": subjects.subject_for(svc, client, user.uid),
         **({"sid": sid} if sid else {}),
     }
-    return tokens.sign(claims, keys.current(svc).signer(now), typ=LOGOUT_TOKEN)
+    key = keys.signer(keys.current(svc), client.id_token_algorithms, now=now)
+    return tokens.sign(claims, key, typ=LOGOUT_TOKEN)

@@ -14,6 +14,8 @@ from ...services import Services
 from . import issue, lifetimes, resources, session_handles
 from .issue import TokenSet
 
+DAY = 24 * 3600
+
 
 def refresh(
     svc: Services,
@@ -47,9 +49,10 @@ def refresh(
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not resources.same_api(svc, resource, session.resource):
         raise InvalidTarget("`resource` is another than the user agreed to.")
-    successor = replace(session, generation=handle.generation + 1)
+    keeps_token = client.fapi and use is Use.CURRENT
+    successor = session if keeps_token else replace(session, generation=handle.generation + 1)
     issued = issue.issue(svc, keyset, user, successor, client, scope=narrowed, jkt=jkt)
-    use = _rotate(svc, client, session, successor, use, jkt=jkt)
+    use = _prolong(svc, client, session) if keeps_token else _rotate(svc, client, session, successor, use, jkt=jkt)
     if use in (Use.DEAD, Use.REUSE):
         raise _refuse(svc, handle, use)
     return issued
@@ -64,6 +67,17 @@ def _rotate(svc: Services, client: Client, session: Session, successor: Session,
     if use is Use.RETRY and bound_jkt != session.jkt:
         use = svc.sessions.bind(successor, jkt=bound_jkt, now=svc.now(), retry_window=window)
     return use
+
+
+def _prolong(svc: Services, client: Client, session: Session) -> Use:
+    """Writes that a session is in use whose refresh token stays (FAPI 2.0 Security Profile 5.3.2.1): once a day at most.
+
+    Oftener only where that would be too late for its idle time.
+    """
+    idle, now = lifetimes.idle_seconds(svc, client), svc.now()
+    if now - session.last_used_at < min(DAY, idle // 2):
+        return Use.CURRENT
+    return Use.CURRENT if svc.sessions.prolong(session, now=now, idle_seconds=idle) else Use.DEAD
 
 
 def _retry_window(svc: Services, session: Session | None) -> int:

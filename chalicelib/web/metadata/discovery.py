@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ...config import RESOURCE_METADATA, Settings, registered_apis
-from ...domain.crypto.keyset import SigningKey
+from ...domain.crypto import algorithms
+from ...domain.crypto.keyset import SigningKey, with_pss
 from ...domain.errors import NotFound
 from ...domain.oauth import dpop, scopes
 from ...flows.platform import keys
@@ -107,13 +108,13 @@ def _metadata_of_path(svc: Services, path: str) -> Answer:
 # Both are asked for more often than anything else and change with the keys alone, so their text is kept.
 @lru_cache(maxsize=4)
 def _key_set(published: tuple[SigningKey, ...]) -> str:
-    return msgspec.json.encode(KeySet([key.jwk for key in published])).decode()
+    return msgspec.json.encode(KeySet([jwk for key in published for jwk in with_pss(key.jwk)])).decode()
 
 
 @lru_cache(maxsize=4)
 def _encoded_metadata(settings: Settings, published: tuple[SigningKey, ...]) -> str:
-    algorithms = tuple(dict.fromkeys(key.algorithm for key in published))
-    return msgspec.json.encode(server.server_metadata(settings, algorithms=algorithms)).decode()
+    names = dict.fromkeys(name for key in published for name in algorithms.of_server(key.algorithm))
+    return msgspec.json.encode(server.server_metadata(settings, algorithms=tuple(names))).decode()
 
 
 def _own_resource(settings: Settings) -> Answer:

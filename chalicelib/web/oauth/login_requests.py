@@ -110,6 +110,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     request_params = {name: value for name, value in params.items() if name in parameters.AUTHORIZATION_REQUEST}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
+    dpop.check_algorithm(client, proof)
     if proof.jkt and request_params.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
         raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
     request_uri = pushed_requests.push(svc, client, request_params, network=caller.network)

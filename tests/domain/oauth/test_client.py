@@ -50,6 +50,7 @@ def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_p
         "subject_type": "public",
         "require_pkce": True,
         "require_nonce": True,
+        "security_profile": "none",
         "version": 1,
     }
 

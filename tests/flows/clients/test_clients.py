@@ -66,6 +66,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         dpop_bound_access_tokens=True,
         subject_type="pairwise",
         sector_identifier="app.example",
+        security_profile="fapi2",
         token_endpoint_auth_signing_alg="PS256",
         id_token_signed_response_alg="ES256",
         jwks={"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]},

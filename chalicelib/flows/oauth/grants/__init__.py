@@ -11,6 +11,7 @@ from ....domain.oauth.dpop import Proof
 from ....services import Services
 from ...clients import authenticate as clients
 from ...sessions.issue import TokenSet
+from .. import dpop
 from ..token_request import TokenRequest
 from . import authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange
 
@@ -45,8 +46,9 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
         raise UnsupportedGrantType()
     client = clients.authenticate(svc, params, authorization, network=network)
     client_rights.check_grant_type(client, params["grant_type"])
-    if client.dpop_bound_access_tokens and not proof.jkt:
+    if client.must_bind and not proof.jkt:
         raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
+    dpop.check_algorithm(client, proof)
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     grant_params = {name: value for name, value in params.items() if name in grant.parameters}
     if "scope" in grant_params:

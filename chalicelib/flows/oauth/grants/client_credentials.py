@@ -24,4 +24,4 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     resource = resources.requested_resource(svc, client, params.get("resource", ""))
     lifetime = lifetimes.access_seconds(svc, client)
     claims: dict[str, object] = {"sub": client.client_id, "client_id": client.client_id, "aud": resource}
-    return issue.issue_access_token(svc, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt)
+    return issue.issue_access_token(svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt)

@@ -63,7 +63,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         "client_id": client.client_id,
         "aud": audience,
     }
-    token_set = issue.issue_access_token(svc, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
+    token_set = issue.issue_access_token(svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
     return replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
