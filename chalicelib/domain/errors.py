@@ -207,7 +207,12 @@ class UnmetAuthentication(OAuthError):
 
 class RequestNotSupported(OAuthError):
     code = "request_not_supported"
-    default = "Request objects are not supported: send the parameters themselves, or push them."
+    default = "This request object is not supported: sign it, or send the parameters themselves."
+
+
+class InvalidRequestObject(OAuthError):
+    code = "invalid_request_object"
+    default = "The request object is not as RFC 9101 has it."
 
 
 class RequestUriNotSupported(OAuthError):

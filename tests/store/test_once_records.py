@@ -87,6 +87,10 @@ PINS: list[tuple[OnceRecord, str]] = [
         LongRequest(pairs=(("client_id", "app"), ("state", "\ud800"))),
         '{"v": 1, "pairs": [["client_id", "app"], ["state", "\\ud800"]]}',
     ),
+    (
+        LongRequest(pairs=(("client_id", "app"),), signed=True),
+        '{"v": 1, "pairs": [["client_id", "app"]], "signed": true}',
+    ),
     (SpentInteraction(until=1_800_000_030), '{"v": 1, "until": 1800000030}'),
     (SpentProof(), '{"v": 1}'),
     (SpentAssertion(), '{"v": 1}'),

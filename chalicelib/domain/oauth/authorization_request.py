@@ -73,7 +73,7 @@ def response_mode(params: Parameters, _: Client) -> dict[str, Any]:
 
 
 def no_request_object(params: Parameters, _: Client) -> dict[str, Any]:
-    """RFC 9101 is not supported; a pushed request (RFC 9126) has been unpacked before."""
+    """Neither an object inside another (RFC 9101 section 4) nor one by reference; what may be unpacked has been before."""
     if "request" in params:
         raise RequestNotSupported()
     if "request_uri" in params:

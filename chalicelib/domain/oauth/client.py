@@ -128,6 +128,8 @@ class Client:
     require_nonce: Annotated[bool, WAIVER] = True
     security_profile: Annotated[str, Member(SetBy.OPERATOR, choices=SECURITY_PROFILES)] = "none"
     require_pushed_authorization_requests: Annotated[bool, CLIENT] = False
+    require_signed_request_object: Annotated[bool, CLIENT] = False
+    request_object_signing_alg: Annotated[str, Member(SetBy.CLIENT, choices=jws.ALGORITHMS)] = ""
     dpop_bound_access_tokens: Annotated[bool, CLIENT] = False
     subject_type: Annotated[str, Member(SetBy.CLIENT, choices=SUBJECT_TYPES)] = "public"
     sector_identifier: Annotated[str, OPERATOR] = ""
@@ -199,6 +201,12 @@ class Client:
     def assertion_algorithms(self) -> tuple[str, ...]:
         """What it may sign its assertions with."""
         registered = self.token_endpoint_auth_signing_alg
+        return jws.names_of(registered) if registered else self.algorithms
+
+    @property
+    def request_algorithms(self) -> tuple[str, ...]:
+        """What it may sign its request objects with."""
+        registered = self.request_object_signing_alg
         return jws.names_of(registered) if registered else self.algorithms
 
     @property

@@ -60,6 +60,9 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
         "private_key_jwt needs `jwks` or `jwks_uri`, and one of them only.": (
             client.token_endpoint_auth_method != "private_key_jwt" or bool(client.jwks) != bool(client.jwks_uri)
         ),
+        "`require_signed_request_object` needs `jwks` or `jwks_uri`.": (
+            not client.require_signed_request_object or bool(client.jwks or client.jwks_uri)
+        ),
         **{
             f"`{name}` is {rule.text}.": rule.holds(value)
             for name, rule in RULES.items()
@@ -125,7 +128,7 @@ def _profile(client: Client) -> dict[str, bool]:
     """FAPI 2.0 Security Profile 5.3.2.1 and 5.4.1, as far as the client has to be registered for it."""
     if not client.fapi:
         return {}
-    names = ("token_endpoint_auth_signing_alg", "id_token_signed_response_alg")
+    names = ("token_endpoint_auth_signing_alg", "id_token_signed_response_alg", "request_object_signing_alg")
     return {
         "security_profile=fapi2 needs token_endpoint_auth_method=private_key_jwt.": (
             client.token_endpoint_auth_method == "private_key_jwt"

@@ -28,8 +28,6 @@ REFUSED: Mapping[str, str] = {
         for part in ("alg", "enc")
     },
     "userinfo_signed_response_alg": "userinfo is not signed here",
-    "request_object_signing_alg": "request objects are not supported here: push the request",
-    "require_signed_request_object": "request objects are not supported here: push the request",
     "tls_client_certificate_bound_access_tokens": "there is no mutual TLS here: see `dpop_bound_access_tokens`",
     "default_max_age": "send `max_age` with each request",
 }

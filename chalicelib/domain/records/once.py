@@ -58,11 +58,12 @@ class PushedRequest(OnceRecord, frozen=True, kw_only=True):
 
 
 class LongRequest(OnceRecord, frozen=True, kw_only=True):
-    """A request that is too long for an address, under the request_uri that stands for it."""
+    """A request that is too long for an address, under the request_uri that stands for it; `signed` if by its client."""
 
     kind = "long request"
 
     pairs: tuple[tuple[str, str], ...]
+    signed: bool = False
 
 
 class SpentInteraction(OnceRecord, frozen=True, kw_only=True):

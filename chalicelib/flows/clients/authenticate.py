@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 from ...domain.crypto import jws
 from ...domain.errors import InvalidClient, InvalidRequest
-from ...domain.oauth import tokens, uris
+from ...domain.oauth import parameters, request_object, tokens, uris
 from ...domain.oauth.client import Client
 from ...services import Services
 from . import assertions, own
@@ -20,6 +20,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_ALGORITHMS = jws.ALGORITHMS
 # Whom an assertion may be for, beside the issuer: the token endpoint (RFC 7523 section 3), and those that take one as well.
 ENDPOINTS = ("token", "par", "device", "introspect", "revoke", "authorize-challenge")
+REQUEST_PARAMETERS = parameters.AUTHORIZATION_REQUEST - {"client_id"}
 CREDENTIALS = frozenset({"client_id", "client_secret", "client_assertion", "client_assertion_type"})
 
 # Whoever knows the secret is the client, wherever it puts it: many libraries try one place and then the other.
@@ -163,6 +164,10 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
     except assertions.UnfitAssertionError as unfit:
         described = f"Of the client's assertion, {unfit.rule}." if unfit.rule else REFUSALS[BY_KEY]
         raise InvalidClient(described, reason=str(unfit)) from None
+    # Neither stands for the other: a request object (RFC 9101 section 10.8) is no proof of who brings it.
+    header = jws.unverified_header(assertion)
+    if request_object.media_type(header) == request_object.TYPE or REQUEST_PARAMETERS & set(claims):
+        raise InvalidClient("Of the client's assertion, nothing is an authorization request.", reason="assertion is a request object")
     if claims.get("sub") != client.client_id:
         raise InvalidClient("Of the client's assertion, `sub` is the client_id.", reason="assertion for another")
     # FAPI 2.0 Security Profile 5.3.2.1: an endpoint's name, or a second audience, could have been another server's choice.

@@ -84,6 +84,11 @@ def next_step(
     """What comes next for a request, after what its user has just done for it."""
     try:
         parameters.check_faults(client_request.faults)
+        if client_request.object_error:
+            raise client_request.object_error
+        must_sign = client_request.client.require_signed_request_object
+        if must_sign and not (client_request.signed or client_request.pushed_uri):
+            raise InvalidRequest("The client has to sign its requests (RFC 9101): send a request object as `request`.")
         if client_request.client.must_push and not client_request.pushed_uri:
             raise InvalidRequest("This client has to push its requests (RFC 9126).")
         request = request_validation.validate(svc, client_request.params, client_request.client)

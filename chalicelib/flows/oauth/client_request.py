@@ -3,16 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ...domain.errors import (
-    InvalidRequest,
-    LatchkeyError,
-)
+from ...domain.errors import InvalidRequest, LatchkeyError, OAuthError
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
-from . import pushed_requests
+from . import pushed_requests, request_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +23,17 @@ class Redirect:
 
 @dataclass(frozen=True, slots=True)
 class ClientRequest:
-    """A request of a known client that may be answered at its redirect URI, its errors too."""
+    """A request of a known client that may be answered at its redirect URI, its errors too.
+
+    It was `signed` by its client, or `object_error` is what is wrong with its request object.
+    """
 
     client: Client
     params: Mapping[str, str]
     faults: Mapping[str, str]
     pushed_uri: str = ""
+    signed: bool = False
+    object_error: OAuthError | None = None
 
     def answer(self, issuer: str, fields: Mapping[str, str]) -> Redirect:
         """The answer with what every answer has (RFC 6749 section 4.1.2, RFC 9207)."""
@@ -46,22 +48,29 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
 
     A pushed request that came in time `in_this_browser` waits for its user.
     """
-    params, faults = parameters.collect(pushed_requests.expand(svc, pairs))
+    sent_pairs, signed = pushed_requests.expand(svc, pairs)
+    params, faults = parameters.collect(sent_pairs)
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
     client = clients.find(svc, params["client_id"], network=network)
     if client is None:
         raise InvalidRequest("The application that sent you here is not registered.")
-    pushed_uri = ""
+    pushed_uri, object_error = "", None
     if params.get("request_uri", "").startswith(pushed_requests.PUSHED_REQUEST):
         pushed_uri = params["request_uri"]
         params, faults = pushed_requests.load(svc, client, pushed_uri, in_this_browser=in_this_browser), {}
+    elif "request" in params and "" not in faults:
+        try:
+            params, faults = request_objects.read(svc, client, params["request"], network=network), {}
+            signed = True
+        except OAuthError as error:
+            params, object_error = request_objects.with_its_response_mode(params, params["request"]), error
     if "redirect_uri" in faults:
         raise InvalidRequest(faults["redirect_uri"])
     params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
-    return ClientRequest(client, params, faults, pushed_uri)
+    return ClientRequest(client, params, faults, pushed_uri, signed, object_error)
 
 
 def error_redirect(svc: Services, client_request: ClientRequest, error: LatchkeyError) -> Redirect:

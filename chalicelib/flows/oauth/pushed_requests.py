@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from ...domain.errors import (
+    InvalidDpopProof,
     InvalidRequest,
     InvalidRequestUri,
 )
@@ -15,7 +16,7 @@ from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
 from ..platform import limits
 from ..sessions.browser import Browser
-from . import request_validation
+from . import request_objects, request_validation
 
 PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: the client has not authenticated for it.
@@ -24,11 +25,20 @@ LONG_REQUEST = "urn:latchkey:request:"
 PUSHED_LOGIN_SECONDS = 24 * 3600
 
 
-def push(svc: Services, client: Client, params: Mapping[str, str], *, network: str) -> str:
-    """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it."""
+def push(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, network: str) -> str:
+    """Keeps a checked request for a short while (RFC 9126) and gives the request_uri that stands for it.
+
+    `jkt` is the key of the DPoP proof beside it, "" for none: the code is for that key (RFC 9449 section 10.1).
+    """
     if "request_uri" in params:
         raise InvalidRequest("`request_uri` cannot be pushed.")
     params = parameters.parse(params.items(), known=parameters.AUTHORIZATION_REQUEST, most=parameters.MAX_REQUEST)
+    if "request" in params:
+        params = request_objects.read(svc, client, params["request"], network=network)
+    elif client.require_signed_request_object:
+        raise InvalidRequest("The client has to sign its requests (RFC 9101): push a request object as `request`.")
+    if jkt and params.setdefault("dpop_jkt", jkt) != jkt:
+        raise InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
     if client.fapi and "redirect_uri" not in params:
         raise InvalidRequest("`redirect_uri` is missing, which the client's security profile has in each request.")
     params = parameters.with_redirect_uri(params, client)
@@ -81,25 +91,29 @@ def spend(svc: Services, client: Client, request_uri: str, browser: Browser) -> 
     raise InvalidRequestUri()
 
 
-def shorten(svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, network: str) -> list[tuple[str, str]]:
-    """Stores a request of a client that is too long for a URL; gives the short one that stands for it."""
+def shorten(
+    svc: Services, client: Client, pairs: Iterable[tuple[str, str]], *, signed: bool, network: str
+) -> list[tuple[str, str]]:
+    """Stores a request of a client that is too long for a URL, or was `signed`; gives the short one that stands for it."""
     limits.pushed_request(svc, network=network)
     known_pairs = tuple((name, value) for name, value in pairs if name in parameters.AUTHORIZATION_REQUEST and value)
     uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
-    svc.once.put_if_absent(LongRequest(pairs=known_pairs), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
+    svc.once.put_if_absent(
+        LongRequest(pairs=known_pairs, signed=signed), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now
+    )
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 
-def expand(svc: Services, pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A request with what a short one stands for in its place; raises InvalidRequestUri."""
+def expand(svc: Services, pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], bool]:
+    """A request with what a short one stands for in its place, and whether that was signed; raises InvalidRequestUri."""
     sent_pairs = list(pairs)
     uris = [value for name, value in sent_pairs if name == "request_uri" and value.startswith(LONG_REQUEST)]
     if not uris:
-        return sent_pairs
+        return sent_pairs, False
     item = svc.once.read(LongRequest, uris[0], now=svc.now())
     if item is None or _client_ids(sent_pairs) != _client_ids(item.record.pairs):
         raise InvalidRequestUri()
-    return list(item.record.pairs)
+    return list(item.record.pairs), item.record.signed
 
 
 def _client_ids(pairs: Iterable[tuple[str, str]]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from ...config import Settings
+from ...domain.crypto import jws
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth import claims, client, dpop
 from ...flows.authentication import policy
@@ -69,10 +70,12 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     introspection_endpoint_auth_methods_supported: list[str]
     introspection_endpoint_auth_signing_alg_values_supported: list[str]
     dpop_signing_alg_values_supported: list[str]
+    request_object_signing_alg_values_supported: list[str]
     # Sent also where they are false: the default of some of these is true.
     claims_parameter_supported: bool
     request_parameter_supported: bool
     request_uri_parameter_supported: bool
+    require_signed_request_object: bool
     require_pushed_authorization_requests: bool
     authorization_response_iss_parameter_supported: bool
     backchannel_logout_supported: bool
@@ -106,7 +109,9 @@ def _request_metadata(settings: Settings) -> dict[str, Any]:
         "claim_types_supported": ["normal"],
         "claims_supported": [*TOKEN_CLAIMS, *claims.OF_USER],
         "claims_parameter_supported": True,
-        "request_parameter_supported": False,
+        "request_parameter_supported": True,
+        "request_object_signing_alg_values_supported": list(jws.ALGORITHMS),
+        "require_signed_request_object": False,
         "request_uri_parameter_supported": False,
         "require_pushed_authorization_requests": False,
         "authorization_response_iss_parameter_supported": True,

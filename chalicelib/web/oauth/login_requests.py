@@ -99,6 +99,7 @@ def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:
         errors.InvalidTarget,
         errors.RequestNotSupported,
         errors.RequestUriNotSupported,
+        errors.InvalidRequestObject,
         errors.UnmetAuthentication,
         errors.TooManyRequests,
         *PROOF_ERRORS,
@@ -111,9 +112,7 @@ def push_request(svc: Services, caller: Caller, form: Form) -> PushedRequest:
     request_params = {name: value for name, value in params.items() if name in parameters.AUTHORIZATION_REQUEST}
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/par")
     dpop.check_algorithm(client, proof)
-    if proof.jkt and request_params.setdefault("dpop_jkt", proof.jkt) != proof.jkt:  # RFC 9449 section 10.1
-        raise errors.InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
-    request_uri = pushed_requests.push(svc, client, request_params, network=caller.network)
+    request_uri = pushed_requests.push(svc, client, request_params, jkt=proof.jkt, network=caller.network)
     dpop.spend_proof(svc, proof)  # after the limit that there is for public clients
     return PushedRequest(request_uri, svc.settings.pushed_request_seconds)
 

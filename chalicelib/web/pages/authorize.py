@@ -31,7 +31,9 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     browser_session, client_request = page_request.browser(), page_request.client_request
     interaction = page_request.interaction(browser_session)
     step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
-    if isinstance(step, AskLogin | AskProof | AskConsent) and len(page_request.request) > MAX_QUERY:
+    # An object may end while its user logs in, so what it said is kept.
+    keeps = len(page_request.request) > MAX_QUERY or "request" in dict(page_request.query)
+    if isinstance(step, AskLogin | AskProof | AskConsent) and keeps:
         return _redirect_shortened(page_request, client_request)
     answer = _show_step(page_request, client_request, step)
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
@@ -46,7 +48,7 @@ def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
         return _redirect_to_authorize(svc, request)
     page_request = PageRequest(svc, caller, dict(form.pairs), path_with_query(AUTHORIZE, form.pairs))
     client_request = page_request.client_request
-    if client_request.faults:
+    if client_request.faults or client_request.object_error:
         return _show_step(page_request, client_request, authorize.next_step(svc, client_request, None))
     return _redirect_shortened(page_request, client_request)
 
@@ -57,7 +59,11 @@ def _redirect_to_authorize(svc: Services, request: str) -> Answer:
 
 def _redirect_shortened(page_request: PageRequest, client_request: ClientRequest) -> Answer:
     short_request = pushed_requests.shorten(
-        page_request.svc, client_request.client, page_request.query, network=page_request.caller.network
+        page_request.svc,
+        client_request.client,
+        client_request.params.items() if client_request.signed else page_request.query,
+        signed=client_request.signed,
+        network=page_request.caller.network,
     )
     return _redirect_to_authorize(page_request.svc, urlencode(short_request))
 

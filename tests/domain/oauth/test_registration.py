@@ -36,6 +36,8 @@ METADATA = {
     "backchannel_logout_uri": "https://app.example/out",
     "backchannel_logout_session_required": True,
     "require_pushed_authorization_requests": True,
+    "require_signed_request_object": True,
+    "request_object_signing_alg": "PS256",
     "dpop_bound_access_tokens": True,
     "id_token_claims": ["email"],
 }
@@ -72,6 +74,8 @@ def test_what_a_client_does_not_say_is_as_rfc_7591_has_it() -> None:
         **dict.fromkeys(("token_endpoint_auth_signing_alg", "id_token_signed_response_alg"), ""),
         **dict.fromkeys(("backchannel_logout_session_required", "require_pushed_authorization_requests"), False),
         "dpop_bound_access_tokens": False,
+        "require_signed_request_object": False,
+        "request_object_signing_alg": "",
     }
     assert registered(**dict.fromkeys(METADATA)) == defaults
     assert metadata_of(Client(client_id="shop", **defaults)) == {

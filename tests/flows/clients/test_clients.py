@@ -68,6 +68,8 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         sector_identifier="app.example",
         security_profile="fapi2",
         token_endpoint_auth_signing_alg="PS256",
+        request_object_signing_alg="PS256",
+        require_signed_request_object=True,
         id_token_signed_response_alg="ES256",
         jwks={"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]},
         backchannel_logout_uri="https://app.example/out",

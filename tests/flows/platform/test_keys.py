@@ -244,7 +244,8 @@ def test_another_algorithm_takes_effect_with_the_next_rotation(
         assert forge.peek(session["access_token"])[0]["alg"] == algorithm
         assert phone.call("GET /me", token=session["access_token"]).status == 200
         assert phone.call("GET /me", token=old).status == 200
-        assert [jwk["alg"] for jwk in keys.published(changed)] == ["ES256", algorithm]
+        twin = ["PS256"] if algorithm == "RS256" else []
+        assert [jwk["alg"] for jwk in keys.published(changed)] == ["ES256", algorithm, *twin]
 
 
 def test_another_container_signs_with_the_new_key_from_the_same_second_on(

@@ -273,9 +273,24 @@ def with_proof(world: World, algorithm: str) -> Answer:
 
 
 def request_object(world: World, value: bool) -> None:
-    answer = callback_params(world.browser().authorize(world.app(), request="eyJ.eyJ."))
-    assert value is False
-    assert answer["error"] == "request_not_supported"
+    assert ("code" in signed_request(world, "ES256")) == value
+
+
+def signing_is_due(world: World, value: bool) -> None:
+    assert ("code" in world.browser().log_in(world.app())) != value
+
+
+def request_algorithm(world: World, value: str) -> None:
+    assert "code" in signed_request(world, value)
+
+
+def signed_request(world: World, algorithm: str) -> dict[str, str]:
+    key = key_for(algorithm)
+    app = world.app("key", jwks={"keys": [jwk(key)]})
+    body = {**app.request(), "iss": app.id, "aud": ISSUER, "exp": world.svc.now() + 60}
+    request = {"client_id": app.id, "redirect_uri": CALLBACK, "request": sign_jwt(body, key, algorithm)}
+    browser = world.browser()
+    return callback_params(browser.finish(browser.get("/oauth/authorize", request)))
 
 
 def request_uri(world: World, value: bool) -> None:
@@ -334,6 +349,8 @@ TRY: Mapping[str, Callable[[World, Any], None]] = {
     "introspection_endpoint_auth_signing_alg_values_supported": assertion_at("/oauth/introspect"),
     "dpop_signing_alg_values_supported": proof_algorithm,
     "request_parameter_supported": request_object,
+    "request_object_signing_alg_values_supported": request_algorithm,
+    "require_signed_request_object": signing_is_due,
     "request_uri_parameter_supported": request_uri,
     "require_pushed_authorization_requests": pushing_is_due,
     "authorization_response_iss_parameter_supported": issuer_in_answers,

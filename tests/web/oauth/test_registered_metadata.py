@@ -70,6 +70,9 @@ VALUES: dict[str, Any] = {
 }
 
 
+BESIDE = {"require_signed_request_object": {"jwks": KEYS}}
+
+
 @pytest.fixture
 def svc(svc: Services, internet: Internet) -> Services:
     """A deployment where anybody registers, in an internet with the client's list of redirect URIs."""
@@ -84,7 +87,10 @@ def test_the_table_has_each_of_them_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_what_the_table_says_becomes_of_it(phone: Phone, name: str) -> None:
-    answer = phone.call("POST /oauth/register", {"redirect_uris": ["https://app.example/cb"], name: VALUES[name]})
+    answer = phone.call(
+        "POST /oauth/register",
+        {**BESIDE.get(name, {}), "redirect_uris": ["https://app.example/cb"], name: VALUES[name]},
+    )
     outcome = re.split("[:,]", ROWS[name])[0]
     if outcome == "refused":
         assert (answer.status, answer.json()["error"]) == (400, "invalid_client_metadata")
