@@ -167,13 +167,16 @@ def _check_assertion(svc: Services, client: Client, assertion: str, network: str
     # Neither stands for the other: a request object (RFC 9101 section 10.8) is no proof of who brings it.
     header = jws.unverified_header(assertion)
     if request_object.media_type(header) == request_object.TYPE or REQUEST_PARAMETERS & set(claims):
-        raise InvalidClient("Of the client's assertion, nothing is an authorization request.", reason="assertion is a request object")
+        raise InvalidClient(
+            "Of the client's assertion, nothing is an authorization request.", reason="assertion is a request object"
+        )
     if claims.get("sub") != client.client_id:
         raise InvalidClient("Of the client's assertion, `sub` is the client_id.", reason="assertion for another")
     # FAPI 2.0 Security Profile 5.3.2.1: an endpoint's name, or a second audience, could have been another server's choice.
     if client.fapi and claims["aud"] != svc.settings.issuer:
         raise InvalidClient(
-            "Of the client's assertion, `aud` is this server's issuer alone, as a text.", reason="assertion for another audience"
+            "Of the client's assertion, `aud` is this server's issuer alone, as a text.",
+            reason="assertion for another audience",
         )
     if not assertions.spend(svc, claims, signer=client.client_id):
         raise InvalidClient(

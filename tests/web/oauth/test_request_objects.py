@@ -282,6 +282,7 @@ def test_the_keys_may_be_at_the_clients_address(
 
 def test_a_client_of_the_fapi_profile_signs_as_it_says(svc: Services, phone: Phone) -> None:
     app = register(svc, phone, "key", security_profile="fapi2")
-    for change, good in (({}, True), ({"aud": [ISSUER]}, False)):
+    changes: list[tuple[dict[str, Any], bool]] = [({}, True), ({"aud": [ISSUER]}, False)]
+    for change, good in changes:
         answer = app.post("/oauth/par", {"request": request_object(app, **change)})
         assert answer.status == 201 if good else refusal(answer) == (400, INVALID)
