@@ -8,7 +8,7 @@ from typing import Any
 from ...domain.crypto import jws
 from ...domain.oauth import tokens
 from ...domain.records.once import SpentAssertion
-from ...services import Services
+from ...services import Services, Write
 from . import keys
 
 MAX_SECONDS = 3600  # what common libraries ask for; each is good once, however long it lives
@@ -52,9 +52,19 @@ def verify(
 
 def spend(svc: Services, claims: Mapping[str, Any], *, signer: str) -> bool:
     """Uses up a verified assertion of a signer, for as long as it is good; False if that was done before."""
-    kept_until = ceil(claims["exp"]) + tokens.CLOCK_SKEW + 1
-    text = f"{signer}\0{claims['jti']}"
+    text, kept_until = _kept(claims, signer)
     return svc.once.put_if_absent(SpentAssertion(), text, expires_at=kept_until, now=svc.now())
+
+
+def spending(svc: Services, claims: Mapping[str, Any], *, signer: str) -> Write:
+    """The same, to be written with what the assertion is good for."""
+    text, kept_until = _kept(claims, signer)
+    return svc.once.creation(SpentAssertion(), text, expires_at=kept_until, now=svc.now())
+
+
+def _kept(claims: Mapping[str, Any], signer: str) -> tuple[str, int]:
+    """What a signer's assertion is kept under, and until when."""
+    return f"{signer}\0{claims['jti']}", ceil(claims["exp"]) + tokens.CLOCK_SKEW + 1
 
 
 def _signed_claims(

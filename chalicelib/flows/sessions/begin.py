@@ -41,13 +41,13 @@ def draft_without_login(
     )
 
 
-def create(svc: Services, session: Session, *, login: Authenticated | None = None) -> None:
+def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
     It gives back what its `login` spent, which was no failure. Raises LoginExpired if the login has begun a session already.
     Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
     """
-    refund = svc.attempts.refund(login.spent if login else None, now=svc.now())
+    refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
     failed = svc.transactions.commit(svc.sessions.creation(session), *finish, optional=[refund])
     if failed in finish:
@@ -58,9 +58,9 @@ def create(svc: Services, session: Session, *, login: Authenticated | None = Non
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
 
 
-def finishing(svc: Services, login: Authenticated | None) -> list[Write]:
+def finishing(svc: Services, login: Authenticated) -> list[Write]:
     """What uses up a login of several steps, to be written with the one session that it begins or raises."""
-    if login is None or not login.attempt_id:
+    if not login.attempt_id:
         return []
     expires_at, now = login.attempt_expires_at, svc.now()
     return [svc.once.creation(FinishedLogin(), login.attempt_id, expires_at=expires_at, now=now)]

@@ -19,7 +19,7 @@ from tests.support.issuer import Issuer, present, trusting
 from tests.support.phone import EMAIL, Clock, Phone, installed, refusal
 from tests.support.prover import Prover
 from tests.support.staged import just_before
-from tests.support.wire import clients, watched
+from tests.support.wire import Wire, clients, refusing, watched
 
 INVALID = (400, "invalid_grant")
 KEYS = "https://app.example/keys"
@@ -282,12 +282,30 @@ def test_an_assertion_is_good_once_also_for_another_client_and_after_it_expired(
 
 def test_of_many_at_once_one_gets_a_token(svc: Services, trusted: App, issuer: Issuer, ann: str, clock: Clock) -> None:
     assertion = issuer.assertion(ann, now=clock())
-    with just_before(clients(svc)[0], "PutItem", lambda: token_response(present(trusted, assertion))):
+    with just_before(clients(svc)[0], "TransactWriteItems", lambda: token_response(present(trusted, assertion))):
         assert refusal(present(trusted, assertion)) == INVALID
     other = issuer.assertion(ann, now=clock())
     with ThreadPoolExecutor(8) as pool:
         statuses = [answer.status for answer in pool.map(lambda _: present(trusted, other), range(8))]
     assert sorted(statuses) == [200] + [400] * 7
+
+
+def test_an_assertion_that_gave_no_session_is_not_used_up(
+    svc: Services, trusted: App, issuer: Issuer, phone: Phone
+) -> None:
+    account = phone.sign_up()
+    assertion = issuer.assertion(account["user"]["sub"], now=svc.now())
+
+    def end_other_sessions() -> None:
+        assert phone.call("DELETE /me/sessions", token=account["access_token"]).status == 204
+
+    with just_before(clients(svc)[0], "TransactWriteItems", end_other_sessions):
+        assert refusal(present(trusted, assertion)) == (503, "temporarily_unavailable")
+    with watched(svc, Wire(fail_at=3, failure=refusing("ThrottlingException"))) as traffic:
+        assert refusal(present(trusted, assertion)) == (503, "temporarily_unavailable")
+    assert traffic.calls == ["GetItem", "GetItem", "TransactWriteItems"]
+    token_response(present(trusted, assertion))
+    assert refusal(present(trusted, assertion)) == INVALID
 
 
 def test_two_issuers_may_use_the_same_jti_and_a_client_as_well(

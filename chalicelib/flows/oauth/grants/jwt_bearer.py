@@ -7,7 +7,7 @@ from typing import Any
 from ....domain.accounts.email import canonical
 from ....domain.accounts.model import User
 from ....domain.crypto import jws
-from ....domain.errors import InvalidGrant, InvalidRequest, InvalidScope
+from ....domain.errors import InvalidGrant, InvalidRequest, InvalidScope, TemporarilyUnavailable
 from ....domain.oauth import scopes
 from ....domain.oauth.client import JWT_BEARER, Client
 from ....services import Services
@@ -50,9 +50,12 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     )
     dpop.spend_proof(svc, request.proof)
     # No client is called "": what it signs itself, and what one of its issuers does, are never taken for each other.
-    if not assertions.spend(svc, claims, signer=f"\0{claims['iss']}"):
+    spent = assertions.spending(svc, claims, signer=f"\0{claims['iss']}")
+    failed = svc.transactions.commit(spent, svc.sessions.creation(session))
+    if failed is spent:
         raise InvalidGrant("The assertion has been used.", reason="assertion replayed", uid=user.uid)
-    begin.create(svc, session)
+    if failed is not None:
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     return token_set
 
 
