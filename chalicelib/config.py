@@ -9,7 +9,7 @@ PACKAGE = __file__.rpartition("/")[0]
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)")
 # Below the issuer: what this API is as a protected resource (RFC 9728). A registered API's is below that, by its name.
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
-QUARTER, HOUR = 15 * 60, 60 * 60
+QUARTER, HOUR, DAY = 15 * 60, 60 * 60, 24 * 60 * 60
 # Every limit there is: how many in a window, and the window's seconds. The name says what is counted and for whom;
 # docs/operations.md says it in words.
 LIMITS: Mapping[str, tuple[int, int]] = {
@@ -20,6 +20,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "factor_account_network": (10, QUARTER),
     "factor_account": (50, HOUR),
     "factor_account_network_slow": (3, HOUR),
+    "factor_password": (100, DAY),
     "sign_up_network": (20, HOUR),
     "sign_up_attempt_network": (100, HOUR),
     "user_code_network": (30, QUARTER),

@@ -32,6 +32,11 @@ def enrol(svc: Services, uid: str, name: str = "counter") -> None:
     svc.users._client.put_item(TableName=svc.settings.users_table, Item=item)
 
 
+def withdraw(svc: Services, uid: str, name: str = "counter") -> None:
+    """Takes the factor from an account."""
+    svc.users._client.delete_item(TableName=svc.settings.users_table, Key=key_of(name, uid))
+
+
 def _enrolled(name: str, svc: Services, user: User) -> bool:
     return "Item" in svc.users._client.get_item(
         TableName=svc.settings.users_table, Key=key_of(name, user.uid), ConsistentRead=True

@@ -41,7 +41,10 @@ def with_session(attempt: Attempt, user: User, session: Session) -> Attempt:
 def missing(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
     """The user of a login that goes on, and the factors one of which is missing; raises LoginExpired."""
     user = _user(svc, attempt)
-    return user, policy.missing(svc, user, attempt)
+    factors = policy.missing(svc, user, attempt)
+    if not factors:
+        raise LoginExpired(reason="no factor is missing any more", uid=user.uid)
+    return user, factors
 
 
 def of_new_account(svc: Services, user: User) -> Authenticated:
@@ -102,4 +105,4 @@ def _user(svc: Services, attempt: Attempt) -> User:
 
 def _check_missing(factors: tuple[str, ...], factor: str) -> None:
     if factor not in factors:
-        raise InvalidRequest(f"`factor` is one of those that are missing: {', '.join(factors) or 'none'}.")
+        raise InvalidRequest(f"`factor` is one of those that are missing: {', '.join(factors)}.")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from ...domain.accounts.model import Limit, Spent
+from ...domain.accounts.model import Limit, Spent, User
 from ...domain.errors import TemporarilyUnavailable, TooManyRequests
 from ...services import Services
 
@@ -24,13 +24,18 @@ def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Sp
     )
 
 
-def factor_attempt(svc: Services, *, uid: str, network: str) -> Spent:
-    """Counts one guess at a further factor of an account, as one of a password; raises TooManyRequests."""
+def factor_attempt(svc: Services, user: User, *, network: str) -> Spent:
+    """Counts one guess at a further factor of an account, as one of a password; raises TooManyRequests.
+
+    Codes are short, and networks are many, so there is an end to all of them together. Only who knows the password comes
+    so far, and a new one (which moves the token version on) begins the count anew: nobody else keeps the owner out.
+    """
+    of_password = _limit(svc, "factor_password", user.uid, str(user.token_version))
     return _spend_of_account(
         svc,
-        _limit(svc, "factor_account", uid),
-        (_limit(svc, "factor_account_network", uid, network),),
-        (_limit(svc, "factor_account_network_slow", uid, network),),
+        _limit(svc, "factor_account", user.uid),
+        (_limit(svc, "factor_account_network", user.uid, network), of_password),
+        (_limit(svc, "factor_account_network_slow", user.uid, network), of_password),
     )
 
 

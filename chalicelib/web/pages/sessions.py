@@ -22,8 +22,10 @@ ENDED, GONE, OTHERS_ENDED = "session_ended", "session_gone", "others_ended"
 @pages.page(f"/{PAGE}", logged_in=True)
 def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Where somebody is logged in: every browser and application, since when, and when it was last used."""
-    listed = manage.list_sessions(page_request.svc, browser_session.user, browser_session.session)
-    current, *others = [_values(page_request, session) for session in listed]
+    current = browser_session.session
+    listed = manage.list_sessions(page_request.svc, browser_session.user, current)
+    # This browser's own may have ended since it was read, and is then none of the list.
+    others = [session for session in listed if session.session_id != current.session_id]
     interaction = page_request.interaction(browser_session)
     return forms.show(
         page_request,
@@ -31,8 +33,8 @@ def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer
         FORM,
         browser_session,
         user=browser_session.user.email,
-        current=current,
-        others=others,
+        current=_values(page_request, current),
+        others=[_values(page_request, session) for session in others],
         done=interaction.action if interaction else "",
         query=_language(page_request),
     )

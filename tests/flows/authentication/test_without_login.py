@@ -34,7 +34,7 @@ def vouched(svc: Services, user: User, app: App) -> tuple[Session, issue.TokenSe
     """A session that is there at somebody else's word, and its tokens."""
     session = begin.draft_without_login(svc, user, app.client, scope=("openid", "account"))
     tokens = issue.issue(svc, keys.current(svc), user, session, app.client)
-    begin.create(svc, session)
+    assert svc.transactions.commit(svc.sessions.creation(session)) is None
     return session, tokens
 
 

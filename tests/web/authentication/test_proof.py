@@ -3,20 +3,23 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.config import Settings, load
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.flows.authentication import api_login, attempts
 from chalicelib.flows.clients import own
-from chalicelib.services import Services
+from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests.support import counter, wire
 from tests.support.browser import App, register
 from tests.support.forge import peek
 from tests.support.login_clients import CHALLENGE_PATH, LOGIN_CLIENTS, REQUEST, FirstParty, LoginClient, login_client
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.prover import Prover
 from tests.support.records import plaintext_of, sealed_by_hand
 
@@ -157,6 +160,37 @@ def test_guesses_from_everywhere_leave_each_network_few_and_no_owner_without(
     for _ in range(slow - 1):
         assert owner.error(owner.prove(token, "counter", "x")) == owner.wrong
     assert owner.access_token(owner.prove(token, "counter", counter.code(uid, 1)))
+
+
+def test_guesses_have_an_end_whatever_the_networks_until_there_is_a_new_password(
+    settings: Settings, clock: Clock
+) -> None:
+    few = "factor_password=6 factor_account=3 factor_account_network=2 factor_account_network_slow=1"
+    limits = load({"LATCHKEY_ISSUER": settings.issuer, "LATCHKEY_LIMITS": few}).limits
+    svc = build(replace(settings, limits=limits), now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    with installed(svc):
+        account = Phone(clock).sign_up()
+        uid = account["user"]["sub"]
+        counter.enrol(svc, uid)
+        statuses = []
+        for number in range(12):
+            thief = login_client("json", svc, Phone(clock, address=f"2001:db8:0:{number}::1"))
+            statuses.append(thief.prove(thief.token(thief.password()), "counter", "x").status)
+        assert statuses == [401] * 6 + [429] * 6
+        owner = login_client("json", svc, Phone(clock, address="198.51.100.99"))
+        answer = owner.prove(owner.token(owner.password()), "counter", counter.code(uid, 1))
+        assert owner.error(answer) == (429, "too_many_requests")
+        assert changed_password(owner.phone, account["access_token"]).status == 204
+        token = owner.token(owner.password(password=NEW_PASSWORD))
+        assert owner.access_token(owner.prove(token, "counter", counter.code(uid, 1)))
+        assert thief.error(thief.password()) == thief.wrong
+
+
+def test_a_login_whose_missing_factor_was_taken_from_the_account_is_over(at: LoginClient, uid: str, svc: Services) -> None:
+    token = at.token(at.password())
+    counter.withdraw(svc, uid)
+    assert at.error(at.prove(token, "counter", counter.code(uid, 1))) == at.over
+    assert at.access_token(at.password())
 
 
 @pytest.mark.parametrize("factor", ["password", "", "no such", "counter ", "COUNTER"])

@@ -223,6 +223,17 @@ def test_what_ends_the_sessions_ends_the_login(browser: Browser, app: App, uid: 
     assert asks_to_log_in(prove(browser, page, counter.code(uid, 1)))
 
 
+def test_a_login_whose_missing_factor_was_taken_from_the_account_begins_anew(
+    browser: Browser, app: App, uid: str, svc: Services
+) -> None:
+    page = at_proof(browser, app)
+    counter.withdraw(svc, uid)
+    assert asks_to_log_in(browser.get(PROOF, {"to": forms(page)[PROOF].hidden["to"]}))
+    page = prove(browser, page, counter.code(uid, 1))
+    assert asks_to_log_in(page)
+    assert "/authorize/consent" in forms(browser.submit(page, "/authorize/login", **LOGIN))
+
+
 def test_the_page_by_itself_leads_to_the_login(browser: Browser, app: App) -> None:
     assert asks_to_log_in(browser.get(PROOF))
     browser.log_in(app)

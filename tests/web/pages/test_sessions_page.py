@@ -12,7 +12,7 @@ from local.gateway import Answer
 from tests.support.browser import ISSUER, Browser, forms, register
 from tests.support.internet import Internet
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
-from tests.support.staged import before_write
+from tests.support.staged import before_write, just_before
 from tests.support.wire import watched
 
 PATH = "/account/sessions"
@@ -162,6 +162,20 @@ def test_who_logs_out_everywhere_else_while_the_account_changes_ends_nothing_uns
         answer = ann.submit(page, PATH, others="end")
     assert answer.status in (200, 503)
     assert refreshes(phone, kept)
+    assert "/authorize/login" in forms(ann.get(PATH))
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_browser_whose_session_ends_while_the_list_is_made_is_not_given_for_another(
+    ann: Browser, svc: Services, phone: Phone, others: int
+) -> None:
+    for _ in range(others):
+        phone.log_in(device="another")
+    (own,) = [each for each in svc.sessions.of_user(svc.users.find(EMAIL) or "") if each.client_id == "browser"]
+    listed = ids(ann.get(PATH))
+    with just_before(svc.users._client, "Query", lambda: svc.sessions.end(own.uid, own.session_id, why="logout")):
+        page = ann.get(PATH)
+    assert (page.status, ids(page)) == (200, listed)
     assert "/authorize/login" in forms(ann.get(PATH))
 
 

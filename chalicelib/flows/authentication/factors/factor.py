@@ -10,7 +10,7 @@ from ...platform import limits
 
 def count_attempt(svc: Services, user: User, network: str) -> Spent:
     """Counts one guess at a factor of an account; raises TooManyRequests."""
-    return limits.factor_attempt(svc, uid=user.uid, network=network)
+    return limits.factor_attempt(svc, user, network=network)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
