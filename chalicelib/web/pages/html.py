@@ -105,7 +105,7 @@ def fill(text: str, **values: str) -> "Markup":
 def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
     """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
     text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
-    # Whole minutes are too many of them where a limit is a day's.
+    # Minutes are too many of them where a limit is a day's.
     unit = "minutes" if wait <= 2 * UNITS["hours"] else "hours"
     return text.replace("{wait}", _count(texts, unit, max(1, ceil(wait / UNITS[unit]))))
 

@@ -186,7 +186,9 @@ def test_guesses_have_an_end_whatever_the_networks_until_there_is_a_new_password
         assert thief.error(thief.password()) == thief.wrong
 
 
-def test_a_login_whose_missing_factor_was_taken_from_the_account_is_over(at: LoginClient, uid: str, svc: Services) -> None:
+def test_a_login_whose_missing_factor_was_taken_from_the_account_is_over(
+    at: LoginClient, uid: str, svc: Services
+) -> None:
     token = at.token(at.password())
     counter.withdraw(svc, uid)
     assert at.error(at.prove(token, "counter", counter.code(uid, 1))) == at.over

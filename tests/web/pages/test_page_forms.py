@@ -368,9 +368,18 @@ def test_who_has_tried_too_often_reads_when_to_try_again_and_no_field_is_called_
 
 @pytest.mark.parametrize(
     ("seconds", "arabic"),
-    [(0, "دقيقة واحدة"), (61, "دقيقتين"), (179, "3 دقائق"), (600, "10 دقائق"), (601, "11 دقيقة"), (6180, "103 دقائق")],
+    [
+        (0, "دقيقة واحدة"),
+        (61, "دقيقتين"),
+        (179, "3 دقائق"),
+        (600, "10 دقائق"),
+        (601, "11 دقيقة"),
+        (6180, "103 دقائق"),
+        (7201, "3 ساعات"),
+        (86400, "24 ساعة"),
+    ],
 )
-def test_arabic_counts_minutes_as_arabic_does(seconds: int, arabic: str) -> None:
+def test_arabic_counts_minutes_and_hours_as_arabic_does(seconds: int, arabic: str) -> None:
     """CLDR's plural rules."""
     assert arabic in html.error_text(html.messages("ar"), "too_many_requests", seconds)
 
