@@ -112,8 +112,8 @@ def read_json(file: str) -> dict[str, Any]:
     import json
 
     try:
-        with open(file, encoding="utf-8") as opened:  # noqa: PTH123 - see above
-            content: dict[str, Any] = json.load(opened)
+        with open(file, encoding="utf-8") as stream:  # noqa: PTH123 - see above
+            content: dict[str, Any] = json.load(stream)
     except FileNotFoundError:
         return {}
     return content
@@ -226,15 +226,15 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     return settings
 
 
-def _limits(chosen: str) -> Mapping[str, tuple[int, int]]:
+def _limits(numbers_by_name: str) -> Mapping[str, tuple[int, int]]:
     """All limits, with the numbers that a deployment has chosen as `name=number`; `*=number` is for all that it does not name."""
     numbers: dict[str, int] = {}
-    for word in chosen.split():
-        name, _, number = word.partition("=")
+    for part in numbers_by_name.split():
+        name, _, number = part.partition("=")
         if name not in ("*", *LIMITS):
             raise WrongSetting(f"LATCHKEY_LIMITS has no limit {name!r}: * is all, or {', '.join(LIMITS)}")
         if not re.fullmatch("[1-9][0-9]{0,8}", number):
-            raise WrongSetting(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {word!r}")
+            raise WrongSetting(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {part!r}")
         numbers[name] = int(number)
     return {
         name: (numbers.get(name, numbers.get("*", default)), seconds) for name, (default, seconds) in LIMITS.items()

@@ -38,8 +38,8 @@ def _register() -> Register:
     return click.get_current_context().find_object(Register) or Register()
 
 
-def _stage(given: str | None) -> str | None:
-    stage: str | None = given or click.get_current_context().meta["stage"]
+def _stage(option: str | None) -> str | None:
+    stage: str | None = option or click.get_current_context().meta["stage"]
     return stage
 
 
@@ -84,11 +84,11 @@ def _check_names(api_id: str, name: str) -> None:
 def _instruct(register: Register, api_id: str, api: Mapping[str, Any], *, stage: str) -> None:
     from deploy import attaching
 
-    chosen = stages.read(stage, project=register.project)  # as it is now, with what logins may ask for
-    for line in warnings(api, chosen):
+    settings_of_stage = stages.read(stage, project=register.project)  # as it is now, with what logins may ask for
+    for line in warnings(api, settings_of_stage):
         print(line)
     print(attaching.instructions(api_id, dict(api), stage=stage, project=register.project))
-    print(f"\n{attaching.challenge(api_id, api['name'], issuer_of(chosen) or '<issuer>')}")
+    print(f"\n{attaching.challenge(api_id, api['name'], issuer_of(settings_of_stage) or '<issuer>')}")
     print("The guard knows of it from the next `make deploy` on.")
 
 
@@ -105,12 +105,12 @@ def _open(register: Register, api: Mapping[str, Any], before: Mapping[str, Any],
     earlier = before.get("login_scopes", {})
     # What the API needed when it was last added for this stage is as the operator left it.
     new = needed(api) - (needed(before) if stage in earlier else set())
-    opened = register.offer(stage, sorted(new))
-    if opened:
+    new_scopes = register.offer(stage, sorted(new))
+    if new_scopes:
         print(
-            f"From now on every login of the stage {stage} may ask for {', '.join(opened)}: they are in LATCHKEY_SCOPES."
+            f"From now on every login of the stage {stage} may ask for {', '.join(new_scopes)}: they are in LATCHKEY_SCOPES."
         )
-    return sorted({*earlier.get(stage, []), *opened})
+    return sorted({*earlier.get(stage, []), *new_scopes})
 
 
 @command.command("list")

@@ -16,7 +16,7 @@ URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+")
 USUAL = asdict(Client(client_id=""))
 # What is made and kept here nobody types.
 NAMES = sorted(USUAL.keys() - set(KEPT_HERE))
-SHOWN_CHARACTERS = 60
+MAX_CHARACTERS = 60
 
 
 def metadata(pairs: Iterable[str]) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
         if each != usual:
             _one_of(each, CHOICES.get(name, (each,)), what=f"{name}={each}")
         if re.search(",[a-z]+://", each):
-            raise CannotRunError(f"{_shown(name, each)}: between the parts of a list are spaces, not commas.")
+            raise CannotRunError(f"{_abbreviated(name, each)}: between the parts of a list are spaces, not commas.")
     return name, parts if isinstance(usual, tuple) else text
 
 
@@ -82,14 +82,14 @@ def check_letters(text: str, *, what: str) -> None:
 
 def _switch(name: str, text: str) -> bool:
     if text not in ("yes", "no"):
-        raise CannotRunError(f"{_shown(name, text)}: it is yes or no.")
+        raise CannotRunError(f"{_abbreviated(name, text)}: it is yes or no.")
     return text == "yes"
 
 
 def _seconds(name: str, text: str) -> int:
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MAX_SECONDS[name]:
         raise CannotRunError(
-            f"{_shown(name, text)}: it is seconds, a whole number up to {MAX_SECONDS[name]}; 0 is the server's own."
+            f"{_abbreviated(name, text)}: it is seconds, a whole number up to {MAX_SECONDS[name]}; 0 is the server's own."
         )
     return int(text)
 
@@ -100,7 +100,7 @@ def _json(name: str, text: str) -> dict[str, Any]:
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise CannotRunError(f"{_shown(name, text)}: it is JSON, {RULES[name].text}.")
+        raise CannotRunError(f"{_abbreviated(name, text)}: it is JSON, {RULES[name].text}.")
     return value
 
 
@@ -119,5 +119,5 @@ def did_you_mean(value: str, choices: Collection[str]) -> str:
     return f"; did you mean {near[0]}?" if near else "."
 
 
-def _shown(name: str, text: str) -> str:
-    return f"{name}={text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + '…'}"
+def _abbreviated(name: str, text: str) -> str:
+    return f"{name}={text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS] + '…'}"

@@ -26,15 +26,15 @@ def entry(changelog: str, version: str, day: date) -> str:
     unreleased = UNRELEASED.search(changelog)
     if not unreleased or not unreleased[1].strip():
         raise CannotRunError("Nothing is unreleased: the changelog has no lines under [Unreleased].")
-    made = f"## [Unreleased]\n\n## [{version}] - {day.isoformat()}\n{unreleased[1]}"
-    return changelog[: unreleased.start()] + made + changelog[unreleased.end() :]
+    text = f"## [Unreleased]\n\n## [{version}] - {day.isoformat()}\n{unreleased[1]}"
+    return changelog[: unreleased.start()] + text + changelog[unreleased.end() :]
 
 
 def release(root: Path, version: str, day: date) -> None:
     """Writes the entry and the version into a checkout, or raises CannotRunError and writes nothing."""
     changelog, package = root / "CHANGELOG.md", root / "chalicelib" / "__init__.py"
-    made = entry(changelog.read_text(), version, day)
-    changelog.write_text(made)
+    text = entry(changelog.read_text(), version, day)
+    changelog.write_text(text)
     package.write_text(SET.sub(f'__version__ = "{version}"', package.read_text()))
 
 

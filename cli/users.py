@@ -69,8 +69,8 @@ def _changed(user: "User | None", email: str) -> "User":
 
 
 def _print(user: "User") -> None:
-    told = {
+    members = {
         name: getattr(user, name)
         for name in ("uid", "email", "email_verified", "name", "roles", "disabled", "created_at")
     }
-    print(json.dumps(told, indent=2, ensure_ascii=False))
+    print(json.dumps(members, indent=2, ensure_ascii=False))

@@ -42,9 +42,9 @@ def guard_arn(function: str, *, stage: str, project: Path) -> str:
     """Return the deployed guard's ARN; where it was not deployed from here, what it will be."""
     memory = project / ".chalice" / "deployed" / f"{stage}.json"
     remembered = json.loads(memory.read_text())["resources"] if memory.exists() else []
-    known = [r["lambda_arn"] for r in remembered if r["name"] == function and "lambda_arn" in r]
-    if known:
-        return str(known[0])
+    arns = [r["lambda_arn"] for r in remembered if r["name"] == function and "lambda_arn" in r]
+    if arns:
+        return str(arns[0])
     here, name = place(), stages.read(stage, project=project).deployed_name(function)
     return f"arn:aws:lambda:{here.region}:{here.account}:function:{name}"
 
@@ -73,17 +73,21 @@ def attachment(api_id: str, api: dict[str, Any], *, stage: str, project: Path) -
 
 def instructions(api_id: str, api: dict[str, Any], *, stage: str, project: Path) -> str:
     """Return the snippets that attach the guard, for every kind of API that can have the answers it is registered for."""
-    made = attachment(api_id, api, stage=stage, project=project)
-    kinds = [snippets.http_api(made)] if made.simple else [snippets.rest_api(made), snippets.http_api(made)]
-    return "\n\n".join([*kinds, *([_if_cached(made)] if made.proofs else [])])
+    attached_api = attachment(api_id, api, stage=stage, project=project)
+    kinds = (
+        [snippets.http_api(attached_api)]
+        if attached_api.simple
+        else [snippets.rest_api(attached_api), snippets.http_api(attached_api)]
+    )
+    return "\n\n".join([*kinds, *([_if_cached(attached_api)] if attached_api.proofs else [])])
 
 
-def _if_cached(made: snippets.Attachment) -> str:
+def _if_cached(attached_api: snippets.Attachment) -> str:
     return f"""\
 Proofs want time to live 0, and no identity sources. Should an answer ever be kept, both headers must be in the cache's key,
 or a thief without the key gets in:
   REST: method.request.header.Authorization, method.request.header.DPoP
-  HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if made.simple else ""}"""
+  HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if attached_api.simple else ""}"""
 
 
 def challenge(api_id: str, name: str, issuer: str) -> str:

@@ -87,11 +87,13 @@ def _delete_table(name: str, *, protected: bool = False) -> None:
     print(f"Deleted: {name}")
 
 
-def confirm(stage: Stage, given: str | None) -> None:
+def confirm(stage: Stage, confirmation: str | None) -> None:
     """Go on only if the operator names the stage, on the command line or when asked."""
     try:
-        named = given if given is not None else input(f"Type the stage's name ({stage.name}) to destroy it: ")
+        answer = (
+            confirmation if confirmation is not None else input(f"Type the stage's name ({stage.name}) to destroy it: ")
+        )
     except EOFError:
-        named = ""
-    if named.strip() != stage.name:
+        answer = ""
+    if answer.strip() != stage.name:
         raise CannotDeployError("Nothing was destroyed: that was not the stage's name.")

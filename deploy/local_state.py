@@ -27,9 +27,9 @@ def _file(state: Path) -> Path:
 
 def remember(state: Path, variables: Mapping[str, str]) -> None:
     """Write down, for this user's eyes alone, what a command needs to find a local run."""
-    kept = {name: value for name, value in variables.items() if name.startswith(OURS)}
+    ours = {name: value for name, value in variables.items() if name.startswith(OURS)}
     with os.fdopen(os.open(_file(state), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(kept, file, indent=2)
+        json.dump(ours, file, indent=2)
 
 
 def forget(state: Path) -> None:

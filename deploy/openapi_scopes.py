@@ -59,7 +59,7 @@ def _needed(line: str, security: list[Mapping[str, list[str]]]) -> str:
     if len(security) > 1:
         raise CannotExpressError(f"{line}: alternatives in `security` cannot be guarded; leave one requirement.")
     (requirement,) = security
-    scopes = dict.fromkeys(scope for named in requirement.values() for scope in named)
+    scopes = dict.fromkeys(scope for scopes_of_scheme in requirement.values() for scope in scopes_of_scheme)
     if not scopes:
         raise CannotExpressError(f"{line}: `security` names no scope; name one, or make it [] for a public route.")
     return " ".join(scopes)

@@ -105,9 +105,16 @@ def entry(
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
     if problems := _problems(scopes, answer):
         raise CannotRegisterError("\n".join(problems))
-    named: dict[str, Any] = {} if audience is None else {"audience": audience}
+    audience_member: dict[str, Any] = {} if audience is None else {"audience": audience}
     proofs = {"dpop": True} if dpop else {}
-    return {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes), **named, **proofs}
+    return {
+        "name": name,
+        "revocation": revocation,
+        "answer": answer,
+        "scopes": dict(scopes),
+        **audience_member,
+        **proofs,
+    }
 
 
 def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:

@@ -50,8 +50,8 @@ def _problem(check: Callable[[str], str | None], issuer: str) -> str | None:
 
 
 def _discovery(issuer: str) -> str | None:
-    named = get(issuer + DISCOVERY).body.get("issuer")
-    return None if named == issuer else f"the discovery document names another issuer: {named}"
+    stated_issuer = get(issuer + DISCOVERY).body.get("issuer")
+    return None if stated_issuer == issuer else f"the discovery document names another issuer: {stated_issuer}"
 
 
 def _keys(issuer: str) -> str | None:

@@ -37,31 +37,31 @@ class Attachment:
         return f"arn:{partition}:execute-api:{region}:{account}:{self.api_id}/authorizers/*"
 
 
-def rest_api(made: Attachment) -> str:
+def rest_api(api: Attachment) -> str:
     """Every way for a REST API."""
     parts = {
-        "AWS CLI": _rest_cli(made),
-        "SAM": _rest_sam(made),
-        "CDK": _rest_cdk(made),
-        "Terraform": _rest_terraform(made),
+        "AWS CLI": _rest_cli(api),
+        "SAM": _rest_sam(api),
+        "CDK": _rest_cdk(api),
+        "Terraform": _rest_terraform(api),
     }
-    if not made.proofs:  # Chalice's are TOKEN authorizers
-        parts["Chalice"] = f'guard = CustomAuthorizer("latchkey", authorizer_uri="{made.uri}", ttl_seconds={made.ttl})'
-    return _chapter(f"A REST API ({made.rest_type}, result TTL {made.ttl} s)", parts, _REST_PREFLIGHT)
+    if not api.proofs:  # Chalice's are TOKEN authorizers
+        parts["Chalice"] = f'guard = CustomAuthorizer("latchkey", authorizer_uri="{api.uri}", ttl_seconds={api.ttl})'
+    return _chapter(f"A REST API ({api.rest_type}, result TTL {api.ttl} s)", parts, _REST_PREFLIGHT)
 
 
-def http_api(made: Attachment) -> str:
+def http_api(api: Attachment) -> str:
     """Every way for an HTTP API."""
     parts = {
-        "AWS CLI": _http_cli(made),
-        "SAM": _http_sam(made),
-        "CDK": _http_cdk(made),
-        "Terraform": _http_terraform(made),
+        "AWS CLI": _http_cli(api),
+        "SAM": _http_sam(api),
+        "CDK": _http_cdk(api),
+        "Terraform": _http_terraform(api),
     }
-    sources = ", ".join(made.sources) or "no identity sources"
-    answers = f"simple responses {'on' if made.simple else 'off'}"
-    title = f"An HTTP API (REQUEST, {answers}, result TTL {made.ttl} s, {sources})"
-    return _chapter(title, parts, _http_preflight(made))
+    sources = ", ".join(api.sources) or "no identity sources"
+    answers = f"simple responses {'on' if api.simple else 'off'}"
+    title = f"An HTTP API (REQUEST, {answers}, result TTL {api.ttl} s, {sources})"
+    return _chapter(title, parts, _http_preflight(api))
 
 
 def _chapter(title: str, parts: dict[str, str], preflight: str) -> str:
@@ -81,54 +81,54 @@ _CORS = (
 )
 
 
-def _http_preflight(made: Attachment) -> str:
+def _http_preflight(api: Attachment) -> str:
     beside = "".join(
-        f"\n  aws apigatewayv2 create-route --api-id {made.api_id} --route-key 'OPTIONS {path}' --authorization-type NONE"
-        for path in made.any_paths
+        f"\n  aws apigatewayv2 create-route --api-id {api.api_id} --route-key 'OPTIONS {path}' --authorization-type NONE"
+        for path in api.any_paths
     )
     return f"""\
 OPTIONS stays open: a browser's preflight carries no token. With a CORS configuration the gateway answers it by itself:
-  aws apigatewayv2 update-api --api-id {made.api_id} --cors-configuration \\
+  aws apigatewayv2 update-api --api-id {api.api_id} --cors-configuration \\
     '{_CORS}'
 A route ANY or $default with the authorizer asks for a token all the same, unless there is a route OPTIONS without it,
 with an integration that answers 204:{beside or " OPTIONS /{proxy+} will do."}"""
 
 
-def _permission(made: Attachment) -> str:
+def _permission(api: Attachment) -> str:
     return f"""\
-aws lambda add-permission --function-name '{made.arn}' --statement-id {made.api_id} \\
+aws lambda add-permission --function-name '{api.arn}' --statement-id {api.api_id} \\
   --action lambda:InvokeFunction --principal apigateway.amazonaws.com \\
-  --source-arn '{made.callers}'"""
+  --source-arn '{api.callers}'"""
 
 
-def _rest_cli(made: Attachment) -> str:
-    source = "" if made.proofs else " --identity-source method.request.header.Authorization"
+def _rest_cli(api: Attachment) -> str:
+    source = "" if api.proofs else " --identity-source method.request.header.Authorization"
     return f"""\
-{_permission(made)}
-aws apigateway create-authorizer --rest-api-id {made.api_id} --name latchkey --type {made.rest_type}{source} \\
-  --authorizer-result-ttl-in-seconds {made.ttl} \\
-  --authorizer-uri '{made.uri}'
+{_permission(api)}
+aws apigateway create-authorizer --rest-api-id {api.api_id} --name latchkey --type {api.rest_type}{source} \\
+  --authorizer-result-ttl-in-seconds {api.ttl} \\
+  --authorizer-uri '{api.uri}'
 # for each guarded method, and then deploy:
-aws apigateway update-method --rest-api-id {made.api_id} --resource-id '<resource>' --http-method '<method>' --patch-operations \\
+aws apigateway update-method --rest-api-id {api.api_id} --resource-id '<resource>' --http-method '<method>' --patch-operations \\
   op=replace,path=/authorizationType,value=CUSTOM op=replace,path=/authorizerId,value='<authorizer>'
-aws apigateway create-deployment --rest-api-id {made.api_id} --stage-name '<stage>'"""
+aws apigateway create-deployment --rest-api-id {api.api_id} --stage-name '<stage>'"""
 
 
-def _http_cli(made: Attachment) -> str:
-    sources = " --identity-source" + "".join(f" '{source}'" for source in made.sources) if made.sources else ""
+def _http_cli(api: Attachment) -> str:
+    sources = " --identity-source" + "".join(f" '{source}'" for source in api.sources) if api.sources else ""
     return f"""\
-{_permission(made)}
-aws apigatewayv2 create-authorizer --api-id {made.api_id} --name latchkey --authorizer-type REQUEST \\
-  --authorizer-payload-format-version 2.0 --{"" if made.simple else "no-"}enable-simple-responses{sources} \\
-  --authorizer-result-ttl-in-seconds {made.ttl} \\
-  --authorizer-uri '{made.uri}'
+{_permission(api)}
+aws apigatewayv2 create-authorizer --api-id {api.api_id} --name latchkey --authorizer-type REQUEST \\
+  --authorizer-payload-format-version 2.0 --{"" if api.simple else "no-"}enable-simple-responses{sources} \\
+  --authorizer-result-ttl-in-seconds {api.ttl} \\
+  --authorizer-uri '{api.uri}'
 # for each guarded route:
-aws apigatewayv2 update-route --api-id {made.api_id} --route-id '<route>' \\
+aws apigatewayv2 update-route --api-id {api.api_id} --route-id '<route>' \\
   --authorization-type CUSTOM --authorizer-id '<authorizer>'"""
 
 
-def _rest_sam(made: Attachment) -> str:
-    header = "" if made.proofs else "Header: Authorization, "
+def _rest_sam(api: Attachment) -> str:
+    header = "" if api.proofs else "Header: Authorization, "
     return f"""\
 Type: AWS::Serverless::Api
 Properties:
@@ -139,13 +139,13 @@ Properties:
     AddDefaultAuthorizerToCorsPreflight: false
     Authorizers:
       Latchkey:
-        FunctionPayloadType: {made.rest_type}
-        FunctionArn: "{made.arn}"
-        Identity: {{{header}ReauthorizeEvery: {made.ttl}}}"""
+        FunctionPayloadType: {api.rest_type}
+        FunctionArn: "{api.arn}"
+        Identity: {{{header}ReauthorizeEvery: {api.ttl}}}"""
 
 
-def _http_sam(made: Attachment) -> str:
-    kept = {HEADER: "Headers: [Authorization], ", ROUTE: "Context: [routeKey], "}
+def _http_sam(api: Attachment) -> str:
+    sources_line = {HEADER: "Headers: [Authorization], ", ROUTE: "Context: [routeKey], "}
     return f"""\
 Type: AWS::Serverless::HttpApi
 Properties:
@@ -157,81 +157,81 @@ Properties:
     DefaultAuthorizer: Latchkey
     Authorizers:
       Latchkey:
-        FunctionArn: "{made.arn}"
+        FunctionArn: "{api.arn}"
         EnableFunctionDefaultPermissions: true
         AuthorizerPayloadFormatVersion: "2.0"
-        EnableSimpleResponses: {str(made.simple).lower()}
-        Identity: {{{"".join(kept[source] for source in made.sources)}ReauthorizeEvery: {made.ttl}}}"""
+        EnableSimpleResponses: {str(api.simple).lower()}
+        Identity: {{{"".join(sources_line[source] for source in api.sources)}ReauthorizeEvery: {api.ttl}}}"""
 
 
-def _cdk_guard(made: Attachment) -> str:
+def _cdk_guard(api: Attachment) -> str:
     return f"""\
 const guard = lambda.Function.fromFunctionAttributes(this, 'Guard', {{
-  functionArn: '{made.arn}', sameEnvironment: true }});"""
+  functionArn: '{api.arn}', sameEnvironment: true }});"""
 
 
-def _rest_cdk(made: Attachment) -> str:
-    kind, sources = ("RequestAuthorizer", "identitySources: [], ") if made.proofs else ("TokenAuthorizer", "")
+def _rest_cdk(api: Attachment) -> str:
+    kind, sources = ("RequestAuthorizer", "identitySources: [], ") if api.proofs else ("TokenAuthorizer", "")
     return f"""\
 import {{ Duration, aws_apigateway as apigateway, aws_lambda as lambda }} from 'aws-cdk-lib';
-{_cdk_guard(made)}
+{_cdk_guard(api)}
 const authorizer = new apigateway.{kind}(this, 'Latchkey', {{
-  handler: guard, {sources}resultsCacheTtl: Duration.seconds({made.ttl}) }});
+  handler: guard, {sources}resultsCacheTtl: Duration.seconds({api.ttl}) }});
 new apigateway.RestApi(this, 'Api', {{ defaultMethodOptions: {{ authorizer }}, defaultCorsPreflightOptions: {{
   allowOrigins: ['https://app.example.com'], allowHeaders: ['authorization', 'content-type'] }} }});"""
 
 
-def _http_cdk(made: Attachment) -> str:
+def _http_cdk(api: Attachment) -> str:
     # With policies alone the CDK takes payload 1.0, which the guard understands as well.
-    sources = ", ".join(f"'{source}'" for source in made.sources)
+    sources = ", ".join(f"'{source}'" for source in api.sources)
     return f"""\
 import {{ Duration, aws_lambda as lambda }} from 'aws-cdk-lib';
 import {{ aws_apigatewayv2 as apigateway, aws_apigatewayv2_authorizers as authorizers }} from 'aws-cdk-lib';
-{_cdk_guard(made)}
+{_cdk_guard(api)}
 const defaultAuthorizer = new authorizers.HttpLambdaAuthorizer('Latchkey', guard, {{
-  responseTypes: [authorizers.HttpLambdaResponseType.{"SIMPLE" if made.simple else "IAM"}],
-  identitySource: [{sources}], resultsCacheTtl: Duration.seconds({made.ttl}) }});
+  responseTypes: [authorizers.HttpLambdaResponseType.{"SIMPLE" if api.simple else "IAM"}],
+  identitySource: [{sources}], resultsCacheTtl: Duration.seconds({api.ttl}) }});
 new apigateway.HttpApi(this, 'Api', {{ defaultAuthorizer, corsPreflight: {{
   allowOrigins: ['https://app.example.com'], allowHeaders: ['authorization', 'content-type'],
   allowMethods: [apigateway.CorsHttpMethod.GET, apigateway.CorsHttpMethod.POST] }} }});"""
 
 
-def _terraform_permission(made: Attachment) -> str:
+def _terraform_permission(api: Attachment) -> str:
     return f"""\
 resource "aws_lambda_permission" "latchkey" {{
-  statement_id  = "{made.api_id}"
+  statement_id  = "{api.api_id}"
   action        = "lambda:InvokeFunction"
-  function_name = "{made.arn}"
+  function_name = "{api.arn}"
   principal     = "apigateway.amazonaws.com"
-  source_arn    = "{made.callers}"
+  source_arn    = "{api.callers}"
 }}"""
 
 
-def _rest_terraform(made: Attachment) -> str:
+def _rest_terraform(api: Attachment) -> str:
     return f"""\
 resource "aws_api_gateway_authorizer" "latchkey" {{
-  rest_api_id                      = "{made.api_id}"
+  rest_api_id                      = "{api.api_id}"
   name                             = "latchkey"
-  type                             = "{made.rest_type}"
-  authorizer_result_ttl_in_seconds = {made.ttl}
-  authorizer_uri                   = "{made.uri}"
+  type                             = "{api.rest_type}"
+  authorizer_result_ttl_in_seconds = {api.ttl}
+  authorizer_uri                   = "{api.uri}"
 }}
-{_terraform_permission(made)}
+{_terraform_permission(api)}
 # guarded methods: authorization = "CUSTOM", authorizer_id = aws_api_gateway_authorizer.latchkey.id; OPTIONS: "NONE\""""
 
 
-def _http_terraform(made: Attachment) -> str:
-    sources = ", ".join(f'"{source}"' for source in made.sources)
-    kept = f"\n  identity_sources                  = [{sources}]" if sources else ""
+def _http_terraform(api: Attachment) -> str:
+    sources = ", ".join(f'"{source}"' for source in api.sources)
+    sources_line = f"\n  identity_sources                  = [{sources}]" if sources else ""
     return f"""\
 resource "aws_apigatewayv2_authorizer" "latchkey" {{
-  api_id                            = "{made.api_id}"
+  api_id                            = "{api.api_id}"
   name                              = "latchkey"
   authorizer_type                   = "REQUEST"
   authorizer_payload_format_version = "2.0"
-  enable_simple_responses           = {str(made.simple).lower()}{kept}
-  authorizer_result_ttl_in_seconds  = {made.ttl}
-  authorizer_uri                    = "{made.uri}"
+  enable_simple_responses           = {str(api.simple).lower()}{sources_line}
+  authorizer_result_ttl_in_seconds  = {api.ttl}
+  authorizer_uri                    = "{api.uri}"
 }}
-{_terraform_permission(made)}
+{_terraform_permission(api)}
 # guarded routes: authorization_type = "CUSTOM", authorizer_id = aws_apigatewayv2_authorizer.latchkey.id"""

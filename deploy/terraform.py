@@ -17,23 +17,23 @@ VERSIONS = {
 }
 
 
-def complete(made: dict[str, Any], stage: Stage) -> dict[str, Any]:
-    """Return Chalice's own document, put right: `made` is what chalice.tf.json holds."""
-    resource = {kind: dict(named) for kind, named in made["resource"].items()}
+def complete(document: dict[str, Any], stage: Stage) -> dict[str, Any]:
+    """Return Chalice's own document, put right: `document` is what chalice.tf.json holds."""
+    resource = {kind: dict(by_name) for kind, by_name in document["resource"].items()}
     _repair_functions(resource, stage)
     _repair_deployment(resource)
     _repair_schedule(resource, stage)
-    swagger = json.loads(made["locals"]["chalice_api_swagger"])
+    swagger = json.loads(document["locals"]["chalice_api_swagger"])
     swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses()
     return {
-        **made,
+        **document,
         "resource": {**resource, **_tables(stage), **_log_groups(stage), **_api_stage(stage)},
         "locals": {"chalice_api_swagger": json.dumps(swagger)},
         "terraform": VERSIONS,
         "variable": {"issuer": _ISSUER},
         # Its only use was a provider ("null") that nobody needs to install.
-        "data": {kind: named for kind, named in made["data"].items() if kind != "null_data_source"},
-        "output": {**made["output"], **_outputs()},
+        "data": {kind: by_name for kind, by_name in document["data"].items() if kind != "null_data_source"},
+        "output": {**document["output"], **_outputs()},
     }
 
 

@@ -72,9 +72,9 @@ def _install(requirements: Path, *, architecture: str, target: Path) -> None:
         command += ["--abi", abi]
     for glibc in _GLIBC:
         command += ["--platform", f"manylinux_{glibc}_{_MACHINE[architecture]}"]
-    made = subprocess.run([*command, "-r", str(requirements)], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise CannotVendorError(made.stderr.strip())
+    pip = subprocess.run([*command, "-r", str(requirements)], capture_output=True, text=True, check=False)
+    if pip.returncode != 0:
+        raise CannotVendorError(pip.stderr.strip())
 
 
 def _prune(tree: Path) -> None:

@@ -49,7 +49,7 @@ def run(project: Path, *, sample: int, seed: int, workers: int = 2) -> str:
     with temporary_copy(project) as copy:
         _configure(copy)
         every = _every(copy)
-        names = chosen(every, sample=sample, seed=seed)
+        names = sampled(every, sample=sample, seed=seed)
         print(f"{len(names)} of {len(every)} mutants of {CODE}, seed {seed}", flush=True)
         output = _mutmut(copy, "run", "--max-children", str(workers), *names)
         statuses = {n: s for n, s in STATUS.findall(_mutmut(copy, "results", "--all", "true")) if n in names}
@@ -92,7 +92,7 @@ def _configure(copy: Path) -> None:
         file.write(f"\n[tool.mutmut]\nuse_git_change_detection = false\ntrack_dependencies = false\n{lines}")
 
 
-def chosen(names: Sequence[str], *, sample: int, seed: int) -> list[str]:
+def sampled(names: Sequence[str], *, sample: int, seed: int) -> list[str]:
     """As many of the names, the same for the same seed."""
     return sorted(random.Random(seed).sample(names, min(sample, len(names))))  # noqa: S311 - nothing secret
 
@@ -102,12 +102,12 @@ def _every(copy: Path) -> list[str]:
     from mutmut.mutation.file_mutation import mutate_file_contents
     from mutmut.utils.format_utils import get_mutant_name
 
-    found = []
+    names = []
     with chdir(copy):
         for path in sorted(Path(CODE).rglob("*.py")):
             mutated = mutate_file_contents(str(path), path.read_text())
-            found += [get_mutant_name(path, name) for name in mutated.mutant_names]
-    return found
+            names += [get_mutant_name(path, name) for name in mutated.mutant_names]
+    return names
 
 
 def _mutmut(copy: Path, *arguments: str) -> str:

@@ -29,7 +29,7 @@ WATCHED = (ROOT / "app.py", ROOT / "chalicelib")
 NOT_WATCHED = {"__pycache__", "venv", "node_modules"}
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
-CHOSEN = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
+DEVELOPERS_SETTINGS = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
 NO_LIMITS = {"LATCHKEY_LIMITS": "*=1000000"}  # no developer's test suite should run into one
 
 
@@ -43,11 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         with ExitStack() as stack:
             served = _served(options)
             watched = [*WATCHED, *(api.folder for api in served if api.folder)]
-            seen = _snapshot(watched)  # before anything is read, so that no edit is missed
+            snapshot = _snapshot(watched)  # before anything is read, so that no edit is missed
             cloud, workers = _set_up(stack, options, served)
             if _wait_for(workers, stop):
                 print(_welcome(workers, served, options.state), flush=True)
-            _watch(cloud, workers, watched, seen, stop)
+            _watch(cloud, workers, watched, snapshot, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
         more = f"; {OTHER_PORTS}" if isinstance(error, aws.PortTaken) else ""
@@ -148,19 +148,19 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
         "LATCHKEY_APIS_FILE": str(state / "apis.json"),
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
     }
-    return ours | _dev_stage() | NO_LIMITS | _chosen() | here | cloud.environment()
+    return ours | _dev_stage() | NO_LIMITS | _developers_settings() | here | cloud.environment()
 
 
 def _check_settings() -> None:
     """Before anything is started: a setting of the stage or of the shell that nobody could start with."""
     try:
-        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **_chosen()})
+        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **_developers_settings()})
     except config.WrongSetting as error:
         raise CannotServe(str(error)) from None
 
 
-def _chosen() -> dict[str, str]:
-    return {name: os.environ[name] for name in CHOSEN if name in os.environ}
+def _developers_settings() -> dict[str, str]:
+    return {name: os.environ[name] for name in DEVELOPERS_SETTINGS if name in os.environ}
 
 
 def _dev_stage() -> dict[str, str]:
@@ -183,7 +183,7 @@ def _watch(
     cloud: aws.EmbeddedAws,
     workers: list[Worker],
     watched: list[Path],
-    seen: dict[Path, int],
+    snapshot: dict[Path, int],
     stop: threading.Event,
 ) -> None:
     reported = False
@@ -191,8 +191,8 @@ def _watch(
         if cloud.is_down():
             cloud.start()
             print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
-        if (now := _snapshot(watched)) != seen:
-            seen, reported = now, False
+        if (now := _snapshot(watched)) != snapshot:
+            snapshot, reported = now, False
             for worker in workers:
                 worker.stop()
                 worker.start()

@@ -103,10 +103,10 @@ def test_a_copy_has_what_git_would_take_and_nothing_that_it_ignores(project: Pat
 
 def test_a_seed_chooses_the_same_mutants_again_and_another_seed_others() -> None:
     every = [f"chalicelib.domain.rules.x_total__mutmut_{number}" for number in range(100)]
-    first, again, other = (mutants.chosen(every, sample=10, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (mutants.sampled(every, sample=10, seed=seed) for seed in (1, 1, 2))
     assert first == again != other
     assert len(set(first)) == 10
-    assert sorted(mutants.chosen(every, sample=1000, seed=1)) == sorted(every)
+    assert sorted(mutants.sampled(every, sample=1000, seed=1)) == sorted(every)
 
 
 def test_the_test_that_is_left_out_is_there() -> None:

@@ -28,10 +28,12 @@ def requested_level(acr_values: Iterable[str], *, amr: Iterable[str], offers: Of
 
 def missing(amr: Iterable[str], *, level: str, offers: Offers) -> tuple[str, ...]:
     """The factors one of which has to be proved next to reach a level, () where it is reached."""
-    proved = levels.united(amr)
+    methods_proved = levels.united(amr)
     needed = levels.rank(level)
-    if levels.rank(levels.acr_of(proved)) >= needed:
+    if levels.rank(levels.acr_of(methods_proved)) >= needed:
         return ()
-    left = {name: methods for name, methods in offers.items() if not set(methods) <= set(proved)}
-    enough = [n for n, methods in left.items() if levels.rank(levels.acr_of(levels.united(proved, methods))) >= needed]
+    left = {name: methods for name, methods in offers.items() if not set(methods) <= set(methods_proved)}
+    enough = [
+        n for n, methods in left.items() if levels.rank(levels.acr_of(levels.united(methods_proved, methods))) >= needed
+    ]
     return tuple(enough or left)

@@ -155,5 +155,7 @@ def metadata_of(client: Client) -> dict[str, Any]:
         **{_name(member): getattr(client, member) for member in SELF_REGISTRABLE},
         "scope": " ".join(client.scopes),
     }
-    said = {name: value for name, value in members.items() if value or name in ("redirect_uris", "response_types")}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+    registered = {
+        name: value for name, value in members.items() if value or name in ("redirect_uris", "response_types")
+    }
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in registered.items()}

@@ -23,7 +23,7 @@ def change_password(
     Raises InvalidCredentials, WeakPassword.
     """
     passwords.check_length(new_password)
-    spent = password_factor.again(svc, user, current_password, network=network)
+    spent = password_factor.reauthenticate(svc, user, current_password, network=network)
     try:
         secret = passwords.normalise(new_password)
         passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
@@ -46,7 +46,7 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     """
     spent = None
     if password is not None:
-        spent = password_factor.again(svc, user, password, network=network)
+        spent = password_factor.reauthenticate(svc, user, password, network=network)
     elif svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.

@@ -28,8 +28,8 @@ class RegisteredClient:
 
 def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, network: str) -> RegisteredClient:
     """A new client, for whoever has an initial access token, or for all where registration is open."""
-    stranger = not _is_one_of(initial_token, svc.settings.registration_tokens)
-    if stranger and not svc.settings.registration_open:
+    without_token = not _is_one_of(initial_token, svc.settings.registration_tokens)
+    if without_token and not svc.settings.registration_open:
         raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
     fields = registration.fields(metadata, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
@@ -37,7 +37,7 @@ def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, net
     client = Client(client_id="", resources=resources, registration_token=digest_of(token), **fields)
     client, secret = manage.draft(svc, client)
     # What is refused is no registration: whoever mends a mistake has lost nothing by it.
-    if stranger:
+    if without_token:
         limits.registration(svc, network=network)
     manage.add(svc, sectors.check(svc, client, network=network))
     return RegisteredClient(client, secret, token)

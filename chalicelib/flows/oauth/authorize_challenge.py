@@ -57,7 +57,7 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         progress = _proceed(svc, attempt, params, network)
         _check_subject(svc, client, request, attempt, progress)
         if isinstance(progress, Incomplete):
-            raise _more(svc, progress.attempt, None, progress.factors)
+            raise _insufficient(svc, progress.attempt, None, progress.factors)
         return codes.issue(svc, client, progress, request)
     except LoginExpired as error:
         raise InvalidSession(reason=error.reason, uid=error.uid) from None
@@ -100,13 +100,13 @@ def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], network
         if "factor" in params:
             return _prove(svc, attempt, params, network)
         if not params.get("email") or not params.get("password"):
-            raise _more(svc, attempt)
+            raise _insufficient(svc, attempt)
         email, password = params["email"], params["password"]
         return login.with_password(svc, attempt, address=email, password=password, network=network)
     except WrongAnswer as error:
-        raise _more(svc, attempt, error, error.factors) from None
+        raise _insufficient(svc, attempt, error, error.factors) from None
     except InvalidCredentials as error:
-        raise _more(svc, attempt, error) from None
+        raise _insufficient(svc, attempt, error) from None
 
 
 def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:
@@ -132,7 +132,7 @@ def _check_subject(
         raise InsufficientAuthorization("The app asks for another user.", uid=uid, auth_session=auth_session)
 
 
-def _more(
+def _insufficient(
     svc: Services, attempt: Attempt, error: LatchkeyError | None = None, factors: tuple[str, ...] = ()
 ) -> InsufficientAuthorization:
     description = error.description if error else "One more proof is needed." if factors else None

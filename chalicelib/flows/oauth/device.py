@@ -35,7 +35,7 @@ LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 MAX_TYPED_CODE = 64  # eight letters, with spaces or hyphens
 INTERVAL, MAX_INTERVAL = 5, 60
 ENDED = "The user agreed, but that is no longer in force: begin anew."
-TAKEN = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
+NO_LONGER_PERMITTED = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 
 
@@ -194,7 +194,7 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
         jkt=proof.jkt if client.public else "",
     )
     if not resources.still_granted(svc, client, session):
-        raise AccessDenied(TAKEN, reason="taken from its client", uid=user.uid)
+        raise AccessDenied(NO_LONGER_PERMITTED, reason="taken from its client", uid=user.uid)
     token_set = issue.issue(svc, keys.current(svc), user, session, client, jkt=proof.jkt)
     dpop.spend_proof(svc, proof)  # not before: anybody can get a device code and poll with it
     if not token_set.refresh_token:

@@ -55,12 +55,12 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
 
 def _schemes(issuer: str, operations: Iterable[Operation]) -> dict[str, Any]:
     """The token of a user, and that of a client that acts for itself where some operation takes it."""
-    found: dict[str, Any] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}}
+    schemes: dict[str, Any] = {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}}
     scopes = {each.scope: "" for each in operations if each.scope and each.machines}
     if scopes:
         flow = {"tokenUrl": issuer + ENDPOINTS["token_endpoint"], "scopes": scopes}
-        found["machine"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
-    return found
+        schemes["machine"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
+    return schemes
 
 
 def page(doc: dict[str, Any]) -> str:

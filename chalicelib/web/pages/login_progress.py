@@ -69,13 +69,15 @@ def redirect_after_step_up(page_request: PageRequest, browser_session: Browser, 
     return redirect_logged_in(page_request, browser.raise_session(page_request.svc, login, browser_session))
 
 
-def redirect_to_proof(page_request: PageRequest, attempt: Attempt, shown: Mapping[str, str] | None = None) -> Answer:
+def redirect_to_proof(
+    page_request: PageRequest, attempt: Attempt, challenge: Mapping[str, str] | None = None
+) -> Answer:
     """Redirects to the page for one proof more, with the attempt in a cookie of this browser.
 
-    `shown` is what the chosen factor shows.
+    `challenge` is what the chosen factor shows.
     """
-    if shown is not None:
-        attempt = attempt.with_request(shown=json.dumps(dict(shown)))
+    if challenge is not None:
+        attempt = attempt.with_request(challenge=json.dumps(dict(challenge)))
     svc = page_request.svc
     cookie = cookies.write(svc.settings, cookies.ATTEMPT, attempts.seal(svc, attempt), seconds=Attempt.seconds)
     return with_cookie(redirect(f"{svc.settings.issuer}/{proof_page(page_request)}"), cookie)
@@ -136,7 +138,7 @@ def log_out_another_user(page_request: PageRequest, user: User) -> Browser | Non
 
 
 def _request(page_request: PageRequest) -> dict[str, str]:
-    return {"to": _digest(page_request.to), "factor": "", "shown": "{}"}
+    return {"to": _digest(page_request.to), "factor": "", "challenge": "{}"}
 
 
 def _digest(to: str) -> str:

@@ -47,7 +47,7 @@ def show_proof(page_request: PageRequest) -> Answer:
         user=user.email,
         factor=factor,
         others=[name for name in factors if name != factor],
-        shown=list(json.loads(attempt.request["shown"]).values()) if factor else [],
+        shown=list(json.loads(attempt.request["challenge"]).values()) if factor else [],
         **client_values(page_request),
     )
 
@@ -72,8 +72,8 @@ def prove_on_page(page_request: PageRequest) -> Answer:
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
-    shown = login.challenge(page_request.svc, attempt, factor=factor)
-    return redirect_to_proof(page_request, attempt.with_request(factor=factor), shown)
+    challenge = login.challenge(page_request.svc, attempt, factor=factor)
+    return redirect_to_proof(page_request, attempt.with_request(factor=factor), challenge)
 
 
 def _answer(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
@@ -87,9 +87,9 @@ def _answer(page_request: PageRequest, browser_session: Browser | None, attempt:
 
 def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
     """The factor whose form is shown: the chosen one, or the only one, if it shows nothing first; "" for none yet."""
-    chosen = attempt.request["factor"]
-    if chosen in factors:
-        return chosen
+    factor = attempt.request["factor"]
+    if factor in factors:
+        return factor
     return factors[0] if len(factors) == 1 and not FACTORS[factors[0]].challenge else ""
 
 

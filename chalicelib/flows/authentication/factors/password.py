@@ -27,7 +27,7 @@ def identify(svc: Services, *, address: str, password: str, network: str) -> tup
     return _verify(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
 
 
-def again(svc: Services, user: User, password: str, *, network: str) -> Spent:
+def reauthenticate(svc: Services, user: User, password: str, *, network: str) -> Spent:
     """Counts and verifies a known user's password, for what they are about to do; gives what it was counted against."""
     passwords.check_length(password)
     spent = _count(svc, user, network)
