@@ -90,6 +90,22 @@ class Settings:
         return (self.issuer, self.audience, *self.self_registered_resources, *apis)
 
     @property
+    def jwt_audiences(self) -> frozenset[str]:
+        """The APIs whose access tokens have the `typ` JWT; never this server itself, whatever is registered."""
+        named = {api["audience"] for api in registered_apis(self.apis_file).values() if api.get("typ") == "JWT"}
+        return frozenset(named - {self.issuer, self.audience})
+
+    def access_token_claims(self, audience: str) -> frozenset[str]:
+        """The claims about the user that an operator wants in access tokens for an API."""
+        of_apis = registered_apis(self.apis_file).values()
+        return frozenset(
+            name
+            for api in of_apis
+            if (api.get("audience") or self.audience) == audience
+            for name in api.get("access_token_claims", ())
+        )
+
+    @property
     def known_scopes(self) -> frozenset[str]:
         """The scopes that something here knows, beside OpenID Connect's own: a login, or an API that is registered."""
         of_apis = (scope for api in registered_apis(self.apis_file).values() for scope in api["scopes"].values())

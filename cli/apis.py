@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from chalicelib.domain.oauth.claims import OF_USER
 from cli.drawing import print_rows
 from deploy import stages
 from deploy.deployed import deployed_api, issuer_of
@@ -14,8 +15,10 @@ from deploy.registered_apis import (
     API_ID,
     NAME,
     REVOCATION,
+    TYPS,
     CannotRegisterError,
     Register,
+    check_same_tokens,
     entry,
     needed,
     scope_map,
@@ -54,6 +57,16 @@ def _stage(option: str | None) -> str | None:
     "--keep-scopes", is_flag=True, help="Leave LATCHKEY_SCOPES as it is: for scopes that not every user may have."
 )
 @click.option("--dpop", is_flag=True, help="Take tokens bound to a key (RFC 9449) with a proof of it.")
+@click.option(
+    "--typ", type=click.Choice(TYPS), default=TYPS[0], help="Of its tokens; JWT for verifiers that know no other."
+)
+@click.option(
+    "--claim",
+    "access_token_claims",
+    multiple=True,
+    type=click.Choice(OF_USER),
+    help="Its tokens say this of their user, as far as their scopes open it; may be given several times.",
+)
 @STAGE
 def add(api_id: str, file: Path, *, stage: str | None, keep_scopes: bool, **registered: Any) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
@@ -64,6 +77,7 @@ def add(api_id: str, file: Path, *, stage: str | None, keep_scopes: bool, **regi
     api = entry(scopes=reading.scopes, **registered)
     _refuse_our_own(register, api_id)
     registry = register.read()
+    check_same_tokens(registry, api_id, api)
     before = registry.get(api_id, {})
     api["login_scopes"] = dict(before.get("login_scopes", {}))
     if not keep_scopes:

@@ -18,6 +18,7 @@ from deploy.stages import GUARDS, PROJECT, Stage
 
 REVOCATION = ("stateless", "bounded", "strict")
 ANSWERS = ("policy", "simple")
+TYPS = ("at+jwt", "JWT")
 API_ID = re.compile(r"[A-Za-z0-9_-]+")
 NAME = re.compile(r"[A-Za-z0-9._~-]+")  # in the address of its metadata
 
@@ -100,21 +101,44 @@ def scope_map(file: Path) -> openapi_scopes.Reading:
 
 
 def entry(
-    *, name: str, scopes: Mapping[str, str], revocation: str, answer: str, audience: str | None, dpop: bool = False
+    *,
+    name: str,
+    scopes: Mapping[str, str],
+    revocation: str,
+    answer: str,
+    audience: str | None,
+    dpop: bool = False,
+    typ: str = TYPS[0],
+    access_token_claims: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
     if problems := _problems(scopes, answer):
         raise CannotRegisterError("\n".join(problems))
-    audience_member: dict[str, Any] = {} if audience is None else {"audience": audience}
-    proofs = {"dpop": True} if dpop else {}
-    return {
-        "name": name,
-        "revocation": revocation,
-        "answer": answer,
-        "scopes": dict(scopes),
-        **audience_member,
-        **proofs,
+    if typ != TYPS[0] and audience is None:
+        raise CannotRegisterError(
+            f"--typ {typ} needs an --audience of the API's own: tokens for Latchkey itself are always {TYPS[0]}."
+        )
+    chosen = {
+        "audience": audience,
+        "dpop": dpop,
+        "typ": typ if typ != TYPS[0] else "",
+        "access_token_claims": sorted(set(access_token_claims)),
     }
+    required = {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes)}
+    return {**required, **{option: value for option, value in chosen.items() if value}}
+
+
+def check_same_tokens(registry: Registry, api_id: str, api: Mapping[str, Any]) -> None:
+    """Raise CannotRegisterError where another API has the same audience, and so the same tokens, but wants other ones."""
+    for other_id, other in registry.items() if "audience" in api else ():
+        if other_id == api_id or other.get("audience") != api.get("audience"):
+            continue
+        for option in ("typ", "access_token_claims"):
+            if other.get(option) != api.get(option):
+                raise CannotRegisterError(
+                    f"{other['name']} ({other_id}) has the same audience, so the same tokens, with another {option}: "
+                    "give both the same, or this one an --audience of its own."
+                )
 
 
 def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
@@ -146,6 +170,11 @@ def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
         lines.append(
             f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
             "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
+        )
+    if api.get("typ"):
+        lines.append(
+            "Its tokens have the `typ` JWT, as id tokens have: the API cannot tell them apart by it. Let it check that "
+            "`aud` is its own and that `client_id` and `scope` are there, as the guard does."
         )
     if audience := api.get("audience"):
         lines.append(

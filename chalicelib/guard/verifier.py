@@ -162,7 +162,10 @@ class Guard:
 
     def _verifier_for(self, audience: str) -> Verifier:
         if audience not in self._verifiers:
-            self._verifiers[audience] = Verifier(self._jwks, issuer=self._settings.issuer, audience=audience)
+            jwt_audiences = self._settings.jwt_audiences & {audience}
+            self._verifiers[audience] = Verifier(
+                self._jwks, issuer=self._settings.issuer, audience=audience, jwt_audiences=jwt_audiences
+            )
         return self._verifiers[audience]
 
 

@@ -66,6 +66,37 @@ def test_a_scope_map_is_registered_as_it_stands(register: Register, tmp_path: Pa
     }
 
 
+def test_an_api_may_want_tokens_of_its_own_kind_and_the_cost_is_said(
+    register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, own = written(tmp_path, SCOPES), ("--audience", "https://notes.example")
+    add(register, file, *own, "--typ", "JWT", "--claim", "groups", "--claim", "email", "--claim", "email")
+    entry = register.read()["abc123"]
+    assert (entry["typ"], entry["access_token_claims"]) == ("JWT", ["email", "groups"])
+    assert "cannot tell them apart" in capsys.readouterr().out
+    add(register, file, *own)
+    assert not {"typ", "access_token_claims"} & set(register.read()["abc123"])
+
+
+def test_tokens_for_latchkey_itself_are_of_no_other_kind(register: Register, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--audience of the API's own"):
+        add(register, written(tmp_path, SCOPES), "--typ", "JWT")
+    assert register.read() == {}
+
+
+@pytest.mark.parametrize("option", [("--typ", "JWT"), ("--claim", "email")])
+def test_two_apis_of_one_audience_have_the_same_tokens(
+    register: Register, tmp_path: Path, option: tuple[str, str]
+) -> None:
+    file, own = written(tmp_path, SCOPES), ("--audience", "https://notes.example")
+    add(register, file, *own)
+    again = ["add", "--id", "def456", "--name", "more", "--file", file, "--revocation", "stateless", *own]
+    with pytest.raises(SystemExit, match="the same audience, so the same tokens"):
+        run("apis", *again, *option, on=register)
+    run("apis", *again, on=register)
+    assert set(register.read()) == {"abc123", "def456"}
+
+
 @pytest.mark.parametrize("scope", ['notes:"read"', "notes\\read", "nötes:read", "n" * 129])
 def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
     register: Register, tmp_path: Path, scope: str

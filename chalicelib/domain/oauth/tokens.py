@@ -1,5 +1,5 @@
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..crypto.keyset import SigningKey  # private keys: the guard, which has none, does not load what makes them
 
 ACCESS_TOKEN = "at+jwt"  # RFC 9068 section 2.1
-ID_TOKEN = "JWT"
+JWT = ID_TOKEN = "JWT"
 # No longer token is issued. API Gateway takes 10,240 bytes of headers, and a DPoP proof has to go beside it.
 MAX_LENGTH = 8192
 # No token of ours lives longer, whatever a client is allowed: as long does the key that signed it stay published.
@@ -51,29 +51,45 @@ def credentials(authorization: str) -> tuple[str, str]:
 class Verifier:
     """Knows which keys, issuer and audience an access token must have; it asks nobody."""
 
-    def __init__(self, jwks: Iterable[Mapping[str, str]], *, issuer: str, audience: str | None) -> None:
+    def __init__(
+        self,
+        jwks: Iterable[Mapping[str, str]],
+        *,
+        issuer: str,
+        audience: str | None,
+        jwt_audiences: Collection[str] = (),
+    ) -> None:
         """Raises for a key that cannot be used, and for a kind that we never publish, such as a shared secret.
 
-        `audience` is None for whoever tells others what a token is worth.
+        `audience` is None for whoever tells others what a token is worth. Tokens for `jwt_audiences` alone may have the
+        `typ` of any JWT; what tells them from id_tokens are their claims.
         """
         self._issuer = issuer
         self._audience = audience
         # A token of ours has one of a few exact headers, so the header is looked up, never believed: an unknown alg, typ,
         # kid, crit, jwk or jku is simply not in the list.
-        self._keys = {header_segment(jwk): _key(jwk) for jwk in jwks}
+        keys = [(jwk, _key(jwk)) for jwk in jwks]
+        self._keys = {header_segment(jwk): key for jwk, key in keys}
+        self._jwt_audiences = frozenset(jwt_audiences)
+        self._jwt_keys = {header_segment(jwk, typ=JWT): key for jwk, key in keys if jwt_audiences}
 
     def knows(self, unverified_token: str) -> bool:
         """Whether the token's header names one of the keys."""
-        return unverified_token[:MAX_LENGTH].partition(".")[0] in self._keys
+        segment = unverified_token[:MAX_LENGTH].partition(".")[0]
+        return segment in self._keys or segment in self._jwt_keys
 
     def verify(self, unverified_token: str, *, now: int) -> VerifiedClaims:
         """The claims of an authentic access token in force at `now` (epoch seconds, RFC 9068 section 4); raises InvalidToken."""
         if len(unverified_token) > MAX_LENGTH:
             raise InvalidToken(reason="too long")
-        key = self._keys.get(unverified_token.partition(".")[0])
+        segment = unverified_token.partition(".")[0]
+        key = self._keys.get(segment) or self._jwt_keys.get(segment)
         if key is None:
             raise InvalidToken(reason="unknown header")
-        return self._check_claims(_verify_signature(unverified_token, *key), now)
+        claims = self._check_claims(_verify_signature(unverified_token, *key), now)
+        if segment in self._jwt_keys and not set(claims.audiences) <= self._jwt_audiences:
+            raise InvalidToken(reason="an API whose tokens have another typ")
+        return claims
 
     def _check_claims(self, claims: Any, now: int) -> VerifiedClaims:
         if not isinstance(claims, dict) or claims.get("iss") != self._issuer:

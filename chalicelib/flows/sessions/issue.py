@@ -48,7 +48,14 @@ def issue(
     granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
-        svc, keyset, client, session_claims(svc, user, session, client), scope=granted, lifetime=lifetime, jkt=jkt
+        svc,
+        keyset,
+        client,
+        session_claims(svc, user, session, client),
+        user=user,
+        scope=granted,
+        lifetime=lifetime,
+        jkt=jkt,
     )
     id_token = refresh_token = ""
     if "openid" in granted:
@@ -88,12 +95,14 @@ def issue_access_token(
     scope: tuple[str, ...],
     lifetime: int,
     jkt: str,
-    uid: str = "",
+    user: User | None = None,
 ) -> TokenSet:
-    """An access token and nothing beside it, `about` as `_access_token` has it; `uid` is whose it is, "" a client's own."""
+    """An access token and nothing beside it, `about` as `_access_token` has it; without a `user` it is a client's own."""
     return TokenSet(
-        uid=uid,
-        access_token=_access_token(svc, keys.current(svc), client, about, scope=scope, lifetime=lifetime, jkt=jkt),
+        uid=user.uid if user else "",
+        access_token=_access_token(
+            svc, keys.current(svc), client, about, user=user, scope=scope, lifetime=lifetime, jkt=jkt
+        ),
         token_type=_token_type(jkt),
         expires_in=lifetime,
         scope=scope,
@@ -110,6 +119,7 @@ def _access_token(
     client: Client,
     about: dict[str, object],
     *,
+    user: User | None,
     scope: tuple[str, ...],
     lifetime: int,
     jkt: str,
@@ -119,17 +129,21 @@ def _access_token(
     Raises InvalidScope for one that no verifier would take; nothing has been spent by then.
     """
     now, settings = svc.now(), svc.settings
+    audience = str(about["aud"] or settings.audience)
+    of_user = claim.of_api(user, settings.access_token_claims(audience), scope=scope) if user else {}
     claims = {
+        **of_user,
         **about,
         "iss": settings.issuer,
-        "aud": about["aud"] or settings.audience,
+        "aud": audience,
         "exp": now + lifetime,
         "iat": now,
         "jti": new_id(),
         "scope": " ".join(scope),
         **({"cnf": {"jkt": jkt}} if jkt else {}),
     }
-    signed = tokens.sign(claims, keys.signer(keyset, client.algorithms, now=now), typ=tokens.ACCESS_TOKEN)
+    typ = tokens.JWT if audience in settings.jwt_audiences else tokens.ACCESS_TOKEN
+    signed = tokens.sign(claims, keys.signer(keyset, client.algorithms, now=now), typ=typ)
     if len(signed) > tokens.MAX_LENGTH:
         raise InvalidScope(
             "The access token would be longer than any API takes: ask for fewer scopes.", reason="too long"

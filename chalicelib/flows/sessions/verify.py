@@ -22,7 +22,9 @@ def verify_id_token_hint(svc: Services, id_token: str) -> dict[str, Any] | None:
 def _verifier(svc: Services, unverified_token: str, audience: str | None) -> Verifier:
     for force_refresh in (False, True):
         jwks = keys.published(svc, force_refresh=force_refresh)
-        verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=audience)
+        # Our own APIs are not among them: there what has this `typ` is never taken.
+        jwt_audiences = svc.settings.jwt_audiences if audience is None else ()
+        verifier = Verifier(jwks, issuer=svc.settings.issuer, audience=audience, jwt_audiences=jwt_audiences)
         if verifier.knows(unverified_token):
             break
     return verifier

@@ -46,7 +46,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     )
     about = issue.session_claims(svc, user, session, client)
     token_set = issue.issue_access_token(
-        svc, client, about, scope=scope, lifetime=lifetime, jkt=request.proof.jkt, uid=user.uid
+        svc, client, about, scope=scope, lifetime=lifetime, jkt=request.proof.jkt, user=user
     )
     dpop.spend_proof(svc, request.proof)
     # No client is called "": what it signs itself, and what one of its issuers does, are never taken for each other.

@@ -9,6 +9,7 @@ from ....services import Services
 from ...platform import subjects
 from ...sessions import issue, lifetimes, live
 from ...sessions.issue import TokenSet
+from ...sessions.live import LiveToken
 from .. import dpop
 from ..token_request import TokenRequest
 
@@ -35,14 +36,15 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     params, proof = request.params, request.proof
     if params.get("requested_token_type", ACCESS_TOKEN_TYPE) not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest("`requested_token_type` is an access token here.")
-    subject = _verify_token(svc, client, params, "subject", proof.jkt)
+    token = _verify_token(svc, client, params, "subject", proof.jkt)
+    subject = token.claims
     if not subject.sid:
         raise InvalidRequest("`subject_token` is not a user's.")
     # Earlier actors stay in the claim (RFC 8693 section 4.1).
     earlier_actors = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
     actor_claim = earlier_actors
     if "actor_token" in params or "actor_token_type" in params:
-        actor = _verify_token(svc, client, params, "actor", proof.jkt)
+        actor = _verify_token(svc, client, params, "actor", proof.jkt).claims
         new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
         actor_claim = {"act": {**new_actor, **earlier_actors}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
@@ -63,24 +65,27 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         "client_id": client.client_id,
         "aud": audience,
     }
-    token_set = issue.issue_access_token(svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, uid=uid)
+    token_set = issue.issue_access_token(
+        svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, user=token.user
+    )
     return replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
-def _verify_token(svc: Services, client: Client, params: Mapping[str, str], role: str, jkt: str) -> VerifiedClaims:
+def _verify_token(svc: Services, client: Client, params: Mapping[str, str], role: str, jkt: str) -> LiveToken:
     token, token_type = params.get(f"{role}_token"), params.get(f"{role}_token_type")
     if not token or token_type not in (ACCESS_TOKEN_TYPE, JWT_TYPE):
         raise InvalidRequest(f"`{role}_token` with `{role}_token_type` {ACCESS_TOKEN_TYPE} is needed.")
     try:
-        claims = live.read(svc, token, any_audience=True).claims
+        live_token = live.read(svc, token, any_audience=True)
     except InvalidToken:
         raise InvalidRequest(f"`{role}_token` is not in force.") from None  # RFC 8693 section 2.2.2
+    claims = live_token.claims
     if not _shared_audiences(svc, client, claims):
         raise InvalidRequest(f"`{role}_token` is for an API that this client may have no tokens for.")
     # A token that is bound to a key must not come out as one that anybody may use.
     if "cnf" in claims.all and claims.all["cnf"] != {"jkt": jkt}:
         raise InvalidRequest(f"`{role}_token` is bound to a key: send a DPoP proof of that key.")
-    return claims
+    return live_token
 
 
 def _shared_audiences(svc: Services, client: Client, claims: VerifiedClaims) -> list[str]:
