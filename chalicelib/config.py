@@ -89,6 +89,11 @@ class Settings:
         apis = (api["audience"] for api in registered_apis(self.apis_file).values() if "audience" in api)
         return (self.issuer, self.audience, *self.self_registered_resources, *apis)
 
+    def scopes_of(self, audience: str) -> frozenset[str] | None:
+        """The scopes that the maps of the APIs of an audience know; None for an audience of no registered API."""
+        apis = [api for api in registered_apis(self.apis_file).values() if api.get("audience") == audience]
+        return frozenset(" ".join(" ".join(api["scopes"].values()) for api in apis).split()) if apis else None
+
     @property
     def jwt_audiences(self) -> frozenset[str]:
         """The APIs whose access tokens have the `typ` JWT; never this server itself, whatever is registered."""

@@ -19,6 +19,7 @@ NOT_ITS_OWN: dict[str, Any] = {
     "client_id": "latchkey",
     "secrets": ["00"],
     "registered_without_scope": False,
+    "default_scopes": ["account"],
     "registration_token": "00",
     "created_at": 1,
     "version": 7,

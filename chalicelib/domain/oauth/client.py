@@ -153,6 +153,7 @@ class Client:
     refresh_absolute_seconds: Annotated[int, Member(SetBy.OPERATOR, most=3650 * 24 * 3600)] = 0
     operator_set: Annotated[Names, OPERATOR] = ()
     registered_without_scope: Annotated[bool, SERVER] = False
+    default_scopes: Annotated[Names, SERVER] = ()  # not stored: see self_registered.py
     registration_token: Annotated[str, SERVER] = ""
     created_at: Annotated[int, SERVER] = 0
     version: Annotated[int, SERVER] = 1
@@ -223,7 +224,7 @@ class Client:
     @property
     def operator_members(self) -> frozenset[str]:
         """Which of the metadata that clients say of themselves is its operator's, so that the client cannot change it."""
-        return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set)
+        return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set) & set(SELF_REGISTRABLE)
 
     def is_same(self, client_id: str, since: int | None) -> bool:
         """Whether this is the client that had an id `since` it was made, and no other that got the id later; None is any."""
@@ -244,7 +245,8 @@ class Client:
         """What a request that names no scope is for: never `offline_access`, and `openid` alone where it registered none."""
         if self.registered_without_scope and "scopes" not in self.operator_members:
             return tuple(scope for scope in self.scopes if scope == "openid")
-        return tuple(scope for scope in self.scopes if scope != "offline_access")
+        registered = self.default_scopes or self.scopes
+        return tuple(scope for scope in registered if scope in self.scopes and scope != "offline_access")
 
     @property
     def told_of_sessions(self) -> bool:
@@ -291,7 +293,7 @@ MAX_SECONDS = {name: member.most for name, member in MEMBERS.items() if member.m
 RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 CHOICES = {
     **{name: member.choices for name, member in MEMBERS.items() if member.choices},
-    "operator_set": SELF_REGISTRABLE,
+    "operator_set": (*SELF_REGISTRABLE, "resources"),
 }
 
 

@@ -13,7 +13,7 @@ from ...domain.errors import InvalidClient, InvalidRequest
 from ...domain.oauth import parameters, request_object, tokens, uris
 from ...domain.oauth.client import Client
 from ...services import Services
-from . import assertions, own
+from . import assertions, offer, own
 from . import documents as client_documents
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -129,7 +129,8 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     """A client that is registered, or that has a document of its own at its id."""
     if not 0 < len(client_id) <= 500 or is_reserved(svc, client_id):
         return None
-    return svc.clients.read(client_id) or client_documents.find(svc, client_id, network=network)
+    client = svc.clients.read(client_id) or client_documents.find(svc, client_id, network=network)
+    return offer.as_offered(svc, client) if client else None
 
 
 def is_reserved(svc: Services, client_id: str) -> bool:

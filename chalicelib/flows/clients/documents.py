@@ -74,4 +74,4 @@ def _client_of(svc: Services, client_id: str, metadata: ClientMetadata) -> Clien
     )
     if metadata.client_id != client_id or metadata.client_secret or fields["token_endpoint_auth_method"] not in METHODS:
         raise ValueError("another client's document, or a secret that everybody can read")
-    return Client(client_id=client_id, resources=svc.settings.self_registered_resources, **fields)
+    return Client(client_id=client_id, **fields)

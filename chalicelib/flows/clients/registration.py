@@ -33,8 +33,7 @@ def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, net
         raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
     fields = registration.fields(metadata, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
-    resources = svc.settings.self_registered_resources
-    client = Client(client_id="", resources=resources, registration_token=digest_of(token), **fields)
+    client = Client(client_id="", registration_token=digest_of(token), **fields)
     client, secret = manage.draft(svc, client)
     # What is refused is no registration: whoever mends a mistake has lost nothing by it.
     if without_token:

@@ -63,8 +63,9 @@ class DeviceRequest:
 def authorize(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
     """A new pair of codes for a client's device; raises TooManyRequests where anybody could be that client."""
     client_rights.check_grant_type(client, DEVICE_CODE)
-    requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes, default=client.default_scope)
     api = resources.requested_resource(svc, client, resource)
+    client = resources.with_scopes_of(svc, client, api)
+    requested_scope = scopes.narrow_leniently(scope, allowed=client.scopes, default=client.default_scope)
     if client.public:
         limits.device_request(svc, network=network)
     now, life = svc.now(), svc.settings.device_code_seconds

@@ -10,7 +10,7 @@ from ...domain.oauth.client import Client
 from ...domain.oauth.tokens import VerifiedClaims
 from ...services import Services
 from ..clients import documents as client_documents
-from ..clients import own
+from ..clients import offer, own
 from ..platform import subjects
 from . import verify
 
@@ -50,7 +50,7 @@ def read(svc: Services, unverified_token: str, *, any_audience: bool = False) ->
 
 
 def _as_registered(svc: Services, claims: VerifiedClaims, stored: Client | None) -> tuple[VerifiedClaims, Client]:
-    client = stored or _unregistered(svc, claims.client_id)
+    client = offer.as_offered(svc, stored) if stored else _unregistered(svc, claims.client_id)
     if client is None:
         raise InvalidToken(reason="client gone")
     return client_rights.narrow(claims, client, own_audience=svc.settings.audience), client
@@ -63,6 +63,4 @@ def _unregistered(svc: Services, client_id: str) -> Client | None:
         return own.json_api(svc)
     if not settings.client_documents or not client_documents.is_address(client_id):
         return None
-    return Client(
-        client_id=client_id, scopes=settings.self_registered_scopes, resources=settings.self_registered_resources
-    )
+    return offer.as_offered(svc, Client(client_id=client_id))

@@ -2,7 +2,7 @@
 
 from ...domain.accounts.model import Session
 from ...domain.errors import InvalidTarget
-from ...domain.oauth import client_rights, scopes, uris
+from ...domain.oauth import client_rights, scopes, self_registered, uris
 from ...domain.oauth.client import Client
 from ...services import Services
 
@@ -16,6 +16,12 @@ def requested_resource(svc: Services, client: Client, resource: str) -> str:
     if registered not in client.resources:
         raise InvalidTarget(client_rights.NO_RESOURCE)
     return registered
+
+
+def with_scopes_of(svc: Services, client: Client, resource: str) -> Client:
+    """A client as it may ask for an API's scopes: one that nobody vouches for gets none that the API's map does not know."""
+    known = svc.settings.scopes_of(resource)
+    return client if known is None else self_registered.narrow_to_api(client, known)
 
 
 def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:

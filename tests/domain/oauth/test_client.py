@@ -61,6 +61,7 @@ def test_no_client_says_of_itself_what_is_a_privilege_or_what_is_kept_here() -> 
         "client_id",
         "secrets",
         "registered_without_scope",
+        "default_scopes",
         "registration_token",
         "created_at",
         "version",

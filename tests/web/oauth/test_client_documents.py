@@ -240,7 +240,8 @@ def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> Non
     publish(internet, **{**NOT_ITS_OWN, "client_id": ID, "scopes": ["account"]})
     client = clients.find(svc, ID, network=NETWORK)
     assert client
-    nothing = Client(client_id=ID, registered_without_scope=True)  # as its document is
+    offer = svc.settings.self_registered_scopes
+    nothing = Client(client_id=ID, registered_without_scope=True, default_scopes=offer)  # as its document is
     assert [name for name in NOT_ITS_OWN if getattr(client, name) != getattr(nothing, name)] == []
     assert client.scopes == ("openid", "profile", "email", "offline_access")
 
