@@ -116,6 +116,7 @@ class Client:
     token_endpoint_auth_method: Annotated[str, Member(SetBy.CLIENT, choices=AUTH_METHODS)] = "client_secret_basic"
     token_endpoint_auth_signing_alg: Annotated[str, Member(SetBy.CLIENT, choices=jws.ALGORITHMS)] = ""
     id_token_signed_response_alg: Annotated[str, Member(SetBy.CLIENT, choices=algorithms.OF_TOKENS)] = ""
+    userinfo_signed_response_alg: Annotated[str, Member(SetBy.CLIENT, choices=algorithms.OF_TOKENS)] = ""
     secrets: Annotated[Names, SERVER] = ()
     grant_types: Annotated[Names, Member(SetBy.CLIENT, choices=tuple(GRANT_TYPES))] = (CODE,)
     redirect_uris: Annotated[Names, CLIENT] = ()
@@ -213,7 +214,15 @@ class Client:
     @property
     def id_token_algorithms(self) -> tuple[str, ...]:
         """What may sign id_tokens and logout tokens for it."""
-        registered = self.id_token_signed_response_alg
+        return self._signed_for(self.id_token_signed_response_alg)
+
+    @property
+    def userinfo_algorithms(self) -> tuple[str, ...]:
+        """What may sign userinfo for it."""
+        return self._signed_for(self.userinfo_signed_response_alg)
+
+    def _signed_for(self, registered: str) -> tuple[str, ...]:
+        # Another than PS256 is the server's own as long as that is what it was.
         return (registered,) if registered == algorithms.PSS else self.algorithms
 
     @property

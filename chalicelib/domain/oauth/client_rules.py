@@ -21,6 +21,7 @@ from .client import (
 )
 from .client_values import MAX_URI, PRINTABLE, is_https
 
+SIGNED_RESPONSES = ("id_token_signed_response_alg", "userinfo_signed_response_alg")
 ACCOUNT = "account"  # the scope of our own API
 MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
 CONFIDENTIAL_GRANTS = tuple(name for name, rules in GRANT_TYPES.items() if not rules.public)
@@ -82,9 +83,11 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
         "`resources` has the client's own id.": (
             uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
         ),
-        f"`id_token_signed_response_alg` is {' or '.join(signing)}, which this server signs with.": (
-            client.id_token_signed_response_alg in ("", *signing)
-        ),
+        **{
+            f"`{name}` is {' or '.join(signing)}, which this server signs with.": getattr(client, name)
+            in ("", *signing)
+            for name in SIGNED_RESPONSES
+        },
         **_id_token_claims(client),
         **_waivers(client),
         **_profile(client),
@@ -128,7 +131,7 @@ def _profile(client: Client) -> dict[str, bool]:
     """FAPI 2.0 Security Profile 5.3.2.1 and 5.4.1, as far as the client has to be registered for it."""
     if not client.fapi:
         return {}
-    names = ("token_endpoint_auth_signing_alg", "id_token_signed_response_alg", "request_object_signing_alg")
+    names = ("token_endpoint_auth_signing_alg", "request_object_signing_alg", *SIGNED_RESPONSES)
     return {
         "security_profile=fapi2 needs token_endpoint_auth_method=private_key_jwt.": (
             client.token_endpoint_auth_method == "private_key_jwt"

@@ -27,7 +27,6 @@ REFUSED: Mapping[str, str] = {
         for what in ("id_token_encrypted_response", "userinfo_encrypted_response", "request_object_encryption")
         for part in ("alg", "enc")
     },
-    "userinfo_signed_response_alg": "userinfo is not signed here",
     "tls_client_certificate_bound_access_tokens": "there is no mutual TLS here: see `dpop_bound_access_tokens`",
     "default_max_age": "send `max_age` with each request",
 }

@@ -62,6 +62,7 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     claim_types_supported: list[str]
     claims_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
+    userinfo_signing_alg_values_supported: list[str]
     introspection_signing_alg_values_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
     token_endpoint_auth_signing_alg_values_supported: list[str]
@@ -128,6 +129,7 @@ def _client_metadata(algorithms: tuple[str, ...]) -> dict[str, Any]:
     algorithms_of_assertions = list(clients.ASSERTION_ALGORITHMS)
     return {
         "id_token_signing_alg_values_supported": list(algorithms),
+        "userinfo_signing_alg_values_supported": list(algorithms),
         "introspection_signing_alg_values_supported": list(algorithms),
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": algorithms_of_assertions,

@@ -16,7 +16,7 @@ api = Api(__name__)
 # RFC 9449 section 7.1: at a protected resource a bad proof is a 401.
 STATUSES = {each.code: 401 for each in PROOF_ERRORS}
 OPERATION: dict[str, Any] = {
-    "media": ("application/json",),
+    "media": ("application/json", "application/jwt"),
     "statuses": STATUSES,
     "errors": (errors.InvalidToken, errors.InsufficientScope, *PROOF_ERRORS),
 }
@@ -45,7 +45,8 @@ def _userinfo(svc: Services, caller: Caller, method: str) -> Answer:
         status = status_of(refusal.code, STATUSES)
         return error_answer(refusal, status, {**nonce_header, "WWW-Authenticate": _challenge(refusal, authorization)})
     request_log.set_user(user.uid)
-    return Answer(body=claims, headers=nonce_header)
+    signed = {"Content-Type": "application/jwt"} if isinstance(claims, str) else {}
+    return Answer(body=claims, headers={**nonce_header, **signed})
 
 
 def _challenge(refusal: errors.LatchkeyError, authorization: str) -> str:

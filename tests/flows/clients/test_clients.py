@@ -71,6 +71,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         request_object_signing_alg="PS256",
         require_signed_request_object=True,
         id_token_signed_response_alg="ES256",
+        userinfo_signed_response_alg="ES256",
         jwks={"keys": [{"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}]},
         backchannel_logout_uri="https://app.example/out",
         backchannel_logout_session_required=True,

@@ -222,6 +222,12 @@ def id_token_algorithm(world: World, value: str) -> None:
     assert peek(world.app().tokens(world.browser())["id_token"])[0]["alg"] == value
 
 
+def userinfo_algorithm(world: World, value: str) -> None:
+    tokens = world.app(userinfo_signed_response_alg=value).tokens(world.browser())
+    answer = world.phone.call("GET /oauth/userinfo", token=tokens["access_token"])
+    assert peek(answer.body.decode())[0]["alg"] == value
+
+
 def introspection_algorithm(world: World, value: str) -> None:
     accept = ("Accept", "application/token-introspection+jwt")
     answer = world.app("api").post("/oauth/introspect", {"token": "x"}, headers=[accept])
@@ -340,6 +346,7 @@ TRY: Mapping[str, Callable[[World, Any], None]] = {
     "claims_supported": claim,
     "claims_parameter_supported": claims_parameter,
     "id_token_signing_alg_values_supported": id_token_algorithm,
+    "userinfo_signing_alg_values_supported": userinfo_algorithm,
     "introspection_signing_alg_values_supported": introspection_algorithm,
     "token_endpoint_auth_methods_supported": method_at("/oauth/token"),
     "token_endpoint_auth_signing_alg_values_supported": assertion_at("/oauth/token"),
