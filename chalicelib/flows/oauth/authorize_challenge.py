@@ -52,6 +52,8 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         )
     if client.must_push:
         raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
+    if client.require_signed_request_object:
+        raise InvalidRequest("This client has to sign its requests (RFC 9101), which cannot be done here.")
     try:
         attempt, request = _attempt(svc, client, params, jkt)
         progress = _proceed(svc, attempt, params, network)

@@ -26,7 +26,8 @@ from tests.support.browser import (
 )
 from tests.support.forge import by, by_hmac, compact, jwk, peek, stranger
 from tests.support.internet import Internet, Page
-from tests.support.phone import Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.wire import watched
 
 TYPE = "oauth-authz-req+jwt"
 INVALID = "invalid_request_object"
@@ -228,6 +229,17 @@ def test_a_client_that_has_to_sign_its_requests_is_answered_no_other(
     assert "code" in callback_params(browser.finish(open_page(browser, app, request_object(app))))
     short = browser.get("/oauth/authorize", app.request(state="x" * 3100))
     assert callback_params(short)["error"] == "invalid_request"
+
+
+def test_a_client_that_has_to_sign_its_requests_sends_none_from_its_own_form(svc: Services, phone: Phone) -> None:
+    app = register(svc, phone, "key", require_signed_request_object=True, first_party=True)
+    phone.sign_up()
+    unsigned = {**app.request(redirect_uri=None), "email": EMAIL, "password": PASSWORD}
+    with watched(svc) as traffic:
+        assert refusal(app.post("/oauth/authorize-challenge", unsigned)) == (400, "invalid_request")
+    assert "TransactWriteItems" not in traffic.calls  # no password was looked at
+    signed = {"request": request_object(app), "email": EMAIL, "password": PASSWORD}
+    assert refusal(app.post("/oauth/authorize-challenge", signed)) == (400, "invalid_request")
 
 
 def test_a_client_signs_with_the_algorithm_that_it_registered(svc: Services, phone: Phone, browser: Browser) -> None:
