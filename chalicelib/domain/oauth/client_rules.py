@@ -53,6 +53,7 @@ def _ways(client: Client) -> str:
 def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[str]:
     checks = {
         **_choices(client),
+        **_values(client, local=local, signing=signing),
         "`grant_types` is empty.": bool(client.grant_types),
         "`redirect_uris` is needed for authorization_code.": CODE not in client.grant_types or client.redirect_uris,
         f"A public client cannot use {' or '.join(CONFIDENTIAL_GRANTS)}.": not (
@@ -64,14 +65,28 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
         "`require_signed_request_object` needs `jwks` or `jwks_uri`.": (
             not client.require_signed_request_object or bool(client.jwks or client.jwks_uri)
         ),
+        f"The client's `scopes` are too long for an access token: {MAX_SCOPES} characters at most.": (
+            len(" ".join(client.scopes)) <= MAX_SCOPES
+        ),
+        "`resources` has the client's own id.": (
+            uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
+        ),
+        **_id_token_claims(client),
+        **_waivers(client),
+        **_profile(client),
+        **_subjects(client),
+    }
+    return [problem for problem, fine in checks.items() if not fine]
+
+
+def _values(client: Client, *, local: bool, signing: tuple[str, ...]) -> dict[str, bool]:
+    """What each value has to be by its member's own declaration."""
+    return {
         **{
             f"`{name}` is {rule.text}.": rule.holds(value)
             for name, rule in RULES.items()
             if (value := getattr(client, name))
         },
-        f"The client's `scopes` are too long for an access token: {MAX_SCOPES} characters at most.": (
-            len(" ".join(client.scopes)) <= MAX_SCOPES
-        ),
         **{f"`{name}` is from 0 to {most}.": 0 <= getattr(client, name) <= most for name, most in MAX_SECONDS.items()},
         **{
             f"`{name}` is no https URI: {_printable(uri)}.": (
@@ -80,20 +95,12 @@ def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[
             for name in URIS
             if (uri := getattr(client, name))
         },
-        "`resources` has the client's own id.": (
-            uris.normalise(client.client_id) not in map(uris.normalise, client.resources)
-        ),
         **{
             f"`{name}` is {' or '.join(signing)}, which this server signs with.": getattr(client, name)
             in ("", *signing)
             for name in SIGNED_RESPONSES
         },
-        **_id_token_claims(client),
-        **_waivers(client),
-        **_profile(client),
-        **_subjects(client),
     }
-    return [problem for problem, fine in checks.items() if not fine]
 
 
 def _choices(client: Client) -> dict[str, bool]:
