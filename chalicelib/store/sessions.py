@@ -8,16 +8,16 @@ from ..domain.oauth.client import Client
 from .clients import client_key
 from .clients import from_item as client_from_item
 from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults
-from .session_items import from_item, to_item
+from .session_items import from_item
+from .session_writes import ADD_PARTICIPANT, SessionWrites
 from .transactions import Write
-from .users import as_read, session_key, user_key
 from .users import from_item as user_from_item
+from .users import session_key, user_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH = 25  # BatchWriteItem takes no more
-ADD_PARTICIPANT = "ADD took_part :client"
 MAX_NOTED = 50  # clients and their sessions, in one browser's session: it is read with every page
 
 T = TypeVar("T")
@@ -51,73 +51,30 @@ class Sessions:
         self._client = client
         self._users = users
         self._grants = grants
+        self._writes = SessionWrites(users=users, grants=grants)
 
     def creation_with_user(self, session: Session) -> Write:
         """The first session of a user who is written with it."""
-        return Write((self._put(session),))
+        return Write((self._writes.put(session),))
 
     def creation(self, session: Session) -> Write:
         """A new session of a user as they were read.
 
         One that was asked for in a browser begins only while the browser's session lives; a code is a use of that session.
         """
-        browser = [self._browser(session)] if session.browser else []
-        return Write((self._owner(session), self._put(session), *browser))
-
-    def _put(self, session: Session) -> dict[str, Any]:
-        return {"Put": {"TableName": self._grants, "Item": to_item(session)}}
+        browser = [self._writes.begin_in_browser(session)] if session.browser else []
+        return Write((self._writes.check_owner(session), self._writes.put(session), *browser))
 
     def renewal(self, session: Session) -> Write:
         """A browser's session as another login of its user leaves it, its generation one on.
 
         It is written anew where the table has deleted it. Not if it has ended, or another such login came between.
         """
-        attributes = {name: value for name, value in to_item(session).items() if name not in ("pk", "sk", "took_part")}
-        update = {
-            "Update": {
-                "TableName": self._grants,
-                "Key": session_key(session.uid, session.session_id),
-                "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in attributes),
-                "ConditionExpression": (
-                    "attribute_not_exists(pk) OR "
-                    "(generation = :before AND attribute_not_exists(ended) AND token_version = :token_version)"
-                ),
-                "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
-                "ExpressionAttributeValues": {
-                    ":before": {"N": str(session.generation - 1)},
-                    **{f":{name}": value for name, value in attributes.items()},
-                },
-            }
-        }
-        return Write((self._owner(session), update))
-
-    def _owner(self, session: Session) -> dict[str, Any]:
-        return {"ConditionCheck": {"TableName": self._users, **as_read(session)}}
+        return Write((self._writes.check_owner(session), self._writes.renew(session)))
 
     def use(self, browser: Session, *, now: int) -> Write:
         """A use of a browser's session, while it and its user are as they were read."""
-        return Write((self._owner(browser), self._used(browser, browser.session_id, now)))
-
-    def _browser(self, session: Session) -> dict[str, Any]:
-        if session.waiting:
-            return self._used(session, session.browser, session.created_at)
-        # A device that comes for its tokens is in no browser.
-        participant = {"SS": [session.participating_session]}
-        return self._while_alive(session, session.browser, ADD_PARTICIPANT, {":client": participant})
-
-    def _used(self, session: Session, browser: str, now: int) -> dict[str, Any]:
-        return self._while_alive(session, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
-
-    def _while_alive(self, session: Session, browser: str, update: str, values: dict[str, Any]) -> dict[str, Any]:
-        return {
-            "Update": {
-                "TableName": self._grants,
-                "Key": session_key(session.uid, browser),
-                "UpdateExpression": update,
-                "ConditionExpression": "attribute_not_exists(ended) AND token_version = :version",
-                "ExpressionAttributeValues": {**values, ":version": {"N": str(session.token_version)}},
-            }
-        }
+        return Write((self._writes.check_owner(browser), self._writes.use(browser, browser.session_id, now)))
 
     def add_logout_participant(self, session: Session, *, by_session: bool) -> None:
         """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is.
