@@ -35,16 +35,16 @@ class KeySet(msgspec.Struct, frozen=True):
 KEYS_CACHED = {**CACHED, "Content-Type": KeySet.MEDIA_TYPE}
 
 
-class ProtectedResource(msgspec.Struct, frozen=True):
-    """Metadata of an API that takes our access tokens (RFC 9728)."""
+class ProtectedResource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Metadata of an API that takes our access tokens (RFC 9728); of DPoP where it takes proofs."""
 
     resource: str
     resource_name: str
     authorization_servers: list[str]
     scopes_supported: list[str]
     bearer_methods_supported: list[str]
-    dpop_signing_alg_values_supported: list[str]
-    dpop_bound_access_tokens_required: bool
+    dpop_signing_alg_values_supported: list[str] | None = None
+    dpop_bound_access_tokens_required: bool | None = None
 
 
 @api.route("GET /.well-known/jwks.json", answer=KeySet)
@@ -89,7 +89,8 @@ def registered_resource(svc: Services, _: Caller, name: str) -> Answer:
     for api in registered_apis(svc.settings.apis_file).values():
         if api["name"] == name:
             needed = sorted(scopes.needed(api["scopes"]))
-            return _resource(svc.settings, name, api.get("audience") or svc.settings.audience, needed)
+            audience = api.get("audience") or svc.settings.audience
+            return _resource(svc.settings, name, audience, needed, takes_proofs=api.get("dpop", False))
     if urlsplit(svc.settings.issuer).path == f"/{name}":
         return _own_resource(svc.settings)
     raise NotFound("There is no API of this name.")
@@ -118,17 +119,18 @@ def _encoded_metadata(settings: Settings, published: tuple[SigningKey, ...]) -> 
 
 
 def _own_resource(settings: Settings) -> Answer:
-    return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())))
+    # Its userinfo takes them.
+    return _resource(settings, settings.brand.name, settings.audience, sorted(set(SCOPES.values())), takes_proofs=True)
 
 
-def _resource(settings: Settings, name: str, resource: str, scopes: list[str]) -> Answer:
+def _resource(settings: Settings, name: str, resource: str, scopes: list[str], *, takes_proofs: bool) -> Answer:
     resource_metadata = ProtectedResource(
         resource=resource,
         resource_name=name,
         authorization_servers=[settings.issuer],
         scopes_supported=scopes,
         bearer_methods_supported=["header"],
-        dpop_signing_alg_values_supported=list(dpop.ALGORITHMS),
-        dpop_bound_access_tokens_required=False,
+        dpop_signing_alg_values_supported=list(dpop.ALGORITHMS) if takes_proofs else None,
+        dpop_bound_access_tokens_required=False if takes_proofs else None,
     )
     return Answer(body=resource_metadata, headers=CACHED)

@@ -22,6 +22,7 @@ from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.services import Services
 from chalicelib.web.metadata.server import ENDPOINTS, Metadata
 from chalicelib.web.pages import html
+from deploy.registered_apis import entry
 from local.gateway import Answer
 from tests.support.browser import (
     ASSERTION_TYPE,
@@ -524,6 +525,30 @@ def test_whoever_comes_without_a_good_token_is_told_where_to_read_how_to_get_one
     assert pointer
     # RFC 9728 section 3.3: what is found there is about the resource that was called.
     assert world.phone.call(f"GET {pointer[1].removeprefix(ISSUER)}").json()["resource"] == world.svc.settings.audience
+
+
+def test_an_api_is_announced_for_dpop_where_it_was_registered_for_it(
+    svc: Services, clock: Clock, tmp_path: Path
+) -> None:
+    file = tmp_path / "apis.json"
+    entries = {
+        str(dpop): entry(
+            name=f"api-{dpop}",
+            scopes={"GET /": "x"},
+            revocation="stateless",
+            answer="simple",
+            audience="https://a.example",
+            dpop=dpop,
+        )
+        for dpop in (True, False)
+    }
+    file.write_text(json.dumps(entries))
+    with installed(replace(svc, settings=replace(svc.settings, apis_file=str(file)))):
+        for takes_proofs in (True, False):
+            described = Phone(clock).call(f"GET {RESOURCE}/api-{takes_proofs}").json()
+            assert described["resource"] == "https://a.example"
+            assert ("dpop_signing_alg_values_supported" in described) is takes_proofs
+            assert ("dpop_bound_access_tokens_required" in described) is takes_proofs
 
 
 def test_our_own_api_is_described_as_a_resource(world: World) -> None:
