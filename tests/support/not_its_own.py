@@ -7,6 +7,7 @@ NOT_ITS_OWN: dict[str, Any] = {
     "introspects": True,
     "exchanges": ["impersonation"],
     "assertion_issuers": {"https://evil.example": {"jwks_uri": "https://evil.example/keys"}},
+    "security_profile": "fapi2",
     "require_pkce": False,
     "require_nonce": False,
     "resources": ["https://notes.example"],

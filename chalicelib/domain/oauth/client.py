@@ -314,6 +314,12 @@ def host_of(uri: str) -> str:
     return (urlsplit(uri).hostname or "") if uri.startswith("https://") else ""
 
 
+def loopback_host(uri: str) -> str:
+    """The host of a redirect URI on the user's device, behind which any program can be; "" for another."""
+    loopback = LOOPBACK.fullmatch(uri)
+    return loopback[1] if loopback else ""
+
+
 def _same_but_for_port(loopback: re.Match[str], uri: str) -> bool:
     registered = LOOPBACK.fullmatch(uri)
     return registered is not None and registered.groups() == loopback.groups()

@@ -16,7 +16,7 @@ from ...domain.errors import (
 )
 from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
-from ...domain.oauth.client import Client
+from ...domain.oauth.client import Client, loopback_host
 from ...services import Services
 from ..authentication import policy
 from ..platform import subjects
@@ -98,9 +98,18 @@ def next_step(
         return _step_with_user(svc, client_request, request, browser, interaction)
     except (OAuthError, InvalidRequest, InvalidScope, LoginRequired) as error:
         redirect = error_redirect(svc, client_request, error)
-        # RFC 9700 section 4.11.2: else anybody could register a redirect URI and make us send people there.
-        silent = "none" in client_request.params.get("prompt", "").split()
-        return redirect if interaction or silent or client_request.client.made_by_operator else AskToLeave(redirect)
+        return redirect if interaction or _may_leave_unasked(client_request, redirect) else AskToLeave(redirect)
+
+
+def _may_leave_unasked(client_request: ClientRequest, error_redirect: Redirect) -> bool:
+    """Whether an error goes to its client at once (RFC 9700 section 4.11.2).
+
+    Anybody can register a redirect URI, and must not make us send people there. But an address of the user's own device is
+    nobody's site: what waits there has to learn that it waits in vain.
+    """
+    silent = "none" in client_request.params.get("prompt", "").split()
+    on_this_device = bool(loopback_host(error_redirect.uri)) and error_redirect.mode == "query"
+    return silent or on_this_device or client_request.client.made_by_operator
 
 
 def _browser_without_interaction(

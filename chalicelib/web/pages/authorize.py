@@ -1,7 +1,7 @@
 from urllib.parse import urlencode
 
 from ...domain.oauth import parameters
-from ...domain.oauth.client import host_of
+from ...domain.oauth.client import host_of, loopback_host
 from ...flows.oauth import authorize, pushed_requests
 from ...flows.oauth.authorize import AskConsent, AskLogin, AskProof, AskToLeave, Step, UserAction
 from ...flows.oauth.client_request import ClientRequest, Redirect
@@ -132,6 +132,7 @@ def _ask_consent(page_request: PageRequest, step: AskConsent, client_request: Cl
         api=html.api_name(page_request.svc.settings, step.resource),
         user_code="",
         place=host_of(client_request.params["redirect_uri"]),
+        loopback=loopback_host(client_request.params["redirect_uri"]),
         action="authorize/consent",
         hidden=_consent_fields(page_request, step),
     )

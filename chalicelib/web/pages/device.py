@@ -96,6 +96,7 @@ def _ask_decision(page_request: PageRequest, browser_session: Browser, code: str
         scope=device_request.scope,
         api=html.api_name(page_request.svc.settings, device_request.resource),
         user_code=device_request.user_code,
+        loopback="",
         action="device",
         hidden=page_request.hidden(DECISION_FORM, session_id, user_code=code, shown=scope),
     )

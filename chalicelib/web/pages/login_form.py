@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from ...domain.oauth.client import host_of
+from ...domain.oauth.client import host_of, loopback_host
 from ...flows.oauth.client_request import ClientRequest
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
@@ -47,9 +47,11 @@ def client_values(page_request: PageRequest, client_request: ClientRequest | Non
         client_request = page_request.client_request
     if client_request is None:
         return {"client": "", "host": "", "sends_to": ""}
+    redirect_uri = client_request.params["redirect_uri"]
     return {
         "client": client_request.client.client_name,
-        "host": host_of(client_request.client.client_id),
-        "sends_to": client_request.params["redirect_uri"],
+        # Where a document is says nothing of who runs a program on the user's device.
+        "host": "" if loopback_host(redirect_uri) else host_of(client_request.client.client_id),
+        "sends_to": redirect_uri,
         "locales": client_request.params.get("ui_locales", ""),
     }

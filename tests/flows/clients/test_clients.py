@@ -89,6 +89,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         refresh_absolute_seconds=6000,
         operator_set=("client_name",),
         registered_without_scope=True,
+        default_scopes=("openid",),
         registration_token="0" * 64,
     )
     without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}

@@ -150,3 +150,58 @@ def test_a_name_may_be_in_any_script(phone: Phone, name: str) -> None:
     assert answer.status == 201
     assert answer.json()["client_name"] == name
     assert ISSUER in answer.json()["registration_client_uri"]
+
+
+# --- a program on the user's own device ---
+
+LOOPBACK = "http://127.0.0.1/callback"
+
+
+@pytest.fixture(params=["by a document", "by itself"])
+def program(request: pytest.FixtureRequest, svc: Services, phone: Phone, internet: Internet) -> App:
+    """A client that no operator has made, and that waits at a port of its user's device."""
+    metadata = {**DOCUMENT, "redirect_uris": [LOOPBACK], "token_endpoint_auth_method": "none"}
+    client_id = STRANGER
+    internet.pages[STRANGER] = Page(json.dumps({"client_id": STRANGER, **metadata}).encode())
+    if request.param == "by itself":
+        client_id = phone.call("POST /oauth/register", metadata).json()["client_id"]
+    client = clients.find(svc, client_id, network=NETWORK)
+    assert client
+    return App(phone, svc, client)
+
+
+def test_a_program_that_waits_on_the_device_learns_of_its_mistake(program: App, browser: Browser) -> None:
+    waits_at = LOOPBACK.replace("127.0.0.1", "127.0.0.1:49152")
+    for changes, error in (
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"resource": "https://x.example"}, "invalid_target"),
+    ):
+        answer = browser.authorize(program, redirect_uri=waits_at, state="xyz", **changes)
+        assert (place(answer), callback_params(answer)["error"]) == (waits_at, error)
+        assert callback_params(answer)["state"] == "xyz"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["http://127.0.0.1/other", "http://127.0.0.1/callback/", "http://127.0.0.1/callback?x=1", "http://127.0.0.1@evil.example/callback",
+     "http://127.0.0.1.evil.example/callback", "http://localhost/callback", "http://192.168.0.1/callback", "https://127.0.0.1/callback"],
+)  # fmt: skip
+def test_no_error_leads_to_what_is_not_registered_path_and_all(program: App, browser: Browser, elsewhere: str) -> None:
+    page = browser.authorize(program, redirect_uri=elsewhere, scope="admin")
+    assert (page.status, page.header("Location")) == (400, None)
+
+
+def test_no_form_sends_itself_to_the_device(program: App, browser: Browser) -> None:
+    page = browser.authorize(program, scope="admin", response_mode="form_post")
+    assert (page.status, page.header("Location")) == (400, None)
+    assert b"<script" not in page.body
+
+
+def test_who_runs_a_program_on_the_device_is_not_said_by_the_host_of_its_document(
+    program: App, browser: Browser
+) -> None:
+    login = browser.authorize(program, scope="openid")
+    consent = browser.submit(login, "/authorize/login", **LOGIN)
+    for page in (login, consent):
+        assert "This application is from" not in text_of(page)
+    assert "You then go back to 127.0.0.1, which is this device." in text_of(consent)
