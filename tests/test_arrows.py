@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 APP = ROOT / "app.py"
 
@@ -30,3 +32,32 @@ def test_what_a_store_has_to_write_is_opaque_to_whoever_commits_it() -> None:
             words |= {node.attr} if isinstance(node, ast.Attribute) else set()
             words |= {str(node.value)} if isinstance(node, ast.Constant) else set()
         assert words & inside == set(), path
+
+
+# What declares one of a list, by the name at the top of its file. The list itself is at the top of its room.
+KINDS = {
+    "flows/oauth/grants": "GRANT_TYPE",
+    "flows/authentication/factors": "FACTOR",
+    "web/api": "api",
+    "web/oauth": "api",
+    "web/pages": "api",
+}
+
+
+@pytest.mark.parametrize(("room", "declaration"), KINDS.items(), ids=list(KINDS))
+def test_one_of_a_list_imports_no_other_so_that_each_can_be_taken_out(room: str, declaration: str) -> None:
+    trees = {file.stem: ast.parse(file.read_text()) for file in (ROOT / "chalicelib" / room).glob("*.py")}
+    members = {name for name, tree in trees.items() if declaration in _assigned(tree)}
+    assert members
+    assert {(name, other) for name in members for other in _siblings(trees[name]) & members} == set()
+
+
+def _assigned(tree: ast.Module) -> set[str]:
+    targets = [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def _siblings(tree: ast.Module) -> set[str]:
+    """The modules of the same room that a module imports."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level == 1]
+    return {name for node in imports for name in ([node.module] if node.module else [each.name for each in node.names])}
