@@ -71,7 +71,7 @@ def test_whoever_goes_by_a_nonce_asks_for_a_time_but_not_for_the_right_one(iat: 
 def test_a_proof_is_told_from_others_by_its_key_its_jti_and_its_nonce(changes: dict[str, Any], nonce: str) -> None:
     proof = compact(HEADER, {**CLAIMS, **changes}, by(KEY))
     text = json.dumps(jwk(KEY), sort_keys=True, separators=(",", ":"))  # RFC 7638
-    expected = dpop.Proof(b64(hashlib.sha256(text.encode()).digest()), "1", nonce)
+    expected = dpop.Proof(b64(hashlib.sha256(text.encode()).digest()), "1", nonce, "ES256")
     assert dpop.verify(proof, method="POST", url=URL, now=NOW) == expected
 
 

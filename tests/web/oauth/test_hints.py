@@ -274,5 +274,5 @@ def test_the_public_half_is_kept_as_it_was_published(svc: Services, clock: Clock
     (parameter,) = svc.keys._client.get_parameters_by_path(Path=where, WithDecryption=True)["Parameters"]
     assert parameter["Name"] == f"{where}/{before[0]['kid']}"
     stored = json.loads(parameter["Value"])
-    assert stored == {"jwk": before[0], "until": clock() - DAY + 365 * DAY}
+    assert stored == {"v": 1, "jwk": before[0], "until": clock() - DAY + 365 * DAY}
     assert "d" not in stored["jwk"]
