@@ -18,7 +18,7 @@ ALONE = (
 )
 
 app = Chalice(app_name="notes")
-# Alone, as under `chalice local`, there is no guard; `edge` says what to do.
+# Alone, as under `chalice local`, there is no guard; `middleware` says what to do.
 guard = CustomAuthorizer("latchkey", authorizer_uri=os.environ.get("LATCHKEY_GUARD_URI", "no guard"))
 
 # Gone with the process, and not shared between two. A real API has a table, with `sub` as its partition key.
@@ -28,7 +28,7 @@ ERRORS = {400: "invalid_request", 404: "not_found", 415: "unsupported_media_type
 
 
 @app.middleware("http")
-def edge(request: Any, get_response: Any) -> Response:
+def middleware(request: Any, get_response: Any) -> Response:
     """Refuse an expired token, and give every error the shape that Latchkey's errors have."""
     if "authorizer" not in request.context:
         return _error(500, "server_error", ALONE)

@@ -112,9 +112,9 @@ def test_a_scope_that_no_token_could_have_is_refused_and_nothing_is_written(
 def test_a_name_that_no_url_has_is_refused_as_the_apis_metadata_are_at_it(
     register: Register, tmp_path: Path, name: str
 ) -> None:
-    asked = ["add", "--id", "abc123", "--file", written(tmp_path, SCOPES), "--revocation", "strict", "--name", name]
+    arguments = ["add", "--id", "abc123", "--file", written(tmp_path, SCOPES), "--revocation", "strict", "--name", name]
     with pytest.raises(SystemExit, match="cannot be its name, which is in a URL"):
-        run("apis", *asked, on=register)
+        run("apis", *arguments, on=register)
     assert register.read() == {}
 
 
@@ -218,11 +218,11 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), revocation="strict")
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     arn = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-dev-guard_request"
-    assert f"lambda:path/2015-03-31/functions/{arn}/invocations" in told
-    assert "execute-api:eu-central-1:123456789012:abc123/authorizers/*" in told
-    assert "ttl_seconds=0" in told
+    assert f"lambda:path/2015-03-31/functions/{arn}/invocations" in output
+    assert "execute-api:eu-central-1:123456789012:abc123/authorizers/*" in output
+    assert "ttl_seconds=0" in output
 
 
 def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_has_read_it(
@@ -246,9 +246,9 @@ def test_the_instructions_name_the_deployed_guard_where_it_is_known(
     memory = {"resources": [{"name": "guard_request", "resource_type": "lambda_function", "lambda_arn": arn}]}
     (register.project / ".chalice" / "deployed" / "dev.json").write_text(json.dumps(memory))
     add(register, written(tmp_path, SCOPES))
-    told = capsys.readouterr().out
-    assert f"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations" in told
-    assert "arn:aws:execute-api:eu-west-1:123456789012:abc123/authorizers/*" in told
+    output = capsys.readouterr().out
+    assert f"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations" in output
+    assert "arn:aws:execute-api:eu-west-1:123456789012:abc123/authorizers/*" in output
 
 
 def test_simple_answers_are_keyed_by_their_route(
@@ -290,8 +290,8 @@ def test_a_stage_that_is_not_there_is_one_clear_line_and_changes_nothing(
 
 
 def told_of(register: Register, file: str, capsys: pytest.CaptureFixture[str], *more: str, stage: str) -> str:
-    asked = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
-    run("apis", *asked, *more, on=register)
+    arguments = ["--stage", stage, "add", "--id", "abc123", "--name", "notes", "--file", file, "--revocation", "strict"]
+    run("apis", *arguments, *more, on=register)
     return capsys.readouterr().out
 
 
@@ -300,8 +300,8 @@ def test_a_scope_that_no_login_of_the_stage_can_ask_for_is_told_in_one_line(
 ) -> None:
     file = written(tmp_path, {**SCOPES, "DELETE /notes": "notes:write account"})
     assert "LATCHKEY_SCOPES" not in told_of(register, file, capsys, stage="dev")
-    told = told_of(register, file, capsys, "--keep-scopes", stage="prod")
-    (line,) = [line for line in told.splitlines() if "LATCHKEY_SCOPES" in line]
+    output = told_of(register, file, capsys, "--keep-scopes", stage="prod")
+    (line,) = [line for line in output.splitlines() if "LATCHKEY_SCOPES" in line]
     assert line.startswith("No login can ask for notes:read, notes:write in the stage prod:")
 
 
@@ -321,12 +321,12 @@ def test_an_api_that_takes_proofs_is_told_never_to_cache_and_which_authorizer_se
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--dpop")
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert register.read()["abc123"]["dpop"] is True
-    assert "result TTL 0 s, no identity sources" in told
-    assert "method.request.header.DPoP" in told
-    assert "guard_request" in told
-    assert "CustomAuthorizer" not in told  # Chalice's are TOKEN authorizers
+    assert "result TTL 0 s, no identity sources" in output
+    assert "method.request.header.DPoP" in output
+    assert "guard_request" in output
+    assert "CustomAuthorizer" not in output  # Chalice's are TOKEN authorizers
     add(register, written(tmp_path, SCOPES))
     assert "dpop" not in register.read()["abc123"]
 
@@ -335,6 +335,6 @@ def test_an_api_that_takes_proofs_answers_simply_if_asked(
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES), "--dpop", "--answer", "simple")
-    told = capsys.readouterr().out
-    assert "simple responses on" in told
-    assert "$request.header.DPoP, $context.routeKey" in told
+    output = capsys.readouterr().out
+    assert "simple responses on" in output
+    assert "$request.header.DPoP, $context.routeKey" in output

@@ -53,8 +53,8 @@ class Printed:
         }
 
     def _parts(self, chapter: str) -> dict[str, str]:
-        found = re.findall(r"(?m)^  ([A-Z][\w ]+):\n((?:    .*\n|\n(?=    ))+)", chapter)
-        return {tool: dedent(text) for tool, text in found}
+        chapters = re.findall(r"(?m)^  ([A-Z][\w ]+):\n((?:    .*\n|\n(?=    ))+)", chapter)
+        return {tool: dedent(text) for tool, text in chapters}
 
     def options(self, kind: str, command: str) -> dict[str, list[str]]:
         """The options of one command of the AWS CLI, as a shell passes them on."""
@@ -71,9 +71,9 @@ class Printed:
 
 def add(register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool) -> Printed:
     file = str(register.project / "scopes.json")
-    asked = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
+    arguments = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
     capsys.readouterr()
-    run("apis", *asked, *(["--dpop"] if proofs else []), on=register)
+    run("apis", *arguments, *(["--dpop"] if proofs else []), on=register)
     return Printed(capsys.readouterr().out)
 
 
@@ -87,8 +87,8 @@ def requests(kind: str, printed: Printed, token: str, proof: str | None, method:
         return
     event = with_headers(http_2_event(f"{scheme} {token}", API, method), proof)
     event["requestContext"]["http"]["path"] = "/prod/notes"
-    found = {"$request.header.Authorization": f"{scheme} {token}", "$context.routeKey": event["routeKey"]}
-    yield {**event, "identitySource": [found[source] for source in options.get("--identity-source", [])] or None}
+    values = {"$request.header.Authorization": f"{scheme} {token}", "$context.routeKey": event["routeKey"]}
+    yield {**event, "identitySource": [values[source] for source in options.get("--identity-source", [])] or None}
     if "--no-enable-simple-responses" in options:
         yield {**with_headers(http_1_event(f"{scheme} {token}", API, method), proof), "identitySource": None}
 
@@ -217,9 +217,9 @@ def test_node_can_read_what_is_for_the_cdk(
 def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
     register: Register, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = add(register, capsys, "simple", "stateless", False).text
-    assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in told
-    (cors,) = re.findall(r"(?s)--cors-configuration \\\n *'(.*?)'", told)
+    output = add(register, capsys, "simple", "stateless", False).text
+    assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in output
+    (cors,) = re.findall(r"(?s)--cors-configuration \\\n *'(.*?)'", output)
     assert set(json.loads(cors)) == {"AllowOrigins", "AllowMethods", "AllowHeaders"}
 
 
@@ -230,8 +230,8 @@ def test_what_is_not_known_is_a_blank_to_fill_in(
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(register.project / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(register.project / "none"))
-    told = add(register, capsys, "policy", "strict", False).text
-    assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in told
+    output = add(register, capsys, "policy", "strict", False).text
+    assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in output
 
 
 def login_scopes(register: Register, stage: str) -> list[str]:

@@ -19,8 +19,8 @@ WEB = (
 
 def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> tuple[dict[str, Any], str]:
     run("clients", *arguments, on=svc)
-    told, _, secret = capsys.readouterr().out.partition("client_secret (told this once): ")
-    return json.loads(told), secret.strip()
+    registration, _, secret = capsys.readouterr().out.partition("client_secret (told this once): ")
+    return json.loads(registration), secret.strip()
 
 
 def works(svc: Services, client_id: str, secret: str) -> bool:
@@ -34,7 +34,7 @@ def works(svc: Services, client_id: str, secret: str) -> bool:
 def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, secret = did(
+    registration, secret = did(
         capsys,
         svc,
         "create",
@@ -43,7 +43,7 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
         "access_seconds=600",
         "token_endpoint_auth_method=client_secret_post",
     )
-    client = svc.clients.read(told["client_id"])
+    client = svc.clients.read(registration["client_id"])
     assert client is not None
     assert client.redirect_uris == ("https://a.example/cb", "https://b.example/cb")
     assert client.scopes == ("openid", "email")
@@ -97,35 +97,35 @@ def test_a_scope_is_given_as_scopes_and_whoever_types_it_otherwise_is_told(svc: 
 def test_a_public_client_under_an_id_of_its_own_has_no_secret(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, secret = did(capsys, svc, "create", "--id", "my-app", *WEB, "token_endpoint_auth_method=none")
-    assert (told["client_id"], secret) == ("my-app", "")
+    registration, secret = did(capsys, svc, "create", "--id", "my-app", *WEB, "token_endpoint_auth_method=none")
+    assert (registration["client_id"], secret) == ("my-app", "")
     with pytest.raises(SystemExit, match="taken"):
         run("clients", "create", "--id", "my-app", *WEB, on=svc)
 
 
 def test_what_is_shown_has_no_digest_in_it(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     _, secret = did(capsys, svc, "create", "--id", "my-app", *WEB)
-    told, again = did(capsys, svc, "show", "my-app")
+    registration, again = did(capsys, svc, "show", "my-app")
     assert again == ""
-    assert flow.digest_of(secret) not in json.dumps(told)
-    assert told["client_name"] == "Notes for the web"
+    assert flow.digest_of(secret) not in json.dumps(registration)
+    assert registration["client_name"] == "Notes for the web"
 
 
 def test_a_change_leaves_the_rest_and_the_secret_as_they_were(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, secret = did(capsys, svc, "create", *WEB, "token_endpoint_auth_method=client_secret_post")
-    told, none = did(capsys, svc, "change", before["client_id"], "scopes=openid")
-    assert (told["scopes"], none) == (["openid"], "")
-    assert told["redirect_uris"] == before["redirect_uris"]
+    registration, none = did(capsys, svc, "change", before["client_id"], "scopes=openid")
+    assert (registration["scopes"], none) == (["openid"], "")
+    assert registration["redirect_uris"] == before["redirect_uris"]
     assert works(svc, before["client_id"], secret)
 
 
 def test_a_rotation_keeps_the_old_secret_unless_told_otherwise(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, first = did(capsys, svc, "create", *WEB, "token_endpoint_auth_method=client_secret_post")
-    name = told["client_id"]
+    registration, first = did(capsys, svc, "create", *WEB, "token_endpoint_auth_method=client_secret_post")
+    name = registration["client_id"]
     _, second = did(capsys, svc, "rotate-secret", name)
     assert [works(svc, name, secret) for secret in (first, second)] == [True, True]
     _, third = did(capsys, svc, "rotate-secret", name, "--at-once")
@@ -141,10 +141,12 @@ def test_a_deleted_client_is_gone(svc: Services, capsys: pytest.CaptureFixture[s
 def test_a_scope_that_is_still_to_come_is_taken_if_it_is_meant(
     svc: Services, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told, _ = did(capsys, svc, "create", *WEB[:2], "scopes=machines:start", "--new-scopes")
-    assert told["scopes"] == ["machines:start"]
-    told, _ = did(capsys, svc, "change", told["client_id"], "scopes=machines:start openid")  # it has it already
-    assert told["scopes"] == ["machines:start", "openid"]
+    registration, _ = did(capsys, svc, "create", *WEB[:2], "scopes=machines:start", "--new-scopes")
+    assert registration["scopes"] == ["machines:start"]
+    registration, _ = did(
+        capsys, svc, "change", registration["client_id"], "scopes=machines:start openid"
+    )  # it has it already
+    assert registration["scopes"] == ["machines:start", "openid"]
 
 
 def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,7 +156,7 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["create", "scopes"], "name=value"),
         (["create", "secrets=x"], "name=value"),
@@ -205,7 +207,7 @@ def test_a_scope_of_a_registered_api_is_known(svc: Services, capsys: pytest.Capt
         (["create", *WEB, "token_endpoint_auth_method="], "^token_endpoint_auth_method=: there is no such"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(svc: Services, arguments: list[str], told: str) -> None:
-    with pytest.raises(SystemExit, match=told) as ended:
+def test_what_cannot_be_done_is_said_in_one_line(svc: Services, arguments: list[str], message: str) -> None:
+    with pytest.raises(SystemExit, match=message) as ended:
         run("clients", *arguments, on=svc)
     assert "\n" not in str(ended.value)

@@ -9,20 +9,20 @@ from tests.support.phone import Clock
 DAY = 24 * 3600
 
 
-def said(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> list[list[str]]:
+def rows_of(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> list[list[str]]:
     run("keys", *arguments, on=svc)
     return [line.split() for line in capsys.readouterr().out.splitlines()]
 
 
 def test_listing_an_empty_account_makes_no_keys(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(capsys, svc, "list")[0][:2] == ["No", "keys"]
+    assert rows_of(capsys, svc, "list")[0][:2] == ["No", "keys"]
     assert not svc.keys.read(svc.now()).signing
 
 
 def test_keys_are_listed_with_their_states(svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     clock.seconds = 1_800_000_000  # 2027-01-15 08:00:00 UTC
     (kid,) = (jwk["kid"] for jwk in flow.published(svc))
-    assert said(capsys, svc, "list") == [
+    assert rows_of(capsys, svc, "list") == [
         ["signing", "1", "active", "2027-01-15", "08:00:00Z", "ES256", kid],
         ["refresh", "1", "active", "2027-01-15", "08:00:00Z"],
     ]
@@ -30,7 +30,7 @@ def test_keys_are_listed_with_their_states(svc: Services, clock: Clock, capsys: 
 
 def test_rotating_says_when_nothing_is_due(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     flow.ensure(svc)
-    assert said(capsys, svc, "rotate")[-1] == ["Nothing", "was", "due."]
+    assert rows_of(capsys, svc, "rotate")[-1] == ["Nothing", "was", "due."]
     assert len(svc.keys.read(svc.now()).signing) == 1
 
 
@@ -38,7 +38,7 @@ def test_rotating_at_once_publishes_keys_that_sign_after_the_lead(
     svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     flow.ensure(svc)
-    lines = said(capsys, svc, "rotate", "--at-once", "--lead", "600")
+    lines = rows_of(capsys, svc, "rotate", "--at-once", "--lead", "600")
     assert [line[:3] for line in lines] == [
         ["signing", "1", "active"],
         ["signing", "2", "next"],
@@ -46,7 +46,7 @@ def test_rotating_at_once_publishes_keys_that_sign_after_the_lead(
         ["refresh", "2", "next"],
     ]
     clock.advance(600)
-    assert [line[:3] for line in said(capsys, svc, "list")] == [
+    assert [line[:3] for line in rows_of(capsys, svc, "list")] == [
         ["signing", "1", "retiring"],
         ["signing", "2", "active"],
         ["refresh", "1", "retiring"],
@@ -59,25 +59,25 @@ def test_a_key_that_is_gone_is_listed_while_it_is_known(
 ) -> None:
     clock.seconds = 1_800_000_000  # 2027-01-15 08:00:00 UTC
     (kid,) = (jwk["kid"] for jwk in flow.published(svc))
-    said(capsys, svc, "rotate", "--at-once", "--lead", "0")
+    rows_of(capsys, svc, "rotate", "--at-once", "--lead", "0")
     clock.advance(DAY)
-    lines = said(capsys, svc, "rotate")
+    lines = rows_of(capsys, svc, "rotate")
     assert [line[:3] for line in lines[:1]] == [["signing", "2", "active"]]
     assert lines[-1] == ["retired", "until", "2028-01-15", "08:00:00Z", "ES256", kid]
 
 
 def test_the_lead_is_a_day_unless_said_otherwise(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     flow.ensure(svc)
-    said(capsys, svc, "rotate", "--at-once")
+    rows_of(capsys, svc, "rotate", "--at-once")
     assert svc.keys.read(svc.now()).signing[-1].active_at == svc.now() + DAY
 
 
 def test_no_private_key_is_printed(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     keyset = flow.ensure(svc)
     run("keys", "rotate", "--at-once", on=svc)
-    told = capsys.readouterr().out
-    assert "PRIVATE" not in told
-    assert not any(key.secret.hex() in told or str(key.secret) in told for key in keyset.refresh)
+    output = capsys.readouterr().out
+    assert "PRIVATE" not in output
+    assert not any(key.secret.hex() in output or str(key.secret) in output for key in keyset.refresh)
 
 
 @pytest.mark.parametrize(

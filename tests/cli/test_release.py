@@ -28,8 +28,8 @@ def test_the_changelog_s_newest_entry_is_of_the_version_that_the_package_says() 
 
 def test_the_openapi_document_says_the_version_of_the_package_which_stands_in_one_place() -> None:
     assert openapi.document("https://auth.example", [])["info"]["version"] == chalicelib.__version__
-    said = [path for path in PROJECT.glob("chalicelib/**/*.py") if f'"{chalicelib.__version__}"' in path.read_text()]
-    assert said == [PROJECT / "chalicelib" / "__init__.py"]
+    files = [path for path in PROJECT.glob("chalicelib/**/*.py") if f'"{chalicelib.__version__}"' in path.read_text()]
+    assert files == [PROJECT / "chalicelib" / "__init__.py"]
 
 
 def test_the_first_release_dates_the_entry_that_waits_for_it() -> None:

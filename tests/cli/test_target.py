@@ -84,9 +84,9 @@ def test_where_nothing_runs_the_way_to_start_it_is_told(state: Path) -> None:
 
 
 def test_a_run_that_was_killed_is_no_run(state: Path) -> None:
-    with socket.socket() as taken:  # nobody listens on it
-        taken.bind(("127.0.0.1", 0))
-        local_state.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{taken.getsockname()[1]}"})
+    with socket.socket() as holder:  # nobody listens on it
+        holder.bind(("127.0.0.1", 0))
+        local_state.remember(state, {**LOCAL, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{holder.getsockname()[1]}"})
         with pytest.raises(SystemExit, match="make serve"):
             run("keys", "list", "--local")
 
@@ -98,23 +98,23 @@ def test_a_local_run_is_no_stage() -> None:
 
 
 @pytest.mark.parametrize("command", ["clients show shop", "keys list", "keys rotate", "deploy", "destroy"])
-@pytest.mark.parametrize(("variable", "told"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
+@pytest.mark.parametrize(("variable", "message"), [("AWS_DEFAULT_REGION", "No region"), ("AWS_ACCESS", "No AWS cred")])
 def test_a_shell_without_an_account_is_told_what_it_lacks_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, variable: str, message: str
 ) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", variable))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(SystemExit, match=f"^{told}") as ended:
+    with pytest.raises(SystemExit, match=f"^{message}") as ended:
         run(*command.split(), "--stage", "prod")
     assert "\n" not in str(ended.value)
 
 
 @pytest.mark.parametrize("command", ["clients show shop", "keys list"])
 def test_an_aws_that_is_not_there_is_named_in_one_line(command: str) -> None:
-    with socket.socket() as taken:  # nobody listens on it
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+    with socket.socket() as holder:  # nobody listens on it
+        holder.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{holder.getsockname()[1]}/"
         shell = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-central-1"}
         ended = subprocess.run(
             [sys.executable, "-m", "cli", *command.split()],

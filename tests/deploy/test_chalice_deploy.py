@@ -92,8 +92,8 @@ class Operator:
         return session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
 
     def functions(self) -> dict[str, dict[str, Any]]:
-        found = self.client("lambda").list_functions()["Functions"]
-        return {f["FunctionName"]: f for f in found if f["FunctionName"].startswith("latchkey-dev")}
+        listing = self.client("lambda").list_functions()["Functions"]
+        return {f["FunctionName"]: f for f in listing if f["FunctionName"].startswith("latchkey-dev")}
 
     def apis(self) -> list[str]:
         return [api["id"] for api in self.client("apigateway").get_rest_apis()["items"]]
@@ -112,8 +112,8 @@ class Operator:
         }
 
     def zipped(self) -> Path:
-        (found,) = (self.project / "build" / "dev" / ".chalice" / "deployments").glob("*.zip")
-        return found
+        (archive,) = (self.project / "build" / "dev" / ".chalice" / "deployments").glob("*.zip")
+        return archive
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def operator(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Operator:
 
 
 @pytest.fixture(scope="module")
-def said(operator: Operator) -> str:
+def output(operator: Operator) -> str:
     """What the first deployment, from an empty account, printed."""
     return operator.deploys()
 
@@ -138,9 +138,9 @@ def api_of(operator: Operator) -> str:
     return api
 
 
-def test_the_first_deployment_finds_its_issuer_and_prints_it(operator: Operator, said: str) -> None:
+def test_the_first_deployment_finds_its_issuer_and_prints_it(operator: Operator, output: str) -> None:
     issuer = f"https://{api_of(operator)}.execute-api.{REGION}.amazonaws.com/api"
-    assert said.splitlines()[-1] == f"The issuer is {issuer}"
+    assert output.splitlines()[-1] == f"The issuer is {issuer}"
     for function in operator.functions().values():
         assert function["Environment"]["Variables"]["LATCHKEY_ISSUER"] == issuer
 
@@ -151,14 +151,14 @@ def test_a_configured_issuer_is_the_issuer_wherever_the_api_lives() -> None:
     assert deployed.issuer_of(configured) == "https://auth.example.com"
 
 
-def test_it_says_what_it_will_do_before_it_does(said: str) -> None:
-    plan, _, doing = said.partition("Creating IAM role")
+def test_it_says_what_it_will_do_before_it_does(output: str) -> None:
+    plan, _, doing = output.partition("Creating IAM role")
     assert "Account 123456789012, eu-west-1" in plan
     assert "latchkey-dev-users" in plan
     assert doing
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_each_function_runs_under_its_own_policy(operator: Operator) -> None:
     iam = operator.client("iam")
     for name in DEV.functions:
@@ -173,7 +173,7 @@ def test_each_function_runs_under_its_own_policy(operator: Operator) -> None:
         assert function["Architectures"] == ["arm64"]
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_the_deployed_zip_is_the_checked_one_and_holds_the_public_keys(operator: Operator) -> None:
     zipped = operator.zipped()
     requirements = PROJECT / "requirements.txt"
@@ -187,7 +187,7 @@ def test_the_deployed_zip_is_the_checked_one_and_holds_the_public_keys(operator:
     assert len({key["n"] for key in keys}) == 1
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_the_accounts_are_backed_up_and_protected_and_the_sessions_expire(operator: Operator) -> None:
     dynamodb = operator.client("dynamodb")
     backups = dynamodb.describe_continuous_backups(TableName="latchkey-dev-users")
@@ -198,7 +198,7 @@ def test_the_accounts_are_backed_up_and_protected_and_the_sessions_expire(operat
     assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_the_private_keys_are_encrypted_parameters(operator: Operator) -> None:
     kept = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev/keys", Recursive=True)
     assert {p["Type"] for p in kept["Parameters"]} == {"SecureString"}
@@ -220,19 +220,19 @@ def check_gateway(operator: Operator) -> None:
     assert stage["tracingEnabled"] is True
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_the_gateways_own_answers_limits_and_tracing_are_set(operator: Operator) -> None:
     check_gateway(operator)
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_every_function_logs_into_a_group_that_forgets(operator: Operator) -> None:
     groups = operator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/latchkey-dev")
     retention = {g["logGroupName"]: g["retentionInDays"] for g in groups["logGroups"]}
     assert retention == {DEV.log_group(function): 14 for function in DEV.functions}
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_deploying_again_changes_nothing(operator: Operator) -> None:
     before = operator.state()
     operator.deploys()
@@ -240,7 +240,7 @@ def test_deploying_again_changes_nothing(operator: Operator) -> None:
     check_gateway(operator)
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_a_lost_memory_of_the_deployment_is_noticed_before_a_second_api_is_made(operator: Operator) -> None:
     memory = operator.project / ".chalice/deployed/dev.json"
     kept = memory.read_text()
@@ -263,8 +263,8 @@ def test_bad_credentials_get_one_clear_line(operator: Operator) -> None:
 
 
 def parameters(operator: Operator) -> dict[str, str]:
-    found = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev", Recursive=True, WithDecryption=True)
-    return {parameter["Name"]: parameter["Value"] for parameter in found["Parameters"]}
+    answer = operator.client("ssm").get_parameters_by_path(Path="/latchkey/dev", Recursive=True, WithDecryption=True)
+    return {parameter["Name"]: parameter["Value"] for parameter in answer["Parameters"]}
 
 
 def deploy_issuer(operator: Operator) -> str:
@@ -274,7 +274,7 @@ def deploy_issuer(operator: Operator) -> str:
     return url.rstrip("/")
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_destroying_wants_the_stages_name(operator: Operator) -> None:
     before = parameters(operator)
     for answer in (["--confirm", "prod"], []):  # the second one is asked, and hangs up
@@ -290,7 +290,7 @@ def test_destroying_wants_the_stages_name(operator: Operator) -> None:
     assert parameters(operator) == before
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> None:
     before = parameters(operator)
     done = operator.runs("destroy", "--confirm", "dev")
@@ -305,7 +305,7 @@ def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> 
     assert groups["logGroups"] == []
 
 
-@pytest.mark.usefixtures("said")
+@pytest.mark.usefixtures("output")
 def test_the_accounts_go_only_when_asked_for(operator: Operator) -> None:
     done = operator.runs("destroy", "--confirm", "dev", "--with-users")
     assert done.returncode == 0, done.stderr

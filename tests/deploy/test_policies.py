@@ -16,7 +16,7 @@ from deploy.stages import PROJECT
 
 STORE = PROJECT / "chalicelib" / "store"
 # Making tables is the operator's, at deployment; no function does it.
-SHIPPED = [path for path in STORE.glob("*.py") if path.name != "tables.py"]
+SHIPPED = [path for path in STORE.rglob("*.py") if path.name != "tables.py"]
 STAGES = ("dev", "prod")
 TRANSACTION_PARTS = {"Put", "Update", "Delete", "ConditionCheck"}
 NO_CALLS = {"exceptions", "meta", "get_waiter", "get_paginator", "transact_write_items", "transact_get_items"}
@@ -54,7 +54,7 @@ def called(node: ast.AST) -> Iterator[str]:
 
 def rights_used(path: Path) -> set[Right]:
     """What a module of the store calls, with the tables that it names nearest to the call, or at all."""
-    found = set()
+    rights = set()
     tree = ast.parse(path.read_text())
     for function in [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]:
         calls = [n for n in ast.walk(function) if isinstance(n, ast.Call)]
@@ -63,8 +63,8 @@ def rights_used(path: Path) -> set[Right]:
                 around = [node, *(c for c in calls if any(node is inner for inner in ast.walk(c)))]
                 nearest = min(around, key=lambda n: (not tables_in(n), len(ast.dump(n))))
                 touched = tables_in(nearest) or tables_in(function) or tables_in(tree) or {""}
-                found |= {(operation, table) for table in touched}
-    return found
+                rights |= {(operation, table) for table in touched}
+    return rights
 
 
 def table_of(resource: str) -> str:
@@ -74,8 +74,8 @@ def table_of(resource: str) -> str:
 
 def statements(policy: str) -> list[dict[str, Any]]:
     document = json.loads((PROJECT / ".chalice" / policy).read_text())
-    found: list[dict[str, Any]] = document["Statement"]
-    return found
+    listing: list[dict[str, Any]] = document["Statement"]
+    return listing
 
 
 def resources(statement: dict[str, Any]) -> list[str]:

@@ -61,9 +61,9 @@ def test_every_native_wheel_is_in_the_zip_with_its_machine_code(zips: dict[str, 
 
 
 def test_a_zip_for_another_machine_is_refused(zips: dict[str, Path]) -> None:
-    found = problems(zips["x86_64"], "arm64")
-    assert len(found) == len(NATIVE)
-    assert all("is not for arm64" in line for line in found)
+    faults = problems(zips["x86_64"], "arm64")
+    assert len(faults) == len(NATIVE)
+    assert all("is not for arm64" in line for line in faults)
 
 
 def test_a_dependency_that_was_left_out_is_noticed(
@@ -79,15 +79,15 @@ def test_a_dependency_that_was_left_out_is_noticed(
 def test_a_dependency_without_its_machine_code_is_noticed(
     spoilt: Spoil,
 ) -> None:
-    found = spoilt(lambda entries: entries.pop("cryptography/hazmat/bindings/_rust.abi3.so"))
-    assert found == ["cryptography is here without its machine code"]
+    faults = spoilt(lambda entries: entries.pop("cryptography/hazmat/bindings/_rust.abi3.so"))
+    assert faults == ["cryptography is here without its machine code"]
 
 
 def test_a_source_file_without_byte_code_is_noticed(
     spoilt: Spoil,
 ) -> None:
-    found = spoilt(lambda entries: entries.pop(bundle.pyc_of("app.py")))
-    assert found == ["app.py has no byte code"]
+    faults = spoilt(lambda entries: entries.pop(bundle.pyc_of("app.py")))
+    assert faults == ["app.py has no byte code"]
 
 
 def test_byte_code_that_the_zips_times_would_invalidate_is_noticed(
@@ -109,8 +109,8 @@ def test_a_stray_file_is_noticed(spoilt: Spoil, stray: str) -> None:
 
 
 def test_the_package_may_be_required_to_hold_the_public_keys(zips: dict[str, Path]) -> None:
-    found = bundle.problems(zips["arm64"], architecture="arm64", requirements=REQUIREMENTS, jwks=True)
-    assert found == ["chalicelib/jwks.json is missing: the guard would start without keys"]
+    faults = bundle.problems(zips["arm64"], architecture="arm64", requirements=REQUIREMENTS, jwks=True)
+    assert faults == ["chalicelib/jwks.json is missing: the guard would start without keys"]
 
 
 def test_the_unpacked_zip_imports_by_its_byte_code_alone(zips: dict[str, Path], tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_plain_chalice_package_makes_a_complete_zip_from_the_hashed_lock_file(tm
     shutil.copy(REQUIREMENTS, project)
     # Chalice takes only what its host's architecture or a wheel offers; it reports a missing one as success.
     staging.run_chalice(project, "package", "--stage", "dev", str(tmp_path / "out"))
-    found = bundle.problems(
+    faults = bundle.problems(
         tmp_path / "out" / "deployment.zip", architecture="arm64", requirements=REQUIREMENTS, compiled=False
     )
-    assert [line for line in found if not line.startswith("stray file")] == []
+    assert [line for line in faults if not line.startswith("stray file")] == []

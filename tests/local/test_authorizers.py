@@ -214,11 +214,11 @@ def test_what_a_function_does_to_its_context_is_gone_at_the_next_request() -> No
 
 def test_a_built_in_authorizer_is_asked_with_its_own_header_and_time_to_live() -> None:
     app = Chalice("guarded")
-    asked = []
+    tokens = []
 
     @app.authorizer(ttl_seconds=0, header="X-Token")
     def guard(request: Any) -> AuthResponse:
-        asked.append(request.token)
+        tokens.append(request.token)
         return AuthResponse(routes=["/one"], principal_id="me")
 
     app.route("/one", authorizer=guard)(dict)
@@ -228,7 +228,7 @@ def test_a_built_in_authorizer_is_asked_with_its_own_header_and_time_to_live() -
     assert gateway.handle("GET", "/one", {"Authorization": "secret"}).status == 401
     assert gateway.handle("GET", "/one", {"x-token": "secret"}).status == 200
     assert gateway.handle("GET", "/two", {"X-Token": "secret"}).status == 403
-    assert asked == ["secret", "secret"]
+    assert tokens == ["secret", "secret"]
 
 
 @pytest.mark.parametrize("authorizer", [IAMAuthorizer(), CustomAuthorizer("unknown", authorizer_uri="arn:x")])

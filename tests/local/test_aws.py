@@ -70,16 +70,16 @@ def test_parameters_survive_a_clean_restart_and_still_cannot_be_created_again(tm
 
     with aws.running(state=tmp_path) as second, ssm(second) as client:
         assert not put(client, "/keys/signing/1", "other")
-        found = client.get_parameters_by_path(Path="/keys", Recursive=True, WithDecryption=True)["Parameters"]
+        parameters = client.get_parameters_by_path(Path="/keys", Recursive=True, WithDecryption=True)["Parameters"]
 
-    assert [(each["Name"], each["Value"]) for each in found] == [("/keys/signing/1", "secret")]
+    assert [(each["Name"], each["Value"]) for each in parameters] == [("/keys/signing/1", "secret")]
 
 
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
         with pytest.raises(aws.CannotStart, match=rf"^port {port} of 127.0.0.1 is taken$"):
             aws.start(state=tmp_path, port=port)
 

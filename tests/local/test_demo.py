@@ -52,5 +52,5 @@ def test_a_second_start_changes_nothing_not_even_what_a_developer_has_changed(
 
 def test_the_services_secret_is_the_one_that_is_told(settings: Settings, svc: Services) -> None:
     demo.prepare(settings)
-    shown = basic("demo-service", demo.SERVICE_SECRET)
-    assert clients.authenticate(svc, {}, shown, network=NETWORK).client_id == "demo-service"
+    header = basic("demo-service", demo.SERVICE_SECRET)
+    assert clients.authenticate(svc, {}, header, network=NETWORK).client_id == "demo-service"

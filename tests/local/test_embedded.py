@@ -68,8 +68,8 @@ def content(cloud: aws.EmbeddedAws) -> Any:
     dynamodb, ssm = client(cloud, "dynamodb"), client(cloud, "ssm")
     items = {name: dynamodb.scan(TableName=name)["Items"] for name in dynamodb.list_tables()["TableNames"]}
     ends = dynamodb.describe_time_to_live(TableName="others")["TimeToLiveDescription"]
-    found = ssm.get_parameters_by_path(Path="/keys", Recursive=True, WithDecryption=True)["Parameters"]
-    return items, ends, [(parameter["Name"], parameter["Value"]) for parameter in found]
+    parameters = ssm.get_parameters_by_path(Path="/keys", Recursive=True, WithDecryption=True)["Parameters"]
+    return items, ends, [(parameter["Name"], parameter["Value"]) for parameter in parameters]
 
 
 EXPECTED = (
@@ -136,8 +136,8 @@ def test_a_journal_does_not_grow_for_ever(tmp_path: Path) -> None:
         kill(cloud)
         cloud.start()
         pages = client(cloud, "ssm").get_paginator("get_parameters_by_path").paginate(Path="/keys")
-        found = {parameter["Name"] for page in pages for parameter in page["Parameters"]}
-    assert found == {f"/keys/{number}" for number in range(2002)}
+        names = {parameter["Name"] for page in pages for parameter in page["Parameters"]}
+    assert names == {f"/keys/{number}" for number in range(2002)}
 
 
 def test_the_journal_of_an_older_release_is_still_understood(tmp_path: Path) -> None:
@@ -149,8 +149,8 @@ def test_the_journal_of_an_older_release_is_still_understood(tmp_path: Path) -> 
     lines = [begin, {"headers": headers, "body": body}]
     (tmp_path / "ssm.journal").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with aws.running(state=tmp_path) as cloud:
-        found = client(cloud, "ssm").get_parameter(Name="/keys/1", WithDecryption=True)["Parameter"]
-    assert found["Value"] == "secret"
+        parameter = client(cloud, "ssm").get_parameter(Name="/keys/1", WithDecryption=True)["Parameter"]
+    assert parameter["Value"] == "secret"
 
 
 def test_nobody_else_on_the_machine_can_read_what_is_kept(tmp_path: Path) -> None:
@@ -186,8 +186,8 @@ def test_its_own_key_opens_it_and_no_other_does(cloud: aws.EmbeddedAws) -> None:
     own = cloud.environment()["AWS_ACCESS_KEY_ID"]
     assert list_tables(cloud, key=own)[0] == 200
     for other in ("test", "000000000000", "AKIAIOSFODNN7EXAMPLE", own.lower(), own[:-1], f"{own}0", "ASIA"):
-        status, _, said = list_tables(cloud, key=other)
-        assert (status, json.loads(said)["__type"]) == (403, "UnrecognizedClientException"), other
+        status, _, answer = list_tables(cloud, key=other)
+        assert (status, json.loads(answer)["__type"]) == (403, "UnrecognizedClientException"), other
 
 
 @pytest.mark.parametrize("origin", ["https://attacker.example", "http://127.0.0.1:8000", "null"])
@@ -251,10 +251,10 @@ def test_what_is_deployed_is_for_everybody_and_is_no_way_to_anything_else(
     credential = f"{key}/20260101/{aws.REGION}/dynamodb/aws4_request" if key else ""
     for headers in ({}, other, {**other, "Authorization": f"AWS4-HMAC-SHA256 Credential={credential}"}):
         for where in (path, f"{path}?Action=ListUsers&Version=2010-05-08", f"{path}?X-Amz-Credential={credential}"):
-            status, _, said = ask(port, "POST", where, headers, b"{}")
+            status, _, answer = ask(port, "POST", where, headers, b"{}")
             assert status in {400, 403, 404}  # 400 is its word for a session that it does not know
-            assert b"TableNames" not in said
-            assert b"Users" not in said
+            assert b"TableNames" not in answer
+            assert b"Users" not in answer
     assert ask(port, "GET", path, {"Host": f"rebound.example:{port}"})[0] == 403
     assert ask(port, "GET", path, {"Origin": "https://a.example"})[0] == 404  # no such API
 

@@ -60,7 +60,7 @@ def test_the_event_is_that_of_a_rest_api(gateway: Gateway) -> None:
     assert context["requestId"] == answer.header("x-amzn-RequestId")
     assert context["identity"]["sourceIp"] == "10.1.2.3"
     assert context["identity"]["userAgent"] == "phone"
-    told = (
+    members = (
         "apiId",
         "stage",
         "accountId",
@@ -70,7 +70,7 @@ def test_the_event_is_that_of_a_rest_api(gateway: Gateway) -> None:
         "requestTime",
         "requestTimeEpoch",
     )
-    assert {name: context[name] for name in told} == {
+    assert {name: context[name] for name in members} == {
         "apiId": "api1",
         "stage": "dev",
         "accountId": "000000000000",

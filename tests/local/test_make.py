@@ -32,7 +32,7 @@ def test_an_unfit_python_is_told_in_one_line_and_nothing_is_made(
         text=True,
         check=False,
     )
-    told, *_ = ended.stderr.splitlines()
-    assert told == f"Python 3.11, 3.12 or 3.13 is needed and {python} is none of them; name one with PYTHON=..."
+    message, *_ = ended.stderr.splitlines()
+    assert message == f"Python 3.11, 3.12 or 3.13 is needed and {python} is none of them; name one with PYTHON=..."
     assert (ended.returncode, ended.stdout) == (2, "")
     assert not (tmp_path / ".venv").exists()

@@ -64,9 +64,9 @@ def test_started_alone_it_says_what_is_missing_and_where_it_is(monkeypatch: pyte
     app = runpy.run_path(str(NOTES / "app.py"), run_name="notes")["app"]
     with warnings.catch_warnings(action="ignore"):
         answer = LocalGateway(app, Config()).handle_request("GET", "/notes", {}, b"")
-    told = json.loads(answer["body"])
-    assert (answer["statusCode"], told["error"]) == (500, "server_error")
-    assert "make serve APP=" in told["error_description"]
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], body["error"]) == (500, "server_error")
+    assert "make serve APP=" in body["error_description"]
 
 
 def test_a_note_is_kept_for_its_owner_until_it_is_deleted(notes: Notes) -> None:

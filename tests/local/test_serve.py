@@ -161,13 +161,13 @@ def put_where_it_is_looked_for(run: Run, checkout: Path, cache: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [("clients show demo-app --local", '"client_name": "Demo app"'), ("keys list --local", "active"),
      ("clients create --local redirect_uris=http://localhost:3000/cb logo_uri=http://localhost:3000/x", "3000/x"),
      ("smoke --local", "answers as it should")],
 )  # fmt: skip
 def test_commands_find_the_run_by_themselves(
-    run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, told: str
+    run: Run, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, message: str
 ) -> None:
     put_where_it_is_looked_for(run, checkout, tmp_path, monkeypatch)
     bare = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path)}
@@ -180,7 +180,7 @@ def test_commands_find_the_run_by_themselves(
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert told in ended.stdout
+    assert message in ended.stdout
 
 
 @pytest.mark.parametrize("command", ["deploy", "destroy"])
@@ -213,13 +213,13 @@ def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:
         answer = connection.getresponse()
         tokens = json.loads(answer.read())
         assert answer.status == 200, tokens
-        asked = {
+        request = {
             "client_id": demo.APP.client_id,
             "redirect_uri": "http://127.0.0.1:5555/callback",
             "response_type": "code",
         }
-        asked |= {"code_challenge": "x" * 43, "code_challenge_method": "S256", "scope": "openid notes:read"}
-        connection.request("GET", f"/oauth/authorize?{urlencode(asked)}")
+        request |= {"code_challenge": "x" * 43, "code_challenge_method": "S256", "scope": "openid notes:read"}
+        connection.request("GET", f"/oauth/authorize?{urlencode(request)}")
         page = connection.getresponse()
         assert page.status == 200
         assert b'type="password"' in page.read()
@@ -237,10 +237,10 @@ def descendants(pid: int) -> set[int]:
     """Return the processes below one."""
     table = subprocess.run(["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
     parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines())}
-    found: set[int] = set()
-    while more := {child for child, parent in parents.items() if parent in found | {pid}} - found:
-        found |= more
-    return found
+    tree: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in tree | {pid}} - tree:
+        tree |= more
+    return tree
 
 
 def exists(pid: int) -> bool:
@@ -305,19 +305,19 @@ def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path,
 
 def parts(run: Run) -> dict[str, int]:
     """Return the processes that it started, by what they are."""
-    found = {}
+    pids = {}
     for pid in descendants(run.process.pid):
         command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
         programs = {"embedded.py": "aws", "function.py": "app", "latchkey": "latchkey", "notes": "notes"}
         known = [part for part in command if Path(part).name in programs]
-        found[programs[Path(known[0]).name]] = pid
-    return found
+        pids[programs[Path(known[0]).name]] = pid
+    return pids
 
 
 def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(checkout: Path, tmp_path: Path) -> None:
     with running(checkout, tmp_path / "state") as run:
         assert sorted(parts(run)) == ["app", "aws", "latchkey", "notes"]
-        for name, said in {
+        for name, text in {
             "aws": "The embedded AWS had ended: started anew, with all that it had answered.",
             "latchkey": "The process of latchkey had ended: started anew.",
             "notes": "The process of notes had ended: started anew.",
@@ -326,7 +326,7 @@ def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(chec
             who = {"email": f"{name}@example.com", "password": demo.PASSWORD}
             token = run.call(run.ports[0], "POST", "/signup", who)[1]["access_token"]
             os.kill(parts(run)[name], signal.SIGKILL)
-            run.printed_until(said)
+            run.printed_until(text)
             assert run.call(run.ports[0], "POST", "/login", who)[0] == 200
             assert run.call(run.ports[1], "GET", "/notes", token=token)[0] == 200
         tokens = run.log_in()
@@ -404,22 +404,22 @@ def refusal(*options: str) -> str:
 
 @pytest.mark.parametrize("option", ["--port", "--notes-port", "--aws-port"])
 def test_a_taken_port_is_told_in_one_line(tmp_path: Path, option: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
         ports = {"--port": 0, "--notes-port": 0, "--aws-port": 0, option: port}
-        said = refusal(f"--state={tmp_path}", *(f"{name}={value}" for name, value in ports.items()))
+        text = refusal(f"--state={tmp_path}", *(f"{name}={value}" for name, value in ports.items()))
     assert re.fullmatch(
         rf"Cannot serve: port {port} of 127.0.0.1 is taken; choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT=\.\n",
-        said,
+        text,
     )
 
 
 def test_a_second_run_on_the_same_state_is_refused(run: Run) -> None:
     state = run.log.with_suffix("")
-    said = refusal(f"--state={state}", "--port=0", "--notes-port=0", "--aws-port=0")
-    assert said == f"Cannot serve: another one runs on the same state, {state}.\n"
+    text = refusal(f"--state={state}", "--port=0", "--notes-port=0", "--aws-port=0")
+    assert text == f"Cannot serve: another one runs on the same state, {state}.\n"
 
 
 def test_an_edit_is_served_and_a_broken_one_only_until_the_next(tmp_path: Path) -> None:

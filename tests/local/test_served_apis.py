@@ -79,9 +79,9 @@ def run(checkout: Path, todos: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def port_of(run: Run, name: str) -> int:
-    found = re.search(rf"^{name} +http://127\.0\.0\.1:(\d+)", run.welcome, re.MULTILINE)
-    assert found, run.welcome
-    return int(found[1])
+    match = re.search(rf"^{name} +http://127\.0\.0\.1:(\d+)", run.welcome, re.MULTILINE)
+    assert match, run.welcome
+    return int(match[1])
 
 
 @pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="the manual calls curl")
@@ -106,8 +106,8 @@ def test_an_app_s_own_authorizer_and_its_open_routes_work_beside_the_guard(run: 
 
 def test_a_route_that_the_map_guards_and_the_app_does_not_is_told(run: Run) -> None:
     assert run.call(port_of(run, "todos"), "DELETE", "/todos/1") == (200, {"deleted": "1"})
-    told = "DELETE /todos/{which} is in the scope map and has no authorizer in app.py: it is open to everybody"
-    assert told in run.log.read_text()
+    message = "DELETE /todos/{which} is in the scope map and has no authorizer in app.py: it is open to everybody"
+    assert message in run.log.read_text()
 
 
 def test_the_demo_s_clients_may_ask_for_its_scopes(run: Run) -> None:
@@ -137,9 +137,9 @@ def test_an_app_that_cannot_be_imported_is_told_and_served_once_it_can(checkout:
         checkout, tmp_path / "state", options=(f"--app={folder}", "--api-port=0"), until="It does not start, see above; "
         "it is tried again at the next edit."
     ) as run:  # fmt: skip
-        said = run.log.read_text()
-        assert "No module named 'nothing_of_this_name'" in said
-        assert f"late: {folder / 'app.py'} cannot be imported, see above." in said
+        log = run.log.read_text()
+        assert "No module named 'nothing_of_this_name'" in log
+        assert f"late: {folder / 'app.py'} cannot be imported, see above." in log
         (folder / "app.py").write_text("from chalice import Chalice\napp = Chalice('late')\n")
         run.printed_until("Edited: started anew.")
 
@@ -151,8 +151,8 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        told = {"line": f"{self.command} {self.path}", "headers": self.headers.items(), "body": list(body)}
-        content = json.dumps(told).encode()
+        message = {"line": f"{self.command} {self.path}", "headers": self.headers.items(), "body": list(body)}
+        content = json.dumps(message).encode()
         self.send_response(207 if self.command == "POST" else 200)
         self.send_header("Content-Length", str(len(content)))
         self.send_header("Content-Type", "application/json")
@@ -202,17 +202,17 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
             sub = run.call(run.ports[0], "GET", "/me", token=run.log_in()["access_token"])[1]["sub"]
             lies = {"X-Latchkey-Sub": "somebody", "x_latchkey_scope": "everything", "X.Latchkey.Roles": "owner"}
             lies["Connection"] = "close"
-            status, told = run.call(
+            status, message = run.call(
                 port, "POST", "/items?a=1&a=2&b=%26", {"text": "é"}, token, headers={**lies, "X-Own": "kept"}
             )
-            assert (status, told["line"]) == (207, "POST /v1/items?a=1&a=2&b=%26")
-            assert bytes(told["body"]) == json.dumps({"text": "é"}).encode()
-            heard = {name.lower().replace("_", "-"): value for name, value in told["headers"]}
-            assert heard["x-latchkey-sub"] == sub
-            assert set(heard["x-latchkey-scope"].split()) == {"items:read", "items:write"}
-            assert heard["x-own"] == "kept"
-            assert "owner" not in heard.values()
-            assert [name for name, _ in told["headers"]].count("Content-Length") == 1
+            assert (status, message["line"]) == (207, "POST /v1/items?a=1&a=2&b=%26")
+            assert bytes(message["body"]) == json.dumps({"text": "é"}).encode()
+            headers = {name.lower().replace("_", "-"): value for name, value in message["headers"]}
+            assert headers["x-latchkey-sub"] == sub
+            assert set(headers["x-latchkey-scope"].split()) == {"items:read", "items:write"}
+            assert headers["x-own"] == "kept"
+            assert "owner" not in headers.values()
+            assert [name for name, _ in message["headers"]].count("Content-Length") == 1
             assert run.call(port, "DELETE", "/items/7", token=token)[1]["line"] == "DELETE /v1/items/7"
 
             # A server may take such a path for another route's, which needs another scope.
@@ -223,8 +223,8 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
             assert run.call(port, "POST", "/items", {}, reader)[1]["error"] == "insufficient_scope"
             assert run.call(port, "GET", "/items")[1]["error"] == "invalid_token"
             assert run.call(port, "GET", "/elsewhere", token=token)[0] == 404
-            _, told = run.call(port, "GET", "/health", headers={"X-Latchkey-Sub": "somebody"})
-            assert not [name for name, _ in told["headers"] if name.lower().startswith("x-latchkey")]
+            _, message = run.call(port, "GET", "/health", headers={"X-Latchkey-Sub": "somebody"})
+            assert not [name for name, _ in message["headers"] if name.lower().startswith("x-latchkey")]
             assert run.call(port, "OPTIONS", "/items")[1]["line"] == "OPTIONS /v1/items"
             body = bytes(range(256))
             assert bytes(run.call(port, "POST", "/items", token=token, content=body)[1]["body"]) == body
@@ -236,7 +236,7 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--port=80000"], "there is no port 80000: the last one is 65535"),
         (["--aws-port=80000"], "there is no port 80000: the last one is 65535"),
@@ -253,9 +253,9 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
          f"{served_apis.EXAMPLE}/requirements.txt is neither a scope map nor an OpenAPI document"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_told_in_one_line(tmp_path: Path, options: list[str], told: str) -> None:
+def test_what_makes_no_sense_is_told_in_one_line(tmp_path: Path, options: list[str], message: str) -> None:
     free = [f"--state={tmp_path}", "--port=0", "--notes-port=0", "--aws-port=0", "--api-port=0"]
-    assert refusal(*free, *options) == f"Cannot serve: {told}.\n"
+    assert refusal(*free, *options) == f"Cannot serve: {message}.\n"
 
 
 def test_make_passes_on_what_was_typed_and_nothing_of_the_same_name_in_the_shell() -> None:

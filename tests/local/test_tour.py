@@ -78,9 +78,9 @@ def at_the_documented_ports(text: str, served: Run) -> str:
 
 
 def test_the_first_screen_is_the_one_that_is_shown(served: Run) -> None:
-    shown = TOUR.partition("that trusts Latchkey's guard:\n")[2].partition("A taken port")[0]
+    block = TOUR.partition("that trusts Latchkey's guard:\n")[2].partition("A taken port")[0]
     printed = at_the_documented_ports(served.welcome, served).partition("State ")[0]
-    assert [line.strip() for line in printed.split("\n")] == [line.strip() for line in shown.rstrip().split("\n")] + [
+    assert [line.strip() for line in printed.split("\n")] == [line.strip() for line in block.rstrip().split("\n")] + [
         ""
     ]
 
@@ -94,12 +94,12 @@ def page(address: str) -> str:
 
 
 def test_the_first_screen_names_a_page_on_which_a_person_can_log_in(served: Run) -> None:
-    found = re.search(r"^Log in at +(\S+)", served.welcome, re.MULTILINE)
-    assert found
-    assert 'type="password"' in page(found[1])
-    found = re.search(r"^Latchkey +(\S+)", served.welcome, re.MULTILINE)
-    assert found
-    assert "<h1" in page(found[1])
+    match = re.search(r"^Log in at +(\S+)", served.welcome, re.MULTILINE)
+    assert match
+    assert 'type="password"' in page(match[1])
+    match = re.search(r"^Latchkey +(\S+)", served.welcome, re.MULTILINE)
+    assert match
+    assert "<h1" in page(match[1])
 
 
 @pytest.mark.skipif(not (ROOT / "tests" / "interop" / "node_modules").exists(), reason="openid-client is not installed")
@@ -113,9 +113,9 @@ def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served
         text=True,
         check=True,
     ).stdout.strip()
-    shown = page(address)
-    assert demo.APP.client_name in shown
-    assert 'type="password"' in shown
+    html = page(address)
+    assert demo.APP.client_name in html
+    assert 'type="password"' in html
 
 
 @pytest.fixture(scope="module")

@@ -363,10 +363,10 @@ def test_a_login_of_several_steps_begins_one_session_until_its_time_is_over(stor
 
 def test_tokens_for_what_is_good_once_come_once_and_with_it(store: Deployment) -> None:
     owner, _ = started(store)
-    spending = store.once.deletion(store.keep("code", 1), now=NOW)
+    deletion = store.once.deletion(store.keep("code", 1), now=NOW)
     session, second = a_session(owner), a_session(owner)
-    assert store.create(session, spending) is Outcome.DONE
-    assert store.create(second, spending) is Outcome.SPENT
+    assert store.create(session, deletion) is Outcome.DONE
+    assert store.create(second, deletion) is Outcome.SPENT
     assert store.kept("code") is None
     assert {each.session_id for each in store.sessions.of_user(owner.uid)} >= {session.session_id}
     assert second not in store.sessions.of_user(owner.uid)
@@ -427,18 +427,18 @@ def test_a_client_ends_its_own_sessions_and_not_those_of_another_that_had_its_id
 
 def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_it_was(store: Deployment) -> None:
     owner, browser = started(store, client_id="browser")
-    spending = store.once.deletion(store.keep("code", 1), now=NOW)
+    deletion = store.once.deletion(store.keep("code", 1), now=NOW)
     session = a_session(owner, client_id="tv", browser=browser.session_id)
     for stale in (replace(session, browser=uuid4().hex), replace(session, token_version=2)):
-        assert store.create(stale, spending) is Outcome.STALE
+        assert store.create(stale, deletion) is Outcome.STALE
     with just_before(
         store.client, "TransactWriteItems", lambda: store.sessions.end(owner.uid, browser.session_id, why="logout")
     ):
-        assert store.create(session, spending) is Outcome.STALE
+        assert store.create(session, deletion) is Outcome.STALE
     assert store.kept("code") == 1
     other = a_session(owner, client_id="browser")
     store.create(other)
-    assert store.create(replace(session, browser=other.session_id), spending) is Outcome.DONE
+    assert store.create(replace(session, browser=other.session_id), deletion) is Outcome.DONE
     assert store.sessions.with_user(owner.uid, other.session_id) == (
         owner,
         replace(other, logout_participants=(f"tv\n\n{session.session_id}",)),
@@ -448,7 +448,7 @@ def test_a_session_asked_for_in_a_browser_begins_only_while_the_browsers_is_as_i
 @pytest.mark.parametrize("change", ["deleted", "disabled", "ended all sessions"])
 def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Deployment, change: str) -> None:
     owner, session = started(store)
-    spending = store.once.deletion(store.keep("code", 1), now=NOW)
+    deletion = store.once.deletion(store.keep("code", 1), now=NOW)
     address = f"{owner.uid}@example.com"
     changes: dict[str, Any] = {
         "deleted": lambda: store.delete_user(owner, address, session),
@@ -457,7 +457,7 @@ def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Dep
     }
     before = {session} if change != "deleted" else set()
     with just_before(store.client, "TransactWriteItems", changes[change]):
-        assert store.create(a_session(owner), spending) is Outcome.STALE
+        assert store.create(a_session(owner), deletion) is Outcome.STALE
     assert store.create(a_session(owner)) is Outcome.STALE
     assert store.clients.remember_consent(owner, "a", ("x",), since=0, now=NOW) is False
     assert {each.session_id for each in store.sessions.of_user(owner.uid)} == {each.session_id for each in before}
@@ -589,8 +589,8 @@ def test_a_value_that_changed_meanwhile_is_neither_changed_nor_spent(store: Depl
     latest = store.once.read(SpentInteraction, "text", now=NOW)
     assert latest is not None
     assert store.once.change(latest, ours, now=NOW + 60) is None
-    for spending in (store.once.deletion(item, now=NOW), store.once.deletion(latest, now=NOW + 60)):
-        assert store.create(a_session(owner), spending) is Outcome.SPENT
+    for deletion in (store.once.deletion(item, now=NOW), store.once.deletion(latest, now=NOW + 60)):
+        assert store.create(a_session(owner), deletion) is Outcome.SPENT
     for change in (store.once.replacement(item, ours, now=NOW), store.once.replacement(latest, ours, now=NOW + 60)):
         assert store.create(a_session(owner), change) is Outcome.SPENT
     assert store.kept("text") == 2

@@ -154,8 +154,8 @@ class Table:
         self.transactions = Transactions(self.client)
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
-        found = self.client.scan(TableName=self.names[table])["Items"]
-        return sorted(found, key=lambda item: item["sk"]["S"])
+        items = self.client.scan(TableName=self.names[table])["Items"]
+        return sorted(items, key=lambda item: item["sk"]["S"])
 
     def put(self, table: str, item: Mapping[str, Any]) -> None:
         self.client.put_item(TableName=self.names[table], Item=item)
@@ -330,11 +330,11 @@ def test_every_kind_of_key_is_pinned() -> None:
 def test_keys_are_read_as_they_are_pinned(parameters: Parameters, drop: str) -> None:
     for kind, value in PARAMETER_PINS.items():
         parameters.put(f"{kind}/1", value.replace(drop, ""))
-    found = parameters.keys.read(NOW)
-    assert [(key.number, key.algorithm, key.active_at) for key in found.signing] == [(1, "EdDSA", NOW)]
-    assert [(key.number, key.active_at, key.secret) for key in found.refresh] == [(1, NOW, bytes(32))]
-    assert [(key.jwk, key.until) for key in found.retired] == [({"kty": "OKP", "kid": "k"}, NOW + 1)]
-    assert found.pairwise == parameters.keys.pairwise_alone() == b"\xff" * 32
+    keyset = parameters.keys.read(NOW)
+    assert [(key.number, key.algorithm, key.active_at) for key in keyset.signing] == [(1, "EdDSA", NOW)]
+    assert [(key.number, key.active_at, key.secret) for key in keyset.refresh] == [(1, NOW, bytes(32))]
+    assert [(key.jwk, key.until) for key in keyset.retired] == [({"kty": "OKP", "kid": "k"}, NOW + 1)]
+    assert keyset.pairwise == parameters.keys.pairwise_alone() == b"\xff" * 32
 
 
 def test_keys_are_written_as_they_are_pinned(parameters: Parameters) -> None:

@@ -88,7 +88,7 @@ def fault(error: Exception) -> None:
 def write_logout_failures(failures: Iterable[Failure]) -> None:
     """One line for each client that could not be told of a logout."""
     for failure in failures:
-        write(level="warning", told="not told of a logout", client=failure.client_id, reason=failure.reason)
+        write(level="warning", event="logout not delivered", client=failure.client_id, reason=failure.reason)
 
 
 def _print(line: object) -> None:

@@ -41,8 +41,8 @@ def redirect_with_errors(
         # What is too long for a cookie cannot be right.
         fields={name: text for name, text in fields.items() if len(text) <= MAX_FIELD},
     )
-    sealed = (sealing.seal(svc, each) for each in (record, msgspec.structs.replace(record, fields={})))
-    cookie = next(each for each in sealed if len(each) <= MAX_COOKIE)
+    texts = (sealing.seal(svc, each) for each in (record, msgspec.structs.replace(record, fields={})))
+    cookie = next(each for each in texts if len(each) <= MAX_COOKIE)
     answer = redirect(f"{svc.settings.issuer}/{page}")
     return with_cookie(answer, cookies.write(svc.settings, cookies.FORM_ERROR, cookie, seconds=record.seconds))
 
