@@ -11,7 +11,7 @@ from chalicelib.domain.errors import InvalidCredentials
 from chalicelib.flows.authentication.factors import FACTORS
 from chalicelib.flows.authentication.factors.factor import Factor
 from chalicelib.services import Services
-from chalicelib.store.dynamo import ConditionFailed, conditionally, key
+from chalicelib.store.dynamo import ConditionFailed, conditionally, key, storage_faults
 
 SECRET = b"a secret that the test and the factor share"
 
@@ -38,9 +38,10 @@ def withdraw(svc: Services, uid: str, name: str = "counter") -> None:
 
 
 def _enrolled(name: str, svc: Services, user: User) -> bool:
-    return "Item" in svc.users._client.get_item(
-        TableName=svc.settings.users_table, Key=key_of(name, user.uid), ConsistentRead=True
-    )
+    table = svc.settings.users_table
+    with storage_faults():
+        item = svc.users._client.get_item(TableName=table, Key=key_of(name, user.uid), ConsistentRead=True)
+    return "Item" in item
 
 
 def _verify(factor: Factor, svc: Services, user: User, answer: str) -> Proof:

@@ -1,0 +1,246 @@
+"""Each route that calls AWS, and each grant, has its calls failed: in the two files of faults, or here, where a line will do.
+
+A route of a line answers 503 at whatever call fails, and works when it is begun anew.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import pytest
+
+from chalicelib.services import Services
+from chalicelib.web.metadata.apis import operations
+from local.gateway import Answer
+from tests.support import account_pages, counter
+from tests.support.browser import CALLBACK, forms
+from tests.support.grants import EXPECTED
+from tests.support.login_clients import REQUEST
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.wire import MODES, Wire, watched
+from tests.web.api import test_faults as of_accounts
+from tests.web.oauth import test_oauth_faults as of_oauth
+from tests.web.oauth.test_oauth_faults import World, unavailable
+
+ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
+PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
+# What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
+WITHOUT_CALLS = {
+    *(
+        "GET /openapi.json",
+        "GET /docs",
+        "GET /pages.css",
+        "GET /error",
+        "GET /authorize/login",
+        "GET /authorize/signup",
+    ),
+    *(f"GET {each.path}" for each in operations() if each.path.startswith("/.well-known/")),
+}
+
+
+class NotingPhone(Phone):
+    """Notes the grant types that are sent while somebody looks."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.grant_types: set[str] | None = None
+
+    def call(self, line: str, *arguments: Any, raw: bytes | None = None, **more: Any) -> Answer:
+        if self.grant_types is not None and line == "POST /oauth/token":
+            self.grant_types |= {value for name, value in parse_qsl((raw or b"").decode()) if name == "grant_type"}
+        return super().call(line, *arguments, raw=raw, **more)
+
+
+def with_two_factors(world: World) -> str:
+    """A fresh account that needs a second factor, and its address."""
+    email = f"two{world.number}-{len(world.state)}@example.com"
+    world.state[email] = world.state["uid"] = world.phone.sign_up(email)["user"]["sub"]
+    counter.enrol(world.svc, world.state["uid"])
+    return email
+
+
+def with_mfa_token(world: World) -> None:
+    answer = world.phone.call("POST /login", {"email": with_two_factors(world), "password": PASSWORD})
+    world.state["step"] = {"mfa_token": answer.json()["mfa_token"], "factor": "counter"}
+
+
+def prove(world: World) -> Answer:
+    return world.phone.call("POST /login/proof", {**world.state["step"], "answer": counter.code(world.state["uid"], 1)})
+
+
+def with_native_app(world: World) -> None:
+    world.state["app"] = world.fresh("native", first_party=True)
+
+
+def first_party_login(world: World) -> Answer:
+    fields = {**REQUEST, "email": EMAIL, "password": PASSWORD}
+    answer: Answer = world.state["app"].post("/oauth/authorize-challenge", fields)
+    return answer
+
+
+def with_registration(world: World) -> None:
+    client = world.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
+    world.state["registered"] = client
+
+
+def registration(method: str) -> Callable[[World], Answer]:
+    """A request of a client for its own registration."""
+
+    def act(world: World) -> Answer:
+        client = world.state["registered"]
+        body = {"client_id": client["client_id"], "redirect_uris": [CALLBACK]} if method == "PUT" else None
+        line = f"{method} /oauth/register/{client['client_id']}"
+        return world.phone.call(line, body, token=client["registration_access_token"])
+
+    return act
+
+
+def page(path: str) -> Callable[[World], Answer]:
+    """A page as it is opened."""
+    return lambda world: world.browser.get(path)
+
+
+def at(path: str) -> Callable[[World], None]:
+    """The page of who is logged in, whose form is sent next."""
+
+    def before(world: World) -> None:
+        of_oauth.with_login(world)
+        world.state["page"] = world.browser.get(path)
+
+    return before
+
+
+def form(path: str, **typed: str) -> Callable[[World], Answer]:
+    """The form of the page before."""
+    return lambda world: world.browser.submit(world.state["page"], path, **typed)
+
+
+def at_choice(world: World) -> None:
+    of_oauth.with_login(world)
+    world.state["page"] = world.browser.authorize(world.app, prompt="select_account")
+
+
+def at_proof(world: World) -> None:
+    email = with_two_factors(world)
+    world.browser.cookies.clear()
+    world.state["page"] = world.browser.submit(
+        world.browser.authorize(world.app), "/authorize/login", email=email, password=PASSWORD
+    )
+
+
+def proof_page(world: World) -> Answer:
+    to = forms(world.state["page"])[PROOF].hidden["to"]
+    return world.browser.get(f"{PROOF}?to={quote(to, safe='')}")
+
+
+def prove_on_page(world: World) -> Answer:
+    return form(PROOF, answer=counter.code(world.state["uid"], 1))(world)
+
+
+def long_request(world: World) -> Answer:
+    return world.browser.post("/oauth/authorize", {**world.app.request(), "state": "x" * 5000})
+
+
+def userinfo_by_post(world: World) -> Answer:
+    return world.phone.call("POST /oauth/userinfo", token=world.state["tokens"]["access_token"])
+
+
+# What is done before, and the act whose calls fail.
+Deed = tuple[Callable[[World], Any], Callable[[World], Answer]]
+DEEDS: dict[str, Deed] = {
+    "POST /login/challenge": (with_mfa_token, lambda w: w.phone.call("POST /login/challenge", w.state["step"])),
+    "POST /login/proof": (with_mfa_token, prove),
+    "POST /oauth/authorize-challenge": (with_native_app, first_party_login),
+    "POST /oauth/userinfo": (of_oauth.with_tokens, userinfo_by_post),
+    "POST /oauth/register": (
+        of_oauth.no_more,
+        lambda w: w.phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}),
+    ),
+    **{f"{each} /oauth/register/{{client_id}}": (with_registration, registration(each)) for each in ("GET", "PUT")},
+    "DELETE /oauth/register/{client_id}": (with_registration, registration("DELETE")),
+    "GET /": (of_oauth.with_login, page("/")),
+    "GET /authorize/proof": (at_proof, proof_page),
+    "POST /authorize/proof": (at_proof, prove_on_page),
+    "POST /authorize/continue": (at_choice, form("/authorize/continue")),
+    "POST /oauth/authorize": (of_oauth.no_more, long_request),
+    "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),
+    "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
+    "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
+    **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
+    "POST /account/sessions": (at(ACCOUNT_SESSIONS), form(ACCOUNT_SESSIONS, session="others")),
+}
+
+
+@pytest.fixture
+def worlds(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], World]]:
+    """As many browsers and clients of one user as a test wants, where clients may register themselves."""
+    phone.sign_up(name="Ann")
+    svc = replace(svc, settings=replace(svc.settings, registration_open=True))
+    with counter.installed(), installed(svc):
+        yield lambda: World(phone, svc, clock)
+
+
+@pytest.mark.parametrize("line", DEEDS)
+def test_an_answer_that_is_lost_at_any_call_is_a_503_and_beginning_anew_works(
+    worlds: Callable[[], World], svc: Services, line: str
+) -> None:
+    before, act = DEEDS[line]
+    failure, afterwards = MODES["answer lost"]
+    for at_call in count(1):
+        world = worlds()
+        before(world)
+        failing = Wire(fail_at=at_call, failure=failure, afterwards=afterwards)
+        with watched(svc, failing):
+            answer = act(world)
+        if len(failing.calls) < at_call:
+            break
+        unavailable(answer, page=line in PAGES)
+        before(world)
+        answer = act(world)
+        assert answer.status < 400, answer
+    assert answer.status < 400, answer
+    assert at_call > 1
+
+
+def test_every_route_and_every_grant_has_its_calls_failed(
+    svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone = NotingPhone(clock)
+    with installed(svc):
+        phone.sign_up(name="Ann")
+        acts = [*acts_of_accounts(phone, svc, clock), *acts_of_oauth(phone, svc, clock)]
+        capsys.readouterr()
+        phone.grant_types = set()
+        for act in acts:
+            act()
+    routes = {json.loads(line)["route"] for line in capsys.readouterr().out.splitlines() if '"route"' in line}
+    assert phone.grant_types == set(EXPECTED)
+    assert routes | set(DEEDS) | WITHOUT_CALLS == {f"{each.method} {each.path}" for each in operations()}
+    assert not WITHOUT_CALLS & (routes - {"GET /authorize/login", "GET /authorize/signup"} | set(DEEDS))
+
+
+def acts_of_accounts(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], Answer]]:
+    for name, (act, _, _) in of_accounts.FLOWS.items():
+        world = of_accounts.World(phone, svc, clock)
+        of_accounts.prepare(name, world)
+        yield partial(act, world)
+
+
+def acts_of_oauth(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], Answer]]:
+    for flow in of_oauth.FLOWS.values():
+        world = World(phone, svc, clock)
+        flow.before(world)
+        yield partial(flow.act, world)
+
+
+@pytest.mark.parametrize("line", sorted(WITHOUT_CALLS))
+def test_what_makes_no_call_makes_none(phone: Phone, svc: Services, line: str) -> None:
+    phone.call("GET /.well-known/jwks.json")
+    with watched(svc) as traffic:
+        phone.call(re.sub(r"\{\w+\}", "x", line))
+    assert traffic.calls == []
