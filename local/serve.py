@@ -18,8 +18,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from chalicelib import config
+from chalicelib.domain.oauth import scopes as scopes_domain
 from deploy import local_state
-from local import aws, demo, served_apis, server
+from local import aws, demo, mcp, served_apis, server
 from local.served_apis import CannotServe
 from local.worker import SHELL
 from local.workers import Worker
@@ -41,12 +42,14 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with ExitStack() as stack:
-            served = _served(options)
+            served, mcp_server = _served(options), _mcp_server(options)
             watched = [*WATCHED, *(api.folder for api in served if api.folder)]
             snapshot = _snapshot(watched)  # before anything is read, so that no edit is missed
-            cloud, workers = _set_up(stack, options, served)
+            cloud, workers = _set_up(stack, options, served, mcp_server)
             if _wait_for(workers, stop):
                 print(_welcome(workers, served, options.state), flush=True)
+                if mcp_server:
+                    print(mcp.welcome(mcp_server, server.url(workers[0].listening)), flush=True)
             _watch(cloud, workers, watched, snapshot, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
@@ -67,6 +70,8 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--upstream", help="or the URL of any HTTP server (UPSTREAM=)")
     parser.add_argument("--scopes", type=Path, help="which route of it needs which scope (SCOPES=)")
+    parser.add_argument("--mcp", help="the URL of an MCP server of yours, which checks tokens itself (MCP=)")
+    parser.add_argument("--mcp-scopes", help="what its tools need, the first for all of them (MCP_SCOPES=)")
     parser.add_argument("--name", help="what to call it (NAME=; default: its folder's name)")
     parser.add_argument(
         "--state",
@@ -84,8 +89,12 @@ def _served(options: argparse.Namespace) -> list[served_apis.Api]:
     return [served_apis.notes(), *([mine] if mine else [])]
 
 
+def _mcp_server(options: argparse.Namespace) -> mcp.McpServer | None:
+    return mcp.of_the_developer(url=options.mcp, scopes=options.mcp_scopes)
+
+
 def _set_up(
-    stack: ExitStack, options: argparse.Namespace, served: list[served_apis.Api]
+    stack: ExitStack, options: argparse.Namespace, served: list[served_apis.Api], mcp_server: mcp.McpServer | None
 ) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
     _check_settings()
@@ -95,10 +104,13 @@ def _set_up(
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"]))
+    environment |= mcp_server.settings() if mcp_server else {}
+    registry = served_apis.registry(served) | (mcp_server.registry() if mcp_server else {})
+    needed = [scope for api in registry.values() for scope in scopes_domain.needed(api["scopes"])]
     environment["LATCHKEY_SCOPES"] = " ".join(
-        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *served_apis.scopes_of(served)])
+        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *needed])
     )
-    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(served_apis.registry(served), indent=2))
+    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(registry, indent=2))
     command = [sys.executable, "-m", "local.demo"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")

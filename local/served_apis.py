@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib.domain.oauth import scopes as scopes_domain
 from deploy import openapi_scopes, registered_apis
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "notes"
@@ -49,7 +48,7 @@ def of_the_developer(*, app: Path | None, upstream: str | None, scopes: Path | N
         raise CannotServe("APP= and UPSTREAM= are two APIs, and there is room for one")
     target = _url(upstream) if app is None else str(_folder(app))
     called = name or ("upstream" if app is None else app.resolve().name)
-    if not registered_apis.API_ID.fullmatch(called) or called in {"latchkey", "notes"}:
+    if not registered_apis.API_ID.fullmatch(called) or called in {"latchkey", "notes", "mcp"}:
         raise CannotServe(f"the API cannot be called {called!r} here: choose a name with NAME=")
     reading = _read(scopes, app)
     return Api(called, target, reading.scopes, reading.public)
@@ -91,8 +90,3 @@ def registry(served: Iterable[Api]) -> dict[str, Any]:
         )
         for api in served
     }
-
-
-def scopes_of(served: Iterable[Api]) -> list[str]:
-    """Return the scopes that their routes need, each once."""
-    return list(dict.fromkeys(scope for api in served for scope in scopes_domain.needed(api.scopes)))
