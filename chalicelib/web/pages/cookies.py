@@ -1,20 +1,25 @@
+import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ...config import Settings
 
 SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT = "session", "form", "arrived", "mistake", "attempt"
+# What is in all of them: base64url, padded or not, with dots between.
+WRITTEN = re.compile(r"[A-Za-z0-9_.=-]+")
 
 
 def read(settings: Settings, headers: Mapping[str, str], kind: str) -> str:
     """The value of one of our cookies, "" without it; other cookies for this host are ignored.
 
-    Two values count as none: another host of our domain can set the second one, and nothing says which is ours.
+    Two values count as none: another host of our domain can set the second one, and nothing says which is ours. So does one
+    that we cannot have written, for some are sent back.
     """
     cookie = cookie_name(settings, kind)
     pairs = [pair.strip().partition("=") for pair in headers.get("cookie", "").split(";")]
     values = {value for name, _, value in pairs if name == cookie}
-    return values.pop() if len(values) == 1 else ""
+    value = values.pop() if len(values) == 1 else ""
+    return value if WRITTEN.fullmatch(value) else ""
 
 
 def write(settings: Settings, kind: str, value: str, *, seconds: int) -> str:

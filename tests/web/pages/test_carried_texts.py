@@ -1,6 +1,9 @@
 """Texts that browsers carry for the server: forged, cut, of another purpose, version, key, browser or time, at each door."""
 
+import re
 from collections.abc import Iterator
+
+import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.records.sealed import (
@@ -120,3 +123,17 @@ def test_a_page_that_was_open_during_an_upgrade_goes_on_once(
     assert "code" in callback_params(browser.get("/oauth/authorize", request))
     clock.advance(settings.retry_window_seconds + 1)
     assert "/authorize/continue" in forms(browser.get("/oauth/authorize", request))
+
+
+@pytest.mark.parametrize("kind", ["form", "arrived"])
+@pytest.mark.parametrize("value", ["\u202e", "\u00e9", "a b", '"x"', "a,b", "<x>"])
+def test_a_cookie_that_we_cannot_have_written_is_not_sent_back(
+    browser: Browser, app: App, kind: str, value: str
+) -> None:
+    pushed = app.post("/oauth/par", app.request()).json()["request_uri"]
+    browser.cookies[f"__Host-latchkey-{kind}"] = value
+    page = browser.get("/oauth/authorize", {"client_id": app.id, "request_uri": pushed})
+    assert "/authorize/login" in forms(page)
+    kept = [cookie.partition("=")[2].partition(";")[0] for cookie in browser.set_cookies]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{20,}\.?", each) for each in kept), kept
+    assert "code" in callback_params(browser.finish(page))
