@@ -22,6 +22,16 @@ def test_app_is_a_map_that_imports_chalice_and_the_doors_alone() -> None:
     ] == []
 
 
+def test_whose_network_it_is_has_to_be_said() -> None:
+    # One that is left out would be everybody's: counted together, and forgotten where a limit matters.
+    for path in (ROOT / "chalicelib").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.arguments):
+                named = [*node.posonlyargs, *node.args][-len(node.defaults) :] if node.defaults else []
+                named += [each for each, default in zip(node.kwonlyargs, node.kw_defaults, strict=True) if default]
+                assert "network" not in [each.arg for each in named], path
+
+
 def test_what_a_store_has_to_write_is_opaque_to_whoever_commits_it() -> None:
     inside = {"parts", "_client", "TableName", "ExpressionAttributeValues", "ConditionExpression", "TransactItems"}
     above = [path for room in ("flows", "web") for path in (ROOT / "chalicelib" / room).rglob("*.py")]

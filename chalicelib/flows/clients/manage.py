@@ -9,6 +9,7 @@ from ...domain.errors import InvalidClientMetadata, InvalidRequest, NotFound, Te
 from ...domain.oauth import client_rules
 from ...domain.oauth.client import CALLED_URIS, SELF_REGISTRABLE, Client
 from ...services import Services
+from ..platform import limits
 from ..platform.ids import new_id
 from . import sectors
 from .authenticate import digest_of, is_reserved
@@ -20,7 +21,7 @@ def create(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, 
     A `secret` that somebody chose is for a demo alone: one that is made here has full entropy.
     """
     client, secret = draft(svc, client, secret=secret)
-    sectors.check(svc, client)
+    sectors.check(svc, client, network=limits.OPERATORS)
     add(svc, client)
     return client, secret
 
@@ -80,10 +81,10 @@ def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = 
     if old.registration_token and new.operator_set == old.operator_set:
         set_now = [n for n in (*SELF_REGISTRABLE, "resources") if n in named or getattr(old, n) != getattr(new, n)]
         new = replace(new, operator_set=tuple(dict.fromkeys((*old.operator_set, *set_now))))
-    return replace_by(svc, old, new)
+    return replace_by(svc, old, new, network=limits.OPERATORS)
 
 
-def replace_by(svc: Services, old: Client, new: Client, *, network: str = "") -> Client:
+def replace_by(svc: Services, old: Client, new: Client, *, network: str) -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
     new = replace(_check(svc, new), version=old.version + 1)
     _check_called_uris(svc, new, [name for name in CALLED_URIS if getattr(old, name) != getattr(new, name)])

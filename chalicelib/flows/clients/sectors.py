@@ -11,10 +11,10 @@ from ...services import Services
 from ..platform import limits, remote_documents
 
 
-def check(svc: Services, client: Client, *, network: str = "") -> Client:
+def check(svc: Services, client: Client, *, network: str) -> Client:
     """The client, if what is at its `sector_identifier_uri` lists all its redirect URIs; raises InvalidClientMetadata.
 
-    What is fetched counts against the `network`; "" is an operator's.
+    What is fetched counts against the `network`.
     """
     uri = client.sector_identifier_uri
     if not uri:

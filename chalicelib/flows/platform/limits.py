@@ -7,6 +7,8 @@ from ...domain.accounts.model import Limit, Spent, User
 from ...domain.errors import TemporarilyUnavailable, TooManyRequests
 from ...services import Services
 
+OPERATORS = ""  # the network of whoever works at the command line, all of them together
+
 
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Spent:
     """Counts one guess of a password, which a right one gives back; raises TooManyRequests.

@@ -57,21 +57,25 @@ def issue(
         lifetime=lifetime,
         jkt=jkt,
     )
-    id_token = refresh_token = ""
+    id_token = ""
     if "openid" in granted:
         about = claim.of_id_token(user, session, client, scope=granted)
         id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
-    if client.refreshes(session.scope) and client.refreshes(allowed):
-        refresh_token = session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
     return TokenSet(
         uid=user.uid,
         access_token=access_token,
         token_type=_token_type(jkt),
         expires_in=lifetime,
         scope=granted,
-        refresh_token=refresh_token,
+        refresh_token=_refresh_token(svc, keyset, session, client) if client.refreshes(allowed) else "",
         id_token=id_token,
         waived=session.waived,
+    )
+
+
+def _refresh_token(svc: Services, keyset: KeySet, session: Session, client: Client) -> str:
+    return (
+        session_handles.encode_handle(svc, keyset, session, handles.REFRESH) if client.refreshes(session.scope) else ""
     )
 
 

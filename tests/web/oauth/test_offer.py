@@ -151,7 +151,7 @@ def test_a_client_registered_by_an_earlier_release_keeps_its_resources_and_gets_
     old = svc.clients.read(client_id)
     assert old
     assert old.resources == ()
-    manage.replace_by(svc, old, replace(old, resources=(NOTES,)))
+    manage.replace_by(svc, old, replace(old, resources=(NOTES,)), network=NETWORK)
     assert client_of(svc, client_id).resources == (NOTES, MCP)
 
 
