@@ -18,7 +18,7 @@ from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
-from chalicelib.flows.platform import keys
+from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from chalicelib.store import tables
 
@@ -71,7 +71,7 @@ def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
     for client in (APP, SERVICE):
         known = svc.clients.read(client.client_id)
         if known and (missing := sorted(needed.difference(known.scopes))):
-            manage.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)))
+            manage.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)), network=limits.OPERATORS)
 
 
 if __name__ == "__main__":

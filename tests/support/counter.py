@@ -62,8 +62,8 @@ def _verify(factor: Factor, svc: Services, user: User, answer: str) -> Proof:
     return Proof(factor.name, factor.amr, svc.now())
 
 
-def _challenge(_: Services, attempt: Attempt, user: User) -> Mapping[str, str]:
-    return {"hint": f"for {user.email} in {attempt.id[:6]}"}
+def _challenge(_: Services, attempt: Attempt, user: User, network: str) -> Mapping[str, str]:
+    return {"hint": f"for {user.email} in {attempt.id[:6]} from {network}"}
 
 
 @contextmanager

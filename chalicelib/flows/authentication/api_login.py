@@ -26,9 +26,9 @@ def with_password(
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, network=network))
 
 
-def challenge(svc: Services, mfa_token: str, *, factor: str) -> Mapping[str, str]:
+def challenge(svc: Services, mfa_token: str, *, factor: str, network: str) -> Mapping[str, str]:
     """What the user has to be shown to prove a factor; raises LoginExpired, InvalidRequest."""
-    return login.challenge(svc, _attempt(svc, mfa_token), factor=factor)
+    return login.challenge(svc, _attempt(svc, mfa_token), factor=factor, network=network)
 
 
 def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, network: str) -> TokenSet:

@@ -53,12 +53,15 @@ def of_new_account(svc: Services, user: User) -> Authenticated:
     return Authenticated(user=user, amr=proof.amr, auth_time=proof.at)
 
 
-def challenge(svc: Services, attempt: Attempt, *, factor: str) -> Mapping[str, str]:
-    """What the user has to be shown to prove a factor; raises LoginExpired, or InvalidRequest for one that is not missing."""
+def challenge(svc: Services, attempt: Attempt, *, factor: str, network: str) -> Mapping[str, str]:
+    """What the user has to be shown to prove a factor, which has it counted where something is sent.
+
+    Raises LoginExpired, TooManyRequests, or InvalidRequest for a factor that is not missing.
+    """
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     show = FACTORS[factor].challenge
-    return show(svc, attempt, user) if show else {}
+    return show(svc, attempt, user, network) if show else {}
 
 
 def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, network: str) -> Progress:

@@ -115,7 +115,7 @@ def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], network: 
     factor = params["factor"]
     if "answer" in params:
         return login.prove(svc, attempt, factor=factor, answer=params["answer"], network=network)
-    show = login.challenge(svc, attempt, factor=factor)
+    show = login.challenge(svc, attempt, factor=factor, network=network)
     raise InsufficientAuthorization(
         "Come back with the user's `answer`.",
         auth_session=attempts.seal(svc, attempt),

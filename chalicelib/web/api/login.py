@@ -64,10 +64,10 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
     return tokens_of(token_set)
 
 
-@api.route("POST /login/challenge", body=BeginProof, answer=Challenge, errors=STEP_ERRORS)
-def begin_proof(svc: Services, _: Caller, body: BeginProof) -> Challenge:
+@api.route("POST /login/challenge", body=BeginProof, answer=Challenge, errors=(*STEP_ERRORS, errors.TooManyRequests))
+def begin_proof(svc: Services, caller: Caller, body: BeginProof) -> Challenge:
     """What the user has to be shown to prove one of `factors`."""
-    return Challenge(dict(api_login.challenge(svc, body.mfa_token, factor=body.factor)))
+    return Challenge(dict(api_login.challenge(svc, body.mfa_token, factor=body.factor, network=caller.network)))
 
 
 @api.route("POST /login/proof", body=Prove, answer=Tokens, errors=(*STEP_ERRORS, *PROOF_ERRORS, errors.InvalidScope))

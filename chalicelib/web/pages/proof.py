@@ -72,7 +72,7 @@ def prove_on_page(page_request: PageRequest) -> Answer:
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
-    challenge = login.challenge(page_request.svc, attempt, factor=factor)
+    challenge = login.challenge(page_request.svc, attempt, factor=factor, network=page_request.caller.network)
     return redirect_to_proof(page_request, attempt.with_request(factor=factor), challenge)
 
 

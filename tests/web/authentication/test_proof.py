@@ -217,7 +217,9 @@ def test_a_factor_that_the_account_has_not_is_not_offered(at: LoginClient, phone
 def test_a_factor_that_shows_something_first_shows_it_for_this_login_and_account(at: LoginClient, uid: str) -> None:
     with counter.installed(challenges=True):
         token = at.token(at.password())
-        assert EMAIL in at.challenge(token, "counter")["hint"]
+        hint = at.challenge(token, "counter")["hint"]
+        assert EMAIL in hint
+        assert hint.endswith(f" from {at.phone.address}")  # against which what is sent is counted
         assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
     with counter.installed():
         assert at.challenge(at.token(at.password()), "counter") == {}

@@ -19,12 +19,12 @@ class Factor:
 
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is
     good once is used up there, by a condition in the store. `challenge` is what the user has to be shown first, None for
-    nothing. None of them decides what comes next.
+    nothing; what it sends it counts, for the network as well. None of them decides what comes next.
     """
 
     name: str
     amr: tuple[str, ...]
     enrolled: Callable[[Services, User], bool]
     verify: Callable[[Services, Attempt, User, str], Proof]
-    challenge: Callable[[Services, Attempt, User], Mapping[str, str]] | None = None
+    challenge: Callable[[Services, Attempt, User, str], Mapping[str, str]] | None = None
     count: Callable[[Services, User, str], Spent] = count_attempt
