@@ -25,8 +25,8 @@ def machine(gate: Gate) -> App:
 
 
 def token_of(machine: App, scope: str = "notes:read notes:write", **fields: Any) -> str:
-    found: str = token_response(machine.token("client_credentials", scope=scope, **fields))["access_token"]
-    return found
+    access_token: str = token_response(machine.token("client_credentials", scope=scope, **fields))["access_token"]
+    return access_token
 
 
 def change(machine: App, **metadata: Any) -> None:

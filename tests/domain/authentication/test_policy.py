@@ -78,9 +78,9 @@ def test_whoever_proves_what_is_offered_gets_there_and_is_never_asked_twice_for_
 ) -> None:
     reach = levels.rank(levels.acr_of(levels.united(*offers.values())))
     amr: tuple[str, ...] = ()
-    proved: list[str] = []
+    methods: list[str] = []
     while missing := policy.missing(amr, level=level, offers=offers):
-        proved.append(missing[-1])
+        methods.append(missing[-1])
         amr = levels.united(amr, offers[missing[-1]])
-    assert len(set(proved)) == len(proved)
+    assert len(set(methods)) == len(methods)
     assert levels.rank(levels.acr_of(amr)) >= min(reach, levels.rank(level))

@@ -55,12 +55,12 @@ def test_the_password_alone_gives_nothing_and_with_the_other_factor_a_session_of
     at: LoginClient, uid: str, svc: Services, clock: Clock
 ) -> None:
     before = sessions_of(svc, uid)
-    asked = at.password()
-    assert asked.json()["factors"] == ["counter"]
-    assert set(asked.json()) == {"error", "error_description", "factors", at.member}
+    first_answer = at.password()
+    assert first_answer.json()["factors"] == ["counter"]
+    assert set(first_answer.json()) == {"error", "error_description", "factors", at.member}
     assert sessions_of(svc, uid) == before
     clock.advance(60)
-    claims = peek(at.access_token(at.prove(at.token(asked), "counter", counter.code(uid, 1))))[1]
+    claims = peek(at.access_token(at.prove(at.token(first_answer), "counter", counter.code(uid, 1))))[1]
     assert (claims["sub"], claims["amr"], claims["acr"]) == (uid, ["pwd", "otp", "mfa"], "aal2")
     assert claims["auth_time"] == clock()
 
@@ -209,9 +209,9 @@ def test_a_factor_that_the_account_has_not_is_not_offered(at: LoginClient, phone
     uid = phone.sign_up()["user"]["sub"]
     with counter.installed("other"):
         counter.enrol(svc, uid, "other")
-        asked = at.password()
-        assert asked.json()["factors"] == ["other"]
-        assert at.error(at.prove(at.token(asked), "counter", counter.code(uid, 1))) == (400, "invalid_request")
+        first_answer = at.password()
+        assert first_answer.json()["factors"] == ["other"]
+        assert at.error(at.prove(at.token(first_answer), "counter", counter.code(uid, 1))) == (400, "invalid_request")
 
 
 def test_a_factor_that_shows_something_first_shows_it_for_this_login_and_account(at: LoginClient, uid: str) -> None:
@@ -407,9 +407,9 @@ def test_a_level_that_is_wanted_and_can_be_had_is_asked_for(svc: Services, phone
     with counter.installed("key", ("hwk",)):
         counter.enrol(svc, uid, "key")
         wanting = {**REQUEST, "acr_values": "phr", "email": EMAIL, "password": PASSWORD}
-        asked = at.send(**wanting)
-        assert asked.json()["factors"] == ["key"]
-        claims = peek(at.access_token(at.prove(at.token(asked), "key", counter.code(uid, 1))))[1]
+        first_answer = at.send(**wanting)
+        assert first_answer.json()["factors"] == ["key"]
+        claims = peek(at.access_token(at.prove(at.token(first_answer), "key", counter.code(uid, 1))))[1]
         assert (claims["acr"], claims["amr"]) == ("phr", ["pwd", "hwk", "mfa"])
 
 

@@ -75,9 +75,9 @@ def reports(api: Api, phone: Phone, svc: Services, clock: Clock) -> Phone:
     app.register_blueprint(guard.functions)
     # The guard's own map is the scope map as it is now.
     guard.use(Guard(svc.settings, fetch=lambda _: keys.published(svc), in_force=guard._in_force, now=clock))
-    door = Phone(clock, address=phone.address)
-    door.gateway = Gateway(app, now=clock)
-    return door
+    gateway = Phone(clock, address=phone.address)
+    gateway.gateway = Gateway(app, now=clock)
+    return gateway
 
 
 @pytest.fixture
@@ -92,8 +92,8 @@ def machine(svc: Services, phone: Phone) -> App:
 
 
 def token_of(machine: App, scope: str = "reports:read", **fields: Any) -> str:
-    found: str = token_response(machine.token("client_credentials", scope=scope, **fields))["access_token"]
-    return found
+    response: str = token_response(machine.token("client_credentials", scope=scope, **fields))["access_token"]
+    return response
 
 
 def change(machine: App, **metadata: Any) -> None:
@@ -105,8 +105,8 @@ def change(machine: App, **metadata: Any) -> None:
 
 def caller_of(answer: Answer) -> dict[str, str]:
     assert answer.status == 200, (answer.status, answer.body)
-    found: dict[str, str] = answer.json()
-    return found
+    response: dict[str, str] = answer.json()
+    return response
 
 
 def resigned(svc: Services, token: str, **claims: Any) -> str:

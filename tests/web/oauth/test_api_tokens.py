@@ -151,7 +151,7 @@ def test_whoever_takes_tokens_for_any_api_takes_it(svc: Services, browser: Brows
 # Claims about the user (RFC 9068 section 2.2.2).
 
 
-def told(token: str) -> dict[str, Any]:
+def claims_of(token: str) -> dict[str, Any]:
     return {
         name: value for name, value in peek(token)[1].items() if name in ("email", "email_verified", "name", "groups")
     }
@@ -159,23 +159,25 @@ def told(token: str) -> dict[str, Any]:
 
 def test_a_token_has_the_claims_that_the_api_wants_as_far_as_its_scopes_open_them(browser: Browser, app: App) -> None:
     tokens = app.tokens(browser, scope="openid email groups offline_access notes:read", resource=API)
-    assert told(tokens["access_token"]) == {"email": EMAIL, "groups": ["admin"]}
+    assert claims_of(tokens["access_token"]) == {"email": EMAIL, "groups": ["admin"]}
     narrow = token_response(app.refresh(tokens["refresh_token"], scope="groups notes:read"))
-    assert told(narrow["access_token"]) == {"groups": ["admin"]}
+    assert claims_of(narrow["access_token"]) == {"groups": ["admin"]}
     again = token_response(app.refresh(narrow["refresh_token"]))
-    assert told(again["access_token"]) == {"email": EMAIL, "groups": ["admin"]}
-    assert told(app.tokens(browser, scope="openid profile notes:read", resource=API)["access_token"]) == {"name": "Ann"}
-    assert told(app.tokens(browser, scope="notes:read", resource=API)["access_token"]) == {}
+    assert claims_of(again["access_token"]) == {"email": EMAIL, "groups": ["admin"]}
+    assert claims_of(app.tokens(browser, scope="openid profile notes:read", resource=API)["access_token"]) == {
+        "name": "Ann"
+    }
+    assert claims_of(app.tokens(browser, scope="notes:read", resource=API)["access_token"]) == {}
 
 
 def test_no_other_api_gets_them_and_no_client_that_may_not_have_the_scope(
     svc: Services, browser: Browser, app: App, phone: Phone
 ) -> None:
-    assert told(app.tokens(browser, scope="openid email notes:read", resource=OTHER)["access_token"]) == {}
-    assert told(app.tokens(browser, scope="openid email notes:read")["access_token"]) == {}
+    assert claims_of(app.tokens(browser, scope="openid email notes:read", resource=OTHER)["access_token"]) == {}
+    assert claims_of(app.tokens(browser, scope="openid email notes:read")["access_token"]) == {}
     tokens = app.tokens(browser, scope="openid email offline_access notes:read", resource=API)
     exchanger = register(svc, phone, "exchanger", resources=(API,))
     subject = {"subject_token": tokens["access_token"], "subject_token_type": ACCESS}
-    assert told(token_response(exchanger.token(TOKEN_EXCHANGE, **subject))["access_token"]) == {}
+    assert claims_of(token_response(exchanger.token(TOKEN_EXCHANGE, **subject))["access_token"]) == {}
     manage.change(svc, app.client, replace(app.client, scopes=("openid", "offline_access", "notes:read")))
-    assert told(token_response(app.refresh(tokens["refresh_token"]))["access_token"]) == {}
+    assert claims_of(token_response(app.refresh(tokens["refresh_token"]))["access_token"]) == {}

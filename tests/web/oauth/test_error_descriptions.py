@@ -30,8 +30,8 @@ def raised(tree: ast.AST) -> list[tuple[str, int]]:
 
 
 def test_no_error_that_names_nothing_is_raised_without_words_of_its_own() -> None:
-    found = {path.name: raised(ast.parse(path.read_text())) for path in sorted(ROOT.rglob("*.py"))}
-    assert {name: errors for name, errors in found.items() if errors} == {}
+    errors_by_file = {path.name: raised(ast.parse(path.read_text())) for path in sorted(ROOT.rglob("*.py"))}
+    assert {name: errors for name, errors in errors_by_file.items() if errors} == {}
     assert raised(ast.parse("raise errors.UnauthorizedClient(reason='x')")) == [("UnauthorizedClient", 1)]
 
 

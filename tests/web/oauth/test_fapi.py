@@ -168,14 +168,14 @@ AUDIENCES: dict[str, Any] = {
 @pytest.mark.parametrize("audience", AUDIENCES.values(), ids=AUDIENCES)
 def test_an_assertion_is_for_the_issuer_as_one_text(svc: Services, phone: Phone, app: App, audience: Any) -> None:
     other = register(svc, phone, "key")
-    for client, taken in ((app, False), (other, audience not in (f"{ISSUER}/", "https://evil.example"))):
+    for client, accepted in ((app, False), (other, audience not in (f"{ISSUER}/", "https://evil.example"))):
         fields = {
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": client.assertion(aud=audience),
             "token": "x",
         }
         answer = send(phone, "/oauth/revoke", fields)
-        assert answer.status == 200 if taken else refusal(answer) == INVALID_CLIENT
+        assert answer.status == 200 if accepted else refusal(answer) == INVALID_CLIENT
 
 
 RSA = stranger("RS256")
@@ -185,9 +185,9 @@ def signed(key: Any, algorithm: str, header: dict[str, Any], claims: dict[str, A
     return jwt.encode(claims, key, algorithm=algorithm, headers=header)
 
 
-@pytest.mark.parametrize(("algorithm", "taken"), [("PS256", True), ("RS256", False)])
+@pytest.mark.parametrize(("algorithm", "accepted"), [("PS256", True), ("RS256", False)])
 def test_nothing_is_taken_that_is_signed_by_an_older_algorithm(
-    svc: Services, phone: Phone, clock: Clock, algorithm: str, taken: bool
+    svc: Services, phone: Phone, clock: Clock, algorithm: str, accepted: bool
 ) -> None:
     metadata = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": ("notes:read",)}
     app = register(svc, phone, "key", jwks={"keys": [{**jwk(RSA), "kid": "1"}]}, **FAPI, **metadata)
@@ -211,10 +211,10 @@ def test_nothing_is_taken_that_is_signed_by_an_older_algorithm(
 
     nonce = ask("PS256", "PS256").header("DPoP-Nonce") or ""
     by_assertion = ask(algorithm, "PS256", nonce)
-    assert by_assertion.status == 200 if taken else refusal(by_assertion) == INVALID_CLIENT
+    assert by_assertion.status == 200 if accepted else refusal(by_assertion) == INVALID_CLIENT
     clock.advance(1)
     by_proof = ask("PS256", algorithm, nonce)
-    assert by_proof.status == 200 if taken else refusal(by_proof) == (400, "invalid_dpop_proof")
+    assert by_proof.status == 200 if accepted else refusal(by_proof) == (400, "invalid_dpop_proof")
 
 
 def test_a_refresh_token_stays_and_its_session_is_written_once_a_day(

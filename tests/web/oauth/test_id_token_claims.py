@@ -33,7 +33,7 @@ def app(svc: Services, phone: Phone) -> App:
     return register(svc, phone, scopes=SCOPES, id_token_claims=ALL, grant_types=(CODE, REFRESH, DEVICE_CODE))
 
 
-def told(tokens: dict[str, Any]) -> dict[str, Any]:
+def claims_of(tokens: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in peek(tokens["id_token"])[1].items() if name in ALL}
 
 
@@ -41,12 +41,12 @@ def test_an_id_token_has_the_claims_of_its_client_that_the_scopes_open_after_a_r
     browser: Browser, app: App
 ) -> None:
     tokens = app.tokens(browser, scope="openid email groups offline_access")
-    assert told(tokens) == {**OF_EMAIL, **OF_GROUPS}
+    assert claims_of(tokens) == {**OF_EMAIL, **OF_GROUPS}
     refreshed = token_response(app.refresh(tokens["refresh_token"]))
-    assert told(refreshed) == {**OF_EMAIL, **OF_GROUPS}
-    assert told(token_response(app.refresh(refreshed["refresh_token"], scope="openid groups"))) == OF_GROUPS
-    assert told(app.tokens(browser, scope="openid profile")) == {"name": "Ann"}
-    assert told(app.tokens(browser, scope="openid")) == {}
+    assert claims_of(refreshed) == {**OF_EMAIL, **OF_GROUPS}
+    assert claims_of(token_response(app.refresh(refreshed["refresh_token"], scope="openid groups"))) == OF_GROUPS
+    assert claims_of(app.tokens(browser, scope="openid profile")) == {"name": "Ann"}
+    assert claims_of(app.tokens(browser, scope="openid")) == {}
 
 
 def test_so_has_that_of_a_device(browser: Browser, app: App) -> None:
@@ -54,31 +54,31 @@ def test_so_has_that_of_a_device(browser: Browser, app: App) -> None:
     page = browser.submit(browser.get("/device"), "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
-    assert told(token_response(app.token(DEVICE_CODE, device_code=codes["device_code"]))) == OF_EMAIL
+    assert claims_of(token_response(app.token(DEVICE_CODE, device_code=codes["device_code"]))) == OF_EMAIL
 
 
 def test_a_claim_without_a_value_is_absent(phone: Phone, app: App) -> None:
     phone.sign_up("bob@example.com")
     tokens = app.tokens(Browser(phone), email="bob@example.com", scope="openid profile groups")
-    assert told(tokens) == {}
+    assert claims_of(tokens) == {}
 
 
 def test_a_client_has_no_claim_of_a_scope_that_it_may_not_have(browser: Browser, svc: Services, phone: Phone) -> None:
     app = register(svc, phone, scopes=("openid", "offline_access"), id_token_claims=ALL)
-    assert told(app.tokens(browser, scope="openid email profile groups")) == {}
+    assert claims_of(app.tokens(browser, scope="openid email profile groups")) == {}
     with_email = register(svc, phone, id_token_claims=ALL)
     tokens = with_email.tokens(browser, scope="openid email offline_access")
-    assert told(tokens) == OF_EMAIL
+    assert claims_of(tokens) == OF_EMAIL
     # What is taken from it is in no token from the next refresh on.
     manage.change(svc, with_email.client, replace(with_email.client, scopes=("openid", "offline_access")))
-    assert told(token_response(with_email.refresh(tokens["refresh_token"]))) == {}
+    assert claims_of(token_response(with_email.refresh(tokens["refresh_token"]))) == {}
 
 
 def test_groups_are_for_whom_an_operator_gave_the_scope(browser: Browser, svc: Services, phone: Phone) -> None:
     app = register(svc, phone)
     tokens = app.tokens(browser, scope="openid groups", claims='{"id_token": {"groups": null, "roles": null}}')
     assert tokens["scope"] == "openid"
-    assert told(tokens) == {}
+    assert claims_of(tokens) == {}
     assert not set(OF_GROUPS) & set(phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json())
     theirs = register(svc, phone, scopes=SCOPES).tokens(browser, scope="openid groups")
     userinfo = phone.call("GET /oauth/userinfo", token=theirs["access_token"]).json()

@@ -54,7 +54,7 @@ def browser_ids(svc: Services) -> set[str]:
     return {each.session_id for each in sessions if each.client_id == "browser" and not each.ended}
 
 
-def told(internet: Internet) -> list[dict[str, Any]]:
+def logout_tokens(internet: Internet) -> list[dict[str, Any]]:
     """The claims of the logout tokens that went out."""
     return [peek(request.form["logout_token"])[1] for request in internet.requests]
 
@@ -96,9 +96,12 @@ def test_all_tokens_of_a_session_and_introspection_have_one_sid_and_none_has_the
     ids = {sid(each[name]) for each in (first, second) for name in ("access_token", "id_token")}
     (browser_id,) = browser_ids(svc)
     leave(browser)
-    assert {*ids, *introspected, *(claims["sid"] for claims in told(internet))} == {sid(first["id_token"])}
+    assert {*ids, *introspected, *(claims["sid"] for claims in logout_tokens(internet))} == {sid(first["id_token"])}
     named = str(
-        [*told(internet), *(peek(each[name]) for each in (first, second) for name in ("access_token", "id_token"))]
+        [
+            *logout_tokens(internet),
+            *(peek(each[name]) for each in (first, second) for name in ("access_token", "id_token")),
+        ]
     )
     assert browser_id not in named
 
@@ -119,9 +122,9 @@ def test_a_client_that_asked_for_it_is_told_of_each_of_its_sessions_in_the_brows
     clock.advance(3 * 3600)
     swept(svc)
     leave(browser)
-    assert {claims["sid"] for claims in told(internet)} == ids
+    assert {claims["sid"] for claims in logout_tokens(internet)} == ids
     assert elsewhere not in ids
-    assert len(told(internet)) == len(ids) == 3
+    assert len(logout_tokens(internet)) == len(ids) == 3
 
 
 def test_a_client_that_did_not_ask_for_it_has_it_in_neither_token_and_is_told_of_its_user(
@@ -133,7 +136,7 @@ def test_a_client_that_did_not_ask_for_it_has_it_in_neither_token_and_is_told_of
     assert {sid(each["id_token"]) for each in tokens} == {None}
     assert None not in {sid(each["access_token"]) for each in tokens}
     leave(browser)
-    (claims,) = told(internet)
+    (claims,) = logout_tokens(internet)
     assert "sid" not in claims
     assert claims["sub"] == peek(tokens[0]["id_token"])[1]["sub"]
     # Whoever is told of no logout finds it in the id_token (section 2.1).
@@ -149,7 +152,7 @@ def test_a_client_with_too_many_sessions_in_a_browser_is_told_of_its_user(
     for number in range(60):
         svc.sessions.add_logout_participant(replace(session, session_id=f"{number:032}"), by_session=True)
     browser.get(LOGOUT, {"id_token_hint": tokens["id_token"]})
-    (claims,) = told(internet)
+    (claims,) = logout_tokens(internet)
     assert "sid" not in claims
 
 
@@ -216,7 +219,7 @@ def test_a_clients_own_server_ends_the_session_of_its_id_token_and_all_that_bega
     assert LOGGED_OUT in backend_logout(phone, id_token).body
     assert not logged_in(browser, app)
     assert logged_in(elsewhere, app)
-    assert neighbour.id in {claims["aud"] for claims in told(internet)}
+    assert neighbour.id in {claims["aud"] for claims in logout_tokens(internet)}
     assert NOTHING in backend_logout(phone, id_token).body
 
 
