@@ -20,6 +20,7 @@ from chalicelib.store.once import Once
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
+from chalicelib.web.metadata.apis import operations
 from chalicelib.web.metadata.server import ENDPOINTS
 
 ROOT = Path(__file__).parent.parent
@@ -117,6 +118,12 @@ def test_each_endpoint_that_the_metadata_announces_is_in_the_table() -> None:
     rows = re.findall(r"^\| (.*?) \|", section("oauth.md", "## Endpoints"), re.MULTILINE)
     paths = {path for row in rows for path in re.findall(r"(/[\w./-]+)`", row)}
     assert set(ENDPOINTS.values()) - paths == {"/docs"}
+
+
+def test_each_page_has_its_line() -> None:
+    lines = [re.sub(r"`DELETE [^`]*`", "", line) for line in section("oauth.md", "## Pages").split("\n- ")]
+    named = {path for line in lines for path in re.findall(r"`(/[\w/-]*)`", line)}
+    assert named == {each.path for each in operations() if each.method == "GET" and each.page and not each.media}
 
 
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
