@@ -25,6 +25,24 @@ SIGNED_RESPONSES = ("id_token_signed_response_alg", "userinfo_signed_response_al
 ACCOUNT = "account"  # the scope of our own API
 MAX_SCOPES = 4096  # characters of all together: with a long id, a long resource and an RSA signature a token still fits
 CONFIDENTIAL_GRANTS = tuple(name for name, rules in GRANT_TYPES.items() if not rules.public)
+APPS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+NO_APPS_SCHEMES = frozenset(
+    {
+        *("http", "https", "ws", "wss", "ftp", "file", "data", "javascript", "vbscript", "blob", "about", "intent"),
+        *(
+            "filesystem",
+            "view-source",
+            "jar",
+            "content",
+            "chrome",
+            "resource",
+            "mailto",
+            "urn",
+            "jscript",
+            "livescript",
+        ),
+    }
+)
 SCHEME = re.compile(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+")
 
 
@@ -48,6 +66,17 @@ def _ways(client: Client) -> str:
     native = ["a private-use scheme with a dot in it (com.example.app:/…)"] if client.native else []
     loopback = ["http at 127.0.0.1, [::1] or localhost"] if client.native or client.made_by_operator else []
     return f"it is {' or '.join(['https', *loopback, *native])}, without fragment and wildcard"
+
+
+def is_foreign(uri: str, *, native: bool) -> bool:
+    """Whether a redirect URI is meant for another kind of server: of an app's scheme that cannot be had here.
+
+    Left out it harms nobody; one that would run code in a page, or read what is there, is no app's.
+    """
+    scheme, colon, _ = uri.partition(":")
+    is_apps = bool(colon and APPS_SCHEME.fullmatch(scheme)) and scheme.lower() not in NO_APPS_SCHEMES
+    kind = "native" if native else "web"
+    return is_apps and not _may_redirect(Client(client_id="", application_type=kind), uri)
 
 
 def _problems(client: Client, *, local: bool, signing: tuple[str, ...]) -> list[str]:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from ..errors import InvalidClientMetadata, InvalidScope
 from . import scopes
 from .client import CODE, GRANT_TYPES, MEMBERS, REFRESH, SELF_REGISTRABLE, TYPES, Client, Names
+from .client_rules import is_foreign
 
 # Not those by which a client acts for itself, or exchanges tokens.
 OWN_GRANT_TYPES = tuple(name for name, rules in GRANT_TYPES.items() if rules.self_registrable)
@@ -76,27 +77,48 @@ class ClientMetadata(_SelfRegistrable, frozen=True, kw_only=True, omit_defaults=
 
 def fields(metadata: ClientMetadata, *, offered: tuple[str, ...], default_method: str) -> dict[str, Any]:
     """The part of a client that is its own to say, all of it; raises InvalidClientMetadata for what only an operator may set."""
+    metadata = _without_foreign(metadata)
     grant_types = metadata.grant_types or ()
-    if not set(grant_types) <= set(OWN_GRANT_TYPES):
-        raise InvalidClientMetadata(
-            f"A client that registers itself has `grant_types` of {', '.join(OWN_GRANT_TYPES)}."
-        )
     if set(grant_types) == {REFRESH}:
         raise InvalidClientMetadata(f"`grant_types` has no grant that a first token comes by: add {CODE}.")
     for name, way_out in REFUSED.items():
         if getattr(metadata, name) not in (None, "") and getattr(metadata, name) is not False:
             raise InvalidClientMetadata(f"`{name}` cannot be had: {way_out}.")
-    if metadata.response_types and metadata.response_types != ["code"]:
-        raise InvalidClientMetadata("The only response type here is code.")
     if metadata.client_name and not can_be_read(metadata.client_name):
         raise InvalidClientMetadata("`client_name` has characters that nobody sees, or no others.")
+    requested = _scopes(metadata.scope, offered)
     return {
         **{member: _value(metadata, member) for member in SELF_REGISTRABLE},
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method or default_method,
-        "scopes": _scopes(metadata.scope, offered),
-        "registered_without_scope": not metadata.scope,
+        "scopes": requested or offered,
+        "registered_without_scope": not requested,
         "application_type": metadata.application_type or _application_type(metadata.redirect_uris or ()),
     }
+
+
+def _without_foreign(metadata: ClientMetadata) -> ClientMetadata:
+    """The metadata without what other servers may know and this one does not: one client is made for many (RFC 7591 3.2.1).
+
+    Raises InvalidClientMetadata where nothing is left; a redirect URI that is the only one stays, to be named.
+    """
+    native = metadata.application_type != "web"
+    kept = {
+        "grant_types": [each for each in metadata.grant_types or () if each in OWN_GRANT_TYPES],
+        "response_types": [each for each in metadata.response_types or () if each == "code"],
+        "redirect_uris": [each for each in metadata.redirect_uris or () if not is_foreign(each, native=native)],
+        "post_logout_redirect_uris": [
+            each for each in metadata.post_logout_redirect_uris or () if not is_foreign(each, native=native)
+        ],
+    }
+    if metadata.grant_types and not kept["grant_types"]:
+        raise InvalidClientMetadata(
+            f"A client that registers itself has `grant_types` of {', '.join(OWN_GRANT_TYPES)}."
+        )
+    if metadata.response_types and not kept["response_types"]:
+        raise InvalidClientMetadata("The only response type here is code.")
+    if not kept["redirect_uris"]:
+        del kept["redirect_uris"]
+    return msgspec.structs.replace(metadata, **{name: values or None for name, values in kept.items()})
 
 
 def _value(metadata: ClientMetadata, member: str) -> Any:
@@ -134,16 +156,11 @@ def _application_type(redirect_uris: Iterable[str]) -> str:
 
 
 def _scopes(requested: str | None, offered: tuple[str, ...]) -> tuple[str, ...]:
-    """RFC 7591 section 2: what is not offered is left out of what a client asks for."""
-    if not requested:
-        return offered
+    """RFC 7591 section 2: what is not offered is left out of what a client asks for; if nothing is left it asked for none."""
     try:
-        granted = tuple(scope for scope in scopes.parse(requested) if scope in offered)
+        return tuple(scope for scope in scopes.parse(requested or "") if scope in offered)
     except InvalidScope as malformed:
         raise InvalidClientMetadata(malformed.description) from None
-    if not granted:
-        raise InvalidClientMetadata(f"`scope` has none of what is offered here: {' '.join(offered)}.")
-    return granted
 
 
 def metadata_of(client: Client) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
+from ..clients import documents
 from . import pushed_requests, request_objects
 
 
@@ -54,7 +55,12 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
         raise InvalidRequest("`client_id` is missing or sent more than once.")
     client = clients.find(svc, params["client_id"], network=network)
     if client is None:
-        raise InvalidRequest("The application that sent you here is not registered.")
+        why = documents.why_not(svc, params["client_id"])
+        raise InvalidRequest(
+            f"The document at the application's `client_id` is no good here: {why}"
+            if why
+            else "The application that sent you here is not registered."
+        )
     pushed_uri, object_error = "", None
     if params.get("request_uri", "").startswith(pushed_requests.PUSHED_REQUEST):
         pushed_uri = params["request_uri"]

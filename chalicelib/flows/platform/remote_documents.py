@@ -14,7 +14,12 @@ from . import limits
 MINUTE, DAY = 60, 24 * 3600
 SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, 60 * MINUTE, DAY, MINUTE
 
-# What is good in an answer; "" if there is nothing good any more, None if only this answer is no good.
+
+class UnusableDocumentError(Exception):
+    """What is there is no good; its text says why, to whoever put it there."""
+
+
+# What is good in an answer; "" or UnusableDocumentError if there is nothing good any more, None if only this answer is no good.
 UsableText = Callable[[Any], str | None]
 D = TypeVar("D", bound=RemoteDocument)
 
@@ -58,9 +63,13 @@ def read_again(svc: Services, item: OnceItem[D], usable_text: UsableText, *, net
 def _fetch(svc: Services, kind: type[D], url: str, usable_text: UsableText, network: str) -> D:
     limits.outbound_fetch(svc, url=url, network=network)
     answer = svc.fetch.get(url)
-    text, now = usable_text(answer), svc.now()
+    now, why = svc.now(), answer.reason or f"status {answer.status}"
+    try:
+        text = usable_text(answer)
+    except UnusableDocumentError as unusable:
+        text, why = "", str(unusable)
     seconds = freshness_lifetime(answer.headers.get("cache-control", "")) if text else REFUSED
-    return kind(text=text, why=answer.reason or f"status {answer.status}", at=now, until=now + seconds)
+    return kind(text=text, why=why, at=now, until=now + seconds)
 
 
 def _end(document: RemoteDocument) -> int:

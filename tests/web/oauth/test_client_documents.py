@@ -226,7 +226,14 @@ def test_what_is_no_good_answer_is_no_client(svc: Services, clock: Clock, intern
         {"redirect_uris": ["http://evil.example/cb"]},
         {"redirect_uris": []},
         {"redirect_uris": REDIRECT},
-        {"scope": "account"},
+        {"redirect_uris": ["cursor://oauth/callback"]},
+        {"redirect_uris": [REDIRECT, "javascript:alert(1)"]},
+        {"redirect_uris": [REDIRECT, "JavaScript:alert(1)"]},
+        {"redirect_uris": [REDIRECT, "http://evil.example/cb"]},
+        {"response_types": ["token"]},
+        {"logo_uri": "javascript:alert(1)"},
+        {"jwks": {"keys": [{"kty": "EC", "d": "c2VjcmV0"}]}},
+        {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example:8443/jwks"},
     ],
 )
 def test_a_document_that_says_what_it_may_not_is_no_client(
@@ -234,6 +241,51 @@ def test_a_document_that_says_what_it_may_not_is_no_client(
 ) -> None:
     publish(internet, **wrong)
     assert not is_client(phone)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "kept"),
+    [
+        ({"grant_types": ["authorization_code", "client_credentials", "urn:x"]}, {"grant_types": ("authorization_code",)}),
+        ({"response_types": ["code", "token"]}, {}),
+        ({"scope": "of:another:server"}, {"default_scope": ("openid",)}),
+        ({"redirect_uris": ["cursor://oauth/cb", "vscode://x", REDIRECT]}, {"redirect_uris": (REDIRECT,)}),
+        ({"logo_uri": "http://app.example/logo.png"}, {"logo_uri": ""}),
+        ({"jwks_uri": "https://app.example:8443/jwks"}, {"jwks_uri": ""}),
+        ({"backchannel_logout_uri": "https://10.0.0.1/out"}, {"backchannel_logout_uri": ""}),
+        ({"backchannel_logout_uri": "http://app.example/out"}, {"backchannel_logout_uri": ""}),
+        ({"unheard_of": {"deep": [1]}}, {}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_a_document_has_for_other_servers_is_left_out(
+    svc: Services, phone: Phone, internet: Internet, foreign: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    publish(internet, **foreign)
+    assert is_client(phone)
+    client = clients.find(svc, ID, network=NETWORK)
+    assert client
+    assert {name: getattr(client, name) for name in kept} == kept
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"grant_types": ["client_credentials"]}, b"`grant_types`"),
+        ({"redirect_uris": ["cursor://oauth/callback"]}, b"cursor://oauth/callback cannot be a redirect URI"),
+        ({"client_id": OTHER_ID}, b"another client"),
+        ({"client_name": 7}, b"client_name"),
+    ],
+    ids=str,
+)
+def test_the_page_says_why_a_document_is_no_good(
+    phone: Phone, internet: Internet, wrong: dict[str, Any], why: bytes
+) -> None:
+    publish(internet, **wrong)
+    for _ in range(2):
+        page = authorize(phone)
+        assert b"no good here" in page
+        assert why in page
 
 
 def test_a_document_gives_no_privilege(svc: Services, internet: Internet) -> None:

@@ -209,10 +209,10 @@ def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, scope: str
 @pytest.mark.parametrize(
     "wrong",
     [
-        *[{"grant_types": ["authorization_code", n]} for n, grant in EXPECTED.items() if not grant.self_registrable],
+        *[{"grant_types": [name]} for name, grant in EXPECTED.items() if not grant.self_registrable],
         *[{"grant_types": [name]} for name in UNKNOWN],
         {"response_types": ["token"]},
-        {"response_types": ["code", "code id_token"]},
+        {"response_types": ["code id_token"]},
         {"token_endpoint_auth_method": "client_secret_jwt"},
         {"token_endpoint_auth_method": "private_key_jwt"},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "http://app.example/jwks"},
@@ -221,7 +221,6 @@ def test_scopes_are_those_that_are_offered_to_strangers(phone: Phone, scope: str
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": ["EC"]}},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}},
         {"token_endpoint_auth_method": "private_key_jwt", "jwks": {"keys": [{"kty": "EC", "d": "c2VjcmV0"}]}},
-        {"scope": "account"},
         {"scope": "openid  email"},
         {"redirect_uris": []},
         {"redirect_uris": REDIRECT},
@@ -247,11 +246,44 @@ def test_metadata_that_cannot_be_is_refused(phone: Phone, wrong: dict[str, Any])
     assert refusal_of(phone, **wrong) == (400, "invalid_client_metadata")
 
 
+FOREIGN: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    *[
+        ({"grant_types": ["authorization_code", name]}, {"grant_types": ["authorization_code"]})
+        for name in (*UNKNOWN, *[name for name, grant in EXPECTED.items() if not grant.self_registrable])
+    ],
+    ({"response_types": ["code", "code id_token", "token"]}, {"response_types": ["code"]}),
+    ({"scope": "account notes:write"}, {"scope": "openid profile email offline_access"}),
+    (
+        {"redirect_uris": ["cursor://oauth/callback", REDIRECT]},
+        {"redirect_uris": [REDIRECT], "application_type": "web"},
+    ),
+    ({"redirect_uris": ["vscode://x/cb", "http://127.0.0.1/cb"]}, {"redirect_uris": ["http://127.0.0.1/cb"]}),
+    (
+        {"redirect_uris": [REDIRECT, "com.example.app:/cb"], "application_type": "web"},
+        {"redirect_uris": [REDIRECT], "application_type": "web"},
+    ),
+    ({"post_logout_redirect_uris": ["cursor:/left", REDIRECT]}, {"post_logout_redirect_uris": [REDIRECT]}),
+]
+
+
+@pytest.mark.parametrize(("foreign", "kept"), FOREIGN, ids=str)
+def test_what_other_servers_know_is_left_out_and_the_answer_says_what_was_kept(
+    phone: Phone, foreign: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    client = register(phone, **foreign)
+    assert {name: client[name] for name in kept} == kept
+
+
+@pytest.mark.parametrize("hostile", ["javascript://x/%0aalert(1)", "JAVASCRIPT:1", "data:x", "blob:x", "view-source:x"])
+def test_a_hostile_redirect_uri_beside_a_good_one_spoils_the_whole(phone: Phone, hostile: str) -> None:
+    for uris in ([REDIRECT, hostile], [hostile, "cursor:/cb", REDIRECT]):
+        assert refusal_of(phone, redirect_uris=uris) == (400, "invalid_redirect_uri")
+
+
 WEB_NEVER = [
     "http://app.example/cb",
     "http://localhost/cb",
     "http://127.0.0.1/cb",
-    "com.example.app:/cb",
     "https:evil.example",
     "https:/evil.example",
     "https:///evil.example",
