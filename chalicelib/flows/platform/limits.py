@@ -29,10 +29,11 @@ def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Sp
 def factor_attempt(svc: Services, user: User, *, network: str) -> Spent:
     """Counts one guess at a further factor of an account, as one of a password; raises TooManyRequests.
 
-    Codes are short, and networks are many, so there is an end to all of them together. Only who knows the password comes
-    so far, and a new one (which moves the token version on) begins the count anew: nobody else keeps the owner out.
+    Codes are short, and networks are many, so there is an end to all of them together. Only who knows the password or is
+    logged in comes so far, and a new password begins the count anew: nobody else keeps the owner out.
     """
-    of_password = _limit(svc, "factor_password", user.uid, str(user.token_version))
+    # Not by the token version, which whoever is logged in can move on by ending other sessions.
+    of_password = _limit(svc, "factor_password", user.uid, user.password_hash)
     return _spend_of_account(
         svc,
         _limit(svc, "factor_account", user.uid),

@@ -180,6 +180,8 @@ def test_guesses_have_an_end_whatever_the_networks_until_there_is_a_new_password
         owner = login_client("json", svc, Phone(clock, address="198.51.100.99"))
         answer = owner.prove(owner.token(owner.password()), "counter", counter.code(uid, 1))
         assert owner.error(answer) == (429, "too_many_requests")
+        assert ended_all_sessions(owner.phone, account["access_token"]).status == 204  # which a stolen session can do
+        assert thief.prove(thief.token(thief.password()), "counter", "x").status == 429
         assert changed_password(owner.phone, account["access_token"]).status == 204
         token = owner.token(owner.password(password=NEW_PASSWORD))
         assert owner.access_token(owner.prove(token, "counter", counter.code(uid, 1)))
