@@ -376,6 +376,19 @@ def test_a_new_login_that_is_due_is_asked_for_before_a_step_up(browser: Browser,
     assert claims_of(app, answer)["acr"] == "aal2"
 
 
+def test_guesses_at_a_step_up_are_the_accounts_guesses(
+    browser: Browser, app: App, raised_later: str, svc: Services
+) -> None:
+    most, _ = svc.settings.limits["factor_account_network"]
+    page = browser.authorize(app, acr_values="aal2")
+    for _ in range(most):
+        assert is_wrong(prove(browser, page, "x"))
+    assert b"too many attempts" in prove(browser, page, counter.code(raised_later, 1)).body
+    other = Browser(browser.phone)
+    page = at_proof(other, app)
+    assert b"too many attempts" in prove(other, page, counter.code(raised_later, 1)).body
+
+
 def test_a_step_up_is_used_once(browser: Browser, app: App, raised_later: str) -> None:
     page = browser.authorize(app, acr_values="aal2")
     attempt, hidden = browser.cookies[ATTEMPT], forms(page)[PROOF].hidden
