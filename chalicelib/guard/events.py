@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.guard.policy import document, for_rest, narrow_to_request, opening
+from ..domain.guard.policy import document, for_rest, narrow_to_request, permissions_for
 from ..domain.guard.routes import ANY, METHODS
 from ..domain.oauth.tokens import VerifiedClaims
 from .verifier import Api, DpopRequest, Guard, Unauthorized
@@ -64,12 +64,12 @@ def policy(
     With a proof it is for the one request of `arn`, as the proof is: whoever replays both must not get elsewhere by the cache.
     """
     claims = guard.claims(api, authorization, dpop_request)
-    opened = opening(api.routes, frozenset(claims.scope))
+    permissions = permissions_for(api.routes, frozenset(claims.scope))
     if rest:
-        opened = for_rest(opened, base)
+        permissions = for_rest(permissions, base)
     if dpop_request is not None:
-        opened = narrow_to_request(opened, arn[len(base) + 1 :])
-    return {"principalId": claims.sub, "policyDocument": document(base, opened), "context": _context(claims)}
+        permissions = narrow_to_request(permissions, arn[len(base) + 1 :])
+    return {"principalId": claims.sub, "policyDocument": document(base, permissions), "context": _context(claims)}
 
 
 def _simple(

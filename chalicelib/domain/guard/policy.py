@@ -72,7 +72,7 @@ def reaches(one: Route, other: Route, *, exact: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class Opening:
+class Permissions:
     """What a set of scopes opens: IAM resources below `<api>/<stage>/`, and the routes that are due but stay shut."""
 
     allow: tuple[str, ...]
@@ -81,11 +81,11 @@ class Opening:
     slash_ends: bool = False  # whether a path may end with a slash
 
     @cached_property
-    def with_slash_ends(self) -> "Opening":
+    def with_slash_ends(self) -> "Permissions":
         """The same for every path, whether one slash follows it or not."""
         allow = {part for resource in self.allow for part in _either_end(resource, among=set(self.allow))}
         deny = {part for resource in self.deny for part in _either_end(resource, among=set())}
-        return Opening(tuple(sorted(allow)), tuple(sorted(deny)), self.shut, slash_ends=True)
+        return Permissions(tuple(sorted(allow)), tuple(sorted(deny)), self.shut, slash_ends=True)
 
     @cached_property
     def documents(self) -> dict[str, dict[str, Any]]:
@@ -103,7 +103,7 @@ class Opening:
 
 
 @lru_cache(maxsize=1024)
-def opening(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Opening:
+def permissions_for(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Permissions:
     """The resources to allow and to deny for a token with these scopes: never wider than the routes it may use."""
     granted = [route for route in all_routes if route.scopes <= scopes]
     refused = [route for route in all_routes if not route.scopes <= scopes]
@@ -116,7 +116,7 @@ def opening(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Opening:
     denied_by_name = [f for f in denied_by_name if not any(f.method == m and covers(s, f.segments) for m, s in deny)]
     denied = {resource_of("*" if is_harmless(s, granted) else m, s) for m, s in deny}
     denied |= {resource_of(f.method, f.pattern) for f in denied_by_name}
-    return Opening(
+    return Permissions(
         allow=tuple(sorted({resource_of(a.method, a.pattern) for a in granted})),
         deny=tuple(sorted(denied)),
         shut=tuple(line_of(a) for a in granted if any(reaches(f, a, exact=not f.overspills) for f in denied_by_name)),
@@ -133,23 +133,23 @@ def _either_end(resource: str, *, among: set[str]) -> tuple[str, ...]:
     return (resource,) if among & {resource[:-1], resource[:-2]} else (f"{resource[:-1]}?*",)
 
 
-def for_rest(opened: Opening, base: str) -> Opening:
-    """What an opening is at a REST API; one too long for that leaves out the paths with a slash at their end."""
-    return opened.with_slash_ends if opened.with_slash_ends.fits(base) else opened
+def for_rest(permissions: Permissions, base: str) -> Permissions:
+    """The permissions at a REST API: where they are too long for it, without the paths that end with a slash."""
+    return permissions.with_slash_ends if permissions.with_slash_ends.fits(base) else permissions
 
 
-def narrow_to_request(opened: Opening, resource: str) -> Opening:
-    """An opening for one request alone, given as `GET/notes/7`; for none if it does not open that one."""
-    is_denied = any(_matches(pattern, resource) for pattern in (*opened.deny, *_never(opened)))
+def narrow_to_request(permissions: Permissions, resource: str) -> Permissions:
+    """The permissions for one request alone, given as `GET/notes/7`; none if they have not that one."""
+    is_denied = any(_matches(pattern, resource) for pattern in (*permissions.deny, *_never(permissions)))
     # A star in a path would be IAM's own in a policy.
-    if is_denied or set("*?") & set(resource) or not any(_matches(pattern, resource) for pattern in opened.allow):
-        return Opening(allow=(), deny=(), shut=())
-    return Opening(allow=(resource,), deny=(), shut=(), slash_ends=opened.slash_ends)
+    if is_denied or set("*?") & set(resource) or not any(_matches(pattern, resource) for pattern in permissions.allow):
+        return Permissions(allow=(), deny=(), shut=())
+    return Permissions(allow=(resource,), deny=(), shut=(), slash_ends=permissions.slash_ends)
 
 
-def _never(opened: Opening) -> tuple[str, ...]:
+def _never(permissions: Permissions) -> tuple[str, ...]:
     """What no template matches though `*` does: an empty segment. The first star is the method."""
-    return ("*//*",) if opened.slash_ends else ("*//*", "*/*/")
+    return ("*//*",) if permissions.slash_ends else ("*//*", "*/*/")
 
 
 def _matches(pattern: str, resource: str) -> bool:
@@ -162,19 +162,19 @@ def is_harmless(spill: Pattern, granted: Iterable[Route]) -> bool:
     return not any(catches(("*", *spill), (a.method, *a.segments)) for a in granted)
 
 
-def document(base: str, opened: Opening) -> dict[str, Any]:
-    """The IAM policy for an opening on one API, only to be read; `base` is its ARN with the stage, without a slash at its end."""
-    if base not in opened.documents:
-        opened.documents[base] = _document(base, opened)
-    return opened.documents[base]
+def document(base: str, permissions: Permissions) -> dict[str, Any]:
+    """The IAM policy for one API, only to be read; `base` is its ARN with the stage, without a slash at its end."""
+    if base not in permissions.documents:
+        permissions.documents[base] = _document(base, permissions)
+    return permissions.documents[base]
 
 
-def _document(base: str, opened: Opening) -> dict[str, Any]:
-    deny = [f"{base}/{resource}" for resource in (*_never(opened), *opened.deny)]
-    if not opened.allow:
+def _document(base: str, permissions: Permissions) -> dict[str, Any]:
+    deny = [f"{base}/{resource}" for resource in (*_never(permissions), *permissions.deny)]
+    if not permissions.allow:
         deny = [f"{base}/*"]
     statements = [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": deny}]
-    if opened.allow:
-        allow = [f"{base}/{resource}" for resource in opened.allow]
+    if permissions.allow:
+        allow = [f"{base}/{resource}" for resource in permissions.allow]
         statements.append({"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": allow})
     return {"Version": "2012-10-17", "Statement": statements}

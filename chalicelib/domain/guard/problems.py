@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .policy import LONGEST_BASE, MAX_BYTES, Opening, catches, covers, document, is_harmless, reaches
+from .policy import LONGEST_BASE, MAX_BYTES, Permissions, catches, covers, document, is_harmless, reaches
 from .routes import Route, Shape, line_of, resource_of, routes
 
 
@@ -15,7 +15,7 @@ def problems(scope_map: Mapping[str, str]) -> list[str]:
     sentences = list(dict.fromkeys(_same_shape(all_routes)))
     too_long = f"The policy for {len(all_routes)} routes is over {MAX_BYTES} bytes: split the API."
     # First what costs nothing, so that the rest is about some eighty routes: the policy with every scope.
-    every = Opening(tuple({resource_of(one.method, one.pattern) for one in all_routes}), deny=(), shut=())
+    every = Permissions(tuple({resource_of(one.method, one.pattern) for one in all_routes}), deny=(), shut=())
     if not every.fits(LONGEST_BASE):
         return [*sentences, too_long]
     for line in _shut_for_some_token(all_routes):
@@ -73,4 +73,4 @@ def _longest(all_routes: tuple[Route, ...]) -> int:
             deny.add(resource_of(method, spill))
     deny |= {resource_of(one.method, ()) for one in all_routes if one.pattern == ("*",)}
     allow = tuple(resource_of(one.method, one.pattern) for one in all_routes)
-    return len(str(document(LONGEST_BASE, Opening(allow, tuple(deny), shut=()))))
+    return len(str(document(LONGEST_BASE, Permissions(allow, tuple(deny), shut=()))))

@@ -26,7 +26,7 @@ class Rank(IntEnum):
     LITERAL = 2
 
 
-# Compared as one object: which routes an API has is part of what `opening` remembers by, and asked for at each request.
+# Compared as one object: which routes an API has is part of what `permissions_for` remembers by, and asked for at each request.
 @dataclass(frozen=True, eq=False)
 class Route:
     """One line of a scope map: a method, a path template, and the scopes that a token needs, all of them."""

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from chalicelib.domain.guard.policy import (
     LONGEST_BASE,
     MAX_BYTES,
-    Opening,
+    Permissions,
     document,
     for_rest,
-    opening,
+    permissions_for,
 )
 from chalicelib.domain.guard.policy import narrow_to_request as narrowed_to
 from chalicelib.domain.guard.problems import problems
@@ -69,7 +69,7 @@ def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
 def iam(scope_map: ScopeMap, scopes: frozenset[str], router: Router | None = None) -> Callable[[str, Path], bool]:
     """Whether IAM lets a request through: `*` is any run of characters, slashes too, `?` is any one, and one Deny outweighs
     every Allow."""
-    routes_open = opening(routes(scope_map), scopes)
+    routes_open = permissions_for(routes(scope_map), scopes)
     policy = document(BASE, for_rest(routes_open, BASE) if router is rest_api else routes_open)
 
     def resources(effect: str) -> re.Pattern[str]:
@@ -182,7 +182,7 @@ def test_an_http_api_which_drops_no_slash_opens_none_at_the_end_of_a_path() -> N
 def test_a_rest_apis_policy_that_slashes_would_make_too_long_is_the_one_without_them() -> None:
     scope_map = {f"GET /v1/{'collection' * 3}-{n}": "r" for n in range(56)}
     assert problems(scope_map) == []
-    routes_open = opening(routes(scope_map), frozenset("r"))
+    routes_open = permissions_for(routes(scope_map), frozenset("r"))
     assert for_rest(routes_open, BASE) == routes_open
     assert len(json.dumps(document(BASE, routes_open))) < 8192
 
@@ -244,7 +244,7 @@ def test_a_path_that_rest_and_http_apis_send_to_different_routes_needs_the_scope
 
 
 def test_a_token_without_a_fitting_scope_opens_nothing_but_is_no_error() -> None:
-    assert document(BASE, opening(routes({"GET /a": "r"}), frozenset({"other"})))["Statement"] == [
+    assert document(BASE, permissions_for(routes({"GET /a": "r"}), frozenset({"other"})))["Statement"] == [
         {"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{BASE}/*"]}
     ]
 
@@ -288,7 +288,7 @@ def test_one_route_under_two_names_is_a_problem() -> None:
 def test_a_route_that_three_scopes_together_shut_is_a_problem() -> None:
     # `d` keeps the overspill of `e` open, so `f` has to be denied by name, and IAM takes the route of `s` for it.
     scope_map = {"GET /a/{x}": "e", "GET /a/{q}/d": "d", "GET /{y}/{z}/c": "f", "GET /b/{m}/{n}/c": "s"}
-    shut = {scopes for scopes in subsets(scope_map) if opening(routes(scope_map), scopes).shut}
+    shut = {scopes for scopes in subsets(scope_map) if permissions_for(routes(scope_map), scopes).shut}
     assert shut == {frozenset("eds")}
     assert len(problems(scope_map)) == 1
     assert problems(scope_map)[0].startswith("GET /b/{m}/{n}/c: ")
@@ -317,7 +317,7 @@ def test_the_policies_of_an_api_of_60_routes_stay_under_the_8_kilobytes_that_api
     assert problems(scope_map) == []
     every = sorted(set(scope_map.values()))
     for scopes in (every, every[::2], every[:1], []):
-        routes_open = for_rest(opening(routes(scope_map), frozenset(scopes)), BASE)
+        routes_open = for_rest(permissions_for(routes(scope_map), frozenset(scopes)), BASE)
         assert routes_open.slash_ends
         assert len(json.dumps(document(BASE, routes_open))) < 8192
 
@@ -410,15 +410,15 @@ def test_an_api_whose_policies_grow_too_long_is_a_problem() -> None:
 def test_what_scopes_open_and_take_back_is_no_more_than_it_has_to_be(
     scope_map: ScopeMap, scopes: str, allow: str, deny: str, shut: str
 ) -> None:
-    result = opening(routes(scope_map), frozenset(scopes))
+    result = permissions_for(routes(scope_map), frozenset(scopes))
     assert (result.allow, result.deny) == (tuple(allow.split()), tuple(deny.split()))
     assert result.shut == ((shut,) if shut else ())
 
 
 def slow_problems(scope_map: ScopeMap) -> tuple[set[str], int]:
     """What every token there can be finds shut, and the length of its longest policy."""
-    openings = [opening.__wrapped__(routes(scope_map), scopes) for scopes in subsets(scope_map)]
-    return {line for each in openings for line in each.shut}, max(len(str(document(LONGEST_BASE, o))) for o in openings)
+    every = [permissions_for.__wrapped__(routes(scope_map), scopes) for scopes in subsets(scope_map)]
+    return {line for each in every for line in each.shut}, max(len(str(document(LONGEST_BASE, o))) for o in every)
 
 
 @settings(max_examples=200, deadline=None)
@@ -493,7 +493,7 @@ def test_any_and_a_method_that_name_one_paths_parameters_differently_are_a_probl
 
 
 def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
-    policy = document(BASE, opening(routes({"GET /a/{x}": "r"}), frozenset("r")))
+    policy = document(BASE, permissions_for(routes({"GET /a/{x}": "r"}), frozenset("r")))
     assert policy == {
         "Version": "2012-10-17",
         "Statement": [
@@ -530,8 +530,10 @@ def test_a_policy_says_deny_first_and_never_an_empty_segment() -> None:
     ],
 )
 def test_an_opening_is_narrowed_to_one_request_that_it_opens_and_to_nothing_else(resource: str, expected: bool) -> None:
-    wide = opening(routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r", "GET /g/{rest+}": "r"}), frozenset("r"))
-    assert narrowed_to(wide, resource) == Opening(allow=(resource,) if expected else (), deny=(), shut=())
+    wide = permissions_for(
+        routes({"GET /a/{x}": "r", "GET /a/b": "s", "PUT /c": "r", "GET /g/{rest+}": "r"}), frozenset("r")
+    )
+    assert narrowed_to(wide, resource) == Permissions(allow=(resource,) if expected else (), deny=(), shut=())
 
 
 def test_a_template_is_of_the_letters_that_iam_takes_as_they_are() -> None:
