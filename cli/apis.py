@@ -102,7 +102,8 @@ def _instruct(register: Register, api_id: str, api: Mapping[str, Any], *, stage:
     for line in warnings(api, settings_of_stage):
         print(line)
     print(attaching.instructions(api_id, dict(api), stage=stage, project=register.project))
-    print(f"\n{attaching.challenge(api_id, api['name'], issuer_of(settings_of_stage) or '<issuer>')}")
+    issuer = issuer_of(settings_of_stage) or "<issuer>"
+    print(f"\n{attaching.challenge(api_id, api['name'], issuer, sorted(needed(api)))}")
     print("The guard knows of it from the next `make deploy` on.")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,13 @@ or a thief without the key gets in:
   HTTP: $request.header.Authorization, $request.header.DPoP{", $context.routeKey" if attached_api.simple else ""}"""
 
 
-def challenge(api_id: str, name: str, issuer: str) -> str:
-    """Return the command that has a REST API say, with its 401, where tokens for it come from (RFC 9728 section 5.1)."""
-    value = f'\'Bearer error="invalid_token", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
+def challenge(api_id: str, name: str, issuer: str, scopes: Iterable[str]) -> str:
+    """Return the command that has a REST API say, with its 401, where tokens for it come from (RFC 9728 section 5.1).
+
+    The gateway has one text for all of an API's routes: so it names all scopes, and no error, which RFC 6750 section 3.1
+    keeps for requests with a token.
+    """
+    value = f'\'Bearer scope="{" ".join(scopes)}", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
     header = json.dumps({"gatewayresponse.header.WWW-Authenticate": value})
     return f"""\
 Its 401, for clients that look for the way to a token (a REST API; an HTTP API's answer is the gateway's own):
