@@ -56,7 +56,7 @@ def spend(svc: Services, claims: Mapping[str, Any], *, signer: str) -> bool:
     return svc.once.put_if_absent(SpentAssertion(), text, expires_at=kept_until, now=svc.now())
 
 
-def spending(svc: Services, claims: Mapping[str, Any], *, signer: str) -> Write:
+def consumption(svc: Services, claims: Mapping[str, Any], *, signer: str) -> Write:
     """The same, to be written with what the assertion is good for."""
     text, kept_until = _kept(claims, signer)
     return svc.once.creation(SpentAssertion(), text, expires_at=kept_until, now=svc.now())

@@ -260,3 +260,6 @@ def test_a_key_set_is_a_few_keys_for_signatures(jwks: dict[str, Any], expected: 
 def test_the_sector_is_the_one_host_that_is_the_clients_own(uris: tuple[str, ...], expected: str) -> None:
     assert sector(replace(WEB, redirect_uris=uris)) == expected
     assert sector(replace(WEB, redirect_uris=uris, sector_identifier="as.told")) == "as.told"
+    assert (
+        sector(replace(WEB, redirect_uris=uris, sector_identifier_uri="https://of.example/uris.json")) == "of.example"
+    )

@@ -50,7 +50,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     )
     dpop.spend_proof(svc, request.proof)
     # No client is called "": what it signs itself, and what one of its issuers does, are never taken for each other.
-    spent = assertions.spending(svc, claims, signer=f"\0{claims['iss']}")
+    spent = assertions.consumption(svc, claims, signer=f"\0{claims['iss']}")
     failed = svc.transactions.commit(spent, svc.sessions.creation(session))
     if failed is spent:
         raise InvalidGrant("The assertion has been used.", reason="assertion replayed", uid=user.uid)
