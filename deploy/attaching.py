@@ -97,7 +97,9 @@ def challenge(api_id: str, name: str, issuer: str, scopes: Iterable[str]) -> str
     The gateway has one text for all of an API's routes: so it names all scopes, and no error, which RFC 6750 section 3.1
     keeps for requests with a token.
     """
-    value = f'\'Bearer scope="{" ".join(scopes)}", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
+    # The gateway quotes its text by apostrophes.
+    listed = " ".join(scope for scope in scopes if "'" not in scope)
+    value = f'\'Bearer scope="{listed}", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
     header = json.dumps({"gatewayresponse.header.WWW-Authenticate": value})
     return f"""\
 Its 401, for clients that look for the way to a token (a REST API; an HTTP API's answer is the gateway's own):

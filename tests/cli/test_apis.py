@@ -232,7 +232,7 @@ def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_ha
     words = shlex.split(capsys.readouterr().out.rpartition("Its 401")[2].partition("\n")[2])
     (header,) = [word for word in words if word.startswith("{")]
     assert json.loads(header) == {
-        "gatewayresponse.header.WWW-Authenticate": '\'Bearer error="invalid_token", '
+        "gatewayresponse.header.WWW-Authenticate": '\'Bearer scope="notes:read notes:write", '
         'resource_metadata="<issuer>/.well-known/oauth-protected-resource/notes"\''
     }
     assert words[words.index("--rest-api-id") + 1] == "abc123"
