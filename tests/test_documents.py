@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib import config
+from chalicelib.domain import errors
 from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
 from chalicelib.domain.records.once import ONCE
 from chalicelib.domain.records.sealed import SEALED
@@ -20,6 +21,7 @@ from chalicelib.store.once import Once
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
+from chalicelib.web.http import middleware
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.metadata.server import ENDPOINTS
 
@@ -118,6 +120,18 @@ def test_each_endpoint_that_the_metadata_announces_is_in_the_table() -> None:
     rows = re.findall(r"^\| (.*?) \|", section("oauth.md", "## Endpoints"), re.MULTILINE)
     paths = {path for row in rows for path in re.findall(r"(/[\w./-]+)`", row)}
     assert set(ENDPOINTS.values()) - paths == {"/docs"}
+
+
+def refusals(kind: type[errors.LatchkeyError]) -> set[str]:
+    """The codes of all refusals of a kind."""
+    return {kind.code}.union(*map(refusals, kind.__subclasses__()))
+
+
+def test_each_refusal_has_its_line() -> None:
+    # The two last are words of pages, for one that has a line.
+    codes = refusals(errors.LatchkeyError) | {code for code, _ in middleware.CHALICE.values()}
+    named = set(re.findall(r"`(\w+)`", section("oauth.md", "## Errors")))
+    assert codes - named == {"long_name", "stale_page"}
 
 
 def test_each_page_has_its_line() -> None:
