@@ -16,6 +16,7 @@ from tests.support.staged import just_before
 
 PENDING, SLOW = (400, "authorization_pending"), (400, "slow_down")
 EVE = "eve@example.com"
+LASTING = "openid offline_access"  # without the second no refresh token comes with the first
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_a_request_without_a_body_and_without_credentials_is_malformed(phone: Ph
 
 
 def test_the_tokens_are_had_once(browser: Browser, television: App) -> None:
-    codes = begin(television)
+    codes = begin(television, scope=LASTING)
     decided(browser, codes)
     tokens = token_response(poll(television, codes))
     assert refusal(poll(television, codes)) in ((400, "expired_token"), (400, "invalid_grant"))
@@ -97,7 +98,7 @@ def test_the_tokens_are_had_once(browser: Browser, television: App) -> None:
 
 
 def test_of_two_polls_at_the_same_moment_one_gets_the_tokens(browser: Browser, television: App, svc: Services) -> None:
-    codes = begin(television)
+    codes = begin(television, scope=LASTING)
     decided(browser, codes)
     rival: list[dict[str, Any]] = []
     with just_before(
@@ -371,7 +372,7 @@ def test_a_device_names_its_api_and_gets_a_token_for_no_other(browser: Browser, 
     foreign = "https://other.example"
     assert refusal(app.post("/oauth/device", {"resource": foreign})) == (400, "invalid_target")
     for resource, aud, others in ((API, API, (ISSUER, foreign)), (ISSUER, ISSUER, (API,)), ("", ISSUER, (API,))):
-        codes = begin(app, resource=resource)
+        codes = begin(app, resource=resource, scope=LASTING)
         assert refusal(app.token(DEVICE_CODE, device_code=codes["device_code"], resource=others[0])) == (
             400,
             "invalid_target",
