@@ -242,7 +242,7 @@ def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) 
 @pytest.mark.parametrize(
     ("function", "service", "operation", "arguments"),
     [
-        ("guard", "dynamodb", "get_item", {"TableName": DEV.users_table, "Key": USER}),
+        ("guard", "dynamodb", "get_item", {"TableName": DEV.grants_table, "Key": USER}),
         ("guard_request", "dynamodb", "put_item", {"TableName": DEV.users_table, "Item": USER}),
         ("guard", "ssm", "get_parameter", {"Name": "/latchkey/dev/keys/signing/1"}),
         ("api_handler", "dynamodb", "scan", {"TableName": DEV.users_table}),

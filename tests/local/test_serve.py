@@ -163,7 +163,8 @@ def put_where_it_is_looked_for(run: Run, checkout: Path, cache: Path, monkeypatc
 @pytest.mark.parametrize(
     ("command", "message"),
     [("clients show demo-app --local", '"client_name": "Demo app"'), ("keys list --local", "active"),
-     ("clients create --local redirect_uris=http://localhost:3000/cb logo_uri=http://localhost:3000/x", "3000/x"),
+     ("clients create --local redirect_uris=http://localhost:3000/cb logo_uri=http://localhost:3000/x scopes=openid",
+      "3000/x"),
      ("smoke --local", "answers as it should")],
 )  # fmt: skip
 def test_commands_find_the_run_by_themselves(

@@ -101,7 +101,11 @@ def error(window: Page, application: Application) -> None:
 
 
 def leaving(window: Page, application: Application) -> None:
-    window.goto(application.link(client_id=application.stranger, response_type="token"))
+    window.goto(
+        application.link(
+            client_id=application.stranger, response_type="token", redirect_uri="https://garden.example/cb"
+        )
+    )
     window.locator("main .button, main form button").first.wait_for()
 
 

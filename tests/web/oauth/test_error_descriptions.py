@@ -41,7 +41,7 @@ REQUESTS: dict[str, tuple[str, dict[str, Any], str, dict[str, str], str]] = {
     ),
     "a device's": ("web", {}, "/oauth/device", {}, f"grant_type {DEVICE_CODE}: add it"),
     "a scope too many": (
-        "machine", {}, "/oauth/token", {"grant_type": CLIENT_CREDENTIALS, "scope": "notes:read admin"}, ": admin.",
+        "machine", {}, "/oauth/token", {"grant_type": CLIENT_CREDENTIALS, "scope": "notes:read account"}, ": account.",
     ),
     "no scope of its own": (
         "machine", {"scopes": ("openid",)}, "/oauth/token", {"grant_type": CLIENT_CREDENTIALS}, "`scopes` need one",

@@ -152,7 +152,9 @@ def test_a_document_brings_no_address_of_this_machine(svc: Services, tmp_path: P
         assert clients.find(replace(svc, fetch=internet.fetch()), client_id, network=NETWORK)
         other = {**document, "client_id": f"{client_id}?2", "logo_uri": "http://localhost:3000/logo.png"}
         internet.pages[f"{client_id}?2"] = Page(json.dumps(other).encode())
-        assert clients.find(replace(svc, fetch=internet.fetch()), f"{client_id}?2", network=NETWORK) is None
+        client = clients.find(replace(svc, fetch=internet.fetch()), f"{client_id}?2", network=NETWORK)
+        assert client
+        assert (client.redirect_uris, client.logo_uri) == (("https://app.example/cb",), "")
 
 
 NOT_HERE = [

@@ -22,7 +22,7 @@ from tests.support.wire import down, refusing
 
 ROOM = Path(html.__file__).parent
 # Of texts that are named as the program runs.
-PREFIXES = ("scope.", "error.", "time.", *(f"{unit}." for unit in html.UNITS), "sessions.")
+PREFIXES = ("scope.", "error.", "time.", *(f"{unit}." for unit in html.UNITS), "sessions.", "factor.")
 
 
 @pytest.fixture
@@ -388,7 +388,7 @@ def test_arabic_is_written_in_arabic() -> None:
 def test_the_templates_use_all_texts_and_no_others() -> None:
     sources = "".join(p.read_text() for p in [*(ROOM / "templates").glob("*.html"), *ROOM.rglob("*.py")])
     keys = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
-    keys |= {key for key in texts("en") if key.startswith(PREFIXES)} | set(re.findall(r't\["([\w.]+)"\]', sources))
+    keys |= {key for key in texts("en") if key.startswith(PREFIXES)} | set(re.findall(r'\bt\["([\w.]+)"\]', sources))
     assert keys == set(texts("en"))
 
 
