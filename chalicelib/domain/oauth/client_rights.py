@@ -16,6 +16,12 @@ def check_grant_type(client: Client, grant_type: str) -> None:
         raise UnauthorizedClient(f"The client is not registered for grant_type {grant_type}: add it to `grant_types`.")
 
 
+def may_have_tokens_for(client: Client, api: str, *, own_audience: str) -> bool:
+    """Whether an API, in any equivalent spelling, is our own or one of the client's `resources`."""
+    apis = (own_audience, *client.resources)
+    return uris.registered_spelling(api, apis) in apis
+
+
 def narrow(claims: VerifiedClaims, client: Client, *, own_audience: str) -> VerifiedClaims:
     """The claims with the scopes that their client may still have; raises InvalidToken where nothing is left.
 
@@ -24,8 +30,7 @@ def narrow(claims: VerifiedClaims, client: Client, *, own_audience: str) -> Veri
     if claims.all["iat"] < client.created_at:
         raise InvalidToken(reason="client gone")
     scope = scopes.common(claims.scope, client.scopes)
-    apis = (own_audience, *client.resources)
-    is_permitted = any(uris.registered_spelling(api, apis) in apis for api in claims.audiences)
+    is_permitted = any(may_have_tokens_for(client, api, own_audience=own_audience) for api in claims.audiences)
     if not is_permitted or (claims.scope and not scope):
         raise InvalidToken(reason="taken from its client")
     if not claims.sid and CLIENT_CREDENTIALS not in client.grant_types:

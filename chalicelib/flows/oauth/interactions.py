@@ -27,7 +27,7 @@ def encode(svc: Services, browser: Browser, to: str, interaction: Interaction) -
         detail=interaction.detail,
         id=interaction.id,
         sid=browser.session.session_id,
-        to=_digest(to),
+        to=digest_of(to),
     )
     return sealing.seal(svc, record)
 
@@ -35,7 +35,7 @@ def encode(svc: Services, browser: Browser, to: str, interaction: Interaction) -
 def decode(svc: Services, unverified_text: str, browser: Browser, to: str) -> Interaction | None:
     """What a text says was done; None for any other text, session, address or time."""
     record = sealing.unseal(svc, unverified_text, SealedInteraction)
-    if record is None or (record.sid, record.to) != (browser.session.session_id, _digest(to)):
+    if record is None or (record.sid, record.to) != (browser.session.session_id, digest_of(to)):
         return None
     return Interaction(record.action, record.detail, record.id)
 
@@ -50,5 +50,6 @@ def spend(svc: Services, interaction: Interaction) -> bool:
     return item is not None and now <= item.record.until
 
 
-def _digest(to: str) -> str:
+def digest_of(to: str) -> str:
+    """What stands for where a form leads in a sealed text, however long that is."""
     return hashlib.sha256(to.encode()).hexdigest()

@@ -67,16 +67,17 @@ def issue(
         token_type=_token_type(jkt),
         expires_in=lifetime,
         scope=granted,
-        refresh_token=_refresh_token(svc, keyset, session, client) if client.refreshes(allowed) else "",
+        refresh_token=_refresh_token(svc, keyset, session, client, allowed),
         id_token=id_token,
         waived=session.waived,
     )
 
 
-def _refresh_token(svc: Services, keyset: KeySet, session: Session, client: Client) -> str:
-    return (
-        session_handles.encode_handle(svc, keyset, session, handles.REFRESH) if client.refreshes(session.scope) else ""
-    )
+def _refresh_token(svc: Services, keyset: KeySet, session: Session, client: Client, allowed: tuple[str, ...]) -> str:
+    # By what the session was granted, and by what of it the client may still have.
+    if not client.refreshes(session.scope) or not client.refreshes(allowed):
+        return ""
+    return session_handles.encode_handle(svc, keyset, session, handles.REFRESH)
 
 
 def session_claims(svc: Services, user: User, session: Session, client: Client) -> dict[str, object]:

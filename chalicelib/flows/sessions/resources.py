@@ -26,8 +26,8 @@ def with_scopes_of(svc: Services, client: Client, resource: str) -> Client:
 
 def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
     """Whether an API, our own under either of its names, is one of a client's by its present registration."""
-    apis = (svc.settings.audience, *client.resources)
-    return uris.registered_spelling(resource or apis[0], apis) in apis
+    own = svc.settings.audience
+    return client_rights.may_have_tokens_for(client, resource or own, own_audience=own)
 
 
 def still_granted(svc: Services, client: Client, session: Session) -> bool:

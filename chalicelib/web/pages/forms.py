@@ -6,8 +6,8 @@ from typing import Any
 
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import cookies, form_errors
-from .page_request import FORM_SECONDS, PageRequest, with_cookie
+from . import form_errors
+from .page_request import PageRequest
 
 
 def show(
@@ -32,5 +32,4 @@ def show(
     page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **of_error, **values))
     if browser_session:
         return page
-    cookie = cookies.write(page_request.svc.settings, cookies.FORM, browser, seconds=FORM_SECONDS)
-    return with_cookie(page, cookie)
+    return page_request.with_browser_token(page, browser)

@@ -1,6 +1,5 @@
 """Where a step of a login leads: to the page that asks for one proof more, or on, with the browser logged in."""
 
-import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ from ...domain.errors import LoginExpired
 from ...flows.authentication import attempts, login
 from ...flows.authentication.login import Incomplete, Progress
 from ...flows.clients import own
+from ...flows.oauth import interactions
 from ...flows.oauth.authorize import UserAction
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import browser, logout
@@ -20,7 +20,7 @@ from ...flows.sessions.browser import Browser
 from ..http import request_log
 from ..http.answers import Answer
 from . import cookies
-from .page_request import FORM_SECONDS, PageRequest, redirect, with_cookie
+from .page_request import PageRequest, redirect, with_cookie
 
 # A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
 LOGIN, STEP_UP = "pages", "step up"
@@ -49,10 +49,7 @@ def redirect_to_step_up(
     answer = redirect_to_proof(page_request, attempt)
     if page_request.browser_token():
         return answer
-    browser_token = secrets.token_urlsafe(16)
-    return with_cookie(
-        answer, cookies.write(page_request.svc.settings, cookies.FORM, browser_token, seconds=FORM_SECONDS)
-    )
+    return page_request.with_browser_token(answer, secrets.token_urlsafe(16))
 
 
 def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
@@ -101,7 +98,7 @@ def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> 
             raise
         holder = (browser_session.session.session_id,)
         attempt = attempts.unseal(svc, cookie, flow=STEP_UP, client=own.BROWSER, bound_to=holder)
-    if attempt.request["to"] != _digest(page_request.to):
+    if attempt.request["to"] != interactions.digest_of(page_request.to):
         raise LoginExpired(reason="leads elsewhere", uid=attempt.uid)
     return attempt
 
@@ -138,8 +135,4 @@ def log_out_another_user(page_request: PageRequest, user: User) -> Browser | Non
 
 
 def _request(page_request: PageRequest) -> dict[str, str]:
-    return {"to": _digest(page_request.to), "factor": "", "challenge": "{}"}
-
-
-def _digest(to: str) -> str:
-    return hashlib.sha256(to.encode()).hexdigest()
+    return {"to": interactions.digest_of(page_request.to), "factor": "", "challenge": "{}"}

@@ -115,6 +115,10 @@ class PageRequest:
         """The random text that ties a browser in which nobody is logged in to its forms; "" before its first one."""
         return cookies.read(self.svc.settings, self.caller.headers, cookies.FORM)
 
+    def with_browser_token(self, answer: Answer, browser_token: str) -> Answer:
+        """An answer that gives the browser this random text, or keeps it there for longer."""
+        return with_cookie(answer, cookies.write(self.svc.settings, cookies.FORM, browser_token, seconds=FORM_SECONDS))
+
     def _has_arrived(self, request_uri: str) -> bool:
         """Whether this browser brought a pushed request in time: its user may be slow, and reload or go back."""
         return any(macs.verify_mac(self.svc, mac, cookies.ARRIVAL, request_uri) for mac in self._arrival_macs())
