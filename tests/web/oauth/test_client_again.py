@@ -1,8 +1,6 @@
 """A client that is deleted, and another made under its id: what was made for the first is not the second's."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, callback_params, forms, place, register, send, token_response
 from tests.support.forge import peek
-from tests.support.internet import Internet, Page, running
+from tests.support.internet import Internet, Page
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.staged import just_before
 
@@ -23,10 +21,9 @@ LOGIN = {"email": EMAIL, "password": PASSWORD}
 
 
 @pytest.fixture
-def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as network:
-        network.pages[HOOK] = Page()
-        yield network
+def internet(internet: Internet) -> Internet:
+    internet.pages[HOOK] = Page()
+    return internet
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A client is told that its user has logged out, however long its own tokens have been dead (Back-Channel Logout 1.0 2.5)."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import Browser, register, token_response
-from tests.support.internet import Internet, Page, running
+from tests.support.internet import Internet, Page
 from tests.support.phone import EMAIL, Clock, Phone
 
 HOOK = "https://app.example/backchannel"
@@ -19,10 +17,9 @@ HOUR, DAY = 3600, 24 * 3600
 
 
 @pytest.fixture
-def internet(tmp_path: Path) -> Iterator[Internet]:
-    with running(tmp_path, "app.example") as network:
-        network.pages[HOOK] = Page()
-        yield network
+def internet(internet: Internet) -> Internet:
+    internet.pages[HOOK] = Page()
+    return internet
 
 
 @pytest.fixture
