@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -53,8 +54,15 @@ def deployed(**more: str) -> Settings:
             **more,
         }
     )
-    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    # Made and no more: backups and expiry, which `tables.ensure` sees to, have tests of their own.
+    for table in tables.definition(users=settings.users_table, grants=settings.grants_table):
+        _dynamodb().create_table(**table)
     return settings
+
+
+@cache
+def _dynamodb() -> Any:
+    return boto3.client("dynamodb")
 
 
 @contextmanager
