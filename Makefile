@@ -20,7 +20,7 @@ CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test test-fast mutants debian check bench release lock clean
+.PHONY: help serve test products test-fast mutants debian check bench release lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
 test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+products: $(DEV) $(CLIENTS) debian  ## run the products of docs/clients.md against it, those whose toolchain is here (ONLY="dex grafana")
+	$(BIN)/python -m tests.products $(if $(filter command%,$(origin ONLY)),$(ONLY))
 
 # Without the check, a server or a browser: what is decided and stored, and the guard.
 test-fast: $(DEV)  ## run the tests of the floors that need no server, in less than a minute (WORKERS=2)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 HEADINGS = ("Client", "Name", "Made by", "Authenticates", "Grants", "Scopes", "Beyond the usual")
 CLIENT_ID = click.argument("client_id", metavar="ID")
 METADATA = click.argument("metadata", nargs=-1, metavar="[NAME=VALUE]...")
+FOR = click.option("--for", "product", metavar="NAME", help="End with the settings of a product (docs/clients.md).")
 NEW_SCOPES = click.option("--new-scopes", is_flag=True, help="Take scopes that nothing here knows yet.")
 
 
@@ -31,26 +32,34 @@ def command() -> None:
 @command.command()
 @METADATA
 @click.option("--id", "client_id", default="", metavar="ID", help="Its client_id (default: a random one).")
+@click.option("--url", default="", help="Where that product is (default: as it says itself).")
+@FOR
 @NEW_SCOPES
 @with_services
-def create(svc: "Services", *, metadata: tuple[str, ...], client_id: str, new_scopes: bool) -> None:
-    """Register a client; print its id and, once, its secret."""
+def create(
+    svc: "Services", *, metadata: tuple[str, ...], client_id: str, product: str | None, url: str, new_scopes: bool
+) -> None:
+    """Register a client; print its id and, once, its secret. For a product it has what that one needs."""
     from chalicelib.domain.oauth.client import Client
     from chalicelib.flows.clients import manage
+    from cli import recipes
     from cli.client_metadata import check_letters
 
     check_letters(client_id, what="The id")
-    values = _read(svc, metadata, new_scopes=new_scopes)
-    client, secret = manage.create(svc, Client(client_id=client_id, **values))
-    _print(svc, client, secret)
+    if url and not product:
+        raise click.UsageError("--url says where the product of --for is: give both.")
+    typed = recipes.read(product).metadata(metadata, url=url) if product else metadata
+    client, secret = manage.create(svc, Client(client_id=client_id, **_read(svc, typed, new_scopes=new_scopes)))
+    _print(svc, client, secret, product=product)
 
 
 @command.command()
 @CLIENT_ID
+@FOR
 @with_services
-def show(svc: "Services", *, client_id: str) -> None:
+def show(svc: "Services", *, client_id: str, product: str | None) -> None:
     """Print a client."""
-    _print(svc, _find(svc, client_id))
+    _print(svc, _find(svc, client_id), product=product)
 
 
 @command.command("list")
@@ -62,6 +71,7 @@ def list_clients(svc: "Services") -> None:
     clients = sorted(_all(svc), key=lambda client: client.client_id)
     if clients:
         print_rows(HEADINGS, [_row(each) for each in clients])
+        click.echo("`./latchkey clients show ID --for NAME` has the settings of a product: docs/clients.md.", err=True)
     else:
         print("No clients yet: `./latchkey clients create` makes one.")
 
@@ -153,9 +163,10 @@ def _row(client: "Client") -> tuple[str, ...]:
     return client.client_id, client.client_name, made_by, method, grants, " ".join(client.scopes), " ".join(beyond)
 
 
-def _print(svc: "Services", client: "Client", secret: str = "") -> None:
-    """Print all that holds for a client, what it has not chosen too, and its secret if that is new."""
+def _print(svc: "Services", client: "Client", secret: str = "", *, product: str | None = None) -> None:
+    """Print all that holds for a client, what it has not chosen too, its secret if that is new, and a product's recipe."""
     from chalicelib.flows.sessions import lifetimes
+    from cli import recipes
 
     digests = {name: "kept as a digest" for name in ("secrets", "registration_token") if getattr(client, name)}
     print(json.dumps({**asdict(client), **lifetimes.of_client(svc, client), **digests}, indent=2))
@@ -163,6 +174,8 @@ def _print(svc: "Services", client: "Client", secret: str = "") -> None:
         click.echo(problem, err=True)
     if secret:
         print(f"client_secret (told this once): {secret}")
+    if product:
+        print(f"\n{recipes.text(recipes.read(product), svc.settings.issuer, client, secret)}")
 
 
 def _of_no_use(client: "Client") -> list[str]:

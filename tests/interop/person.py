@@ -38,6 +38,24 @@ class Person:
                 answer = self._filled_in(form)
         return {"page": answer.status_code, "text": answer.text}
 
+    def open(self, address: str) -> requests.Response:
+        """The page of a product that the browser ends on, logged in wherever it was sent to us."""
+        answer = self.web.get(address, allow_redirects=False)
+        for _ in range(STEPS):
+            if not answer.is_redirect:
+                break
+            answer = self._next(urljoin(answer.url, answer.headers["Location"]))
+        return answer
+
+    def _next(self, location: str) -> requests.Response:
+        if not self._ours(location):
+            return self.web.get(location, allow_redirects=False)
+        sent = self.visit(location)
+        assert "url" in sent, sent
+        if "form" in sent:
+            return self.web.post(sent["url"], sent["form"], allow_redirects=False)
+        return self.web.get(sent["url"], allow_redirects=False)
+
     def _ours(self, address: str) -> bool:
         return address.startswith(f"{self.issuer}/")
 

@@ -1,0 +1,83 @@
+"""Recipes: what is printed for a product is what its client was made for, and what the document says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from chalicelib.services import Services
+from cli import recipes
+from tests.support.commands import run
+
+ROOT = Path(__file__).parents[2]
+NAMES = recipes.names()
+CLIENTS = [name for name in NAMES if recipes.read(name).client]
+FULL_URL = "https://product.example"
+
+
+def created(svc: Services, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[str, object], str, str]:
+    """A client that was made: its metadata, its secret, and what was printed after both."""
+    run("clients", "create", *arguments, on=svc)
+    metadata, _, rest = capsys.readouterr().out.partition("\n}\n")
+    secret, _, recipe = rest.removeprefix("client_secret (told this once): ").partition("\n")
+    return json.loads(metadata + "}"), secret, recipe
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+def test_a_client_for_a_product_can_be_made_and_its_settings_are_filled_in(
+    svc: Services, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    metadata, secret, recipe = created(svc, capsys, "--new-scopes", "--for", name, "--url", FULL_URL)
+    assert metadata["client_name"] == recipes.read(name).title
+    assert not recipes.PLACEHOLDER.findall(recipe.replace("<client_secret>", "") if not secret else recipe)
+    assert str(metadata["client_id"]) in recipe
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_says_where_it_is_from(name: str) -> None:
+    recipe = recipes.read(name)
+    assert re.match("https://", recipe.documentation)
+    assert re.search(r"\d", recipe.version) or not recipe.test
+    assert all(len(note) <= 240 for note in recipe.notes)
+    if recipe.test:
+        assert (ROOT / recipe.test).exists()
+        files = [ROOT / recipe.test] if recipe.test.endswith(".py") else (ROOT / recipe.test).iterdir()
+        pinned = "".join(path.read_text() for path in [*files, ROOT / "tests/interop/package.json"] if path.is_file())
+        assert recipe.version in pinned
+
+
+def test_each_folder_of_a_product_has_a_recipe() -> None:
+    folders = {str(path.parent.relative_to(ROOT)) for path in (ROOT / "tests" / "products").glob("*/test_*.py")}
+    assert folders <= {recipes.read(name).test for name in NAMES}
+
+
+def test_the_document_is_made_of_the_recipes() -> None:
+    assert (ROOT / "docs" / "clients.md").read_text() == recipes.document() + "\n", "see the page's own last line"
+
+
+def test_what_is_typed_overrules_a_recipe(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ("client_name=Ours", "redirect_uris=https://a.example/oauth2/callback")
+    metadata, secret, recipe = created(svc, capsys, "--for", "oauth2-proxy", *typed)
+    assert (metadata["client_name"], metadata["redirect_uris"]) == ("Ours", ["https://a.example/oauth2/callback"])
+    assert 'redirect_url = "https://a.example/oauth2/callback"' in recipe
+    assert secret in recipe
+
+
+def test_a_recipe_is_printed_again_without_the_secret(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
+    metadata, secret, before = created(svc, capsys, "--for", "oauth2-proxy", "--url", FULL_URL)
+    run("clients", "show", str(metadata["client_id"]), "--for", "oauth2-proxy", on=svc)
+    again = capsys.readouterr().out
+    assert again.endswith(before.replace(secret, "<client_secret>"))
+
+
+def test_whoever_names_no_product_or_not_where_it_is_is_told(svc: Services) -> None:
+    with pytest.raises(SystemExit, match="did you mean oauth2-proxy"):
+        run("clients", "create", "--for", "oauth-proxy", on=svc)
+    with pytest.raises(SystemExit, match="Where is it"):
+        run("clients", "create", "--for", "aws-load-balancer", on=svc)
+
+
+def test_a_product_that_is_no_client_makes_none(svc: Services) -> None:
+    with pytest.raises(SystemExit, match="no client of its own"):
+        run("clients", "create", "--for", "kubernetes-api-server", on=svc)

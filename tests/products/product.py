@@ -1,0 +1,140 @@
+"""A product as its tests have it: its recipe, filled in for a client of its own, and its programs."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from chalicelib.domain.oauth.client import Client
+from chalicelib.flows.clients import manage
+from cli import client_metadata
+from cli.recipes import Recipe
+from tests.interop.person import Person
+from tests.interop.served import Served
+from tests.support.commands import run
+
+SECONDS = 180  # until a program serves; a JVM on a busy machine needs half a minute
+
+
+@dataclass(frozen=True)
+class Connection:
+    """A client, and the product's settings for it by the names of their files."""
+
+    client_id: str
+    client_secret: str
+    redirect_uri: str
+    settings: Mapping[str, str]
+
+    def write(self, folder: Path) -> None:
+        """Writes the settings as files."""
+        for name, text in self.settings.items():
+            (folder / name).write_text(text + "\n")
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product, its folder for what is downloaded and built, and the Latchkey that it is connected to."""
+
+    recipe: Recipe
+    served: Served
+    folder: Path
+
+    def connect(self, url: str = "", **typed: str) -> Connection:
+        """Makes the client as `clients create --for` does, with the product at a URL."""
+        pairs = self.recipe.metadata([f"{name}={value}" for name, value in typed.items()], url=url)
+        metadata = client_metadata.metadata(pairs)
+        client, secret = manage.create(self.served.svc, Client(client_id="", **metadata))
+        settings = self.recipe.settings_for(self.served.issuer, client, secret)
+        return Connection(client.client_id, secret, next(iter(client.redirect_uris), ""), settings)
+
+    def person(self, *, verified: bool = True) -> Person:
+        """A new user at a new browser."""
+        person = self.served.person()
+        if verified:
+            run("users", "verify-email", person.email, on=self.served.svc)
+        return person
+
+    def python(self, requirements: Path) -> Path:
+        """The Python of an environment of the product's own, made when its requirements are new."""
+        environment, made = self.folder / "venv", self.folder / "venv" / requirements.name
+        if not made.exists() or made.read_text() != requirements.read_text():
+            shutil.rmtree(environment, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+            pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
+            subprocess.run([*pip, "install", "--requirement", str(requirements)], check=True)
+            shutil.copy(requirements, made)
+        return environment / "bin" / "python"
+
+    def node_modules(self, project: Path) -> Path:
+        """The packages of a Node project, installed when its lock file is new; the project is copied beside them."""
+        made = self.folder / "node_modules" / ".made"
+        lock = (project / "package-lock.json").read_text()
+        for file in project.iterdir():
+            if file.is_file():
+                shutil.copy(file, self.folder)
+        if not made.exists() or made.read_text() != lock:
+            install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+            subprocess.run(install, cwd=self.folder, check=True)
+            made.write_text(lock)
+        return self.folder
+
+    @contextmanager
+    def running(
+        self,
+        command: Sequence[str | Path],
+        *,
+        ready: str = "",
+        said: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> Iterator[Path]:
+        """Runs a program for the length of a `with` block, from when a URL answers or its log has a text; gives the log."""
+        log = self.folder / "log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                cwd=cwd or self.folder,
+                start_new_session=True,
+            )
+        try:
+            _wait(process, log, ready, said)
+            yield log
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            print(log.read_text(errors="replace")[-20_000:])  # noqa: T201 - pytest shows it with a test that fails
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str, said: str) -> None:
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        assert process.poll() is None, log.read_text(errors="replace")[-5000:]
+        if said in log.read_text(errors="replace") and _answers(ready):
+            return
+        time.sleep(0.1)
+    pytest.fail(f"it does not serve: {log.read_text(errors='replace')[-5000:]}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return not url or bool(requests.get(url, allow_redirects=False, timeout=10).headers)
+    except (requests.ConnectionError, requests.Timeout):
+        return False
