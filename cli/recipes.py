@@ -122,14 +122,18 @@ def text(recipe: Recipe, issuer: str, client: "Client", secret: str = "") -> str
 def document() -> str:
     """Give docs/clients.md."""
     recipes = sorted(map(read, names()), key=lambda recipe: recipe.title.casefold())
-    rows = [f"| [{each.title}](#{_anchor(each.title)}) | {each.kind} | {each.origin} |" for each in recipes]
-    table = "\n".join(["| product | kind | known from |", "|---|---|---|", *rows])
+    rows = [
+        f"| [{each.title}](#{_anchor(each.title)}) | {each.kind} | {each.version}, {'run' if each.test else 'not run'} |"
+        for each in recipes
+    ]
+    table = "\n".join(["| product | kind | version |", "|---|---|---|", *rows])
     return "\n".join([INTRODUCTION, table, *map(_section, recipes)])
 
 
 def _section(recipe: Recipe) -> str:
     files = [f"`{each['file']}`:\n\n{_code(each['text'])}\n" for each in recipe.settings]
-    source = f"- Its documentation ({recipe.version}):\n  <{recipe.documentation}>"
+    origin = recipe.origin[0].upper() + recipe.origin[1:]
+    source = f"- {origin}:\n  <{recipe.documentation}>"
     return "\n".join([f"\n## {recipe.title}\n", *_made(recipe), *files, *_bullets(recipe.notes), source])
 
 
