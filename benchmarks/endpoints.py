@@ -60,7 +60,7 @@ def _deployment() -> Iterator[Services]:
     with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:
         environ.update(cloud.environment())
         svc = services.build(config.load({"LATCHKEY_ISSUER": "https://id.example"}), hashing=CHEAPEST_ONLY_FOR_TESTS)
-        tables.ensure(boto3.client("dynamodb"), users=svc.settings.users_table, grants=svc.settings.grants_table)
+        tables.ensure(boto3.client("dynamodb"), **svc.settings.tables)
         keys.ensure(svc)
         services.use(svc)
         yield svc

@@ -56,6 +56,7 @@ class Settings:
     audience: str
     users_table: str
     grants_table: str
+    outbox_table: str
     keys_path: str
     jwks_url: str
     brand: Brand = Brand()
@@ -82,6 +83,11 @@ class Settings:
     fresh_login_seconds: int = 5 * 60
     key_days: int = 90
     limits: Mapping[str, tuple[int, int]] = field(default_factory=lambda: LIMITS)
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The names of the tables, by what they are for."""
+        return {"users": self.users_table, "grants": self.grants_table, "outbox": self.outbox_table}
 
     @property
     def audiences(self) -> tuple[str, ...]:
@@ -159,6 +165,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         audience=environ.get("LATCHKEY_AUDIENCE") or issuer,
         users_table=environ.get("LATCHKEY_USERS_TABLE", "latchkey-users"),
         grants_table=environ.get("LATCHKEY_GRANTS_TABLE", "latchkey-grants"),
+        outbox_table=environ.get("LATCHKEY_OUTBOX_TABLE", "latchkey-outbox"),
         keys_path=environ.get("LATCHKEY_KEYS_PATH", "/latchkey/keys"),
         algorithm=algorithm,
         brand=_brand(environ),
@@ -184,6 +191,7 @@ TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
 NAMES = {
     "LATCHKEY_USERS_TABLE": TABLE,
     "LATCHKEY_GRANTS_TABLE": TABLE,
+    "LATCHKEY_OUTBOX_TABLE": TABLE,
     "LATCHKEY_KEYS_PATH": (r"(/[A-Za-z0-9_.-]+)+", "a path in the parameter store, like /latchkey/keys"),
 }
 SCOPES = (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes")

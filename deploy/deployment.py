@@ -61,7 +61,7 @@ def check_settings(stage: Stage) -> None:
 def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
     """Make tables, log groups and keys where they are missing; return the public keys."""
     dynamodb = boto3.client("dynamodb", config=PATIENT)
-    tables.ensure(dynamodb, users=stage.users_table, grants=stage.grants_table)
+    tables.ensure(dynamodb, **stage.tables)
     logs_and_gateway.ensure_log_groups(boto3.client("logs", config=PATIENT), stage)
     environment = {**stage.environment(), "LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER}
     svc = services.build(config.load(environment))
@@ -101,7 +101,9 @@ def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
 def announce(stage: Stage, where: Account, architecture: str) -> None:
     """Say what is going to happen before anything does."""
     print(f"Account {where.number}, {where.region}, as {where.identity}. For the stage {stage.name}:")
-    print(f"  tables     {stage.users_table} (backups, protected), {stage.grants_table} (expiring)")
+    print(
+        f"  tables     {stage.users_table} (backups, protected), {stage.grants_table}, {stage.outbox_table} (expiring)"
+    )
     print(f"  keys       {stage.environment()['LATCHKEY_KEYS_PATH']} in the parameter store, if there are none")
     print(f"  functions  {', '.join(map(stage.deployed_name, stage.functions))} ({architecture})")
     print(f"  logs       kept {stage.limits.log_days} days")

@@ -36,14 +36,20 @@ def logical_id(function: str) -> str:
 
 
 def _tables(stage: Stage) -> Resources:
-    users, grants = tables.definition(users=stage.users_table, grants=stage.grants_table)
+    users, grants, outbox = tables.definition(**stage.tables)
     backups = {"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
     expiry = {"TimeToLiveSpecification": {"AttributeName": tables.EXPIRY, "Enabled": True}}
     return {
         # Deleting the stack must not delete the accounts.
         "UsersTable": _table({**users, **backups}, when_deleted="Retain"),
         "GrantsTable": _table({**grants, **expiry}, when_deleted="Delete"),
+        "OutboxTable": _table({**outbox, **expiry, **_stream(outbox)}, when_deleted="Delete"),
     }
+
+
+def _stream(definition: dict[str, Any]) -> dict[str, Any]:
+    # CloudFormation has a stream where there is a type, and knows no StreamEnabled.
+    return {"StreamSpecification": {"StreamViewType": definition["StreamSpecification"]["StreamViewType"]}}
 
 
 def _table(properties: dict[str, Any], *, when_deleted: str) -> dict[str, Any]:
@@ -83,6 +89,7 @@ _VARIABLES = {
     "LATCHKEY_ISSUER": {"Ref": "Issuer"},
     "LATCHKEY_USERS_TABLE": {"Ref": "UsersTable"},
     "LATCHKEY_GRANTS_TABLE": {"Ref": "GrantsTable"},
+    "LATCHKEY_OUTBOX_TABLE": {"Ref": "OutboxTable"},
 }
 
 

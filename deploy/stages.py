@@ -56,6 +56,16 @@ class Stage:
         """The table that holds the sessions."""
         return self.environment()["LATCHKEY_GRANTS_TABLE"]
 
+    @property
+    def outbox_table(self) -> str:
+        """The table that holds what is still to be delivered."""
+        return self.environment()["LATCHKEY_OUTBOX_TABLE"]
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """The names of the tables, by what they are for."""
+        return {"users": self.users_table, "grants": self.grants_table, "outbox": self.outbox_table}
+
     def deployed_name(self, function: str) -> str:
         """Return the function's name in AWS, as `chalice deploy` makes it up."""
         base = f"{self.app_name}-{self.name}"

@@ -50,6 +50,7 @@ def _repair_functions(resource: Resources, stage: Stage) -> None:
             "LATCHKEY_ISSUER": "${var.issuer}",
             "LATCHKEY_USERS_TABLE": "${aws_dynamodb_table.users.name}",
             "LATCHKEY_GRANTS_TABLE": "${aws_dynamodb_table.grants.name}",
+            "LATCHKEY_OUTBOX_TABLE": "${aws_dynamodb_table.outbox.name}",
         }
         # The functions may not make log groups: theirs is there before they run.
         function["depends_on"] = [f"aws_cloudwatch_log_group.{name}"]
@@ -70,7 +71,8 @@ def _repair_schedule(resource: Resources, stage: Stage) -> None:
 
 
 def _tables(stage: Stage) -> Resources:
-    users, grants = tables.definition(users=stage.users_table, grants=stage.grants_table)
+    users, grants, outbox = tables.definition(**stage.tables)
+    expiry = {"ttl": {"attribute_name": tables.EXPIRY, "enabled": True}}
     return {
         "aws_dynamodb_table": {
             "users": {
@@ -78,7 +80,8 @@ def _tables(stage: Stage) -> Resources:
                 "point_in_time_recovery": {"enabled": True},
                 "lifecycle": {"prevent_destroy": True},
             },
-            "grants": {**_table(grants), "ttl": {"attribute_name": tables.EXPIRY, "enabled": True}},
+            "grants": {**_table(grants), **expiry},
+            "outbox": {**_table(outbox), **expiry, **_stream(outbox)},
         }
     }
 
@@ -95,6 +98,11 @@ def _table(definition: dict[str, Any]) -> dict[str, Any]:
         ],
         "deletion_protection_enabled": definition.get("DeletionProtectionEnabled", False),
     }
+
+
+def _stream(definition: dict[str, Any]) -> dict[str, Any]:
+    stream = definition["StreamSpecification"]
+    return {"stream_enabled": stream["StreamEnabled"], "stream_view_type": stream["StreamViewType"]}
 
 
 def _log_groups(stage: Stage) -> Resources:

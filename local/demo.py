@@ -45,7 +45,7 @@ SERVICE = Client(
 
 def prepare(settings: config.Settings) -> None:
     """Make what is missing, and write the public keys where the guard looks for them."""
-    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    tables.ensure(boto3.client("dynamodb"), **settings.tables)
     svc = services.build(settings)
     keys.ensure(svc)
     if svc.users.find(email.canonical(ADDRESS)) is None:

@@ -22,6 +22,7 @@ WRONG = {
     "LATCHKEY_ISSUER": "id.example",
     "LATCHKEY_USERS_TABLE": "u",
     "LATCHKEY_GRANTS_TABLE": "the grants",
+    "LATCHKEY_OUTBOX_TABLE": "the outbox",
     "LATCHKEY_KEYS_PATH": "latchkey/keys/",
     "LATCHKEY_ALGORITHM": "HS256",
     "LATCHKEY_SCOPES": 'account "all"',

@@ -9,8 +9,11 @@ if TYPE_CHECKING:
 EXPIRY = "expires_at"
 
 
-def definition(*, users: str, grants: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """CreateTable's arguments for both tables: `users` is durable, `grants` is swept by its time to live."""
+def definition(*, users: str, grants: str, outbox: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """CreateTable's arguments for the tables: `users` is durable, the others are swept by their time to live.
+
+    The stream of `outbox` starts the function that delivers.
+    """
     shape: dict[str, Any] = {
         "AttributeDefinitions": [
             {"AttributeName": "pk", "AttributeType": "S"},
@@ -25,18 +28,29 @@ def definition(*, users: str, grants: str) -> tuple[dict[str, Any], dict[str, An
     return (
         {"TableName": users, "DeletionProtectionEnabled": True, **shape},
         {"TableName": grants, **shape},
+        {
+            "TableName": outbox,
+            # The keys alone: a message is read when it is delivered, and is gone once it was.
+            "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+            **shape,
+        },
     )
 
 
-def ensure(client: "DynamoDBClient", *, users: str, grants: str, pause: Callable[[float], None] = time.sleep) -> None:
-    """Both tables, made where they are missing, with backups on the one and expiry on the other; safe to repeat."""
-    for table in definition(users=users, grants=grants):
+def ensure(
+    client: "DynamoDBClient", pause: Callable[[float], None] = time.sleep, /, *, users: str, grants: str, outbox: str
+) -> None:
+    """The tables, made where they are missing, with backups on the first and expiry on the others; safe to repeat."""
+    for table in definition(users=users, grants=grants, outbox=outbox):
         with suppress(client.exceptions.ResourceInUseException):
             client.create_table(**table)
         client.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
-    expiry = client.describe_time_to_live(TableName=grants)["TimeToLiveDescription"]
-    if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
-        client.update_time_to_live(TableName=grants, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY})
+    for name in (grants, outbox):
+        expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+        if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
+            client.update_time_to_live(
+                TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": EXPIRY}
+            )
     _keep_backups(client, users, pause)
 
 

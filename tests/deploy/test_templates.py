@@ -57,16 +57,17 @@ def test_cfn_lint_finds_nothing(sam_folder: Path) -> None:
 
 
 def test_the_templates_tables_are_those_that_the_code_makes(sam: dict[str, Any]) -> None:
-    users, grants = tables.definition(users="latchkey-dev-users", grants="latchkey-dev-grants")
-    in_users, in_grants = (sam["Resources"][name] for name in ("UsersTable", "GrantsTable"))
+    users, grants, outbox = tables.definition(**DEV.tables)
+    in_users, in_grants, in_outbox = (sam["Resources"][f"{name}Table"] for name in ("Users", "Grants", "Outbox"))
     assert users.items() <= in_users["Properties"].items()
     assert grants.items() <= in_grants["Properties"].items()
     assert in_users["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
     assert in_users["Properties"]["DeletionProtectionEnabled"]
-    assert in_grants["Properties"]["TimeToLiveSpecification"] == {
-        "AttributeName": "expires_at",
-        "Enabled": True,
-    }
+    stream = {"StreamViewType": outbox.pop("StreamSpecification")["StreamViewType"]}
+    assert outbox.items() <= in_outbox["Properties"].items()
+    assert in_outbox["Properties"]["StreamSpecification"] == stream
+    for table in (in_grants, in_outbox):
+        assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
 def test_deleting_the_stack_keeps_the_accounts_and_drops_the_sessions(sam: dict[str, Any]) -> None:
@@ -127,15 +128,17 @@ def test_scripts_of_every_origin_may_read_the_gateways_own_answers_and_when_to_c
 
 def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:
     made = tf["resource"]["aws_dynamodb_table"]
-    users, grants = tables.definition(users="latchkey-dev-users", grants="latchkey-dev-grants")
-    for table, definition in ((made["users"], users), (made["grants"], grants)):
+    for name, definition in zip(("users", "grants", "outbox"), tables.definition(**DEV.tables), strict=True):
+        table = made[name]
         assert table["name"] == definition["TableName"]
         assert table["billing_mode"] == definition["BillingMode"]
         keys = {key["KeyType"]: key["AttributeName"] for key in definition["KeySchema"]}
         assert (table["hash_key"], table["range_key"]) == (keys["HASH"], keys["RANGE"])
         assert table["deletion_protection_enabled"] is definition.get("DeletionProtectionEnabled", False)
     assert made["users"]["lifecycle"] == {"prevent_destroy": True}
-    assert made["grants"]["ttl"] == {"attribute_name": "expires_at", "enabled": True}
+    for name in ("grants", "outbox"):
+        assert made[name]["ttl"] == {"attribute_name": "expires_at", "enabled": True}
+    assert (made["outbox"]["stream_enabled"], made["outbox"]["stream_view_type"]) == (True, "KEYS_ONLY")
 
 
 def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:

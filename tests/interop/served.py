@@ -114,6 +114,7 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
             "LATCHKEY_ISSUER": url(listening),
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",
             "LATCHKEY_KEYS_PATH": f"/{own}/keys",
             "LATCHKEY_ALGORITHM": algorithm,
             "LATCHKEY_SCOPES": "account notes:read notes:write",
@@ -124,7 +125,7 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
             **more,
         }
     )
-    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    tables.ensure(boto3.client("dynamodb"), **settings.tables)
     with running(files, "app.example", "wiki.example", "localhost") as internet:
         svc = replace(build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS), fetch=internet.fetch())
         gateway = Recording(app)

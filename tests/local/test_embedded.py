@@ -45,7 +45,7 @@ def kill(cloud: aws.EmbeddedAws) -> None:
 def fill(cloud: aws.EmbeddedAws) -> None:
     """Write in every way that the stores do: new, conditional, counted, in a transaction, deleted."""
     dynamodb = client(cloud, "dynamodb")
-    tables.ensure(dynamodb, users=TABLE, grants="others")
+    tables.ensure(dynamodb, users=TABLE, grants="others", outbox="messages")
     new = {"ConditionExpression": "attribute_not_exists(pk)"}
     dynamodb.put_item(TableName=TABLE, Item={**KEY, "bytes": {"B": b"\x00\xff\n"}, "n": {"N": "1"}}, **new)
     for _ in range(3):
@@ -76,6 +76,7 @@ EXPECTED = (
     {
         TABLE: [{**KEY, "bytes": {"B": b"\x00\xff\n"}, "n": {"N": "4"}}, {**KEY, "sk": {"S": "two"}}],
         "others": [],
+        "messages": [],
     },
     {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"},
     [("/keys/1", "secret")],

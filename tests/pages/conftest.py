@@ -51,12 +51,13 @@ def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "LATCHKEY_ISSUER": server.url(listening),
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",
             "LATCHKEY_KEYS_PATH": f"/{own}/keys",
             "LATCHKEY_ALGORITHM": "ES256",
             "LATCHKEY_APIS_FILE": str(tmp_path_factory.mktemp("site") / "apis.json"),
         }
     )
-    tables.ensure(boto3.client("dynamodb"), users=settings.users_table, grants=settings.grants_table)
+    tables.ensure(boto3.client("dynamodb"), **settings.tables)
     svc = build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS)
     with installed(svc), server.serving(Gateway(app), listening):
         yield Site(svc)

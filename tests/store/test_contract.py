@@ -68,7 +68,7 @@ class Deployment:
         self.client = boto3.client("dynamodb", **engine, config=dynamo.CONFIG)
         self.ssm = boto3.client("ssm", **engine, config=dynamo.CONFIG)
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
-        tables.ensure(self.client, users=names["users"], grants=names["grants"])
+        tables.ensure(self.client, **names, outbox=f"outbox-{own}")
         self.users = Users(self.client, **names)
         self.sessions = Sessions(self.client, **names)
         self.clients = Clients(self.client, users=names["users"])
@@ -823,17 +823,26 @@ def test_no_part_of_a_key_may_hold_the_delimiter(part: str) -> None:
 
 
 def test_tables_can_be_ensured_again(store: Deployment) -> None:
-    names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
-    tables.ensure(store.client, users=names["users"], grants=names["grants"])
-    tables.ensure(store.client, users=names["users"], grants=names["grants"])
-    assert store.client.describe_time_to_live(TableName=names["grants"])["TimeToLiveDescription"] == {
-        "TimeToLiveStatus": "ENABLED",
-        "AttributeName": "expires_at",
-    }
+    names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
+    tables.ensure(store.client, **names)
+    tables.ensure(store.client, **names)
+    for table in ("grants", "outbox"):
+        assert store.client.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
+            "TimeToLiveStatus": "ENABLED",
+            "AttributeName": "expires_at",
+        }
+
+
+def test_the_stream_of_the_outbox_has_the_keys_and_nothing_that_is_written_there(store: Deployment) -> None:
+    names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
+    tables.ensure(store.client, **names)
+    described = {table: store.client.describe_table(TableName=name)["Table"] for table, name in names.items()}
+    assert described["outbox"]["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    assert not any("LatestStreamArn" in described[table] for table in ("users", "grants"))
 
 
 def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(store: Deployment) -> None:
-    names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
+    names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
     refusals, pauses = [True, True], list[float]()
     unready = {"Error": {"Code": "ContinuousBackupsUnavailableException", "Message": "Backups are being enabled"}}
 
@@ -841,7 +850,7 @@ def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(sto
         return (SimpleNamespace(status_code=400), unready) if refusals and refusals.pop() else None
 
     store.client.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
-    tables.ensure(store.client, users=names["users"], grants=names["grants"], pause=pauses.append)
+    tables.ensure(store.client, pauses.append, **names)
     assert pauses == [1, 2]
 
 

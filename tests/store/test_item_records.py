@@ -146,7 +146,7 @@ class Table:
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb")
         self.names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
-        tables.ensure(self.client, users=self.names["users"], grants=self.names["grants"])
+        tables.ensure(self.client, **self.names, outbox=f"outbox-{uuid4().hex}")
         self.users = Users(self.client, **self.names)
         self.sessions = Sessions(self.client, **self.names)
         self.clients = Clients(self.client, users=self.names["users"])

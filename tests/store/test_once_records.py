@@ -164,7 +164,8 @@ class Table:
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb")
         self.name = f"grants-{uuid4().hex}"
-        tables.ensure(self.client, users=f"users-{uuid4().hex}", grants=self.name)
+        others = {table: f"{table}-{uuid4().hex}" for table in ("users", "outbox")}
+        tables.ensure(self.client, **others, grants=self.name)
         self.once = Once(self.client, grants=self.name)
 
     def key(self, kind: str, text: str) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def deployed(**more: str) -> Settings:
             "LATCHKEY_ISSUER": "https://id.example",
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
+            "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",
             "LATCHKEY_KEYS_PATH": f"/{own}/keys",
             "LATCHKEY_ALGORITHM": "ES256",
             "LATCHKEY_SCOPES": "account notes:read notes:write",
@@ -55,7 +56,7 @@ def deployed(**more: str) -> Settings:
         }
     )
     # Made and no more: backups and expiry, which `tables.ensure` sees to, have tests of their own.
-    for table in tables.definition(users=settings.users_table, grants=settings.grants_table):
+    for table in tables.definition(**settings.tables):
         _dynamodb().create_table(**table)
     return settings
 
