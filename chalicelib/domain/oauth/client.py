@@ -80,7 +80,10 @@ CLIENT, OPERATOR, WAIVER, PRIVILEGE, SERVER = map(Member, SetBy)
 URI = Member(SetBy.CLIENT, is_uri=True)
 CALLED_URI = Member(SetBy.CLIENT, is_uri=True, is_called=True)
 MAX_ISSUERS = 10
-PUBLIC_KEYS = Rule('a set of a few public keys, {"keys": […]}', are_public_keys)
+PUBLIC_KEYS = Rule(
+    'a set of a few public keys, {"keys": […]}, one of them RSA of 2048 bits or more, EC of P-256, or Ed25519',
+    are_public_keys,
+)
 
 
 def are_issuers(issuers: Mapping[str, Any]) -> bool:

@@ -58,3 +58,14 @@ def test_another_curve_is_not_taken_for_the_one_that_es256_means() -> None:
 def test_a_strangers_signature_is_refused() -> None:
     with pytest.raises(ValueError, match="signature or key"):
         jws.verify(compact({"alg": "Ed25519"}, {}, by(stranger("EdDSA"))), jwk(ED))
+
+
+def test_a_short_key_signs_nothing_here() -> None:
+    for size, accepted in ((1024, False), (2048, True)):
+        key = rsa.generate_private_key(public_exponent=65537, key_size=size)
+        token = compact({"alg": "RS256"}, {"a": 1}, by(key))
+        if accepted:
+            assert jws.verify(token, jwk(key)) == {"a": 1}
+        else:
+            with pytest.raises(ValueError, match="signature or key"):
+                jws.verify(token, jwk(key))

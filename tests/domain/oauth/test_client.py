@@ -20,6 +20,7 @@ from chalicelib.domain.oauth.client import (
 )
 from chalicelib.domain.oauth.client_rules import check, sector
 from chalicelib.domain.oauth.client_values import are_public_keys
+from tests.support.forge import b64
 from tests.support.grants import EXPECTED
 
 WEB = Client(client_id="shop", redirect_uris=("https://app.example/cb",))
@@ -223,10 +224,22 @@ def test_a_key_with_a_private_member_is_no_public_key(member: str) -> None:
     assert not are_public_keys({"keys": [EC, {**EC, member: "AA"}]})
 
 
+def modulus(bits: int) -> str:
+    return b64((2 ** (bits - 1) + 1).to_bytes((bits + 7) // 8))
+
+
 @pytest.mark.parametrize(
     ("jwks", "expected"),
     [
-        ({"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}, True),
+        # RFC 7518 section 3.3: 2048 bits or more; zeros before the first bit are none.
+        ({"keys": [{"kty": "RSA", "n": modulus(2048), "e": "AQAB"}]}, True),
+        ({"keys": [{"kty": "RSA", "n": modulus(2048) + "==", "e": "AQAB"}]}, True),
+        ({"keys": [{"kty": "RSA", "n": modulus(2047), "e": "AQAB"}]}, False),
+        ({"keys": [{"kty": "RSA", "n": "AAAA" + modulus(1024), "e": "AQAB"}]}, False),
+        ({"keys": [{"kty": "RSA", "n": "A", "e": "AQAB"}]}, False),
+        ({"keys": [{"kty": "RSA", "n": "é", "e": "AQAB"}]}, False),
+        ({"keys": [{**EC, "crv": "P-384"}]}, False),
+        ({"keys": [{"kty": "OKP", "crv": "Ed448", "x": "AA"}]}, False),
         ({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AA"}]}, True),
         *[({"keys": [{"kty": kind}]}, False) for kind in KINDS],
         *[({"keys": [{**EC, name: value}]}, False) for name in ("kty", "crv", "x", "y") for value in KINDS[6:]],
