@@ -93,6 +93,8 @@ def _without_dead_urls(svc: Services, client: Client) -> Client:
     """A client without the URLs that its document has for other servers: plain http, or what is never called from here."""
     plain = {name for name in URIS if getattr(client, name).startswith("http://")}
     uncallable = {name for name in CALLED_URIS if getattr(client, name) and svc.fetch.why_never(getattr(client, name))}
+    if "jwks_uri" in uncallable and client.token_endpoint_auth_method == "private_key_jwt":
+        raise ValueError(f"its `jwks_uri` cannot be called from here: {svc.fetch.why_never(client.jwks_uri)}")
     nothing: dict[str, Any] = dict.fromkeys(plain | uncallable, "")
     return replace(client, **nothing)
 

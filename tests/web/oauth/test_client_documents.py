@@ -275,6 +275,11 @@ def test_what_a_document_has_for_other_servers_is_left_out(
         ({"redirect_uris": ["cursor://oauth/callback"]}, b"cursor://oauth/callback cannot be a redirect URI"),
         ({"client_id": OTHER_ID}, b"another client"),
         ({"client_name": 7}, b"client_name"),
+        (
+            {"token_endpoint_auth_method": "private_key_jwt", "jwks_uri": "https://app.example:8443/jwks"},
+            b"`jwks_uri` cannot be called from here",
+        ),
+        ({"jwks": {"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}}, b"RSA of 2048 bits or more"),
     ],
     ids=str,
 )
