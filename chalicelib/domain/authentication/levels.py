@@ -49,5 +49,11 @@ def rank(acr: str) -> int:
     return LEVELS.index(acr) + 1 if acr in LEVELS else 0
 
 
+def reaches(amr: Iterable[str], acr_values: Iterable[str]) -> bool:
+    """Whether what was proved is of one of these levels, or of a higher one; of one that is not known it never is."""
+    proved = rank(acr_of(amr))
+    return any(0 < rank(acr) <= proved for acr in acr_values)
+
+
 def _several_kinds(methods: Iterable[str]) -> bool:
     return len({KINDS[method] for method in methods if method in KINDS}) > 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from ...domain.authentication import levels
 from ...domain.authentication.model import of_session
 from ...domain.errors import (
     AccessDenied,
@@ -128,7 +129,9 @@ def _browser_without_interaction(
     unreadable_hint = request.id_token_hint and _id_token_hint(svc, client, request) is None
     if unreadable_hint or _new_login_is_due(svc, request, browser) or _is_another_user(svc, client, request, browser):
         raise LoginRequired("The user has to log in, or another user than the client asks for.")
-    if _proof_is_missing(svc, request, browser) and request.acr_essential:
+    # Any of the essential levels will do where nobody can be asked for a better one (OpenID Connect Core 5.5.1.1).
+    enough = not request.acr_essential or levels.reaches(browser.session.amr, request.acr_values)
+    if not enough and _proof_is_missing(svc, request, browser):
         raise LoginRequired("The user has to give a further proof.")
     return browser
 

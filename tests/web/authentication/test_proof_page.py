@@ -319,8 +319,8 @@ def test_a_request_for_more_asks_for_what_is_missing_and_raises_the_session(
     assert "code" in callback_params(browser.authorize(app, acr_values="aal2"))  # and that is that
 
 
-def essential(level: str) -> str:
-    return json.dumps({"id_token": {"acr": {"essential": True, "value": level}}})
+def essential(*levels: str) -> str:
+    return json.dumps({"id_token": {"acr": {"essential": True, "values": levels}}})
 
 
 def test_what_is_essential_is_not_answered_with_less(browser: Browser, app: App, raised_later: str) -> None:
@@ -328,6 +328,18 @@ def test_what_is_essential_is_not_answered_with_less(browser: Browser, app: App,
     assert callback_params(silent)["error"] == "login_required"
     assert "code" in callback_params(browser.authorize(app, prompt="none", acr_values="aal2"))  # a wish
     page = browser.authorize(app, claims=essential("aal2"))
+    assert claims_of(app, prove(browser, page, counter.code(raised_later, 1)))["acr"] == "aal2"
+
+
+def test_any_of_the_essential_levels_will_do_where_nobody_can_be_asked(
+    browser: Browser, app: App, raised_later: str
+) -> None:
+    silent = browser.authorize(app, prompt="none", claims=essential("aal2", "aal1"))
+    assert claims_of(app, silent)["acr"] == "aal1"
+    assert "error" in callback_params(browser.authorize(app, prompt="none", claims=essential("aal2", "gold")))
+    page = browser.authorize(
+        app, claims=essential("aal2", "aal1")
+    )  # who is there is asked for the first that can be had
     assert claims_of(app, prove(browser, page, counter.code(raised_later, 1)))["acr"] == "aal2"
 
 
