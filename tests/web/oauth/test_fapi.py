@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.errors import InvalidClientMetadata
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import logout
@@ -18,6 +18,7 @@ from chalicelib.services import Services, build
 from local.gateway import Answer
 from tests.support.browser import ISSUER, App, Browser, callback_params, forms, place, register, send, token_response
 from tests.support.forge import jwk, peek, stranger
+from tests.support.issuer import Issuer, present
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed, installed, refusal
 from tests.support.prover import Prover
 
@@ -215,6 +216,23 @@ def test_nothing_is_taken_that_is_signed_by_an_older_algorithm(
     clock.advance(1)
     by_proof = ask("PS256", algorithm, nonce)
     assert by_proof.status == 200 if accepted else refusal(by_proof) == (400, "invalid_dpop_proof")
+
+
+def test_nobody_vouches_for_a_user_by_an_older_algorithm(
+    svc: Services, phone: Phone, clock: Clock, prover: Prover
+) -> None:
+    issuer, subject = Issuer(key=RSA), phone.sign_up()["user"]["sub"]
+    entry = {issuer.name: {"jwks": {"keys": [{**jwk(RSA), "kid": "1"}]}}}
+    metadata = {"grant_types": (JWT_BEARER,), "redirect_uris": (), "assertion_issuers": entry}
+    app = register(svc, phone, "key", **FAPI, **metadata)
+    with_nonce(app, prover)
+    now = clock()
+    claims = {"iss": issuer.name, "sub": subject, "aud": ISSUER, "iat": now, "exp": now + 60}
+    for algorithm, expected in (("RS256", 400), ("PS256", 200)):
+        assertion = signed(RSA, algorithm, {"kid": "1"}, {**claims, "jti": algorithm})
+        answer = present(app, assertion, headers=prover.headers())
+        assert answer.status == expected, answer.body
+        assert expected == 200 or refusal(answer) == (400, "invalid_grant")
 
 
 def test_a_refresh_token_stays_and_its_session_is_written_once_a_day(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.oauth.client import DEVICE_CODE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
@@ -50,6 +50,22 @@ def decided(browser: Browser, codes: dict[str, Any], decision: str = "allow", *,
     answer = browser.submit(page, "/device", decision=decision)
     assert answer.status == 200, answer
     return answer
+
+
+def test_a_confidential_client_gets_tokens_for_itself_and_for_who_approves_of_its_device(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    # kubelogin with a secret: it sends `scope=openid` with every grant, and that alone.
+    both = (DEVICE_CODE, CLIENT_CREDENTIALS)
+    app = register(svc, phone, grant_types=both, redirect_uris=(), scopes=("openid", "email", "notes:read"))
+    codes = begin(app, scope="openid")
+    decided(browser, codes)
+    clock.advance(codes["interval"])
+    tokens = token_response(poll(app, codes))
+    assert (tokens["scope"], peek(tokens["id_token"])[1]["aud"]) == ("openid", app.id)
+    own = token_response(app.token(CLIENT_CREDENTIALS, scope="openid"))
+    assert (own["scope"], peek(own["access_token"])[1]["sub"]) == ("notes:read", app.id)
+    assert "id_token" not in own
 
 
 def test_a_device_gets_the_tokens_of_whoever_approved(browser: Browser, television: App, clock: Clock) -> None:

@@ -70,6 +70,7 @@ def _verify(svc: Services, client: Client, assertion: str, network: str) -> tupl
             jwks_uri=issuer.get("jwks_uri", ""),
             audiences={svc.settings.issuer, f"{svc.settings.issuer}/oauth/token"},
             network=network,
+            algorithms=client.algorithms,
         )
     except assertions.UnfitAssertionError as unfit:
         raise InvalidGrant(REFUSAL, reason=str(unfit)) from None
