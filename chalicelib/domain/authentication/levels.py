@@ -51,8 +51,8 @@ def rank(acr: str) -> int:
 
 def reaches(amr: Iterable[str], acr_values: Iterable[str]) -> bool:
     """Whether what was proved is of one of these levels, or of a higher one; of one that is not known it never is."""
-    proved = rank(acr_of(amr))
-    return any(0 < rank(acr) <= proved for acr in acr_values)
+    level = rank(acr_of(amr))
+    return any(0 < rank(acr) <= level for acr in acr_values)
 
 
 def _several_kinds(methods: Iterable[str]) -> bool:
