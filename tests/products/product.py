@@ -87,6 +87,18 @@ class Product:
             made.write_text(lock)
         return self.folder
 
+    def go(self, module: str, version: str, *, package: str = "") -> Path:
+        """A Go program, built when its version is new: that of a module, or of a package in it."""
+        program = self.folder / f"{self.recipe.name}-{version}"
+        if not program.exists():
+            # As a dependency of another module, since `go install` refuses modules that replace others.
+            (self.folder / "go.mod").write_text("module products\n")
+            require = ["go", "mod", "edit", f"-require={module}@{version}"]
+            build = ["go", "build", "-mod=mod", "-o", str(program), module + package]
+            for command in (require, build):
+                subprocess.run(command, cwd=self.folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
+        return program
+
     @contextmanager
     def running(
         self,
