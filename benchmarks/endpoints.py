@@ -7,7 +7,7 @@ this process its own work, ten times ours, would drown the difference. The passw
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from itertools import count
 from os import devnull, environ
@@ -29,6 +29,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables
+from chalicelib.store.aws.boto3_transport import boto3_transport
 from local import aws
 
 AT_MOST = 1.3
@@ -73,7 +74,7 @@ class Bench:
 
     def __init__(self, svc: Services) -> None:
         self._svc = svc
-        self._bare = boto3.client("dynamodb")
+        self._bare = boto3_transport("dynamodb")
         self._noted: list[list[Call]] = []
         self._numbers = count()
         self._accounts = [self._sign_up() for _ in range(ACCOUNTS)]
@@ -87,7 +88,8 @@ class Bench:
         self._claims = jwt.decode(self._accounts[0][2], options={"verify_signature": False})
         self._machine = self._register()
         self._twins = list(zip(self._session(0), self._session(1), strict=True))
-        svc.users._client.meta.events.register("provide-client-params.dynamodb", self._note)
+        self._send = svc.users._client.transport
+        svc.users._client.transport = self._note
 
     def prepare(self, work: Callable[[], None]) -> None:
         """Does as much unmeasured work as one round needs, so that its repetition can go first."""
@@ -116,13 +118,13 @@ class Bench:
         """Signs a token, and makes the calls of one piece of work that was done, without the work."""
         jwt.encode(self._claims, self._key, algorithm=self._algorithm, headers=self._headers)
         for name, parameters in self._noted.pop(0):
-            getattr(self._bare, name)(**parameters)
+            self._bare(name, parameters)
 
-    def _note(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        name = "".join(f"_{c.lower()}" if c.isupper() else c for c in model.name).lstrip("_")
-        self._noted[-1].append((name, self._elsewhere(params)))
+    def _note(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._noted[-1].append((operation, self._elsewhere(request)))
+        return self._send(operation, request)
 
-    def _elsewhere(self, params: dict[str, Any]) -> dict[str, Any]:
+    def _elsewhere(self, params: Mapping[str, Any]) -> dict[str, Any]:
         # A second refresh of the same row would be a reuse: the repetition keeps a row of its own, in step.
         text = json.dumps(params)
         for ours, theirs in self._twins:

@@ -7,8 +7,9 @@ from .config import Settings, check_at_start, load
 from .domain.accounts.passwords import OWASP_19_MIB, Profile
 from .domain.oauth.tokens import MAX_LIFETIME
 from .fetch import Fetch
-from .store import dynamo
 from .store.attempts import Attempts
+from .store.aws.boto3_transport import boto3_transport
+from .store.aws.client import AwsClient, Transport, round_trips
 from .store.clients import Clients
 from .store.keys import Keys
 from .store.once import Once
@@ -41,9 +42,18 @@ class Services:
     hashing: Profile = OWASP_19_MIB
 
 
-def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profile = OWASP_19_MIB) -> Services:
-    """Services on fresh AWS clients, which take region, credentials and endpoint from the environment."""
-    client = dynamo.dynamodb()
+def build(
+    settings: Settings,
+    *,
+    now: Callable[[], int] = _epoch,
+    hashing: Profile = OWASP_19_MIB,
+    transport: Callable[[str], Transport] = boto3_transport,
+) -> Services:
+    """Services on fresh AWS clients, which take region, credentials and endpoint from the environment.
+
+    `transport` gives the way to `dynamodb` or `ssm`.
+    """
+    client = AwsClient(transport("dynamodb"))
     tables = {"users": settings.users_table, "grants": settings.grants_table}
     return Services(
         settings=settings,
@@ -53,7 +63,7 @@ def build(settings: Settings, *, now: Callable[[], int] = _epoch, hashing: Profi
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
         transactions=Transactions(client),
-        keys=Keys(dynamo.ssm(), path=settings.keys_path, token_life=MAX_LIFETIME),
+        keys=Keys(AwsClient(transport("ssm"), counted=False), path=settings.keys_path, token_life=MAX_LIFETIME),
         fetch=Fetch(ports=settings.outbound_ports, local=settings.local),
         now=now,
         hashing=hashing,
@@ -83,8 +93,8 @@ class RoundTrips:
 
     def __enter__(self) -> list[str]:
         calls: list[str] = []
-        self._token = dynamo.round_trips.set(calls)
+        self._token = round_trips.set(calls)
         return calls
 
     def __exit__(self, *_: object) -> None:
-        dynamo.round_trips.reset(self._token)
+        round_trips.reset(self._token)

@@ -137,18 +137,16 @@ def _find(svc: "Services", client_id: str) -> "Client":
 
 def _all(svc: "Services") -> list["Client"]:
     # Here and not in the store, whose verbs the routes have the rights for: none of them scans a table.
+    from chalicelib.store.aws.boto3_transport import boto3_transport
+    from chalicelib.store.aws.client import AwsClient
     from chalicelib.store.clients import from_item
-    from chalicelib.store.dynamo import dynamodb
 
-    pages = (
-        dynamodb()
-        .get_paginator("scan")
-        .paginate(
-            TableName=svc.settings.users_table,
-            FilterExpression="sk = :client",
-            ExpressionAttributeValues={":client": {"S": "client"}},
-            ConsistentRead=True,
-        )
+    pages = AwsClient(boto3_transport("dynamodb")).pages(
+        "Scan",
+        TableName=svc.settings.users_table,
+        FilterExpression="sk = :client",
+        ExpressionAttributeValues={":client": {"S": "client"}},
+        ConsistentRead=True,
     )
     return [from_item(item) for page in pages for item in page["Items"]]
 

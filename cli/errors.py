@@ -31,6 +31,7 @@ def _line(error: Exception) -> str | None:
 
     from chalicelib.config import WrongSetting
     from chalicelib.domain.errors import LatchkeyError, TemporarilyUnavailable
+    from chalicelib.store.aws.client import AwsError
     from deploy.errors import CannotDeployError
     from deploy.openapi_scopes import CannotExpressError
     from deploy.registered_apis import CannotRegisterError
@@ -42,7 +43,7 @@ def _line(error: Exception) -> str | None:
         return f"AWS says: {error.__cause__}" if error.__cause__ else f"{error.description} The reason: {error.reason}."
     if isinstance(error, LatchkeyError):
         return error.description
-    if isinstance(error, BotoCoreError | ClientError):
+    if isinstance(error, BotoCoreError | ClientError | AwsError):
         return f"AWS says: {error}"
     ours = (CannotDeployError, CannotPackageError, CannotVendorError, NoSuchStageError, WrongSetting)
     typed = (CannotRunError, CannotRegisterError, CannotExpressError)

@@ -1,22 +1,20 @@
 import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..domain.accounts.model import Limit, Spent
 from ..domain.errors import TemporarilyUnavailable
+from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Contended, conditionally, key, transact
 from .items import ONE
 from .transactions import Write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 class Attempts:
     """Counts attempts under a digest of who makes them, so that the table holds no addresses."""
 
-    def __init__(self, client: "DynamoDBClient", *, grants: str) -> None:
+    def __init__(self, client: AwsClient, *, grants: str) -> None:
         self._client = client
         self._grants = grants
 
@@ -42,7 +40,7 @@ class Attempts:
         """Takes an attempt back by itself; whoever was right is not refused where that cannot be done."""
         for part in self.refund(spent, now=now).parts:
             with suppress(ConditionFailed, TemporarilyUnavailable):
-                conditionally(self._client.update_item, **{**part["Update"], "TableName": self._grants})
+                conditionally(self._client, "UpdateItem", **{**part["Update"], "TableName": self._grants})
 
     def _counting(self, limit: Limit, now: int) -> Any:
         return {

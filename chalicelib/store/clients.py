@@ -1,16 +1,14 @@
 import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from ..domain.accounts.model import User
 from ..domain.oauth.client import Client
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
+from .aws.client import AwsClient
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
 from .items import ONE, VERSION, reader
 from .users import as_read
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def client_key(client_id: str) -> dict[str, Any]:
@@ -38,7 +36,7 @@ def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
 class Clients:
     """OAuth clients, and what users have agreed to for each."""
 
-    def __init__(self, client: "DynamoDBClient", *, users: str) -> None:
+    def __init__(self, client: AwsClient, *, users: str) -> None:
         self._client = client
         self._users = users
 
@@ -48,8 +46,7 @@ class Clients:
             item_key = client_key(client_id)
         except ValueError:
             return None
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._users, Key=item_key, ConsistentRead=True)
+        answer = self._client.call("GetItem", TableName=self._users, Key=item_key, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def create(self, client: Client) -> bool:
@@ -65,7 +62,8 @@ class Clients:
         same = {"ExpressionAttributeValues": {":version": {"N": str(version)}}} if version is not None else {}
         try:
             conditionally(
-                self._client.delete_item,
+                self._client,
+                "DeleteItem",
                 TableName=self._users,
                 Key=client_key(client_id),
                 ConditionExpression="version = :version" if same else "attribute_exists(pk)",
@@ -81,9 +79,8 @@ class Clients:
         `resource` is "" for our own API. What was agreed to before `since`, when the client was made, was for another
         client of the same id.
         """
-        with storage_faults():
-            item_key = _consent_key(uid, client_id, resource)
-            answer = self._client.get_item(TableName=self._users, Key=item_key, ConsistentRead=True)
+        item_key = _consent_key(uid, client_id, resource)
+        answer = self._client.call("GetItem", TableName=self._users, Key=item_key, ConsistentRead=True)
         agreed_at, scopes = _consent_from_item(answer["Item"]) if "Item" in answer else (-1, None)
         return scopes if agreed_at >= since else None
 
@@ -117,16 +114,16 @@ class Clients:
 
     def delete_consents(self, uid: str) -> None:
         """Erases all that a user has agreed to."""
-        with storage_faults():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._users,
-                KeyConditionExpression="pk = :user AND begins_with(sk, :consent)",
-                ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":consent": {"S": "consent#"}},
-                ProjectionExpression="pk, sk",
-                ConsistentRead=True,
-            )
-            for item_key in [item for page in pages for item in page["Items"]]:
-                self._client.delete_item(TableName=self._users, Key=item_key)
+        pages = self._client.pages(
+            "Query",
+            TableName=self._users,
+            KeyConditionExpression="pk = :user AND begins_with(sk, :consent)",
+            ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":consent": {"S": "consent#"}},
+            ProjectionExpression="pk, sk",
+            ConsistentRead=True,
+        )
+        for item_key in [item for page in pages for item in page["Items"]]:
+            self._client.call("DeleteItem", TableName=self._users, Key=item_key)
 
     def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
         item = {
@@ -138,8 +135,8 @@ class Clients:
         request: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:
             conditionally(
-                self._client.put_item, TableName=self._users, Item=item, ConditionExpression=condition, **request
+                self._client, "PutItem", TableName=self._users, Item=item, ConditionExpression=condition, **request
             )
         except ConditionFailed as failed:
-            return failed.item == item  # botocore had sent it before, and the answer was lost
+            return failed.item == item  # it had been sent before, and the answer was lost
         return True

@@ -1,17 +1,13 @@
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TYPE_CHECKING
 
 from ..domain.crypto import keyset
 from ..domain.crypto.keyset import HandleKey, KeySet, RetiredKey, SigningKey
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.versioned import Record
 from . import key_parameters
-from .dynamo import storage_faults
+from .aws.client import AwsClient, AwsError
 from .key_parameters import HandleKeyParameter, Kind, PairwiseParameter, RetiredParameter, SigningParameter
-
-if TYPE_CHECKING:
-    from mypy_boto3_ssm import SSMClient
 
 RELOAD_SECONDS = 600
 # A token that names a key we lack makes us look again, but never more often than this.
@@ -21,7 +17,7 @@ FORCED_RELOAD_SECONDS = 60
 class Keys:
     """Private keys in SSM, one SecureString each, numbered and never overwritten: making number n is the one race."""
 
-    def __init__(self, client: "SSMClient", *, path: str, token_life: int) -> None:
+    def __init__(self, client: AwsClient, *, path: str, token_life: int) -> None:
         self._client = client
         self._path = path
         self._token_life = token_life
@@ -85,38 +81,36 @@ class Keys:
     def pairwise_alone(self) -> bytes:
         """The secret for pairwise subjects, for a function that has no right to read any key; read once."""
         if not self._pairwise:
-            with storage_faults():
-                answer = self._client.get_parameter(Name=f"{self._path}/pairwise/1", WithDecryption=True)
+            answer = self._client.call("GetParameter", Name=f"{self._path}/pairwise/1", WithDecryption=True)
             self._pairwise = _pairwise_secret(answer["Parameter"]["Value"])
         return self._pairwise
 
     def delete(self, kind: Kind, name: int | str) -> None:
         """A key gone for good; nothing happens if it is not there."""
         try:
-            with storage_faults():
-                self._client.delete_parameter(Name=f"{self._path}/{kind}/{name}")
-        except self._client.exceptions.ParameterNotFound:
-            pass
+            self._client.call("DeleteParameter", Name=f"{self._path}/{kind}/{name}")
+        except AwsError as error:
+            if error.code != "ParameterNotFound":
+                raise
 
     def _create(self, kind: Kind, name: int | str, parameter: Record) -> bool:
         try:
-            with storage_faults():
-                self._client.put_parameter(
-                    Name=f"{self._path}/{kind}/{name}",
-                    Value=key_parameters.encode(parameter),
-                    Type="SecureString",
-                    Overwrite=False,
-                )
-        except self._client.exceptions.ParameterAlreadyExists:
+            self._client.call(
+                "PutParameter",
+                Name=f"{self._path}/{kind}/{name}",
+                Value=key_parameters.encode(parameter),
+                Type="SecureString",
+                Overwrite=False,
+            )
+        except AwsError as error:
+            if error.code != "ParameterAlreadyExists":
+                raise
             return False
         return True
 
     def _parameters(self) -> list[tuple[str, str]]:
-        with storage_faults():
-            pages = self._client.get_paginator("get_parameters_by_path").paginate(
-                Path=self._path, Recursive=True, WithDecryption=True
-            )
-            return [(p["Name"], p["Value"]) for page in pages for p in page["Parameters"]]
+        pages = self._client.pages("GetParametersByPath", Path=self._path, Recursive=True, WithDecryption=True)
+        return [(p["Name"], p["Value"]) for page in pages for p in page["Parameters"]]
 
 
 def _signing_key(number: str, value: str) -> SigningKey:

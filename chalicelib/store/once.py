@@ -1,14 +1,12 @@
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..domain import versioned
 from ..domain.records.once import OnceItem, OnceRecord
-from .dynamo import ConditionFailed, attempt, conditionally, key, storage_faults
+from .aws.client import AwsClient
+from .dynamo import ConditionFailed, attempt, conditionally, key
 from .transactions import Write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 R = TypeVar("R", bound=OnceRecord)
 
@@ -21,7 +19,7 @@ class Once:
     Expiry (epoch seconds) is compared here: the table sweeps late.
     """
 
-    def __init__(self, client: "DynamoDBClient", *, grants: str) -> None:
+    def __init__(self, client: AwsClient, *, grants: str) -> None:
         self._client = client
         self._grants = grants
 
@@ -36,7 +34,8 @@ class Once:
         }
         try:
             conditionally(
-                self._client.put_item,
+                self._client,
+                "PutItem",
                 TableName=self._grants,
                 Item=item,
                 ConditionExpression="attribute_not_exists(pk) OR expires_at <= :now",
@@ -48,8 +47,7 @@ class Once:
 
     def read(self, kind: type[R], text: str, *, now: int) -> OnceItem[R] | None:
         """The record under a text, as of now; none that this release cannot read, as if it had expired."""
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
+        answer = self._client.call("GetItem", TableName=self._grants, Key=_key(kind, text), ConsistentRead=True)
         item = answer.get("Item")
         try:
             if item is None or int(item["expires_at"]["N"]) <= now:
@@ -64,7 +62,7 @@ class Once:
         stored = _encode(new)
         end = {":end": {"N": str(expires_at)}} if expires_at is not None else {}
         try:
-            conditionally(self._client.update_item, **self._update(item, stored, now, end))
+            conditionally(self._client, "UpdateItem", **self._update(item, stored, now, end))
         except ConditionFailed:
             return None
         return OnceItem(item.text, new, stored)

@@ -1,21 +1,19 @@
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.rotation import Use, use_of
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
+from .aws.client import AwsClient
 from .clients import client_key
 from .clients import from_item as client_from_item
-from .dynamo import ConditionFailed, Item, attempt, conditionally, storage_faults
+from .dynamo import ConditionFailed, Item, attempt, conditionally
 from .session_items import from_item
 from .session_writes import ADD_PARTICIPANT, SessionWrites
 from .transactions import Write
 from .users import from_item as user_from_item
 from .users import session_key, user_key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 BATCH = 25  # BatchWriteItem takes no more
 MAX_NOTED = 50  # clients and their sessions, in one browser's session: it is read with every page
@@ -47,7 +45,7 @@ def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
 class Sessions:
     """Sessions, one item each for its whole life. A verb that could race carries its own condition."""
 
-    def __init__(self, client: "DynamoDBClient", *, users: str, grants: str) -> None:
+    def __init__(self, client: AwsClient, *, users: str, grants: str) -> None:
         self._client = client
         self._users = users
         self._grants = grants
@@ -89,7 +87,8 @@ class Sessions:
         few = " AND (attribute_not_exists(took_part) OR size(took_part) < :most)" if most else ""
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(session.uid, session.browser),
                 UpdateExpression=ADD_PARTICIPANT,
@@ -126,8 +125,7 @@ class Sessions:
             self._users: {"Keys": of_users, "ConsistentRead": True},
             self._grants: {"Keys": [session], "ConsistentRead": True},
         }
-        with storage_faults():
-            answer = self._client.batch_get_item(RequestItems=requests)
+        answer = self._client.call("BatchGetItem", RequestItems=requests)
         if answer["UnprocessedKeys"]:
             raise TemporarilyUnavailable(reason="UnprocessedKeys")
         return [item for items in answer["Responses"].values() for item in items]
@@ -140,7 +138,8 @@ class Sessions:
         unbound = {":unbound": {"N": str(session.generation)}} if jkt and not session.jkt else {}
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(session.uid, session.session_id),
                 UpdateExpression="SET generation = :next, rotated_at = :now, last_used_at = :now, expires_at = :idle"
@@ -164,7 +163,8 @@ class Sessions:
         """Binds a session to a key as its latest refresh token is handed out once more: RETRY, or what the failure means."""
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(successor.uid, successor.session_id),
                 UpdateExpression="SET jkt = :jkt, unbound_until = :latest",
@@ -179,7 +179,8 @@ class Sessions:
         """Moves last use and idle end of a session that keeps its refresh token; False if it has ended, or rotated since."""
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(session.uid, session.session_id),
                 UpdateExpression="SET last_used_at = :now, expires_at = :idle",
@@ -205,7 +206,8 @@ class Sessions:
         attempt_id = attempt()
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(session.uid, session.session_id),
                 UpdateExpression=f"SET generation = :one, last_used_at = :now, expires_at = :end, begun_by = :ours{bind}",
@@ -231,7 +233,8 @@ class Sessions:
         of_client, values = _owned(owner) if owner else ("attribute_exists(pk)", {})
         try:
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._grants,
                 Key=session_key(uid, session_id),
                 UpdateExpression="SET ended = :why",
@@ -253,17 +256,16 @@ class Sessions:
         keys = [key for key in keys if not but or key != session_key(uid, but)]
         for start in range(0, len(keys), BATCH):
             requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH]]
-            with storage_faults():
-                answer = self._client.batch_write_item(RequestItems={self._grants: requests})
+            answer = self._client.call("BatchWriteItem", RequestItems={self._grants: requests})
             if answer["UnprocessedItems"]:
                 raise TemporarilyUnavailable(reason="UnprocessedItems")
 
     def _items(self, uid: str) -> list[Item]:
-        with storage_faults():
-            pages = self._client.get_paginator("query").paginate(
-                TableName=self._grants,
-                KeyConditionExpression="pk = :user AND begins_with(sk, :grant)",
-                ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":grant": {"S": "grant#"}},
-                ConsistentRead=True,
-            )
-            return [item for page in pages for item in page["Items"]]
+        pages = self._client.pages(
+            "Query",
+            TableName=self._grants,
+            KeyConditionExpression="pk = :user AND begins_with(sk, :grant)",
+            ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":grant": {"S": "grant#"}},
+            ConsistentRead=True,
+        )
+        return [item for page in pages for item in page["Items"]]

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .aws.client import AwsClient
 from .dynamo import transact
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,7 +18,7 @@ class Write:
 class Transactions:
     """Commits writes that stores have made."""
 
-    def __init__(self, client: "DynamoDBClient") -> None:
+    def __init__(self, client: AwsClient) -> None:
         self._client = client
 
     def commit(self, *writes: Write, optional: Sequence[Write] = ()) -> Write | None:

@@ -1,13 +1,11 @@
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..domain.accounts.model import Session, User
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key, storage_faults, transact
+from .aws.client import AwsClient
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
 from .items import VERSION, reader
 from .transactions import Write
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 def user_key(uid: str) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def _uid(item: Item) -> str:
 class Users:
     """Accounts and their e-mail addresses. Whatever could race is one conditional write."""
 
-    def __init__(self, client: "DynamoDBClient", *, users: str, grants: str) -> None:
+    def __init__(self, client: AwsClient, *, users: str, grants: str) -> None:
         self._client = client
         self._users = users
         self._grants = grants
@@ -86,14 +84,12 @@ class Users:
         except ValueError:
             # Folding can make a text eighteen times as long, longer than any key.
             return None
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._users, Key=address, ConsistentRead=True)
+        answer = self._client.call("GetItem", TableName=self._users, Key=address, ConsistentRead=True)
         return _uid(answer["Item"]) if "Item" in answer else None
 
     def read(self, uid: str) -> User | None:
         """One account, as of now."""
-        with storage_faults():
-            answer = self._client.get_item(TableName=self._users, Key=user_key(uid), ConsistentRead=True)
+        answer = self._client.call("GetItem", TableName=self._users, Key=user_key(uid), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def creation(self, user: User, *, canonical_email: str) -> Write:
@@ -137,7 +133,8 @@ class Users:
         """A stronger hash of the same password, unless the password has changed meanwhile."""
         with suppress(ConditionFailed):
             conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._users,
                 Key=user_key(user.uid),
                 UpdateExpression="SET password_hash = :new",
@@ -212,7 +209,8 @@ class Users:
         request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
         try:
             answer = conditionally(
-                self._client.update_item,
+                self._client,
+                "UpdateItem",
                 TableName=self._users,
                 Key=user_key(uid),
                 UpdateExpression=update,

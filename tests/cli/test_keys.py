@@ -1,8 +1,11 @@
-import pytest
-from botocore.exceptions import NoCredentialsError
+from pathlib import Path
 
+import boto3
+import pytest
+
+from chalicelib.config import Settings
 from chalicelib.flows.platform import keys as flow
-from chalicelib.services import Services
+from chalicelib.services import Services, build
 from tests.support.commands import run
 from tests.support.phone import Clock
 
@@ -95,10 +98,14 @@ def test_a_stage_that_is_not_there_is_one_clear_line() -> None:
         run("keys", "list", "--stage", "staging")
 
 
-def test_a_store_that_cannot_be_reached_is_one_clear_line(svc: Services) -> None:
-    def without_credentials(**_: object) -> None:
-        raise NoCredentialsError
-
-    svc.keys._client.meta.events.register_first("before-call.ssm", without_credentials)
+def test_a_store_that_cannot_be_reached_is_one_clear_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials that it once had
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    svc = build(settings)
     with pytest.raises(SystemExit, match="Unable to locate credentials"):
         run("keys", "list", on=svc)

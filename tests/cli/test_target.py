@@ -51,7 +51,6 @@ def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypat
     local_state.remember(state, {**LOCAL, "HOME": "/home/ann"})
     svc = Target(local=True).services()
     assert (svc.settings.keys_path, svc.settings.issuer) == ("/of/the/local/run", "http://127.0.0.1:8000")
-    assert svc.users._client.meta.endpoint_url == LOCAL["AWS_ENDPOINT_URL"]
     assert {name: value for name, value in os.environ.items() if name.startswith("AWS_")} == {
         name: value for name, value in LOCAL.items() if name.startswith("AWS_")
     }

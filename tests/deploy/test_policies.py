@@ -19,20 +19,11 @@ STORE = PROJECT / "chalicelib" / "store"
 SHIPPED = [path for path in STORE.rglob("*.py") if path.name != "tables.py"]
 STAGES = ("dev", "prod")
 TRANSACTION_PARTS = {"Put", "Update", "Delete", "ConditionCheck"}
-NO_CALLS = {"exceptions", "meta", "get_waiter", "get_paginator", "transact_write_items", "transact_get_items"}
+# What a call of the store is made by; a transaction needs the rights of its parts.
+CALLS, TRANSACTIONS = {"call", "pages", "conditionally"}, {"TransactWriteItems", "TransactGetItems"}
 
 # An action and, for DynamoDB, the table that it touches.
 Right = tuple[str, str]
-
-
-def pascal(method: str) -> str:
-    return "".join(word.capitalize() for word in method.split("_"))
-
-
-def is_client(node: ast.expr) -> bool:
-    return (isinstance(node, ast.Name) and node.id == "client") or (
-        isinstance(node, ast.Attribute) and node.attr == "_client"
-    )
 
 
 def tables_in(node: ast.AST) -> set[str]:
@@ -42,11 +33,9 @@ def tables_in(node: ast.AST) -> set[str]:
 
 def called(node: ast.AST) -> Iterator[str]:
     """The DynamoDB or SSM operations that this very node stands for."""
-    if isinstance(node, ast.Attribute) and is_client(node.value) and node.attr not in NO_CALLS:
-        yield pascal(node.attr)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get_paginator":
-        assert isinstance(node.args[0], ast.Constant)
-        yield pascal(str(node.args[0].value))
+    if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in CALLS:
+        operations = {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
+        yield from operations - TRANSACTIONS
     if isinstance(node, ast.Dict):
         keys = {key.value for key in node.keys if isinstance(key, ast.Constant)}
         yield from (f"{part}Item" for part in sorted(TRANSACTION_PARTS & keys))

@@ -1,6 +1,6 @@
 """What the store's verbs promise, on two engines. Races are staged; where the engine is atomic they are run in threads too."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
@@ -18,6 +18,8 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.domain.records.once import FinishedLogin, OnceItem, OnceRecord, SpentInteraction, SpentProof, UserCode
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
+from chalicelib.store.aws.boto3_transport import boto3_transport
+from chalicelib.store.aws.client import AwsClient, Transport
 from chalicelib.store.clients import Clients
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -65,10 +67,11 @@ class Deployment:
 
     def __init__(self, engine: dict[str, Any]) -> None:
         own = uuid4().hex
-        self.client = boto3.client("dynamodb", **engine, config=dynamo.CONFIG)
-        self.ssm = boto3.client("ssm", **engine, config=dynamo.CONFIG)
+        self.client = AwsClient(boto3_transport("dynamodb", **engine))
+        self.ssm = AwsClient(boto3_transport("ssm", **engine))
+        self.boto3 = boto3.client("dynamodb", **engine)  # for what an operator does
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
-        tables.ensure(self.client, **names, outbox=f"outbox-{own}")
+        tables.ensure(self.boto3, **names, outbox=f"outbox-{own}")
         self.users = Users(self.client, **names)
         self.sessions = Sessions(self.client, **names)
         self.clients = Clients(self.client, users=names["users"])
@@ -544,18 +547,18 @@ def test_a_transaction_that_others_were_in_the_way_of_is_tried_again_and_in_the_
     for times, outcome in ((dynamo.TRIES - 1, Outcome.DONE), (dynamo.TRIES, None)):
         pending = [conflict] * times
 
-        def in_the_way(model: Any, pending: list[Any] = pending, **_: Any) -> Any:
-            return pending.pop()(model.name) if pending else None
+        def in_the_way(
+            proceed: Transport, operation: str, request: Mapping[str, Any], pending: list[wire.Failure] = pending
+        ) -> Any:
+            return pending.pop()(operation) if pending else proceed(operation, request)
 
-        event = "before-call.dynamodb.TransactWriteItems"
-        store.client.meta.events.register_last(event, in_the_way)
-        if outcome:
-            assert store.create(a_session(owner)) is outcome
-        else:
-            with pytest.raises(TemporarilyUnavailable) as refusal:
-                store.create(a_session(owner))
-            assert isinstance(refusal.value, dynamo.Contended)
-        store.client.meta.events.unregister(event, in_the_way)
+        with wire.intercepted(store.client, in_the_way):
+            if outcome:
+                assert store.create(a_session(owner)) is outcome
+            else:
+                with pytest.raises(TemporarilyUnavailable) as refusal:
+                    store.create(a_session(owner))
+                assert isinstance(refusal.value, dynamo.Contended)
         assert not pending
 
 
@@ -648,7 +651,7 @@ def test_what_was_agreed_to_before_apis_were_told_apart_counts_for_our_own_alone
         "agreed_at": {"N": str(NOW)},
         "scopes": {"SS": ["email"]},
     }
-    store.client.put_item(TableName=store.clients._users, Item=item)
+    store.client.call("PutItem", TableName=store.clients._users, Item=item)
     assert store.clients.consent(owner.uid, "demo-app", since=0) == frozenset(["email"])
     assert store.clients.consent(owner.uid, "demo-app", resource="https://a.example", since=0) is None
 
@@ -824,10 +827,10 @@ def test_no_part_of_a_key_may_hold_the_delimiter(part: str) -> None:
 
 def test_tables_can_be_ensured_again(store: Deployment) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
-    tables.ensure(store.client, **names)
-    tables.ensure(store.client, **names)
+    tables.ensure(store.boto3, **names)
+    tables.ensure(store.boto3, **names)
     for table in ("grants", "outbox"):
-        assert store.client.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
+        assert store.boto3.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
             "TimeToLiveStatus": "ENABLED",
             "AttributeName": "expires_at",
         }
@@ -835,8 +838,8 @@ def test_tables_can_be_ensured_again(store: Deployment) -> None:
 
 def test_the_stream_of_the_outbox_has_the_keys_and_nothing_that_is_written_there(store: Deployment) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
-    tables.ensure(store.client, **names)
-    described = {table: store.client.describe_table(TableName=name)["Table"] for table, name in names.items()}
+    tables.ensure(store.boto3, **names)
+    described = {table: store.boto3.describe_table(TableName=name)["Table"] for table, name in names.items()}
     assert described["outbox"]["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
     assert not any("LatestStreamArn" in described[table] for table in ("users", "grants"))
 
@@ -849,8 +852,8 @@ def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(sto
     def not_yet(**_: Any) -> Any:
         return (SimpleNamespace(status_code=400), unready) if refusals and refusals.pop() else None
 
-    store.client.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
-    tables.ensure(store.client, pauses.append, **names)
+    store.boto3.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
+    tables.ensure(store.boto3, pauses.append, **names)
     assert pauses == [1, 2]
 
 

@@ -15,6 +15,8 @@ from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.oauth.client import Client
 from chalicelib.store import tables
 from chalicelib.store.attempts import Attempts
+from chalicelib.store.aws.boto3_transport import boto3_transport
+from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
@@ -145,13 +147,14 @@ class Table:
 
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb")
+        client = AwsClient(boto3_transport("dynamodb"))
         self.names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
         tables.ensure(self.client, **self.names, outbox=f"outbox-{uuid4().hex}")
-        self.users = Users(self.client, **self.names)
-        self.sessions = Sessions(self.client, **self.names)
-        self.clients = Clients(self.client, users=self.names["users"])
-        self.attempts = Attempts(self.client, grants=self.names["grants"])
-        self.transactions = Transactions(self.client)
+        self.users = Users(client, **self.names)
+        self.sessions = Sessions(client, **self.names)
+        self.clients = Clients(client, users=self.names["users"])
+        self.attempts = Attempts(client, grants=self.names["grants"])
+        self.transactions = Transactions(client)
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
         items = self.client.scan(TableName=self.names[table])["Items"]
@@ -306,7 +309,7 @@ class Parameters:
     def __init__(self) -> None:
         self.ssm = boto3.client("ssm")
         self.path = f"/{uuid4().hex}/keys"
-        self.keys = Keys(self.ssm, path=self.path, token_life=900)
+        self.keys = Keys(AwsClient(boto3_transport("ssm")), path=self.path, token_life=900)
 
     def put(self, name: str, value: str) -> None:
         value = value.replace('"PEM"', '"' + PEM.replace("\n", "\\n") + '"')

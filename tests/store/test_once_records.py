@@ -24,6 +24,8 @@ from chalicelib.domain.records.once import (
     UserCode,
 )
 from chalicelib.store import tables
+from chalicelib.store.aws.boto3_transport import boto3_transport
+from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.once import Once
 
 NOW = 1_800_000_000
@@ -163,10 +165,11 @@ class Table:
 
     def __init__(self) -> None:
         self.client = boto3.client("dynamodb")
+        client = AwsClient(boto3_transport("dynamodb"))
         self.name = f"grants-{uuid4().hex}"
         others = {table: f"{table}-{uuid4().hex}" for table in ("users", "outbox")}
         tables.ensure(self.client, **others, grants=self.name)
-        self.once = Once(self.client, grants=self.name)
+        self.once = Once(client, grants=self.name)
 
     def key(self, kind: str, text: str) -> dict[str, Any]:
         digest = hashlib.sha256(kind.encode() + b"\0" + text.encode()).hexdigest()

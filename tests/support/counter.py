@@ -11,7 +11,7 @@ from chalicelib.domain.errors import InvalidCredentials
 from chalicelib.flows.authentication.factors import FACTORS
 from chalicelib.flows.authentication.factors.factor import Factor
 from chalicelib.services import Services
-from chalicelib.store.dynamo import ConditionFailed, conditionally, key, storage_faults
+from chalicelib.store.dynamo import ConditionFailed, conditionally, key
 
 SECRET = b"a secret that the test and the factor share"
 
@@ -29,18 +29,17 @@ def code(uid: str, step: int) -> str:
 def enrol(svc: Services, uid: str, name: str = "counter") -> None:
     """Gives an account the factor."""
     item = {**key_of(name, uid), "last_step": {"N": "0"}}
-    svc.users._client.put_item(TableName=svc.settings.users_table, Item=item)
+    svc.users._client.call("PutItem", TableName=svc.settings.users_table, Item=item)
 
 
 def withdraw(svc: Services, uid: str, name: str = "counter") -> None:
     """Takes the factor from an account."""
-    svc.users._client.delete_item(TableName=svc.settings.users_table, Key=key_of(name, uid))
+    svc.users._client.call("DeleteItem", TableName=svc.settings.users_table, Key=key_of(name, uid))
 
 
 def _enrolled(name: str, svc: Services, user: User) -> bool:
     table = svc.settings.users_table
-    with storage_faults():
-        item = svc.users._client.get_item(TableName=table, Key=key_of(name, user.uid), ConsistentRead=True)
+    item = svc.users._client.call("GetItem", TableName=table, Key=key_of(name, user.uid), ConsistentRead=True)
     return "Item" in item
 
 
@@ -50,7 +49,8 @@ def _verify(factor: Factor, svc: Services, user: User, answer: str) -> Proof:
         raise InvalidCredentials(uid=user.uid)
     try:
         conditionally(
-            svc.users._client.update_item,
+            svc.users._client,
+            "UpdateItem",
             TableName=svc.settings.users_table,
             Key=key_of(factor.name, user.uid),
             UpdateExpression="SET last_step = :step",

@@ -42,9 +42,11 @@ def resealed(svc: Services, purpose: bytes, text: str, **changes: object) -> str
 def rewrite(svc: Services, sort: str, change: Callable[[dict[str, Any]], dict[str, Any]], *, table: str = "") -> int:
     """Changes every item of a kind where it is stored; how many there are."""
     client, name = svc.users._client, table or svc.settings.grants_table
-    items: list[dict[str, Any]] = [i for i in client.scan(TableName=name)["Items"] if i["sk"]["S"].startswith(sort)]
+    items: list[dict[str, Any]] = [
+        i for i in client.call("Scan", TableName=name)["Items"] if i["sk"]["S"].startswith(sort)
+    ]
     for item in items:
-        client.put_item(TableName=name, Item=change(item))
+        client.call("PutItem", TableName=name, Item=change(item))
     return len(items)
 
 

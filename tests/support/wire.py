@@ -1,21 +1,50 @@
-"""What goes over the wire to DynamoDB and SSM: watched, counted and failed, through botocore's own events."""
+"""What goes over the wire to DynamoDB and SSM: watched, counted and failed, between the clients and their transport."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
-from botocore.exceptions import ReadTimeoutError
-
+from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.services import Services
+from chalicelib.store.aws.client import AwsClient, AwsError, Transport
 
 EVERY_CALL = ("dynamodb", "ssm")
 
+# What stands in a call's way: it is given the operation and its request, and goes on by the transport, or does not.
+Step = Callable[[Transport, str, Mapping[str, Any]], Any]
+# What a call that fails comes to: it raises, or answers in the service's place.
+Failure = Callable[[str], Any]
 
-class Refused:
-    """The HTTP half of a refusal, which is all that botocore asks of it."""
 
-    status_code = 400
+class Intercepted:
+    """A client's transport with steps before it, the first of them farthest out."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.steps: list[Step] = []
+
+    def __call__(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        return self._after(tuple(self.steps), operation, request)
+
+    def _after(self, steps: tuple[Step, ...], operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        if not steps:
+            return self.transport(operation, request)
+        answer: dict[str, Any] = steps[0](lambda *call: self._after(steps[1:], *call), operation, request)
+        return answer
+
+
+@contextmanager
+def intercepted(client: AwsClient, step: Step, *, first: bool = False) -> Iterator[None]:
+    """Has every call of a client go through a step for the length of a `with` block, the last of all or the first."""
+    if not isinstance(client.transport, Intercepted):
+        client.transport = Intercepted(client.transport)
+    steps = client.transport.steps
+    steps.insert(0 if first else len(steps), step)
+    try:
+        yield
+    finally:
+        steps.remove(step)
 
 
 @dataclass
@@ -24,25 +53,23 @@ class Wire:
 
     calls: list[str] = field(default_factory=list)
     fail_at: int = 0
-    failure: Callable[[str], Any] | None = None
+    failure: Failure | None = None
     afterwards: bool = False
     times: int = 1
 
-    def before(self, model: Any, **_: Any) -> Any:
-        """Notes a call and fails the one whose turn it is, and as many as follow it, before it is sent."""
-        self.calls.append(model.name)
+    def step(self, proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Notes a call and fails the one whose turn it is, and as many as follow it, before it is sent or after."""
+        self.calls.append(operation)
         turn = self.fail_at <= len(self.calls) < self.fail_at + self.times
         if turn and self.failure and not self.afterwards:
-            return self.failure(model.name)
-        return None
-
-    def after(self, model: Any, **_: Any) -> None:
-        """Loses the answer of the call whose turn it is, after it has been carried out."""
-        if len(self.calls) == self.fail_at and self.failure and self.afterwards:
-            self.failure(model.name)
+            self.failure(operation)
+        answer = proceed(operation, request)
+        if turn and self.failure and self.afterwards:
+            self.failure(operation)
+        return answer
 
 
-def clients(svc: Services) -> tuple[Any, Any]:
+def clients(svc: Services) -> tuple[AwsClient, AwsClient]:
     """The DynamoDB and the SSM client of these services."""
     return svc.users._client, svc.keys._client
 
@@ -51,52 +78,40 @@ def clients(svc: Services) -> tuple[Any, Any]:
 def watched(svc: Services, wire: Wire | None = None) -> Iterator[Wire]:
     """Watches all calls of these services for the length of a `with` block."""
     wire = wire or Wire()
-    # Last in line: what fails a call must not keep the services' own counter from counting it.
-    for client, service in zip(clients(svc), EVERY_CALL, strict=True):
-        client.meta.events.register_last(f"before-call.{service}", wire.before)
-        client.meta.events.register_last(f"after-call.{service}", wire.after)
-    try:
+    dynamodb, ssm = clients(svc)
+    with intercepted(dynamodb, wire.step), intercepted(ssm, wire.step):
         yield wire
-    finally:
-        for client, service in zip(clients(svc), EVERY_CALL, strict=True):
-            client.meta.events.unregister(f"before-call.{service}", wire.before)
-            client.meta.events.unregister(f"after-call.{service}", wire.after)
 
 
 @contextmanager
-def down(svc: Services, service: str, failure: Callable[[str], Any] | None = None) -> Iterator[None]:
+def down(svc: Services, service: str, failure: Failure | None = None) -> Iterator[None]:
     """Fails every call to one of the services for the length of a `with` block, by time-outs unless told otherwise."""
     (client,) = [c for c, name in zip(clients(svc), EVERY_CALL, strict=True) if name == service]
 
-    def fail(model: Any, **_: Any) -> Any:
-        return (failure or timing_out)(model.name)
+    def fail(_: Transport, operation: str, __: Mapping[str, Any]) -> Any:
+        return (failure or timing_out)(operation)
 
-    client.meta.events.register_last(f"before-call.{service}", fail)
-    try:
+    with intercepted(client, fail):
         yield
-    finally:
-        client.meta.events.unregister(f"before-call.{service}", fail)
 
 
-def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Callable[[str], Any]:
+def refusing(code: str, *, reasons: tuple[str, ...] = ()) -> Failure:
     """A failure: the service refuses the call with this error code, before anything is done."""
-    cancellation = [{"Code": reason} for reason in reasons]
-    parsed = {
-        "Error": {"Code": code, "Message": "injected"},
-        "CancellationReasons": cancellation,
-        "ResponseMetadata": {},
-    }
-    return lambda _: (Refused(), parsed)
+
+    def refuse(operation: str) -> None:
+        raise AwsError(operation, code, "injected", reasons=[{"Code": reason} for reason in reasons])
+
+    return refuse
 
 
-def timing_out(_: str) -> None:
+def timing_out(_: str) -> NoReturn:
     """A failure: no answer within the time, whether the call was carried out or not."""
-    raise ReadTimeoutError(endpoint_url="https://aws.example")
+    raise TemporarilyUnavailable(reason="no answer in time")
 
 
 # How a call can fail: what stands for it, and whether it has been carried out by then.
 CONFLICT = refusing("TransactionCanceledException", reasons=("None", "TransactionConflict"))
-MODES: dict[str, tuple[Callable[[str], Any], bool]] = {
+MODES: dict[str, tuple[Failure, bool]] = {
     "throttled": (refusing("ThrottlingException"), False),
     "never sent": (timing_out, False),
     "answer lost": (timing_out, True),

@@ -1,7 +1,7 @@
 """Attacks on accounts through the public door."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +20,7 @@ from chalicelib.flows.clients import own
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import live, refresh
 from chalicelib.services import Services, build
+from chalicelib.store.aws.client import Transport
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import register, send
@@ -60,13 +61,13 @@ def items(svc: Services, kind: str) -> list[Any]:
         "user": svc.settings.users_table,
         "email": svc.settings.users_table,
     }
-    stored = svc.users._client.scan(TableName=tables[kind])["Items"]
+    stored = svc.users._client.call("Scan", TableName=tables[kind])["Items"]
     return [item for item in stored if item["pk"]["S"].startswith(f"{kind}#")]
 
 
 def all_items(svc: Services) -> int:
     client, settings = svc.users._client, svc.settings
-    return sum(client.scan(TableName=t)["Count"] for t in (settings.users_table, settings.grants_table))
+    return sum(client.call("Scan", TableName=t)["Count"] for t in (settings.users_table, settings.grants_table))
 
 
 # 51, 52
@@ -283,20 +284,20 @@ def test_a_sign_up_overtaken_by_a_rival_leaves_no_orphan_half(phone: Phone, svc:
     # The first transaction counts the attempt, so the rival waits for the one that writes the account.
     calls: list[str] = []
 
-    def overtake(model: Any, **_: Any) -> None:
-        calls.append(model.name)
-        if len(calls) == 2:
-            won.append(phone.sign_up(EMAIL.upper()))
+    def overtake(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
+        if operation == "TransactWriteItems":
+            calls.append(operation)
+            if len(calls) == 2:
+                won.append(phone.sign_up(EMAIL.upper()))
+        return proceed(operation, request)
 
-    events = svc.users._client.meta.events
-    events.register_first("before-call.dynamodb.TransactWriteItems", overtake)
-    answer = phone.call("POST /signup", RIGHT)
-    events.unregister("before-call.dynamodb.TransactWriteItems", overtake)
+    with wire.intercepted(svc.users._client, overtake, first=True):
+        answer = phone.call("POST /signup", RIGHT)
     assert refusal(answer) == (409, "email_taken")
     consistent(svc)
     (user,) = items(svc, "user")
     assert user["pk"]["S"] == f"user#{won[0]['user']['sub']}"
-    sessions = svc.users._client.scan(TableName=svc.settings.grants_table)["Items"]
+    sessions = svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"]
     assert len([g for g in sessions if g["sk"]["S"].startswith("grant#")]) == 1
 
 
@@ -643,14 +644,14 @@ def test_a_cold_start_overtaken_by_another_at_any_step_ends_with_the_same_keys(
     ours, rival = cold(settings, clock), cold(settings, clock)
     calls: list[str] = []
 
-    def overtake(model: Any, **_: Any) -> None:
-        calls.append(model.name)
+    def overtake(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
+        calls.append(operation)
         if len(calls) == step:
             keys.current(rival)
+        return proceed(operation, request)
 
-    ours.keys._client.meta.events.register_first("before-call.ssm", overtake)
-    keys.current(ours)
-    ours.keys._client.meta.events.unregister("before-call.ssm", overtake)
+    with wire.intercepted(ours.keys._client, overtake, first=True):
+        keys.current(ours)
     keys.current(rival)
     assert len(calls) >= step
     of_one_mind(ours, rival)

@@ -19,7 +19,7 @@ Act = Callable[[], Answer]
 def everything(svc: Services) -> list[dict[str, Any]]:
     """All that is stored, but for counters, clients, and what strangers may ask for without being anybody."""
     tables = (svc.settings.users_table, svc.settings.grants_table)
-    stored = [item for table in tables for item in svc.users._client.scan(TableName=table)["Items"]]
+    stored = [item for table in tables for item in svc.users._client.call("Scan", TableName=table)["Items"]]
     return [item for item in stored if item["sk"]["S"] in ("profile", "user") or item["pk"]["S"].startswith("user#")]
 
 

@@ -1,6 +1,6 @@
 """Every call of every flow fails once, before it is sent and after it was carried out; afterwards the client tries again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
@@ -10,6 +10,7 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
 from chalicelib.services import Services, build
+from chalicelib.store.aws.client import Transport
 from chalicelib.store.dynamo import TRIES
 from local.gateway import Answer
 from tests.support import wire
@@ -216,7 +217,7 @@ every_flow = pytest.mark.parametrize("name", FLOWS)
 
 def no_half_made_user(svc: Services) -> None:
     """Every address has its user, and every user its one address."""
-    stored = svc.users._client.scan(TableName=svc.settings.users_table)["Items"]
+    stored = svc.users._client.call("Scan", TableName=svc.settings.users_table)["Items"]
     users = {item["pk"]["S"].partition("#")[2] for item in stored if item["sk"]["S"] == "profile"}
     assert sorted(item["uid"]["S"] for item in stored if item["sk"]["S"] == "user") == sorted(users)
 
@@ -370,16 +371,11 @@ def test_a_batch_that_was_done_in_part_is_a_503(
 ) -> None:
     world = worlds()
 
-    class Fine:
-        status_code = 200
+    def partly(proceed: Transport, called: str, request: Mapping[str, Any]) -> Any:
+        return {"Responses": {}, unprocessed: {"table": {}}} if called == operation else proceed(called, request)
 
-    def partly(**_: Any) -> Any:
-        return Fine(), {"Responses": {}, unprocessed: {"table": {}}, "ResponseMetadata": {}}
-
-    event = f"before-call.dynamodb.{operation}"
-    svc.users._client.meta.events.register_last(event, partly)
-    answer = act(world)
-    svc.users._client.meta.events.unregister(event, partly)
+    with wire.intercepted(svc.users._client, partly):
+        answer = act(world)
     assert refusal(answer) == UNAVAILABLE
     assert alive(world, world.mine)
 
@@ -474,7 +470,7 @@ def test_a_sign_up_or_login_that_gets_no_keys_leaves_nothing_behind(svc: Service
         for _ in range(2):
             assert refusal(Phone(clock).call(line, body)) == UNAVAILABLE
     tables = (svc.settings.users_table, svc.settings.grants_table)
-    stored = [item for table in tables for item in svc.users._client.scan(TableName=table)["Items"]]
+    stored = [item for table in tables for item in svc.users._client.call("Scan", TableName=table)["Items"]]
     kinds = sorted(item["sk"]["S"].partition("#")[0] for item in stored if item["sk"]["S"] != "count")
     assert kinds == ([] if line == "POST /signup" else ["grant", "profile", "user"])
     with installed(other):

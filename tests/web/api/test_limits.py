@@ -170,7 +170,9 @@ def wrong(phone: Phone, times: int) -> list[int]:
 def counts(svc: Services) -> list[int]:
     """What is counted at all, after a look that none of it is below zero or without an end."""
     client, table = svc.users._client, svc.settings.grants_table
-    counters = [item for item in client.scan(TableName=table)["Items"] if item["pk"]["S"].startswith("attempts#")]
+    counters = [
+        item for item in client.call("Scan", TableName=table)["Items"] if item["pk"]["S"].startswith("attempts#")
+    ]
     assert all(int(item["attempts"]["N"]) >= 0 and int(item["expires_at"]["N"]) > 0 for item in counters)
     return [int(item["attempts"]["N"]) for item in counters if item["attempts"]["N"] != "0"]
 
@@ -282,9 +284,9 @@ def test_a_count_that_was_swept_meanwhile_does_not_come_back(svc: Services, phon
     client, table = svc.users._client, svc.settings.grants_table
 
     def sweep() -> None:
-        for item in client.scan(TableName=table)["Items"]:
+        for item in client.call("Scan", TableName=table)["Items"]:
             if item["pk"]["S"].startswith("attempts#"):
-                client.delete_item(TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
+                client.call("DeleteItem", TableName=table, Key={"pk": item["pk"], "sk": item["sk"]})
 
     with just_before(client, "GetItem", sweep):
         assert phone.log_in()["access_token"]

@@ -1,7 +1,7 @@
 """Requests that no client of ours sends: one clear refusal in the one shape, and nothing changed in the tables."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ from chalice.app import Chalice
 
 from app import app
 from chalicelib.services import Services
+from chalicelib.store.aws.client import Transport
 from chalicelib.web.http.middleware import middleware
 from local.gateway import Answer, Gateway
 from tests.support import wire
@@ -60,7 +61,7 @@ class Api:
         stored = [
             item
             for table in (settings.users_table, settings.grants_table)
-            for item in client.scan(TableName=table)["Items"]
+            for item in client.call("Scan", TableName=table)["Items"]
         ]
         return sorted((item for item in stored if not item["pk"]["S"].startswith("attempts#")), key=str)
 
@@ -351,12 +352,13 @@ def test_an_address_that_no_key_can_hold_belongs_to_nobody(phone: Phone, svc: Se
     phone.sign_up()
     longest = []
 
-    def note_key_length(params: Any, **_: Any) -> None:
-        longest.append(len(json.loads(params["body"])["Key"]["pk"]["S"].encode()))
+    def note_key_length(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
+        if operation == "GetItem":
+            longest.append(len(request["Key"]["pk"]["S"].encode()))
+        return proceed(operation, request)
 
-    svc.users._client.meta.events.register("before-call.dynamodb.GetItem", note_key_length)
-    answer = phone.call("POST /login", {"email": email, "password": PASSWORD})
-    svc.users._client.meta.events.unregister("before-call.dynamodb.GetItem", note_key_length)
+    with wire.intercepted(svc.users._client, note_key_length):
+        answer = phone.call("POST /login", {"email": email, "password": PASSWORD})
     assert refusal(answer) == (401, "invalid_credentials")
     assert all(length <= 2048 for length in longest)
 

@@ -15,8 +15,9 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH
 from chalicelib.flows.oauth import authorize_challenge as first_party
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
+from chalicelib.store.aws.client import Transport
 from local.gateway import Answer
-from tests.support import account_pages
+from tests.support import account_pages, wire
 from tests.support.browser import CALLBACK, ISSUER, App, Browser, encoded, forms, register
 from tests.support.grants import EXPECTED
 from tests.support.internet import running
@@ -46,16 +47,13 @@ def written(svc: Services) -> Iterator[list[str]]:
     """The keys of what is written, or was to be, but for counters."""
     keys: list[str] = []
 
-    def note(params: Any, model: Any, **_: Any) -> None:
-        if model.name in WRITES:
-            keys.extend(key for key in keys_in(params) if not key.startswith(COUNTERS))
+    def note(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
+        if operation in WRITES:
+            keys.extend(key for key in keys_in(request) if not key.startswith(COUNTERS))
+        return proceed(operation, request)
 
-    events = svc.users._client.meta.events
-    events.register("provide-client-params.dynamodb", note)
-    try:
+    with wire.intercepted(svc.users._client, note, first=True):
         yield keys
-    finally:
-        events.unregister("provide-client-params.dynamodb", note)
 
 
 @dataclass

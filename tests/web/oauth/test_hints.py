@@ -271,7 +271,7 @@ def test_the_public_half_is_kept_as_it_was_published(svc: Services, clock: Clock
     before = keys.published(svc)
     rotated(svc, clock, regularly=False)
     where = f"{svc.settings.keys_path}/retired"
-    (parameter,) = svc.keys._client.get_parameters_by_path(Path=where, WithDecryption=True)["Parameters"]
+    (parameter,) = svc.keys._client.call("GetParametersByPath", Path=where, WithDecryption=True)["Parameters"]
     assert parameter["Name"] == f"{where}/{before[0]['kid']}"
     stored = json.loads(parameter["Value"])
     assert stored == {"v": 1, "jwk": before[0], "until": clock() - DAY + 365 * DAY}

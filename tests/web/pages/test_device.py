@@ -419,7 +419,7 @@ def test_a_poll_without_or_with_an_unknown_code_has_the_rfcs_own_errors(televisi
 
 def test_neither_code_is_stored_as_it_is(television: App, svc: Services) -> None:
     codes = begin(television)
-    stored = str(svc.users._client.scan(TableName=svc.settings.grants_table)["Items"])
+    stored = str(svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"])
     assert codes["device_code"] not in stored
     assert codes["user_code"] not in stored
     assert codes["user_code"].replace("-", "") not in stored

@@ -227,7 +227,7 @@ def sweep(svc: Services) -> None:
         for each in svc.sessions.of_user(str(uid)):
             if each.expires_at <= svc.now():
                 key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{each.session_id}"}}
-                svc.users._client.delete_item(TableName=svc.settings.grants_table, Key=key)
+                svc.users._client.call("DeleteItem", TableName=svc.settings.grants_table, Key=key)
 
 
 @pytest.mark.parametrize("swept", [False, True])

@@ -30,9 +30,9 @@ def svc(svc: Services, internet: Internet) -> Services:
 def swept(svc: Services) -> None:
     """What the table does by itself to items that have expired."""
     table = svc.settings.grants_table
-    for item in wire.clients(svc)[0].scan(TableName=table)["Items"]:
+    for item in wire.clients(svc)[0].call("Scan", TableName=table)["Items"]:
         if int(item["expires_at"]["N"]) <= svc.now():
-            wire.clients(svc)[0].delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+            wire.clients(svc)[0].call("DeleteItem", TableName=table, Key={name: item[name] for name in ("pk", "sk")})
 
 
 def leave(browser: Browser) -> None:
@@ -103,6 +103,6 @@ def test_a_code_that_outlives_its_browsers_session_is_redeemed_all_the_same(
     uid = svc.users.find(EMAIL) or ""
     (browser_session,) = [g for g in svc.sessions.of_user(uid) if g.client_id == "browser"]
     key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": f"grant#{browser_session.session_id}"}}
-    wire.clients(svc)[0].delete_item(TableName=svc.settings.grants_table, Key=key)
+    wire.clients(svc)[0].call("DeleteItem", TableName=svc.settings.grants_table, Key=key)
     token_response(app.redeem(code))
     assert browser_session.session_id not in [g.session_id for g in svc.sessions.of_user(uid)]

@@ -330,7 +330,7 @@ def test_a_long_request_is_its_own_clients_and_counts_for_no_pushed_one(
 
 def test_nothing_is_kept_for_strangers_and_not_much_for_anybody(browser: Browser, app: App, svc: Services) -> None:
     def stored() -> int:
-        return len(svc.users._client.scan(TableName=svc.settings.grants_table)["Items"])
+        return len(svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"])
 
     before = stored()
     assert browser.post("/oauth/authorize", {**long_request(app), "client_id": "nobody"}).status == 400
