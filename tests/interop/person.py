@@ -40,7 +40,7 @@ class Person:
 
     def open(self, address: str) -> requests.Response:
         """The page of a product that the browser ends on, logged in wherever it was sent to us."""
-        answer = self.web.get(address, allow_redirects=False)
+        answer = self._next(address)
         for _ in range(STEPS):
             if not answer.is_redirect:
                 break

@@ -1,5 +1,7 @@
 """A product as its tests have it: its recipe, filled in for a client of its own, and its programs."""
 
+import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -23,6 +25,14 @@ from tests.interop.served import Served
 from tests.support.commands import run
 
 SECONDS = 180  # until a program serves; a JVM on a busy machine needs half a minute
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a folder: tests of two products may run at once."""
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -64,15 +74,18 @@ class Product:
         return person
 
     def python(self, requirements: Path) -> Path:
-        """The Python of an environment of the product's own, made when its requirements are new."""
-        environment, made = self.folder / "venv", self.folder / "venv" / requirements.name
-        if not made.exists() or made.read_text() != requirements.read_text():
-            shutil.rmtree(environment, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-            pip = [str(environment / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--quiet"]
-            subprocess.run([*pip, "install", "--requirement", str(requirements)], check=True)
-            shutil.copy(requirements, made)
-        return environment / "bin" / "python"
+        """The Python of an environment with these requirements, which products with the same ones share."""
+        pinned = requirements.read_text()
+        environment = self.folder.parent / f"python-{hashlib.sha256(pinned.encode()).hexdigest()[:12]}"
+        python, made = environment / "bin" / "python", environment / "made"
+        with _alone(environment):
+            if not made.exists():
+                uv = [sys.executable, "-m", "uv", "--quiet"]
+                subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, str(environment)], check=True)
+                install = ["pip", "install", "--python", str(python), "--requirement", str(requirements)]
+                subprocess.run([*uv, *install], check=True)
+                made.touch()
+        return python
 
     def node_modules(self, project: Path) -> Path:
         """The packages of a Node project, installed when its lock file is new; the project is copied beside them."""
