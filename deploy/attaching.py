@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.config import RESOURCE_METADATA
-from deploy import snippets, stages
+from deploy import gateway_responses, snippets, stages
 from deploy.stages import GUARDS, Stage
 
 # How long API Gateway may remember an answer, which is how late an ended session bites.
@@ -92,20 +92,21 @@ or a thief without the key gets in:
 
 
 def challenge(api_id: str, name: str, issuer: str, scopes: Iterable[str]) -> str:
-    """Return the command that has a REST API say, with its 401, where tokens for it come from (RFC 9728 section 5.1).
-
-    The gateway has one text for all of an API's routes: so it names all scopes, and no error, which RFC 6750 section 3.1
-    keeps for requests with a token.
-    """
-    # The gateway quotes its text by apostrophes.
-    listed = " ".join(scope for scope in scopes if "'" not in scope)
-    value = f'\'Bearer scope="{listed}", resource_metadata="{issuer}{RESOURCE_METADATA}/{name}"\''
-    header = json.dumps({"gatewayresponse.header.WWW-Authenticate": value})
+    """Return the commands that have a REST API say, with its 401 and its 403, how to get a token that is good for it."""
+    value = gateway_responses.challenge(metadata=f"{issuer}{RESOURCE_METADATA}/{name}", scopes=scopes)
+    denied = gateway_responses.ANSWERS["ACCESS_DENIED"]
     return f"""\
-Its 401, for clients that look for the way to a token (a REST API; an HTTP API's answer is the gateway's own):
+Its 401 and 403, for clients that look for the way to a token (a REST API; an HTTP API's answers are the gateway's own):
   aws apigateway put-gateway-response --rest-api-id {api_id} --response-type UNAUTHORIZED --status-code 401 \\
-    --response-parameters {shlex.quote(header)}
+    --response-parameters {_challenged(f"'{value}'")}
+  aws apigateway put-gateway-response --rest-api-id {api_id} --response-type ACCESS_DENIED --status-code 403 \\
+    --response-parameters {_challenged(denied.expressions[gateway_responses.CHALLENGE])} \\
+    --response-templates {shlex.quote(json.dumps(gateway_responses.template(denied)))}
   aws apigateway create-deployment --rest-api-id {api_id} --stage-name '<stage>'"""
+
+
+def _challenged(expression: str) -> str:
+    return shlex.quote(json.dumps({f"gatewayresponse.header.{gateway_responses.CHALLENGE}": expression}))
 
 
 def revocation(api_id: str, stage: Stage) -> str:

@@ -4,26 +4,37 @@ Each entry is a response type of API Gateway's with the status, code, sentence a
 """
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-_UNAUTHORIZED = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+from chalicelib.domain.oauth.scopes import needed
+from chalicelib.guard.scope_map import SCOPES
+
+CHALLENGE = "WWW-Authenticate"
+OWN_SCOPES = needed(SCOPES)
 _LATER = {"Retry-After": "2"}
 
 
 @dataclass(frozen=True)
 class GatewayAnswer:
-    """One answer of the gateway's own; `status` None leaves the gateway's."""
+    """One answer of the gateway's own; `status` None leaves the gateway's.
+
+    `values` are more of its body, and `expressions` more headers, which API Gateway finds in the authorizer's context.
+    """
 
     status: int | None
     error: str
     description: str
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    expressions: Mapping[str, str] = field(default_factory=dict)
 
     def body(self) -> dict[str, str]:
-        """Return the body that a client sees."""
-        return {"error": self.error, "error_description": self.description}
+        """Return the body that a client sees, before the gateway puts values in."""
+        return {"error": self.error, "error_description": self.description, **self.values}
 
 
 ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
@@ -32,13 +43,13 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
             401,
             "invalid_token",
             "The access token is missing, expired or not valid; refresh it or log in.",
-            _UNAUTHORIZED,
         ),
         "ACCESS_DENIED": GatewayAnswer(
             403,
             "insufficient_scope",
             "The access token does not carry the scope that this route needs.",
-            {"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+            values={"scope": "$context.authorizer.required_scope"},
+            expressions={CHALLENGE: "context.authorizer.challenge"},
         ),
         # The gateway says 403 both for a path and for a method that it does not know.
         "MISSING_AUTHENTICATION_TOKEN": GatewayAnswer(404, "not_found", "There is no such route."),
@@ -70,20 +81,31 @@ CORS = {
 }
 
 
-def literal_headers(answer: GatewayAnswer, *, metadata: str) -> dict[str, str]:
-    """Return the headers whose values are known beforehand; `metadata` is the URL of the API's own (RFC 9728 section 5.1)."""
-    literal = {"Cache-Control": "no-store", **CORS, **answer.headers}
-    if metadata and "WWW-Authenticate" in literal:
-        literal["WWW-Authenticate"] += f', resource_metadata="{metadata}"'
-    return literal
+def challenge(*, metadata: str, scopes: Iterable[str]) -> str:
+    """Return what a 401 says of the way to a token (RFC 9728 section 5.1), all of an API's scopes among it.
+
+    The gateway has one text for all routes and all that is wrong with a token: so there is no error in it, which RFC 6750
+    section 3.1 keeps for requests that came with one.
+    """
+    listed = " ".join(scope for scope in scopes if "'" not in scope)  # the gateway quotes its text by apostrophes
+    parameters = {"scope": listed, "resource_metadata": metadata}
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items() if value)
 
 
-def headers(answer: GatewayAnswer, *, metadata: str) -> dict[str, str]:
+def headers(answer: GatewayAnswer, *, metadata: str, scopes: Iterable[str]) -> dict[str, str]:
     """Return header name to API Gateway's expression: a quoted literal, or a value of the request."""
-    literal = literal_headers(answer, metadata=metadata)
-    return {**{name: f"'{value}'" for name, value in literal.items()}, "X-Request-Id": "context.requestId"}
+    literal = {"Cache-Control": "no-store", **CORS, **answer.headers}
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        literal[CHALLENGE] = challenge(metadata=metadata, scopes=scopes)
+    quoted = {name: f"'{value}'" for name, value in literal.items()}
+    return {**quoted, **answer.expressions, "X-Request-Id": "context.requestId"}
 
 
 def template(answer: GatewayAnswer) -> dict[str, Any]:
-    """Return the response templates: JSON without any variable, so nothing of the request is echoed."""
+    """Return the response templates: JSON with nothing of the request in it, and of its token what this server signed."""
     return {"application/json": json.dumps(answer.body())}
+
+
+def value(expression: str, context: Mapping[str, str]) -> str:
+    """Return what API Gateway makes of an expression, by a request's context; "" for what is not in it."""
+    return expression[1:-1] if expression.startswith("'") else context.get(expression.removeprefix("context."), "")

@@ -24,7 +24,9 @@ def ensure_log_groups(logs: Any, stage: Stage) -> None:
 def set_gateway(gateway: "APIGatewayClient", stage: Stage, *, api: str, issuer: str) -> None:
     """Set the gateway's own answers, its limits and its tracing, and put them into force."""
     for kind, answer in gateway_responses.ANSWERS.items():
-        headers = gateway_responses.headers(answer, metadata=issuer + RESOURCE_METADATA)
+        headers = gateway_responses.headers(
+            answer, metadata=issuer + RESOURCE_METADATA, scopes=gateway_responses.OWN_SCOPES
+        )
         _put_answer(gateway, api, kind, answer, headers)
     # An answer counts from the next deployment on; Chalice's own wiped those of the one before.
     gateway.create_deployment(restApiId=api, stageName=API_STAGE, description="The gateway's own answers")

@@ -115,7 +115,7 @@ def _gateway_responses() -> dict[str, Any]:
     for kind, answer in gateway_responses.ANSWERS.items():
         # Without the pointer to the metadata: SAM deploys an API anew for another text of the template, not for another
         # value of the parameter Issuer, so that the pointer would lead to the first one for ever.
-        headers = gateway_responses.headers(answer, metadata="")
+        headers = gateway_responses.headers(answer, metadata="", scopes=gateway_responses.OWN_SCOPES)
         responses[kind] = {
             "ResponseParameters": {"Headers": headers},
             "ResponseTemplates": gateway_responses.template(answer),

@@ -143,7 +143,7 @@ def _gateway_responses() -> dict[str, Any]:
     responses: Resources = {}
     for kind, answer in gateway_responses.ANSWERS.items():
         metadata = f"${{var.issuer}}{RESOURCE_METADATA}"
-        headers = gateway_responses.headers(answer, metadata=metadata)
+        headers = gateway_responses.headers(answer, metadata=metadata, scopes=gateway_responses.OWN_SCOPES)
         responses[kind] = {
             "responseParameters": {f"gatewayresponse.header.{k}": v for k, v in headers.items()},
             "responseTemplates": gateway_responses.template(answer),

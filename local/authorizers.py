@@ -1,6 +1,6 @@
 """How API Gateway asks a Lambda authorizer, what it makes of the answer, and how long it remembers it.
 
-A handler is called as Lambda would call it: with a TOKEN event and a context. The policy it returns is kept
+A handler is called as Lambda would call it: with an event of its API's kind and a context. The policy it returns is kept
 per token for the authorizer's time to live and judged anew for every request that carries this token.
 """
 
@@ -25,10 +25,11 @@ STATEMENT_KEYS = {"Sid", "Effect", "Action", "Resource"}
 class Refused(Exception):
     """The gateway answers by itself; `kind` is API Gateway's name for this answer."""
 
-    def __init__(self, kind: str, *, status: int = 500) -> None:
+    def __init__(self, kind: str, *, status: int = 500, context: Mapping[str, str] | None = None) -> None:
         super().__init__(kind)
         self.kind = kind
         self.status = status  # for the kinds that have no status of their own
+        self.context = context or {}  # the authorizer's, where it has denied
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,17 @@ class Authorizers:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def authorize(
-        self, authorizer: TokenAuthorizer, *, token: str | None, method_arn: str, context: Any
+        self, authorizer: TokenAuthorizer, *, token: str, event: dict[str, Any], method_arn: str, context: Any
     ) -> dict[str, str]:
-        """Return what the function gets in `requestContext.authorizer`, or raise Refused."""
+        """Return what the function gets in `requestContext.authorizer`, or raise Refused; "" is no token."""
         if not token:
             raise Refused("UNAUTHORIZED")
         verdict = self._remembered(authorizer, token)
         if verdict is None:
-            verdict = _ask(authorizer, token, method_arn, context)
+            verdict = _ask(authorizer, event, context)
             self._remember(authorizer, token, verdict)
         if not _allows(verdict.statements, method_arn):
-            raise Refused("ACCESS_DENIED")
+            raise Refused("ACCESS_DENIED", context=verdict.context)
         return dict(verdict.context)
 
     def _remembered(self, authorizer: TokenAuthorizer, token: str) -> Verdict | None:
@@ -82,8 +83,7 @@ class Authorizers:
             self._cached[authorizer.name, token] = (self.now() + authorizer.ttl_seconds, verdict)
 
 
-def _ask(authorizer: TokenAuthorizer, token: str, method_arn: str, context: Any) -> Verdict:
-    event = {"type": "TOKEN", "methodArn": method_arn, "authorizationToken": token}
+def _ask(authorizer: TokenAuthorizer, event: dict[str, Any], context: Any) -> Verdict:
     try:
         answer = authorizer.handler(event, context)
     except Exception as error:

@@ -111,6 +111,31 @@ def _request_context(call: Call, api: Api, pattern: str) -> dict[str, Any]:
     }
 
 
+def authorizer_request(call: Call, api: Api, *, pattern: str, token: str) -> dict[str, Any]:
+    """Return what a REQUEST authorizer of an HTTP API gets, whose cache goes by the token alone (payload 2.0)."""
+    arn = api.method_arn(call.method, call.path)
+    http = {"method": call.method, "path": call.path, "protocol": "HTTP/1.1", "sourceIp": call.source_ip}
+    return {
+        "version": "2.0",
+        "type": "REQUEST",
+        "routeArn": arn,
+        "identitySource": [token],
+        "routeKey": f"{call.method} {pattern}",
+        "rawPath": call.path,
+        "rawQueryString": call.query,
+        "headers": {name.lower(): ",".join(values) for name, values in call.headers.items()},
+        "requestContext": {
+            "accountId": ACCOUNT,
+            "apiId": api.id,
+            "domainName": f"{api.id}.execute-api.{REGION}.amazonaws.com",
+            "http": http,
+            "requestId": call.id,
+            "routeKey": f"{call.method} {pattern}",
+            "stage": api.stage,
+        },
+    }
+
+
 def _with_forwarded_for(call: Call) -> dict[str, list[str]]:
     # What the client claims stays in front; the gateway adds whom it really saw.
     name = _spelling(call.headers, "X-Forwarded-For")

@@ -1,8 +1,8 @@
 """A thin API Gateway: serves a Chalice app as the real one would, in process and from many threads.
 
 It matches the route, asks the authorizer, calls the app with the event of a Lambda proxy integration, and
-answers by itself what never reaches Lambda, in the shapes of `gateway_responses`. `server` puts it on a port.
-One thing that the real one does is left out on purpose: it renames a function's own WWW-Authenticate header.
+answers by itself what never reaches Lambda. `api_kinds` has what a REST API and an HTTP API do differently, `server`
+puts it on a port.
 """
 
 import base64
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from chalice.app import Chalice, ChaliceAuthorizer, CORSConfig, CustomAuthorizer, RouteEntry
 from chalice.local import LambdaContext
 
-from deploy.gateway_responses import ANSWERS, literal_headers
+from local.api_kinds import Kind, RestApi
 from local.authorizers import DEFAULT_TTL_SECONDS, Authorizers, Handler, Refused, TokenAuthorizer
 from local.events import Api, Call, gathered, proxy_event
 from local.function import LAMBDA_MILLISECONDS, per_thread
@@ -24,6 +24,7 @@ from local.function import LAMBDA_MILLISECONDS, per_thread
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 10 * 1024 * 1024
+REST_API = RestApi()
 
 
 class Answer(NamedTuple):
@@ -54,7 +55,7 @@ class Route(NamedTuple):
 class Gateway:
     """Serves one Chalice app.
 
-    `authorizers` gives, by name, the functions behind its CustomAuthorizers.
+    `authorizers` gives, by name, the functions behind its CustomAuthorizers. `kind` is a REST API's unless another is given.
     """
 
     def __init__(
@@ -64,12 +65,12 @@ class Gateway:
         api_id: str = "latchkey",
         stage: str = "api",
         authorizers: Mapping[str, Handler] | None = None,
-        metadata: str = "",
+        kind: Kind = REST_API,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._app = per_thread(app)
         self._api = Api(api_id, stage)
-        self._metadata = metadata
+        self._kind = kind
         self._now = now
         self._routes = _routes(app)
         self._remembered = Authorizers(now=now)
@@ -96,8 +97,9 @@ class Gateway:
                 raise Refused("REQUEST_TOO_LARGE")
             return self._answer(call)
         except Refused as refused:
-            own = literal_headers(ANSWERS[refused.kind], metadata=self._metadata)
-            return _own_answer(refused, call, own)
+            status, own_headers, content = self._kind.own_answer(refused, call)
+            json_type = ("Content-Type", "application/json")
+            return Answer(status, [json_type, *own_headers], json.dumps(content).encode())
 
     def _answer(self, call: Call) -> Answer:
         route, parameters = self._match(call)
@@ -105,7 +107,7 @@ class Gateway:
         if entry is None:
             return _preflight(route, call)
         context = LambdaContext(self._app.app_name, 1024, LAMBDA_MILLISECONDS)
-        allowed = self._authorize(entry, call, context)
+        allowed = self._authorize(entry, call, route.pattern, context)
         event = proxy_event(
             call,
             self._api,
@@ -116,7 +118,7 @@ class Gateway:
         if allowed is not None:
             event["requestContext"]["authorizer"] = allowed
         try:
-            return _from_lambda(self._app(event, context), call)
+            return self._from_lambda(self._app({**self._kind.event, **event}, context), call)
         except Exception:
             log.exception("The function failed for %s %s", call.method, route.pattern)
             raise Refused("DEFAULT_5XX", status=502) from None
@@ -128,35 +130,27 @@ class Gateway:
                 return route, dict(zip(route.names, match.groups(), strict=True))
         raise Refused("MISSING_AUTHENTICATION_TOKEN")
 
-    def _authorize(self, entry: RouteEntry, call: Call, context: LambdaContext) -> dict[str, str] | None:
+    def _authorize(self, entry: RouteEntry, call: Call, pattern: str, context: LambdaContext) -> dict[str, str] | None:
         if entry.authorizer is None:
             return None
         authorizer = self._authorizers[entry.authorizer.name]
-        token = call.header(authorizer.header)
+        token = call.header(authorizer.header) or ""
+        event = self._kind.authorizer_event(call, self._api, pattern=pattern, token=token)
         arn = self._api.method_arn(call.method, call.path)
-        return self._remembered.authorize(authorizer, token=token, method_arn=arn, context=context)
+        return self._remembered.authorize(authorizer, token=token, event=event, method_arn=arn, context=context)
 
-
-def _own_answer(refused: Refused, call: Call, headers: Mapping[str, str]) -> Answer:
-    shape = ANSWERS[refused.kind]
-    return Answer(
-        shape.status or refused.status,
-        [("Content-Type", "application/json"), *headers.items(), ("X-Request-Id", call.id)],
-        json.dumps(shape.body()).encode(),
-    )
-
-
-def _from_lambda(answer: Mapping[str, Any], call: Call) -> Answer:
-    several = answer.get("multiValueHeaders") or {}
-    headers = [(name, value) for name, value in (answer.get("headers") or {}).items() if name not in several]
-    headers += [(name, value) for name, values in several.items() for value in values]
-    for name, value in headers:
-        f"{name}: {value}".encode("latin-1")  # what cannot be put on the wire is a fault here, not there
-        if re.search(r"[\r\n]", name + value):
-            raise ValueError("a header has a line break in it")
-    body = answer.get("body") or ""
-    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    return Answer(int(answer["statusCode"]), [*headers, ("x-amzn-RequestId", call.id)], content)
+    def _from_lambda(self, answer: Mapping[str, Any], call: Call) -> Answer:
+        several = answer.get("multiValueHeaders") or {}
+        headers = [(name, value) for name, value in (answer.get("headers") or {}).items() if name not in several]
+        headers += [(name, value) for name, values in several.items() for value in values]
+        headers = [(self._kind.passed_on(name), value) for name, value in headers]
+        for name, value in headers:
+            f"{name}: {value}".encode("latin-1")  # what cannot be put on the wire is a fault here, not there
+            if re.search(r"[\r\n]", name + value):
+                raise ValueError("a header has a line break in it")
+        body = answer.get("body") or ""
+        content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+        return Answer(int(answer["statusCode"]), [*headers, ("x-amzn-RequestId", call.id)], content)
 
 
 def _preflight(route: Route, call: Call) -> Answer:

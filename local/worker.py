@@ -12,13 +12,17 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chalice.app import Chalice
 
 from chalicelib.config import RESOURCE_METADATA, read_json
+from chalicelib.domain.oauth.scopes import needed
+from deploy.gateway_responses import OWN_SCOPES
 from local import exit_with_parent
+from local.api_kinds import HttpApi, Kind, RestApi
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
 from local.server import Server
@@ -26,6 +30,7 @@ from local.server import Server
 log = logging.getLogger(__name__)
 
 SHELL = "LOCAL_SHELL"
+KIND = "LOCAL_API_KIND"  # of an API that is not Latchkey: http, or else REST
 
 
 def latchkey() -> Gateway:
@@ -33,7 +38,7 @@ def latchkey() -> Gateway:
     from app import app
 
     metadata = os.environ["LATCHKEY_ISSUER"] + RESOURCE_METADATA
-    return Gateway(app, metadata=metadata)
+    return Gateway(app, kind=RestApi(metadata, scopes=OWN_SCOPES))
 
 
 def guarded(name: str, target: str, *public: str) -> Gateway:
@@ -57,8 +62,15 @@ def guarded(name: str, target: str, *public: str) -> Gateway:
         app,
         api_id=name,
         authorizers={**dict.fromkeys(declared, guard_request), **authorizers},
-        metadata=f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/{name}",
+        kind=_kind(name, scopes),
     )
+
+
+def _kind(name: str, scopes: Mapping[str, str]) -> Kind:
+    if os.environ.get(KIND) == "http":
+        return HttpApi()
+    metadata = f"{os.environ['LATCHKEY_ISSUER']}{RESOURCE_METADATA}/{name}"
+    return RestApi(metadata, scopes=needed(scopes), remaps=True)
 
 
 def main(name: str, descriptor: str, *what: str) -> None:

@@ -6,6 +6,9 @@ It needs nothing but the standard library and nothing else of this package: copy
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+OFFLINE_ACCESS = "offline_access"  # no API's to ask for: a client adds it where it wants refresh tokens
 
 
 @dataclass(frozen=True)
@@ -27,14 +30,19 @@ def for_scopes(context: Mapping[str, str], *needed: str, resource_metadata: str 
     `context` is what the guard passed on, `requestContext.authorizer`; an HTTP API has it in `lambda` there. The scopes of
     the challenge are what the token has and what is needed besides, for a client asks for just these (RFC 6750 section 3.1).
     """
-    granted = str(context.get("scope", "")).split()
-    if set(needed) <= set(granted):
-        return None
+    granted = tuple(str(context.get("scope", "")).split())
+    return None if set(needed) <= set(granted) else insufficient_scope(granted, needed, resource_metadata)
+
+
+@lru_cache(maxsize=1024)
+def insufficient_scope(granted: tuple[str, ...], needed: tuple[str, ...], resource_metadata: str) -> Challenge:
+    """403 `insufficient_scope` that asks for the scopes that are needed beside those of the token; only to be read."""
+    scopes = [scope for scope in dict.fromkeys((*granted, *needed)) if scope != OFFLINE_ACCESS]
     return _challenge(
         403,
         "insufficient_scope",
         "The access token does not carry the scope that this needs.",
-        scope=" ".join(dict.fromkeys((*granted, *needed))),
+        scope=" ".join(scopes),
         resource_metadata=resource_metadata,
     )
 
@@ -61,8 +69,9 @@ def for_login(
 
 def _challenge(status: int, error: str, description: str, **parameters: str) -> Challenge:
     named = {"error": error, "error_description": description, **parameters}
-    quoted = ", ".join(f'{name}="{_quotable(value)}"' for name, value in named.items() if value)
-    body = {"error": error, "error_description": description}
+    named = {name: quotable for name, value in named.items() if (quotable := _quotable(value))}
+    quoted = ", ".join(f'{name}="{value}"' for name, value in named.items())
+    body = {name: value for name, value in named.items() if name in {"error", "error_description", "scope"}}
     return Challenge(status, {"WWW-Authenticate": f"Bearer {quoted}", "Content-Type": "application/json"}, body)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..domain.guard.policy import document, for_rest, narrow_to_request, permissions_for
-from ..domain.guard.routes import ANY, METHODS
+from ..domain.guard.routes import ANY, METHODS, route_of
 from ..domain.oauth.tokens import VerifiedClaims
+from . import challenges
 from .verifier import Api, DpopRequest, Guard, Unauthorized
 
 
@@ -64,12 +65,30 @@ def policy(
     With a proof it is for the one request of `arn`, as the proof is: whoever replays both must not get elsewhere by the cache.
     """
     claims = guard.claims(api, authorization, dpop_request)
-    permissions = permissions_for(api.routes, frozenset(claims.scope))
+    permissions, context = permissions_for(api.routes, frozenset(claims.scope)), _context(claims)
     if rest:
         permissions = for_rest(permissions, base)
+        context |= _refusal(api, claims, arn[len(base) + 1 :])
     if dpop_request is not None:
         permissions = narrow_to_request(permissions, arn[len(base) + 1 :])
-    return {"principalId": claims.sub, "policyDocument": document(base, permissions), "context": _context(claims)}
+    return {"principalId": claims.sub, "policyDocument": document(base, permissions), "context": context}
+
+
+def _refusal(api: Api, claims: VerifiedClaims, resource: str) -> dict[str, str]:
+    """What a REST API's 403 says (deploy/gateway_responses.py) to a token that lacks a scope; nothing for any other.
+
+    An answer that the gateway keeps is for all routes of the API, so it names all scopes.
+    """
+    needed = api.scopes if api.cached else _route_scopes(api, resource)
+    if set(needed) <= set(claims.scope):
+        return {}
+    challenge = challenges.insufficient_scope(claims.scope, needed, api.metadata)
+    return {"challenge": challenge.headers["WWW-Authenticate"], "required_scope": challenge.body.get("scope", "")}
+
+
+def _route_scopes(api: Api, resource: str) -> tuple[str, ...]:
+    route = route_of(api.routes, resource)
+    return tuple(sorted(route.scopes)) if route else ()
 
 
 def _simple(

@@ -5,9 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..config import Settings, read_json
+from ..config import RESOURCE_METADATA, Settings, read_json
 from ..domain.errors import InvalidToken
 from ..domain.guard.routes import Route, routes
+from ..domain.oauth.scopes import needed
 from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
 from .scope_map import SCOPES
 
@@ -30,7 +31,10 @@ class Unauthorized(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
-    """An API behind the guard: its routes, and whether a token is refused once what it stands for has ended."""
+    """An API behind the guard: its routes, and whether a token is refused once what it stands for has ended.
+
+    `cached` is whether the gateway keeps answers; `metadata` is the URL of what the API is (RFC 9728), `scopes` are all of it.
+    """
 
     audience: str
     scope_map: Mapping[str, str]
@@ -38,6 +42,9 @@ class Api:
     checks_session: bool = False
     simple: bool = False
     dpop: bool = False
+    cached: bool = True
+    metadata: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,13 @@ class Guard:
         self._fetch = fetch
         self._in_force = in_force
         self._now = now
-        self._own = Api(audience=settings.audience, scope_map=SCOPES, routes=routes(SCOPES))
+        self._own = Api(
+            audience=settings.audience,
+            scope_map=SCOPES,
+            routes=routes(SCOPES),
+            metadata=settings.issuer + RESOURCE_METADATA,
+            scopes=needed(SCOPES),
+        )
         self._apis = _registered(settings)
         # So that an unknown key is looked up at once, and the known ones not for a while.
         self._tried_at = now() - RELOAD_SECONDS
@@ -178,6 +191,9 @@ def _registered(settings: Settings) -> dict[str, Api]:
             checks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
             dpop=entry.get("dpop", False),
+            cached=entry["revocation"] != "strict" and not entry.get("dpop"),
+            metadata=f"{settings.issuer}{RESOURCE_METADATA}/{entry['name']}",
+            scopes=needed(entry["scopes"]),
         )
         for api_id, entry in read_json(settings.apis_file).items()
     }

@@ -225,16 +225,18 @@ def test_the_consumer_is_told_how_to_attach_the_guard(
     assert "ttl_seconds=0" in output
 
 
-def test_the_command_for_the_apis_own_401_points_to_its_metadata_once_a_shell_has_read_it(
+def test_the_commands_for_the_apis_own_401_and_403_have_its_challenges_once_a_shell_has_read_them(
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     add(register, written(tmp_path, SCOPES))
     words = shlex.split(capsys.readouterr().out.rpartition("Its 401")[2].partition("\n")[2])
-    (header,) = [word for word in words if word.startswith("{")]
-    assert json.loads(header) == {
+    unauthorized, denied, body = [json.loads(word) for word in words if word.startswith("{")]
+    assert unauthorized == {
         "gatewayresponse.header.WWW-Authenticate": '\'Bearer scope="notes:read notes:write", '
         'resource_metadata="<issuer>/.well-known/oauth-protected-resource/notes"\''
     }
+    assert denied == {"gatewayresponse.header.WWW-Authenticate": "context.authorizer.challenge"}
+    assert json.loads(body["application/json"])["scope"] == "$context.authorizer.required_scope"
     assert words[words.index("--rest-api-id") + 1] == "abc123"
 
 

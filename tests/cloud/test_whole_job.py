@@ -70,7 +70,7 @@ def test_a_guarded_route_answers_401_without_a_good_token(phone: Phone, token: s
     answer = phone.call("GET /me", token=token)
     assert answer.refusal == (401, "invalid_token")
     pointer = f'resource_metadata="{phone.base}/.well-known/oauth-protected-resource"'
-    assert answer.headers["WWW-Authenticate"] == f'Bearer error="invalid_token", {pointer}'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer scope="account", {pointer}'
     assert answer.headers["X-Request-Id"]
 
 

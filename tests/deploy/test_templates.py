@@ -98,7 +98,7 @@ def test_other_apis_find_the_guards_in_the_outputs(sam: dict[str, Any]) -> None:
 
 def challenge_at(issuer: str) -> str:
     """The 401's challenge, as API Gateway takes a literal, with the pointer of RFC 9728 section 5.1."""
-    return f"""'Bearer error="invalid_token", resource_metadata="{issuer}/.well-known/oauth-protected-resource"'"""
+    return f"""'Bearer scope="account", resource_metadata="{issuer}/.well-known/oauth-protected-resource"'"""
 
 
 def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any]) -> None:
@@ -111,7 +111,7 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
     unauthorized = api["GatewayResponses"]["UNAUTHORIZED"]
     assert unauthorized["StatusCode"] == 401
     challenge = unauthorized["ResponseParameters"]["Headers"]["WWW-Authenticate"]
-    assert challenge == """'Bearer error="invalid_token"'"""
+    assert challenge == """'Bearer scope="account"'"""
     assert set(json.loads(unauthorized["ResponseTemplates"]["application/json"])) == {
         "error",
         "error_description",
@@ -120,7 +120,7 @@ def test_the_api_is_throttled_traced_and_answers_in_our_shape(sam: dict[str, Any
 
 def test_scripts_of_every_origin_may_read_the_gateways_own_answers_and_when_to_come_again() -> None:
     for answer in gateway_responses.ANSWERS.values():
-        headers = gateway_responses.headers(answer, metadata="https://id.example/m")
+        headers = gateway_responses.headers(answer, metadata="https://id.example/m", scopes=())
         assert headers["Access-Control-Allow-Origin"] == "'*'"
         assert "Retry-After" in headers["Access-Control-Expose-Headers"]
         assert "Access-Control-Allow-Credentials" not in headers

@@ -44,7 +44,8 @@ def event_of(machine: App) -> Event:
 def test_an_api_is_told_that_it_is_a_client_which_acts_for_itself(
     gate: Gate, machine: App, shape: Shape, revocation: str
 ) -> None:
-    gate.register(notes12345={"revocation": revocation})
+    scopes = {"GET /notes": "notes:read"}
+    gate.register(notes12345={"revocation": revocation, "scopes": scopes})
     token = token_of(machine, "notes:read")
     answer = gate.authorize(shape(f"Bearer {token}", ID))
     assert answer["principalId"] == machine.id

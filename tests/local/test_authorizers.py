@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from chalice.app import AuthResponse, Chalice, CustomAuthorizer, IAMAuthorizer
 
+from local.api_kinds import RestApi
 from local.gateway import Answer, Gateway
 
 TOKEN = {"Authorization": "Bearer some-token"}
@@ -32,7 +33,10 @@ class Guarded:
         self.answer = answer
         self.events: list[dict[str, Any]] = []
         self.clock = Clock()
-        self.gateway = Gateway(app, authorizers={"guard": self.ask}, now=self.clock, api_id="api1", stage="dev")
+        kind = RestApi(scopes=["mine"])
+        self.gateway = Gateway(
+            app, authorizers={"guard": self.ask}, kind=kind, now=self.clock, api_id="api1", stage="dev"
+        )
 
     def ask(self, event: dict[str, Any], _context: Any) -> Any:
         self.events.append(event)
@@ -71,7 +75,7 @@ def test_unauthorized_raised_by_an_authorizer_is_401() -> None:
     answer = Guarded(raising(Exception("Unauthorized"))).get("/one")
     assert answer.status == 401
     assert answer.json()["error"] == "invalid_token"
-    assert answer.header("WWW-Authenticate") == 'Bearer error="invalid_token"'
+    assert answer.header("WWW-Authenticate") == 'Bearer scope="mine"'
 
 
 @pytest.mark.parametrize("error", [Exception("unauthorized"), ValueError("no"), KeyError("Unauthorized"), Exception()])

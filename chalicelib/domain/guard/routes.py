@@ -56,6 +56,18 @@ class Route:
         single = [i for i, rank in enumerate(self.ranks) if rank is Rank.PARAMETER]
         return tuple((*self.pattern[:i], "*", *self.pattern[i:]) for i in single)
 
+    def takes(self, method: str, path: tuple[str, ...]) -> bool:
+        """Whether a request has this method and a path that the template matches."""
+        greedy = Rank.GREEDY in self.ranks
+        if method != self.method or not (
+            len(path) >= len(self.segments) if greedy else len(path) == len(self.segments)
+        ):
+            return False
+        return all(
+            rank is not Rank.LITERAL or own == part
+            for own, part, rank in zip(self.segments, path, self.ranks, strict=False)
+        )
+
     def may_take_from(self, other: "Route") -> bool:
         """Whether API Gateway gives this one a path that both templates match: segment by segment on a REST API, while an
         HTTP API tries every template without a greedy parameter first."""
@@ -102,6 +114,13 @@ def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route
             yield replace(line, method=method)
         elif alone.segments != line.segments:
             raise ValueError(f"'{method} /{'/'.join(alone.segments)}' and ANY name their parameters differently")
+
+
+def route_of(all_routes: Iterable[Route], resource: str) -> Route | None:
+    """The route that a REST API gives a request to, which is named as `GET/notes/7`; None where it has none for it."""
+    method, _, path = resource.partition("/")
+    segments = tuple(path.rstrip("/").split("/")) if path.rstrip("/") else ()
+    return max((one for one in all_routes if one.takes(method, segments)), key=lambda one: one.ranks, default=None)
 
 
 def resource_of(method: str, segments: Iterable[str]) -> str:
