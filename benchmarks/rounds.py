@@ -61,3 +61,8 @@ def cpu_seconds(work: Work, calls: int) -> float:
     for _ in range(calls):
         work()
     return (time.process_time() - started) / calls
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """The CPU time of another process so far, its threads and the system's part included."""
+    return time.clock_gettime((~pid << 3) | 2)  # Linux's clock of a process; /proc has the same, in hundredths of a second

@@ -1,0 +1,185 @@
+"""A cold start of each function of the real zip under Lambda's own runtime client: CPU and memory, ready and answered.
+
+The yardsticks are two functions beside it in the same folder: one that does nothing, and one that imports Chalice and
+PyJWT. What is over the bare one is the function's own.
+"""
+
+import json
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import environ
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+from zipfile import ZipFile
+
+from benchmarks import deployment, environments
+from benchmarks.rounds import Comparison, of_pairs
+from benchmarks.routes import event
+from benchmarks.runtime.api import Moment, RuntimeApi
+from chalicelib.domain.accounts.passwords import OWASP_19_MIB
+from chalicelib.flows.accounts import signup
+from chalicelib.flows.platform import keys
+from chalicelib.services import Services
+from deploy import package, stages, vendor
+
+ROUNDS = 7
+ADDRESS, PASSWORD = "cold@example.com", "correct horse battery staple"
+YARDSTICKS = {
+    "bare": "def function(event, context):\n    return {}\n",
+    "libraries": "import chalice.app, jwt\n\ndef function(event, context):\n    return {}\n",
+}
+BARE, LIBRARIES, API = "bare.function", "libraries.function", "app.app"
+GUARD = "chalicelib.guard.functions.guard"
+IMPORT_LINE = re.compile(r"import time: +(\d+) \| +\d+ \| +(\S+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zip:
+    """An unpacked zip, its functions' handlers, and what is set for them."""
+
+    name: str
+    folder: Path
+    handlers: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def measure(*, before: Path | None = None) -> Iterator[Comparison]:
+    """Every function, then what the targets are about; `before` is the folder of an older package to go beside it."""
+    with deployment.running(hashing=OWASP_19_MIB) as svc, TemporaryDirectory() as scratch:
+        zips = [_unpacked("now", _packaged(Path(scratch)), Path(scratch, "now"), svc)]
+        if before is not None:
+            zips.append(_unpacked("before", before, Path(scratch, "before"), svc))
+        events = _events(svc)
+        python = environments.python("runtime")
+        starts = _starts(python, zips, events)
+        for line in table(starts):
+            print(line)
+        for each in zips:
+            print(breakdown(python, each, API))
+        yield from comparisons(starts)
+
+
+Starts = dict[tuple[str, str], list[list[Moment]]]
+
+
+def _starts(python: Path, zips: list[Zip], events: Mapping[str, Any]) -> Starts:
+    starts: Starts = {(each.name, handler): [] for each in zips for handler in each.handlers}
+    for number in range(ROUNDS):
+        pairs = [(each, handler) for each in zips for handler in each.handlers]
+        for each, handler in pairs if number % 2 else reversed(pairs):
+            api = RuntimeApi([events[handler]] * 2 if handler in events else [])
+            starts[each.name, handler].append(api.run(python, each.folder, handler, each.environment))
+            _must_be_good(handler, api.answers)
+    return starts
+
+
+def _must_be_good(handler: str, answers: list[Any]) -> None:
+    if handler == API:
+        assert [answer["statusCode"] for answer in answers] == [200, 200], answers
+    elif "guard" in handler:
+        assert all(answer["principalId"] for answer in answers), answers
+
+
+def _packaged(scratch: Path) -> Path:
+    out = scratch / "package"
+    package.package(
+        stages.read("dev"), form="sam", out=out, architecture=vendor.of_this_machine(), build=scratch / "build"
+    )
+    return out
+
+
+def _unpacked(name: str, packaged: Path, folder: Path, svc: Services) -> Zip:
+    with ZipFile(packaged / "deployment.zip") as archive:
+        archive.extractall(folder)
+    for yardstick, program in YARDSTICKS.items():
+        (folder / f"{yardstick}.py").write_text(program)
+    # What a deployment ships beside the code: the guard starts with the keys that are published.
+    (folder / "chalicelib" / "jwks.json").write_text(json.dumps({"keys": keys.published(svc)}))
+    entry = {"name": "notes", "revocation": "stateless", "scopes": {"GET /notes": "account"}}
+    (folder / "chalicelib" / "apis.json").write_text(json.dumps({"notes": entry}))
+    resources = json.loads((packaged / "sam.json").read_text())["Resources"].values()
+    functions = [each["Properties"]["Handler"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
+    settings = {name: value for name, value in environ.items() if name.startswith("AWS_")} | deployment.SETTINGS
+    return Zip(name=name, folder=folder, handlers=(BARE, LIBRARIES, *sorted(functions)), environment=settings)
+
+
+def _events(svc: Services) -> dict[str, Any]:
+    """The first request of each function; one that has none here is measured until it is ready."""
+    _, tokens = signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="", device="bench", network="192.0.2.1")
+    arn = "arn:aws:execute-api:eu-central-1:123456789012:{}/api/GET/{}"
+    token = {"type": "TOKEN", "authorizationToken": f"Bearer {tokens.access_token}"}
+    schedule = dict.fromkeys(("version", "account", "region", "detail-type", "source", "time", "id"), "")
+    return {
+        API: event("POST", "/login", {"email": ADDRESS, "password": PASSWORD}),
+        GUARD: {**token, "methodArn": arn.format("own", "me")},
+        f"{GUARD}_request": {**token, "methodArn": arn.format("notes", "notes")},
+        "chalicelib.web.jobs.key_rotation.rotate_keys": {**schedule, "detail": {}, "resources": []},
+    }
+
+
+def table(starts: Starts) -> Iterator[str]:
+    """Medians, a line a function: CPU until ready, for the first and the second request, memory ready, answered and at most."""
+    yield f"{'cold start':<52} {'ready':>8} {'first':>8} {'second':>8} {'ready':>8} {'answered':>8} {'peak':>8}"
+    for (name, handler), rounds in starts.items():
+        ready = median(moments[0].cpu for moments in rounds) * 1e3
+        requests = [median((m[n].cpu - m[n - 1].cpu) * 1e3 for m in rounds) for n in range(1, len(rounds[0]))]
+        memory = [rounds[0][0].resident, *(median(m[1].resident for m in rounds) for _ in requests[:1])]
+        peak = median(m[-1].peak for m in rounds)
+        milliseconds = "".join(f" {each:5.0f} ms" for each in [ready, *requests]) + "         " * (2 - len(requests))
+        mebibytes = "".join(f" {each / 1024:4.0f} MiB" for each in memory) + "         " * (2 - len(memory))
+        yield f"{name + ' ' + handler:<52}{milliseconds}{mebibytes} {peak / 1024:4.0f} MiB"
+
+
+def breakdown(python: Path, package: Zip, handler: str) -> str:
+    """Where the milliseconds of importing go, by package; time on the clock, the least of three starts."""
+    least: dict[str, float] = {}
+    for _ in range(3):
+        program = f"import {handler.rpartition('.')[0]}"
+        run = subprocess.run(
+            [python, "-X", "importtime", "-c", "import awslambdaric.bootstrap, json; " + program],
+            cwd=package.folder,
+            env={**package.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        ours = run.stderr[run.stderr.rfind("awslambdaric.bootstrap") :]
+        for microseconds, module in IMPORT_LINE.findall(ours):
+            least[module] = min(least.get(module, float("inf")), int(microseconds) / 1e3)
+    parts: Counter[str] = Counter()
+    for module, milliseconds in least.items():
+        parts[_part(module, package.folder)] += milliseconds
+    lines = "".join(f"  {name:<24} {milliseconds:6.1f} ms\n" for name, milliseconds in parts.most_common(14))
+    return f"imports of {package.name} {handler}, {sum(parts.values()):.0f} ms on the clock\n{lines}"
+
+
+def _part(module: str, folder: Path) -> str:
+    top = module.split(".")[0]
+    if top == "chalicelib":
+        return ".".join(module.split(".")[:2])
+    return top if (folder / top).is_dir() or top in ("boto3", "botocore", "urllib3") else "standard library"
+
+
+def comparisons(starts: Starts) -> Iterator[Comparison]:
+    """What the API function loads up to its first answer, and the memory that it then keeps."""
+    rounds = zip(starts["now", API], starts["now", LIBRARIES], starts["now", BARE], strict=True)
+    pairs = [(api[0].cpu - bare[0].cpu + _loaded(api), libraries[0].cpu - bare[0].cpu) for api, libraries, bare in rounds]
+    yield of_pairs("API function: import and first login", pairs, at_most=2.0, unit="ms", scale=1e3)
+    if ("before", API) in starts:
+        memory = [
+            (float(now[1].resident), float(then[1].resident))
+            for now, then in zip(starts["now", API], starts["before", API], strict=True)
+        ]
+        yield of_pairs("API function: memory after first login", memory, at_most=0.70, unit="MiB", scale=1 / 1024)
+
+
+def _loaded(moments: list[Moment]) -> float:
+    """What a first request does that a second one need not."""
+    ready, first, second = (moment.cpu for moment in moments)
+    return (first - ready) - (second - first)

@@ -1,0 +1,33 @@
+"""A deployment in the embedded AWS, which is another process: its time is not counted, and its answers are real."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import environ
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import boto3
+
+from chalicelib import config, services
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
+from chalicelib.flows.platform import keys
+from chalicelib.services import Services
+from chalicelib.store import tables
+from local import aws
+
+SETTINGS = {"LATCHKEY_ISSUER": "https://id.example"}
+
+
+@contextmanager
+def running(*, hashing: Profile = CHEAPEST_ONLY_FOR_TESTS) -> Iterator[Services]:
+    """Have it for the length of a `with` block; the environment leads there meanwhile."""
+    before = dict(environ)
+    with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:
+        environ.update(cloud.environment())
+        svc = services.build(config.load(SETTINGS), hashing=hashing)
+        tables.ensure(boto3.client("dynamodb"), users=svc.settings.users_table, grants=svc.settings.grants_table)
+        keys.ensure(svc)
+        services.use(svc)
+        yield svc
+    environ.clear()
+    environ.update(before)
