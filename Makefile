@@ -63,8 +63,8 @@ check: $(DEV)  ## lint, formatting, types, and who may import whom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(DEV) $(AWS)  ## print what is fast, as ratios against bare libraries
-	$(BIN)/python -m benchmarks
+bench: $(DEV) $(AWS)  ## print what is fast, beside peers and bare libraries (PEERS=all: Keycloak too; PEERS=none)
+	$(BIN)/python -m benchmarks $(call typed,PEERS,--peers) $(call typed,BEFORE,--before)
 
 release: $(DEV)  ## date the unreleased entry of the changelog and set the version (VERSION=1.2.3)
 	@./latchkey release $(call typed,VERSION,)

@@ -9,7 +9,6 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from os import environ
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 from zipfile import ZipFile
 
 from benchmarks import deployment, environments
-from benchmarks.rounds import Comparison, of_pairs
+from benchmarks.rounds import Comparison, Table, of_pairs
 from benchmarks.routes import event
 from benchmarks.runtime.api import Moment, RuntimeApi
 from chalicelib.domain.accounts.passwords import OWASP_19_MIB
@@ -49,7 +48,7 @@ class Zip:
     environment: Mapping[str, str]
 
 
-def measure(*, before: Path | None = None) -> Iterator[Comparison]:
+def measure(before: Path | None = None) -> Iterator[Comparison | Table]:
     """Every function, then what the targets are about; `before` is the folder of an older package to go beside it."""
     with deployment.running(hashing=OWASP_19_MIB) as svc, TemporaryDirectory() as scratch:
         zips = [_unpacked("now", _packaged(Path(scratch)), Path(scratch, "now"), svc)]
@@ -58,10 +57,9 @@ def measure(*, before: Path | None = None) -> Iterator[Comparison]:
         events = _events(svc)
         python = environments.python("runtime")
         starts = _starts(python, zips, events)
-        for line in table(starts):
-            print(line)
+        yield from tables(starts)
         for each in zips:
-            print(breakdown(python, each, API))
+            yield breakdown(python, each, API)
         yield from comparisons(starts)
 
 
@@ -123,20 +121,22 @@ def _events(svc: Services) -> dict[str, Any]:
     }
 
 
-def table(starts: Starts) -> Iterator[str]:
-    """Medians, a line a function: CPU until ready, for the first and the second request, memory ready, answered and at most."""
-    yield f"{'cold start':<52} {'ready':>8} {'first':>8} {'second':>8} {'ready':>8} {'answered':>8} {'peak':>8}"
+def tables(starts: Starts) -> Iterator[Table]:
+    """Medians, a row a function: CPU until ready and for the first and the second request; memory at those moments."""
+    cpu, memory = {}, {}
     for (name, handler), rounds in starts.items():
-        ready = median(moments[0].cpu for moments in rounds) * 1e3
-        requests = [median((m[n].cpu - m[n - 1].cpu) * 1e3 for m in rounds) for n in range(1, len(rounds[0]))]
-        memory = [rounds[0][0].resident, *(median(m[1].resident for m in rounds) for _ in requests[:1])]
-        peak = median(m[-1].peak for m in rounds)
-        milliseconds = "".join(f" {each:5.0f} ms" for each in [ready, *requests]) + "         " * (2 - len(requests))
-        mebibytes = "".join(f" {each / 1024:4.0f} MiB" for each in memory) + "         " * (2 - len(memory))
-        yield f"{name + ' ' + handler:<52}{milliseconds}{mebibytes} {peak / 1024:4.0f} MiB"
+        row = f"{name} {handler}"
+        cpu[row] = {"ready": median(moments[0].cpu for moments in rounds) * 1e3}
+        memory[row] = {"ready": median(moments[0].resident for moments in rounds) / 1024}
+        for number, request in enumerate(("first request", "second request")[: len(rounds[0]) - 1], start=1):
+            cpu[row][request] = median(moments[number].cpu - moments[number - 1].cpu for moments in rounds) * 1e3
+            memory[row][request] = median(moments[number].resident for moments in rounds) / 1024
+        memory[row]["peak"] = median(moments[-1].peak for moments in rounds) / 1024
+    yield Table(name="CPU of a cold start", unit="ms", rows=cpu)
+    yield Table(name="Memory of a cold start", unit="MiB", rows=memory)
 
 
-def breakdown(python: Path, package: Zip, handler: str) -> str:
+def breakdown(python: Path, package: Zip, handler: str) -> Table:
     """Where the milliseconds of importing go, by package; time on the clock, the least of three starts."""
     least: dict[str, float] = {}
     for _ in range(3):
@@ -155,8 +155,8 @@ def breakdown(python: Path, package: Zip, handler: str) -> str:
     parts: Counter[str] = Counter()
     for module, milliseconds in least.items():
         parts[_part(module, package.folder)] += milliseconds
-    lines = "".join(f"  {name:<24} {milliseconds:6.1f} ms\n" for name, milliseconds in parts.most_common(14))
-    return f"imports of {package.name} {handler}, {sum(parts.values()):.0f} ms on the clock\n{lines}"
+    rows = {part: {"import": milliseconds} for part, milliseconds in parts.most_common()}
+    return Table(name=f"Imports of {handler}, {package.name}, on the clock", unit="ms", rows=rows)
 
 
 def _part(module: str, folder: Path) -> str:
@@ -169,7 +169,9 @@ def _part(module: str, folder: Path) -> str:
 def comparisons(starts: Starts) -> Iterator[Comparison]:
     """What the API function loads up to its first answer, and the memory that it then keeps."""
     rounds = zip(starts["now", API], starts["now", LIBRARIES], starts["now", BARE], strict=True)
-    pairs = [(api[0].cpu - bare[0].cpu + _loaded(api), libraries[0].cpu - bare[0].cpu) for api, libraries, bare in rounds]
+    pairs = [
+        (api[0].cpu - bare[0].cpu + _loaded(api), libraries[0].cpu - bare[0].cpu) for api, libraries, bare in rounds
+    ]
     yield of_pairs("API function: import and first login", pairs, at_most=2.0, unit="ms", scale=1e3)
     if ("before", API) in starts:
         memory = [

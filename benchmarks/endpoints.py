@@ -1,161 +1,160 @@
-"""Login, refresh and a machine's token request as Lambda runs them, from event to answer, against one `jwt.encode` and the
-same calls by a bare client.
+"""What a request costs here, with peers, and with the bare libraries that do the same work: all in turns, in one run.
 
-The calls go to the embedded AWS: it is another process, whose time is not counted, and its answers are real. With moto in
-this process its own work, ten times ours, would drown the difference. The password hash is the cheapest there is.
+Of ours and of the apps that need no HTTP server it is the serving alone, from event or environ to answer; of the servers
+it is their whole process. Our calls go to DynamoDB in another process, the others' to SQLite or memory in their own.
 """
 
-import json
-import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
-from itertools import count
-from os import devnull, environ
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, redirect_stdout
+from os import devnull
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
-from typing import Any
-from urllib.parse import urlencode
+from time import process_time
 
-import boto3
-import jwt
-
-from app import app
-from benchmarks.rounds import Comparison, compared
-from benchmarks.routes import event
-from chalicelib import config, services
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
-from chalicelib.flows.clients import manage
-from chalicelib.flows.platform import keys
-from chalicelib.services import Services
-from chalicelib.store import tables
 from chalicelib.store.aws.boto3_transport import boto3_transport
-from local import aws
 
-AT_MOST = 1.3
-ACCOUNTS, CALLS, ROUNDS = 40, 8, 41
-PASSWORD = "correct horse battery staple"
+from benchmarks import deployment
+from benchmarks.bare import BareClient
+from benchmarks.environments import CannotMake
+from benchmarks.ours import Call, Ours
+from benchmarks.peers.catalogue import INTROSPECT, JWKS, LOGIN, MACHINE, PEERS, REFRESH, VERIFY, Peer
+from benchmarks.peers.processes import PeerFailed, Process
+from benchmarks.rounds import Comparison, Table, Work, compared, cpu_seconds, of_pairs
 
-Call = tuple[str, dict[str, Any]]
+ROUNDS, CALLS = 25, {VERIFY: 100, JWKS: 50}
+OURS, BARE = "Latchkey", "the same calls, bare"
+# Ours against another, in one operation.
+TARGETS = (
+    (LOGIN, BARE, 1.25),
+    (LOGIN, "simplejwt", 0.85),
+    (REFRESH, BARE, 1.3),
+    (REFRESH, "simplejwt", 0.30),
+    (REFRESH, "django-oauth-toolkit", 0.25),
+    (MACHINE, BARE, 1.3),
+    (MACHINE, "django-oauth-toolkit", 0.65),
+    (MACHINE, "Authlib", 0.75),
+    (INTROSPECT, BARE, 1.6),
+    (INTROSPECT, "django-oauth-toolkit", 0.60),
+    (INTROSPECT, "oidc-provider", 1.0),
+    (VERIFY, "FastAPI + PyJWT", 0.40),
+)
+MEMORY = Path("/dev/shm")  # noqa: S108 - the peers' databases, in folders that only this user can open
+
+Figures = dict[str, list[float]]
 
 
-def measure() -> Iterator[Comparison]:
-    """Login, then refresh, then client_credentials."""
-    with _deployment() as svc, Path(devnull).open("w") as nowhere:
+class InProcess:
+    """The service in this process; the calls of each round of it are kept in `batches`, to be made again."""
+
+    def __init__(self, ours: Ours) -> None:
+        self._ours = ours
+        self.batches: list[list[Call]] = []
+
+    def cpu(self, operation: str, calls: int) -> float:
+        """From event to answer."""
+        seconds = cpu_seconds(getattr(self._ours, operation), calls)
+        self.batches.append(self._ours.take_calls())
+        return seconds
+
+
+class Bare:
+    """One token by PyJWT for each time, and the calls of an earlier round of the service's, the way that they went."""
+
+    def __init__(self, ours: Ours, service: InProcess) -> None:
+        self._ours = ours
+        self._service = service
+
+    def cpu(self, operation: str, calls: int) -> float:
+        """Without anything around them."""
+        token: Work = self._ours.decode if operation in (INTROSPECT, VERIFY) else self._ours.encode
+        requests = self._service.batches.pop(0)
+        started = process_time()
+        for _ in range(calls):
+            token()
+        for name, request in requests:
+            self._ours.transport(name, request)
+        return (process_time() - started) / calls
+
+
+def measure(peers: str = "quick") -> Iterator[Comparison | Table]:
+    """The table of all, the targets, then what one token and one call cost; `peers` are none, quick or all."""
+    with deployment.running() as svc, Path(devnull).open("w") as nowhere, ExitStack() as running:
         with redirect_stdout(nowhere):  # where the log lines go; making them is part of the work
-            bench = Bench(svc)
-        for name, work in (
-            ("login without the hash", bench.login),
-            ("refresh", bench.refresh),
-            ("client_credentials", bench.client_credentials),
-        ):
+            ours = Ours(svc)
+        processes = dict(_running(peers, running))
+        figures: dict[str, Figures] = {}
+        for operation in (LOGIN, REFRESH, MACHINE, INTROSPECT, VERIFY, JWKS):
             with redirect_stdout(nowhere):
-                bench.prepare(work)
-                comparison = compared(name, work, bench.replay, at_most=AT_MOST, calls=CALLS, rounds=ROUNDS)
-            yield comparison
+                figures[operation] = _in_turns(operation, ours, processes)
+        yield _table(figures)
+        yield from _targets(figures)
+        yield from _floors(ours)
 
 
-@contextmanager
-def _deployment() -> Iterator[Services]:
-    before = dict(environ)
-    with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:
-        environ.update(cloud.environment())
-        svc = services.build(config.load({"LATCHKEY_ISSUER": "https://id.example"}), hashing=CHEAPEST_ONLY_FOR_TESTS)
-        tables.ensure(boto3.client("dynamodb"), **svc.settings.tables)
-        keys.ensure(svc)
-        services.use(svc)
-        yield svc
-    environ.clear()
-    environ.update(before)
+def _running(peers: str, running: ExitStack) -> Iterator[tuple[Peer, Process]]:
+    """The peers that could be started here; says which ones could not."""
+    scratch = Path(running.enter_context(TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None)))
+    for peer in PEERS:
+        if peers == "none" or (peer.slow and peers != "all"):
+            continue
+        folder = scratch / peer.name
+        folder.mkdir()
+        try:
+            yield peer, running.enter_context(peer.running(folder))
+        except (CannotMake, PeerFailed) as error:
+            print(f"Left out: {peer.name}, for {error}.", file=sys.stderr)
 
 
-class Bench:
-    """Does the work while noting its calls, and does the noted calls again, bare, on rows of their own."""
+def _in_turns(operation: str, ours: Ours, processes: Mapping[Peer, Process]) -> Figures:
+    service, calls = InProcess(ours), CALLS.get(operation, 8)
+    turns: dict[str, Process] = {OURS: service}
+    if operation != JWKS:
+        turns[BARE] = Bare(ours, service)
+    turns |= {peer.name: process for peer, process in processes.items() if operation in peer.operations}
+    service.cpu(operation, calls)
+    for process in [*turns.values()][1:]:
+        process.cpu(operation, calls)
+    service.cpu(operation, calls)
+    figures: Figures = {name: [] for name in turns}
+    for number in range(ROUNDS):
+        for name in turns if number % 2 else reversed(turns):
+            figures[name].append(turns[name].cpu(operation, calls))
+    return figures
 
-    def __init__(self, svc: Services) -> None:
-        self._svc = svc
-        self._bare = boto3_transport("dynamodb")
-        self._noted: list[list[Call]] = []
-        self._numbers = count()
-        self._accounts = [self._sign_up() for _ in range(ACCOUNTS)]
-        self._refresh_token = self._accounts[0][1]
-        signer = keys.current(svc).signer(svc.now())
-        self._key, self._algorithm, self._headers = (
-            signer.private,
-            signer.algorithm,
-            {"kid": signer.kid, "typ": "at+jwt"},
-        )
-        self._claims = jwt.decode(self._accounts[0][2], options={"verify_signature": False})
-        self._machine = self._register()
-        self._twins = list(zip(self._session(0), self._session(1), strict=True))
-        self._send = svc.users._client.transport
-        svc.users._client.transport = self._note
 
-    def prepare(self, work: Callable[[], None]) -> None:
-        """Does as much unmeasured work as one round needs, so that its repetition can go first."""
-        self._noted.clear()
-        for _ in range(CALLS):
-            work()
+def _table(figures: Mapping[str, Figures]) -> Table:
+    rows: dict[str, dict[str, float]] = {}
+    for operation, by_name in figures.items():
+        for name, seconds in by_name.items():
+            rows.setdefault(name, {})[operation] = median(seconds) * 1e6
+    return Table(name="CPU of one request", unit="µs", rows=rows)
 
-    def login(self) -> None:
-        """One login of one of the accounts, from a network of its own."""
-        address, _, _ = self._accounts[next(self._numbers) % ACCOUNTS]
-        self._noted.append([])
-        self._answer("POST", "/login", {"email": address, "password": PASSWORD})
 
-    def refresh(self) -> None:
-        """The next refresh of one session."""
-        self._noted.append([])
-        self._refresh_token = self._answer("POST", "/refresh", {"refresh_token": self._refresh_token})["refresh_token"]
+def _targets(figures: Mapping[str, Figures]) -> Iterator[Comparison]:
+    for operation, other, at_most in TARGETS:
+        if other in figures[operation]:
+            pairs = list(zip(figures[operation][OURS], figures[operation][other], strict=True))
+            yield of_pairs(f"{operation} / {other}", pairs, at_most=at_most, unit="µs", scale=1e6)
 
-    def client_credentials(self) -> None:
-        """One token for a machine that authenticates with its secret."""
-        self._noted.append([])
-        answer = app(event("POST", "/oauth/token", form=self._machine), None)
-        assert answer["statusCode"] == 200, answer
 
-    def replay(self) -> None:
-        """Signs a token, and makes the calls of one piece of work that was done, without the work."""
-        jwt.encode(self._claims, self._key, algorithm=self._algorithm, headers=self._headers)
-        for name, parameters in self._noted.pop(0):
-            self._bare(name, parameters)
-
-    def _note(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        self._noted[-1].append((operation, self._elsewhere(request)))
-        return self._send(operation, request)
-
-    def _elsewhere(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        # A second refresh of the same row would be a reuse: the repetition keeps a row of its own, in step.
-        text = json.dumps(params)
-        for ours, theirs in self._twins:
-            text = text.replace(ours, theirs)
-        replaced: dict[str, Any] = json.loads(text)
-        return replaced
-
-    def _session(self, number: int) -> tuple[str, str]:
-        claims = jwt.decode(self._accounts[number][2], options={"verify_signature": False})
-        return claims["sub"], claims["sid"]
-
-    def _sign_up(self) -> tuple[str, str, str]:
-        address = f"{uuid.uuid4().hex}@example.com"
-        answer = self._answer("POST", "/signup", {"email": address, "password": PASSWORD})
-        return address, answer["refresh_token"], answer["access_token"]
-
-    def _register(self) -> str:
-        machine = Client(
-            client_id="",
-            token_endpoint_auth_method="client_secret_post",
-            grant_types=(CLIENT_CREDENTIALS,),
-            scopes=("notes:read", "notes:write"),
-        )
-        client, secret = manage.create(self._svc, machine)
-        fields = {"grant_type": CLIENT_CREDENTIALS, "client_id": client.client_id, "client_secret": secret}
-        return urlencode(fields)
-
-    def _answer(self, method: str, path: str, body: object) -> Any:
-        network = next(self._numbers)
-        answer = app(
-            event(method, path, body, network=f"10.{network >> 16}.{network >> 8 & 255}.{network & 255}"), None
-        )
-        assert answer["statusCode"] in (200, 201), answer
-        return json.loads(answer["body"])
+def _floors(ours: Ours) -> Iterator[Comparison | Table]:
+    """What all that is made of, each in this process; then our client's call beside Amazon's."""
+    ours.client_credentials()
+    [(name, request)] = ours.take_calls()
+    amazons, bare = boto3_transport("dynamodb"), BareClient()
+    work: dict[str, Work] = {
+        "RS256 signature, cryptography": ours.sign,
+        "its check, cryptography": ours.verify_signature,
+        "jwt.encode": ours.encode,
+        "jwt.decode": ours.decode,
+        "GetItem, bare http.client and hmac": lambda: bare(name, request),
+        "GetItem, ours": lambda: ours.transport(name, request),
+        "GetItem, botocore": lambda: amazons(name, request),
+    }
+    rows = {title: {"CPU": median(cpu_seconds(each, 20) for _ in range(ROUNDS)) * 1e6} for title, each in work.items()}
+    yield Table(name="What it is made of", unit="µs", rows=rows)
+    yield compared(
+        "GetItem / botocore", work["GetItem, ours"], work["GetItem, botocore"], at_most=0.30, calls=20, rounds=ROUNDS
+    )

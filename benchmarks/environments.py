@@ -39,7 +39,16 @@ def node(folder: str) -> Path:
         shutil.rmtree(made, ignore_errors=True)
         print(f"Making {made.relative_to(ROOT)}.", file=sys.stderr)
         shutil.copytree(source, made)
-        _run(program("npm"), "ci", "--prefix", str(made), "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+        _run(
+            program("npm"),
+            "ci",
+            "--prefix",
+            str(made),
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--loglevel=error",
+        )
         _is_made(made, lock)
     shutil.copytree(source, made, dirs_exist_ok=True)
     return made
@@ -53,7 +62,12 @@ def maven(artifact: str, *, inside: str) -> Path:
         print(f"Making {(MADE / name).relative_to(ROOT)}.", file=sys.stderr)
         goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
         _run(
-            program("mvn"), "-q", "-B", goal, f"-Dartifact={group}:{name}:{version}:zip", f"-DoutputDirectory={MADE / name}"
+            program("mvn"),
+            "-q",
+            "-B",
+            goal,
+            f"-Dartifact={group}:{name}:{version}:zip",
+            f"-DoutputDirectory={MADE / name}",
         )
         _run(sys.executable, "-m", "zipfile", "-e", str(MADE / name / f"{name}-{version}.zip"), str(MADE / name))
     return folder

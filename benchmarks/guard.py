@@ -18,7 +18,7 @@ from chalicelib.guard.verifier import Guard
 
 ISSUER = "https://id.example"
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:{}/api/GET/{}"
-AT_MOST = 1.15
+AT_MOST = 1.10
 
 
 def measure() -> Iterator[Comparison]:

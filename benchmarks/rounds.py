@@ -1,5 +1,7 @@
+"""Figures that a busy machine spoils least: CPU time, in rounds that take turns, ratios taken within a round."""
+
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -16,11 +18,35 @@ class Comparison:
     ours: str
     yardstick: str
 
+    @property
+    def met(self) -> bool:
+        """Whether it is within its target."""
+        return self.ratio <= self.at_most
+
     def __str__(self) -> str:
-        verdict = "met" if self.ratio <= self.at_most else "NOT MET"
+        verdict = "met" if self.met else "NOT MET"
         return (
             f"{self.name:<44} {self.ratio:6.2f}   ≤ {self.at_most:<5} {self.ours:>11} {self.yardstick:>11}   {verdict}"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Medians of one run: a row has a figure in some of the columns, all in one unit."""
+
+    name: str
+    unit: str
+    rows: Mapping[str, Mapping[str, float]]
+
+    def __str__(self) -> str:
+        columns = list(dict.fromkeys(column for row in self.rows.values() for column in row))
+        lines = [f"{f'{self.name}, {self.unit}':<44}" + "".join(f" {column:>18}" for column in columns)]
+        for name, row in self.rows.items():
+            figures = (
+                f"{row[column]:,.{0 if row[column] >= 10 else 1}f}" if column in row else "" for column in columns
+            )
+            lines.append(f"{name:<44}" + "".join(f" {figure:>18}" for figure in figures))
+        return "\n".join(["", *lines, ""])
 
 
 HEADING = f"{'':<44} {'ratio':>6}   {'target':<7} {'ours':>11} {'yardstick':>11}"
@@ -65,4 +91,6 @@ def cpu_seconds(work: Work, calls: int) -> float:
 
 def cpu_seconds_of(pid: int) -> float:
     """The CPU time of another process so far, its threads and the system's part included."""
-    return time.clock_gettime((~pid << 3) | 2)  # Linux's clock of a process; /proc has the same, in hundredths of a second
+    return time.clock_gettime(
+        (~pid << 3) | 2
+    )  # Linux's clock of a process; /proc has the same, in hundredths of a second

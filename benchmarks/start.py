@@ -31,7 +31,7 @@ def measure() -> Iterator[Comparison]:
             order = (OURS, LIBRARIES) if number % 2 else (LIBRARIES, OURS)
             seconds = {names: _import_cpu(names, folder) for names in order}
             pairs.append((seconds[OURS], seconds[LIBRARIES]))
-    yield of_pairs("import the guard", pairs, at_most=1.10, unit="ms", scale=1e3)
+    yield of_pairs("import the guard", pairs, at_most=1.08, unit="ms", scale=1e3)
 
 
 def _import_cpu(names: str, folder: str) -> float:

@@ -129,4 +129,3 @@ def wait_for_port(port: int, process: subprocess.Popen[str], *, seconds: float) 
             time.sleep(0.2)
         else:
             return
-

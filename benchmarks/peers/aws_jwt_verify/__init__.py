@@ -25,7 +25,12 @@ def running(folder: Path) -> Iterator[Process]:
 
 def _keys_and_token() -> tuple[str, str]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    jwk = {**jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), "kid": "1", "alg": "RS256", "use": "sig"}
+    jwk = {
+        **jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True),
+        "kid": "1",
+        "alg": "RS256",
+        "use": "sig",
+    }
     now = int(time.time())
     claims = {"iss": ISSUER, "aud": ISSUER, "sub": "0" * 32, "iat": now, "exp": now + 3600, "scope": "account"}
     return json.dumps({"keys": [jwk]}), jwt.encode(claims, key, algorithm="RS256", headers={"kid": "1"})

@@ -37,8 +37,13 @@ REALM = {
     ],
     "users": [
         {
-            **{"username": f"ann{number}", "email": f"ann{number}@example.com", "firstName": "Ann", "lastName": "Bee"},
-            **{"enabled": True, "emailVerified": True, "credentials": [{"type": "password", "value": PASSWORD}]},
+            "username": f"ann{number}",
+            "email": f"ann{number}@example.com",
+            "firstName": "Ann",
+            "lastName": "Bee",
+            "enabled": True,
+            "emailVerified": True,
+            "credentials": [{"type": "password", "value": PASSWORD}],
         }
         for number in range(USERS)
     ],
