@@ -7,7 +7,7 @@ PyJWT. What is over the bare one is the function's own.
 import json
 import re
 import subprocess
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import environ
@@ -123,7 +123,8 @@ def _events(svc: Services) -> dict[str, Any]:
 
 def tables(starts: Starts) -> Iterator[Table]:
     """Medians, a row a function: CPU until ready and for the first and the second request; memory at those moments."""
-    cpu, memory = {}, {}
+    cpu: dict[str, dict[str, float]] = {}
+    memory: dict[str, dict[str, float]] = {}
     for (name, handler), rounds in starts.items():
         row = f"{name} {handler}"
         cpu[row] = {"ready": median(moments[0].cpu for moments in rounds) * 1e3}
@@ -152,10 +153,10 @@ def breakdown(python: Path, package: Zip, handler: str) -> Table:
         ours = run.stderr[run.stderr.rfind("awslambdaric.bootstrap") :]
         for microseconds, module in IMPORT_LINE.findall(ours):
             least[module] = min(least.get(module, float("inf")), int(microseconds) / 1e3)
-    parts: Counter[str] = Counter()
+    parts: defaultdict[str, float] = defaultdict(float)
     for module, milliseconds in least.items():
         parts[_part(module, package.folder)] += milliseconds
-    rows = {part: {"import": milliseconds} for part, milliseconds in parts.most_common()}
+    rows = {part: {"import": parts[part]} for part in sorted(parts, key=lambda part: -parts[part])}
     return Table(name=f"Imports of {handler}, {package.name}, on the clock", unit="ms", rows=rows)
 
 

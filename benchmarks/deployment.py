@@ -25,7 +25,12 @@ def running(*, hashing: Profile = CHEAPEST_ONLY_FOR_TESTS) -> Iterator[Services]
     with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:
         environ.update(cloud.environment())
         svc = services.build(config.load(SETTINGS), hashing=hashing)
-        tables.ensure(boto3.client("dynamodb"), users=svc.settings.users_table, grants=svc.settings.grants_table)
+        tables.ensure(
+            boto3.client("dynamodb"),
+            users=svc.settings.users_table,
+            grants=svc.settings.grants_table,
+            outbox=svc.settings.outbox_table,
+        )
         keys.ensure(svc)
         services.use(svc)
         yield svc

@@ -85,12 +85,14 @@ def measure(peers: str = "quick") -> Iterator[Comparison | Table]:
             ours = Ours(svc)
         processes = dict(_running(peers, running))
         figures: dict[str, Figures] = {}
-        for operation in (LOGIN, REFRESH, MACHINE, INTROSPECT, VERIFY, JWKS):
-            with redirect_stdout(nowhere):
+        with redirect_stdout(nowhere):
+            for operation in (LOGIN, REFRESH, MACHINE, INTROSPECT, VERIFY, JWKS):
                 figures[operation] = _in_turns(operation, ours, processes)
+            ours.client_credentials()
+            [get_item] = ours.take_calls()
         yield _table(figures)
         yield from _targets(figures)
-        yield from _floors(ours)
+        yield from _floors(ours, get_item)
 
 
 def _running(peers: str, running: ExitStack) -> Iterator[tuple[Peer, Process]]:
@@ -139,10 +141,9 @@ def _targets(figures: Mapping[str, Figures]) -> Iterator[Comparison]:
             yield of_pairs(f"{operation} / {other}", pairs, at_most=at_most, unit="µs", scale=1e6)
 
 
-def _floors(ours: Ours) -> Iterator[Comparison | Table]:
+def _floors(ours: Ours, call: Call) -> Iterator[Comparison | Table]:
     """What all that is made of, each in this process; then our client's call beside Amazon's."""
-    ours.client_credentials()
-    [(name, request)] = ours.take_calls()
+    name, request = call
     amazons, bare = boto3_transport("dynamodb"), BareClient()
     work: dict[str, Work] = {
         "RS256 signature, cryptography": ours.sign,

@@ -5,7 +5,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import urlencode
@@ -32,16 +32,14 @@ class Worker:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        if first_line(process).strip() != "ready":
+            raise PeerFailed("it did not start")
 
     def cpu(self, operation: str, calls: int) -> float:
         """The serving alone, as the peer's own clock has it."""
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         print(operation, calls, file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise PeerFailed(f"it stopped at {operation}")
-        return float(line)
+        return float(first_line(self._process))
 
 
 class HttpServer:
@@ -84,6 +82,15 @@ class Connection:
         return json.loads(content)
 
 
+def first_line(process: subprocess.Popen[str]) -> str:
+    """The next line that a peer writes; raises PeerFailed where it ends instead."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise PeerFailed("it stopped; what it complained of is in its stderr.log")
+    return line
+
+
 @contextmanager
 def started(*command: str | Path, folder: Path) -> Iterator[subprocess.Popen[str]]:
     """A process with pipes to its stdin and from its stdout, ended with the block; what it complains of is in `folder`."""
@@ -107,7 +114,8 @@ def started(*command: str | Path, folder: Path) -> Iterator[subprocess.Popen[str
 
 def _close(pipe: IO[str] | None) -> None:
     if pipe is not None:
-        pipe.close()
+        with suppress(BrokenPipeError):
+            pipe.close()
 
 
 @contextmanager

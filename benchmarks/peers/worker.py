@@ -141,8 +141,9 @@ class Asgi(Client):
 
 def main(folder: str, scratch: str) -> None:
     """Serve until stdin ends."""
-    sys.path[0] = folder
+    sys.path.insert(0, folder)
     client, operations = importlib.import_module("server").make(scratch)
+    print("ready", flush=True)
     for line in sys.stdin:
         name, times = line.split()
         client.seconds = 0.0

@@ -7,6 +7,7 @@ const [jwks, token] = process.argv.slice(2);
 const issuer = "https://id.example";
 const verifier = JwtVerifier.create({ issuer, audience: issuer, jwksUri: `${issuer}/.well-known/jwks.json` });
 verifier.cacheJwks(JSON.parse(jwks));
+console.log("ready");
 
 for await (const line of createInterface({ input: process.stdin })) {
   const times = Number(line.split(" ")[1]);

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import environments
-from benchmarks.peers.processes import Connection, HttpServer, Process, started
+from benchmarks.peers.processes import Connection, HttpServer, Process, first_line, started
 
 CLIENT = {"client_id": "bench", "client_secret": "bridges-and-harbours"}
 API = "https://api.example"
@@ -18,8 +18,7 @@ def running(folder: Path) -> Iterator[Process]:
     """Have it for the length of a `with` block."""
     program = environments.node("peers/oidc_provider") / "server.js"
     with started(environments.program("node"), program, folder=folder) as process:
-        assert process.stdout is not None
-        hello = json.loads(process.stdout.readline())
+        hello = json.loads(first_line(process))
         yield HttpServer(process.pid, Flows(hello).operations())
 
 

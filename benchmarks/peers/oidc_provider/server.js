@@ -59,5 +59,6 @@ const refresh = new provider.RefreshToken({
 const token = await refresh.save();
 
 const server = createServer(provider.callback());
+server.keepAliveTimeout = 0; // the one connection waits while the others have their turns
 server.listen(0, "127.0.0.1", () => console.log(JSON.stringify({ port: server.address().port, refresh_token: token })));
 process.stdin.on("end", () => process.exit()).resume();
