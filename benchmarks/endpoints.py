@@ -13,8 +13,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import process_time
 
-from chalicelib.store.aws.boto3_transport import boto3_transport
-
 from benchmarks import deployment
 from benchmarks.bare import BareClient
 from benchmarks.environments import CannotMake
@@ -22,6 +20,7 @@ from benchmarks.ours import Call, Ours
 from benchmarks.peers.catalogue import INTROSPECT, JWKS, LOGIN, MACHINE, PEERS, REFRESH, VERIFY, Peer
 from benchmarks.peers.processes import PeerFailed, Process
 from benchmarks.rounds import Comparison, Table, Work, compared, cpu_seconds, of_pairs
+from chalicelib.store.aws.boto3_transport import boto3_transport
 
 ROUNDS, CALLS = 25, {VERIFY: 100, JWKS: 50}
 OURS, BARE = "Latchkey", "the same calls, bare"
