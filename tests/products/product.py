@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -111,6 +112,25 @@ class Product:
             for command in (require, build):
                 subprocess.run(command, cwd=self.folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
         return program
+
+    def maven(self, project: Path, version: str, sources: Mapping[str, str] | None = None) -> Path:
+        """The program of a Maven project, `target/site.jar`, built when a file of it is new.
+
+        @version@ in its pom.xml is that of the product; `sources` are more of its files by their paths.
+        """
+        own = [path for path in (project / "pom.xml", *project.glob("src/**/*")) if path.is_file()]
+        files = {str(path.relative_to(project)): path.read_text() for path in own} | dict(sources or {})
+        files["pom.xml"] = files["pom.xml"].replace("@version@", version)
+        made = self.folder / "made.json"
+        if not made.exists() or json.loads(made.read_text()) != files:
+            shutil.rmtree(self.folder / "src", ignore_errors=True)
+            for name, text in files.items():
+                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / name).write_text(text)
+            package = ["mvn", "-q", "-B", "clean", "package"]
+            subprocess.run(package, cwd=self.folder, check=True)
+            made.write_text(json.dumps(files))
+        return self.folder / "target" / "site.jar"
 
     @contextmanager
     def running(
