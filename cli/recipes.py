@@ -7,7 +7,7 @@ import re
 import textwrap
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,8 @@ class Recipe:
             raise CannotRunError(f"Where is it? Name it: --for {self.name} --url https://…")
         return [*(f"{name}={value.replace('<url>', where)}" for name, value in rest.items()), *typed]
 
-    def settings_for(self, issuer: str, client: "Client", secret: str = "") -> dict[str, str]:
-        """Give the product's files, filled in for a client; a secret that is not known any more stays a placeholder."""
+    def for_client(self, issuer: str, client: "Client", secret: str = "") -> "Recipe":
+        """Fill settings and notes in for a client; a secret that is not known any more stays a placeholder."""
         redirect_uri = next(iter(client.redirect_uris), "")
         values = {
             "issuer": issuer,
@@ -79,10 +79,17 @@ class Recipe:
             "url": self._url_of(redirect_uri),
             "audience": next(iter(client.resources), ""),
         }
-        return {
-            each["file"]: PLACEHOLDER.sub(lambda name: values[name[1]] or name[0], each["text"]).strip("\n")
-            for each in self.settings
-        }
+
+        def fill(text: str) -> str:
+            return PLACEHOLDER.sub(lambda name: values[name[1]] or name[0], text)
+
+        settings = [{"file": each["file"], "text": fill(each["text"])} for each in self.settings]
+        return replace(self, settings=settings, notes=[fill(each) for each in self.notes])
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Its settings by the names of their files."""
+        return {each["file"]: each["text"].strip("\n") for each in self.settings}
 
     def _url_of(self, redirect_uri: str) -> str:
         path = self.client.get("redirect_uris", "").partition(" ")[0].removeprefix("<url>")
@@ -114,9 +121,9 @@ def read(name: str) -> Recipe:
 
 def text(recipe: Recipe, issuer: str, client: "Client", secret: str = "") -> str:
     """Give a recipe as a terminal shows it, filled in for a client."""
-    files = recipe.settings_for(issuer, client, secret)
-    parts = [f"{recipe.title}, {recipe.origin}.", *(f"{file}:\n\n{text}" for file, text in files.items())]
-    return "\n\n".join([*parts, "\n".join(_bullets(recipe.notes))]).strip()
+    filled = recipe.for_client(issuer, client, secret)
+    parts = [f"{recipe.title}, {recipe.origin}.", *(f"{file}:\n\n{text}" for file, text in filled.files.items())]
+    return "\n\n".join([*parts, "\n".join(_bullets(filled.notes))]).strip()
 
 
 def document() -> str:
@@ -131,7 +138,7 @@ def document() -> str:
 
 
 def _section(recipe: Recipe) -> str:
-    files = [f"`{each['file']}`:\n\n{_code(each['text'])}\n" for each in recipe.settings]
+    files = [f"`{file}`:\n\n{textwrap.indent(text, '    ')}\n" for file, text in recipe.files.items()]
     origin = recipe.origin[0].upper() + recipe.origin[1:]
     source = f"- {origin}:\n  <{recipe.documentation}>"
     return "\n".join([f"\n## {recipe.title}\n", *_made(recipe), *files, *_bullets(recipe.notes), source])
@@ -145,10 +152,6 @@ def _made(recipe: Recipe) -> Iterator[str]:
         yield ""
     if recipe.api:
         yield f"    ./latchkey apis add {recipe.api}\n"
-
-
-def _code(lines: str) -> str:
-    return textwrap.indent(lines.strip("\n"), "    ")
 
 
 def _bullets(notes: Iterable[str]) -> list[str]:

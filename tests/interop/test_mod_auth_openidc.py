@@ -1,4 +1,4 @@
-"""Apache with mod_auth_openidc, configured as docs/oauth.md has it, in front of a site that people log in to."""
+"""Apache with mod_auth_openidc, configured as its recipe has it, in front of a site that people log in to."""
 
 import re
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ import requests
 from cryptography.hazmat.primitives import serialization
 
 from chalicelib.domain.oauth.client import CODE, REFRESH
+from cli import recipes
 from tests.interop import apache
 from tests.interop.person import Person
 from tests.interop.served import Served, free_port
@@ -22,7 +23,6 @@ from tests.support.forge import stranger
 
 apache.needed()
 ALGORITHM = "RS256"
-DOCUMENT = Path(__file__).parents[2] / "docs" / "oauth.md"
 # Our server knows Apache by a name of the internet; the person, who has no name server, by that of the machine.
 NAME, ADDRESS = "wiki.example", "93.184.215.15"
 USER = "X-Remote-User"
@@ -49,7 +49,7 @@ class Site:
 
 @contextmanager
 def site(served: Served, folder: Path, method: str, *lines: str, **metadata: Any) -> Iterator[Site]:
-    """Has Apache serve a site as the document says, and these lines; a new client authenticates by the method."""
+    """Has Apache serve a site as the recipe says, and these lines; a new client authenticates by the method."""
     port = free_port()
     url = f"https://localhost:{port}"
     served.internet.addresses[NAME], served.internet.ports[ADDRESS] = [ADDRESS], port
@@ -57,25 +57,17 @@ def site(served: Served, folder: Path, method: str, *lines: str, **metadata: Any
     registration = served.client(
         method, **usual, backchannel_logout_uri=f"https://{NAME}/oidc?logout=backchannel", **metadata
     )
-    text = "\n".join([documented(url, registration), f"OIDCAuthNHeader {USER}", *lines])
+    text = "\n".join([documented(served, registration), f"OIDCAuthNHeader {USER}", *lines])
     with apache.serving(folder, port=port, chain=served.internet.chain, site=text):
         yield Site(url)
 
 
-def documented(url: str, registration: dict[str, Any]) -> str:
-    """The document's lines, for a site at another place and what its administrator was told of its client."""
-    example = re.search(r"^    OIDCProviderMetadataURL .*?(?=^\S)", DOCUMENT.read_text(), re.DOTALL | re.MULTILINE)
-    assert example
-    text = example[0]
-    secret = '"the client_secret that was told"'
-    changed = {
-        "https://auth.example.com": registration["issuer"],
-        "https://wiki.example": url,
-        "ID wiki": f"ID {registration['client_id']}",
-    }
-    for old, new in {**changed, secret: registration["client_secret"] or secret}.items():
-        assert old in text
-        text = text.replace(old, new)
+def documented(served: Served, registration: dict[str, Any]) -> str:
+    """The recipe's lines for a client."""
+    client = served.svc.clients.read(registration["client_id"])
+    assert client
+    filled = recipes.read("apache").for_client(served.issuer, client, registration["client_secret"])
+    text = filled.files["site.conf"]
     return text if registration["client_secret"] else re.sub(r"OIDCClientSecret .*", "", text)
 
 

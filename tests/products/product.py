@@ -64,8 +64,8 @@ class Product:
         pairs = self.recipe.metadata([f"{name}={value}" for name, value in typed.items()], url=url)
         metadata = client_metadata.metadata(pairs)
         client, secret = manage.create(self.served.svc, Client(client_id="", **metadata))
-        settings = self.recipe.settings_for(self.served.issuer, client, secret)
-        return Connection(client.client_id, secret, next(iter(client.redirect_uris), ""), settings)
+        filled = self.recipe.for_client(self.served.issuer, client, secret)
+        return Connection(client.client_id, secret, next(iter(client.redirect_uris), ""), filled.files)
 
     def person(self, *, verified: bool = True) -> Person:
         """A new user at a new browser."""
