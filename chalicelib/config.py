@@ -71,6 +71,7 @@ class Settings:
     local: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
+    unused_registration_seconds: int = 30 * 24 * 3600
     apis_file: str = f"{PACKAGE}/apis.json"
     jwks_file: str = f"{PACKAGE}/jwks.json"
     access_seconds: int = 15 * 60
@@ -250,6 +251,10 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in settings["registration_tokens"]):
         # Without the value, which may be the token itself.
         raise WrongSetting("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
+    if environ.get(days := "LATCHKEY_UNUSED_REGISTRATION_DAYS"):
+        settings["unused_registration_seconds"] = DAY * int(
+            _matching(environ, days, r"[1-9][0-9]{0,3}", "days, like 30")
+        )
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         settings["self_registered_scopes"] = tuple(scopes)
     return settings

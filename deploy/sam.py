@@ -41,7 +41,7 @@ def _tables(stage: Stage) -> Resources:
     expiry = {"TimeToLiveSpecification": {"AttributeName": tables.EXPIRY, "Enabled": True}}
     return {
         # Deleting the stack must not delete the accounts.
-        "UsersTable": _table({**users, **backups}, when_deleted="Retain"),
+        "UsersTable": _table({**users, **backups, **expiry}, when_deleted="Retain"),
         "GrantsTable": _table({**grants, **expiry}, when_deleted="Delete"),
         "OutboxTable": _table({**outbox, **expiry, **_stream(outbox)}, when_deleted="Delete"),
     }

@@ -78,6 +78,7 @@ def _tables(stage: Stage) -> Resources:
             "users": {
                 **_table(users),
                 "point_in_time_recovery": {"enabled": True},
+                **expiry,
                 "lifecycle": {"prevent_destroy": True},
             },
             "grants": {**_table(grants), **expiry},

@@ -33,6 +33,7 @@ WRONG = {
     "LATCHKEY_CLIENT_DOCUMENTS": "yes",
     "LATCHKEY_SELF_REGISTERED_SCOPES": 'a"b',
     "LATCHKEY_SELF_REGISTERED_RESOURCES": "mcp.example",
+    "LATCHKEY_UNUSED_REGISTRATION_DAYS": "0",
     "LATCHKEY_JWKS_URL": "/jwks.json",
     "LATCHKEY_LIMITS": "no-such-limit=5",
     "LATCHKEY_LOCAL": "yes",

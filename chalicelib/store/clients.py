@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -8,7 +9,10 @@ from ..domain.oauth.client import Client
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
 from .items import ONE, VERSION, reader
+from .transactions import Write
 from .users import as_read
+
+NOTHING = Write(())
 
 
 def client_key(client_id: str) -> dict[str, Any]:
@@ -19,7 +23,9 @@ def client_key(client_id: str) -> dict[str, Any]:
 @reader("client")
 def from_item(item: Item) -> Client:
     """The client in a stored item."""
-    return msgspec.json.decode(item["client"]["S"], type=Client)
+    client: Client = msgspec.json.decode(item["client"]["S"], type=Client)
+    # Beside the text, where its first login takes it away.
+    return replace(client, expires_at=int(item["expires_at"]["N"])) if "expires_at" in item else client
 
 
 @reader("consent")
@@ -55,7 +61,22 @@ class Clients:
 
     def replace(self, old: Client, new: Client) -> bool:
         """A client changed as it was read; False if another change came between. The caller moves `version` on."""
-        return self._put(new, "version = :version", {":version": {"N": str(old.version)}})
+        values, unused = {":version": {"N": str(old.version)}}, ""
+        if old.expires_at:  # else its first login, which came between, would be undone
+            values[":end"], unused = {"N": str(old.expires_at)}, " AND expires_at = :end"
+        return self._put(new, f"version = :version{unused}", values)
+
+    def keep(self, client: Client) -> Write:
+        """The first login by a client that registered itself: it does not expire any more. Nothing for one that never would."""
+        if not client.expires_at:
+            return Write(())
+        kept = {
+            "TableName": self._users,
+            "Key": client_key(client.client_id),
+            "UpdateExpression": "REMOVE expires_at",
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+        return Write(({"Update": kept},))
 
     def delete(self, client_id: str, *, version: int | None = None) -> bool:
         """A client gone for good, if it is of this version or none is named; False if there was no such client."""
@@ -85,11 +106,20 @@ class Clients:
         return scopes if agreed_at >= since else None
 
     def remember_consent(
-        self, user: User, client_id: str, scopes: tuple[str, ...], *, resource: str = "", since: int, now: int
+        self,
+        user: User,
+        client_id: str,
+        scopes: tuple[str, ...],
+        *,
+        resource: str = "",
+        since: int,
+        now: int,
+        also: Write = NOTHING,
     ) -> bool:
         """Adds to what a user has agreed to for a client at an API; replaces what was for another client of its id.
 
-        False if the user is gone, disabled, or has ended all sessions since they were read.
+        False if the user is gone, disabled, or has ended all sessions since they were read, or the conditions of what is
+        `also` written do not hold.
         """
         values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}, ":v": ONE}
         if scopes:  # DynamoDB has no empty sets
@@ -107,8 +137,8 @@ class Clients:
                 "ExpressionAttributeValues": values,
             }
             owner = {"TableName": self._users, **as_read(user)}
-            failed = transact(self._client, [{"ConditionCheck": owner}, {"Update": consent}])
-            if not failed or 0 in failed:
+            failed = transact(self._client, [{"Update": consent}, {"ConditionCheck": owner}, *also.parts])
+            if failed != [0]:
                 return not failed
         return True  # somebody agreed in between, to the newer client
 
@@ -130,7 +160,8 @@ class Clients:
             **client_key(registered.client_id),
             **VERSION,
             "version": {"N": str(registered.version)},
-            "client": {"S": msgspec.json.encode(registered).decode()},
+            "client": {"S": msgspec.json.encode(replace(registered, expires_at=0)).decode()},
+            **({"expires_at": {"N": str(registered.expires_at)}} if registered.expires_at else {}),
         }
         request: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:

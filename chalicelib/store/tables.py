@@ -12,6 +12,8 @@ EXPIRY = "expires_at"
 def definition(*, users: str, grants: str, outbox: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """CreateTable's arguments for the tables: `users` is durable, the others are swept by their time to live.
 
+    That of `users` is for clients that registered themselves and by which nobody has ever logged in.
+
     The stream of `outbox` starts the function that delivers.
     """
     shape: dict[str, Any] = {
@@ -40,12 +42,12 @@ def definition(*, users: str, grants: str, outbox: str) -> tuple[dict[str, Any],
 def ensure(
     client: "DynamoDBClient", pause: Callable[[float], None] = time.sleep, /, *, users: str, grants: str, outbox: str
 ) -> None:
-    """The tables, made where they are missing, with backups on the first and expiry on the others; safe to repeat."""
+    """The tables, made where they are missing, with backups on the first and expiry on all; safe to repeat."""
     for table in definition(users=users, grants=grants, outbox=outbox):
         with suppress(client.exceptions.ResourceInUseException):
             client.create_table(**table)
         client.get_waiter("table_exists").wait(TableName=table["TableName"], WaiterConfig={"Delay": 1})
-    for name in (grants, outbox):
+    for name in (users, grants, outbox):
         expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING"):
             client.update_time_to_live(

@@ -194,8 +194,9 @@ def test_the_accounts_are_backed_up_and_protected_and_the_sessions_expire(operat
     recovery = backups["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
     assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
     assert dynamodb.describe_table(TableName="latchkey-dev-users")["Table"]["DeletionProtectionEnabled"]
-    expiry = dynamodb.describe_time_to_live(TableName="latchkey-dev-grants")["TimeToLiveDescription"]
-    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    for table in ("users", "grants"):
+        expiry = dynamodb.describe_time_to_live(TableName=f"latchkey-dev-{table}")["TimeToLiveDescription"]
+        assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
 
 
 @pytest.mark.usefixtures("output")

@@ -66,7 +66,7 @@ def test_the_templates_tables_are_those_that_the_code_makes(sam: dict[str, Any])
     stream = {"StreamViewType": outbox.pop("StreamSpecification")["StreamViewType"]}
     assert outbox.items() <= in_outbox["Properties"].items()
     assert in_outbox["Properties"]["StreamSpecification"] == stream
-    for table in (in_grants, in_outbox):
+    for table in (in_users, in_grants, in_outbox):
         assert table["Properties"]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
 
 
@@ -136,7 +136,7 @@ def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:
         assert (table["hash_key"], table["range_key"]) == (keys["HASH"], keys["RANGE"])
         assert table["deletion_protection_enabled"] is definition.get("DeletionProtectionEnabled", False)
     assert made["users"]["lifecycle"] == {"prevent_destroy": True}
-    for name in ("grants", "outbox"):
+    for name in ("users", "grants", "outbox"):
         assert made[name]["ttl"] == {"attribute_name": "expires_at", "enabled": True}
     assert (made["outbox"]["stream_enabled"], made["outbox"]["stream_view_type"]) == (True, "KEYS_ONLY")
 

@@ -618,6 +618,27 @@ def test_a_client_is_changed_only_as_it_was_read(store: Deployment) -> None:
     assert store.clients.read(client.client_id) is None
 
 
+def test_a_client_is_kept_by_its_first_login_and_no_change_of_before_undoes_that(store: Deployment) -> None:
+    client = Client(client_id=uuid4().hex, redirect_uris=("https://app.example/cb",), expires_at=NOW + 60)
+    assert store.clients.create(client)
+    assert store.clients.read(client.client_id) == client
+    newer = replace(client, version=client.version + 1)
+    with just_before(store.client, "PutItem", lambda: store.transactions.commit(store.clients.keep(client))):
+        assert store.clients.replace(client, newer) is False
+    kept = replace(client, expires_at=0)
+    assert store.clients.read(client.client_id) == kept
+    assert store.clients.keep(kept).parts == ()
+    assert store.transactions.commit(store.clients.keep(client)) is None  # of two first logins, both
+    assert store.clients.replace(kept, replace(kept, version=kept.version + 1))
+    assert store.clients.delete(client.client_id)
+    keep = store.clients.keep(client)
+    owner, _ = started(store)
+    assert store.transactions.commit(keep) is keep
+    assert not store.clients.remember_consent(owner, client.client_id, ("x",), since=0, now=NOW, also=keep)
+    assert store.clients.consent(owner.uid, client.client_id, since=0) is None
+    assert store.clients.read(client.client_id) is None
+
+
 def test_what_a_user_agreed_to_adds_up_for_each_client_and_is_forgotten_together(store: Deployment) -> None:
     owner, _ = started(store)
     for client_id, scopes in (("a", ("x", "y")), ("a", ("z",)), ("a", ()), ("b#c", ("x",)), ("d", ())):
@@ -829,7 +850,7 @@ def test_tables_can_be_ensured_again(store: Deployment) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
     tables.ensure(store.boto3, **names)
     tables.ensure(store.boto3, **names)
-    for table in ("grants", "outbox"):
+    for table in ("users", "grants", "outbox"):
         assert store.boto3.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
             "TimeToLiveStatus": "ENABLED",
             "AttributeName": "expires_at",

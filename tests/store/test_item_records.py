@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -186,6 +187,11 @@ def test_what_lasts_is_written_as_it_is_pinned(table: Table) -> None:
     text = client.pop("client")["S"]
     assert [stored["profile"], stored["user"], stored["consent#shop"], client] == [PROFILE, ADDRESS, CONSENT, CLIENT]
     assert json.loads(text).items() >= json.loads(CLIENT_TEXT).items()
+    unused = replace(SHOP, client_id="unused", expires_at=1_802_592_000)
+    assert table.clients.create(unused)
+    (item,) = [item for item in table.items("users") if item["pk"] == {"S": "client#unused"}]
+    assert item["expires_at"] == {"N": "1802592000"}  # beside the text, for the table's time to live
+    assert json.loads(item["client"]["S"])["expires_at"] == 0
     assert table.items("grants") == [GRANT]
 
 

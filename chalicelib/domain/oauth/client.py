@@ -160,6 +160,7 @@ class Client:
     default_scopes: Annotated[Names, SERVER] = ()  # not stored: see self_registered.py
     registration_token: Annotated[str, SERVER] = ""
     created_at: Annotated[int, SERVER] = 0
+    expires_at: Annotated[int, SERVER] = 0  # until its first login, where it registered itself; 0 is never
     version: Annotated[int, SERVER] = 1
 
     @property
@@ -237,6 +238,10 @@ class Client:
     def operator_members(self) -> frozenset[str]:
         """Which of the metadata that clients say of themselves is its operator's, so that the client cannot change it."""
         return frozenset(SELF_REGISTRABLE if self.privileged else self.operator_set) & set(SELF_REGISTRABLE)
+
+    def has_expired(self, now: int) -> bool:
+        """Whether it registered itself and nobody has logged in by it in time; the table deletes it somewhat later."""
+        return 0 < self.expires_at <= now
 
     def is_same(self, client_id: str, since: int | None) -> bool:
         """Whether this is the client that had an id `since` it was made, and no other that got the id later; None is any."""

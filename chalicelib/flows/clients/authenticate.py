@@ -130,7 +130,7 @@ def find(svc: Services, client_id: str, *, network: str) -> Client | None:
     if not 0 < len(client_id) <= 500 or is_reserved(svc, client_id):
         return None
     client = svc.clients.read(client_id) or client_documents.find(svc, client_id, network=network)
-    return offer.as_offered(svc, client) if client else None
+    return offer.as_offered(svc, client) if client and not client.has_expired(svc.now()) else None
 
 
 def is_reserved(svc: Services, client_id: str) -> bool:

@@ -77,7 +77,8 @@ def _new_secret() -> str:
 
 
 def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = ()) -> Client:
-    """A client as its operator changes it. What they set, by another value or by name, is not the client's own any more."""
+    """A client as its operator changes it, which lasts. What they set, by another value or by name, is not its own any more."""
+    new = replace(new, expires_at=0)
     if old.registration_token and new.operator_set == old.operator_set:
         set_now = [n for n in (*SELF_REGISTRABLE, "resources") if n in named or getattr(old, n) != getattr(new, n)]
         new = replace(new, operator_set=tuple(dict.fromkeys((*old.operator_set, *set_now))))

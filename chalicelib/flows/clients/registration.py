@@ -33,7 +33,9 @@ def register(svc: Services, metadata: ClientMetadata, *, initial_token: str, net
         raise InvalidToken("Registration needs an initial access token (RFC 7591 section 3).")
     fields = registration.fields(metadata, offered=svc.settings.self_registered_scopes, default_method=BASIC)
     token = secrets.token_urlsafe(32)
-    client = Client(client_id="", registration_token=digest_of(token), **fields)
+    # Whoever has a token is expected; anybody else has to show a user first.
+    expires_at = svc.now() + svc.settings.unused_registration_seconds if without_token else 0
+    client = Client(client_id="", registration_token=digest_of(token), expires_at=expires_at, **fields)
     client, secret = manage.draft(svc, client)
     # What is refused is no registration: whoever mends a mistake has lost nothing by it.
     if without_token:
@@ -46,7 +48,7 @@ def authorized_client(svc: Services, client_id: str, token: str) -> Client:
     """The client that a registration access token is for; raises InvalidToken, whether there is such a client or not."""
     client = svc.clients.read(client_id)
     registered = client.registration_token if client else ""
-    if client is None or not _is_one_of(token, {registered}):
+    if client is None or client.has_expired(svc.now()) or not _is_one_of(token, {registered}):
         raise InvalidToken("The registration access token is not this client's.")
     return client
 

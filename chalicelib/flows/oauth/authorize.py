@@ -170,6 +170,7 @@ def _step_with_user(
             resource=request.resource,
             since=client.created_at,
             now=svc.now(),
+            also=svc.clients.keep(client),
         )
         if not consent_stored:
             raise LoginRequired("The user has logged out meanwhile.", uid=browser.user.uid)

@@ -141,10 +141,11 @@ def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, ap
             amr=" ".join(session.amr),
         )
         use = svc.sessions.use(session, now=svc.now())
-        failed = svc.transactions.commit(use, svc.once.replacement(item, decided, now=svc.now()))
+        own = [use, svc.clients.keep(device_request.client)] if approve else [use]
+        failed = svc.transactions.commit(*own, svc.once.replacement(item, decided, now=svc.now()))
         if failed is None:
             return
-        if failed is use:
+        if failed in own:
             break
     raise NotFound("This code has been used or has expired.")
 
