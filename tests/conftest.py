@@ -19,18 +19,18 @@ os.environ |= {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 
-import moto.dynamodb.responses
-from moto import mock_aws
-
 from chalicelib.config import Settings
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.services import Services, build
+from chalicelib.services import Services
+from tests.support.aws import container, undeploy
 from tests.support.phone import Clock, Phone, deployed, installed
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
-    """An AWS in this process, with its calls made one after the other: moto itself is not atomic across threads."""
+    """moto, for what asks boto3: its calls are made one after the other, for moto itself is not atomic across threads."""
+    import moto.dynamodb.responses
+    from moto import mock_aws
+
     handler, lock = moto.dynamodb.responses.DynamoHandler, threading.RLock()
     unlocked = handler.call_action
 
@@ -51,19 +51,21 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def settings(aws: None, tmp_path: Path) -> Settings:  # noqa: ARG001 - the AWS that it is deployed to
+def settings(tmp_path: Path) -> Iterator[Settings]:
     """Settings of a deployment of this test's own."""
-    return deployed(
+    settings = deployed(
         LATCHKEY_ORIGINS="https://app.example",
         LATCHKEY_APIS_FILE=str(tmp_path / "apis.json"),
         LATCHKEY_JWKS_FILE=str(tmp_path / "jwks.json"),
     )
+    yield settings
+    undeploy(settings)
 
 
 @pytest.fixture
 def svc(settings: Settings, clock: Clock) -> Services:
     """Services on this test's own deployment, with its clock and the cheapest password hash."""
-    return build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    return container(settings, now=clock)
 
 
 @pytest.fixture

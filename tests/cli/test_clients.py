@@ -2,13 +2,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
+from chalicelib.config import Settings
 from chalicelib.domain.oauth.client import TYPES
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
+from chalicelib.store import tables
+from chalicelib.store.aws.boto3_transport import boto3_transport
+from tests.support.aws import container
 from tests.support.commands import run
-from tests.support.phone import NETWORK, Phone
+from tests.support.phone import NETWORK, Clock, Phone, installed
 
 WEB = (
     "client_name=Notes for the web",
@@ -51,10 +56,20 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     assert works(svc, client.client_id, secret)
 
 
+@pytest.fixture
+def on_moto(aws: None, settings: Settings, clock: Clock) -> Services:  # noqa: ARG001 - the AWS that boto3 calls
+    """The deployment where boto3 finds it, which the list of all clients asks by itself."""
+    for table in tables.definition(**settings.tables):
+        boto3.client("dynamodb").create_table(**table)
+    return container(settings, now=clock, transport=boto3_transport)
+
+
 def test_all_clients_are_listed_with_what_each_may_beyond_the_usual(
-    svc: Services, capsys: pytest.CaptureFixture[str], phone: Phone
+    on_moto: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    phone.sign_up()  # the table has others than clients
+    svc = on_moto
+    with installed(svc):
+        Phone(clock).sign_up()  # the table has others than clients
     run("clients", "list", on=svc)
     assert "No clients yet" in capsys.readouterr().out
     did(capsys, svc, "create", "--id", "wiki", *WEB, "require_pkce=no")

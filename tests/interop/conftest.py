@@ -8,7 +8,7 @@ from tests.interop.served import Served, latchkey
 
 
 @pytest.fixture(scope="module")
-def served(aws: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: ARG001 - the AWS that it runs on
+def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Have a server whose tokens are signed with the module's ALGORITHM."""
     with latchkey(request.module.ALGORITHM, tmp_path_factory.mktemp("served")) as running:
         yield running

@@ -9,20 +9,18 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
-from chalicelib.services import Services, build
-from chalicelib.store import tables
+from chalicelib.services import Services
 from local.gateway import Answer, Gateway
 from local.server import listen, serving, url
 from tests.interop.person import Person
+from tests.support.aws import container, deploy
 from tests.support.documented import check
 from tests.support.forge import b64, jwk, stranger
 from tests.support.internet import Internet, running
@@ -125,9 +123,9 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
             **more,
         }
     )
-    tables.ensure(boto3.client("dynamodb"), **settings.tables)
+    deploy(settings)
     with running(files, "app.example", "wiki.example", "localhost") as internet:
-        svc = replace(build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS), fetch=internet.fetch())
+        svc = replace(container(settings), fetch=internet.fetch())
         gateway = Recording(app)
         with installed(svc), serving(gateway, listening) as issuer:
             yield Served(issuer, svc, internet)

@@ -31,7 +31,7 @@ def server() -> Iterator[McpServer]:
 
 
 @pytest.fixture(scope="module")
-def served(aws: None, server: McpServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:  # noqa: ARG001 - the AWS that it runs on
+def served(server: McpServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Have Latchkey know the MCP server as one of its APIs, and let any client register itself for it."""
     files = tmp_path_factory.mktemp("served")
     api = entry(

@@ -7,18 +7,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
-import boto3
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app import app
 from chalicelib.config import load
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.services import build
-from chalicelib.store import tables
 from local import server
 from local.gateway import Gateway
 from tests.pages.site import Application, Site
+from tests.support.aws import container, deploy
 from tests.support.phone import installed
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -43,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:  # noqa: ARG001 - its AWS
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A deployment of this module's own, served on a free port."""
     own, listening = uuid4().hex, server.listen()
     settings = load(
@@ -57,8 +54,8 @@ def site(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "LATCHKEY_APIS_FILE": str(tmp_path_factory.mktemp("site") / "apis.json"),
         }
     )
-    tables.ensure(boto3.client("dynamodb"), **settings.tables)
-    svc = build(settings, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    deploy(settings)
+    svc = container(settings)
     with installed(svc), server.serving(Gateway(app), listening):
         yield Site(svc)
 

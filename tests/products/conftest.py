@@ -32,7 +32,7 @@ def _in_every_run(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(scope="module")
-def product(aws: None, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:  # noqa: ARG001 - the AWS that it runs on
+def product(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Have a module's product, connected to a server whose tokens are signed with the module's ALGORITHM."""
     module = request.module
     missing = [program for program in module.NEEDS if not shutil.which(program)]

@@ -1,6 +1,6 @@
 """What the store's verbs promise, on two engines. Races are staged; where the engine is atomic they are run in threads too."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
@@ -26,8 +26,7 @@ from chalicelib.store.once import Once
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions, Write
 from chalicelib.store.users import Users
-from local import aws as embedded
-from tests.support import wire
+from tests.support import aws, wire
 from tests.support.staged import answer_lost, just_before
 
 NOW = 1_800_000_000
@@ -36,22 +35,29 @@ IDLE = 1000
 THREADS = 16
 
 
-@pytest.fixture(scope="session")
-def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Where an atomic engine answers, and to which key."""
-    with embedded.running(state=tmp_path_factory.mktemp("aws")) as running:
-        here = running.environment()
-        yield {
-            "endpoint_url": here["AWS_ENDPOINT_URL"],
-            "aws_access_key_id": here["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": here["AWS_SECRET_ACCESS_KEY"],
-        }
+OTHERS = ("moto", pytest.param("embedded", marks=pytest.mark.slow))
 
 
-@pytest.fixture(params=["moto", pytest.param("embedded", marks=pytest.mark.slow)])
-def store(request: pytest.FixtureRequest, aws: None) -> Any:  # noqa: ARG001 - the engine in this process
+def address(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Where an engine that others wrote answers, and to which key."""
+    request.getfixturevalue("aws")
+    where: dict[str, str] = request.getfixturevalue("embedded_aws") if request.param == "embedded" else {}
+    return where
+
+
+@pytest.fixture(params=["in process", *OTHERS])
+def store(request: pytest.FixtureRequest) -> Any:
     """The verbs of one deployment on one engine."""
-    return Deployment(request.getfixturevalue("embedded_aws") if request.param == "embedded" else {})
+    if request.param == "in process":
+        return Deployment(aws.transport)
+    where = address(request)
+    return Deployment(lambda service: boto3_transport(service, **where))
+
+
+@pytest.fixture(params=OTHERS)
+def operator(request: pytest.FixtureRequest) -> Any:
+    """What an operator makes tables with."""
+    return boto3.client("dynamodb", **address(request))  # type: ignore[call-overload]
 
 
 class Outcome(Enum):
@@ -65,13 +71,13 @@ class Outcome(Enum):
 class Deployment:
     """Fresh tables and a fresh place for keys, with the verbs on them and the clients to stage a rival on."""
 
-    def __init__(self, engine: dict[str, Any]) -> None:
+    def __init__(self, transport: Callable[[str], Transport]) -> None:
         own = uuid4().hex
-        self.client = AwsClient(boto3_transport("dynamodb", **engine))
-        self.ssm = AwsClient(boto3_transport("ssm", **engine))
-        self.boto3 = boto3.client("dynamodb", **engine)  # for what an operator does
+        self.client = AwsClient(transport("dynamodb"))
+        self.ssm = AwsClient(transport("ssm"))
         names = {"users": f"users-{own}", "grants": f"grants-{own}"}
-        tables.ensure(self.boto3, **names, outbox=f"outbox-{own}")
+        for table in tables.definition(**names, outbox=f"outbox-{own}"):
+            self.client.call("CreateTable", **table)
         self.users = Users(self.client, **names)
         self.sessions = Sessions(self.client, **names)
         self.clients = Clients(self.client, users=names["users"])
@@ -846,26 +852,26 @@ def test_no_part_of_a_key_may_hold_the_delimiter(part: str) -> None:
         dynamo.key(("user", part), ("profile",))
 
 
-def test_tables_can_be_ensured_again(store: Deployment) -> None:
+def test_tables_can_be_ensured_again(operator: Any) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
-    tables.ensure(store.boto3, **names)
-    tables.ensure(store.boto3, **names)
+    tables.ensure(operator, **names)
+    tables.ensure(operator, **names)
     for table in ("users", "grants", "outbox"):
-        assert store.boto3.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
+        assert operator.describe_time_to_live(TableName=names[table])["TimeToLiveDescription"] == {
             "TimeToLiveStatus": "ENABLED",
             "AttributeName": "expires_at",
         }
 
 
-def test_the_stream_of_the_outbox_has_the_keys_and_nothing_that_is_written_there(store: Deployment) -> None:
+def test_the_stream_of_the_outbox_has_the_keys_and_nothing_that_is_written_there(operator: Any) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
-    tables.ensure(store.boto3, **names)
-    described = {table: store.boto3.describe_table(TableName=name)["Table"] for table, name in names.items()}
+    tables.ensure(operator, **names)
+    described = {table: operator.describe_table(TableName=name)["Table"] for table, name in names.items()}
     assert described["outbox"]["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
     assert not any("LatestStreamArn" in described[table] for table in ("users", "grants"))
 
 
-def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(store: Deployment) -> None:
+def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(operator: Any) -> None:
     names = {table: f"{table}-{uuid4().hex}" for table in ("users", "grants", "outbox")}
     refusals, pauses = [True, True], list[float]()
     unready = {"Error": {"Code": "ContinuousBackupsUnavailableException", "Message": "Backups are being enabled"}}
@@ -873,8 +879,8 @@ def test_backups_are_asked_for_again_while_a_new_table_is_not_ready_for_them(sto
     def not_yet(**_: Any) -> Any:
         return (SimpleNamespace(status_code=400), unready) if refusals and refusals.pop() else None
 
-    store.boto3.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
-    tables.ensure(store.boto3, pauses.append, **names)
+    operator.meta.events.register("before-call.dynamodb.UpdateContinuousBackups", not_yet)
+    tables.ensure(operator, pauses.append, **names)
     assert pauses == [1, 2]
 
 

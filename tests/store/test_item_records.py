@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from chalicelib.domain.accounts.model import Limit, Session, User
@@ -16,7 +15,6 @@ from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.oauth.client import Client
 from chalicelib.store import tables
 from chalicelib.store.attempts import Attempts
-from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
 from chalicelib.store.key_parameters import PARAMETERS
@@ -24,6 +22,7 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
+from tests.support import aws
 
 NOW = 1_800_000_000
 UID, SID = "21b2efff062d43f2acc4ec61a8d22ea3", "3614e866d020405ba721370e5cbdb3b3"
@@ -147,10 +146,10 @@ class Table:
     """Fresh tables with the store's verbs on them."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("dynamodb")
-        client = AwsClient(boto3_transport("dynamodb"))
+        self.client = client = AwsClient(aws.DYNAMODB)
         self.names = {"users": f"users-{uuid4().hex}", "grants": f"grants-{uuid4().hex}"}
-        tables.ensure(self.client, **self.names, outbox=f"outbox-{uuid4().hex}")
+        for definition in tables.definition(**self.names, outbox=f"outbox-{uuid4().hex}"):
+            client.call("CreateTable", **definition)
         self.users = Users(client, **self.names)
         self.sessions = Sessions(client, **self.names)
         self.clients = Clients(client, users=self.names["users"])
@@ -158,21 +157,21 @@ class Table:
         self.transactions = Transactions(client)
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
-        items = self.client.scan(TableName=self.names[table])["Items"]
+        items = self.client.call("Scan", TableName=self.names[table])["Items"]
         return sorted(items, key=lambda item: item["sk"]["S"])
 
     def put(self, table: str, item: Mapping[str, Any]) -> None:
-        self.client.put_item(TableName=self.names[table], Item=item)
+        self.client.call("PutItem", TableName=self.names[table], Item=item)
 
 
 @pytest.fixture
-def table(aws: None) -> Table:  # noqa: ARG001 - the engine in this process
+def table() -> Table:
     """A deployment of this test's own."""
     return Table()
 
 
 @pytest.fixture(scope="module")
-def shared(aws: None) -> Table:  # noqa: ARG001 - the engine in this process
+def shared() -> Table:
     """One deployment, for tests that write each item anew."""
     return Table()
 
@@ -313,20 +312,23 @@ class Parameters:
     """A place for keys of this test's own, and what is in it."""
 
     def __init__(self) -> None:
-        self.ssm = boto3.client("ssm")
+        self.ssm = AwsClient(aws.SSM)
         self.path = f"/{uuid4().hex}/keys"
-        self.keys = Keys(AwsClient(boto3_transport("ssm")), path=self.path, token_life=900)
+        self.keys = Keys(self.ssm, path=self.path, token_life=900)
 
     def put(self, name: str, value: str) -> None:
         value = value.replace('"PEM"', '"' + PEM.replace("\n", "\\n") + '"')
-        self.ssm.put_parameter(Name=f"{self.path}/{name}", Value=value, Type="SecureString", Overwrite=True)
+        parameter = {"Name": f"{self.path}/{name}", "Value": value, "Type": "SecureString"}
+        self.ssm.call("PutParameter", **parameter, Overwrite=True)
 
     def value(self, name: str) -> str:
-        return self.ssm.get_parameter(Name=f"{self.path}/{name}", WithDecryption=True)["Parameter"]["Value"]
+        answer = self.ssm.call("GetParameter", Name=f"{self.path}/{name}", WithDecryption=True)
+        value: str = answer["Parameter"]["Value"]
+        return value
 
 
 @pytest.fixture
-def parameters(aws: None) -> Parameters:  # noqa: ARG001 - the engine in this process
+def parameters() -> Parameters:
     """A place for keys of this test's own."""
     return Parameters()
 

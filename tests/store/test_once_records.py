@@ -4,7 +4,6 @@ import hashlib
 from typing import Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from chalicelib.domain.records.once import (
@@ -24,9 +23,9 @@ from chalicelib.domain.records.once import (
     UserCode,
 )
 from chalicelib.store import tables
-from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.once import Once
+from tests.support import aws
 
 NOW = 1_800_000_000
 
@@ -164,11 +163,11 @@ class Table:
     """A table with the store's verbs on it, and what is stored there, by keys that are made by hand."""
 
     def __init__(self) -> None:
-        self.client = boto3.client("dynamodb")
-        client = AwsClient(boto3_transport("dynamodb"))
+        self.client = client = AwsClient(aws.DYNAMODB)
         self.name = f"grants-{uuid4().hex}"
         others = {table: f"{table}-{uuid4().hex}" for table in ("users", "outbox")}
-        tables.ensure(self.client, **others, grants=self.name)
+        for definition in tables.definition(**others, grants=self.name):
+            client.call("CreateTable", **definition)
         self.once = Once(client, grants=self.name)
 
     def key(self, kind: str, text: str) -> dict[str, Any]:
@@ -176,16 +175,17 @@ class Table:
         return {"pk": {"S": f"once#{digest}"}, "sk": {"S": kind}}
 
     def stored(self, kind: str, text: str) -> str:
-        item = self.client.get_item(TableName=self.name, Key=self.key(kind, text))["Item"]
-        return item["value"]["S"]
+        item = self.client.call("GetItem", TableName=self.name, Key=self.key(kind, text))["Item"]
+        value: str = item["value"]["S"]
+        return value
 
     def put(self, kind: str, text: str, stored: str) -> None:
         item = {**self.key(kind, text), "expires_at": {"N": str(NOW + 60)}, "value": {"S": stored}}
-        self.client.put_item(TableName=self.name, Item=item)
+        self.client.call("PutItem", TableName=self.name, Item=item)
 
 
 @pytest.fixture(scope="module")
-def table(aws: None) -> Table:  # noqa: ARG001 - the engine in this process
+def table() -> Table:
     """One table for all tests here, each with texts of its own."""
     return Table()
 
@@ -263,7 +263,7 @@ def test_an_item_of_another_shape_is_as_good_as_absent(table: Table, spoilt: dic
     item = {**table.key("interaction", text), "expires_at": {"N": str(NOW + 60)}, "value": {"S": '{"until": 1}'}}
     for name in spoilt:
         for stored in ({**item, **spoilt}, {key: value for key, value in item.items() if key != name}):
-            table.client.put_item(TableName=table.name, Item=stored)
+            table.client.call("PutItem", TableName=table.name, Item=stored)
             assert table.once.read(SpentInteraction, text, now=NOW) is None
 
 

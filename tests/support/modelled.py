@@ -6,9 +6,8 @@ from typing import Any, TypeVar
 
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
-from chalicelib.services import build
 from local.gateway import Answer
+from tests.support.aws import container
 from tests.support.phone import Clock, Phone, deployed, installed
 
 WINDOW, IDLE, ACCESS = 30, 30 * 24 * 3600, 15 * 60
@@ -93,7 +92,7 @@ class Deployed(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.svc = build(deployed(), now=self.clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+        self.svc = container(deployed(), now=self.clock)
         self.cleanup = ExitStack()
         self.cleanup.enter_context(installed(self.svc))
         self.phone = Traveller(self.clock)

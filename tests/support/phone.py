@@ -4,11 +4,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from uuid import uuid4
-
-import boto3
 
 import chalicelib.services
 from app import app
@@ -17,8 +14,8 @@ from chalicelib.flows.platform import keys
 from chalicelib.guard import functions as guard
 from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
-from chalicelib.store import tables
 from local.gateway import Answer, Gateway
+from tests.support.aws import deploy
 
 EMAIL = "ann@example.com"
 PASSWORD = "correct horse battery staple"
@@ -55,15 +52,8 @@ def deployed(**more: str) -> Settings:
             **more,
         }
     )
-    # Made and no more: backups and expiry, which `tables.ensure` sees to, have tests of their own.
-    for table in tables.definition(**settings.tables):
-        _dynamodb().create_table(**table)
+    deploy(settings)
     return settings
-
-
-@cache
-def _dynamodb() -> Any:
-    return boto3.client("dynamodb")
 
 
 @contextmanager

@@ -39,11 +39,6 @@ SESSION = "__Host-latchkey-session"
 GRANTS = (CODE, REFRESH, DEVICE_CODE)
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _aws(aws: None) -> None:
-    """Holds for the whole module."""
-
-
 @dataclass(eq=False)
 class OfClient(Session):
     """A session of one of the clients: whose it is, and the browser's session in which it was allowed."""

@@ -4,8 +4,9 @@ import pytest
 
 from chalicelib.config import Settings
 from chalicelib.flows.platform import keys
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from tests.support import forge
+from tests.support.aws import container
 from tests.support.browser import Browser, place, register, token_response
 from tests.support.phone import Clock, Phone, installed, refusal
 from tests.support.prover import Prover
@@ -26,7 +27,7 @@ def refresh_numbers(svc: Services) -> list[int]:
 @pytest.fixture
 def other(settings: Settings, clock: Clock) -> Services:
     """The same deployment in another container."""
-    return build(settings, now=clock)
+    return container(settings, now=clock)
 
 
 def test_keys_under_90_days_old_are_left_alone(svc: Services, clock: Clock) -> None:
@@ -234,7 +235,7 @@ def test_another_algorithm_takes_effect_with_the_next_rotation(
 ) -> None:
     session = phone.sign_up()
     old = session["access_token"]
-    changed = build(replace(settings, algorithm=algorithm), now=clock, hashing=svc.hashing)
+    changed = container(replace(settings, algorithm=algorithm), now=clock, hashing=svc.hashing)
     with installed(changed):
         session = phone.refresh(session["refresh_token"])
         assert forge.peek(session["access_token"])[0]["alg"] == "ES256"

@@ -15,11 +15,6 @@ from tests.support.staged import just_before
 PASSWORDS = ["correct horse battery staple", "an entirely other phrase 7", "seven unlikely purple walruses"]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def _aws(aws: None) -> None:
-    """Holds for the whole module."""
-
-
 class Sessions(Deployed):
     accounts = Bundle("accounts")
     sessions = Bundle("sessions")

@@ -1,28 +1,27 @@
 """Attacks on accounts through the public door."""
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import moto.ssm.responses
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
+from chalicelib.domain.accounts.passwords import Profile
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.authentication import api_login
 from chalicelib.flows.clients import own
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import live, refresh
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
 from local.gateway import Answer
 from tests.support import wire
+from tests.support.aws import container
 from tests.support.browser import register, send
 from tests.support.forge import peek
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
@@ -267,9 +266,6 @@ def consistent(svc: Services) -> None:
 
 
 def test_of_many_sign_ups_at_once_for_one_address_exactly_one_succeeds(phone: Phone, svc: Services) -> None:
-    keys.ensure(
-        svc
-    )  # making them at the same time is tried elsewhere, and moto cannot list what another thread adds to
     spellings = [EMAIL, EMAIL.upper(), "Ann@Example.com", "\uff41nn@example.com"] * 2
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda email: phone.call("POST /signup", {**RIGHT, "email": email}), spellings))
@@ -604,22 +600,9 @@ def test_counts_of_attempts_hold_no_address_and_expire(phone: Phone, svc: Servic
 
 # 61: see test_bad_input.py; 62: see test_faults.py
 # 63
-@pytest.fixture
-def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """moto's SSM is as little atomic across threads as its DynamoDB."""
-    handler, lock = moto.ssm.responses.SimpleSystemManagerResponse, threading.RLock()
-    unlocked = handler.call_action
-
-    def locked(self: Any) -> Any:
-        with lock:
-            return unlocked(self)
-
-    monkeypatch.setattr(handler, "call_action", locked)
-
-
 def cold(settings: Settings, clock: Clock) -> Services:
     """A container that has just started."""
-    return build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    return container(settings, now=clock)
 
 
 def of_one_mind(*containers: Services) -> None:
@@ -669,7 +652,6 @@ def test_a_cold_start_that_finds_half_of_the_keys_makes_the_other_half(
     of_one_mind(cold(settings, clock), cold(settings, clock), first)
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 def test_cold_starts_all_at_once_agree_on_one_key_set(settings: Settings, clock: Clock) -> None:
     containers = [cold(settings, clock) for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
-from chalicelib.services import Services, build
+from chalicelib.domain.accounts.passwords import Profile
+from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
 from chalicelib.store.dynamo import TRIES
 from local.gateway import Answer
 from tests.support import wire
+from tests.support.aws import container
 from tests.support.phone import PASSWORD, Clock, Phone, installed, refusal
 from tests.support.wire import CONFLICT, MODES, UNAVAILABLE, Wire, watched
 
@@ -409,7 +410,7 @@ def test_a_login_that_makes_its_hash_stronger_survives_a_fault_anywhere(svc: Ser
 
 # SSM, at a cold start
 def cold(settings: Settings, clock: Clock) -> Services:
-    return build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    return container(settings, now=clock)
 
 
 COLD = (

@@ -20,8 +20,9 @@ from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.crypto.handles import REFRESH as PURPOSE
 from chalicelib.guard import functions as guard
 from chalicelib.guard.verifier import RELOAD_SECONDS, Guard
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from tests.support import forge, wire
+from tests.support.aws import container
 from tests.support.forge import b64, by, by_hmac, compact, peek, resigned, segment
 from tests.support.phone import Clock, Phone, installed, refusal
 
@@ -56,7 +57,7 @@ class Target:
 
 
 def at(algorithm: str, settings: Settings, clock: Clock) -> Iterator[Target]:
-    svc = build(
+    svc = container(
         replace(settings, algorithm=algorithm, keys_path=f"/{uuid4().hex}"), now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS
     )
     with installed(svc):

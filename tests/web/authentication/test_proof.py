@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings, load
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.flows.authentication import api_login, attempts
 from chalicelib.flows.clients import own
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import counter, wire
+from tests.support.aws import container
 from tests.support.browser import App, register
 from tests.support.forge import peek
 from tests.support.login_clients import CHALLENGE_PATH, LOGIN_CLIENTS, REQUEST, FirstParty, LoginClient, login_client
@@ -167,7 +167,7 @@ def test_guesses_have_an_end_whatever_the_networks_until_there_is_a_new_password
 ) -> None:
     few = "factor_password=6 factor_account=3 factor_account_network=2 factor_account_network_slow=1"
     limits = load({"LATCHKEY_ISSUER": settings.issuer, "LATCHKEY_LIMITS": few}).limits
-    svc = build(replace(settings, limits=limits), now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    svc = container(replace(settings, limits=limits), now=clock)
     with installed(svc):
         account = Phone(clock).sign_up()
         uid = account["user"]["sub"]

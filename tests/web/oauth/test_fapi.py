@@ -8,14 +8,14 @@ from typing import Any
 import jwt
 import pytest
 
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import logout
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from local.gateway import Answer
+from tests.support.aws import container
 from tests.support.browser import ISSUER, App, Browser, callback_params, forms, place, register, send, token_response
 from tests.support.forge import jwk, peek, stranger
 from tests.support.issuer import Issuer, present
@@ -329,10 +329,10 @@ def test_a_client_comes_into_the_profile_and_leaves_it_with_its_sessions(
 
 
 @pytest.fixture
-def rsa(aws: None, tmp_path: Path, clock: Clock) -> Iterator[Services]:  # noqa: ARG001 - the AWS that it is deployed to
+def rsa(tmp_path: Path, clock: Clock) -> Iterator[Services]:
     """A deployment that signs with RS256, the default."""
     settings = deployed(LATCHKEY_ALGORITHM="RS256", LATCHKEY_JWKS_FILE=str(tmp_path / "jwks.json"))
-    svc = build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    svc = container(settings, now=clock)
     with installed(svc):
         yield svc
 

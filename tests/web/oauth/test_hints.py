@@ -10,8 +10,9 @@ import pytest
 from chalicelib.domain.crypto.keyset import PrivateKey
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.platform import keys
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from tests.support import wire
+from tests.support.aws import container
 from tests.support.browser import App, Browser, callback_params, forms, place, register
 from tests.support.forge import by, by_hmac, compact, peek, resigned, stranger
 from tests.support.phone import Clock, Phone, refusal
@@ -178,7 +179,7 @@ def test_two_rotations_at_once_keep_a_key_once(
     old = app.tokens(browser, scope="openid")["id_token"]
     keys.rotate(svc, at_once=True, lead=0)
     clock.advance(DAY)
-    other = build(svc.settings, now=clock)
+    other = container(svc.settings, now=clock)
     with just_before(svc.keys._client, operation, lambda: keys.rotate(other)):
         keys.rotate(svc)
     assert (numbers(svc), retired_kids(svc)) == ([2], [kid(old)])

@@ -18,8 +18,9 @@ from chalicelib.domain.oauth.client import Client
 from chalicelib.fetch import Fetch
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from deploy import stages
+from tests.support.aws import container
 from tests.support.browser import App, Browser, register
 from tests.support.forge import jwk, peek, stranger
 from tests.support.internet import Page, running
@@ -86,7 +87,7 @@ def neighbour() -> Iterator[Neighbour]:
 def svc(svc: Services) -> Services:
     """A developer's machine, where clients may register themselves as well."""
     here = replace(svc.settings, local=True, registration_open=True, client_documents=True)
-    return replace(svc, settings=here, fetch=build(here).fetch)
+    return replace(svc, settings=here, fetch=container(here).fetch)
 
 
 @pytest.mark.parametrize("host", HOSTS)
@@ -202,7 +203,7 @@ def test_a_deployment_asks_nothing_of_its_own_machine_though_a_client_says_so(
 ) -> None:
     app = register(svc, Phone(clock), "key", jwks={}, jwks_uri=f"http://127.0.0.1:{neighbour.port}/jwks")
     deployed = replace(svc.settings, local=False)
-    with installed(replace(svc, settings=deployed, fetch=build(deployed).fetch)):
+    with installed(replace(svc, settings=deployed, fetch=container(deployed).fetch)):
         app.phone, app.key = Phone(clock), KEY
         assert proves(app) == (503, "temporarily_unavailable")
     assert neighbour.requests == []

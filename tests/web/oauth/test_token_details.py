@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.domain.oauth.client import TOKEN_EXCHANGE
 from chalicelib.flows.platform import keys
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from tests.support import forge
+from tests.support.aws import container
 from tests.support.browser import API, ISSUER, App, Browser, callback_params, forms, register, token_response
 from tests.support.forge import b64
 from tests.support.oidc import verified
@@ -81,7 +81,7 @@ def test_at_hash_is_half_of_the_hash_that_the_signature_uses(
 ) -> None:
     path = f"{svc.settings.keys_path}/{algorithm}"
     settings = replace(svc.settings, algorithm=algorithm, keys_path=path)
-    own = build(settings, now=clock, hashing=CHEAPEST_ONLY_FOR_TESTS)
+    own = container(settings, now=clock)
     with installed(own):
         phone = Phone(clock)
         phone.sign_up()

@@ -14,8 +14,9 @@ from chalicelib.domain.records.sealed import (
 )
 from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from local.gateway import Answer
+from tests.support.aws import container
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed
 from tests.support.records import plaintext_of, resealed, sealed_by_hand
@@ -48,7 +49,7 @@ def forgeries(svc: Services, kind: type[SealedRecord], text: str) -> Iterator[tu
     yield "the end cut off", text.rstrip("=")[:-4]
     yield "a letter changed", text[:middle] + ("A" if text[middle] != "A" else "B") + text[middle + 1 :]
     yield "nothing of ours", "A" * 200
-    stranger = build(deployed(), now=svc.now)
+    stranger = container(deployed(), now=svc.now)
     yield "of another server", sealed_by_hand(stranger, kind.purpose, plaintext_of(svc, kind.purpose, text))
     for other in SEALED:
         if other is not kind:
