@@ -74,7 +74,7 @@ class Product:
             run("users", "verify-email", person.email, on=self.served.svc)
         return person
 
-    def python(self, requirements: Path) -> Path:
+    def python(self, requirements: Path, *, interpreter: str = sys.executable) -> Path:
         """The Python of an environment with these requirements, which products with the same ones share."""
         pinned = requirements.read_text()
         environment = self.folder.parent / f"python-{hashlib.sha256(pinned.encode()).hexdigest()[:12]}"
@@ -82,7 +82,7 @@ class Product:
         with _alone(environment):
             if not made.exists():
                 uv = [sys.executable, "-m", "uv", "--quiet"]
-                subprocess.run([*uv, "venv", "--clear", "--python", sys.executable, str(environment)], check=True)
+                subprocess.run([*uv, "venv", "--clear", "--python", interpreter, str(environment)], check=True)
                 install = ["pip", "install", "--python", str(python), "--requirement", str(requirements)]
                 subprocess.run([*uv, *install], check=True)
                 made.touch()
