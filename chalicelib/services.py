@@ -13,6 +13,7 @@ from .store.aws.client import AwsClient, Transport, round_trips
 from .store.clients import Clients
 from .store.keys import Keys
 from .store.once import Once
+from .store.refusals import Refusals
 from .store.sessions import Sessions
 from .store.transactions import Transactions
 from .store.transactions import Write as Write  # for whoever hands one on: flows do not know the store
@@ -35,6 +36,7 @@ class Services:
     clients: Clients
     once: Once
     attempts: Attempts
+    refusals: Refusals
     transactions: Transactions
     keys: Keys
     fetch: Fetch = field(default_factory=Fetch)
@@ -62,6 +64,7 @@ def build(
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
+        refusals=Refusals(client, grants=settings.grants_table),
         transactions=Transactions(client),
         keys=Keys(AwsClient(transport("ssm"), counted=False), path=settings.keys_path, token_life=MAX_LIFETIME),
         fetch=Fetch(ports=settings.outbound_ports, local=settings.local),

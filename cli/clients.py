@@ -105,6 +105,20 @@ def rotate_secret(svc: "Services", *, client_id: str, at_once: bool) -> None:
 
 @command.command()
 @CLIENT_ID
+@click.option("--for", "product", metavar="NAME", help="Compare it with what a product needs (docs/clients.md).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+@with_services
+def doctor(svc: "Services", *, client_id: str, product: str | None, as_json: bool) -> None:
+    """Say why a client is refused: its last refusals, what holds for it, and what of it can't work."""
+    from cli import client_doctor
+
+    client = client_doctor.of_document(svc, client_id) or _find(svc, client_id)
+    diagnosis = client_doctor.diagnose(svc, client, product=product)
+    print(json.dumps(diagnosis, indent=2) if as_json else client_doctor.text(diagnosis))
+
+
+@command.command()
+@CLIENT_ID
 @with_services
 def delete(svc: "Services", *, client_id: str) -> None:
     """Remove a client for good."""
@@ -154,8 +168,10 @@ def _all(svc: "Services") -> list["Client"]:
 def _row(client: "Client") -> tuple[str, ...]:
     from chalicelib.domain.oauth.client import PRIVILEGES
 
+    profile = [f"security_profile={client.security_profile}"] if client.fapi else []
     grants = " ".join(each.rpartition(":")[2] for each in client.grant_types)
-    beyond = [*(f"{name}=no" for name in client.waivers), *(name for name in PRIVILEGES if getattr(client, name))]
+    waived = [f"{name}=no" for name in client.waivers]
+    beyond = [*profile, *waived, *(name for name in PRIVILEGES if getattr(client, name))]
     made_by = "operator" if client.made_by_operator else "itself"
     method = client.token_endpoint_auth_method
     return client.client_id, client.client_name, made_by, method, grants, " ".join(client.scopes), " ".join(beyond)
@@ -164,27 +180,13 @@ def _row(client: "Client") -> tuple[str, ...]:
 def _print(svc: "Services", client: "Client", secret: str = "", *, product: str | None = None) -> None:
     """Print all that holds for a client, what it has not chosen too, its secret if that is new, and a product's recipe."""
     from chalicelib.flows.sessions import lifetimes
-    from cli import recipes
+    from cli import client_doctor, recipes
 
     digests = {name: "kept as a digest" for name in ("secrets", "registration_token") if getattr(client, name)}
     print(json.dumps({**asdict(client), **lifetimes.of_client(svc, client), **digests}, indent=2))
-    for problem in _of_no_use(client):
-        click.echo(problem, err=True)
+    for warning in client_doctor.warnings(svc, client):
+        click.echo(warning, err=True)
     if secret:
         print(f"client_secret (told this once): {secret}")
     if product:
         print(f"\n{recipes.text(recipes.read(product), svc.settings.issuer, client, secret)}")
-
-
-def _of_no_use(client: "Client") -> list[str]:
-    """What keeps a client from getting any token, each with the way out."""
-    from chalicelib.domain.oauth.client import CODE, REFRESH
-
-    change = f"./latchkey clients change {client.client_id}"
-    problems = {
-        f"It has no scopes, so it gets no token: {change} scopes=openid": not client.scopes,
-        f'Nothing gives it a first refresh token: {change} "grant_types={CODE} {REFRESH}"': (
-            client.grant_types == (REFRESH,)
-        ),
-    }
-    return [problem for problem, is_one in problems.items() if is_one]

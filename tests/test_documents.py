@@ -18,6 +18,7 @@ from chalicelib.store.clients import Clients
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
+from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
@@ -34,7 +35,7 @@ URL_ALONE = re.compile(r"\s*<?https?://\S+")
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 READS = {
-    *("Clients.read", "Clients.consent", "Once.read", "Users.read", "Users.find"),
+    *("Clients.read", "Clients.consent", "Once.read", "Refusals.read", "Users.read", "Users.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
@@ -143,7 +144,7 @@ def test_each_page_has_its_line() -> None:
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Keys, Once, Sessions, Transactions, Users)
+        for store in (Attempts, Clients, Keys, Once, Refusals, Sessions, Transactions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }

@@ -23,6 +23,7 @@ from chalicelib.store.aws.client import AwsClient, Transport
 from chalicelib.store.clients import Clients
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
+from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions, Write
 from chalicelib.store.users import Users
@@ -83,6 +84,7 @@ class Deployment:
         self.clients = Clients(self.client, users=names["users"])
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
+        self.refusals = Refusals(self.client, grants=names["grants"])
         self.transactions = Transactions(self.client)
         self.keys = Keys(self.ssm, path=f"/{own}/keys", token_life=900)
 
@@ -804,6 +806,16 @@ def test_what_is_taken_back_never_goes_below_nothing_nor_into_another_window(sto
     later = NOW + limit.wait(NOW)
     assert store.attempts.refund(spent, now=later).parts == ()
     assert store.attempts.spend([limit], now=later) is None
+
+
+def test_of_a_clients_refusals_the_latest_of_each_cause_is_kept_for_a_day(store: Deployment) -> None:
+    store.refusals.keep("https://a.example/#1", "wrong secret", now=NOW)
+    store.refusals.keep("https://a.example/#1", "wrong secret", now=NOW + 60)
+    store.refusals.keep("https://a.example/#1", "no PKCE", now=NOW + 70)
+    both = {"wrong secret": NOW + 60, "no PKCE": NOW + 70}
+    assert store.refusals.read("https://a.example/#1", now=NOW + 80) == both
+    assert store.refusals.read("https://a.example/#1", now=NOW + 60 + 86400) == {"no PKCE": NOW + 70}
+    assert store.refusals.read("another", now=NOW) == {}
 
 
 def test_a_session_begins_and_takes_its_attempt_back_or_begins_all_the_same(store: Deployment) -> None:

@@ -19,6 +19,7 @@ from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
+from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
@@ -141,6 +142,14 @@ CONSENT: dict[str, Any] = {
     "scopes": {"SS": ["email", "openid"]},
 }
 
+REFUSALS: dict[str, Any] = {
+    "pk": {"S": "client#shop"},
+    "sk": {"S": "refusals"},
+    "v": ONE,
+    "expires_at": {"N": str(NOW + 24 * 3600)},
+    "wrong secret": {"N": str(NOW)},
+}
+
 
 class Table:
     """Fresh tables with the store's verbs on them."""
@@ -154,6 +163,7 @@ class Table:
         self.sessions = Sessions(client, **self.names)
         self.clients = Clients(client, users=self.names["users"])
         self.attempts = Attempts(client, grants=self.names["grants"])
+        self.refusals = Refusals(client, grants=self.names["grants"])
         self.transactions = Transactions(client)
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
@@ -208,6 +218,11 @@ def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
     ]
 
 
+def test_the_refusals_of_a_client_are_written_as_they_are_pinned(table: Table) -> None:
+    table.refusals.keep("shop", "wrong secret", now=NOW)
+    assert table.items("grants") == [REFUSALS]
+
+
 def without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in item.items() if name not in names}
 
@@ -228,8 +243,14 @@ READERS: dict[str, tuple[str, dict[str, Any], Callable[[Table], object], object]
         lambda table: table.clients.consent(UID, "shop", since=0),
         frozenset({"email", "openid"}),
     ),
+    "refusals": ("grants", REFUSALS, lambda table: table.refusals.read("shop", now=NOW), {"wrong secret": NOW}),
 }
-OPTIONAL = {"session": OPTIONAL_OF_SESSION, "consent": {"v", "scopes"}, "client": {"v", "version"}}
+OPTIONAL = {
+    "refusals": {"v", "wrong secret"},
+    "session": OPTIONAL_OF_SESSION,
+    "consent": {"v", "scopes"},
+    "client": {"v", "version"},
+}
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -13,7 +13,9 @@ NO_RESOURCE = "`resource` is none of the client's `resources`, the APIs that it 
 def check_grant_type(client: Client, grant_type: str) -> None:
     """Raises UnauthorizedClient where a client is not registered for a grant type (RFC 6749 sections 4.1.2.1, 5.2)."""
     if grant_type not in client.grant_types:
-        raise UnauthorizedClient(f"The client is not registered for grant_type {grant_type}: add it to `grant_types`.")
+        raise UnauthorizedClient(
+            f"The client is not registered for grant_type {grant_type}: add it to `grant_types`.", reason="grant type"
+        )
 
 
 def may_have_tokens_for(client: Client, api: str, *, own_audience: str) -> bool:

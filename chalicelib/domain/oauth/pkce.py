@@ -22,7 +22,8 @@ def required(params: Parameters, client: Client) -> dict[str, Any]:
         way_out = ", or this server's operator sets require_pkce=no for this client" if waivable else ""
         raise InvalidRequest(
             "`code_challenge` with code_challenge_method=S256 is needed (RFC 7636): "
-            f"turn PKCE on in the application{way_out}."
+            f"turn PKCE on in the application{way_out}.",
+            reason="no PKCE",
         )
     return {"challenge": challenge}
 
@@ -34,7 +35,8 @@ def required_unless_waived(params: Parameters, client: Client) -> dict[str, Any]
     if client.require_nonce and "nonce" not in params:
         raise InvalidRequest(
             "`nonce` or `code_challenge` is needed: without both nothing binds the code to who asked for it. "
-            "Have the application send a nonce, or this server's operator set require_nonce=no for this client."
+            "Have the application send a nonce, or this server's operator set require_nonce=no for this client.",
+            reason="no nonce",
         )
     return {"challenge": ""}
 

@@ -13,7 +13,7 @@ from ...domain.errors import InvalidClient, InvalidRequest
 from ...domain.oauth import parameters, request_object, tokens, uris
 from ...domain.oauth.client import Client
 from ...services import Services
-from . import assertions, offer, own
+from . import assertions, current, offer, own
 from . import documents as client_documents
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -114,8 +114,11 @@ def authenticate(svc: Services, params: Mapping[str, str], authorization: str, *
     """
     credentials = read_credentials(params, authorization)
     client = find(svc, credentials.client_id, network=network)
-    if client is None or client.token_endpoint_auth_method not in credentials.methods:
-        raise InvalidClient(REFUSALS[credentials.methods], reason="unknown, or another method")
+    if client is None:
+        raise InvalidClient(REFUSALS[credentials.methods], reason="unknown client")
+    current.note(client)
+    if client.token_endpoint_auth_method not in credentials.methods:
+        raise InvalidClient(REFUSALS[credentials.methods], reason="another method")
     if credentials.methods is BY_SECRET:
         digest = digest_of(credentials.secret)
         if True not in [hmac.compare_digest(digest, registered) for registered in client.secrets]:

@@ -22,7 +22,9 @@ def find(svc: Services, jwks: Mapping[str, Any], jwks_uri: str, *, kid: object, 
         return []
     item = remote_documents.read(svc, ClientKeys, jwks_uri, _usable_text, network=network)
     if not item.record.text:
-        raise TemporarilyUnavailable("The `jwks_uri` cannot be read: try again in a minute.", reason=item.record.why)
+        raise TemporarilyUnavailable(
+            "The `jwks_uri` cannot be read: try again in a minute.", reason=f"keys unreadable: {item.record.why}"
+        )
     keys = matching(_keys_in(item.record.text), kid)
     # An unknown kid may be of a new key: we look again, but once a minute at most.
     if keys:

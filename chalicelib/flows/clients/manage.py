@@ -32,9 +32,14 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
     # No two clients begin with the same version: what was read of one is never written over another of its id.
     first_version = secrets.randbits(32)
     client = replace(client, client_id=client.client_id or new_id(), created_at=svc.now(), version=first_version)
+    check(svc, client)
+    return client, secret
+
+
+def check(svc: Services, client: Client) -> None:
+    """Raises InvalidRedirectUri or InvalidClientMetadata for a client that may not be registered as it is."""
     _check(svc, client)
     _check_called_uris(svc, client, CALLED_URIS)
-    return client, secret
 
 
 def _check_called_uris(svc: Services, client: Client, names: Iterable[str]) -> None:

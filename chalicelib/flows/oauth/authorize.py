@@ -89,9 +89,12 @@ def next_step(
             raise client_request.object_error
         must_sign = client_request.client.require_signed_request_object
         if must_sign and not (client_request.signed or client_request.pushed_uri):
-            raise InvalidRequest("The client has to sign its requests (RFC 9101): send a request object as `request`.")
+            raise InvalidRequest(
+                "The client has to sign its requests (RFC 9101): send a request object as `request`.",
+                reason="not signed",
+            )
         if client_request.client.must_push and not client_request.pushed_uri:
-            raise InvalidRequest("This client has to push its requests (RFC 9126).")
+            raise InvalidRequest("This client has to push its requests (RFC 9126).", reason="not pushed")
         request = request_validation.validate(svc, client_request.params, client_request.client)
         if "none" in request.prompt:
             browser = _browser_without_interaction(svc, client_request.client, request, browser)

@@ -48,12 +48,17 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
     """
     if not client.first_party or CODE not in client.grant_types:
         raise UnauthorizedClient(
-            "This endpoint is for first-party apps: an operator sets `first_party`; `grant_types` has authorization_code."
+            "This endpoint is for first-party apps: an operator sets `first_party`; `grant_types` has authorization_code.",
+            reason="not first-party",
         )
     if client.must_push:
-        raise InvalidRequest("This client has to push its requests (RFC 9126), which cannot be done here.")
+        raise InvalidRequest(
+            "This client has to push its requests (RFC 9126), which cannot be done here.", reason="not pushed"
+        )
     if client.require_signed_request_object:
-        raise InvalidRequest("This client has to sign its requests (RFC 9101), which cannot be done here.")
+        raise InvalidRequest(
+            "This client has to sign its requests (RFC 9101), which cannot be done here.", reason="not signed"
+        )
     try:
         attempt, request = _attempt(svc, client, params, jkt)
         progress = _proceed(svc, attempt, params, network)

@@ -1,7 +1,7 @@
 """Whose authorization request it is, and where its answer and its errors may go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...domain.errors import InvalidRequest, LatchkeyError, OAuthError
 from ...domain.oauth import authorization_request as oauth
@@ -9,17 +9,18 @@ from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
-from ..clients import documents
+from ..clients import current, documents
 from . import pushed_requests, request_objects
 
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """Send the browser back to the client with these fields, in its response mode."""
+    """Send the browser back to the client with these fields, in its response mode; `error` is what they tell it, if one."""
 
     uri: str
     fields: Mapping[str, str]
     mode: str = "query"
+    error: LatchkeyError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,7 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
     params, faults = parameters.collect(sent_pairs)
     if "client_id" in faults or "client_id" not in params:
         raise InvalidRequest("`client_id` is missing or sent more than once.")
-    client = clients.find(svc, params["client_id"], network=network)
-    if client is None:
-        why = documents.why_not(svc, params["client_id"])
-        raise InvalidRequest(
-            f"The document at the application's `client_id` is no good here: {why}"
-            if why
-            else "The application that sent you here is not registered."
-        )
+    client = _client(svc, params["client_id"], network)
     pushed_uri, object_error = "", None
     if params.get("request_uri", "").startswith(pushed_requests.PUSHED_REQUEST):
         pushed_uri = params["request_uri"]
@@ -75,12 +69,26 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
         raise InvalidRequest(faults["redirect_uri"])
     params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
-        raise InvalidRequest("The application asked for its answer in a place that is not registered for it.")
+        raise InvalidRequest(
+            "The application asked for its answer in a place that is not registered for it.", reason="redirect URI"
+        )
     return ClientRequest(client, params, faults, pushed_uri, signed, object_error)
+
+
+def _client(svc: Services, client_id: str, network: str) -> Client:
+    client = clients.find(svc, client_id, network=network)
+    if client is None:
+        why = documents.why_not(svc, client_id)
+        raise InvalidRequest(
+            f"The document at the application's `client_id` is no good here: {why}"
+            if why
+            else "The application that sent you here is not registered."
+        )
+    current.note(client)
+    return client
 
 
 def error_redirect(svc: Services, client_request: ClientRequest, error: LatchkeyError) -> Redirect:
     """An error for the client, at its redirect URI."""
-    return client_request.answer(
-        svc.settings.issuer, {"error": error.code, "error_description": error.description.replace('"', "'")}
-    )
+    fields = {"error": error.code, "error_description": error.description.replace('"', "'")}
+    return replace(client_request.answer(svc.settings.issuer, fields), error=error)

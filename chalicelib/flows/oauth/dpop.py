@@ -27,7 +27,9 @@ def verify(svc: Services, unverified_proof: str, *, method: str, path: str, acce
 def check_algorithm(client: Client, proof: Proof) -> None:
     """Raises InvalidDpopProof for a proof that is signed in another way than its client may sign."""
     if proof.jkt and proof.algorithm not in client.algorithms:
-        raise InvalidDpopProof(f"This client signs DPoP proofs with {', '.join(client.algorithms)}.")
+        raise InvalidDpopProof(
+            f"This client signs DPoP proofs with {', '.join(client.algorithms)}.", reason="DPoP algorithm"
+        )
 
 
 def spend_proof(svc: Services, proof: Proof) -> None:

@@ -53,7 +53,8 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
     """What a token is worth at this moment (RFC 7662); a refresh token only for its own client."""
     if not client.introspects or client.public:
         raise UnauthorizedClient(
-            "The client may not introspect tokens: an operator sets `introspects` for a confidential one."
+            "The client may not introspect tokens: an operator sets `introspects` for a confidential one.",
+            reason="may not introspect",
         )
     try:
         token = live.read(svc, unverified_token, any_audience=True)

@@ -36,14 +36,16 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, 
     if "request" in params:
         params = request_objects.read(svc, client, params["request"], network=network)
     elif client.require_signed_request_object:
-        raise InvalidRequest("The client has to sign its requests (RFC 9101): push a request object as `request`.")
+        raise InvalidRequest(
+            "The client has to sign its requests (RFC 9101): push a request object as `request`.", reason="not signed"
+        )
     if jkt and params.setdefault("dpop_jkt", jkt) != jkt:
         raise InvalidDpopProof("`dpop_jkt` is not the key of the DPoP proof.")
     if client.fapi and "redirect_uri" not in params:
         raise InvalidRequest("`redirect_uri` is missing, which the client's security profile has in each request.")
     params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
-        raise InvalidRequest("`redirect_uri` is not registered for this client.")
+        raise InvalidRequest("`redirect_uri` is not registered for this client.", reason="redirect URI")
     request_validation.validate(svc, params, client)
     if client.public:
         limits.pushed_request(svc, network=network)

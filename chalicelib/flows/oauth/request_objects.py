@@ -43,9 +43,12 @@ def _verify(svc: Services, client: Client, unverified_object: str, network: str)
         )
     if algorithm not in client.request_algorithms or request_object.media_type(header) not in request_object.TYPES:
         raise InvalidRequestObject(
-            f"The request object has `typ` {request_object.TYPE}, and is signed by {' or '.join(client.request_algorithms)}."
+            f"The request object has `typ` {request_object.TYPE}, and is signed by {' or '.join(client.request_algorithms)}.",
+            reason="request object's algorithm",
         )
     for key in keys.find(svc, client.jwks, client.jwks_uri, kid=header.get("kid"), network=network):
         with suppress(ValueError):
             return jws.verify(unverified_object, key)
-    raise InvalidRequestObject("The request object is not signed by a registered key of its client.")
+    raise InvalidRequestObject(
+        "The request object is not signed by a registered key of its client.", reason="request object's key"
+    )

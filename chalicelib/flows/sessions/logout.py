@@ -13,7 +13,7 @@ from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
-from ..clients import own
+from ..clients import current, own
 from ..platform import keys, limits, subjects
 from ..platform.ids import new_id
 from . import browser, manage, verify
@@ -83,6 +83,8 @@ def check_request(svc: Services, params: Mapping[str, str], *, network: str) -> 
     if params.get("client_id", client_id) != client_id:
         raise InvalidRequest("`client_id` and `id_token_hint` are of different clients.")
     client = clients.find(svc, client_id, network=network) if client_id else None
+    if client:
+        current.note(client)
     if client and hint and hint["iat"] < client.created_at:
         hint = {}  # it is of another client, which had the id before
     uri = params.get("post_logout_redirect_uri", "")

@@ -7,6 +7,9 @@ from uuid import uuid4
 from chalice.app import Request, Response
 
 from ...domain import errors
+from ...domain.oauth.client import Client
+from ...flows.clients import refusals
+from ...flows.clients.current import CurrentClient
 from ...services import RoundTrips, services
 from . import request_log
 from .answers import error_response
@@ -38,8 +41,10 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
-    with RoundTrips() as calls, request_log.Line(request_id, route) as entry:
+    with RoundTrips() as calls, CurrentClient() as clients, request_log.Line(request_id, route) as entry:
         response = _with_our_error_shape(get_response(request), entry)
+        if clients:
+            _note_client(clients[-1], entry)
         response.headers["X-Request-Id"] = request_id
         response.headers["Vary"] = "Origin"
         if request and (origin := request.headers.get("origin")):
@@ -47,6 +52,16 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
         entry.status, entry.dynamodb_calls = response.status_code, len(calls)
         entry.ms = round((perf_counter() - started) * 1000, 1)
     return response
+
+
+def _note_client(client: Client, entry: request_log.Entry) -> None:
+    entry.client, entry.security_profile = client.client_id, client.security_profile if client.fapi else ""
+    if entry.outcome == "ok":
+        return
+    try:
+        entry.setting = refusals.keep(services(), client, code=entry.outcome, reason=entry.reason)
+    except Exception as fault:  # whoever was refused gets that answer, whatever becomes of the note
+        request_log.fault(fault)
 
 
 def _with_our_error_shape(response: Response, entry: request_log.Entry) -> Response:

@@ -1,4 +1,5 @@
-"""The one log line of a request, as JSON. Nothing that a caller sent ever enters it, but for the route that matched."""
+"""The one log line of a request, as JSON. Nothing that a caller sent enters it, but for the route that matched, and the id of
+the client that was read."""
 
 import sys
 import traceback
@@ -20,7 +21,10 @@ class Entry(msgspec.Struct, omit_defaults=True):
     outcome: str
     status: int | None = None
     uid: str = ""
+    client: str = ""
     reason: str = ""
+    setting: str = ""
+    security_profile: str = ""
     waived: tuple[str, ...] = ()
     ms: float | None = None
     dynamodb_calls: int | None = None

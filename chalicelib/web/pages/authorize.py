@@ -9,6 +9,7 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.platform.ids import new_id
 from ...flows.sessions.browser import Browser
 from ...services import Services
+from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
@@ -87,6 +88,9 @@ def consent(page_request: PageRequest, browser_session: Browser) -> Answer:
 
 
 def _show_step(page_request: PageRequest, client_request: ClientRequest, step: Step) -> Answer:
+    error_redirect = step.error_redirect if isinstance(step, AskToLeave) else step
+    if isinstance(error_redirect, Redirect) and error_redirect.error:
+        request_log.set_outcome(error_redirect.error)
     if isinstance(step, Redirect):
         return _redirect_to_client(page_request, step)
     if isinstance(step, AskLogin):

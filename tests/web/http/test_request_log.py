@@ -286,7 +286,7 @@ def test_a_code_that_comes_again_or_too_late_is_logged_with_whose_it_was(
     clock.advance(60)
     client.redeem(late)
     outcomes = [(line["outcome"], line.get("reason", ""), line["uid"]) for line in lines(capsys)]
-    assert outcomes == [("invalid_grant", "code replayed: session ended", uid), ("invalid_grant", "", uid)]
+    assert outcomes == [("invalid_grant", "code replayed: session ended", uid), ("invalid_grant", "code expired", uid)]
 
 
 ARN = "arn:aws:execute-api:eu-central-1:123456789012:api1234567/prod/GET/me"

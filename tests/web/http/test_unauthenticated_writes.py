@@ -122,6 +122,8 @@ class Stranger:
         code = {"grant_type": CODE, "code": "x" * 60, "code_verifier": "v" * 43}
         self.form("POST /oauth/token", {**spa, **code, "redirect_uri": CALLBACK}, proof=True)
         self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "refresh_token": "x"}, proof=True)
+        # That a registered client was refused is kept: once a minute, and not by how often (test_client_refusals.py).
+        self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "client_secret": self.new()})
         self.form("POST /oauth/token", {"client_id": self.document(), "grant_type": REFRESH, "refresh_token": "x"})
         television = {"client_id": self.television.client.client_id, "grant_type": DEVICE_CODE}
         self.form("POST /oauth/token", {**television, "device_code": self.device_code()})

@@ -47,7 +47,9 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
     client = clients.authenticate(svc, params, authorization, network=network)
     client_rights.check_grant_type(client, params["grant_type"])
     if client.must_bind and not proof.jkt:
-        raise InvalidRequest("This client is registered for DPoP-bound tokens: send a DPoP proof.")
+        raise InvalidRequest(
+            "This client is registered for DPoP-bound tokens: send a DPoP proof.", reason="no DPoP proof"
+        )
     dpop.check_algorithm(client, proof)
     # Parameters of other grants are ignored, as RFC 6749 section 3.2 has it for all that a server does not know.
     grant_params = {name: value for name, value in params.items() if name in grant.parameters}

@@ -27,17 +27,20 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     except InvalidGrant as error:
         raise InvalidGrant(UNKNOWN_CODE, reason=error.reason) from None
     user, session = svc.sessions.with_user(handle.uid, handle.session_id)
-    if session is None or not _may_redeem(session, client, params, proof.jkt):
-        raise InvalidGrant(UNKNOWN_CODE)
+    misuse = _misuse(session, client, params, proof.jkt) if session else "unknown code"
+    if session is None or misuse:
+        raise InvalidGrant(UNKNOWN_CODE, reason=misuse)
     dpop.spend_proof(svc, proof)
     if not session.waiting:
         raise _end_replayed_session(svc, session)
     user_and_session = in_force(user, session, svc.now())
     if user_and_session is None:
-        raise InvalidGrant("The code has expired.", uid=session.uid)
+        raise InvalidGrant("The code has expired.", reason="code expired", uid=session.uid)
     user, session = user_and_session
     if not resources.still_granted(svc, client, session):
-        raise InvalidGrant("The client may not have what the code was for any more.", uid=user.uid)
+        raise InvalidGrant(
+            "The client may not have what the code was for any more.", reason="taken from its client", uid=user.uid
+        )
     if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
         raise InvalidTarget("`resource` is another than the code was issued for.")
     refresh_jkt = (
@@ -55,13 +58,15 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     return token_set
 
 
-def _may_redeem(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> bool:
-    return (
-        client.owns(session)
-        and session.redirect_uri == params.get("redirect_uri", session.redirect_uri)
-        and _proves_challenge(session, client, params)
-        and (not session.waiting or session.jkt in ("", jkt))
-    )
+def _misuse(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> str:
+    """Why a client may not redeem a code, for the log; "" if it may."""
+    demands = {
+        "code of another client": client.owns(session),
+        "code for another redirect URI": session.redirect_uri == params.get("redirect_uri", session.redirect_uri),
+        "code without its verifier": _proves_challenge(session, client, params),
+        "code of another key": not session.waiting or session.jkt in ("", jkt),
+    }
+    return next((reason for reason, is_met in demands.items() if not is_met), "")
 
 
 def _proves_challenge(session: Session, client: Client, params: Mapping[str, str]) -> bool:

@@ -23,6 +23,7 @@ PARAMETERS = frozenset({"assertion", "scope", "resource"})
 # An access token, an id token or a logout token of an issuer's is no assertion, whoever it is for.
 TYPES = ("jwt", "authorization-grant+jwt")
 MAX_SUBJECT = 254
+UNFIT = "issuer's assertion"
 REFUSAL = "The assertion is not good here: its issuer, signature, audience, times or `jti`, or there is no such user."
 
 
@@ -53,7 +54,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     spent = assertions.consumption(svc, claims, signer=f"\0{claims['iss']}")
     failed = svc.transactions.commit(spent, svc.sessions.creation(session))
     if failed is spent:
-        raise InvalidGrant("The assertion has been used.", reason="assertion replayed", uid=user.uid)
+        raise InvalidGrant("The assertion has been used.", reason=f"{UNFIT}: replayed", uid=user.uid)
     if failed is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     return token_set
@@ -73,7 +74,7 @@ def _verify(svc: Services, client: Client, assertion: str, network: str) -> tupl
             algorithms=client.algorithms,
         )
     except assertions.UnfitAssertionError as unfit:
-        raise InvalidGrant(REFUSAL, reason=str(unfit)) from None
+        raise InvalidGrant(REFUSAL, reason=f"{UNFIT}: {unfit}") from None
     return claims, issuer
 
 
@@ -82,12 +83,12 @@ def _trusted_issuer(svc: Services, client: Client, assertion: str) -> Mapping[st
     try:
         name, header = jws.unverified_claims(assertion).get("iss"), jws.unverified_header(assertion)
     except ValueError:
-        raise InvalidGrant(REFUSAL, reason="assertion malformed") from None
+        raise InvalidGrant(REFUSAL, reason=f"{UNFIT}: malformed") from None
     issuer: Mapping[str, Any] = client.assertion_issuers.get(name, {}) if isinstance(name, str) else {}
     kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")  # RFC 7515 section 4.1.9
     # Neither our own tokens nor the proof of a client are somebody's word for a user.
     if not issuer or name in (svc.settings.issuer, client.client_id) or kind not in TYPES:
-        raise InvalidGrant(REFUSAL, reason="assertion of another issuer or type")
+        raise InvalidGrant(REFUSAL, reason=f"{UNFIT}: another issuer or type")
     return issuer
 
 
@@ -97,7 +98,7 @@ def _user(svc: Services, client: Client, subject: object, *, by_email: bool) -> 
     if isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT:
         user = _by_email(svc, subject) if by_email else _by_identifier(svc, client, subject)
     if user is None or user.disabled:
-        raise InvalidGrant(REFUSAL, reason="assertion about nobody in force", uid=user.uid if user else "")
+        raise InvalidGrant(REFUSAL, reason=f"{UNFIT}: about nobody in force", uid=user.uid if user else "")
     return user
 
 

@@ -28,6 +28,7 @@ PARAMETERS = frozenset(
 )
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
+NO_EXCHANGE = "The client's `exchanges` need delegation with `actor_token`, impersonation without."
 COPIED_CLAIMS = ("roles",)  # none of the login: it was not at this client
 
 
@@ -48,7 +49,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
         actor_claim = {"act": {**new_actor, **earlier_actors}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
-        raise UnauthorizedClient("The client's `exchanges` need delegation with `actor_token`, impersonation without.")
+        raise UnauthorizedClient(NO_EXCHANGE, reason="may not exchange")
     dpop.spend_proof(svc, proof)
     audience = _audience(svc, client, params, subject)
     scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
