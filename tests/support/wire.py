@@ -49,9 +49,10 @@ def intercepted(client: AwsClient, step: Step, *, first: bool = False) -> Iterat
 
 @dataclass
 class Wire:
-    """The calls that were made, by name in order, and what is to happen to them."""
+    """The calls that were made, by name in order, with their requests, and what is to happen to them."""
 
     calls: list[str] = field(default_factory=list)
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
     fail_at: int = 0
     failure: Failure | None = None
     afterwards: bool = False
@@ -60,6 +61,7 @@ class Wire:
     def step(self, proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Notes a call and fails the one whose turn it is, and as many as follow it, before it is sent or after."""
         self.calls.append(operation)
+        self.requests.append(request)
         turn = self.fail_at <= len(self.calls) < self.fail_at + self.times
         if turn and self.failure and not self.afterwards:
             self.failure(operation)
