@@ -1,7 +1,9 @@
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
 from ..domain.accounts.model import Session, User
+from ..domain.accounts.profile import CLAIMS
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
 from .items import VERSION, reader
@@ -44,6 +46,8 @@ def to_item(user: User) -> dict[str, Any]:
         "email_verified": {"BOOL": user.email_verified},
         "disabled": {"BOOL": user.disabled},
         "roles": {"L": [{"S": role} for role in user.roles]},
+        **{name: {"S": value} for name, value in user.claims.items()},
+        **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
     }
 
 
@@ -60,6 +64,8 @@ def from_item(item: Item) -> User:
         email_verified=item["email_verified"]["BOOL"],
         disabled=item["disabled"]["BOOL"],
         roles=tuple(role["S"] for role in item["roles"]["L"]),
+        claims={name: item[name]["S"] for name in CLAIMS if name in item},
+        updated_at=int(item["updated_at"]["N"]) if "updated_at" in item else 0,
     )
 
 
@@ -103,9 +109,18 @@ class Users:
             )
         )
 
-    def rename(self, uid: str, *, name: str) -> User | None:
-        """The account with a new display name; None if it is gone."""
-        return self._update(uid, "SET #name = :name", {"#name": "name"}, {":name": {"S": name}})
+    def change_profile(self, uid: str, values: Mapping[str, str], *, now: int) -> User | None:
+        """The account with these members of its profile, `name` or claims, where "" takes one away; None if it is gone."""
+        names = {f"#{name}": name for name in values}
+        gone = [f"#{name}" for name, value in values.items() if not value and name != "name"]
+        kept = {name: value for name, value in values.items() if f"#{name}" not in gone}
+        change = ", ".join([*(f"#{name} = :{name}" for name in kept), "updated_at = :now"])
+        return self._update(
+            uid,
+            f"SET {change}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
+            names,
+            {":now": {"N": str(now)}, **{f":{name}": {"S": value} for name, value in kept.items()}},
+        )
 
     def disable(self, uid: str) -> User | None:
         """The account closed to logins and all its sessions ended, in one write; None if it is gone."""

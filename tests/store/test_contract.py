@@ -178,7 +178,7 @@ def test_what_is_not_there_is_none(store: Deployment) -> None:
     assert store.users.read(uuid4().hex) is None
     assert store.sessions.with_user(uuid4().hex, uuid4().hex) == (None, None)
     assert store.sessions.of_user(uuid4().hex) == []
-    assert store.users.rename(uuid4().hex, name="x") is None
+    assert store.users.change_profile(uuid4().hex, {"name": "x"}, now=NOW) is None
     assert store.users.disable(uuid4().hex) is None
 
 

@@ -22,7 +22,7 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
-from chalicelib.store.users import Users
+from chalicelib.store.users import Users, to_item
 from tests.support import aws
 
 NOW = 1_800_000_000
@@ -51,6 +51,13 @@ PROFILE: dict[str, Any] = {
     "email_verified": {"BOOL": True},
     "disabled": {"BOOL": False},
     "roles": {"L": [{"S": "admin"}, {"S": "support"}]},
+}
+# What its user says besides has an attribute each, by the claim's name.
+CLAIMS = {"given_name": "Ann", "locale": "en-GB", "picture": "https://a.example/ann.jpg"}
+SAID: dict[str, Any] = {
+    **PROFILE,
+    **{name: {"S": value} for name, value in CLAIMS.items()},
+    "updated_at": {"N": str(NOW)},
 }
 ADDRESS: dict[str, Any] = {
     "pk": {"S": "email#ann%231@example.com"},
@@ -216,6 +223,17 @@ def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
             "expires_at": {"N": str(NOW + 60)},
         }
     ]
+
+
+def test_what_a_user_says_is_written_as_it_is_pinned_and_read_again(table: Table) -> None:
+    table.put("users", PROFILE)
+    said = table.users.change_profile(UID, {**CLAIMS, "gender": ""}, now=NOW)
+    assert table.items("users") == [SAID]
+    assert said == table.users.read(UID) == replace(ANN, claims=CLAIMS, updated_at=NOW)
+    assert to_item(said) == SAID
+    left = table.users.change_profile(UID, {"locale": "", "name": ""}, now=NOW)
+    assert left
+    assert (left.claims, left.name) == ({"given_name": "Ann", "picture": CLAIMS["picture"]}, "")
 
 
 def test_the_refusals_of_a_client_are_written_as_they_are_pinned(table: Table) -> None:

@@ -1,9 +1,13 @@
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """One account. `token_version` moves on to end every session at once; times are epoch seconds."""
+    """One account. `token_version` moves on to end every session at once; times are epoch seconds.
+
+    `claims` are what its user says of themselves, by the names of profile.CLAIMS; `updated_at` is when, 0 for not yet.
+    """
 
     uid: str
     email: str
@@ -14,6 +18,8 @@ class User:
     disabled: bool = False
     token_version: int = 1
     roles: tuple[str, ...] = ()
+    claims: Mapping[str, str] = field(default_factory=dict)
+    updated_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,18 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ..accounts import profile
 from ..accounts.model import Session, User
 from ..authentication import levels
 from ..crypto import base64url
 from .client import Client
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
-OF_SCOPE = {"profile": ("name",), "email": ("email", "email_verified"), "groups": ("groups", "roles")}
+OF_SCOPE = {
+    "profile": ("name", *profile.CLAIMS, "updated_at"),
+    "email": ("email", "email_verified"),
+    "groups": ("groups", "roles"),
+}
 # What a person may do here is nobody's to be told of, unless an operator says so: no client asks for it by itself.
 OF_OPERATORS = ("groups", "roles")
 OPENID_SCOPES = ("openid", *OF_SCOPE, "offline_access")
@@ -20,10 +25,13 @@ HASHES = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "ES256": hashlib.sha
 def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> dict[str, Any]:
     """The claims about a user that these scopes and these single `claims` (OpenID Connect Core 5.5) open."""
     open_to_client = {*claims, *of_scopes(scope)}
-    return {name: value for name in OF_USER if name in open_to_client and (value := _value(user, name)) not in ("", [])}
+    values = {name: _value(user, name) for name in OF_USER if name in open_to_client}
+    return {name: value for name, value in values.items() if value or value is False}
 
 
 def _value(user: User, name: str) -> Any:
+    if name in profile.CLAIMS:
+        return user.claims.get(name)
     # Products call them either; an account here has roles.
     return list(user.roles) if name in OF_OPERATORS else getattr(user, name)
 

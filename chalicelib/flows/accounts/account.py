@@ -1,3 +1,5 @@
+from collections.abc import Mapping
+
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
@@ -7,12 +9,12 @@ from ..sessions import logout
 from ..sessions.logout import Failure
 
 
-def rename(svc: Services, user: User, *, name: str) -> User:
-    """The account under a new display name."""
-    renamed = svc.users.rename(user.uid, name=name)
-    if renamed is None:
+def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
+    """The account with these members of its profile, `name` or claims about its user; "" takes one away."""
+    changed = svc.users.change_profile(user.uid, values, now=svc.now()) if values else user
+    if changed is None:
         raise InvalidToken(reason="account deleted", uid=user.uid)
-    return renamed
+    return changed
 
 
 def change_password(

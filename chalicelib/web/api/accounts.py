@@ -12,7 +12,7 @@ from ...services import Services
 from ..http import request_log
 from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
-from .bodies import Body, Device, Email, Name, Password
+from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, Email, Name, Password
 from .caller import GUARDED, current
 
 api = Api(__name__)
@@ -29,10 +29,10 @@ class SignUp(Body, frozen=True):
     device: Device = ""
 
 
-class Rename(Body, frozen=True):
-    """What a user may change of the profile."""
+class ProfileChange(ClaimsBody, frozen=True):
+    """What a user may change of the profile: what is named, and nothing else; "" takes it away, null is left out."""
 
-    name: Name
+    name: Name | None = None
 
 
 class Delete(Body, frozen=True):
@@ -48,14 +48,15 @@ class ChangePassword(Body, frozen=True):
     new_password: Password
 
 
-class Profile(msgspec.Struct, frozen=True):
-    """An account as its owner sees it."""
+class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
+    """An account as its owner sees it; claims that are not known are left out (OpenID Connect Core 5.1)."""
 
     sub: str
     email: str
     email_verified: bool
     name: str
     created_at: Annotated[int, Meta(description="Seconds since 1970.")]
+    updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
 
 
 class SignedUp(Tokens, frozen=True, kw_only=True):
@@ -91,11 +92,12 @@ def read_profile(svc: Services, caller: Caller) -> Profile:
     return _profile(user)
 
 
-@api.route("PATCH /me", body=Rename, answer=Profile, errors=GUARDED)
-def change_profile(svc: Services, caller: Caller, body: Rename) -> Profile:
-    """Changes the display name."""
+@api.route("PATCH /me", body=ProfileChange, answer=Profile, errors=GUARDED)
+def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profile:
+    """Changes the display name, and what else the user says of themselves."""
     user, _ = current(svc, caller)
-    return _profile(account.rename(svc, user, name=body.name))
+    values = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+    return _profile(account.change_profile(svc, user, values))
 
 
 @api.route(
@@ -133,4 +135,6 @@ def _profile(user: User) -> Profile:
         email_verified=user.email_verified,
         name=user.name,
         created_at=user.created_at,
+        updated_at=user.updated_at,
+        **user.claims,
     )

@@ -1,11 +1,11 @@
 """What the bodies of requests are made of."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Meta
 
-from ...domain.accounts.profile import MAX_NAME, ONE_LINE
+from ...domain.accounts.profile import CLAIMS, MAX_NAME, ONE_LINE
 
 Email = Annotated[str, Meta(min_length=3, max_length=254, description="An e-mail address.")]
 Password = Annotated[str, Meta(min_length=1, max_length=1024, description="8 to 256 characters.")]
@@ -20,3 +20,19 @@ Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What every request body is: it refuses fields that it does not know."""
+
+
+_CLAIMS = {
+    name: Annotated[str, Meta(max_length=claim.max_length, pattern=claim.pattern, description=claim.description)]
+    for name, claim in CLAIMS.items()
+}
+if TYPE_CHECKING:
+
+    class ClaimsBody(Body, frozen=True): ...
+
+    class ClaimsAnswer(msgspec.Struct, frozen=True): ...
+else:
+    ClaimsBody = msgspec.defstruct(
+        "ClaimsBody", [(name, kind | None, None) for name, kind in _CLAIMS.items()], bases=(Body,), frozen=True
+    )
+    ClaimsAnswer = msgspec.defstruct("ClaimsAnswer", [(name, kind, "") for name, kind in _CLAIMS.items()], frozen=True)

@@ -84,10 +84,10 @@ def test_a_refused_password_change_changes_nothing(
     assert phone.log_in()
 
 
-def test_the_profile_name_can_be_changed(phone: Phone) -> None:
+def test_the_profile_name_can_be_changed(phone: Phone, clock: Clock) -> None:
     session = phone.sign_up(name="Ann")
     answer = phone.call("PATCH /me", {"name": "Ann Ä."}, token=session["access_token"])
-    assert answer.json() == {**session["user"], "name": "Ann Ä."}
+    assert answer.json() == {**session["user"], "name": "Ann Ä.", "updated_at": clock()}
     assert phone.call("GET /me", token=session["access_token"]).json()["name"] == "Ann Ä."
 
 

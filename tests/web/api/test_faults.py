@@ -133,7 +133,15 @@ def rename(world: World) -> Answer:
 
 
 def renamed(world: World, answer: Answer) -> None:
-    assert answer.json() == read(world).json() == {**world.mine["user"], "name": "Ann"}
+    assert (
+        answer.json()
+        == read(world).json()
+        == {
+            **world.mine["user"],
+            "name": "Ann",
+            "updated_at": world.clock(),
+        }
+    )
 
 
 def list_sessions(world: World) -> Answer:

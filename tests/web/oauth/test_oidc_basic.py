@@ -137,8 +137,22 @@ def test_oidcc_ensure_request_without_nonce_succeeds_for_code_flow(browser: Brow
 
 
 def test_oidcc_scope_profile(browser: Browser, app: App, phone: Phone) -> None:
+    # The suite expects the claims that an account can have; its user has said all of them.
+    said = {
+        **dict.fromkeys(
+            ("given_name", "family_name", "middle_name", "nickname", "preferred_username", "gender"), "Ann"
+        ),
+        **dict.fromkeys(("profile", "picture", "website"), "https://ann.example"),
+        "birthdate": "1990-03-22",
+        "zoneinfo": "Europe/Paris",
+        "locale": "fr",
+    }
+    assert phone.call("PATCH /me", said, token=phone.log_in()["access_token"]).status == 200
     tokens, _ = logged_in(browser, app, scope="openid profile")
-    assert userinfo(phone, tokens)["name"] == "Ann"
+    claims = userinfo(phone, tokens)
+    assert {name: claims.get(name) for name in said} == said
+    assert (claims["name"], type(claims["updated_at"])) == ("Ann", int)
+    assert set(claims) == {"sub", "name", "updated_at", *said}  # OpenID Connect Core 5.4, the scope profile
 
 
 def test_oidcc_scope_email(browser: Browser, app: App, phone: Phone) -> None:
