@@ -29,14 +29,14 @@ def test_the_last_refusals_are_told_with_time_setting_and_way_out(
     Browser(phone).authorize(app, code_challenge=None)
     clock.advance(5)
     App(phone, svc, app.client, "wrong").token(CLIENT_CREDENTIALS)
-    told = printed(capsys, svc, "wiki")
+    diagnosis_text = printed(capsys, svc, "wiki")
     # 1,800,000,000 is 2027-01-15 08:00:00 UTC.
-    assert "2027-01-15 08:00:00  no PKCE (require_pkce)" in told
-    assert "2027-01-15 08:00:05  wrong secret (secrets)" in told
-    assert told.index("wrong secret") < told.index("no PKCE")
+    assert "2027-01-15 08:00:00  no PKCE (require_pkce)" in diagnosis_text
+    assert "2027-01-15 08:00:05  wrong secret (secrets)" in diagnosis_text
+    assert diagnosis_text.index("wrong secret") < diagnosis_text.index("no PKCE")
     for cause in ("no PKCE", "wrong secret"):
-        assert CAUSES[cause].words in told
-        assert CAUSES[cause].way_out in told
+        assert CAUSES[cause].words in diagnosis_text
+        assert CAUSES[cause].way_out in diagnosis_text
     diagnosis = json.loads(printed(capsys, svc, "wiki", "--json"))
     assert set(diagnosis) == {"client_id", "client_name", "refusals", "holds", "warnings"}
     assert diagnosis["refusals"][0] == {

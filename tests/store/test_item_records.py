@@ -227,10 +227,10 @@ def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
 
 def test_what_a_user_says_is_written_as_it_is_pinned_and_read_again(table: Table) -> None:
     table.put("users", PROFILE)
-    said = table.users.change_profile(UID, {**CLAIMS, "gender": ""}, now=NOW)
+    changed = table.users.change_profile(UID, {**CLAIMS, "gender": ""}, now=NOW)
     assert table.items("users") == [SAID]
-    assert said == table.users.read(UID) == replace(ANN, claims=CLAIMS, updated_at=NOW)
-    assert to_item(said) == SAID
+    assert changed == table.users.read(UID) == replace(ANN, claims=CLAIMS, updated_at=NOW)
+    assert to_item(changed) == SAID
     left = table.users.change_profile(UID, {"locale": "", "name": ""}, now=NOW)
     assert left
     assert (left.claims, left.name) == ({"given_name": "Ann", "picture": CLAIMS["picture"]}, "")
