@@ -140,10 +140,3 @@ def test_of_a_client_with_a_document_it_is_told_what_is_wrong_with_that(
         other = url.replace("client", "other")
         internet.pages[other] = Page(json.dumps({**document, "client_id": other}).encode())
         assert json.loads(printed(capsys, svc, other, "--json"))["client_id"] == other
-
-
-def test_the_profile_is_in_the_list(svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
-    register(svc, phone, "key", client_id="bank", security_profile="fapi2")
-    capsys.readouterr()
-    run("clients", "list", on=svc)
-    assert "security_profile=fapi2" in capsys.readouterr().out

@@ -13,6 +13,7 @@ from chalicelib.store import tables
 from chalicelib.store.aws.boto3_transport import boto3_transport
 from tests.support.aws import container
 from tests.support.commands import run
+from tests.support.forge import jwk, stranger
 from tests.support.phone import NETWORK, Clock, Phone, installed
 
 WEB = (
@@ -74,10 +75,13 @@ def test_all_clients_are_listed_with_what_each_may_beyond_the_usual(
     assert "No clients yet" in capsys.readouterr().out
     did(capsys, svc, "create", "--id", "wiki", *WEB, "require_pkce=no")
     did(capsys, svc, "create", "--id", "api", *WEB, "introspects=yes")
+    key = f"jwks={json.dumps({'keys': [jwk(stranger('ES256'))]})}"
+    keyed = ("security_profile=fapi2", "token_endpoint_auth_method=private_key_jwt", key)
+    did(capsys, svc, "create", "--id", "bank", *WEB, *keyed)
     run("clients", "list", on=svc)
     rows = capsys.readouterr().out.splitlines()
-    assert [row.split()[0] for row in rows] == ["api", "wiki"]
-    assert [row.split()[-1] for row in rows] == ["introspects", "require_pkce=no"]
+    assert [row.split()[0] for row in rows] == ["api", "bank", "wiki"]
+    assert [row.split()[-1] for row in rows] == ["introspects", "security_profile=fapi2", "require_pkce=no"]
 
 
 def test_all_that_holds_is_printed_what_was_not_chosen_too(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:

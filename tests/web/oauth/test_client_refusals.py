@@ -12,11 +12,12 @@ from chalicelib.domain.oauth.causes import CAUSES
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, MEMBERS, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.clients import manage, refusals
 from chalicelib.flows.oauth import dpop
-from chalicelib.services import Services, build
+from chalicelib.services import Services
 from chalicelib.store import refusals as store
 from chalicelib.store.aws.client import Transport
 from local.gateway import Answer
 from tests.support import wire
+from tests.support.aws import container
 from tests.support.browser import (
     ASSERTION_TYPE,
     ISSUER,
@@ -308,7 +309,7 @@ def test_a_thousand_refusals_are_one_write_a_minute_in_each_container(room: Room
         room.clock.advance(1)
         by_secret(app, "wrong")
         assert writes(traffic) == 2
-    other = build(room.svc.settings, now=room.clock)
+    other = container(room.svc.settings, now=room.clock)
     with wire.watched(other) as traffic:
         refusals.keep(other, app.client, code="invalid_client", reason="wrong secret")
     assert writes(traffic) == 1
