@@ -1,6 +1,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -131,7 +132,13 @@ def _session_of(claims: Mapping[str, Any]) -> str:
 def _key(jwk: Mapping[str, str]) -> tuple[Any, list[str]]:
     if jwk["alg"] not in algorithms.OF_TOKENS:
         raise ValueError("not a public key for signatures")
-    return jwt.PyJWK(dict(jwk)).key, [jwk["alg"]]
+    return _public_key(tuple(jwk.items())), [jwk["alg"]]
+
+
+@lru_cache(maxsize=16)
+def _public_key(jwk: tuple[tuple[str, str], ...]) -> Any:
+    # To make the two published ones takes as long as a verification, and most requests come with the same two.
+    return jwt.PyJWK(dict(jwk)).key
 
 
 # PyJWT's own class keeps all algorithms; each call names the one that its key is for.
