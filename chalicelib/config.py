@@ -2,11 +2,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 # Not pathlib, which nothing else that the guard imports needs: 3 % of its start.
 PACKAGE = __file__.rpartition("/")[0]
-LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)")
+LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 # Below the issuer: what this API is as a protected resource (RFC 9728). A registered API's is below that, by its name.
 RESOURCE_METADATA = "/.well-known/oauth-protected-resource"
 QUARTER, HOUR, DAY = 15 * 60, 60 * 60, 24 * 60 * 60
@@ -34,8 +34,8 @@ LIMITS: Mapping[str, tuple[int, int]] = {
 }
 
 
-@dataclass(frozen=True)
-class Brand:
+# What the guard imports has tuples where they do: a frozen dataclass takes five times as long to make, at each cold start.
+class Brand(NamedTuple):
     """How the pages present themselves; the colour is #rrggbb."""
 
     name: str = "Latchkey"
@@ -43,12 +43,15 @@ class Brand:
     colour: str = "#1f5fbf"
 
 
+BRAND = Brand()
+
+
 class WrongSetting(ValueError):
     """A variable has a value that is of no use; the message names it and the value, and says what is right."""
 
 
 # Compared as one object, not by its thirty values: some answers are kept per settings.
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """What the code may rely on; `load` says which of it a deployment chooses. Lifetimes are seconds."""
 
@@ -59,7 +62,7 @@ class Settings:
     outbox_table: str
     keys_path: str
     jwks_url: str
-    brand: Brand = Brand()
+    brand: Brand = BRAND
     algorithm: str = "RS256"
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
@@ -222,18 +225,18 @@ def _wrong_setting(name: str, meaning: str, value: str) -> WrongSetting:
 
 
 def _brand(environ: Mapping[str, str]) -> Brand:
-    logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or Brand.colour
+    logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or BRAND.colour
     if logo and not logo.startswith("https://"):
         raise _wrong_setting("LATCHKEY_BRAND_LOGO", "an https URL", logo)
     if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
         raise _wrong_setting("LATCHKEY_BRAND_COLOUR", "a colour as #rrggbb", colour)
-    return Brand(environ.get("LATCHKEY_BRAND_NAME") or Brand.name, logo, colour)
+    return Brand(environ.get("LATCHKEY_BRAND_NAME") or BRAND.name, logo, colour)
 
 
 def _local(environ: Mapping[str, str]) -> bool:
     """Whether this is a developer's machine, where operators' clients may be at loopback addresses."""
     local = _one_of(environ, "LATCHKEY_LOCAL", "on")
-    if local and ("AWS_LAMBDA_FUNCTION_NAME" in environ or not LOOPBACK.match(environ.get("LATCHKEY_ISSUER", ""))):
+    if local and ("AWS_LAMBDA_FUNCTION_NAME" in environ or not re.match(LOOPBACK, environ.get("LATCHKEY_ISSUER", ""))):
         raise WrongSetting(
             "LATCHKEY_LOCAL=on is for a developer's machine: LATCHKEY_ISSUER would be at http://127.0.0.1 or http://localhost"
         )

@@ -144,7 +144,7 @@ def check_same_tokens(registry: Registry, api_id: str, api: Mapping[str, Any]) -
 def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
     if not scopes:
         return ["No route needs a scope: there is nothing to guard."]
-    if strange := [each for each in scopes_domain.needed(scopes) if not scopes_domain.TOKEN.fullmatch(each)]:
+    if strange := [each for each in scopes_domain.needed(scopes) if not re.fullmatch(scopes_domain.TOKEN, each)]:
         return [f"{each!r} is no scope that a token could have." for each in strange]
     if answer == "policy":
         return problems.problems(scopes)

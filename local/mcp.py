@@ -53,7 +53,9 @@ def of_the_developer(*, url: str | None, scopes: str | None) -> McpServer | None
     if place.scheme not in {"http", "https"} or not place.hostname or place.query or place.fragment or " " in url:
         raise CannotServe(f"MCP={url} is not the URL of an MCP server, like http://127.0.0.1:9000/mcp")
     names = tuple(dict.fromkeys((scopes or "mcp").split()))
-    if not names or not all(scopes_domain.TOKEN.fullmatch(name) and not re.search(r"[\\'\"]", name) for name in names):
+    if not names or not all(
+        re.fullmatch(scopes_domain.TOKEN, name) and not re.search(r"[\\'\"]", name) for name in names
+    ):
         raise CannotServe(f'MCP_SCOPES={scopes} are not scopes, like "mcp:read mcp:write"')
     return McpServer(url, names)
 

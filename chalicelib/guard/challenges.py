@@ -5,19 +5,18 @@ It needs nothing but the standard library and nothing else of this package: copy
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 OFFLINE_ACCESS = "offline_access"  # no API's to ask for: a client adds it where it wants refresh tokens
 
 
-@dataclass(frozen=True)
-class Challenge:
+class Challenge(NamedTuple):
     """An answer with status, headers and body, as RFC 6750 section 3 has them."""
 
     status: int
     headers: Mapping[str, str]
-    body: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, str]
 
     def as_proxy_answer(self) -> dict[str, object]:
         """The same as Lambda's proxy integration takes it, for a handler without a framework."""

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..config import RESOURCE_METADATA, Settings, read_json
 from ..domain.errors import InvalidToken
@@ -29,8 +29,7 @@ class Unauthorized(Exception):
         super().__init__("Unauthorized")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
+class Api(NamedTuple):
     """An API behind the guard: its routes, and whether a token is refused once what it stands for has ended.
 
     `cached` is whether the gateway keeps answers; `metadata` is the URL of what the API is (RFC 9728), `scopes` are all of it.
@@ -47,8 +46,7 @@ class Api:
     scopes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DpopRequest:
+class DpopRequest(NamedTuple):
     """A DPoP proof (RFC 9449) as it came, not verified, with the method and the URL that it has to be for."""
 
     unverified_proof: str

@@ -13,7 +13,6 @@ the guard; one that it leaves out may be open to a token for its neighbours.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -71,14 +70,19 @@ def reaches(one: Route, other: Route, *, exact: bool) -> bool:
     return catches(one.pattern, other.segments)
 
 
-@dataclass(frozen=True)
 class Permissions:
-    """What a set of scopes opens: IAM resources below `<api>/<stage>/`, and the routes that are due but stay shut."""
+    """What a set of scopes opens: IAM resources below `<api>/<stage>/`, and the routes that are due but stay shut.
 
-    allow: tuple[str, ...]
-    deny: tuple[str, ...]
-    shut: tuple[str, ...]
-    slash_ends: bool = False  # whether a path may end with a slash
+    `slash_ends` is whether a path may end with a slash.
+    """
+
+    def __init__(
+        self, allow: tuple[str, ...], deny: tuple[str, ...], shut: tuple[str, ...], *, slash_ends: bool = False
+    ) -> None:
+        self.allow = allow
+        self.deny = deny
+        self.shut = shut
+        self.slash_ends = slash_ends
 
     @cached_property
     def with_slash_ends(self) -> "Permissions":

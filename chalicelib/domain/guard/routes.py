@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 
@@ -27,13 +26,13 @@ class Rank(IntEnum):
 
 
 # Compared as one object: which routes an API has is part of what `permissions_for` remembers by, and asked for at each request.
-@dataclass(frozen=True, eq=False)
 class Route:
     """One line of a scope map: a method, a path template, and the scopes that a token needs, all of them."""
 
-    method: str
-    segments: tuple[str, ...]
-    scopes: frozenset[str]
+    def __init__(self, method: str, segments: tuple[str, ...], scopes: frozenset[str]) -> None:
+        self.method = method
+        self.segments = segments
+        self.scopes = scopes
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -111,7 +110,7 @@ def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route
     for method in METHODS:
         alone = by_shape.get((method, *line.shape[1:]))
         if alone is None:
-            yield replace(line, method=method)
+            yield Route(method, line.segments, line.scopes)
         elif alone.segments != line.segments:
             raise ValueError(f"'{method} /{'/'.join(alone.segments)}' and ANY name their parameters differently")
 

@@ -1,7 +1,5 @@
 """What a client's present registration leaves of an access token that was issued to it."""
 
-from dataclasses import replace
-
 from ..errors import InvalidToken, UnauthorizedClient
 from . import scopes, uris
 from .client import CLIENT_CREDENTIALS, Client
@@ -37,4 +35,4 @@ def narrow(claims: VerifiedClaims, client: Client, *, own_audience: str) -> Veri
         raise InvalidToken(reason="taken from its client")
     if not claims.sid and CLIENT_CREDENTIALS not in client.grant_types:
         raise InvalidToken(reason="its client may not act for itself any more")
-    return replace(claims, scope=scope, all={**claims.all, "scope": " ".join(scope)})
+    return claims._replace(scope=scope, all={**claims.all, "scope": " ".join(scope)})

@@ -1,8 +1,7 @@
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jwt
 
@@ -22,8 +21,7 @@ CLOCK_SKEW = 60
 TEXTS = ("sub", "client_id", "scope", "jti")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifiedClaims:
+class VerifiedClaims(NamedTuple):
     """The claims of an access token (RFC 9068) that `verify` has found authentic and in force; only `verify` makes one.
 
     `sid` is "" where a client acts for itself, in no user's session.

@@ -439,7 +439,7 @@ def test_the_stylesheet_may_be_kept_for_good_because_its_address_changes_with_it
     sheet = browser.get(urlsplit(link).path)
     assert sheet.header("Content-Type") == "text/css; charset=utf-8"
     assert "immutable" in (sheet.header("Cache-Control") or "")
-    branded = replace(settings, brand=replace(settings.brand, colour="#aa3355"))
+    branded = replace(settings, brand=settings.brand._replace(colour="#aa3355"))
     other = html.page(branded, "device_done.html", language="en", approved=True).body
     assert link not in str(other)
     assert "style=" not in page
