@@ -2,7 +2,7 @@ from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
 from chalicelib.web.http.middleware import middleware
-from chalicelib.web.jobs import key_rotation
+from chalicelib.web.jobs import key_rotation, outbox_delivery
 from chalicelib.web.metadata.apis import APIS
 
 app = Chalice(app_name="latchkey")
@@ -12,3 +12,4 @@ for api in APIS:
     app.register_blueprint(api.blueprint)
 app.register_blueprint(guard.functions)
 app.register_blueprint(key_rotation.functions)
+app.register_blueprint(outbox_delivery.functions)

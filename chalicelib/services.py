@@ -13,6 +13,7 @@ from .store.aws.client import AwsClient, Transport, round_trips
 from .store.clients import Clients
 from .store.keys import Keys
 from .store.once import Once
+from .store.outbox import Outbox
 from .store.refusals import Refusals
 from .store.sessions import Sessions
 from .store.transactions import Transactions
@@ -38,6 +39,7 @@ class Services:
     attempts: Attempts
     refusals: Refusals
     transactions: Transactions
+    outbox: Outbox
     keys: Keys
     fetch: Fetch = field(default_factory=Fetch)
     now: Callable[[], int] = _epoch
@@ -66,6 +68,7 @@ def build(
         attempts=Attempts(client, grants=settings.grants_table),
         refusals=Refusals(client, grants=settings.grants_table),
         transactions=Transactions(client),
+        outbox=Outbox(client, outbox=settings.outbox_table),
         keys=Keys(AwsClient(transport("ssm"), counted=False), path=settings.keys_path, token_life=MAX_LIFETIME),
         fetch=Fetch(ports=settings.outbound_ports, local=settings.local),
         now=now,

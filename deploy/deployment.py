@@ -9,7 +9,7 @@ import boto3
 from chalicelib import config, services
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
-from deploy import logs_and_gateway, smoke, staging
+from deploy import logs_and_gateway, outbox, smoke, staging
 from deploy.access import PATIENT, Account
 from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
 from deploy.errors import CannotDeployError
@@ -90,6 +90,7 @@ def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     if known is None:
         print(f"The issuer is not configured: it will be the API's own URL, {issuer}. Once more, with it.")
         publish(stage, architecture=architecture, issuer=issuer, jwks=jwks)
+    outbox.ensure(stage)
     logs_and_gateway.set_gateway(
         boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer
     )

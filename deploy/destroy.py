@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import boto3
 
-from deploy import registered_apis, staging
+from deploy import outbox, registered_apis, staging
 from deploy.access import PATIENT
 from deploy.deployed import issuer_of
 from deploy.errors import CannotDeployError
@@ -29,6 +29,7 @@ def announce(stage: Stage, *, with_users: bool) -> None:
         ", ".join(map(stage.deployed_name, stage.functions)): "the functions, with their roles and logs",
         issuer or "the API": f"the issuer: {again}",
         stage.grants_table: "every session: everybody logs in again",
+        stage.outbox_table: "what was not delivered yet",
         stage.environment()["LATCHKEY_KEYS_PATH"]: "signing and refresh keys: no token is good any more",
         **dict.fromkeys(others, "an API that asks this guard: it will refuse everybody"),
         **(users if with_users else {}),
@@ -42,6 +43,7 @@ def announce(stage: Stage, *, with_users: bool) -> None:
 
 def destroy(stage: Stage, *, with_users: bool) -> None:
     """Delete functions, API, roles, logs, keys and sessions, and what the users need only if asked to."""
+    outbox.delete(stage)
     try:
         output = staging.run_chalice(PROJECT, "delete", "--stage", stage.name).strip()
     except staging.CannotPackageError as error:
@@ -50,6 +52,7 @@ def destroy(stage: Stage, *, with_users: bool) -> None:
     _delete_log_groups(stage)
     _delete_keys(stage, with_users=with_users)
     _delete_table(stage.grants_table)
+    _delete_table(stage.outbox_table)
     if with_users:
         _delete_table(stage.users_table, protected=True)
     else:

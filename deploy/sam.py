@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.store import tables
-from deploy import gateway_responses
+from deploy import gateway_responses, outbox
 from deploy.stages import GUARDS, Stage
 
 Resources = dict[str, Any]
@@ -15,7 +15,12 @@ def merge_template(stage: Stage) -> dict[str, Any]:
     """Return the template that `chalice package --merge-template` lays over its own."""
     return {
         "Parameters": {"Issuer": _ISSUER},
-        "Resources": {**_tables(stage), **_functions(stage), "RestAPI": {"Properties": _rest_api(stage)}},
+        "Resources": {
+            **_tables(stage),
+            **_functions(stage),
+            **_delivery(stage),
+            "RestAPI": {"Properties": _rest_api(stage)},
+        },
         "Outputs": {**_guard_arns(), "Issuer": {"Value": {"Ref": "Issuer"}}},
     }
 
@@ -91,6 +96,29 @@ _VARIABLES = {
     "LATCHKEY_GRANTS_TABLE": {"Ref": "GrantsTable"},
     "LATCHKEY_OUTBOX_TABLE": {"Ref": "OutboxTable"},
 }
+
+
+def _delivery(stage: Stage) -> Resources:
+    function = logical_id(outbox.FUNCTION)
+    invoke = {"PolicyName": "invoke", "PolicyDocument": outbox.policy({"Fn::GetAtt": [function, "Arn"]})}
+    return {
+        "OutboxSource": {
+            "Type": "AWS::Lambda::EventSourceMapping",
+            "Properties": {
+                "EventSourceArn": {"Fn::GetAtt": ["OutboxTable", "StreamArn"]},
+                "FunctionName": {"Ref": function},
+                **outbox.MAPPING,
+            },
+        },
+        "OutboxRole": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": outbox.role_name(stage),
+                "AssumeRolePolicyDocument": outbox.trust(),
+                "Policies": [invoke],
+            },
+        },
+    }
 
 
 def _rest_api(stage: Stage) -> dict[str, Any]:

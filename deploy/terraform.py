@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
-from deploy import gateway_responses
+from deploy import gateway_responses, outbox
 from deploy.stages import API_STAGE, GUARDS, Stage
 
 Resources = dict[str, Any]
@@ -23,6 +23,7 @@ def complete(document: dict[str, Any], stage: Stage) -> dict[str, Any]:
     _repair_functions(resource, stage)
     _repair_deployment(resource)
     _repair_schedule(resource, stage)
+    _add_delivery(resource, stage)
     swagger = json.loads(document["locals"]["chalice_api_swagger"])
     swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses()
     return {
@@ -68,6 +69,28 @@ def _repair_schedule(resource: Resources, stage: Stage) -> None:
     """Chalice names the rule the same for every stage, so a second stage in the account could not be made."""
     for name, rule in resource.get("aws_cloudwatch_event_rule", {}).items():
         rule["name"] = f"{stage.app_name}-{stage.name}-{name}"
+
+
+def _add_delivery(resource: Resources, stage: Stage) -> None:
+    function = f"${{aws_lambda_function.{outbox.FUNCTION}.arn}}"
+    (pattern,) = outbox.FILTER["Filters"]
+    resource["aws_lambda_event_source_mapping"] = {
+        "outbox": {
+            "event_source_arn": "${aws_dynamodb_table.outbox.stream_arn}",
+            "function_name": function,
+            "batch_size": outbox.MAPPING["BatchSize"],
+            "starting_position": outbox.MAPPING["StartingPosition"],
+            "parallelization_factor": outbox.MAPPING["ParallelizationFactor"],
+            "filter_criteria": {"filter": {"pattern": pattern["Pattern"]}},
+        }
+    }
+    role = {"name": outbox.role_name(stage), "assume_role_policy": json.dumps(outbox.trust())}
+    resource["aws_iam_role"]["outbox"] = role
+    resource["aws_iam_role_policy"]["outbox"] = {
+        "name": "invoke",
+        "role": "${aws_iam_role.outbox.id}",
+        "policy": json.dumps(outbox.policy(function)),
+    }
 
 
 def _tables(stage: Stage) -> Resources:

@@ -23,6 +23,7 @@ from chalicelib.domain.oauth.scopes import needed
 from deploy.gateway_responses import OWN_SCOPES
 from local import exit_with_parent
 from local.api_kinds import HttpApi, Kind, RestApi
+from local.delivery import DeliveringGateway
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
 from local.server import Server
@@ -34,11 +35,11 @@ KIND = "LOCAL_API_KIND"  # of an API that is not Latchkey: http, or else REST
 
 
 def latchkey() -> Gateway:
-    """Return Latchkey itself, behind its own guard."""
+    """Return Latchkey itself, behind its own guard, with what delivers its messages."""
     from app import app
 
     metadata = os.environ["LATCHKEY_ISSUER"] + RESOURCE_METADATA
-    return Gateway(app, kind=RestApi(metadata, scopes=OWN_SCOPES))
+    return DeliveringGateway(app, kind=RestApi(metadata, scopes=OWN_SCOPES))
 
 
 def guarded(name: str, target: str, *public: str) -> Gateway:

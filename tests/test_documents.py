@@ -11,6 +11,7 @@ from chalicelib import config
 from chalicelib.domain import errors
 from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
 from chalicelib.domain.records.once import ONCE
+from chalicelib.domain.records.outbox import MESSAGES
 from chalicelib.domain.records.sealed import SEALED
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
@@ -18,6 +19,7 @@ from chalicelib.store.clients import Clients
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
+from chalicelib.store.outbox import Outbox
 from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
@@ -37,6 +39,7 @@ LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 READS = {
     *("Clients.read", "Clients.consent", "Once.read", "Refusals.read", "Users.read", "Users.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
+    *("Outbox.read", "Outbox.undelivered"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
 ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
@@ -144,7 +147,7 @@ def test_each_page_has_its_line() -> None:
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Keys, Once, Refusals, Sessions, Transactions, Users)
+        for store in (Attempts, Clients, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }
@@ -157,6 +160,11 @@ def test_each_kind_of_what_is_good_once_is_in_the_data_model_with_its_value() ->
     table = [kind for row in re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE) for kind in re.findall(r"`(.+?)`", row)]
     values = [kind for row in re.findall(r"^- (`.+?`):", page, re.MULTILINE) for kind in re.findall(r"`(.+?)`", row)]
     assert sorted(table) == sorted(values) == sorted(each.kind for each in ONCE)
+
+
+def test_each_kind_of_message_is_in_the_data_model() -> None:
+    documented = re.findall(r"^\| `(.+?)` \|", section("data-model.md", "### A message"), re.MULTILINE)
+    assert sorted(documented) == sorted(MESSAGES)
 
 
 def test_each_sealed_record_is_in_the_data_model() -> None:

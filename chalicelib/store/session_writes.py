@@ -3,10 +3,18 @@
 from typing import Any
 
 from ..domain.accounts.model import Session
+from ..domain.oauth.client import Client
 from .session_items import to_item
 from .users import as_read, session_key
 
 ADD_PARTICIPANT = "ADD took_part :client"
+
+
+def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
+    """`Client.owns` as a condition, with its values."""
+    without_since = "attribute_not_exists(client_since) AND created_at >= :since"
+    values = {":client": {"S": owner.client_id}, ":since": {"N": str(owner.created_at)}}
+    return f"client_id = :client AND (client_since = :since OR ({without_since}))", values
 
 
 class SessionWrites:
@@ -42,6 +50,17 @@ class SessionWrites:
                     **{f":{name}": value for name, value in attributes.items()},
                 },
             }
+        }
+
+    def end(self, uid: str, session_id: str, why: str, owner: Client | None) -> dict[str, Any]:
+        """The end of a session that is there (and its owner's) and has not ended."""
+        of_client, values = _owned(owner) if owner else ("attribute_exists(pk)", {})
+        return {
+            "TableName": self._grants,
+            "Key": session_key(uid, session_id),
+            "UpdateExpression": "SET ended = :why",
+            "ConditionExpression": f"{of_client} AND attribute_not_exists(ended)",
+            "ExpressionAttributeValues": {":why": {"S": why}, **values},
         }
 
     def begin_in_browser(self, session: Session) -> dict[str, Any]:

@@ -35,13 +35,6 @@ def _one(items: list[Item], key: dict[str, Any], decode: Callable[[Item], T]) ->
     return next((decode(item) for item in items if key.items() <= item.items()), None)
 
 
-def _owned(owner: Client) -> tuple[str, dict[str, Any]]:
-    """`Client.owns` as a condition, with its values."""
-    without_since = "attribute_not_exists(client_since) AND created_at >= :since"
-    values = {":client": {"S": owner.client_id}, ":since": {"N": str(owner.created_at)}}
-    return f"client_id = :client AND (client_since = :since OR ({without_since}))", values
-
-
 class Sessions:
     """Sessions, one item each for its whole life. A verb that could race carries its own condition."""
 
@@ -230,20 +223,15 @@ class Sessions:
 
     def end(self, uid: str, session_id: str, *, why: str, owner: Client | None = None) -> bool:
         """Ends a session for good, if it is there (and its owner's) and has not ended; the item stays, to know a replay by."""
-        of_client, values = _owned(owner) if owner else ("attribute_exists(pk)", {})
         try:
-            conditionally(
-                self._client,
-                "UpdateItem",
-                TableName=self._grants,
-                Key=session_key(uid, session_id),
-                UpdateExpression="SET ended = :why",
-                ConditionExpression=f"{of_client} AND attribute_not_exists(ended)",
-                ExpressionAttributeValues={":why": {"S": why}, **values},
-            )
+            conditionally(self._client, "UpdateItem", **self._writes.end(uid, session_id, why, owner))
         except ConditionFailed:
             return False
         return True
+
+    def ending(self, uid: str, session_id: str, *, why: str) -> Write:
+        """The end of a session for good, if it is there and has not ended; raises ValueError where none has such an id."""
+        return Write(({"Update": self._writes.end(uid, session_id, why, None)},))
 
     def of_user(self, uid: str) -> list[Session]:
         """All sessions of a user that are still stored, ended ones too."""

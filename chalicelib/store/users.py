@@ -5,7 +5,7 @@ from typing import Any
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.profile import CLAIMS
 from .aws.client import AwsClient
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key
 from .items import VERSION, reader
 from .transactions import Write
 
@@ -161,9 +161,9 @@ class Users:
         """A new password, with every session but one ended, while the account and that session are as they were read."""
         return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
 
-    def end_other_sessions(self, user: User, *, keep: Session) -> bool:
-        """Every session but one ended, in one write; False if the account or that session changed meanwhile."""
-        return not transact(self._client, self._move_on(user, keep, "", {}).parts)
+    def end_of_other_sessions(self, user: User, *, keep: Session) -> Write:
+        """Every session but one ended, while the account and that session are as they were read."""
+        return self._move_on(user, keep, "", {})
 
     def deletion(self, user: User, *, canonical_email: str, last: Session) -> Write:
         """The account, its address and its last session erased, while the account is as it was read."""

@@ -20,7 +20,7 @@ from zipfile import ZipFile
 import boto3
 import pytest
 
-from deploy import bundle, deployed, gateway_responses, stages
+from deploy import bundle, deployed, gateway_responses, outbox, stages
 from deploy.stages import PROJECT
 
 DEV = stages.read("dev")
@@ -106,6 +106,7 @@ class Operator:
             "apis": self.apis(),
             "code": {name: f["CodeSha256"] for name, f in self.functions().items()},
             "environments": environments,
+            "sources": [m["UUID"] for m in self.client("lambda").list_event_source_mappings()["EventSourceMappings"]],
             "tables": sorted(self.client("dynamodb").list_tables()["TableNames"]),
             "keys": [(key["Name"], key["Version"], key["Value"]) for key in keys["Parameters"]],
             "remembered": json.loads((self.project / ".chalice/deployed/dev.json").read_text()),
@@ -234,6 +235,21 @@ def test_every_function_logs_into_a_group_that_forgets(operator: Operator) -> No
 
 
 @pytest.mark.usefixtures("output")
+def test_new_messages_in_the_outbox_start_their_delivery_and_the_scheduler_may_start_it_again(
+    operator: Operator,
+) -> None:
+    (source,) = operator.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    table = operator.client("dynamodb").describe_table(TableName="latchkey-dev-outbox")["Table"]
+    assert source["EventSourceArn"] == table["LatestStreamArn"]
+    assert source["FunctionArn"] == operator.functions()["latchkey-dev-deliver"]["FunctionArn"]
+    iam = operator.client("iam")
+    role = "latchkey-dev-deliver-schedule"
+    assert iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"] == outbox.trust()
+    policy = iam.get_role_policy(RoleName=role, PolicyName="invoke")["PolicyDocument"]
+    assert policy == outbox.policy(source["FunctionArn"])
+
+
+@pytest.mark.usefixtures("output")
 def test_deploying_again_changes_nothing(operator: Operator) -> None:
     before = operator.state()
     operator.deploys()
@@ -287,13 +303,21 @@ def test_destroying_wants_the_stages_name(operator: Operator) -> None:
             re.findall(r"^  (\S+)", lost, re.M)
         )
         assert re.findall(r"^  (\S+)", kept, re.M) == ["latchkey-dev-users", "/latchkey/dev/keys/pairwise"]
-    assert len(operator.functions()) == 4
+    assert len(operator.functions()) == 5
     assert parameters(operator) == before
 
 
 @pytest.mark.usefixtures("output")
 def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> None:
     before = parameters(operator)
+    others = "latchkey-develop-deliver-1-1"
+    for name in ("latchkey-dev-deliver-1-1", others):
+        target = {
+            "Arn": "arn:aws:lambda:eu-west-1:123456789012:function:x",
+            "RoleArn": "arn:aws:iam::123456789012:role/x",
+        }
+        schedule = {"Name": name, "ScheduleExpression": "at(2099-01-01T00:00:00)", "Target": target}
+        operator.client("scheduler").create_schedule(**schedule, FlexibleTimeWindow={"Mode": "OFF"})
     done = operator.runs("destroy", "--confirm", "dev")
     assert done.returncode == 0, done.stderr
     assert operator.functions() == {}
@@ -304,6 +328,9 @@ def test_destroying_leaves_the_accounts_and_nothing_else(operator: Operator) -> 
     assert parameters(operator) == {subjects: before[subjects]}
     groups = operator.client("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/latchkey-dev")
     assert groups["logGroups"] == []
+    assert operator.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
+    assert [role["RoleName"] for role in operator.client("iam").list_roles()["Roles"]] == []
+    assert [each["Name"] for each in operator.client("scheduler").list_schedules()["Schedules"]] == [others]
 
 
 @pytest.mark.usefixtures("output")

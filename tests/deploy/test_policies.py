@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy import stages
+from deploy import outbox, stages
 from deploy.stages import PROJECT
 
 STORE = PROJECT / "chalicelib" / "store"
@@ -28,7 +28,7 @@ Right = tuple[str, str]
 
 def tables_in(node: ast.AST) -> set[str]:
     named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    return {table for table in ("users", "grants") if f"_{table}" in named}
+    return {table for table in ("users", "grants", "outbox") if f"_{table}" in named}
 
 
 def called(node: ast.AST) -> Iterator[str]:
@@ -57,8 +57,8 @@ def rights_used(path: Path) -> set[Right]:
 
 
 def table_of(resource: str) -> str:
-    name = resource.rpartition("/")[2]
-    return name.rpartition("-")[2] if ":table/" in resource else ""
+    name = resource.partition(":table/")[2].replace("/stream/*", " stream")
+    return name.rpartition("-")[2]
 
 
 def statements(policy: str) -> list[dict[str, Any]]:
@@ -94,8 +94,35 @@ def key_calls() -> set[Right]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_routes_may_do_what_the_store_calls_and_nothing_else(stage: str) -> None:
     # A key is deleted by the scheduled function alone: see the next test. One single key is read by the guards alone.
-    expected = all_calls() - {("DeleteParameter", ""), ("GetParameter", "")}
-    assert rights_given(f"policy-api_handler-{stage}.json") == expected
+    elsewhere = {("DeleteParameter", ""), ("GetParameter", "")}
+    # What is in the outbox is read and deleted by the function that delivers it: see below.
+    outbox = {right for right in all_calls() if right[1] == "outbox"} - {("PutItem", "outbox")}
+    assert rights_given(f"policy-api_handler-{stage}.json") == all_calls() - elsewhere - outbox
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_function_that_delivers_may_read_what_it_tells_of_and_change_what_it_fetches_and_counts(stage: str) -> None:
+    assert rights_given(f"policy-deliver-{stage}.json") == {
+        *(rights_used(STORE / "outbox.py") - {("Scan", "outbox")}),  # an operator's alone
+        *((action, "outbox stream") for action in ("DescribeStream", "GetRecords", "GetShardIterator")),
+        ("ListStreams", ""),
+        ("GetItem", "users"),
+        *((action, "grants") for action in ("GetItem", "PutItem", "Query", "UpdateItem")),
+        *((action, "") for action in ("GetParametersByPath", "PutParameter")),
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_function_that_delivers_makes_schedules_of_its_own_name_and_passes_on_one_role_to_the_scheduler(
+    stage: str,
+) -> None:
+    by_sid = {statement["Sid"]: statement for statement in statements(f"policy-deliver-{stage}.json")}
+    function = stages.read(stage).deployed_name(outbox.FUNCTION)
+    assert by_sid["Retries"]["Resource"] == f"arn:aws:scheduler:*:*:schedule/default/{function}-*"
+    assert by_sid["Scheduler"]["Resource"] == f"arn:aws:iam::*:role/{outbox.role_name(stages.read(stage))}"
+    assert by_sid["Scheduler"]["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    # A name has 64 characters at most: the function's, 24 of the message's id, and the number of the try.
+    assert len(f"{function}-{'0' * 24}-99") <= 64
 
 
 def test_only_the_scheduled_function_reaches_the_deletion_of_keys() -> None:
@@ -144,17 +171,17 @@ def test_a_guard_that_asks_for_sessions_reads_them_clients_and_the_one_secret_th
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_resource_is_this_stages_own(stage: str) -> None:
     facts = stages.read(stage)
-    own = {facts.users_table, facts.grants_table, *map(facts.log_group, facts.functions)}
+    own = {*facts.tables.values(), *map(facts.log_group, facts.functions)}
     keys = facts.environment()["LATCHKEY_KEYS_PATH"]
     for policy in (PROJECT / ".chalice").glob(f"policy-*-{stage}.json"):
         for statement in statements(policy.name):
-            if statement["Action"] == ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]:
-                # AWS has no resources for traces.
+            # AWS has no resources for traces and for the list of streams; those of retries are above.
+            if statement["Sid"] in ("Traces", "Streams", "Retries", "Scheduler"):
                 continue
             for resource in resources(statement):
                 _, _, name = resource.partition("*:*:")
                 kind, _, named = name.partition("/") if ":table/" in resource else name.partition(":")
-                assert named.removesuffix(":*") in own or name in (
+                assert named.removesuffix(":*").removesuffix("/stream/*") in own or name in (
                     f"parameter{keys}",
                     f"parameter{keys}/*",
                     f"parameter{keys}/pairwise/1",
@@ -166,7 +193,7 @@ def test_every_function_has_its_own_policy_and_size_under_its_stage(stage: str) 
     whole = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     facts = stages.read(stage)
     assert "lambda_functions" not in whole
-    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys"}
+    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys", "deliver"}
     for name, function in facts.config["lambda_functions"].items():
         assert function["lambda_memory_size"] > 128, "Chalice's default is a fourteenth of a processor"
         assert function["lambda_timeout"] <= 60

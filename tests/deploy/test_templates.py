@@ -18,6 +18,7 @@ FUNCTIONS = {
     "Guard": "guard",
     "GuardRequest": "guard_request",
     "RotateKeys": "rotate_keys",
+    "Deliver": "deliver",
 }
 # Where `terraform providers mirror` is commonly told to write, and where Terraform itself looks.
 MIRRORS = [
@@ -139,6 +140,33 @@ def test_terraform_makes_the_same_tables(tf: dict[str, Any]) -> None:
     for name in ("users", "grants", "outbox"):
         assert made[name]["ttl"] == {"attribute_name": "expires_at", "enabled": True}
     assert (made["outbox"]["stream_enabled"], made["outbox"]["stream_view_type"]) == (True, "KEYS_ONLY")
+
+
+def test_the_outboxs_stream_starts_the_delivery_of_new_messages_alone(sam: dict[str, Any], tf: dict[str, Any]) -> None:
+    source = sam["Resources"]["OutboxSource"]["Properties"]
+    assert source["EventSourceArn"] == {"Fn::GetAtt": ["OutboxTable", "StreamArn"]}
+    assert source["FunctionName"] == {"Ref": "Deliver"}
+    of_terraform = tf["resource"]["aws_lambda_event_source_mapping"]["outbox"]
+    assert of_terraform["event_source_arn"] == "${aws_dynamodb_table.outbox.stream_arn}"
+    (pattern,) = source["FilterCriteria"]["Filters"]
+    for each in (pattern["Pattern"], of_terraform["filter_criteria"]["filter"]["pattern"]):
+        assert json.loads(each) == {"eventName": ["INSERT"]}
+    sizes = (source["BatchSize"], source["StartingPosition"], source["ParallelizationFactor"])
+    terraform_sizes = (of_terraform[name] for name in ("batch_size", "starting_position", "parallelization_factor"))
+    assert tuple(terraform_sizes) == sizes
+
+
+def test_the_scheduler_may_call_that_function_and_no_other(sam: dict[str, Any], tf: dict[str, Any]) -> None:
+    role = sam["Resources"]["OutboxRole"]["Properties"]
+    assert role["RoleName"] == tf["resource"]["aws_iam_role"]["outbox"]["name"] == "latchkey-dev-deliver-schedule"
+    (statement,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Resource"] == {"Fn::GetAtt": ["Deliver", "Arn"]}
+    (of_terraform,) = json.loads(tf["resource"]["aws_iam_role_policy"]["outbox"]["policy"])["Statement"]
+    assert (of_terraform["Action"], of_terraform["Resource"]) == (
+        statement["Action"],
+        "${aws_lambda_function.deliver.arn}",
+    )
 
 
 def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, KeySet
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER
 from tests.interop.person import Person
 from tests.interop.served import API, OF_THE_API, Served
+from tests.support.delivery import deliver
 from tests.support.internet import Page
 
 ALGORITHM = "ES256"
@@ -151,6 +152,7 @@ def test_a_client_hears_at_its_back_channel_that_the_user_left(served: Served) -
     person = served.person()
     id_token = peer.verified(peer.log_in(person)["id_token"]).claims
     person.visit(f"{peer.metadata['end_session_endpoint']}?{urlencode({'client_id': peer.registration['client_id']})}")
+    deliver()
     (form,) = [request.form for request in served.internet.requests if request.line == "POST /backchannel"]
     logout_token = peer.verified(form["logout_token"])
     assert logout_token.header["typ"] == "logout+jwt"

@@ -19,6 +19,7 @@ from cli import recipes
 from tests.interop import apache
 from tests.interop.person import Person
 from tests.interop.served import Served, free_port
+from tests.support.delivery import deliver
 from tests.support.forge import stranger
 
 apache.needed()
@@ -130,6 +131,7 @@ def test_apache_logs_out_who_logs_out_elsewhere(served: Served, person: Person, 
         wiki.visit(person, "/notes")
         before = wiki.get(person.web, "/notes")
         person.visit(f"{served.issuer}/oauth/logout")
+        deliver()
         after = wiki.get(person.web, "/notes")
     assert (before.status_code, after.status_code) == (200, 302)
 

@@ -464,7 +464,7 @@ def test_nothing_begins_for_a_user_who_is_no_longer_as_they_were_read(store: Dep
     changes: dict[str, Any] = {
         "deleted": lambda: store.delete_user(owner, address, session),
         "disabled": lambda: store.users.disable(owner.uid),
-        "ended all sessions": lambda: store.users.end_other_sessions(owner, keep=session),
+        "ended all sessions": lambda: store.commit(store.users.end_of_other_sessions(owner, keep=session)),
     }
     before = {session} if change != "deleted" else set()
     with just_before(store.client, "TransactWriteItems", changes[change]):
@@ -735,7 +735,7 @@ def test_a_session_that_has_ended_cannot_be_kept(store: Deployment) -> None:
     owner, session = started(store)
     store.sessions.end(session.uid, session.session_id, why="logout")
     assert store.change_password(owner, "$argon2id$y", session) is False
-    assert store.users.end_other_sessions(owner, keep=session) is False
+    assert store.commit(store.users.end_of_other_sessions(owner, keep=session)) is Outcome.STALE
     assert store.users.read(owner.uid) == owner
 
 
@@ -767,7 +767,7 @@ def test_deleting_leaves_nothing_and_frees_the_address(store: Deployment) -> Non
 
 def test_an_account_that_changed_meanwhile_is_not_deleted(store: Deployment) -> None:
     owner, session = started(store)
-    store.users.end_other_sessions(owner, keep=session)
+    store.commit(store.users.end_of_other_sessions(owner, keep=session))
     assert store.delete_user(owner, f"{owner.uid}@example.com", session) is False
     assert store.users.find(f"{owner.uid}@example.com") == owner.uid
 

@@ -5,8 +5,7 @@ from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
-from ..sessions import logout
-from ..sessions.logout import Failure
+from ..sessions import back_channel
 
 
 def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
@@ -19,8 +18,8 @@ def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User
 
 def change_password(
     svc: Services, user: User, keep: Session, *, current_password: str, new_password: str, network: str
-) -> list[Failure]:
-    """A new password; every session but this one ends with the old one, and says which clients could not be notified.
+) -> None:
+    """A new password; every session but this one ends with the old one, and the clients are notified.
 
     Raises InvalidCredentials, WeakPassword.
     """
@@ -35,9 +34,9 @@ def change_password(
     hashed = passwords.hash_password(secret, profile=svc.hashing)
     refund = svc.attempts.refund(spent, now=svc.now())
     change = svc.users.password_change(user, password_hash=hashed, keep=keep)
-    if svc.transactions.commit(change, optional=[refund]) is not None:
+    notice = back_channel.of_other_sessions(svc, user, keep, network=network)
+    if svc.transactions.commit(change, notice, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-    return logout.notify_of_other_sessions(svc, user, keep, network=network)
 
 
 def delete(svc: Services, user: User, last: Session, *, auth_time: int, password: str | None, network: str) -> None:

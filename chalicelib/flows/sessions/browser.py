@@ -116,8 +116,3 @@ def draft(svc: Services, login: Authenticated) -> Session:
 def cookie_of(svc: Services, session: Session) -> str:
     """The cookie of a browser session."""
     return session_handles.encode_handle(svc, keys.current(svc), session, handles.BROWSER)
-
-
-def end(svc: Services, browser: Browser, *, why: str) -> None:
-    """Ends a browser session."""
-    svc.sessions.end(browser.user.uid, browser.session.session_id, why=why)

@@ -2,7 +2,7 @@
 
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.crypto import handles
-from ...domain.errors import InvalidGrant, InvalidToken, NotFound, TemporarilyUnavailable
+from ...domain.errors import InvalidGrant, InvalidToken
 from ...domain.oauth.client import Client
 from ...services import Services
 from . import session_handles
@@ -26,22 +26,6 @@ def list_sessions(svc: Services, user: User, current: Session) -> list[Session]:
     return sorted(
         live, key=lambda session: (session.session_id != current.session_id, -session.last_used_at, -session.created_at)
     )
-
-
-def end_session(svc: Services, user: User, *, sid: str) -> None:
-    """Ends one session of a user; raises NotFound if it is not one of theirs in force."""
-    try:
-        ended = svc.sessions.end(user.uid, sid, why="ended by its user")
-    except ValueError:
-        ended = False
-    if not ended:
-        raise NotFound("You have no such session.", uid=user.uid)
-
-
-def end_other_sessions(svc: Services, user: User, keep: Session) -> None:
-    """Ends all sessions of a user but one, in one write."""
-    if not svc.users.end_other_sessions(user, keep=keep):
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 
 
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:

@@ -9,7 +9,6 @@ from ...domain import errors
 from ...domain.accounts.model import User
 from ...flows.accounts import account, signup
 from ...services import Services
-from ..http import request_log
 from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
 from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, Email, Name, Password
@@ -117,7 +116,7 @@ def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
 def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
     """Changes the password and ends all sessions but this one."""
     user, session = current(svc, caller)
-    failures = account.change_password(
+    account.change_password(
         svc,
         user,
         session,
@@ -125,7 +124,6 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
     )
-    request_log.write_logout_failures(failures)
 
 
 def _profile(user: User) -> Profile:

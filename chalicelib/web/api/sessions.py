@@ -97,14 +97,14 @@ def list_sessions(svc: Services, caller: Caller) -> Sessions:
 def end_other_sessions(svc: Services, caller: Caller) -> None:
     """Ends all sessions but this one."""
     user, session = current(svc, caller)
-    request_log.write_logout_failures(logout.end_other_sessions(svc, user, session, network=caller.network))
+    logout.end_other_sessions(svc, user, session, network=caller.network)
 
 
 @api.route("DELETE /me/sessions/{sid}", status=204, errors=(*GUARDED, errors.NotFound))
 def end_session(svc: Services, caller: Caller, sid: str) -> None:
     """Ends one session; a browser's with what began in it, as by logging out there."""
     user, _ = current(svc, caller)
-    request_log.write_logout_failures(logout.end_one(svc, user, sid=sid, network=caller.network))
+    logout.end_one(svc, user, sid=sid, network=caller.network)
 
 
 def _session(session: model.Session, current: model.Session) -> Session:

@@ -3,14 +3,12 @@ the client that was read."""
 
 import sys
 import traceback
-from collections.abc import Iterable
 from contextvars import ContextVar
 
 import msgspec
 
 from ...config import WrongSetting
 from ...domain.errors import LatchkeyError
-from ...flows.sessions.logout import Failure
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -87,12 +85,6 @@ def fault(error: Exception) -> None:
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
     reason = {"reason": str(error)} if isinstance(error, WrongSetting) else {}
     write(level="error", fault=type(error).__name__, **reason, where=where)
-
-
-def write_logout_failures(failures: Iterable[Failure]) -> None:
-    """One line for each client that could not be told of a logout."""
-    for failure in failures:
-        write(level="warning", event="logout not delivered", client=failure.client_id, reason=failure.reason)
 
 
 def _print(line: object) -> None:

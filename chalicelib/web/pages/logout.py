@@ -6,7 +6,6 @@ from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
 from ...flows.sessions.logout import LogoutRequest
 from ...services import Services
-from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
@@ -68,12 +67,11 @@ def log_out_on_page(page_request: PageRequest) -> Answer:
 
 def _answer_without_browser(page_request: PageRequest, logout_request: LogoutRequest) -> Answer:
     """For a browser in which nobody is logged in, or a client's own server (oauth2-proxy's `--backend-logout-url`)."""
-    failures = logout.end_by_hint(page_request.svc, logout_request, network=page_request.caller.network)
-    request_log.write_logout_failures(failures or [])
+    ended = logout.end_by_hint(page_request.svc, logout_request, network=page_request.caller.network)
     if logout_request.uri and logout_request.redirects_at_once:
         return _redirect_onward(logout_request)
     # Who brings a hint wants its session ended, and is told if it was not.
-    ended = failures is not None or "id_token_hint" not in dict(page_request.query)
+    ended = ended or "id_token_hint" not in dict(page_request.query)
     return _show_logged_out(page_request, logout_request, ended=ended)
 
 
@@ -83,9 +81,7 @@ def _logout_request(page_request: PageRequest) -> LogoutRequest:
 
 
 def _end(page_request: PageRequest, browser_session: Browser, answer: Answer) -> Answer:
-    request_log.write_logout_failures(
-        logout.end(page_request.svc, browser_session, network=page_request.caller.network)
-    )
+    logout.end(page_request.svc, browser_session, network=page_request.caller.network)
     return with_cookie(answer, cookies.write(page_request.svc.settings, cookies.SESSION, "", seconds=0))
 
 

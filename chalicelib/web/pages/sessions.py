@@ -6,7 +6,6 @@ from ...flows.clients import own
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import logout, manage
 from ...flows.sessions.browser import Browser
-from ..http import request_log
 from ..http.answers import Answer
 from . import forms
 from .page_request import PageRequest, redirect
@@ -54,17 +53,15 @@ def end_sessions(page_request: PageRequest, browser_session: Browser) -> Answer:
 def _end(page_request: PageRequest, browser_session: Browser, session_id: str) -> str:
     svc, network = page_request.svc, page_request.caller.network
     try:
-        failures = logout.end_one(svc, browser_session.user, sid=session_id, network=network)
+        logout.end_one(svc, browser_session.user, sid=session_id, network=network)
     except errors.NotFound:  # the list was an old one
         return GONE
-    request_log.write_logout_failures(failures)
     return ENDED
 
 
 def _end_others(page_request: PageRequest, browser_session: Browser) -> str:
     user, session = browser_session.user, browser_session.session
-    failures = logout.end_other_sessions(page_request.svc, user, session, network=page_request.caller.network)
-    request_log.write_logout_failures(failures)
+    logout.end_other_sessions(page_request.svc, user, session, network=page_request.caller.network)
     return OTHERS_ENDED
 
 

@@ -37,6 +37,7 @@ from tests.support.browser import (
     send,
     token_response,
 )
+from tests.support.delivery import deliver
 from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.grants import EXPECTED, UNKNOWN
 from tests.support.internet import Internet, Page
@@ -321,6 +322,7 @@ def logged_out(world: World) -> dict[str, Any]:
     app = world.app(backchannel_logout_uri=HOOK, backchannel_logout_session_required=True)
     tokens = app.tokens(browser, scope="openid")
     browser.get("/oauth/logout", {"id_token_hint": tokens["id_token"]})
+    deliver()
     return peek(world.internet.requests[-1].form["logout_token"])[1]
 
 

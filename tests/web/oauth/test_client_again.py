@@ -9,6 +9,7 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, callback_params, forms, place, register, send, token_response
+from tests.support.delivery import deliver
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
@@ -159,9 +160,11 @@ def test_who_used_the_first_is_no_news_for_the_second(
         clock.advance(3600)
     other = again(app, clock)
     browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    deliver()
     assert internet.requests == []
     other.tokens(browser, scope="openid notes:read")
     browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    deliver()
     assert [peek(each.form["logout_token"])[1]["aud"] for each in internet.requests] == [other.id]
 
 
@@ -174,6 +177,7 @@ def test_a_device_of_the_first_is_no_news_for_the_second(
     token_response(app.token(DEVICE_CODE, device_code=codes["device_code"]))
     again(app, clock)
     browser.submit(browser.get("/oauth/logout"), "/oauth/logout/confirm")
+    deliver()
     assert internet.requests == []
 
 

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER, REFRESH
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
-from chalicelib.flows.sessions import logout
+from chalicelib.flows.sessions import back_channel
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.aws import container
@@ -355,7 +355,7 @@ def test_a_server_that_signs_with_rs256_signs_for_the_profile_with_the_same_key_
     tokens = tokens_of(browser, app, prover)
     user, _ = rsa.sessions.with_user(peek(tokens["access_token"])[1]["sub"], "0" * 32)
     assert user is not None
-    logout_token = logout.logout_token(rsa, app.client, user, "0" * 32)
+    logout_token = back_channel.logout_token(rsa, app.client, user.uid, "0" * 32, jti="1")
     for token in (tokens["access_token"], tokens["id_token"], logout_token):
         header, _ = peek(token)
         assert (header["alg"], header["kid"]) == ("PS256", ps256["kid"])

@@ -22,6 +22,7 @@ from chalicelib.services import Services
 from deploy import stages
 from tests.support.aws import container
 from tests.support.browser import App, Browser, register
+from tests.support.delivery import deliver
 from tests.support.forge import jwk, peek, stranger
 from tests.support.internet import Page, running
 from tests.support.phone import NETWORK, Clock, Phone, installed, refusal
@@ -99,6 +100,7 @@ def test_a_client_beside_the_server_is_told_of_a_logout(
     browser = Browser(phone)
     tokens = app.tokens(browser, scope="openid")
     browser.get("/oauth/logout", {"id_token_hint": tokens["id_token"]})
+    deliver()
     ((line, authority, form),) = neighbour.requests
     assert (line, authority) == ("POST /out?of=latchkey", f"{host}:{neighbour.port}")
     assert peek(form["logout_token"])[1]["aud"] == app.id

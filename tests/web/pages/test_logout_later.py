@@ -1,5 +1,6 @@
 """A client is told that its user has logged out, however long its own tokens have been dead (Back-Channel Logout 1.0 2.5)."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +10,9 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import Browser, register, token_response
+from tests.support.delivery import DeliveringPhone
 from tests.support.internet import Internet, Page
-from tests.support.phone import EMAIL, Clock, Phone
+from tests.support.phone import EMAIL, Clock, Phone, installed
 
 HOOK = "https://app.example/backchannel"
 HOUR, DAY = 3600, 24 * 3600
@@ -20,6 +22,12 @@ HOUR, DAY = 3600, 24 * 3600
 def internet(internet: Internet) -> Internet:
     internet.pages[HOOK] = Page()
     return internet
+
+
+@pytest.fixture
+def phone(svc: Services, clock: Clock) -> Iterator[DeliveringPhone]:
+    with installed(svc):
+        yield DeliveringPhone(clock)
 
 
 @pytest.fixture
@@ -85,8 +93,9 @@ def test_the_list_of_sessions_shows_none_whose_tokens_have_expired(
 
 
 def test_a_login_costs_one_call_more_for_a_client_that_wants_to_be_told_and_for_no_other(
-    browser: Browser, svc: Services, phone: Phone
+    browser: Browser, svc: Services, phone: DeliveringPhone
 ) -> None:
+    phone.delivers = False
     for hook, calls in ((HOOK, 4), ("", 3)):
         app = register(svc, phone, backchannel_logout_uri=hook)
         code = browser.code(app)

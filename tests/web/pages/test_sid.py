@@ -16,9 +16,10 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import App, Browser, callback_params, forms, register, token_response
+from tests.support.delivery import DeliveringPhone
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 
 HOOK, OTHER_HOOK = "https://app.example/backchannel", "https://app.example/other"
 BY_SESSION: dict[str, Any] = {"backchannel_logout_uri": HOOK, "backchannel_logout_session_required": True}
@@ -32,6 +33,12 @@ def internet(tmp_path: Path) -> Iterator[Internet]:
     with running(tmp_path, "app.example") as network:
         network.pages |= {HOOK: Page(), OTHER_HOOK: Page()}
         yield network
+
+
+@pytest.fixture
+def phone(svc: Services, clock: Clock) -> Iterator[Phone]:
+    with installed(svc):
+        yield DeliveringPhone(clock)
 
 
 @pytest.fixture

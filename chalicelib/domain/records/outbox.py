@@ -1,0 +1,74 @@
+"""What has to be delivered to somebody outside, as it is kept until it was."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import versioned
+from ..errors import UnreadableRecord
+from ..versioned import Record
+
+DAY = 24 * 3600
+
+
+class Message(Record, frozen=True):
+    """A message of a `kind`, which is of use for so many `seconds`. It has no secrets: they are made when it is delivered."""
+
+    kind: ClassVar[str]
+    seconds: ClassVar[int]
+
+
+class EndedSessions(Message, frozen=True, kw_only=True):
+    """Sessions of a user have ended: one, with what began in it, or with "" all of a `token_version` but the one that is kept.
+
+    What is fetched to tell the clients counts against `network`.
+    """
+
+    kind, seconds = "ended sessions", 3 * DAY
+
+    uid: str
+    network: str
+    session_id: str = ""
+    token_version: int = 0
+    kept: str = ""
+
+
+class LogoutNotice(Message, frozen=True, kw_only=True):
+    """Sessions of a user have ended, for one client that took part in them (OpenID Connect Back-Channel Logout 1.0).
+
+    `client_since` is when it was made, None where that was not kept; of the `session_ids` "" is all of the user's.
+    """
+
+    kind, seconds = "logout", 3 * DAY
+
+    uid: str
+    network: str
+    client_id: str
+    client_since: int | None
+    session_ids: tuple[str, ...]
+
+
+MESSAGES: Mapping[str, type[Message]] = {message.kind: message for message in (EndedSessions, LogoutNotice)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxItem:
+    """A message as it is stored, with what is known of its deliveries that have failed; times are epoch seconds."""
+
+    message_id: str
+    kind: str
+    stored: str
+    useful_until: int
+    expires_at: int
+    failures: int = 0
+    reason: str = ""
+    retry_at: int = 0
+
+    @property
+    def message(self) -> Message:
+        """The message; raises UnreadableRecord, for one of a later release too."""
+        try:
+            return versioned.from_members(json.loads(self.stored), MESSAGES[self.kind])
+        except (LookupError, ValueError) as error:
+            raise UnreadableRecord(reason=f"{self.kind}: {error!r}") from error

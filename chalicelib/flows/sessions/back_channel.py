@@ -1,0 +1,135 @@
+"""The clients that take part in a logout are told that their sessions have ended (OpenID Connect Back-Channel Logout 1.0)."""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from ...domain.accounts.model import Session, User
+from ...domain.errors import LatchkeyError
+from ...domain.oauth import tokens
+from ...domain.oauth.client import Client
+from ...domain.records.outbox import EndedSessions, LogoutNotice
+from ...services import Services, Write
+from ..clients import authenticate as clients
+from ..clients import own
+from ..platform import keys, limits, outbox, subjects
+from ..platform.ids import derived_id
+from ..platform.outbox import NotDelivered
+
+LOGOUT_TOKEN = "logout+jwt"
+LOGOUT_TOKEN_SECONDS = 120
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+# Why a session has ended that began in a browser's, with that one.
+BROWSER_LEFT = "logout in its browser"
+
+# A client's id, and when it was made, None where that was not kept.
+Participant = tuple[str, int | None]
+
+
+def of_session(svc: Services, user: User, session_id: str, *, network: str) -> Write:
+    """What tells the clients that a session has ended: to be written with its end."""
+    return outbox.message(svc, EndedSessions(uid=user.uid, network=network, session_id=session_id))
+
+
+def of_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> Write:
+    """What tells the clients that all sessions have ended but one, of a user as they were before."""
+    ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=keep.session_id)
+    return outbox.message(svc, ended)
+
+
+def notify_participants(svc: Services, message_id: str, ended: EndedSessions) -> Mapping[str, LogoutNotice]:
+    """A notice for each client that took part in sessions that have ended, by ids that are the same each time."""
+    stored = [each for each in svc.sessions.of_user(ended.uid) if each.session_id != ended.kept]
+    browsers = {ended.session_id} if ended.session_id else _browsers(svc, stored, ended.token_version)
+    notices = [
+        LogoutNotice(
+            uid=ended.uid,
+            network=ended.network,
+            client_id=client_id,
+            client_since=since,
+            session_ids=tuple(sorted(session_ids)),
+        )
+        for (client_id, since), session_ids in _participants(stored, browsers).items()
+        if _may_listen(svc, client_id)
+    ]
+    return {derived_id(message_id, f"{notice.client_id} {notice.client_since}"): notice for notice in notices}
+
+
+def _browsers(svc: Services, stored: Iterable[Session], token_version: int) -> set[str]:
+    ended = [each for each in stored if each.alive(svc.now()) and each.token_version == token_version]
+    return {each.session_id for each in ended if each.client_id == own.BROWSER.client_id}
+
+
+def _participants(stored: Iterable[Session], browsers: set[str]) -> dict[Participant, set[str]]:
+    """The clients that took part in browsers' sessions, and which sessions of them: "" for one that is not known any more."""
+    stored = [*stored]
+    began = [each for each in stored if each.browser in browsers and not each.waiting]
+    of_clients = [each.participating_session for each in began if each.ended in ("", BROWSER_LEFT)]
+    # The table deletes sessions whose tokens have expired, but the clients that had them are notified as well.
+    noted_at_logins = [noted for each in stored if each.session_id in browsers for noted in each.logout_participants]
+    participants: dict[Participant, set[str]] = {}
+    for noted in [*of_clients, *noted_at_logins]:
+        client_id, since, session_id = [*noted.split("\n"), "", ""][:3]
+        participants.setdefault((client_id, int(since) if since else None), set()).add(session_id)
+    return participants
+
+
+def _may_listen(svc: Services, client_id: str) -> bool:
+    client = svc.clients.read(client_id)
+    return client is None or bool(client.backchannel_logout_uri)  # one with a document of its own is read later
+
+
+def deliver(svc: Services, message_id: str, notice: LogoutNotice) -> Mapping[str, LogoutNotice]:
+    """Sends a client its logout token; a notice of several sessions, of which each has a token, is taken apart.
+
+    Raises NotDelivered.
+    """
+    try:
+        return _deliver(svc, message_id, notice)
+    except LatchkeyError as refusal:
+        raise NotDelivered(notice.client_id, refusal.reason or refusal.code) from None
+
+
+def _deliver(svc: Services, message_id: str, notice: LogoutNotice) -> Mapping[str, LogoutNotice]:
+    client = clients.find(svc, notice.client_id, network=notice.network)
+    if client is None or not client.backchannel_logout_uri:
+        return {}
+    if not client.is_same(notice.client_id, notice.client_since):
+        return {}
+    # One without `sid` is of all of the user's sessions there.
+    by_session = client.told_of_sessions and "" not in notice.session_ids
+    if by_session and len(notice.session_ids) > 1:
+        return {derived_id(message_id, sid): replace(notice, session_ids=(sid,)) for sid in notice.session_ids}
+    _send(
+        svc, client, logout_token(svc, client, notice.uid, notice.session_ids[0] if by_session else "", jti=message_id)
+    )
+    return {}
+
+
+def _send(svc: Services, client: Client, token: str) -> None:
+    # An operator has looked at the addresses of the others.
+    if not client.made_by_operator:
+        limits.back_channel(svc, url=client.backchannel_logout_uri)
+    answer = svc.fetch.post(client.backchannel_logout_uri, {"logout_token": token})
+    if answer.status not in (200, 204):
+        raise NotDelivered(client.client_id, answer.reason or f"status {answer.status}")
+
+
+def logout_token(svc: Services, client: Client, uid: str, sid: str, *, jti: str) -> str:
+    """What tells a client that a session has ended, or with "" as `sid` all of a user's (Back-Channel Logout 1.0 section 2.4).
+
+    Of each try it is another token with the same `jti`.
+    """
+    now = svc.now()
+    claims = {
+        "iss": svc.settings.issuer,
+        "aud": client.client_id,
+        "iat": now,
+        "exp": now + LOGOUT_TOKEN_SECONDS,
+        "jti": jti,
+        "events": {EVENT: {}},
+        "sub": subjects.subject_for(svc, client, uid),
+        **({"sid": sid} if sid else {}),
+    }
+    key = keys.signer(keys.current(svc), client.id_token_algorithms, now=now)
+    return tokens.sign(claims, key, typ=LOGOUT_TOKEN)

@@ -1,0 +1,70 @@
+from collections.abc import Iterable, Mapping
+from contextvars import copy_context
+from typing import Any
+
+from chalice.app import Blueprint
+
+from ... import scheduler
+from ...domain.records.outbox import EndedSessions, LogoutNotice, OutboxItem
+from ...flows.platform import outbox
+from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
+from ...flows.sessions import back_channel
+from ...services import Services, services
+from ..http import request_log
+
+functions = Blueprint(__name__)
+
+# A kind of message is a line here, and a record in `MESSAGES`.
+DELIVERIES: Mapping[str, Delivery] = {
+    EndedSessions.kind: back_channel.notify_participants,
+    LogoutNotice.kind: back_channel.deliver,
+}
+AT_ONCE = 10
+
+
+@functions.lambda_function(name="deliver")
+def deliver(event: Mapping[str, Any], context: Any) -> None:
+    """Delivers the messages that the outbox's stream says are new, or the one that a schedule of ours is for.
+
+    It succeeds though a delivery fails, so that no receiver holds up those behind it in the stream.
+    """
+
+    def retry(item: OutboxItem, at: int) -> None:
+        again = {"message": item.message_id, "kind": item.kind}
+        name = f"{item.message_id[:24]}-{item.failures + 1}"
+        scheduler.call_again(context.invoked_function_arn, again, name=name, at=at)
+
+    deliver_all(services(), messages_of(event), retry)
+
+
+def messages_of(event: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The messages that an event is about, each by its id and kind."""
+    if "message" in event:
+        return [(event["message"], event["kind"])]
+    keys = [record["dynamodb"]["Keys"] for record in event["Records"] if record["eventName"] == "INSERT"]
+    return [(each["pk"]["S"].partition("#")[2], each["sk"]["S"]) for each in keys]
+
+
+def deliver_all(svc: Services, messages: Iterable[tuple[str, str]], retry: Retry) -> None:
+    """Delivers these messages at once, each in its own time; raises once all are done where one has to be called again."""
+    from concurrent.futures import ThreadPoolExecutor  # which the app, whose module this is too, does not need
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        deliveries = [
+            pool.submit(copy_context().run, outbox.deliver, svc, message_id, kind, DELIVERIES, retry)
+            for message_id, kind in messages
+        ]
+    for each in deliveries:
+        if failure := each.result():
+            _log(failure)
+
+
+def _log(failure: FailedDelivery) -> None:
+    request_log.write(
+        level="warning" if failure.retry_at else "error",
+        event="not delivered",
+        message=failure.message_id,
+        kind=failure.kind,
+        receiver=failure.receiver,
+        reason=failure.reason,
+    )

@@ -1,0 +1,48 @@
+"""What the outbox's stream and the scheduler do in a deployment: each message is delivered soon after it is written."""
+
+import logging
+import threading
+from typing import Any
+
+from chalice.app import Chalice
+
+from chalicelib.services import Services, services
+from chalicelib.web.jobs import outbox_delivery
+from local.api_kinds import Kind
+from local.gateway import Answer, Gateway
+
+log = logging.getLogger(__name__)
+
+PAUSE = 5.0  # seconds between looks at an outbox that no request has written to
+
+
+def deliver_due(svc: Services) -> bool:
+    """Deliver what is new and what is to be tried again by now; False if that was nothing."""
+    due = [item for item in svc.outbox.undelivered() if not item.failures or 0 < item.retry_at <= svc.now()]
+    outbox_delivery.deliver_all(svc, [(item.message_id, item.kind) for item in due], lambda *_: None)
+    return bool(due)
+
+
+class DeliveringGateway(Gateway):
+    """A gateway behind whose every request the outbox is looked at, in a thread of its own."""
+
+    def __init__(self, app: Chalice, *, kind: Kind) -> None:
+        super().__init__(app, kind=kind)
+        self._request = threading.Event()
+        threading.Thread(target=self._deliver, daemon=True).start()
+
+    def handle(self, *arguments: Any, **more: Any) -> Answer:
+        """Answer one request."""
+        answer = super().handle(*arguments, **more)
+        self._request.set()
+        return answer
+
+    def _deliver(self) -> None:
+        while True:
+            self._request.wait(PAUSE)
+            self._request.clear()
+            try:
+                while deliver_due(services()):
+                    pass  # a message may have been taken apart into others
+            except Exception:
+                log.exception("The outbox could not be delivered; it is looked at again")
