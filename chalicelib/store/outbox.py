@@ -72,13 +72,8 @@ class Outbox:
 
     def undelivered(self) -> Iterator[OutboxItem]:
         """All messages that are there: for an operator, and on no request's path."""
-        start: dict[str, Any] = {}
-        while True:
-            page = self._client.call("Scan", TableName=self._outbox, ConsistentRead=True, **start)
+        for page in self._client.pages("Scan", TableName=self._outbox, ConsistentRead=True):
             yield from map(from_item, page["Items"])
-            if "LastEvaluatedKey" not in page:
-                return
-            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _key(message_id: str, kind: str) -> dict[str, Any]:

@@ -120,6 +120,11 @@ def form(path: str, **typed: str) -> Callable[[World], Answer]:
     return lambda world: world.browser.submit(world.state["page"], path, **typed)
 
 
+def at_sessions(world: World) -> None:
+    world.phone.log_in()  # one more, which can be ended
+    at(ACCOUNT_SESSIONS)(world)
+
+
 def at_choice(world: World) -> None:
     of_oauth.with_login(world)
     world.state["page"] = world.browser.authorize(world.app, prompt="select_account")
@@ -172,7 +177,7 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
-    "POST /account/sessions": (at(ACCOUNT_SESSIONS), form(ACCOUNT_SESSIONS, session="others")),
+    "POST /account/sessions": (at_sessions, form(ACCOUNT_SESSIONS, others="end")),
 }
 
 

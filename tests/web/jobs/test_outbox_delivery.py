@@ -24,6 +24,9 @@ from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import Clock, Phone
 
+# The scheduler is moto's.
+pytestmark = pytest.mark.usefixtures("aws")
+
 HOOK, OTHER_HOOK = "https://app.example/hook", "https://other.example/hook"
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
 

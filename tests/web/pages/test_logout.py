@@ -25,6 +25,9 @@ from tests.support.internet import Internet, Page, running
 from tests.support.oidc import signed_by
 from tests.support.phone import EMAIL, NETWORK, PASSWORD, Clock, Phone, installed, refusal
 
+# The scheduler, for those who cannot be told at once, is moto's.
+pytestmark = pytest.mark.usefixtures("aws")
+
 PATH = "/oauth/logout"
 CONFIRM = "/oauth/logout/confirm"
 LEFT = "https://app.example/left"
@@ -568,11 +571,11 @@ def test_clients_that_hang_hold_nobody_back_for_long(
     capsys.readouterr()
     with installed(replace(svc, fetch=internet.fetch(seconds=0.5))):
         assert web.submit(web.get(PATH), CONFIRM).status == 200
+        retries = {f"latchkey-dev-deliver-{item.message_id[:24]}-1" for item in delivery.waiting()}
     assert SESSION not in web.cookies
     assert hook_requests(internet)[0] == "POST /backchannel?of=latchkey"
     reasons = logged_reasons(capsys)
     assert reasons.keys() == {f"~{number}" for number in range(20)}
-    retries = {f"latchkey-dev-deliver-{item.message_id[:24]}-1" for item in delivery.waiting()}
     assert len(retries) == 20  # each is tried again by itself
     assert retries <= delivery.schedules().keys()
 
