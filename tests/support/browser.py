@@ -60,7 +60,7 @@ class _Reader(HTMLParser):
         attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(Form(attributes["action"]))
-        elif tag == "input" and self.forms:
+        elif tag == "input" and self.forms and "name" in attributes:
             kind = "hidden" if attributes.get("type") == "hidden" else "typed"
             getattr(self.forms[-1], kind)[attributes["name"]] = attributes.get("value", "")
         elif tag == "button" and self.forms:

@@ -1,0 +1,71 @@
+"""Quarkus as a web application that people log in to, and stay logged in to."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.interop.person import Person
+from tests.interop.served import free_port
+from tests.products.product import Product
+
+NEEDS = ("java", "mvn")
+VERSION = "3.33.2"
+PROJECT = Path(__file__).parent
+SECONDS = 10  # of an access token; Quarkus allows five for clocks that differ
+
+
+@contextmanager
+def site(product: Product, *more: str, **metadata: str) -> Iterator[str]:
+    """A site by the recipe, with more properties; gives its URL."""
+    port = free_port()
+    url = f"http://localhost:{port}"
+    settings = product.connect(url, **metadata).settings["application.properties"]
+    jar = product.maven(PROJECT, VERSION)
+    (product.folder / "config").mkdir(exist_ok=True)
+    here = (f"quarkus.http.port={port}", "quarkus.http.host=127.0.0.1")
+    (product.folder / "config" / "application.properties").write_text("\n".join([settings, *here, *more]))
+    with product.running(["java", "-Xmx512m", "-jar", jar], ready=url):
+        yield url
+
+
+@pytest.fixture(scope="module")
+def url(product: Product) -> Iterator[str]:
+    """A site that all tests of the recipe share."""
+    with site(product, access_seconds=str(SECONDS)) as url:
+        yield url
+
+
+def user(person: Person, url: str) -> list[str]:
+    """Whom the site knows a person as, and by which access token."""
+    answer = person.open(f"{url}/user")
+    assert answer.status_code == 200, answer.text
+    return answer.text.split()
+
+
+def test_a_person_logs_in(product: Product, url: str) -> None:
+    person = product.person()
+
+    assert user(person, url)[0] == person.email
+
+
+def test_who_comes_back_when_the_tokens_have_expired_is_logged_in_by_new_ones(product: Product, url: str) -> None:
+    person = product.person()
+    first = user(person, url)
+    person.web.cookies.clear(domain="127.0.0.1")  # ours: what is left to log in by is what the site has
+
+    latest, end = first, time.monotonic() + 6 * SECONDS
+    while latest == first and time.monotonic() < end:
+        latest = user(person, url)
+
+    assert latest[0] == first[0]
+    assert latest[1] != first[1]
+
+
+def test_without_pkce_it_sends_no_nonce_either_and_needs_both_waivers(product: Product, url: str) -> None:
+    with site(product, "quarkus.oidc.authentication.pkce-required=false", require_pkce="no", require_nonce="no") as url:
+        person = product.person()
+
+        assert user(person, url)[0] == person.email
