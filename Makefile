@@ -28,7 +28,7 @@ help:  ## list the commands
 serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PORT=8000), or an API of yours (APP=folder SCOPES=file; docs/local.md)
 	@exec $(BIN)/python -m local.serve --port $(PORT) --notes-port $(NOTES_PORT) --aws-port $(AWS_PORT) --api-port $(API_PORT) \
 		$(call typed,APP,--app) $(call typed,UPSTREAM,--upstream) $(call typed,SCOPES,--scopes) $(call typed,NAME,--name) \
-		$(call typed,MCP,--mcp) $(call typed,MCP_SCOPES,--mcp-scopes)
+		$(call typed,MCP,--mcp) $(call typed,MCP_SCOPES,--mcp-scopes) $(call typed,GATEWAY,--gateway)
 
 # Names like these may stand in anybody's environment for something else: only the command line counts.
 typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')

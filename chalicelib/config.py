@@ -102,7 +102,7 @@ class Settings:
     def scopes_of(self, audience: str) -> frozenset[str] | None:
         """The scopes that the maps of the APIs of an audience know; None for an audience of no registered API."""
         apis = [api for api in registered_apis(self.apis_file).values() if api.get("audience") == audience]
-        return frozenset(" ".join(" ".join(api["scopes"].values()) for api in apis).split()) if apis else None
+        return frozenset(scope for api in apis for scope in _scopes_of_api(api)) if apis else None
 
     @property
     def jwt_audiences(self) -> frozenset[str]:
@@ -123,13 +123,18 @@ class Settings:
     @property
     def known_scopes(self) -> frozenset[str]:
         """The scopes that something here knows, beside OpenID Connect's own: a login, or an API that is registered."""
-        of_apis = (scope for api in registered_apis(self.apis_file).values() for scope in api["scopes"].values())
-        return frozenset((*self.scopes, *self.self_registered_scopes, *" ".join(of_apis).split()))
+        of_apis = (scope for api in registered_apis(self.apis_file).values() for scope in _scopes_of_api(api))
+        return frozenset((*self.scopes, *self.self_registered_scopes, *of_apis))
 
     @property
     def registration(self) -> bool:
         """Whether clients can register themselves, with a token or without."""
         return self.registration_open or bool(self.registration_tokens)
+
+
+def _scopes_of_api(api: Mapping[str, Any]) -> tuple[str, ...]:
+    """What its routes need, and what its handlers ask for besides."""
+    return (*" ".join(api["scopes"].values()).split(), *api.get("step_up_scopes", ()))
 
 
 @lru_cache(maxsize=4)
@@ -179,7 +184,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         **_self_registration(environ),
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
         local=_local(environ),
-        apis_file=environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json",
+        apis_file=_apis_file(environ),
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
     )
@@ -247,7 +252,7 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     """What clients that nobody here has registered can get."""
     settings: dict[str, Any] = {
         "registration_open": _one_of(environ, "LATCHKEY_REGISTRATION", "open"),
-        "client_documents": _one_of(environ, "LATCHKEY_CLIENT_DOCUMENTS", "on"),
+        "client_documents": _client_documents(environ),
         "registration_tokens": frozenset(environ.get("LATCHKEY_REGISTRATION_TOKEN_SHA256", "").split()),
         "self_registered_resources": tuple(environ.get("LATCHKEY_SELF_REGISTERED_RESOURCES", "").split()),
     }
@@ -261,6 +266,17 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         settings["self_registered_scopes"] = tuple(scopes)
     return settings
+
+
+def _client_documents(environ: Mapping[str, str]) -> bool:
+    """Whether clients may come with a document; where nothing is said, with an MCP server: that is its clients' first choice."""
+    if environ.get("LATCHKEY_CLIENT_DOCUMENTS"):
+        return _one_of(environ, "LATCHKEY_CLIENT_DOCUMENTS", "on")
+    return any(api.get("mcp") for api in read_json(_apis_file(environ)).values())
+
+
+def _apis_file(environ: Mapping[str, str]) -> str:
+    return environ.get("LATCHKEY_APIS_FILE") or f"{PACKAGE}/apis.json"
 
 
 def _limits(numbers_by_name: str) -> Mapping[str, tuple[int, int]]:

@@ -1,6 +1,6 @@
 """`./latchkey apis`: which other APIs the guard protects, and what each of their routes needs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,22 +8,28 @@ import click
 
 from chalicelib.domain.oauth.claims import OF_USER
 from cli.drawing import print_rows
-from deploy import stages
+from deploy import mcp_server, stages
 from deploy.deployed import deployed_api, issuer_of
+from deploy.mcp_server import McpServer, NotAnMcpServer
 from deploy.registered_apis import (
     ANSWERS,
     API_ID,
     NAME,
+    OFFERED_RESOURCES,
+    OFFERED_SCOPES,
     REVOCATION,
     TYPS,
     CannotRegisterError,
     Register,
+    Registry,
     check_same_tokens,
     entry,
     needed,
     scope_map,
+    scopes,
     warnings,
 )
+from deploy.stages import Stage
 
 HEADINGS = ("Id", "Name", "Revocation", "Answer", "Routes")
 STAGE = click.option("--stage", help="Whose guard the instructions name (default: dev to add, every one to remove).")
@@ -47,10 +53,14 @@ def _stage(option: str | None) -> str | None:
 
 
 @command.command()
-@click.option("--id", "api_id", required=True, metavar="ID", help="Its id in API Gateway.")
-@click.option("--name", required=True, help="What to call it here.")
-@click.option("--file", required=True, type=click.Path(path_type=Path), help="A scope map, or OpenAPI as JSON or YAML.")
-@click.option("--revocation", type=click.Choice(REVOCATION), required=True, help="How late an ended session counts.")
+@click.option(
+    "--mcp", "mcp_url", metavar="URL", help="It is the MCP server at this URL; nothing else need be said of it."
+)
+@click.option("--mcp-scopes", default="mcp", help="What its tools need, the first for all of it (default: mcp).")
+@click.option("--id", "api_id", metavar="ID", help="Its id in API Gateway.")
+@click.option("--name", help="What to call it here.")
+@click.option("--file", type=click.Path(path_type=Path), help="A scope map, or OpenAPI as JSON or YAML.")
+@click.option("--revocation", type=click.Choice(REVOCATION), help="How late an ended session counts.")
 @click.option("--answer", type=click.Choice(ANSWERS), default="policy", help="simple: HTTP APIs, payload 2.0.")
 @click.option("--audience", help="The `aud` that its tokens must have (default: LATCHKEY_AUDIENCE).")
 @click.option(
@@ -68,11 +78,58 @@ def _stage(option: str | None) -> str | None:
     help="Its tokens say this of their user, as far as their scopes open it; may be given several times.",
 )
 @STAGE
-def add(api_id: str, file: Path, *, stage: str | None, keep_scopes: bool, **registered: Any) -> None:
+def add(mcp_url: str | None, mcp_scopes: str, *, stage: str | None, **registered: Any) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
     register = _register()
-    _check_names(api_id, registered["name"])
     chosen = stages.read(_stage(stage) or "dev", project=register.project)
+    if mcp_url is not None:
+        _add_mcp(register, chosen, _mcp_server(mcp_url, mcp_scopes), **registered)
+        return
+    if missing := [name for name in ("api_id", "name", "file", "revocation") if registered[name] is None]:
+        raise click.UsageError(f"--{missing[0].removeprefix('api_')} is missing; an MCP server needs --mcp alone.")
+    _add(register, chosen, **registered)
+
+
+def _mcp_server(url: str, scopes: str) -> McpServer:
+    try:
+        return mcp_server.parse(url, scopes)
+    except NotAnMcpServer as wrong:
+        raise CannotRegisterError(f"{wrong}.") from None
+
+
+def _add_mcp(
+    register: Register,
+    stage: Stage,
+    server: McpServer,
+    *,
+    api_id: str | None,
+    name: str | None,
+    file: Path | None,
+    keep_scopes: bool,
+    **registered: Any,
+) -> None:
+    """Register an MCP server, let clients come to it that nobody has registered, and print what is to be done."""
+    from deploy import attaching
+
+    own_id, name = api_id or server.api_id, name or mcp_server.NAME
+    _check_names(own_id or mcp_server.NAME, name)
+    chosen = {option: value for option, value in registered.items() if value is not None}
+    api = server.entry(name, scope_map=scope_map(file).scopes if file else None, **chosen)
+    _refuse_our_own(register, own_id)
+    registry = register.read()
+    check_same_tokens(registry, own_id or name, api)
+    register.write({**registry, own_id or name: api})
+    if not keep_scopes:
+        register.offer(stage.name, server.scopes, variable=OFFERED_SCOPES)
+        register.offer(stage.name, [server.url], variable=OFFERED_RESOURCES)
+    if own_id:
+        _instruct(register, own_id, api, stage=stage.name)
+    issuer = issuer_of(stages.read(stage.name, project=register.project)) or "<issuer>"
+    print(attaching.of_mcp(own_id, name, server, issuer))
+
+
+def _add(register: Register, chosen: Stage, *, api_id: str, file: Path, keep_scopes: bool, **registered: Any) -> None:
+    _check_names(api_id, registered["name"])
     reading = scope_map(file)
     api = entry(scopes=reading.scopes, **registered)
     _refuse_our_own(register, api_id)
@@ -155,6 +212,8 @@ def remove(api_id: str, stage: str | None) -> None:
     attached = [only] if (only := _stage(stage)) else every_stage
     revocations = [attaching.revocation(api_id, stages.read(name, project=register.project)) for name in attached]
     register.write(registry)
+    if removed.get("mcp"):
+        _withhold_mcp(register, registry, removed, attached)
     others = {scope for api in registry.values() for scope in needed(api)}
     for name, opened in removed.get("login_scopes", {}).items():
         closed = [scope for scope in opened if scope not in others]
@@ -162,3 +221,16 @@ def remove(api_id: str, stage: str | None) -> None:
             print(f"No login of the stage {name} may ask for {', '.join(closed)} any more: `add` had opened them.")
     print("The guard forgets it with the next `make deploy`; take its permission away as well, where it has one:")
     print("\n".join(revocations))
+
+
+def _withhold_mcp(
+    register: Register, registry: Registry, removed: Mapping[str, Any], stage_names: Iterable[str]
+) -> None:
+    """Offer clients that nobody has registered no more what an MCP server alone had for them."""
+    others = [api for api in registry.values() if api.get("mcp")]
+    kept = {scope for api in others for scope in scopes(api)}
+    withheld = [scope for scope in scopes(removed) if scope not in kept]
+    for name in stage_names:
+        register.withhold(name, withheld, variable=OFFERED_SCOPES)
+        if removed["audience"] not in {api["audience"] for api in others}:
+            register.withhold(name, [removed["audience"]], variable=OFFERED_RESOURCES)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -13,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.config import RESOURCE_METADATA
 from deploy import gateway_responses, snippets, stages
+from deploy.mcp_server import McpServer
 from deploy.stages import GUARDS, Stage
 
 # How long API Gateway may remember an answer, which is how late an ended session bites.
@@ -103,6 +105,37 @@ Its 401 and 403, for clients that look for the way to a token (a REST API; an HT
     --response-parameters {_challenged(denied.expressions[gateway_responses.CHALLENGE])} \\
     --response-templates {shlex.quote(json.dumps(gateway_responses.template(denied)))}
   aws apigateway create-deployment --rest-api-id {api_id} --stage-name '<stage>'"""
+
+
+def of_mcp(api_id: str, name: str, server: McpServer, issuer: str) -> str:
+    """Return what is left to do for an MCP server that was registered: by an HTTP API, in its code, in the stage's settings."""
+    place = urlsplit(server.url)
+    described, own = f"{issuer}{RESOURCE_METADATA}/{name}", f"{RESOURCE_METADATA}{place.path.rstrip('/')}"
+    lines = [
+        f"Its clients read {place.scheme}://{place.netloc}{own} where a 401 does not say more. Have it answer there:",
+        f'  in a Chalice app: challenges.serve_metadata(app, "{server.url}", issuer="{issuer}", scopes=["{server.scopes[0]}"])',
+        "    (chalicelib/guard/challenges.py: copy it; it answers as well where a tool needs more, see docs/mcp.md)",
+    ]
+    if api_id:
+        lines += [
+            "  or without code, in an HTTP API, whose own 401 and 403 say nothing; a REST API has its 401, above:",
+            f"  INTEGRATION=$(aws apigatewayv2 create-integration --api-id {api_id} --integration-type HTTP_PROXY \\",
+            "    --integration-method GET --payload-format-version 1.0 --query IntegrationId --output text \\",
+            f"    --integration-uri '{described}')",
+            f"  aws apigatewayv2 create-route --api-id {api_id} --route-key 'GET {own}' --target integrations/$INTEGRATION",
+        ]
+    else:
+        lines += [
+            f"It checks tokens by itself, with the keys of {issuer}/.well-known/jwks.json: `aud` is {server.url}."
+        ]
+    return "\n".join(
+        [
+            *lines,
+            "Clients with a document may come (LATCHKEY_CLIENT_DOCUMENTS); those that only register themselves, of before",
+            "2026, need LATCHKEY_REGISTRATION=open in the environment of api_handler, .chalice/config.json.",
+            "All of it counts from the next `make deploy` on.",
+        ]
+    )
 
 
 def _challenged(expression: str) -> str:

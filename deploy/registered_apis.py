@@ -23,6 +23,14 @@ API_ID = re.compile(r"[A-Za-z0-9_-]+")
 NAME = re.compile(r"[A-Za-z0-9._~-]+")  # in the address of its metadata
 
 Registry = dict[str, dict[str, Any]]
+OFFERED_SCOPES, OFFERED_RESOURCES = "LATCHKEY_SELF_REGISTERED_SCOPES", "LATCHKEY_SELF_REGISTERED_RESOURCES"
+UNSET = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER})  # which issuer does not matter here
+# What the lists of the settings have where a stage does not name them.
+DEFAULTS = {
+    "LATCHKEY_SCOPES": UNSET.scopes,
+    OFFERED_SCOPES: UNSET.self_registered_scopes,
+    OFFERED_RESOURCES: UNSET.self_registered_resources,
+}
 
 
 class CannotRegisterError(Exception):
@@ -53,24 +61,26 @@ class Register:
         sessions = any(api["revocation"] != "stateless" for api in registry.values())
         self._choose_policies(sessions=sessions)
 
-    def offer(self, stage: str, scopes: Iterable[str]) -> list[str]:
-        """Let logins of a stage ask for scopes; return those that they could not ask for until now."""
-        return self._change(stage, lambda offered: [*offered, *(scope for scope in scopes if scope not in offered)])
+    def offer(self, stage: str, words: Iterable[str], *, variable: str = "LATCHKEY_SCOPES") -> list[str]:
+        """Let a list of a stage's settings, what logins may ask for, have more; return what it did not have until now."""
+        return self._change(
+            stage, variable, lambda offered: [*offered, *(word for word in words if word not in offered)]
+        )
 
-    def withhold(self, stage: str, scopes: Iterable[str]) -> list[str]:
-        """Let logins of a stage ask for scopes no more; return those that they could ask for until now."""
-        return self._change(stage, lambda offered: [scope for scope in offered if scope not in scopes])
+    def withhold(self, stage: str, words: Iterable[str], *, variable: str = "LATCHKEY_SCOPES") -> list[str]:
+        """Take words out of a list of a stage's settings; return those that it had until now."""
+        return self._change(stage, variable, lambda offered: [word for word in offered if word not in words])
 
-    def _change(self, stage: str, change: Callable[[list[str]], list[str]]) -> list[str]:
+    def _change(self, stage: str, variable: str, change: Callable[[list[str]], list[str]]) -> list[str]:
         path = self.project / ".chalice" / "config.json"
         config = json.loads(path.read_text())
         whole = config["stages"][stage]
         own = whole["lambda_functions"]["api_handler"].setdefault("environment_variables", {})
         shared = whole.get("environment_variables", {})
-        variables = shared if "LATCHKEY_SCOPES" in shared and "LATCHKEY_SCOPES" not in own else own
-        offered = variables.get("LATCHKEY_SCOPES", "account").split()
+        variables = shared if variable in shared and variable not in own else own
+        offered = variables[variable].split() if variable in variables else list(DEFAULTS[variable])
         changed = change(offered)
-        variables["LATCHKEY_SCOPES"] = " ".join(changed)
+        variables[variable] = " ".join(changed)
         if changed != offered:
             path.write_text(json.dumps(config, indent=2) + "\n")
         return sorted(set(offered) ^ set(changed))
@@ -110,8 +120,13 @@ def entry(
     dpop: bool = False,
     typ: str = TYPS[0],
     access_token_claims: Iterable[str] = (),
+    step_up_scopes: Iterable[str] = (),
+    mcp: bool = False,
 ) -> dict[str, Any]:
-    """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise."""
+    """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise.
+
+    `step_up_scopes` are those that no route needs and that its handlers ask for by themselves.
+    """
     if problems := _problems(scopes, answer):
         raise CannotRegisterError("\n".join(problems))
     if typ != TYPS[0] and audience is None:
@@ -123,6 +138,8 @@ def entry(
         "dpop": dpop,
         "typ": typ if typ != TYPS[0] else "",
         "access_token_claims": sorted(set(access_token_claims)),
+        "step_up_scopes": list(step_up_scopes),
+        "mcp": mcp,
     }
     required = {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes)}
     return {**required, **{option: value for option, value in chosen.items() if value}}
@@ -156,6 +173,11 @@ def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
     return []
 
 
+def scopes(api: Mapping[str, Any]) -> list[str]:
+    """All scopes that a token for an API can be good for: those that routes need, and those that its handlers ask for."""
+    return list(dict.fromkeys((*scopes_domain.needed(api.get("scopes", {})), *api.get("step_up_scopes", ()))))
+
+
 def needed(api: Mapping[str, Any]) -> set[str]:
     """All scopes that some route of an API needs."""
     return set(scopes_domain.needed(api.get("scopes", {})))
@@ -166,7 +188,7 @@ def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
     # There are no settings without an issuer; which one does not matter here.
     offered = load({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment()}).scopes
     lines = []
-    if missing := sorted(needed(api).difference(offered)):
+    if missing := sorted(needed(api).difference(offered)) if not api.get("mcp") else []:
         lines.append(
             f"No login can ask for {', '.join(missing)} in the stage {stage.name}: put what is missing into "
             "LATCHKEY_SCOPES of its api_handler in .chalice/config.json."
@@ -176,7 +198,7 @@ def warnings(api: Mapping[str, Any], stage: Stage) -> list[str]:
             "Its tokens have the `typ` JWT, as id tokens have: the API cannot tell them apart by it. Let it check that "
             "`aud` is its own and that `client_id` and `scope` are there, as the guard does."
         )
-    if audience := api.get("audience"):
+    if (audience := api.get("audience")) and not api.get("mcp"):
         lines.append(
             f"Only tokens whose `aud` is {audience} are let in; those of the JSON login carry LATCHKEY_AUDIENCE, "
             "which is the issuer unless it is set."

@@ -1,80 +1,83 @@
-"""An MCP server of the developer's own, which checks tokens by itself: what the local run needs to know of it, and prints."""
+"""An MCP server of the developer's own: what the local run needs to know of it, and prints.
 
-import re
-from dataclasses import dataclass
+It checks tokens by itself, and is named by its URL; or it is a Chalice app, served here behind the guard.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from chalicelib import config
-from chalicelib.domain.oauth import scopes as scopes_domain
-from deploy import registered_apis
-from local.served_apis import CannotServe
-
-NAME = "mcp"
-
-
-@dataclass(frozen=True)
-class McpServer:
-    """Its URL, which is the audience of its tokens, and the scopes that its tools need; the first is for all of them."""
-
-    url: str
-    scopes: tuple[str, ...]
-
-    def settings(self) -> dict[str, str]:
-        """Return what lets clients come to it that nobody has registered."""
-        offered = config.load({"LATCHKEY_ISSUER": "http://localhost"}).self_registered_scopes
-        return {
-            "LATCHKEY_REGISTRATION": "open",
-            "LATCHKEY_CLIENT_DOCUMENTS": "on",
-            "LATCHKEY_SELF_REGISTERED_SCOPES": " ".join((*offered, *self.scopes)),
-            "LATCHKEY_SELF_REGISTERED_RESOURCES": self.url,
-        }
-
-    def registry(self) -> dict[str, Any]:
-        """Return what a deployment would ship of it as a registered API."""
-        route = f"POST {urlsplit(self.url).path or '/'}"
-        api = registered_apis.entry(
-            name=NAME,
-            scopes={route: " ".join(self.scopes)},
-            revocation="stateless",
-            answer="policy",
-            audience=self.url,
-        )
-        return {NAME: api}
+from deploy import mcp_server
+from deploy.mcp_server import NAME, McpServer, NotAnMcpServer
+from deploy.registered_apis import DEFAULTS, OFFERED_RESOURCES, OFFERED_SCOPES
+from local import served_apis
+from local.served_apis import Api, CannotServe
 
 
 def of_the_developer(*, url: str | None, scopes: str | None) -> McpServer | None:
-    """Return the developer's MCP server, if one was named; raise CannotServe where it makes no sense."""
+    """Return the developer's MCP server, if one was named by its URL; raise CannotServe where it makes no sense."""
     if url is None:
         if scopes is not None:
             raise CannotServe("MCP_SCOPES= are scopes of which MCP server? name its URL with MCP=")
         return None
-    place = urlsplit(url)
-    if place.scheme not in {"http", "https"} or not place.hostname or place.query or place.fragment or " " in url:
-        raise CannotServe(f"MCP={url} is not the URL of an MCP server, like http://127.0.0.1:9000/mcp")
-    names = tuple(dict.fromkeys((scopes or "mcp").split()))
-    if not names or not all(
-        re.fullmatch(scopes_domain.TOKEN, name) and not re.search(r"[\\'\"]", name) for name in names
-    ):
-        raise CannotServe(f'MCP_SCOPES={scopes} are not scopes, like "mcp:read mcp:write"')
-    return McpServer(url, names)
+    return _parse(url, scopes or "mcp")
 
 
-def welcome(server: McpServer, issuer: str) -> str:
-    """Return the lines that make a server check tokens of this run, and what to type for a client and a deployment."""
-    place = urlsplit(server.url)
+def _parse(url: str, scopes: str) -> McpServer:
+    try:
+        return mcp_server.parse(url, scopes)
+    except NotAnMcpServer as wrong:
+        raise CannotServe(f"MCP={wrong}") from None
+
+
+def of_folder(folder: str, *, scopes: str | None, port: int) -> tuple[Api, McpServer]:
+    """Return an MCP server that is a Chalice app, as an API to serve on a port; its scope map says what all of it needs."""
+    app = served_apis.folder_of(Path(folder))
+    reading = served_apis.read(None, app)
+    needed = " ".join(scope for scopes_of_route in reading.scopes.values() for scope in scopes_of_route.split())
+    server = _parse(f"http://127.0.0.1:{port}/mcp", scopes or f"{needed} mcp:write")
+    return Api(NAME, str(app), reading.scopes, reading.public), server
+
+
+def registry(server: McpServer | None, served: Iterable[Api]) -> dict[str, Any]:
+    """Return what a deployment would ship of it as a registered API, whether it is served here or not."""
+    if server is None:
+        return {}
+    maps = [api.scopes for api in served if api.name == NAME]
+    return {NAME: server.entry(NAME, scope_map=maps[0] if maps else None)}
+
+
+def settings(server: McpServer) -> dict[str, str]:
+    """Return what lets clients come to a server that nobody has registered; documents come with the entry in the register."""
+    return {
+        "LATCHKEY_REGISTRATION": "open",
+        OFFERED_SCOPES: " ".join((*DEFAULTS[OFFERED_SCOPES], *server.scopes)),
+        OFFERED_RESOURCES: server.url,
+    }
+
+
+def welcome(server: McpServer, issuer: str, *, is_here: bool) -> str:
+    """Return what to type for a client and for a deployment, and what makes a server check tokens of this run if none is here."""
+    url = f"https://<host>{urlsplit(server.url).path}"
     return f"""
-MCP        {server.url}   (its clients register themselves; scopes {" ".join(server.scopes)})
+MCP        {server.url}   (its clients come with a document or register themselves; scopes {" ".join(server.scopes)})
+{"" if is_here else _of_a_server(server, issuer)}
+Inspector: npx @modelcontextprotocol/inspector, then Streamable HTTP and {server.url}
+Claude:    claude mcp add --transport http mine {server.url}
+Others:    npx mcp-remote {server.url}
+Deployed:  ./latchkey apis add --stage dev --mcp {url} --mcp-scopes "{" ".join(server.scopes)}"
+           (with --id, if the guard is before it at a domain of its own; docs/mcp.md has the rest)
+"""
 
+
+def _of_a_server(server: McpServer, issuer: str) -> str:
+    return f"""
 FastMCP (Python):
 {_indented(fastmcp(server, issuer))}
 
 TypeScript SDK, with Express and jose:
 {_indented(typescript(server, issuer))}
-
-Inspector: npx @modelcontextprotocol/inspector, then Streamable HTTP and {server.url}
-Deployed:  ./latchkey apis add --stage dev --name {NAME} --audience https://<host>{place.path} --id … --file … \\
-             --revocation stateless      (docs/mcp.md has the rest)
 """
 
 

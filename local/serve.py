@@ -18,11 +18,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from chalicelib import config
-from chalicelib.domain.oauth import scopes as scopes_domain
-from deploy import local_state
+from deploy import local_state, registered_apis
+from deploy.mcp_server import NAME as MCP_NAME
+from deploy.mcp_server import McpServer
 from local import aws, demo, mcp, served_apis, server
 from local.served_apis import CannotServe
-from local.worker import SHELL
+from local.worker import KIND, SHELL
 from local.workers import Worker
 
 ROOT = Path(__file__).parents[1]
@@ -42,14 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         with ExitStack() as stack:
-            served, mcp_server = _served(options), _mcp_server(options)
+            served, mcp_server = _served(options)
             watched = [*WATCHED, *(api.folder for api in served if api.folder)]
             snapshot = _snapshot(watched)  # before anything is read, so that no edit is missed
             cloud, workers = _set_up(stack, options, served, mcp_server)
             if _wait_for(workers, stop):
                 print(_welcome(workers, served, options.state), flush=True)
                 if mcp_server:
-                    print(mcp.welcome(mcp_server, server.url(workers[0].listening)), flush=True)
+                    here = any(api.name == MCP_NAME for api in served)
+                    print(mcp.welcome(mcp_server, server.url(workers[0].listening), is_here=here), flush=True)
             _watch(cloud, workers, watched, snapshot, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:
@@ -70,8 +72,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--upstream", help="or the URL of any HTTP server (UPSTREAM=)")
     parser.add_argument("--scopes", type=Path, help="which route of it needs which scope (SCOPES=)")
-    parser.add_argument("--mcp", help="the URL of an MCP server of yours, which checks tokens itself (MCP=)")
+    parser.add_argument("--mcp", help="the URL of an MCP server of yours, or the folder of one to serve (MCP=)")
     parser.add_argument("--mcp-scopes", help="what its tools need, the first for all of them (MCP_SCOPES=)")
+    parser.add_argument("--gateway", choices=["rest", "http"], help="which kind of API yours is (GATEWAY=)")
     parser.add_argument("--name", help="what to call it (NAME=; default: its folder's name)")
     parser.add_argument(
         "--state",
@@ -82,19 +85,22 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _served(options: argparse.Namespace) -> list[served_apis.Api]:
+def _served(options: argparse.Namespace) -> tuple[list[served_apis.Api], McpServer | None]:
+    if options.mcp and "://" not in options.mcp and Path(options.mcp).is_dir():
+        if options.app or options.upstream:
+            raise CannotServe("MCP= is a folder and so an API, and there is room for one: leave out APP= or UPSTREAM=")
+        options.gateway = options.gateway or "http"  # where a tool's challenge gets through
+        api, server = mcp.of_folder(options.mcp, scopes=options.mcp_scopes, port=options.api_port)
+        return [served_apis.notes(), api], server
     mine = served_apis.of_the_developer(
         app=options.app, upstream=options.upstream, scopes=options.scopes, name=options.name
     )
-    return [served_apis.notes(), *([mine] if mine else [])]
-
-
-def _mcp_server(options: argparse.Namespace) -> mcp.McpServer | None:
-    return mcp.of_the_developer(url=options.mcp, scopes=options.mcp_scopes)
+    mcp_server = mcp.of_the_developer(url=options.mcp, scopes=options.mcp_scopes)
+    return [served_apis.notes(), *([mine] if mine else [])], mcp_server
 
 
 def _set_up(
-    stack: ExitStack, options: argparse.Namespace, served: list[served_apis.Api], mcp_server: mcp.McpServer | None
+    stack: ExitStack, options: argparse.Namespace, served: list[served_apis.Api], mcp_server: McpServer | None
 ) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
     _check_settings()
@@ -104,9 +110,9 @@ def _set_up(
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"]))
-    environment |= mcp_server.settings() if mcp_server else {}
-    registry = served_apis.registry(served) | (mcp_server.registry() if mcp_server else {})
-    needed = [scope for api in registry.values() for scope in scopes_domain.needed(api["scopes"])]
+    environment |= mcp.settings(mcp_server) if mcp_server else {}
+    registry = served_apis.registry(served) | mcp.registry(mcp_server, served)
+    needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
     environment["LATCHKEY_SCOPES"] = " ".join(
         dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *needed])
     )
@@ -118,8 +124,11 @@ def _set_up(
     local_state.remember(options.state, environment)
     shell = {name: value for name, value in os.environ.items() if name.startswith(local_state.OURS)}
     workers = [Worker("latchkey", listening["latchkey"], environment)]
+    if mcp_server:
+        shell |= {"MCP_URL": mcp_server.url, "LATCHKEY_ISSUER": environment["LATCHKEY_ISSUER"]}
     for api in served:
-        own_shell = environment | {SHELL: json.dumps(shell)}
+        kind = options.gateway or "rest" if api is not served[0] else "rest"
+        own_shell = environment | {SHELL: json.dumps(shell), KIND: kind}
         workers.append(Worker(api.name, listening[api.name], own_shell, (api.target, *api.public)))
     for worker in workers:
         worker.start()

@@ -46,11 +46,11 @@ def of_the_developer(*, app: Path | None, upstream: str | None, scopes: Path | N
         return None
     if app is not None and upstream is not None:
         raise CannotServe("APP= and UPSTREAM= are two APIs, and there is room for one")
-    target = _url(upstream) if app is None else str(_folder(app))
+    target = _url(upstream) if app is None else str(folder_of(app))
     called = name or ("upstream" if app is None else app.resolve().name)
     if not registered_apis.API_ID.fullmatch(called) or called in {"latchkey", "notes", "mcp"}:
         raise CannotServe(f"the API cannot be called {called!r} here: choose a name with NAME=")
-    reading = _read(scopes, app)
+    reading = read(scopes, app)
     return Api(called, target, reading.scopes, reading.public)
 
 
@@ -61,13 +61,14 @@ def _url(upstream: str | None) -> str:
     return place.geturl()
 
 
-def _folder(app: Path) -> Path:
+def folder_of(app: Path) -> Path:
+    """Return the folder of a Chalice app, in full; raise CannotServe where it is none."""
     if not (app / "app.py").is_file():
         raise CannotServe(f"APP={app} is not the folder of a Chalice app: it has no app.py")
     return app.resolve()
 
 
-def _read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
+def read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
     """Read the scope map: by a path from the app's folder, where it is scopes.json unless told otherwise, or from here."""
     file = scopes or Path("scopes.json")
     if scopes is None and app is None:

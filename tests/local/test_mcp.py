@@ -11,6 +11,7 @@ import pytest
 from chalicelib.config import load
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.services import Services
+from deploy.mcp_server import McpServer
 from local import mcp, serve
 from local.served_apis import CannotServe
 from tests.support.browser import App, Browser
@@ -19,7 +20,7 @@ from tests.support.phone import NETWORK, Clock, Phone, installed
 
 ISSUER = "http://localhost:8000"
 URL = "http://127.0.0.1:9000/mcp"
-SERVER = mcp.McpServer(URL, ("mcp:read", "mcp:write"))
+SERVER = McpServer(URL, ("mcp:read", "mcp:write"))
 # What the SDK for TypeScript registers that knows the scope of its first challenge.
 METADATA = {
     "client_name": "Assistant",
@@ -35,8 +36,8 @@ def test_a_client_registers_itself_gets_a_token_for_the_server_and_steps_up(
     svc: Services, clock: Clock, tmp_path: Path
 ) -> None:
     file = tmp_path / "apis.json"
-    file.write_text(json.dumps(SERVER.registry()))
-    made = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_APIS_FILE": str(file), **SERVER.settings()})
+    file.write_text(json.dumps(mcp.registry(SERVER, [])))
+    made = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_APIS_FILE": str(file), **mcp.settings(SERVER)})
     names = (
         "registration_open",
         "client_documents",
@@ -50,7 +51,7 @@ def test_a_client_registers_itself_gets_a_token_for_the_server_and_steps_up(
         phone = Phone(clock)
         phone.sign_up()
         described = phone.call("GET /.well-known/oauth-protected-resource/mcp").json()
-        assert (described["resource"], described["scopes_supported"]) == (URL, ["mcp:read", "mcp:write"])
+        assert (described["resource"], described["scopes_supported"]) == (URL, ["mcp:read"])
         client = clients.find(svc, phone.call("POST /oauth/register", METADATA).json()["client_id"], network=NETWORK)
         assert client
         app, browser = App(phone, svc, client), Browser(phone)
@@ -78,7 +79,7 @@ def test_what_is_printed_for_typescript_imports_what_the_sdk_has() -> None:
 
 
 def test_each_line_fits_a_page_and_names_the_server() -> None:
-    printed = mcp.welcome(SERVER, ISSUER)
+    printed = mcp.welcome(SERVER, ISSUER, is_here=False)
     assert [line for line in printed.splitlines() if len(line) > 130] == []
     assert printed.count(URL) >= 4
 

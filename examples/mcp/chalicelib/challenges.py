@@ -1,0 +1,1 @@
+../../../chalicelib/guard/challenges.py

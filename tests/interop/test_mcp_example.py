@@ -1,0 +1,70 @@
+"""`examples/mcp`, an MCP server behind the guard, as clients find it that know its URL alone: to a tool that needs more."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.interop import javascript, mcp_example
+from tests.interop.javascript import run
+from tests.interop.mcp_example import Example
+from tests.support.internet import Page
+
+javascript.needed()
+REDIRECT = "http://127.0.0.1:49152/callback"
+METADATA = {
+    "client_name": "Assistant",
+    "redirect_uris": [REDIRECT],
+    "grant_types": ["authorization_code", "refresh_token"],
+    "response_types": ["code"],
+    "token_endpoint_auth_method": "none",
+    "application_type": "native",
+}
+# Version 1 of the SDK refreshes before it asks for more, which widens nothing: a client of it steps up without refresh tokens.
+WITHOUT_REFRESH = {**METADATA, "grant_types": ["authorization_code"]}
+DOCUMENTS = {"https://app.example/1.json": WITHOUT_REFRESH, "https://app.example/2.json": METADATA}
+NEWEST = "2026-07-28"
+
+
+@pytest.fixture(scope="module")
+def example(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:  # noqa: ARG001 - the AWS that it runs on
+    with mcp_example.running(tmp_path_factory.mktemp("example")) as running:
+        for address, metadata in DOCUMENTS.items():
+            document = Page(json.dumps({**metadata, "client_id": address}).encode())
+            running.served.internet.pages[address] = document
+        yield running
+
+
+def typescript(example: Example, server: str, sdk: int, *, by_document: bool, version: str = "") -> dict[str, Any]:
+    document, metadata = list(DOCUMENTS.items())[sdk - 1]
+    params: dict[str, Any] = {"sdk": sdk, "server": server, "redirect_uri": REDIRECT, "metadata": metadata}
+    params |= {"document": document} if by_document else {}
+    params |= {"version": version} if version else {}
+    answer: dict[str, Any] = run("mcp/tools.mjs", params, example.served.person())
+    assert answer["tools"] == ["list_notes", "write_note"]
+    assert answer["before"] == "No notes yet."
+    assert (answer["client"]["client_id"] == document) is by_document
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("sdk", "by_document", "version"), [(1, False, ""), (1, True, ""), (2, False, ""), (2, True, NEWEST)]
+)
+def test_a_typescript_client_logs_in_and_once_more_where_a_tool_needs_more(
+    example: Example, sdk: int, by_document: bool, version: str
+) -> None:
+    """An HTTP API: its 401 says nothing, so the client looks for the metadata below the server's own host."""
+    answer = typescript(example, example.http, sdk, by_document=by_document, version=version)
+    assert (answer["kept"], answer["after"]) == ("Kept.", "milk")
+    first, second = (set(scope.split()) - {"offline_access"} for scope in answer["scopes"])
+    assert (first, second) == ({"mcp:read"}, {"mcp:read", "mcp:write"})
+    assert {"mcp:read", "mcp:write"} <= set(answer["granted"].split())
+
+
+@pytest.mark.parametrize("sdk", [1, 2])
+def test_behind_a_rest_api_it_logs_in_by_the_gateways_challenge_and_a_tools_is_lost(example: Example, sdk: int) -> None:
+    answer = typescript(example, example.rest, sdk, by_document=True)
+    assert len(answer["scopes"]) == 1
+    assert answer["refused"]
+    assert "write" not in answer["granted"]
