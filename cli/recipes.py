@@ -30,7 +30,8 @@ How to connect products that are not yours, each with both sides' settings: thos
 - The products that are known from a run are run by `make products`, with the settings that stand here. The others are
   written from their documentation: expect less of them.
 - A product that is not here: give it the issuer, `client_id` and `client_secret`, and look for its switch for PKCE
-  (S256). If it has none, [this](oauth.md#clients-without-pkce) is what it costs to do without.
+  (S256). If it has none, as Flask-pyoidc, Chainlit and Panel's generic provider, [this](oauth.md#clients-without-pkce)
+  is what it costs to do without.
 
 This page is made of the files in `cli/products/`: `.venv/bin/python -m cli.recipes > docs/clients.md`.
 """

@@ -9,6 +9,7 @@ import pytest
 
 from cli import recipes
 from cli.drawing import print_rows
+from cli.errors import in_one_line
 from cli.recipes import Recipe
 
 HEADINGS = ("Product", "Version", "Outcome", "Seconds")
@@ -47,7 +48,7 @@ class Outcomes:
         for each in reports:
             if each.skipped and isinstance(each.longrepr, tuple):
                 return f"left out: {each.longrepr[2].removeprefix('Skipped: ')}", "-"
-        return f"works ({len(calls)} tests)", seconds
+        return (f"works, by {len(calls)} test{'s'[: len(calls) - 1]}" if calls else "left out: no test ran"), seconds
 
 
 def main() -> int:
@@ -69,4 +70,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with in_one_line():
+        sys.exit(main())
