@@ -28,13 +28,13 @@ from deploy.stages import API_STAGE, PROJECT
 from local import aws, demo
 
 SERVICES = (
-    *("apigateway", "cloudformation", "dynamodb", "events", "iam", "lambda"),
-    *("logs", "s3", "ssm", "sts"),
+    *("apigateway", "cloudformation", "dynamodb", "dynamodbstreams", "events", "iam", "lambda"),
+    *("logs", "s3", "scheduler", "ssm", "sts"),
 )
 STAGE = "dev"
 BUCKET = "latchkey-packages"
 ACCOUNT = "000000000000"
-CAPABILITIES = ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
+CAPABILITIES = ("CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND")
 EXAMPLE = PROJECT / "examples" / "notes"
 
 

@@ -5,6 +5,7 @@ One file, so that one worker starts one cloud for all of it.
 
 import base64
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -115,6 +116,23 @@ def test_logging_out_ends_the_session(phone: Phone) -> None:
     token = phone.sign_up()["refresh_token"]
     assert phone.call("POST /logout", {"refresh_token": token}).status == 204
     assert phone.call("POST /refresh", {"refresh_token": token}).refusal == (401, "invalid_grant")
+
+
+def messages(cloud: Cloud) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = cloud.client("dynamodb").scan(TableName=DEV.outbox_table)["Items"]
+    return items
+
+
+def test_what_the_outbox_has_is_delivered_by_the_function_that_its_stream_starts(
+    running_cloud: Cloud, phone: Phone
+) -> None:
+    token = phone.sign_up()["access_token"]
+    assert phone.call("DELETE /me/sessions", token=token).status == 204
+    until = time.monotonic() + 60
+    while messages(running_cloud) and time.monotonic() < until:
+        pass
+    assert messages(running_cloud) == []
+    assert processes_of(running_cloud, "deliver") >= 1
 
 
 def test_devices_are_listed_and_ended_one_by_one_and_together(phone: Phone) -> None:
