@@ -70,7 +70,8 @@ def read(svc: Services, pairs: Iterable[tuple[str, str]], *, in_this_browser: bo
     params = parameters.with_redirect_uri(params, client)
     if not client.redirects_to(params["redirect_uri"]):
         raise InvalidRequest(
-            "The application asked for its answer in a place that is not registered for it.", reason="redirect URI"
+            "The application asked for its answer at a `redirect_uri` that is not registered for it, to the letter.",
+            reason="redirect URI",
         )
     return ClientRequest(client, params, faults, pushed_uri, signed, object_error)
 
