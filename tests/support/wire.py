@@ -47,6 +47,11 @@ def intercepted(client: AwsClient, step: Step, *, first: bool = False) -> Iterat
         steps.remove(step)
 
 
+def is_note(operation: str, request: Mapping[str, Any]) -> bool:
+    """Whether a call notes that a client was refused; tests/web/oauth/test_client_refusals.py has how often there is one."""
+    return operation == "UpdateItem" and request["Key"]["sk"] == {"S": "refusals"}
+
+
 @dataclass
 class Wire:
     """The calls that were made, by name in order, with their requests, and what is to happen to them."""
@@ -57,6 +62,11 @@ class Wire:
     failure: Failure | None = None
     afterwards: bool = False
     times: int = 1
+
+    @property
+    def calls_of_flows(self) -> list[str]:
+        """The calls without the note that a client was refused, which comes when the answer is made."""
+        return [call for call, request in zip(self.calls, self.requests, strict=True) if not is_note(call, request)]
 
     def step(self, proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Notes a call and fails the one whose turn it is, and as many as follow it, before it is sent or after."""

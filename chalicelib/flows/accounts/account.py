@@ -10,7 +10,7 @@ from ..sessions import back_channel
 
 def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
     """The account with these members of its profile, `name` or claims about its user; "" takes one away."""
-    changed = svc.users.change_profile(user.uid, values, now=svc.now()) if values else user
+    changed = svc.users.change_profile(user.uid, values, now=svc.now())
     if changed is None:
         raise InvalidToken(reason="account deleted", uid=user.uid)
     return changed

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
 from ...domain.accounts.model import User
@@ -29,9 +29,9 @@ class SignUp(Body, frozen=True):
 
 
 class ProfileChange(ClaimsBody, frozen=True):
-    """What a user may change of the profile: what is named, and nothing else; "" takes it away, null is left out."""
+    """What a user may change of the profile: what is named, and nothing else; "" takes it away."""
 
-    name: Name | None = None
+    name: Name | UnsetType = UNSET
 
 
 class Delete(Body, frozen=True):
@@ -95,7 +95,9 @@ def read_profile(svc: Services, caller: Caller) -> Profile:
 def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profile:
     """Changes the display name, and what else the user says of themselves."""
     user, _ = current(svc, caller)
-    values = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not None}
+    values = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+    if not values:
+        raise errors.InvalidRequest(f"Name what is to be changed, of {', '.join(msgspec.structs.asdict(body))}.")
     return _profile(account.change_profile(svc, user, values))
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from ...domain.accounts.profile import CLAIMS, MAX_NAME, ONE_LINE
 
@@ -33,6 +33,6 @@ if TYPE_CHECKING:
     class ClaimsAnswer(msgspec.Struct, frozen=True): ...
 else:
     ClaimsBody = msgspec.defstruct(
-        "ClaimsBody", [(name, kind | None, None) for name, kind in _CLAIMS.items()], bases=(Body,), frozen=True
+        "ClaimsBody", [(name, kind | UnsetType, UNSET) for name, kind in _CLAIMS.items()], bases=(Body,), frozen=True
     )
     ClaimsAnswer = msgspec.defstruct("ClaimsAnswer", [(name, kind, "") for name, kind in _CLAIMS.items()], frozen=True)

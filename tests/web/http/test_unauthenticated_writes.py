@@ -44,11 +44,11 @@ def keys_in(value: Any) -> Iterator[str]:
 
 @contextmanager
 def written(svc: Services) -> Iterator[list[str]]:
-    """The keys of what is written, or was to be, but for counters."""
+    """The keys of what is written, or was to be, but for counters and notes of refusals, which have a bound of their own."""
     keys: list[str] = []
 
     def note(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
-        if operation in WRITES:
+        if operation in WRITES and not wire.is_note(operation, request):
             keys.extend(key for key in keys_in(request) if not key.startswith(COUNTERS))
         return proceed(operation, request)
 
@@ -122,8 +122,6 @@ class Stranger:
         code = {"grant_type": CODE, "code": "x" * 60, "code_verifier": "v" * 43}
         self.form("POST /oauth/token", {**spa, **code, "redirect_uri": CALLBACK}, proof=True)
         self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "refresh_token": "x"}, proof=True)
-        # That a registered client was refused is kept: once a minute, and not by how often (test_client_refusals.py).
-        self.form("POST /oauth/token", {**spa, "grant_type": REFRESH, "client_secret": self.new()})
         self.form("POST /oauth/token", {"client_id": self.document(), "grant_type": REFRESH, "refresh_token": "x"})
         television = {"client_id": self.television.client.client_id, "grant_type": DEVICE_CODE}
         self.form("POST /oauth/token", {**television, "device_code": self.device_code()})

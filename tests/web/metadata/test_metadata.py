@@ -13,6 +13,7 @@ import jwt
 import pytest
 
 from app import app as server
+from chalicelib.domain.accounts import profile
 from chalicelib.domain.oauth import authorization_request as oauth
 from chalicelib.domain.oauth import claims, client, dpop
 from chalicelib.domain.oauth.client import DEVICE_CODE, JWT_BEARER, TOKEN_EXCHANGE
@@ -74,7 +75,9 @@ class World:
     @cached_property
     def claims(self) -> set[str]:
         """The claims that a client can get to see."""
-        self.svc.users.set_roles(str(self.svc.users.find(EMAIL)), roles=("admin",))
+        uid, said = str(self.svc.users.find(EMAIL)), dict.fromkeys(profile.CLAIMS, "Ann")
+        self.svc.users.set_roles(uid, roles=("admin",))
+        self.svc.users.change_profile(uid, said, now=self.svc.now())
         app = self.app(scopes=("openid", "profile", "email", "groups"))
         tokens = app.tokens(self.browser(), scope="openid profile email groups")
         about = self.phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()

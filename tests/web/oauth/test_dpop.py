@@ -227,7 +227,7 @@ def test_nothing_is_remembered_of_a_proof_whose_sender_is_not_known(
         assert ours.post(path, challenge(ours), headers=prover.headers(path)).status == 403
         machine.token("authorization_code", code="x", headers=prover.headers())
         assert userinfo(phone, "x.y.z", prover.proof("/oauth/userinfo", method="GET", token="x.y.z")).status == 401
-    assert not {"PutItem", "UpdateItem", "TransactWriteItems"} & set(traffic.calls)
+    assert not {"PutItem", "UpdateItem", "TransactWriteItems"} & set(traffic.calls_of_flows)
 
 
 def test_the_limit_of_pushes_is_one_of_the_proofs_that_come_with_them_too(

@@ -123,7 +123,7 @@ def test_an_app_that_is_not_ours_never_gets_to_try_a_password(svc: Services, pho
     with wire.watched(svc) as traffic:
         answer = challenge(stranger, scope=None, **RIGHT)
     assert error_of(answer) == (400, "unauthorized_client")
-    assert traffic.calls == ["GetItem"]
+    assert traffic.calls_of_flows == ["GetItem"]
 
 
 def test_a_confidential_app_has_to_authenticate(svc: Services, phone: Phone) -> None:
@@ -161,7 +161,7 @@ def test_a_request_that_is_not_as_it_has_to_be_is_refused_before_the_password(
     challenge(app)
     with wire.watched(svc) as traffic:
         assert error_of(challenge(app, **{**RIGHT, **change})) == (400, error)
-    assert set(traffic.calls) <= {"GetItem"}
+    assert set(traffic.calls_of_flows) <= {"GetItem"}
 
 
 @pytest.mark.parametrize("name", ["client_id", "scope", "code_challenge", "email", "password", "auth_session"])
