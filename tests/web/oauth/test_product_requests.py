@@ -1,5 +1,6 @@
 """What products send, by kind, to a client that was made by each one's recipe."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -146,3 +147,14 @@ def test_a_code_is_redeemed_though_its_request_says_more_than_it_has_to(
     fields = app.redemption(code, scope="openid profile email", state="xyz")
     assert fields["grant_type"] == CODE
     assert token_response(token(app, "body", **fields))
+
+
+def test_who_asks_for_claims_in_the_id_token_has_those_that_the_scopes_open(svc: Services, phone: Phone) -> None:
+    # As Nextcloud sends it: it asks for what nobody has as well.
+    phone.sign_up(name="Ann")
+    app = made_by_recipe(svc, phone, "nextcloud")
+    claims = {"id_token": dict.fromkeys(["email", "name", "quota", "groups"])}
+    tokens = app.tokens(Browser(phone), scope="openid profile email", claims=json.dumps(claims))
+    in_token = peek(tokens["id_token"])[1]
+    assert (in_token["email"], in_token["name"]) == (EMAIL, "Ann")
+    assert not {"quota", "groups"} & set(in_token)
