@@ -24,6 +24,7 @@ def running(*, hashing: Profile = CHEAPEST_ONLY_FOR_TESTS) -> Iterator[Services]
     before = dict(environ)
     with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:
         environ.update(cloud.environment())
+        boto3.setup_default_session()  # or it would go on with the key of an embedded AWS before this
         svc = services.build(config.load(SETTINGS), hashing=hashing)
         tables.ensure(
             boto3.client("dynamodb"),

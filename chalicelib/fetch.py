@@ -5,10 +5,11 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
+
+import msgspec
 
 if TYPE_CHECKING:
     import ssl
@@ -51,12 +52,11 @@ NEVER = tuple(
 GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
+class Response(msgspec.Struct, frozen=True, kw_only=True):
     """An answer; `status` is 0 where none was had, and then `reason` says why, for the log."""
 
     status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes = b""
     reason: str = ""
 

@@ -1,6 +1,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -100,8 +102,7 @@ def in_force(user: User | None, session: Session | None, now: int) -> tuple[User
     return (user, session) if session.alive(now) and session.token_version == user.token_version else None
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(msgspec.Struct, frozen=True):
     """At most `most` attempts by one subject in each window of `seconds`."""
 
     kind: str

@@ -1,8 +1,8 @@
 import os
 import unicodedata
 from base64 import b64encode
-from dataclasses import dataclass
 
+import msgspec
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -18,8 +18,7 @@ JUDGED_LENGTH, MAX_LOOKUPS = 32, 1 << 14
 MIN_SCORE = 3  # zxcvbn's "safely unguessable": more than 10^8 guesses
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(msgspec.Struct, frozen=True):
     """What one password hash costs: Argon2id memory in KiB, passes and lanes (RFC 9106)."""
 
     memory: int

@@ -1,11 +1,10 @@
-from dataclasses import dataclass
+import msgspec
 
 from ..accounts.model import Session, Spent, User
 from . import levels
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """That a factor was proved, by these methods (RFC 8176), at this time (epoch seconds)."""
 
     factor: str
@@ -13,8 +12,7 @@ class Proof:
     at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Authenticated:
+class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     """A user who has proved who they are: what alone can begin or raise a session.
 
     Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back;

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -52,16 +53,14 @@ class HandleKey:
     secret: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetiredKey:
+class RetiredKey(msgspec.Struct, frozen=True, kw_only=True):
     """The public half of a signing key that is gone. It is for old id_tokens as hints, `until` none matters any more."""
 
     jwk: Mapping[str, str]
     until: int
 
 
-@dataclass(frozen=True, slots=True)
-class KeySet:
+class KeySet(msgspec.Struct, frozen=True):
     """All keys that exist, by number. `token_life` is how long, in seconds, the longest-lived signed token is good.
 
     `pairwise` is what pairwise subjects are derived with. It never changes: with another one every user would be another.

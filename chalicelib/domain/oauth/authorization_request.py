@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ..authentication.levels import AAL1
 from ..crypto import strict_json
@@ -27,8 +28,7 @@ THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizationRequest:
+class AuthorizationRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a client asks of its user, checked. What has to do with a browser is left out where there is none."""
 
     scope: tuple[str, ...]

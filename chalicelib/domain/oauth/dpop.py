@@ -1,7 +1,8 @@
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ..crypto import base64url, jws
 from ..crypto.keyset import thumbprint
@@ -12,8 +13,7 @@ MAX_LENGTH = 8192
 SECONDS = 60  # how far a proof's own time may lie from ours, either way
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(msgspec.Struct, frozen=True):
     """A DPoP proof found good for one request: its key's thumbprint, and what tells it from others."""
 
     jkt: str

@@ -1,7 +1,8 @@
 """A login, at whatever endpoint: a user proves factor after factor, until the policy misses none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ...domain.accounts.model import Session, Spent, User
 from ...domain.authentication import levels
@@ -16,8 +17,7 @@ from .factors import password as password_factor
 SESSION = "session"  # what a session that is raised proves, by whatever began it
 
 
-@dataclass(frozen=True, slots=True)
-class Incomplete:
+class Incomplete(msgspec.Struct, frozen=True):
     """A login that needs one more proof, of one of these factors."""
 
     attempt: Attempt

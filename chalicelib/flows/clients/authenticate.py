@@ -4,9 +4,10 @@ import hashlib
 import hmac
 from base64 import b64decode
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_plus
+
+import msgspec
 
 from ...domain.crypto import jws
 from ...domain.errors import InvalidClient, InvalidRequest
@@ -35,8 +36,7 @@ REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
+class ClientCredentials(msgspec.Struct, frozen=True):
     """How a client says who it is, with what goes with it: good for clients that are registered for one of these methods."""
 
     methods: tuple[str, ...]

@@ -2,7 +2,8 @@
 
 import hmac
 import secrets
-from dataclasses import dataclass
+
+import msgspec
 
 from ...domain.errors import AccessDenied, InvalidClientMetadata, InvalidToken, TemporarilyUnavailable
 from ...domain.oauth import registration
@@ -17,8 +18,7 @@ from .authenticate import digest_of
 BASIC = "client_secret_basic"  # RFC 7591 section 2
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredClient:
+class RegisteredClient(msgspec.Struct, frozen=True):
     """A client with what only its owner is told: a secret if it has a new one, and the token of its registration."""
 
     client: Client

@@ -1,8 +1,9 @@
 """The authorization endpoint: what the user has to do first, and the code."""
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
+
+import msgspec
 
 from ...domain.authentication import levels
 from ...domain.authentication.model import of_session
@@ -28,8 +29,7 @@ from .client_request import ClientRequest, Redirect, error_redirect
 from .interactions import Interaction
 
 
-@dataclass(frozen=True, slots=True)
-class AskLogin:
+class AskLogin(msgspec.Struct, frozen=True):
     """Have the user log in (or sign up) first; `browser` is who is logged in already and may go on."""
 
     client: Client
@@ -37,8 +37,7 @@ class AskLogin:
     browser: Browser | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AskProof:
+class AskProof(msgspec.Struct, frozen=True):
     """Have the user who is logged in give a further proof first, so that the session reaches one of these levels."""
 
     browser: Browser
@@ -46,8 +45,7 @@ class AskProof:
     essential: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AskConsent:
+class AskConsent(msgspec.Struct, frozen=True):
     """Have the user agree to these scopes at an API first; `resource` is "" for our own.
 
     `interaction_id` is that of what the user did before for this request, "" for nothing.
@@ -60,8 +58,7 @@ class AskConsent:
     interaction_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AskToLeave:
+class AskToLeave(msgspec.Struct, frozen=True):
     """Have the user decide whether to take an error to a client that no operator has registered."""
 
     error_redirect: Redirect

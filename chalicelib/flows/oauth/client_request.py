@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from ...domain.errors import InvalidRequest, LatchkeyError, OAuthError
 from ...domain.oauth import authorization_request as oauth
 from ...domain.oauth import parameters
@@ -23,8 +25,7 @@ class Redirect:
     error: LatchkeyError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ClientRequest:
+class ClientRequest(msgspec.Struct, frozen=True):
     """A request of a known client that may be answered at its redirect URI, its errors too.
 
     It was `signed` by its client, or `object_error` is what is wrong with its request object.

@@ -49,8 +49,7 @@ class DeviceCodes:
     interval: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRequest:
+class DeviceRequest(msgspec.Struct, frozen=True):
     """A device that waits for its user: which client it is, and what it asks for."""
 
     client: Client

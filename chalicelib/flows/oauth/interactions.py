@@ -1,7 +1,8 @@
 """What a user has just done on one of our pages, handed from the form's answer to the page that follows."""
 
 import hashlib
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ...domain.records.once import SpentInteraction
 from ...domain.records.sealed import SealedInteraction
@@ -11,13 +12,12 @@ from ..platform.ids import new_id
 from ..sessions.browser import Browser
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(msgspec.Struct, frozen=True):
     """One action, with the scopes or the user code that its page showed; all actions for one outcome have the same `id`."""
 
     action: str
     detail: str = ""
-    id: str = field(default_factory=new_id)
+    id: str = msgspec.field(default_factory=new_id)
 
 
 def encode(svc: Services, browser: Browser, to: str, interaction: Interaction) -> str:

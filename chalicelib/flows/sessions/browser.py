@@ -1,6 +1,8 @@
 """The session that a browser has with this server's own pages."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.authentication.model import Authenticated
@@ -15,8 +17,7 @@ from . import begin, session_handles
 TRIES = 4  # of logins at once in one browser
 
 
-@dataclass(frozen=True, slots=True)
-class Browser:
+class Browser(msgspec.Struct, frozen=True):
     """A browser in which a user is logged in."""
 
     user: User

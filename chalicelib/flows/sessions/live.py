@@ -1,6 +1,6 @@
 """What an access token is worth at this moment: as its user, its session and its client's registration are by now."""
 
-from dataclasses import dataclass
+import msgspec
 
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidToken
@@ -15,8 +15,7 @@ from ..platform import subjects
 from . import verify
 
 
-@dataclass(frozen=True, slots=True)
-class LiveToken:
+class LiveToken(msgspec.Struct, frozen=True):
     """An access token in force, with the scopes that its client may still have; no user and session where it has none."""
 
     claims: VerifiedClaims

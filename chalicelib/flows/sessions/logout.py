@@ -2,8 +2,9 @@
 (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
@@ -19,8 +20,7 @@ KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "st
 OFFLINE = "offline_access"
 
 
-@dataclass(frozen=True, slots=True)
-class LogoutRequest:
+class LogoutRequest(msgspec.Struct, frozen=True):
     """A request to log out, checked: the client it comes from, what its id_token says, and where to go afterwards.
 
     `unregistered` is whether it named a place where nobody is sent.

@@ -4,7 +4,6 @@ A sealed cookie carries both from one to the other: for this form in this browse
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -19,13 +18,12 @@ from .page_request import PageRequest, redirect, with_cookie
 MAX_COOKIE, MAX_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
 
 
-@dataclass(frozen=True, slots=True)
-class FormError:
+class FormError(msgspec.Struct, frozen=True):
     """What was wrong, "" for nothing, and the fields as they were typed; `wait` seconds until a try may help."""
 
     error: str = ""
     wait: int = 0
-    fields: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 def redirect_with_errors(

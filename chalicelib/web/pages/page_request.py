@@ -2,10 +2,11 @@
 
 import string
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import msgspec
 
 from ...domain.accounts.model import User
 from ...domain.errors import LatchkeyError
@@ -41,8 +42,7 @@ class StalePage(LatchkeyError):
     default = "The form's token does not fit the browser's cookie."
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(msgspec.Struct, frozen=True):
     """One request for a page, with the fields that it brought (the last of each name).
 
     `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back.

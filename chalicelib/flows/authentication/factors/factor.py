@@ -1,5 +1,6 @@
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ....domain.accounts.model import Spent, User
 from ....domain.authentication.attempt import Attempt
@@ -13,8 +14,7 @@ def count_attempt(svc: Services, user: User, network: str) -> Spent:
     return limits.factor_attempt(svc, user, network=network)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Factor:
+class Factor(msgspec.Struct, frozen=True, kw_only=True):
     """One way to prove who one is, with the methods (`amr`, RFC 8176) that it can prove: its kind and level follow from them.
 
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is

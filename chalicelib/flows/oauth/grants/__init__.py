@@ -1,7 +1,8 @@
 """One file a grant type, one line in GRANTS. The checks that every grant needs are here, before any of them runs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ....domain.errors import InvalidRequest, UnsupportedGrantType
 from ....domain.oauth import client_rights, scopes
@@ -16,8 +17,7 @@ from ..token_request import TokenRequest
 from . import authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange
 
 
-@dataclass(frozen=True, slots=True)
-class GrantType:
+class GrantType(msgspec.Struct, frozen=True):
     """A grant type: the parameters that it takes, and what it does for a client that has proved itself.
 
     It uses up the DPoP proof before its own first write, and after every check that only the right sender passes. Anybody
