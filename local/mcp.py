@@ -57,12 +57,12 @@ def settings(server: McpServer) -> dict[str, str]:
     }
 
 
-def welcome(server: McpServer, issuer: str, *, is_here: bool) -> str:
+def welcome(server: McpServer, issuer: str, *, algorithm: str, is_here: bool) -> str:
     """Return what to type for a client and for a deployment, and what makes a server check tokens of this run if none is here."""
     url = f"https://<host>{urlsplit(server.url).path}"
     return f"""
 MCP        {server.url}   (its clients come with a document or register themselves; scopes {" ".join(server.scopes)})
-{"" if is_here else _of_a_server(server, issuer)}
+{"" if is_here else _of_a_server(server, issuer, algorithm)}
 Inspector: npx @modelcontextprotocol/inspector, then Streamable HTTP and {server.url}
 Claude:    claude mcp add --transport http mine {server.url}
 Others:    npx mcp-remote {server.url}
@@ -71,17 +71,17 @@ Deployed:  ./latchkey apis add --stage dev --mcp {url} --mcp-scopes "{" ".join(s
 """
 
 
-def _of_a_server(server: McpServer, issuer: str) -> str:
+def _of_a_server(server: McpServer, issuer: str, algorithm: str) -> str:
     return f"""
 FastMCP (Python):
-{_indented(fastmcp(server, issuer))}
+{_indented(fastmcp(server, issuer, algorithm=algorithm))}
 
 TypeScript SDK, with Express and jose:
 {_indented(typescript(server, issuer))}
 """
 
 
-def fastmcp(server: McpServer, issuer: str) -> str:
+def fastmcp(server: McpServer, issuer: str, *, algorithm: str) -> str:
     """Return a server in Python that takes this run's tokens."""
     place = urlsplit(server.url)
     return f'''\
@@ -90,7 +90,7 @@ from fastmcp.server.auth import RemoteAuthProvider
 from fastmcp.server.auth.providers.jwt import JWTVerifier
 tokens = JWTVerifier(
     jwks_uri="{issuer}/.well-known/jwks.json", issuer="{issuer}",
-    audience="{server.url}", required_scopes=["{server.scopes[0]}"])
+    audience="{server.url}", required_scopes=["{server.scopes[0]}"], algorithm="{algorithm}")
 auth = RemoteAuthProvider(
     token_verifier=tokens, authorization_servers=["{issuer}"], base_url="{place.scheme}://{place.netloc}")
 mcp = FastMCP("mine", auth=auth)

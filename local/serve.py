@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
                 print(_welcome(workers, served, options.state), flush=True)
                 if mcp_server:
                     here = any(api.name == MCP_NAME for api in served)
-                    print(mcp.welcome(mcp_server, server.url(workers[0].listening), is_here=here), flush=True)
+                    issuer, algorithm = server.url(workers[0].listening), workers[0].environment["LATCHKEY_ALGORITHM"]
+                    print(mcp.welcome(mcp_server, issuer, algorithm=algorithm, is_here=here), flush=True)
             _watch(cloud, workers, watched, snapshot, stop)
             print("\nStopping.", flush=True)
     except (CannotServe, aws.CannotStart) as error:

@@ -13,29 +13,32 @@ from local.api_kinds import HttpApi, Kind, RestApi
 from local.gateway import Gateway
 from local.integrations import Function
 from local.server import listen, serving, url
-from tests.interop.served import Served, latchkey
+from tests.interop.served import Served, free_port, latchkey
 
+SCOPES = ("mcp:read", "mcp:write")
 FOLDER = Path(__file__).parents[2] / "examples" / "mcp"
 
 
 @dataclass(frozen=True)
 class Example:
-    """The issuer, and the example's URL as each kind of API."""
+    """The issuer, the example's URL as each kind of API, and a server that is known here and does not run yet."""
 
     served: Served
     http: str
     rest: str
+    own: McpServer
 
 
 @contextmanager
 def running(files: Path) -> Iterator[Example]:
     """Serves both for the length of a `with` block."""
     sockets = {"http": listen(), "rest": listen()}
-    servers = {kind: McpServer(f"{url(socket)}/mcp", ("mcp:read", "mcp:write")) for kind, socket in sockets.items()}
-    registry = {kind: server.entry(kind) for kind, server in servers.items()}
+    servers = {kind: McpServer(f"{url(socket)}/mcp", SCOPES) for kind, socket in sockets.items()}
+    own = McpServer(f"http://127.0.0.1:{free_port()}/mcp", SCOPES)
+    registry = {kind: server.entry(kind) for kind, server in {**servers, "own": own}.items()}
     (files / "apis.json").write_text(json.dumps(registry))
     settings = mcp.settings(servers["http"])
-    settings["LATCHKEY_SELF_REGISTERED_RESOURCES"] = " ".join(server.url for server in servers.values())
+    settings["LATCHKEY_SELF_REGISTERED_RESOURCES"] = " ".join(server.url for server in (*servers.values(), own))
     with latchkey("ES256", files, **settings, LATCHKEY_LIMITS="*=1000000") as served:
         kinds: dict[str, Kind] = {
             "http": HttpApi(),
@@ -45,7 +48,7 @@ def running(files: Path) -> Iterator[Example]:
         }
         gateways = {kind: _gateway(kind, kinds[kind], servers[kind].url, served.issuer) for kind in kinds}
         with serving(gateways["http"], sockets["http"]), serving(gateways["rest"], sockets["rest"]):
-            yield Example(served, servers["http"].url, servers["rest"].url)
+            yield Example(served, servers["http"].url, servers["rest"].url, own)
 
 
 def _gateway(api_id: str, kind: Kind, address: str, issuer: str) -> Gateway:

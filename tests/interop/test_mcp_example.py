@@ -1,17 +1,23 @@
 """`examples/mcp`, an MCP server behind the guard, as clients find it that know its URL alone: to a tool that needs more."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from tests.interop import javascript, mcp_example
+from local import mcp
+from tests.interop import javascript, mcp_clients, mcp_example
 from tests.interop.javascript import run
 from tests.interop.mcp_example import Example
 from tests.support.internet import Page
 
 javascript.needed()
+ROOT = Path(__file__).parents[2]
 REDIRECT = "http://127.0.0.1:49152/callback"
 METADATA = {
     "client_name": "Assistant",
@@ -68,3 +74,67 @@ def test_behind_a_rest_api_it_logs_in_by_the_gateways_challenge_and_a_tools_is_l
     assert len(answer["scopes"]) == 1
     assert answer["refused"]
     assert "write" not in answer["granted"]
+
+
+STEPPED_UP = [{"mcp:read"}, {"mcp:read", "mcp:write"}]
+WROTE = ["No notes yet.", "Kept.", "milk"]
+
+
+@pytest.mark.parametrize(("document", "mode"), [("", "legacy"), ("https://app.example/2.json", "auto")])
+def test_a_python_client_logs_in_and_once_more_where_a_tool_needs_more(
+    example: Example, document: str, mode: str
+) -> None:
+    outcome = mcp_clients.python_sdk(example.http, example.served.person(), METADATA, document=document, mode=mode)
+    assert (outcome.texts, outcome.scopes) == (WROTE, STEPPED_UP)
+
+
+@pytest.mark.filterwarnings("ignore:Using in-memory token storage")
+def test_fastmcps_client_does_the_same(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = mcp_clients.fastmcp_client(example.http, example.served.person(), monkeypatch)
+    assert (outcome.texts, outcome.scopes) == (WROTE, STEPPED_UP)
+
+
+def test_mcp_remote_does_the_same_for_a_program_that_speaks_stdio(example: Example, tmp_path: Path) -> None:
+    with mcp_clients.remote(example.http, example.served.person(), tmp_path) as client:
+        outcome = client.calls()
+    assert (outcome.texts, outcome.scopes) == (WROTE, STEPPED_UP), "".join(client.log)
+
+
+TOOLS = """
+from starlette.middleware import Middleware
+from chalicelib.guard.challenges import ToolScopes
+notes = []
+@mcp.tool
+def list_notes() -> str:
+    return "\\n".join(notes) or "No notes yet."
+@mcp.tool
+def write_note(text: str) -> str:
+    notes.append(text)
+    return "Kept."
+step_up = Middleware(ToolScopes, tools={"write_note": "mcp:write"}, resource_metadata="{metadata}")
+"""
+
+
+@pytest.fixture
+def fastmcp_server(example: Example) -> Iterator[str]:
+    """The server that `make serve` prints, with two tools and the middleware; its URL once it listens."""
+    host = example.own.url.removesuffix("/mcp")
+    metadata = f"{host}/.well-known/oauth-protected-resource/mcp"
+    program, _, last = mcp.fastmcp(example.own, example.served.issuer, algorithm="ES256").rpartition("\n")
+    last = last.replace("mcp.run(", "mcp.run(middleware=[step_up], show_banner=False, ")
+    text = "\n".join([program, TOOLS.replace("{metadata}", metadata), last])
+    process = subprocess.Popen([sys.executable, "-c", text], cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        assert mcp_clients.get_when_it_listens(metadata).json()["authorization_servers"] == [example.served.issuer]
+        yield example.own.url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_tool_of_a_fastmcp_server_that_checks_tokens_itself_asks_for_more(
+    example: Example, fastmcp_server: str
+) -> None:
+    assert requests.post(fastmcp_server, json={}, timeout=10).status_code == 401
+    outcome = mcp_clients.python_sdk(fastmcp_server, example.served.person(), METADATA)
+    assert (outcome.texts, outcome.scopes) == (WROTE, STEPPED_UP)

@@ -62,7 +62,7 @@ def test_a_client_registers_itself_gets_a_token_for_the_server_and_steps_up(
 
 
 def test_what_is_printed_is_python_that_names_issuer_audience_and_scope() -> None:
-    program = mcp.fastmcp(SERVER, ISSUER)
+    program = mcp.fastmcp(SERVER, ISSUER, algorithm="RS256")
     literals = {node.value for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Constant)}
     assert {f"{ISSUER}/.well-known/jwks.json", ISSUER, URL, "mcp:read", "127.0.0.1", 9000, "/mcp"} <= literals
 
@@ -79,7 +79,7 @@ def test_what_is_printed_for_typescript_imports_what_the_sdk_has() -> None:
 
 
 def test_each_line_fits_a_page_and_names_the_server() -> None:
-    printed = mcp.welcome(SERVER, ISSUER, is_here=False)
+    printed = mcp.welcome(SERVER, ISSUER, algorithm="RS256", is_here=False)
     assert [line for line in printed.splitlines() if len(line) > 130] == []
     assert printed.count(URL) >= 4
 
