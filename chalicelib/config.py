@@ -72,6 +72,7 @@ class Settings:
     client_documents: bool = False
     outbound_ports: frozenset[int] = frozenset({443})
     local: bool = False
+    amazon_client: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
     unused_registration_seconds: int = 30 * 24 * 3600
@@ -185,6 +186,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
         local=_local(environ),
         apis_file=_apis_file(environ),
+        amazon_client=_one_of(environ, "LATCHKEY_AWS_CLIENT", "boto3"),
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=environ.get("LATCHKEY_JWKS_URL") or f"{issuer}/.well-known/jwks.json",
     )

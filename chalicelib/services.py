@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from .config import Settings, check_at_start, load
 from .domain.accounts.passwords import OWASP_19_MIB, Profile
 from .domain.oauth.tokens import MAX_LIFETIME
-from .fetch import Fetch
+from .fetch import Fetch, trust
 from .store.attempts import Attempts
-from .store.aws.boto3_transport import boto3_transport
 from .store.aws.client import AwsClient, Transport, round_trips
+from .store.aws.http_transport import HttpTransport
 from .store.clients import Clients
 from .store.keys import Keys
 from .store.once import Once
@@ -51,12 +51,13 @@ def build(
     *,
     now: Callable[[], int] = _epoch,
     hashing: Profile = OWASP_19_MIB,
-    transport: Callable[[str], Transport] = boto3_transport,
+    transport: Callable[[str], Transport] | None = None,
 ) -> Services:
     """Services on fresh AWS clients, which take region, credentials and endpoint from the environment.
 
-    `transport` gives the way to `dynamodb` or `ssm`.
+    `transport` gives another way to `dynamodb` and `ssm` than the settings have.
     """
+    transport = transport or _transport(settings)
     client = AwsClient(transport("dynamodb"))
     tables = {"users": settings.users_table, "grants": settings.grants_table}
     return Services(
@@ -74,6 +75,14 @@ def build(
         now=now,
         hashing=hashing,
     )
+
+
+def _transport(settings: Settings) -> Callable[[str], Transport]:
+    if settings.amazon_client:
+        from .store.aws.boto3_transport import boto3_transport
+
+        return boto3_transport
+    return lambda service: HttpTransport(service, trust=trust)
 
 
 _of_this_container: list[Services] = []

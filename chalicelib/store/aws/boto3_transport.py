@@ -36,6 +36,7 @@ def _refusal(operation: str, response: Mapping[str, Any]) -> AwsError:
         operation,
         response["Error"]["Code"],
         response["Error"].get("Message", ""),
+        status=response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400),
         item=response.get("Item"),
         reasons=response.get("CancellationReasons", ()),
     )

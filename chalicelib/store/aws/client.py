@@ -8,7 +8,8 @@ from ...domain.errors import TemporarilyUnavailable
 # Raises AwsError for a refusal, and TemporarilyUnavailable where there was no answer in time.
 Transport = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
-# What a caller may simply try again. A validation or a permission error is a defect of ours and stays loud.
+# What a caller may simply try again, beside what has a status for it. A validation or a permission error is a defect of
+# ours and stays loud.
 RETRYABLE = frozenset(
     {
         "InternalServerError",
@@ -49,10 +50,12 @@ class AwsError(Exception):
         code: str,
         message: str = "",
         *,
+        status: int = 400,
         item: Mapping[str, Any] | None = None,
         reasons: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.code = code
+        self.status = status
         self.item = item
         self.reasons = reasons
         super().__init__(f"{operation}: {code}: {message}")
@@ -60,7 +63,7 @@ class AwsError(Exception):
     @property
     def retryable(self) -> bool:
         """Whether it is no fault of the request, which may be tried again later."""
-        return self.code in RETRYABLE
+        return self.code in RETRYABLE or self.status == 429 or self.status >= 500
 
 
 class AwsClient:
