@@ -46,7 +46,7 @@ def measure() -> Iterator[Comparison]:
     root = event("GET", "/")
     empty = empty_app()
     with mock_aws(), Path(devnull).open("w") as nowhere:
-        svc = services.build(config.load({"LATCHKEY_ISSUER": "https://id.example"}))
+        svc = services.build(config.load({"LATCHKEY_ISSUER": "https://id.example", "LATCHKEY_AWS_CLIENT": "boto3"}))
         keys.ensure(svc)
         services.use(svc)
         for name in ("jwks.json", "openid-configuration"):

@@ -31,6 +31,7 @@ def _line(error: Exception) -> str | None:
 
     from chalicelib.config import WrongSetting
     from chalicelib.domain.errors import LatchkeyError, TemporarilyUnavailable
+    from chalicelib.store.aws.answers import Unanswered
     from chalicelib.store.aws.client import AwsError
     from deploy.errors import CannotDeployError
     from deploy.openapi_scopes import CannotExpressError
@@ -39,6 +40,8 @@ def _line(error: Exception) -> str | None:
     from deploy.staging import CannotPackageError
     from deploy.vendor import CannotVendorError
 
+    if isinstance(error, Unanswered):
+        return f"AWS does not answer: {error.reason}"
     if isinstance(error, TemporarilyUnavailable):
         return f"AWS says: {error.__cause__}" if error.__cause__ else f"{error.description} The reason: {error.reason}."
     if isinstance(error, LatchkeyError):

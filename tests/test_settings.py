@@ -37,6 +37,7 @@ WRONG = {
     "LATCHKEY_JWKS_URL": "/jwks.json",
     "LATCHKEY_LIMITS": "no-such-limit=5",
     "LATCHKEY_LOCAL": "yes",
+    "LATCHKEY_AWS_CLIENT": "botocore",
 }
 every_wrong = pytest.mark.parametrize(("name", "value"), WRONG.items(), ids=WRONG.keys())
 

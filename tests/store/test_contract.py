@@ -16,10 +16,12 @@ from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
 from chalicelib.domain.records.once import FinishedLogin, OnceItem, OnceRecord, SpentInteraction, SpentProof, UserCode
+from chalicelib.fetch import trust
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import AwsClient, Transport
+from chalicelib.store.aws.http_transport import HttpTransport, Seconds
 from chalicelib.store.clients import Clients
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -39,6 +41,10 @@ THREADS = 16
 OTHERS = ("moto", pytest.param("embedded", marks=pytest.mark.slow))
 
 
+OURS = {"moto by our client": "served_moto", "embedded by our client": "embedded_aws"}
+PATIENT = Seconds(10, 10, 30)  # a busy machine is not what is tried here
+
+
 def address(request: pytest.FixtureRequest) -> dict[str, str]:
     """Where an engine that others wrote answers, and to which key."""
     request.getfixturevalue("aws")
@@ -46,11 +52,26 @@ def address(request: pytest.FixtureRequest) -> dict[str, str]:
     return where
 
 
-@pytest.fixture(params=["in process", *OTHERS])
+def by_our_client(where: dict[str, str]) -> Callable[[str], Transport]:
+    """Our client's way to such an engine."""
+    environ = {
+        "AWS_ENDPOINT_URL": where["endpoint_url"],
+        "AWS_ACCESS_KEY_ID": where["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": where["aws_secret_access_key"],
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    return lambda service: HttpTransport(service, trust=trust, environ=environ, seconds=PATIENT)
+
+
+@pytest.fixture(
+    params=["in process", *OTHERS, "moto by our client", pytest.param("embedded by our client", marks=pytest.mark.slow)]
+)
 def store(request: pytest.FixtureRequest) -> Any:
-    """The verbs of one deployment on one engine."""
+    """The verbs of one deployment on one engine; those that others wrote are asked by either client."""
     if request.param == "in process":
         return Deployment(aws.transport)
+    if request.param in OURS:
+        return Deployment(by_our_client(request.getfixturevalue(OURS[request.param])))
     where = address(request)
     return Deployment(lambda service: boto3_transport(service, **where))
 

@@ -43,7 +43,6 @@ def deployed(**more: str) -> Settings:
     settings = load(
         {
             "LATCHKEY_ISSUER": "https://id.example",
-            "LATCHKEY_AWS_CLIENT": "boto3",  # moto is in this process, and has botocore's requests alone
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",

@@ -7,6 +7,7 @@ everything else here costs together.
 import select
 import socket
 import time
+import weakref
 from typing import TYPE_CHECKING, NamedTuple
 
 from .endpoint import Endpoint
@@ -70,6 +71,7 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._end = weakref.finalize(self, sock.close)
         self._buffer = bytearray()
         self._until = 0.0
         self.reusable = False
@@ -82,10 +84,7 @@ class Connection:
 
     def close(self) -> None:
         """The end of it."""
-        self._sock.close()
-
-    def __del__(self) -> None:
-        self.close()
+        self._end()
 
     def exchange(self, request: bytes, *, until: float) -> Response:
         """The answer to a request, had by `until` (time.monotonic); raises OSError."""

@@ -134,7 +134,7 @@ class HttpTransport:
                 connection.close()
             while other := self._another():
                 other.close()
-            raise Unanswered(reason=f"{type(error).__name__}: {error}") from error
+            raise Unanswered(reason=f"{self.endpoint.authority}: {type(error).__name__}: {error}") from error
         self._keep(connection)
         return response
 

@@ -42,20 +42,7 @@ def aws() -> Iterator[ScriptedAws]:
 def transport(aws: ScriptedAws, service: str = "dynamodb", **more: Any) -> HttpTransport:
     """Our client, which does not wait between its attempts."""
     usual: dict[str, Any] = {"environ": aws.environ, "now": lambda: NOW, "pause": lambda _: None, "jitter": lambda: 0.0}
-    made.append(HttpTransport(service, **({"trust": ssl.create_default_context} | usual | more)))
-    return made[-1]
-
-
-made: list[HttpTransport] = []
-
-
-@pytest.fixture(autouse=True)
-def without_connections_left_open() -> Iterator[None]:
-    yield
-    for each in made:
-        while connection := each._another():
-            connection.close()
-    made.clear()
+    return HttpTransport(service, **({"trust": ssl.create_default_context} | usual | more))
 
 
 # What is sent
