@@ -8,23 +8,28 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
+from chalicelib.config import registered_apis
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
 from cli import client_metadata
 from cli.recipes import Recipe
+from deploy.registered_apis import entry
 from tests.interop.person import Person
 from tests.interop.served import Served
 from tests.support.commands import run
 
+USUAL_API = {"revocation": "stateless", "answer": "policy"}
 SECONDS = 180  # until a program serves; a JVM on a busy machine needs half a minute
 
 
@@ -107,9 +112,19 @@ class Product:
             # As a dependency of another module, since `go install` refuses modules that replace others.
             (self.folder / "go.mod").write_text("module products\n")
             require = ["go", "mod", "edit", f"-require={module}@{version}"]
-            build = ["go", "build", "-mod=mod", "-o", str(program), module + package]
-            for command in (require, build):
-                subprocess.run(command, cwd=self.folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
+            subprocess.run(require, cwd=self.folder, check=True)
+            self._build_go(module + package, program)
+        return program
+
+    def go_project(self, project: Path) -> Path:
+        """The program of a Go project, its go.mod and main.go, built as far as something in it is new."""
+        for name in ("go.mod", "main.go"):
+            shutil.copy(project / name, self.folder)
+        return self._build_go(".", self.folder / self.recipe.name)
+
+    def _build_go(self, package: str, program: Path) -> Path:
+        build = ["go", "build", "-mod=mod", "-o", str(program), package]
+        subprocess.run(build, cwd=self.folder, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
         return program
 
     def maven(self, project: Path, version: str, sources: Mapping[str, str] | None = None) -> Path:
@@ -130,6 +145,29 @@ class Product:
             subprocess.run(package, cwd=self.folder, check=True)
             made.write_text(json.dumps(files))
         return self.folder / "target" / "site.jar"
+
+    def register(self, apis: Mapping[str, Mapping[str, Any]]) -> None:
+        """Has the server know these APIs, by their names and what is said of them beside the usual."""
+        registry = {name: entry(**{"name": name, **USUAL_API, **api}) for name, api in apis.items()}
+        Path(self.served.svc.settings.apis_file).write_text(json.dumps(registry))
+        registered_apis.cache_clear()
+
+    def conversation(self, command: Sequence[str | Path], person: Person) -> dict[str, str]:
+        """What a program came to, by what: it sends its user to a page, and is told where the browser was sent then."""
+        with subprocess.Popen(list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            patience = threading.Timer(SECONDS, process.kill)
+            patience.start()
+            assert process.stdin
+            assert process.stdout
+            lines = []
+            for line in process.stdout:
+                if line.startswith("visit "):
+                    print(person.visit(line.split()[1])["url"], file=process.stdin, flush=True)
+                else:
+                    lines.append(line.rstrip())
+            patience.cancel()
+        assert process.returncode == 0, lines
+        return {what: outcome for what, _, outcome in (line.partition(": ") for line in lines)}
 
     @contextmanager
     def running(

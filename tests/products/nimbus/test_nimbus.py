@@ -1,6 +1,5 @@
 """The Nimbus OAuth 2.0 SDK: a client in Java that pushes its request, logs in, and does what there is to do after it."""
 
-import subprocess
 from pathlib import Path
 
 from tests.interop.served import REGISTRATION_TOKEN
@@ -17,13 +16,8 @@ def test_a_client_logs_in_refreshes_asks_about_its_tokens_ends_them_and_register
     command = ["java", "-Xmx256m", "-jar", jar, product.folder / "client.properties", REGISTRATION_TOKEN]
     person = product.person()
 
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin
-        assert process.stdout
-        visit = process.stdout.readline().removeprefix("visit ").strip()
-        output, _ = process.communicate(person.visit(visit)["url"] + "\n", timeout=60)
+    came_to = product.conversation(command, person)
 
-    came_to = dict(line.split(": ") for line in output.splitlines())
     assert came_to.pop("login") == came_to.pop("refresh")
     assert came_to == {
         "userinfo": person.email,

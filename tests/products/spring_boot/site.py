@@ -1,6 +1,5 @@
 """A site of Spring Boot's, which people log in to, and which is an API as well."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +7,8 @@ from pathlib import Path
 
 import requests
 
-from chalicelib.config import registered_apis
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
 from cli import recipes
-from deploy.registered_apis import entry
 from tests.interop.person import Person
 from tests.interop.served import free_port
 from tests.products.product import Connection, Product
@@ -62,19 +59,8 @@ def site(
 
 def api_settings(product: Product, audience: str) -> Mapping[str, str]:
     """The files of the recipe for APIs, for one that is registered with this audience."""
-    apis = {
-        typ: entry(
-            name=typ,
-            audience=of_typ,
-            typ=typ,
-            revocation="stateless",
-            answer="policy",
-            scopes={"GET /notes": "notes:read"},
-        )
-        for of_typ, typ in TYPS.items()
-    }
-    Path(product.served.svc.settings.apis_file).write_text(json.dumps(apis))
-    registered_apis.cache_clear()
+    scopes = {"GET /notes": "notes:read"}
+    product.register({typ: {"audience": of_typ, "typ": typ, "scopes": scopes} for of_typ, typ in TYPS.items()})
     return API_RECIPE.settings_for(product.served.issuer, Client(client_id="", resources=(audience,)))
 
 
