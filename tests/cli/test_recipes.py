@@ -86,3 +86,11 @@ def test_whoever_names_no_product_or_not_where_it_is_is_told(svc: Services) -> N
 def test_a_product_that_is_no_client_makes_none(svc: Services) -> None:
     with pytest.raises(SystemExit, match="no client of its own"):
         run("clients", "create", "--for", "kubernetes-api-server", on=svc)
+
+
+def test_where_a_product_is_stands_in_its_settings_with_its_path(
+    svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata, _, recipe = created(svc, capsys, "--for", "argo-cd", "--url", "https://ops.example/argo/")
+    assert metadata["redirect_uris"] == ["https://ops.example/argo/auth/callback"]
+    assert "\n  url: https://ops.example/argo\n" in recipe
