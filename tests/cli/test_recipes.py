@@ -30,7 +30,7 @@ def created(svc: Services, capsys: pytest.CaptureFixture[str], *arguments: str) 
 def test_a_client_for_a_product_can_be_made_and_its_settings_are_filled_in(
     svc: Services, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    metadata, secret, recipe = created(svc, capsys, "--new-scopes", "--for", name, "--url", FULL_URL)
+    metadata, secret, recipe = created(svc, capsys, "--for", name, "--url", FULL_URL)
     assert metadata["client_name"] == recipes.read(name).title
     assert not recipes.PLACEHOLDER.findall(recipe.replace("<client_secret>", "") if not secret else recipe)
     assert str(metadata["client_id"]) in recipe
