@@ -48,7 +48,8 @@ def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = 
     reasons: list[str] = []
     for _ in range(TRIES):
         try:
-            client.call("TransactWriteItems", TransactItems=writes)
+            # By the token DynamoDB knows what it has written, should the answer be lost and the call be sent again.
+            client.call("TransactWriteItems", TransactItems=writes, ClientRequestToken=secrets.token_urlsafe(24))
         except AwsError as error:
             reasons = [reason.get("Code", "None") for reason in error.reasons]
             writes = [*parts]

@@ -380,6 +380,19 @@ def test_a_call_that_is_sent_again_because_its_answer_was_lost_knows_its_own_wor
     assert call() is (verb in ("create", "replace"))  # to write the very same again is no conflict
 
 
+def test_a_transaction_that_is_sent_again_because_its_answer_was_lost_is_done_once(
+    store: Deployment, request: pytest.FixtureRequest
+) -> None:
+    if "moto" in request.node.callspec.params["store"]:
+        pytest.skip("moto does not look at the token of a transaction")
+    limit = Limit("kind", uuid4().hex, 1, 60)
+    with answer_lost(store.client, "TransactWriteItems"):
+        assert store.create_user(user(), "ann@example.com")
+    with answer_lost(store.client, "TransactWriteItems"):
+        assert store.attempts.spend([limit], now=NOW) is None
+    assert store.attempts.spend([limit], now=NOW) == limit
+
+
 def test_a_login_of_several_steps_begins_one_session_until_its_time_is_over(store: Deployment) -> None:
     owner, first = started(store)
 
