@@ -1,7 +1,7 @@
 """Clients as their operator, or whoever registers them, makes, changes and deletes them, and their secrets."""
 
 import secrets
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from ...domain.crypto import algorithms
@@ -39,16 +39,23 @@ def draft(svc: Services, client: Client, *, secret: str = "") -> tuple[Client, s
 def check(svc: Services, client: Client) -> None:
     """Raises InvalidRedirectUri or InvalidClientMetadata for a client that may not be registered as it is."""
     _check(svc, client)
-    _check_called_uris(svc, client, CALLED_URIS)
+    _check_called_uris(svc, _called_uris(client))
 
 
-def _check_called_uris(svc: Services, client: Client, names: Iterable[str]) -> None:
+def _called_uris(client: Client) -> dict[str, str]:
+    """What this server itself asks for a client, by what it is called in an error."""
+    own_uris = {f"`{name}`": getattr(client, name) for name in CALLED_URIS}
+    issuers = {f"The `jwks_uri` of {name}": each.get("jwks_uri", "") for name, each in client.assertion_issuers.items()}
+    return {name: uri for name, uri in {**own_uris, **issuers}.items() if uri}
+
+
+def _check_called_uris(svc: Services, uris: Mapping[str, str]) -> None:
     """Raises InvalidClientMetadata for an address that this server will never call: else that fails later, and silently."""
-    for name in names:
-        why = svc.fetch.why_never(getattr(client, name)) if getattr(client, name) else ""
+    for name, uri in uris.items():
+        why = svc.fetch.why_never(uri)
         if why:
             raise InvalidClientMetadata(
-                f"`{name}` cannot be called from here: {why}. It is https, at a public name or address, at port "
+                f"{name} cannot be called from here: {why}. It is https, at a public name or address, at port "
                 f"{' or '.join(map(str, sorted(svc.settings.outbound_ports)))} (LATCHKEY_OUTBOUND_PORTS)."
             )
 
@@ -93,7 +100,8 @@ def change(svc: Services, old: Client, new: Client, *, named: Collection[str] = 
 def replace_by(svc: Services, old: Client, new: Client, *, network: str) -> Client:
     """A client with other metadata; raises TemporarilyUnavailable if it changed meanwhile."""
     new = replace(_check(svc, new), version=old.version + 1)
-    _check_called_uris(svc, new, [name for name in CALLED_URIS if getattr(old, name) != getattr(new, name)])
+    before = _called_uris(old)
+    _check_called_uris(svc, {name: uri for name, uri in _called_uris(new).items() if uri != before.get(name)})
     if (new.sector_identifier_uri, new.redirect_uris) != (old.sector_identifier_uri, old.redirect_uris):
         sectors.check(svc, new, network=network)
     if not svc.clients.replace(old, new):

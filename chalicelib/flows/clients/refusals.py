@@ -1,6 +1,5 @@
 """What registered clients were refused for in the last day, for their operators."""
 
-from ...domain.oauth.causes import CAUSES, cause_of
 from ...domain.oauth.client import Client
 from ...services import Services
 
@@ -10,6 +9,8 @@ def keep(svc: Services, client: Client, *, code: str, reason: str) -> str:
 
     Of a client that nobody registered nothing is kept: anybody makes as many as they like.
     """
+    from ...domain.oauth.causes import CAUSES, cause_of  # which nobody who is not refused waits for
+
     cause = cause_of(code, reason)
     if cause and client.created_at:
         svc.refusals.keep(client.client_id, cause, now=svc.now())
@@ -18,6 +19,8 @@ def keep(svc: Services, client: Client, *, code: str, reason: str) -> str:
 
 def of_client(svc: Services, client: Client) -> dict[str, int]:
     """When a client was last refused in the last day, in epoch seconds, by the cause; the latest first."""
+    from ...domain.oauth.causes import CAUSES
+
     latest = svc.refusals.read(client.client_id, now=svc.now())
     return {
         cause: at

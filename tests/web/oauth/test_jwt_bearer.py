@@ -11,6 +11,7 @@ import pytest
 from chalicelib.domain.accounts.model import User
 from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, JWT_BEARER
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from tests.support.browser import API, ASSERTION_TYPE, ISSUER, App, Browser, register, send, token_response
 from tests.support.forge import by, by_hmac, compact, jwk, peek, stranger
@@ -499,3 +500,20 @@ def test_an_issuer_is_registered_with_its_keys_or_their_address(
     with pytest.raises(InvalidClientMetadata) as refused:
         register(svc, phone, "trusting", assertion_issuers=issuers)
     assert "`assertion_issuers` is a few issuers" in refused.value.description
+
+
+@pytest.mark.parametrize("uri", ["https://idp.example:8443/keys", "https://10.0.0.1/keys", "https://keycloak/keys"])
+def test_an_issuers_keys_are_where_they_can_be_asked_for_or_it_is_not_registered(
+    svc: Services, phone: Phone, issuer: Issuer, uri: str
+) -> None:
+    uncallable = {issuer.name: {"jwks_uri": uri}}
+    with pytest.raises(InvalidClientMetadata, match="invalid_client_metadata") as refused:
+        register(svc, phone, "trusting", assertion_issuers=uncallable)
+    assert f"The `jwks_uri` of {issuer.name} cannot be called from here" in refused.value.description
+    # One of an earlier release keeps no operator from changing the rest.
+    client = trusting(svc, phone, issuer).client
+    stored = replace(client, version=client.version + 1, assertion_issuers=uncallable)
+    assert svc.clients.replace(client, stored)
+    assert manage.change(svc, stored, replace(stored, client_name="Other")).client_name == "Other"
+    with pytest.raises(InvalidClientMetadata):
+        manage.change(svc, client, stored)
