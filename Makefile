@@ -34,7 +34,7 @@ serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PO
 typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
 test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 products: $(DEV) $(CLIENTS) debian  ## run the products of docs/clients.md against it, those whose toolchain is here (ONLY="dex grafana")
 	$(BIN)/python -m tests.products $(if $(filter command%,$(origin ONLY)),$(ONLY))

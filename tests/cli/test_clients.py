@@ -2,16 +2,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from chalicelib.config import Settings
 from chalicelib.domain.oauth.client import TYPES
 from chalicelib.flows.clients import authenticate as flow
 from chalicelib.services import Services
-from chalicelib.store import tables
-from chalicelib.store.aws.boto3_transport import boto3_transport
-from tests.support.aws import container
+from tests.support.aws import on_moto
 from tests.support.commands import run
 from tests.support.forge import jwk, stranger
 from tests.support.phone import NETWORK, Clock, Phone, installed
@@ -57,18 +54,11 @@ def test_a_client_is_created_with_what_was_typed_and_its_secret_works(
     assert works(svc, client.client_id, secret)
 
 
-@pytest.fixture
-def on_moto(aws: None, settings: Settings, clock: Clock) -> Services:  # noqa: ARG001 - the AWS that boto3 calls
-    """The deployment where boto3 finds it, which the list of all clients asks by itself."""
-    for table in tables.definition(**settings.tables):
-        boto3.client("dynamodb").create_table(**table)
-    return container(settings, now=clock, transport=boto3_transport)
-
-
+@pytest.mark.usefixtures("aws")
 def test_all_clients_are_listed_with_what_each_may_beyond_the_usual(
-    on_moto: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+    settings: Settings, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    svc = on_moto
+    svc = on_moto(settings, now=clock)  # which the list asks by itself
     with installed(svc):
         Phone(clock).sign_up()  # the table has others than clients
     run("clients", "list", on=svc)

@@ -110,7 +110,6 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
     settings = load(
         {
             "LATCHKEY_ISSUER": url(listening),
-            "LATCHKEY_AWS_CLIENT": "boto3",  # moto is in this process, and has botocore's requests alone
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",

@@ -10,8 +10,21 @@ from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local import demo
+from tests.support.aws import on_moto
 from tests.support.browser import Browser, basic
-from tests.support.phone import NETWORK, Phone
+from tests.support.phone import NETWORK, Clock, Phone
+
+
+@pytest.fixture
+def settings(aws: None, settings: Settings) -> Settings:  # noqa: ARG001 - the AWS that boto3 calls
+    """The deployment where the local run makes it: in what boto3 finds by itself."""
+    return replace(settings, amazon_client=True)
+
+
+@pytest.fixture
+def svc(settings: Settings, clock: Clock) -> Services:
+    """Services there."""
+    return on_moto(settings, now=clock)
 
 
 def is_vouched_for(phone: Phone) -> bool:

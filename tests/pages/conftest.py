@@ -46,7 +46,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     settings = load(
         {
             "LATCHKEY_ISSUER": server.url(listening),
-            "LATCHKEY_AWS_CLIENT": "boto3",  # moto is in this process, and has botocore's requests alone
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",

@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import boto3
+
 from chalicelib.config import Settings
 from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS
 from chalicelib.services import Services, build
 from chalicelib.store import tables
+from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import Transport
 from tests.support.dynamodb import DynamoDB
 from tests.support.ssm import ParameterStore
@@ -22,6 +25,13 @@ def transport(service: str) -> Transport:
 def container(settings: Settings, **more: Any) -> Services:
     """Services on a deployment in this process, as each of its containers has its own; passwords cost next to nothing."""
     return build(settings, **{"hashing": CHEAPEST_ONLY_FOR_TESTS, "transport": transport, **more})
+
+
+def on_moto(settings: Settings, **more: Any) -> Services:
+    """Services on tables that boto3 finds by itself, for what asks it; the test has the fixture `aws`."""
+    for table in tables.definition(**settings.tables):
+        boto3.client("dynamodb").create_table(**table)
+    return container(settings, transport=boto3_transport, **more)
 
 
 def deploy(settings: Settings) -> None:
