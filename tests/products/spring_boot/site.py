@@ -61,7 +61,7 @@ def api_settings(product: Product, audience: str) -> Mapping[str, str]:
     """The files of the recipe for APIs, for one that is registered with this audience."""
     scopes = {"GET /notes": "notes:read"}
     product.register({typ: {"audience": of_typ, "typ": typ, "scopes": scopes} for of_typ, typ in TYPS.items()})
-    return API_RECIPE.settings_for(product.served.issuer, Client(client_id="", resources=(audience,)))
+    return API_RECIPE.for_client(product.served.issuer, Client(client_id="", resources=(audience,))).files
 
 
 def access_token(product: Product, audience: str) -> str:
