@@ -4,9 +4,11 @@ Of ours and of the apps that need no HTTP server it is the serving alone, from e
 it is their whole process. Our calls go to DynamoDB in another process, the others' to SQLite or memory in their own.
 """
 
+import gc
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, redirect_stdout
+from itertools import count
 from os import devnull
 from pathlib import Path
 from statistics import median
@@ -21,12 +23,14 @@ from benchmarks.peers.catalogue import INTROSPECT, JWKS, LOGIN, MACHINE, PEERS, 
 from benchmarks.peers.processes import PeerFailed, Process
 from benchmarks.rounds import Comparison, Table, Work, compared, cpu_seconds, of_pairs
 from chalicelib.store.aws.boto3_transport import boto3_transport
+from chalicelib.store.aws.client import Transport
 
 ROUNDS, CALLS = 25, {VERIFY: 100, JWKS: 50}
-OURS, BARE = "Latchkey", "the same calls, bare"
+OURS, BARE, ALONE = "Latchkey", "its calls, bare", "its calls, our client"
 # Ours against another, in one operation.
 TARGETS = (
     (LOGIN, BARE, 1.25),
+    (LOGIN, ALONE, 1.25),
     (LOGIN, "simplejwt", 0.85),
     (REFRESH, BARE, 1.3),
     (REFRESH, "simplejwt", 0.30),
@@ -35,6 +39,7 @@ TARGETS = (
     (MACHINE, "django-oauth-toolkit", 0.65),
     (MACHINE, "Authlib", 0.75),
     (INTROSPECT, BARE, 1.6),
+    (INTROSPECT, ALONE, 1.6),
     (INTROSPECT, "django-oauth-toolkit", 0.60),
     (INTROSPECT, "oidc-provider", 1.0),
     (VERIFY, "FastAPI + PyJWT", 0.40),
@@ -45,11 +50,11 @@ Figures = dict[str, list[float]]
 
 
 class InProcess:
-    """The service in this process; the calls of each round of it are kept in `batches`, to be made again."""
+    """The service in this process; the calls of each round of it are kept in `batches`, to be made again without it."""
 
     def __init__(self, ours: Ours) -> None:
         self._ours = ours
-        self.batches: list[list[Call]] = []
+        self.batches: list[list[list[Call]]] = []
 
     def cpu(self, operation: str, calls: int) -> float:
         """From event to answer."""
@@ -62,21 +67,29 @@ class InProcess:
 
 
 class Bare:
-    """One token by PyJWT for each time, and the calls of an earlier round of the service's, the way that they went."""
+    """One token by PyJWT for each time, a login's hash, and the calls of one round after the other, by whichever client.
 
-    def __init__(self, ours: Ours, service: InProcess) -> None:
-        self._ours = ours
-        self._service = service
+    They are made on the rows of an `account` of its own.
+    """
+
+    def __init__(self, service: InProcess, ours: Ours, transport: Transport, account: int) -> None:
+        self._service, self._ours = service, ours
+        self._transport = transport
+        self._account = account
+        self._rounds = count()
 
     def cpu(self, operation: str, calls: int) -> float:
         """Without anything around them."""
-        token: Work = self._ours.decode if operation in (INTROSPECT, VERIFY) else self._ours.encode
-        requests = self._service.batches.pop(0)
+        work: list[Work] = [self._ours.decode if operation == INTROSPECT else self._ours.encode]
+        if operation == LOGIN:
+            work.append(self._ours.check_password)
+        requests = self._ours.elsewhere(self._service.batches[next(self._rounds)], self._account)
         started = process_time()
-        for _ in range(calls):
-            token()
-        for name, request in requests:
-            self._ours.transport(name, request)
+        for of_one in requests:
+            for each in work:
+                each()
+            for name, request in of_one:
+                self._transport(name, request)
         return (process_time() - started) / calls
 
 
@@ -86,12 +99,13 @@ def measure(peers: str = "quick") -> Iterator[Comparison | Table]:
         with redirect_stdout(nowhere):  # where the log lines go; making them is part of the work
             ours = Ours(svc)
         processes = dict(_running(peers, running))
+        gc.freeze()  # what this program has loaded, and no function has: collections of ours pass over it
         figures: dict[str, Figures] = {}
         with redirect_stdout(nowhere):
             for operation in (LOGIN, REFRESH, MACHINE, INTROSPECT, VERIFY, JWKS):
                 figures[operation] = _in_turns(operation, ours, processes)
             ours.client_credentials()
-            [get_item] = ours.take_calls()
+            [[get_item]] = ours.take_calls()
         yield _table(figures)
         yield from _targets(figures)
         yield from _floors(ours, get_item)
@@ -114,8 +128,9 @@ def _running(peers: str, running: ExitStack) -> Iterator[tuple[Peer, Process]]:
 def _in_turns(operation: str, ours: Ours, processes: Mapping[Peer, Process]) -> Figures:
     service, calls = InProcess(ours), CALLS.get(operation, 8)
     turns: dict[str, Process] = {OURS: service}
-    if operation != JWKS:
-        turns[BARE] = Bare(ours, service)
+    if operation in (LOGIN, REFRESH, MACHINE, INTROSPECT):
+        turns[BARE] = Bare(service, ours, BareClient(), account=1)
+        turns[ALONE] = Bare(service, ours, ours.transport, account=2)
     turns |= {peer.name: process for peer, process in processes.items() if operation in peer.operations}
     service.cpu(operation, calls)
     for process in [*turns.values()][1:]:

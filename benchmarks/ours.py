@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from app import app
 from benchmarks.routes import event
+from chalicelib.domain.accounts import passwords
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
 from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys
@@ -38,7 +39,7 @@ class Ours:
     def __init__(self, svc: Services) -> None:
         self._svc = svc
         self.seconds = 0.0
-        self._noted: list[Call] = []
+        self._noted: list[list[Call]] = []
         self._numbers = count()
         self._accounts = [self._sign_up() for _ in range(ACCOUNTS)]
         _, self._refresh_token, self.access_token = self._accounts[0]
@@ -49,8 +50,8 @@ class Ours:
         self._claims = jwt.decode(self.access_token, options={"verify_signature": False})
         signed, _, signature = self.access_token.rpartition(".")
         self._signed, self._signature = signed.encode(), jwt.utils.base64url_decode(signature)
+        self._password_hash = passwords.hash_password(PASSWORD, profile=svc.hashing)
         self._machine, self._resource_server = self._register(introspects=False), self._register(introspects=True)
-        self._twins = list(zip(self._session(0), self._session(1), strict=True))
         self._guard = Guard(svc.settings, fetch=lambda _: keys.published(svc), in_force=lambda claims: claims)
         self.transport = svc.users._client.transport
         svc.users._client.transport = self._note
@@ -83,13 +84,22 @@ class Ours:
         """The key set."""
         self._answer("GET", "/.well-known/jwks.json")
 
-    def take_calls(self) -> list[Call]:
-        """The calls since this was last asked, with other rows in the place of some: a second refresh of one would be a reuse."""
-        text = json.dumps(self._noted)
-        self._noted.clear()
-        for own, other in self._twins:
+    def take_calls(self) -> list[list[Call]]:
+        """The calls of each request since this was last asked."""
+        calls, self._noted = self._noted, []
+        return calls
+
+    def elsewhere(self, calls: list[list[Call]], account: int) -> list[list[Call]]:
+        """Calls with the rows of another account in the place of the first one's: a second refresh of one would be a reuse."""
+        text = json.dumps(calls)
+        for own, other in zip(self._session(0), self._session(account), strict=True):
             text = text.replace(own, other)
-        return [(operation, request) for operation, request in json.loads(text)]
+        replaced: list[list[Call]] = json.loads(text)
+        return replaced
+
+    def check_password(self) -> None:
+        """The cheapest hash there is, which is part of a login here."""
+        assert passwords.verify_password(PASSWORD, stored=self._password_hash)
 
     def encode(self) -> object:
         """One access token."""
@@ -109,7 +119,7 @@ class Ours:
         self._public.verify(self._signature, self._signed, padding.PKCS1v15(), hashes.SHA256())
 
     def _note(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        self._noted.append((operation, dict(request)))
+        self._noted[-1].append((operation, dict(request)))
         return self.transport(operation, request)
 
     def _session(self, number: int) -> tuple[str, str]:
@@ -141,6 +151,7 @@ class Ours:
     def _answer(self, method: str, path: str, **content: Any) -> Any:
         number = next(self._numbers)
         request = event(method, path, network=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", **content)
+        self._noted.append([])
         started = process_time()
         answer = app(request, None)
         self.seconds += process_time() - started

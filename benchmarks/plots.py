@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from benchmarks.endpoints import BARE, OURS
+from benchmarks.endpoints import ALONE, BARE, OURS
 from benchmarks.rounds import Comparison, Table
 
 FOLDER = Path(__file__).parents[1] / "docs" / "plots"
@@ -54,7 +54,9 @@ def _requests(table: Table) -> list[Panel]:
     operations = list(dict.fromkeys(operation for row in table.rows.values() for operation in row))
     panels = []
     for operation in operations:
-        bars = {name: row[operation] for name, row in table.rows.items() if operation in row and name != BARE}
+        bars = {
+            name: row[operation] for name, row in table.rows.items() if operation in row and name not in (BARE, ALONE)
+        }
         ordered = dict(sorted(bars.items(), key=lambda bar: bar[1]))
         if len(ordered) > 1:
             panels.append(Panel(title=operation, unit="µs", bars=ordered, ours=frozenset({OURS})))
