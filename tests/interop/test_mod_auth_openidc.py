@@ -118,6 +118,7 @@ def test_who_leaves_by_apaches_button_has_to_log_in_again(served: Served, person
         del person.web.cookies["mod_auth_openidc_session"]
         again = person.web.get(f"{wiki.url}/notes")
         page = person.visit(f"{wiki.url}/oidc?logout={quote(f'{wiki.url}/bye', safe='')}")
+        deliver()
         bye, login = wiki.get(person.web, "/bye"), person.web.get(f"{wiki.url}/notes")
     assert again.url == f"{wiki.url}/notes"
     assert page == {"url": f"{wiki.url}/bye"}
