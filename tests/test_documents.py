@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain import errors
+from chalicelib.domain.accounts.profile import CLAIMS
 from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
 from chalicelib.domain.records.once import ONCE
 from chalicelib.domain.records.outbox import MESSAGES
@@ -175,3 +176,10 @@ def test_each_sealed_record_is_in_the_data_model() -> None:
 def test_each_kind_of_key_is_in_the_data_model() -> None:
     documented = re.findall(r"^- `…/(\w+)/.+?`:", section("data-model.md", "## SSM parameters"), re.MULTILINE)
     assert sorted(documented) == sorted(PARAMETERS)
+
+
+def test_each_claim_that_a_user_says_is_in_the_document_on_oauth() -> None:
+    (line,) = re.findall(
+        r"- `profile` has the standard claims [^:]+: (.*?)\.\n", section("oauth.md", "## Tokens"), re.DOTALL
+    )
+    assert set(re.findall(r"`(\w+)`", line)) == {"name", *CLAIMS, "updated_at"}
