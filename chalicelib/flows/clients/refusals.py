@@ -4,17 +4,24 @@ from ...domain.oauth.client import Client
 from ...services import Services
 
 
-def keep(svc: Services, client: Client, *, code: str, reason: str) -> str:
-    """Keeps that a client was refused, if there is a cause to name, and gives the setting concerned, "" for none.
+def setting_of(*, code: str, reason: str) -> str:
+    """The member of a client's metadata that a refusal of this code and reason is about; "" for none."""
+    from ...domain.oauth.causes import CAUSES, cause_of  # which nobody who is not refused waits for
+
+    cause = cause_of(code, reason)
+    return CAUSES[cause].setting if cause else ""
+
+
+def keep(svc: Services, client: Client, *, code: str, reason: str) -> None:
+    """Keeps that a client was refused, if there is a cause to name.
 
     Of a client that nobody registered nothing is kept: anybody makes as many as they like.
     """
-    from ...domain.oauth.causes import CAUSES, cause_of  # which nobody who is not refused waits for
+    from ...domain.oauth.causes import cause_of
 
     cause = cause_of(code, reason)
     if cause and client.created_at:
         svc.refusals.keep(client.client_id, cause, now=svc.now())
-    return CAUSES[cause].setting if cause else ""
 
 
 def of_client(svc: Services, client: Client) -> dict[str, int]:

@@ -58,8 +58,9 @@ def _note_client(client: Client, entry: request_log.Entry) -> None:
     entry.client, entry.security_profile = client.client_id, client.security_profile if client.fapi else ""
     if entry.outcome == "ok":
         return
+    entry.setting = refusals.setting_of(code=entry.outcome, reason=entry.reason)
     try:
-        entry.setting = refusals.keep(services(), client, code=entry.outcome, reason=entry.reason)
+        refusals.keep(services(), client, code=entry.outcome, reason=entry.reason)
     except Exception as fault:  # whoever was refused gets that answer, whatever becomes of the note
         request_log.fault(fault)
 
