@@ -48,6 +48,7 @@ class Function(Chalice):
         self._pending: dict[int, Future[Any]] = {}
         self._numbers = itertools.count()
         self._turn = threading.Lock()
+        self._stopping = False
         reading, writing = os.pipe()
         self._process = subprocess.Popen(
             [python_of(folder), FUNCTION, folder, str(writing)],
@@ -58,7 +59,7 @@ class Function(Chalice):
             text=True,
         )
         os.close(writing)
-        atexit.register(self._stop)
+        atexit.register(self.stop)
         self._answers = os.fdopen(reading)
         described = self._answers.readline()
         if not described:
@@ -111,10 +112,12 @@ class Function(Chalice):
         for line in self._answers:
             reply = json.loads(line)
             self._pending.pop(reply["id"]).set_result(reply)
-        # The app has ended, and this gateway with it: whoever started it starts both anew.
-        os.kill(os.getpid(), signal.SIGTERM)
+        if not self._stopping:  # the app has ended, and this gateway with it: whoever started it starts both anew
+            os.kill(os.getpid(), signal.SIGTERM)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the app's process."""
+        self._stopping = True
         assert self._process.stdin is not None  # noqa: S101 - as above
         self._process.stdin.close()
         try:

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from typing import Any
 
-from chalice.app import Chalice, CustomAuthorizer, Response
+from chalice.app import BadRequestError, Chalice, CustomAuthorizer, Response
 
 from chalicelib import challenges  # type: ignore[attr-defined]  # a copy of Latchkey's chalicelib/guard/challenges.py
 
@@ -66,7 +66,10 @@ def mcp() -> Response:
         return as_response(challenges.without_token("mcp:read", resource_metadata=METADATA))
     if "origin" in request.headers:  # no page of a browser calls it, whatever name it has for this machine
         return Response({"error": "forbidden_origin"}, status_code=403)
-    message = request.json_body
+    try:
+        message = request.json_body
+    except RecursionError:
+        raise BadRequestError("The JSON is nested too deeply.") from None
     if challenge := challenges.for_tools(message, context, SCOPES, resource_metadata=METADATA):
         return as_response(challenge)
     return answer(message, request.headers, context["sub"])

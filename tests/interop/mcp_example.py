@@ -46,12 +46,18 @@ def running(files: Path) -> Iterator[Example]:
                 f"{served.issuer}/.well-known/oauth-protected-resource/rest", scopes=["mcp:read"], remaps=True
             ),
         }
-        gateways = {kind: _gateway(kind, kinds[kind], servers[kind].url, served.issuer) for kind in kinds}
-        with serving(gateways["http"], sockets["http"]), serving(gateways["rest"], sockets["rest"]):
+        with (
+            _gateway("http", kinds["http"], servers["http"].url, served.issuer) as http,
+            _gateway("rest", kinds["rest"], servers["rest"].url, served.issuer) as rest,
+            serving(http, sockets["http"]),
+            serving(rest, sockets["rest"]),
+        ):
             yield Example(served, servers["http"].url, servers["rest"].url, own)
 
 
-def _gateway(api_id: str, kind: Kind, address: str, issuer: str) -> Gateway:
+@contextmanager
+def _gateway(api_id: str, kind: Kind, address: str, issuer: str) -> Iterator[Gateway]:
     variables = {"MCP_URL": address, "LATCHKEY_ISSUER": issuer}
     function = Function(FOLDER, shell=variables)
-    return Gateway(function, authorizers={"latchkey": guard_request}, api_id=api_id, kind=kind)
+    yield Gateway(function, authorizers={"latchkey": guard_request}, api_id=api_id, kind=kind)
+    function.stop()
