@@ -11,6 +11,7 @@ from tests.interop.person import Person
 from tests.products import django_project
 from tests.products.product import Product
 
+javascript.needed()
 NEEDS = ("node",)
 
 
