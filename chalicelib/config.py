@@ -23,6 +23,10 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "factor_password": (100, DAY),
     "sign_up_network": (20, HOUR),
     "sign_up_attempt_network": (100, HOUR),
+    "mail_network": (50, HOUR),
+    "mail_account": (5, HOUR),
+    "mail_code_network": (50, HOUR),
+    "mail_code_account": (10, HOUR),
     "user_code_network": (30, QUARTER),
     "device_request_network": (100, QUARTER),
     "pushed_request_network": (200, QUARTER),
@@ -63,6 +67,7 @@ class Settings:
     keys_path: str
     jwks_url: str
     brand: Brand = BRAND
+    mail_from: str = ""
     algorithm: str = "RS256"
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
@@ -179,6 +184,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         keys_path=environ.get("LATCHKEY_KEYS_PATH", "/latchkey/keys"),
         algorithm=algorithm,
         brand=_brand(environ),
+        mail_from=environ.get("LATCHKEY_MAIL_FROM", ""),
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
         outbound_ports=frozenset(map(int, environ.get("LATCHKEY_OUTBOUND_PORTS", "").split())) | {443},
@@ -203,6 +209,10 @@ NAMES = {
     "LATCHKEY_USERS_TABLE": TABLE,
     "LATCHKEY_GRANTS_TABLE": TABLE,
     "LATCHKEY_OUTBOX_TABLE": TABLE,
+    "LATCHKEY_MAIL_FROM": (
+        r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
+        "an address, or a name and an address like Example <login@example.com>",
+    ),
     "LATCHKEY_KEYS_PATH": (r"(/[A-Za-z0-9_.-]+)+", "a path in the parameter store, like /latchkey/keys"),
 }
 SCOPES = (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes")

@@ -8,6 +8,7 @@ from chalice.app import Chalice
 
 from chalicelib.services import Services, services
 from chalicelib.web.jobs import outbox_delivery
+from local import mailbox
 from local.api_kinds import Kind
 from local.gateway import Answer, Gateway
 
@@ -23,6 +24,11 @@ def deliver_due(svc: Services) -> bool:
     return bool(due)
 
 
+def _deliver_all() -> None:
+    while deliver_due(services()):
+        pass  # a message may have been taken apart into others
+
+
 class DeliveringGateway(Gateway):
     """A gateway behind whose every request the outbox is looked at, in a thread of its own."""
 
@@ -31,9 +37,12 @@ class DeliveringGateway(Gateway):
         self._request = threading.Event()
         threading.Thread(target=self._deliver, daemon=True).start()
 
-    def handle(self, *arguments: Any, **more: Any) -> Answer:
+    def handle(self, method: str, target: str, *arguments: Any, **more: Any) -> Answer:
         """Answer one request."""
-        answer = super().handle(*arguments, **more)
+        if target in (mailbox.PATH, mailbox.JSON_PATH):
+            _deliver_all()
+            return mailbox.answer(target)
+        answer = super().handle(method, target, *arguments, **more)
         self._request.set()
         return answer
 
@@ -42,7 +51,6 @@ class DeliveringGateway(Gateway):
             self._request.wait(PAUSE)
             self._request.clear()
             try:
-                while deliver_due(services()):
-                    pass  # a message may have been taken apart into others
+                _deliver_all()
             except Exception:
                 log.exception("The outbox could not be delivered; it is looked at again")

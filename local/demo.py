@@ -6,6 +6,7 @@ Run as a program it prepares the place that its environment names, once; repeati
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from chalicelib.store import tables
 
 ADDRESS = "demo@example.com"
 PASSWORD = "rivers-and-lanterns"
+SENDER = "latchkey@example.com"
 SERVICE_SECRET = "bridges-and-harbours"
 APP = Client(
     client_id="demo-app",
@@ -48,11 +50,21 @@ def prepare(settings: config.Settings) -> None:
     tables.ensure(boto3.client("dynamodb"), **settings.tables)
     svc = services.build(settings)
     keys.ensure(svc)
+    if settings.mail_from:
+        _verify_sender()
     if svc.users.find(email.canonical(ADDRESS)) is None:
-        signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local")
+        signup.sign_up(
+            svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local", language="en"
+        )
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
     _let_ask(svc, config.read_json(settings.apis_file))
+
+
+def _verify_sender() -> None:
+    ses: Any = boto3.client("sesv2")
+    with suppress(ses.exceptions.AlreadyExistsException):
+        ses.create_email_identity(EmailIdentity=SENDER)
 
 
 def _register(svc: Services) -> None:

@@ -26,6 +26,7 @@ from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
 from chalicelib.web.http import middleware
+from chalicelib.web.mails.delivery import MAILS
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.metadata.server import ENDPOINTS
 
@@ -166,6 +167,11 @@ def test_each_kind_of_what_is_good_once_is_in_the_data_model_with_its_value() ->
 def test_each_kind_of_message_is_in_the_data_model() -> None:
     documented = re.findall(r"^\| `(.+?)` \|", section("data-model.md", "### A message"), re.MULTILINE)
     assert sorted(documented) == sorted(MESSAGES)
+
+
+def test_each_mail_is_in_its_document() -> None:
+    documented = re.findall(r"^\| `(.+?)` \|", section("mail.md", "## What is mailed"), re.MULTILINE)
+    assert sorted(documented) == sorted(MAILS)
 
 
 def test_each_sealed_record_is_in_the_data_model() -> None:

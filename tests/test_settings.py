@@ -24,6 +24,7 @@ WRONG = {
     "LATCHKEY_GRANTS_TABLE": "the grants",
     "LATCHKEY_OUTBOX_TABLE": "the outbox",
     "LATCHKEY_KEYS_PATH": "latchkey/keys/",
+    "LATCHKEY_MAIL_FROM": "Example login@example.com",
     "LATCHKEY_ALGORITHM": "HS256",
     "LATCHKEY_SCOPES": 'account "all"',
     "LATCHKEY_ORIGINS": "https://app.example/",

@@ -10,4 +10,6 @@ SCOPES = {
     "DELETE /me/sessions": ACCOUNT,
     "DELETE /me/sessions/{sid}": ACCOUNT,
     "POST /me/password": ACCOUNT,
+    "POST /me/email/verification": ACCOUNT,
+    "POST /me/email/verification/code": ACCOUNT,
 }

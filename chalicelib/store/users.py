@@ -138,6 +138,17 @@ class Users:
             condition="email = :email",
         )
 
+    def email_verification(self, user: User) -> Write:
+        """The account's e-mail address verified, while it is that address."""
+        part = {
+            "TableName": self._users,
+            "Key": user_key(user.uid),
+            "UpdateExpression": "SET email_verified = :true",
+            "ConditionExpression": "email = :email",
+            "ExpressionAttributeValues": {":true": {"BOOL": True}, ":email": {"S": user.email}},
+        }
+        return Write(({"Update": part},))
+
     def set_roles(self, uid: str, *, roles: tuple[str, ...]) -> User | None:
         """The account with these roles and no others, which its next tokens have; None if it is gone."""
         return self._update(

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
+from chalicelib.flows.accounts import verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter
@@ -63,6 +65,23 @@ def proof_choice(window: Page, application: Application) -> None:
 def consent(window: Page, application: Application) -> None:
     login(window, application)
     log_in(window, application.site.person())
+
+
+def verify_email(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    user = svc.users.read(svc.users.find(application.site.person()) or "")
+    assert user
+    query = urlencode({"token": verification.link(svc, user)})
+    window.goto(f"{application.site.url}/account/verify-email?{query}")
+
+
+def email_verified(window: Page, application: Application) -> None:
+    verify_email(window, application)
+    press(window, "main form button")
+
+
+def email_not_verified(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/verify-email?token=x")
 
 
 def device(window: Page, application: Application) -> None:
@@ -193,6 +212,9 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         proof_refused,
         proof_choice,
         consent,
+        verify_email,
+        email_verified,
+        email_not_verified,
         device,
         device_prefilled,
         device_refused,

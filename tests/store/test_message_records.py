@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import versioned
 from chalicelib.domain.errors import UnreadableRecord
-from chalicelib.domain.records.outbox import MESSAGES, EndedSessions, LogoutNotice, Message, OutboxItem
+from chalicelib.domain.records.outbox import MESSAGES, EndedSessions, LogoutNotice, Mail, Message, OutboxItem
 from chalicelib.store import tables
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.outbox import Outbox
@@ -29,6 +29,10 @@ PINS: list[tuple[Message, str]] = [
     (
         LogoutNotice(uid="u", network="192.0.2.1", client_id="c", client_since=None, session_ids=("a", "")),
         '{"v": 1, "uid": "u", "network": "192.0.2.1", "client_id": "c", "client_since": null, "session_ids": ["a", ""]}',
+    ),
+    (
+        Mail(name="verify_email", uid="u", to="ä@x", language="en"),
+        '{"v": 1, "name": "verify_email", "uid": "u", "to": "\\u00e4@x", "language": "en"}',
     ),
 ]
 ITEM: dict[str, Any] = {

@@ -49,7 +49,18 @@ class LogoutNotice(Message, frozen=True, kw_only=True):
     session_ids: tuple[str, ...]
 
 
-MESSAGES: Mapping[str, type[Message]] = {message.kind: message for message in (EndedSessions, LogoutNotice)}
+class Mail(Message, frozen=True, kw_only=True):
+    """A mail of a `name` to the address that an account had when it was written, in a language of ours."""
+
+    kind, seconds = "mail", DAY
+
+    name: str
+    uid: str
+    to: str
+    language: str
+
+
+MESSAGES: Mapping[str, type[Message]] = {message.kind: message for message in (EndedSessions, LogoutNotice, Mail)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

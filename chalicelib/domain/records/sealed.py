@@ -42,4 +42,19 @@ class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):
     locales: str
 
 
-SEALED: tuple[type[SealedRecord], ...] = (SealedInteraction, SealedFormError, SealedErrorPage, Attempt)
+class SealedEmailLink(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail to an address: whoever has it reads the mail of an account's address."""
+
+    purpose, seconds = b"latchkey email link\x00", 24 * 3600
+
+    uid: str
+    email: str
+
+
+SEALED: tuple[type[SealedRecord], ...] = (
+    SealedInteraction,
+    SealedFormError,
+    SealedErrorPage,
+    SealedEmailLink,
+    Attempt,
+)

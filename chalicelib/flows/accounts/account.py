@@ -5,6 +5,7 @@ from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
+from ..platform import mails
 from ..sessions import back_channel
 
 
@@ -17,9 +18,9 @@ def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User
 
 
 def change_password(
-    svc: Services, user: User, keep: Session, *, current_password: str, new_password: str, network: str
+    svc: Services, user: User, keep: Session, *, current_password: str, new_password: str, network: str, language: str
 ) -> None:
-    """A new password; every session but this one ends with the old one, and the clients are notified.
+    """A new password; every session but this one ends with the old one, and the clients and the owner are notified.
 
     Raises InvalidCredentials, WeakPassword.
     """
@@ -35,7 +36,8 @@ def change_password(
     refund = svc.attempts.refund(spent, now=svc.now())
     change = svc.users.password_change(user, password_hash=hashed, keep=keep)
     notice = back_channel.of_other_sessions(svc, user, keep, network=network)
-    if svc.transactions.commit(change, notice, optional=[refund]) is not None:
+    mail = mails.mail(svc, "password_changed", user, language=language)
+    if svc.transactions.commit(change, notice, *mail, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 
 

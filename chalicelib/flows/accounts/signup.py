@@ -8,17 +8,18 @@ from ..platform import keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
+from . import verification
 
 
 def sign_up(
-    svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = ""
+    svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = "", language: str = "en"
 ) -> tuple[User, TokenSet]:
     """A new account with its first session of the JSON API, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=network, name=name)
     session = begin.draft(svc, login.of_new_account(svc, user), client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
-    create(svc, user, first=session)
+    create(svc, user, first=session, language=language)
     return user, issued
 
 
@@ -42,8 +43,9 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     )
 
 
-def create(svc: Services, user: User, *, first: Session) -> None:
-    """Writes an account, its address and its first session, all or nothing; raises EmailTaken."""
+def create(svc: Services, user: User, *, first: Session, language: str) -> None:
+    """Writes an account, its address, its first session and a mail to verify the address, all or nothing; raises EmailTaken."""
+    mail = verification.mail(svc, user, language=language)
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
-    if svc.transactions.commit(account, svc.sessions.creation_with_user(first)) is not None:
+    if svc.transactions.commit(account, svc.sessions.creation_with_user(first), *mail) is not None:
         raise EmailTaken()

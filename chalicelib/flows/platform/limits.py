@@ -60,6 +60,16 @@ def sign_up(svc: Services, *, network: str) -> Spent:
     return replace(spent, limits=(of_accounts,))
 
 
+def mail(svc: Services, user: User, *, network: str) -> None:
+    """Counts one mail to an account that somebody asked for; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", user.uid))
+
+
+def mail_code(svc: Services, user: User, *, network: str) -> Spent:
+    """Counts one code of a mail that was typed, which a right one gives back; raises TooManyRequests."""
+    return _spend(svc, _limit(svc, "mail_code_network", network), _limit(svc, "mail_code_account", user.uid))
+
+
 def user_code(svc: Services, *, network: str) -> Spent:
     """Counts one user code typed, which a right one gives back; raises TooManyRequests."""
     return _spend(svc, _limit(svc, "user_code_network", network))

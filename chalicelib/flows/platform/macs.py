@@ -6,22 +6,38 @@ from ...domain.crypto import base64url
 from ...services import Services
 from . import keys
 
-PREFIX = b"latchkey form\x00"
+FORM, CODE = b"latchkey form\x00", b"latchkey code\x00"
+DIGITS = 6
 
 
 def mac(svc: Services, *parts: str) -> str:
     """A text that only this server can make for these parts. Forms carry one, so that no other site's form counts."""
     key = keys.current(svc).handle_key(svc.now())
-    return _mac(key.secret, parts)
+    return base64url.encode(_mac(key.secret, FORM, parts))
 
 
 def verify_mac(svc: Services, text: str, *parts: str) -> bool:
     """Whether a text is the MAC of these parts under any of the keys."""
-    macs = [_mac(secret, parts) for secret in keys.current(svc).handle_secrets().values()]
+    macs = [base64url.encode(_mac(secret, FORM, parts)) for secret in keys.current(svc).handle_secrets().values()]
     return True in [hmac.compare_digest(text.encode(), mac.encode()) for mac in macs]
 
 
-def _mac(secret: bytes, parts: tuple[str, ...]) -> str:
+def code(svc: Services, *parts: str) -> str:
+    """Six digits that only this server can make for these parts: for a mail, to be typed somewhere else."""
+    return _code(keys.current(svc).handle_key(svc.now()).secret, parts)
+
+
+def verify_code(svc: Services, text: str, *parts: str) -> bool:
+    """Whether digits are the code of these parts under any of the keys."""
+    codes = [_code(secret, parts) for secret in keys.current(svc).handle_secrets().values()]
+    return True in [hmac.compare_digest(text.encode(), each.encode()) for each in codes]
+
+
+def _code(secret: bytes, parts: tuple[str, ...]) -> str:
+    return f"{int.from_bytes(_mac(secret, CODE, parts), 'big') % 10**DIGITS:0{DIGITS}}"
+
+
+def _mac(secret: bytes, purpose: bytes, parts: tuple[str, ...]) -> bytes:
     # Lengths before the parts: no two lists of parts come out as the same bytes.
-    message = PREFIX + b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
-    return base64url.encode(hmac.digest(secret, message, "sha256"))
+    message = purpose + b"".join(len(p.encode()).to_bytes(4, "big") + p.encode() for p in parts)
+    return hmac.digest(secret, message, "sha256")

@@ -80,6 +80,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
         name=body.name,
         device=body.device,
         network=caller.network,
+        language=caller.language,
     )
     return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
 
@@ -125,6 +126,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         current_password=body.current_password,
         new_password=body.new_password,
         network=caller.network,
+        language=caller.language,
     )
 
 

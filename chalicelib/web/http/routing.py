@@ -17,6 +17,7 @@ from ...guard.scope_map import SCOPES
 from ...services import Services, services
 from . import decoding, request_log
 from .answers import Answer, refusal_response, success
+from .languages import language_of
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +43,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         """The headers, whatever the case of their names."""
         headers: Mapping[str, str] = self.request.headers
         return headers
+
+    @property
+    def language(self) -> str:
+        """The language of ours that the caller reads best."""
+        return language_of("", self.headers.get("accept-language", ""))
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:

@@ -5,12 +5,13 @@ from typing import Any
 from chalice.app import Blueprint
 
 from ... import scheduler
-from ...domain.records.outbox import EndedSessions, LogoutNotice, OutboxItem
+from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, OutboxItem
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
 from ...flows.sessions import back_channel
 from ...services import Services, services
 from ..http import request_log
+from ..mails import delivery
 
 functions = Blueprint(__name__)
 
@@ -18,6 +19,7 @@ functions = Blueprint(__name__)
 DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
     LogoutNotice.kind: back_channel.deliver,
+    Mail.kind: delivery.deliver,
 }
 AT_ONCE = 10
 

@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from ...services import Services
-from ..api import accounts
+from ..api import accounts, email
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, device, login, logout, proof, sessions
+from ..pages import authorize, device, login, logout, proof, sessions, verify_email
 from . import discovery, openapi
 from .discovery import CACHED
 
@@ -33,6 +33,7 @@ def docs(svc: Services, _: Caller) -> Answer:
 
 APIS = (
     accounts.api,
+    email.api,
     api_sessions.api,
     api_login.api,
     token.api,
@@ -46,6 +47,7 @@ APIS = (
     device.api,
     logout.api,
     sessions.api,
+    verify_email.api,
     discovery.api,
     api,
 )

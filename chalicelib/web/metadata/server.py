@@ -12,7 +12,7 @@ from ...domain.oauth import claims, client, dpop
 from ...flows.authentication import policy
 from ...flows.clients import authenticate as clients
 from ...flows.oauth.grants import GRANTS
-from ..pages.html import LANGUAGES
+from ..http.languages import LANGUAGES
 
 # Where each endpoint is announced.
 ENDPOINTS: Mapping[str, str] = {

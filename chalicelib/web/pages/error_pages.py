@@ -9,6 +9,7 @@ from ...domain.records.sealed import SealedErrorPage
 from ...flows.platform import sealing
 from ...services import Services
 from ..http.answers import Answer, status_of
+from ..http.languages import language_of
 from . import html
 from .page_request import StalePage, redirect, verified_path
 
@@ -61,7 +62,7 @@ def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage)
     page = html.page(
         svc.settings,
         "error.html",
-        language=html.language_of(content.locales, headers.get("accept-language", "")),
+        language=language_of(content.locales, headers.get("accept-language", "")),
         error=content.error,
         wait=wait,
         description=content.description,

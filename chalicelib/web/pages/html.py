@@ -1,7 +1,6 @@
 """Pages: the frame around every template, in the reader's language and the operator's brand, and the headers they need."""
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from functools import lru_cache, partial
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 from ...config import Settings
 from ...domain.oauth.client import host_of
 from ..http.answers import Answer
+from ..http.languages import LANGUAGES, RIGHT_TO_LEFT
 from . import stylesheet
 
 if TYPE_CHECKING:
@@ -24,11 +24,8 @@ DIRECTORY = Path(__file__).parent
 # The one script there is: it saves a click on the page that posts an answer back to a client.
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
-LANGUAGES = ("en", "ar")
-RIGHT_TO_LEFT = frozenset({"ar"})
 # In seconds, the largest first.
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
-QUALITY = re.compile(r"\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*", re.IGNORECASE)
 
 
 def page(settings: Settings, template: str, *, language: str, sends_to: str = "", **values: Any) -> Answer:
@@ -129,20 +126,3 @@ def messages(language: str) -> Mapping[str, str]:
     """All texts of one language."""
     texts: dict[str, str] = json.loads((DIRECTORY / "messages" / f"{language}.json").read_text())
     return texts
-
-
-def language_of(ui_locales: str, accept_language: str) -> str:
-    """The reader's language: the first of `ui_locales` that we have, then the best of Accept-Language."""
-    ranges = sorted(accept_language.split(",")[:50], key=_quality, reverse=True)
-    for tag in [*ui_locales.split(), *(range_ for range_ in ranges if _quality(range_) > 0)]:
-        primary = tag.partition(";")[0].partition("-")[0].strip().lower()
-        if primary in LANGUAGES:
-            return primary
-    return LANGUAGES[0]
-
-
-def _quality(language_range: str) -> float:
-    """RFC 9110 section 12.4.2: from 0, which refuses the language, to 1, the default."""
-    _, semicolon, weight = language_range.partition(";")
-    match = QUALITY.fullmatch(weight)
-    return float(match[1]) if match else float(not semicolon)

@@ -117,7 +117,7 @@ def _sign_up(page_request: PageRequest) -> Answer:
     user = _draft_user(page_request)
     session = browser.draft(page_request.svc, login.of_new_account(page_request.svc, user))
     try:
-        signup.create(page_request.svc, user, first=session)
+        signup.create(page_request.svc, user, first=session, language=page_request.language)
     except errors.EmailTaken:
         # A button may be pressed twice: whoever knows the password of the account has just created it, or may log in.
         try:

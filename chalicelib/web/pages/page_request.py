@@ -19,6 +19,7 @@ from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
+from ..http.languages import language_of
 from ..http.routing import Caller
 from . import cookies, html
 
@@ -85,9 +86,16 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""
+        return html.page(self.svc.settings, template, language=self._language(locales), **values)
+
+    @property
+    def language(self) -> str:
+        """The user's language."""
+        return self._language("")
+
+    def _language(self, locales: str) -> str:
         ui_locales = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
-        language = html.language_of(ui_locales, self.caller.headers.get("accept-language", ""))
-        return html.page(self.svc.settings, template, language=language, **values)
+        return language_of(ui_locales, self.caller.headers.get("accept-language", ""))
 
     def interaction(self, browser_session: Browser | None) -> Interaction | None:
         """What the user has just done for this page, as our redirect to it says."""

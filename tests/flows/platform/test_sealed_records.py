@@ -9,6 +9,7 @@ from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.domain.authentication.model import Proof
 from chalicelib.domain.records.sealed import (
     SEALED,
+    SealedEmailLink,
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
@@ -75,6 +76,11 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             '{"v": 1, "error": "too_many_requests", "told": "Too many attempts.", "status": 429, "retry_at": 1800000060,'
             ' "again": "device", "locales": "", "until": 1800000300}'
         ),
+    ),
+    (
+        SealedEmailLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="ä@x"),
+        b"latchkey email link\x00",
+        '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "\\u00e4@x", "until": 1800086400}',
     ),
     (
         ATTEMPT,

@@ -10,10 +10,11 @@ from dataclasses import replace
 from functools import partial
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
+from chalicelib.flows.accounts import verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
@@ -28,6 +29,7 @@ from tests.web.oauth import test_oauth_faults as of_oauth
 from tests.web.oauth.test_oauth_faults import World, unavailable
 
 ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
+VERIFY = "/account/verify-email"
 PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
 # What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
 WITHOUT_CALLS = {
@@ -38,6 +40,8 @@ WITHOUT_CALLS = {
         "GET /error",
         "GET /authorize/login",
         "GET /authorize/signup",
+        "GET /account/verify-email",
+        "GET /account/email-verified",
     ),
     *(f"GET {each.path}" for each in operations() if each.path.startswith("/.well-known/")),
 }
@@ -125,6 +129,26 @@ def at_sessions(world: World) -> None:
     at(ACCOUNT_SESSIONS)(world)
 
 
+def with_new_account(world: World) -> None:
+    """Somebody who has just signed up, and the page that their mail leads to."""
+    tokens = world.phone.sign_up(f"new{world.number}-{len(world.state)}@example.com")
+    user = world.svc.users.read(tokens["user"]["sub"])
+    assert user
+    world.state |= {f"new {len(world.state)}": user, "token": tokens["access_token"]}
+    world.state["code"] = verification.code(world.svc, user)
+    world.state["page"] = world.browser.get(f"{VERIFY}?{urlencode({'token': verification.link(world.svc, user)})}")
+
+
+def mailed(path: str, **body: str) -> Callable[[World], Answer]:
+    """A request of theirs about their address; what is in the body is by its name in the state."""
+
+    def act(world: World) -> Answer:
+        fields = {name: world.state[value] for name, value in body.items()}
+        return world.phone.call(f"POST {path}", fields or None, token=world.state["token"])
+
+    return act
+
+
 def at_choice(world: World) -> None:
     of_oauth.with_login(world)
     world.state["page"] = world.browser.authorize(world.app, prompt="select_account")
@@ -173,6 +197,9 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/proof": (at_proof, prove_on_page),
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
+    "POST /account/verify-email": (with_new_account, form(VERIFY)),
+    "POST /me/email/verification": (with_new_account, mailed("/me/email/verification")),
+    "POST /me/email/verification/code": (with_new_account, mailed("/me/email/verification/code", code="code")),
     "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),
     "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
@@ -185,7 +212,7 @@ DEEDS: dict[str, Deed] = {
 def worlds(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], World]]:
     """As many browsers and clients of one user as a test wants, where clients may register themselves."""
     phone.sign_up(name="Ann")
-    svc = replace(svc, settings=replace(svc.settings, registration_open=True))
+    svc = replace(svc, settings=replace(svc.settings, registration_open=True, mail_from="login@id.example"))
     with counter.installed(), installed(svc):
         yield lambda: World(phone, svc, clock)
 

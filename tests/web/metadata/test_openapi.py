@@ -10,6 +10,7 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.domain import errors
+from chalicelib.flows.accounts import verification
 from chalicelib.flows.clients import authenticate
 from chalicelib.guard.scope_map import SCOPES
 from chalicelib.services import services
@@ -133,6 +134,12 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("GET /me")
     phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
+    user = services().users.read(services().users.find(EMAIL) or "")
+    assert user
+    for code in ("000000", verification.code(services(), user)):
+        phone.call("POST /me/email/verification", token=access)
+        phone.call("POST /me/email/verification/code", {"code": code}, token=access)
+    phone.call("POST /me/email/verification", token=access)
     sessions = phone.call("GET /me/sessions", token=access)
     other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
     phone.call(f"DELETE /me/sessions/{other}", token=access)

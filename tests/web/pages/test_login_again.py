@@ -10,6 +10,7 @@ import pytest
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import App, Browser, callback_params, forms, register
+from tests.support.delivery import deliver
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
@@ -66,6 +67,7 @@ def browsers_of(svc: Services, email: str = EMAIL) -> list[Any]:
 
 def clients_notified(internet: Internet) -> list[str]:
     """Which clients have been told of a logout."""
+    deliver()
     return sorted(request.line for request in internet.requests)
 
 

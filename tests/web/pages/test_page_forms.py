@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from chalicelib.flows.accounts import verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
@@ -79,6 +80,12 @@ def at_logout(browser: Browser, app: App) -> Answer:
     return browser.get("/oauth/logout")
 
 
+def at_link(browser: Browser, app: App) -> Answer:
+    user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
+    assert user
+    return browser.get(f"/account/verify-email?{urlencode({'token': verification.link(app.svc, user)})}")
+
+
 # What people do with the forms of pages, well and badly.
 DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] = {
     "log in": (at_login, "/authorize/login", LOGIN),
@@ -106,6 +113,7 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "take another account for a device": (typed_code, "/device", {"decision": "switch"}),
     "prove a factor wrongly": (at_proof, "/authorize/proof", {"answer": "x"}),
     "choose a factor": (at_proof, "/authorize/proof", {"choose": "counter"}),
+    "verify an address": (at_link, "/account/verify-email", {}),
     "log out": (at_logout, "/oauth/logout/confirm", {}),
 }
 

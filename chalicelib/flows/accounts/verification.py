@@ -1,0 +1,77 @@
+"""Whether an address is its account's owner's: whoever reads its mail has a link and a code that say so.
+
+Neither is kept anywhere. Both are of one account and one exact address, and the write asks for that address: a link of an
+address that the account no longer has does nothing. There is nothing to spend: an address that is verified stays so.
+"""
+
+import re
+
+from ...domain.accounts.model import User
+from ...domain.errors import InvalidCredentials, NotFound
+from ...domain.records.sealed import SealedEmailLink
+from ...services import Services, Write
+from ..platform import limits, macs, mails, sealing
+
+MAIL = "verify_email"
+CODE_SECONDS = 30 * 60  # a code is good for as long at least, and for twice as long at most
+
+
+def mail(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
+    """The mail that asks for it, to be written with the account; none where no mail is sent."""
+    return mails.mail(svc, MAIL, user, language=language)
+
+
+def request(svc: Services, user: User, *, network: str, language: str) -> None:
+    """Sends the mail once more, unless the address is verified; raises NotFound where no mail is sent, TooManyRequests."""
+    if user.email_verified:
+        return
+    writes = mail(svc, user, language=language)
+    if not writes:
+        raise NotFound("No mail is sent here.", uid=user.uid)
+    limits.mail(svc, user, network=network)
+    svc.transactions.commit(*writes)
+
+
+def link(svc: Services, user: User) -> str:
+    """The text in the address of the page that verifies, good for a day."""
+    return sealing.seal(svc, SealedEmailLink(uid=user.uid, email=user.email))
+
+
+def code(svc: Services, user: User) -> str:
+    """The code of this half hour."""
+    return macs.code(svc, *_parts(user, svc.now() // CODE_SECONDS))
+
+
+def read_link(svc: Services, unverified_text: str) -> SealedEmailLink:
+    """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
+    record = sealing.unseal(svc, unverified_text, SealedEmailLink)
+    if record is None:
+        raise NotFound("This link is not complete, or too old.")
+    return record
+
+
+def confirm_link(svc: Services, unverified_text: str) -> User:
+    """The account, its address verified; raises NotFound, also where the account has another address by now."""
+    record = read_link(svc, unverified_text)
+    user = svc.users.read(record.uid)
+    verified = svc.users.verify_email(user) if user and user.email == record.email else None
+    if verified is None:
+        raise NotFound("This link is of another address.", uid=record.uid)
+    return verified
+
+
+def confirm_code(svc: Services, user: User, typed: str, *, network: str) -> None:
+    """Verifies the address of an account by what was typed, in which the digits count; raises InvalidCredentials,
+    TooManyRequests."""
+    spent = limits.mail_code(svc, user, network=network)
+    digits = re.sub(r"[^0-9]", "", typed) if typed.isascii() else ""
+    window = svc.now() // CODE_SECONDS
+    if True not in [macs.verify_code(svc, digits, *_parts(user, each)) for each in (window, window - 1)]:
+        raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
+    refund = svc.attempts.refund(spent, now=svc.now())
+    if svc.transactions.commit(svc.users.email_verification(user), optional=[refund]) is not None:
+        raise InvalidCredentials("The code is of another address.", uid=user.uid)
+
+
+def _parts(user: User, window: int) -> tuple[str, ...]:
+    return (MAIL, user.uid, user.email, str(window))

@@ -1,0 +1,50 @@
+"""Mail, by Amazon SES. For jobs alone: boto3 is slow to start."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+
+class NotSentError(Exception):
+    """A mail that SES did not take; the text is its error's code, or why it is no use to ask."""
+
+
+@cache
+def _client() -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("sesv2", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"}))
+
+
+def send(*, sender: str, to: str, subject: str, text: str, html: str, headers: Mapping[str, str]) -> None:
+    """Hands one mail over to SES; raises NotSentError."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    parts = {"Text": {"Data": text, "Charset": "UTF-8"}, "Html": {"Data": html, "Charset": "UTF-8"}}
+    try:
+        _client().send_email(
+            FromEmailAddress=sender,
+            Destination={"ToAddresses": [_ascii(to)]},
+            Content={
+                "Simple": {
+                    "Subject": {"Data": subject, "Charset": "UTF-8"},
+                    "Body": parts,
+                    "Headers": [{"Name": name, "Value": value} for name, value in headers.items()],
+                }
+            },
+        )
+    except ClientError as refusal:
+        raise NotSentError(refusal.response["Error"]["Code"]) from None
+    except BotoCoreError as failure:
+        raise NotSentError(type(failure).__name__) from None
+
+
+def _ascii(address: str) -> str:
+    """The address with its domain as DNS has it: SES takes no other, and no other letters before the @."""
+    import idna
+
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise NotSentError("SES takes no such address")
+    return address if domain.isascii() else f"{local}@{idna.encode(domain, uts46=True).decode()}"

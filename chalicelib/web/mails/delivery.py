@@ -1,0 +1,40 @@
+from collections.abc import Mapping
+
+from ... import mailer
+from ...domain.records.outbox import Mail, Message
+from ...flows.platform.outbox import NotDelivered
+from ...services import Services
+from . import mail, password_changed, verify_email
+
+# A kind of mail is a file of this room, and a line here.
+MAILS = {kind.name: kind for kind in (password_changed.MAIL, verify_email.MAIL)}
+
+
+def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Message]:
+    """Sends a mail, unless its account is gone by now; raises NotDelivered."""
+    user = svc.users.read(message.uid)
+    contents = MAILS[message.name].contents(svc, user, message) if user else None
+    if contents is None:
+        return {}
+    of_mail = (message.name, message.language, svc.settings.brand)
+    try:
+        mailer.send(
+            sender=svc.settings.mail_from,
+            to=message.to,
+            subject=mail.subject(*of_mail),
+            text=mail.as_text(*of_mail, message.to, contents),
+            html=mail.as_html(*of_mail, message.to, contents),
+            headers=_headers(message_id),
+        )
+    except mailer.NotSentError as failure:
+        raise NotDelivered("SES", str(failure)) from None
+    return {}
+
+
+def _headers(message_id: str) -> dict[str, str]:
+    return {
+        # No holiday answers to it (RFC 3834 section 5).
+        "Auto-Submitted": "auto-generated",
+        # Mailboxes file mails of one subject together and hide the newest; one that refers to none stays by itself.
+        "References": f"<{message_id}@latchkey.invalid>",
+    }

@@ -1,0 +1,91 @@
+"""What a mail is made of, and how that looks in text and in HTML."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+
+from ...config import Brand
+from ...domain.accounts.model import User
+from ...domain.records import outbox
+from ...services import Services
+from ..http.languages import LANGUAGES, RIGHT_TO_LEFT
+
+DIRECTORY = Path(__file__).parent / "texts"
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What one mail has besides its texts: where its button leads, and the code that it shows; "" for neither."""
+
+    link: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MailKind:
+    """A kind of mail: its name, which its texts begin with, and what one of it has. None if it is not to be sent any more.
+
+    The user is the account as it is when the mail is sent.
+    """
+
+    name: str
+    contents: Callable[[Services, User, outbox.Mail], Contents | None]
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def texts(language: str) -> Mapping[str, str]:
+    """All texts of one language."""
+    read: dict[str, str] = json.loads((DIRECTORY / f"{language}.json").read_text())
+    return read
+
+
+def subject(name: str, language: str, brand: Brand) -> str:
+    """The subject; it has no code, for a locked telephone shows it."""
+    return texts(language)[f"{name}.subject"].format(brand=brand.name)
+
+
+def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
+    """The mail as plain text."""
+    of_mail = texts(language)
+    lines = [of_mail[f"{name}.lead"].format(brand=brand.name, address=to)]
+    if contents.link:
+        lines += [of_mail[f"{name}.button"] + ":", contents.link]
+    if contents.code:
+        lines += [of_mail[f"{name}.code"], contents.code]
+    return "\n\n".join([*lines, of_mail[f"{name}.otherwise"], f"-- \n{brand.name}"]) + "\n"
+
+
+def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
+    """The mail as HTML: no script, no image but the brand's, and nothing that tells who reads it and when."""
+    of_mail = texts(language)
+    address = f"<b><bdi>{escape(to)}</bdi></b>"
+    parts = [_paragraph(escape(of_mail[f"{name}.lead"]).format(brand=escape(brand.name), address=address))]
+    if contents.link:
+        style = f"background:{brand.colour};color:#fff;padding:12px 20px;border-radius:8px;text-decoration:none"
+        link = f'<a href="{escape(contents.link)}" style="{style}">{escape(of_mail[f"{name}.button"])}</a>'
+        parts.append(_paragraph(link))
+    if contents.code:
+        code = f'<span dir="ltr" style="font:600 24px monospace;letter-spacing:4px">{contents.code}</span>'
+        parts += [_paragraph(escape(of_mail[f"{name}.code"])), _paragraph(code)]
+    parts.append(f'<p style="color:#555;margin:16px 0">{escape(of_mail[f"{name}.otherwise"])}</p>')
+    direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
+    return (
+        f'<!doctype html>\n<html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
+        f"<title>{escape(subject(name, language, brand))}</title></head>\n"
+        '<body style="font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff;margin:0">'
+        f'<div style="max-width:480px;margin:0 auto;padding:24px">\n{_brand(brand)}\n' + "\n".join(parts) + "\n"
+        "</div></body></html>\n"
+    )
+
+
+def _paragraph(content: str) -> str:
+    return f'<p style="margin:16px 0">{content}</p>'
+
+
+def _brand(brand: Brand) -> str:
+    if brand.logo:
+        return f'<img src="{escape(brand.logo)}" alt="{escape(brand.name)}" height="40">'
+    return f'<p style="font-weight:600;color:{brand.colour}">{escape(brand.name)}</p>'

@@ -1,0 +1,3 @@
+from .mail import Contents, MailKind
+
+MAIL = MailKind("password_changed", lambda *_: Contents())
