@@ -21,6 +21,7 @@ from tests.interop.person import Person
 from tests.interop.served import free_port
 from tests.products.product import Product
 from tests.support.browser import forms
+from tests.support.delivery import deliver
 
 NEEDS = ("java", "mvn")
 VERSION = "26.4.7"
@@ -143,5 +144,6 @@ def test_who_logs_out_here_is_logged_out_there(product: Product, person: Person,
     assert "code" in parameters(person.open(site.authorize(prompt="none")))
 
     person.visit(f"{product.served.issuer}/oauth/logout")
+    deliver()
 
     assert parameters(person.open(site.authorize(prompt="none")))["error"] == "login_required"
