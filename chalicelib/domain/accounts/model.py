@@ -124,8 +124,7 @@ class Limit(msgspec.Struct, frozen=True):
         return self.seconds - now % self.seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(msgspec.Struct, frozen=True):
     """What an attempt was counted against, and when: what a right answer gives back."""
 
     limits: tuple[Limit, ...]

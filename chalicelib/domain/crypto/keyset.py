@@ -1,7 +1,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -24,8 +24,7 @@ class State(Enum):
     SPENT = "spent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SigningKey:
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A private key and the moment (epoch seconds) from which it signs. Immutable: its state is a matter of the clock."""
 
     number: int
@@ -41,7 +40,7 @@ class SigningKey:
     def pss(self) -> "SigningKey":
         """The same key for PS256, under a kid of its own, if it is one for RS256; else this key."""
         *_, newest = with_pss(self.jwk)
-        return self if newest is self.jwk else replace(self, algorithm=algorithms.PSS, jwk=newest)
+        return self if newest is self.jwk else msgspec.structs.replace(self, algorithm=algorithms.PSS, jwk=newest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from enum import Enum
 from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ..accounts.model import Session
 from ..crypto import algorithms, jws
 from ..crypto.handles import MAX_IDLE
@@ -24,8 +26,7 @@ AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", 
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(/[^?#]*)?(\?[^#]*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class GrantRules:
+class GrantRules(msgspec.Struct, frozen=True):
     """Which clients may have a grant type."""
 
     public: bool = False  # also those that have nothing to authenticate with
@@ -54,16 +55,14 @@ class SetBy(Enum):
     SERVER = "this server"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """What a value has to be: as a sentence goes on after "it is", and as it is judged."""
 
     text: str
     holds: Callable[[Any], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """What there is to know of a member of a client, beside its type: from here registration, checks and command have it."""
 
     set_by: SetBy

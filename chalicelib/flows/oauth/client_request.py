@@ -1,7 +1,6 @@
 """Whose authorization request it is, and where its answer and its errors may go."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -15,8 +14,7 @@ from ..clients import current, documents
 from . import pushed_requests, request_objects
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(msgspec.Struct, frozen=True):
     """Send the browser back to the client with these fields, in its response mode; `error` is what they tell it, if one."""
 
     uri: str
@@ -93,4 +91,4 @@ def _client(svc: Services, client_id: str, network: str) -> Client:
 def error_redirect(svc: Services, client_request: ClientRequest, error: LatchkeyError) -> Redirect:
     """An error for the client, at its redirect URI."""
     fields = {"error": error.code, "error_description": error.description.replace('"', "'")}
-    return replace(client_request.answer(svc.settings.issuer, fields), error=error)
+    return msgspec.structs.replace(client_request.answer(svc.settings.issuer, fields), error=error)

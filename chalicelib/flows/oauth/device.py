@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 
@@ -39,8 +39,7 @@ NO_LONGER_PERMITTED = "The client may not have what the user agreed to any more:
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceCodes:
+class DeviceCodes(msgspec.Struct, frozen=True):
     """What a device gets (RFC 8628 section 3.2); lifetimes in seconds."""
 
     device_code: str

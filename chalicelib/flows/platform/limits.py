@@ -1,7 +1,8 @@
 """What is counted, for whom, and when; `LIMITS` in config.py has every limit with its number."""
 
-from dataclasses import replace
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ...domain.accounts.model import Limit, Spent, User
 from ...domain.errors import TemporarilyUnavailable, TooManyRequests
@@ -57,7 +58,7 @@ def sign_up(svc: Services, *, network: str) -> Spent:
     """Counts one new account from a network, and gives what a sign-up gives back that makes none; raises TooManyRequests."""
     of_accounts = _limit(svc, "sign_up_network", network)
     spent = _spend(svc, of_accounts, _limit(svc, "sign_up_attempt_network", network))
-    return replace(spent, limits=(of_accounts,))
+    return msgspec.structs.replace(spent, limits=(of_accounts,))
 
 
 def mail(svc: Services, user: User, *, network: str) -> None:

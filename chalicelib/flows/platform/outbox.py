@@ -1,8 +1,9 @@
 """What has to be told to somebody outside: written with what it tells, delivered by a job, tried again until it was."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ...domain.errors import LatchkeyError, UnreadableRecord
 from ...domain.records.outbox import Message, OutboxItem
@@ -29,8 +30,7 @@ class NotDelivered(Exception):
         super().__init__(reason)
 
 
-@dataclass(frozen=True, slots=True)
-class FailedDelivery:
+class FailedDelivery(msgspec.Struct, frozen=True):
     """A delivery that failed, for the log; `retry_at` is when it is tried again, 0 for never."""
 
     message_id: str

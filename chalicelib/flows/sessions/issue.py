@@ -1,7 +1,8 @@
 """What a client gets for a session: the tokens at its generation."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ...domain.accounts.model import Session, User
 from ...domain.crypto import handles
@@ -16,8 +17,7 @@ from ..platform.ids import new_id
 from . import lifetimes, session_handles
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenSet:
+class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
     """What a client gets (RFC 6749 section 5.1, OpenID Connect Core 3.1.3.3); "" for what it does not get."""
 
     uid: str

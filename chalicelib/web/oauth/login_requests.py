@@ -1,6 +1,5 @@
 """How a client asks for a login without a browser of its own: pushed, on a device, or in an app's own form."""
 
-from dataclasses import asdict
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -138,5 +137,5 @@ def begin_device(svc: Services, caller: Caller, form: Form) -> DeviceAuthorizati
     return DeviceAuthorization(
         verification_uri=verification_uri,
         verification_uri_complete=f"{verification_uri}?user_code={codes.user_code}",
-        **asdict(codes),
+        **msgspec.structs.asdict(codes),
     )

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
-from dataclasses import replace
+
+import msgspec
 
 from ....domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ....domain.oauth import scopes, uris
@@ -69,7 +70,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     token_set = issue.issue_access_token(
         svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, user=token.user
     )
-    return replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
+    return msgspec.structs.replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
 def _verify_token(svc: Services, client: Client, params: Mapping[str, str], role: str, jkt: str) -> LiveToken:
