@@ -23,5 +23,6 @@ NOT_ITS_OWN: dict[str, Any] = {
     "default_scopes": ["account"],
     "registration_token": "00",
     "created_at": 1,
+    "expires_at": 4_000_000_000,
     "version": 7,
 }

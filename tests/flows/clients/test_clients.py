@@ -91,6 +91,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         registered_without_scope=True,
         default_scopes=("openid",),
         registration_token="0" * 64,
+        expires_at=4_000_000_000,
     )
     without_value = {name for name, usual in asdict(Client(client_id="")).items() if getattr(full, name) == usual}
     # A first-party client needs what `require_pkce` and `require_nonce` require.
