@@ -19,7 +19,7 @@ def mails() -> list[dict[str, Any]]:
     address = f"{os.environ['AWS_ENDPOINT_URL']}/_ministack/ses/messages"
     request = urllib.request.Request(address, headers={"Authorization": key})
     with urllib.request.urlopen(request, timeout=5) as answer:
-        sent = json.load(answer)["messages"]
+        sent = [each for of_account in json.load(answer)["messages"].values() for each in of_account]
     return [
         {
             "from": each["Source"],

@@ -260,8 +260,8 @@ def _welcome(workers: list[Worker], served: list[served_apis.Api], state: Path) 
 Latchkey   {base}   (open it in a browser)
 Log in at  {base}/authorize/login   (as the demo user)
 Notes      {notes}   (examples/notes, which trusts Latchkey's guard){mine}
-Mail       {base}/_local/outbox   (what would have been sent, to whomever)
 AWS        {workers[0].environment["AWS_ENDPOINT_URL"]}   (embedded: DynamoDB, SSM and SES)
+Mail       {base}/_local/outbox   (what would have been sent, to whomever)
 Demo user  {demo.ADDRESS}, password {demo.PASSWORD}
 Clients    {demo.APP.client_id} (public, redirects to {demo.APP.redirect_uris[0]} on any port)
            {demo.SERVICE.client_id}, secret {demo.SERVICE_SECRET} (client_credentials)

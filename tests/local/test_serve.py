@@ -12,8 +12,10 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -232,6 +234,29 @@ def test_a_test_suite_against_the_run_is_not_stopped_by_a_limit(run: Run) -> Non
     wrong = {"email": demo.ADDRESS, "password": "not the password"}
     assert {run.call(run.ports[0], "POST", "/login", wrong)[0] for _ in range(most + 1)} == {401}
     run.log_in()
+
+
+def mails(run: Run, to: str) -> list[dict[str, Any]]:
+    status, answer = run.call(run.ports[0], "GET", "/_local/outbox.json")
+    assert status == 200
+    return [mail for mail in answer["mails"] if mail["to"] == to]
+
+
+def test_mail_is_there_as_its_reader_would_see_it_and_for_test_suites_once_the_request_is_answered(run: Run) -> None:
+    account = {"email": "ann@example.com", "password": demo.PASSWORD}
+    status, tokens = run.call(run.ports[0], "POST", "/signup", account)
+    assert status == 201
+    (mail,) = mails(run, "ann@example.com")
+    assert mail["from"] == f"Latchkey <{demo.SENDER}>"
+    (code,) = re.findall(r"^[0-9]{6}$", mail["text"], re.MULTILINE)
+    assert code in mail["html"]
+    with urllib.request.urlopen(f"http://127.0.0.1:{run.ports[0]}/_local/outbox", timeout=60) as page:
+        content = unescape(page.read().decode())
+    assert mail["subject"] in content
+    assert mail["html"] in content
+    token = tokens["access_token"]
+    assert run.call(run.ports[0], "POST", "/me/email/verification/code", {"code": code}, token)[0] == 204
+    assert run.call(run.ports[0], "GET", "/me", token=token)[1]["email_verified"] is True
 
 
 def descendants(pid: int) -> set[int]:
