@@ -138,3 +138,48 @@ def test_a_tool_of_a_fastmcp_server_that_checks_tokens_itself_asks_for_more(
     assert requests.post(fastmcp_server, json={}, timeout=10).status_code == 401
     outcome = mcp_clients.python_sdk(fastmcp_server, example.served.person(), METADATA)
     assert (outcome.texts, outcome.scopes) == (WROTE, STEPPED_UP)
+
+
+TYPESCRIPT = """
+import express from 'express'
+import { z } from 'zod'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+const app = express(), notes = [], text = (text) => ({ content: [{ type: 'text', text }] })
+app.use(express.json())
+{program}
+app.post(url.pathname, async (request, response) => {
+  const server = new McpServer({ name: 'mine', version: '1.0.0' })
+  server.registerTool('list_notes', {}, () => text(notes.join() || 'No notes yet.'))
+  server.registerTool('write_note', { inputSchema: { text: z.string() } }, (given) => (notes.push(given.text), text('Kept.')))
+  const transport = new StreamableHTTPServerTransport({ sessionIdGenerator: undefined })
+  await server.connect(transport)
+  await transport.handleRequest(request, response, request.body)
+})
+app.listen(url.port, url.hostname)
+"""
+
+
+@pytest.fixture
+def typescript_server(example: Example) -> Iterator[str]:
+    """A server with the middleware that `make serve` prints; its URL once it listens."""
+    assert javascript.NODE
+    text = TYPESCRIPT.replace("{program}", mcp.typescript(example.own, example.served.issuer))
+    command = [javascript.NODE, "--input-type=module", "--eval", text]
+    process = subprocess.Popen(command, cwd=javascript.ROOM, stderr=subprocess.DEVNULL)
+    try:
+        host = example.own.url.removesuffix("/mcp")
+        mcp_clients.get_when_it_listens(f"{host}/.well-known/oauth-protected-resource/mcp")
+        yield example.own.url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_typescript_server_with_what_is_printed_takes_the_runs_tokens(
+    example: Example, typescript_server: str
+) -> None:
+    refused = requests.post(typescript_server, json={}, timeout=10)
+    assert (refused.status_code, "resource_metadata=" in refused.headers["WWW-Authenticate"]) == (401, True)
+    outcome = mcp_clients.python_sdk(typescript_server, example.served.person(), METADATA, mode="legacy")
+    assert outcome.texts == WROTE
