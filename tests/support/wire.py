@@ -121,13 +121,22 @@ def timing_out(_: str) -> NoReturn:
     raise TemporarilyUnavailable(reason="no answer in time")
 
 
-# How a call can fail: what stands for it, and whether it has been carried out by then.
 CONFLICT = refusing("TransactionCanceledException", reasons=("None", "TransactionConflict"))
+
+
+def in_conflict(operation: str) -> None:
+    """A failure: somebody's transaction is in the way, which a transaction is told otherwise than a single call."""
+    if operation == "TransactWriteItems":
+        CONFLICT(operation)
+    refusing("TransactionConflictException")(operation)
+
+
+# How a call can fail: what stands for it, and whether it has been carried out by then.
 MODES: dict[str, tuple[Failure, bool]] = {
     "throttled": (refusing("ThrottlingException"), False),
     "never sent": (timing_out, False),
     "answer lost": (timing_out, True),
-    "in conflict": (CONFLICT, False),
+    "in conflict": (in_conflict, False),
 }
 # What the caller is told of each, in JSON.
 UNAVAILABLE = (503, "temporarily_unavailable")
