@@ -95,6 +95,9 @@ class Ours:
         for own, other in zip(self._session(0), self._session(account), strict=True):
             text = text.replace(own, other)
         replaced: list[list[Call]] = json.loads(text)
+        for _, request in (call for each in replaced for call in each):
+            if "ClientRequestToken" in request:
+                request["ClientRequestToken"] = uuid.uuid4().hex  # by its old one it would be known as written
         return replaced
 
     def check_password(self) -> None:

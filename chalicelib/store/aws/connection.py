@@ -8,6 +8,7 @@ import select
 import socket
 import time
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from .endpoint import Endpoint
@@ -38,14 +39,15 @@ def connect(endpoint: Endpoint, trust: "SSLContext | None", *, seconds: float, u
     Raises OSError.
     """
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM):
+    host = endpoint.host.encode("ascii")  # as text it would be looked at for letters beyond, by modules of their own
+    for family, kind, protocol, _, address in socket.getaddrinfo(host, endpoint.port, type=socket.SOCK_STREAM):
         sock = socket.socket(family, kind, protocol)
         try:
             sock.settimeout(min(seconds, remaining(until)))
             sock.connect(address)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if trust:
-                sock = trust.wrap_socket(sock, server_hostname=endpoint.host, do_handshake_on_connect=False)
+                sock = trust.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
                 sock.settimeout(min(seconds, remaining(until)))
                 sock.do_handshake()
             return Connection(sock)
@@ -75,12 +77,13 @@ class Connection:
         self._buffer = bytearray()
         self._until = 0.0
         self.reusable = False
+        self._decrypted: Callable[[], int] = getattr(sock, "pending", lambda: 0)
         self._arrivals = select.poll()
         self._arrivals.register(sock, select.POLLIN)
 
     def quiet(self) -> bool:
         """Whether nothing has come since the last answer: neither the connection's end, nor anything nobody asked for."""
-        return not self._arrivals.poll(0)
+        return not self._decrypted() and not self._arrivals.poll(0)
 
     def close(self) -> None:
         """The end of it."""

@@ -1,4 +1,7 @@
-"""When a call is sent again, as the AWS SDKs' standard mode has it: which failures, how soon, and how many at all."""
+"""When a call is sent again: which failures, how soon, and how many at all.
+
+It is the AWS SDKs' standard mode, with the numbers of its revision of 2026, which botocore has since 1.44.
+"""
 
 from collections.abc import Callable
 from threading import Lock

@@ -454,6 +454,24 @@ def test_calls_go_over_one_tls_connection_to_a_server_that_its_authority_vouches
         assert aws.requests[0].headers["host"] == f"localhost:{aws.port}"
 
 
+def test_what_comes_over_tls_behind_an_answer_is_the_answer_to_nothing(certified: Internet) -> None:
+    both_sent = threading.Event()
+
+    def two_records(sock: Any, _: Request) -> bool:
+        sock.sendall(http(body=BODY))
+        sock.sendall(http(body=b'{"Item": {"pk": {"S": "of nobody"}}}'))
+        both_sent.set()
+        return True
+
+    with scripted_aws(over_tls(certified)) as aws:
+        environ = {**aws.environ, "AWS_ENDPOINT_URL": f"https://localhost:{aws.port}"}
+        send = transport(aws, environ=environ, trust=lambda: certified.trust)
+        aws.steps[:] = [two_records]
+        assert send("GetItem", GET) == ITEM
+        both_sent.wait()
+        assert send("GetItem", GET) == {}
+
+
 @pytest.mark.parametrize(("host", "trusted"), [("127.0.0.1", True), ("localhost", False)])
 def test_a_server_of_another_name_or_authority_is_told_nothing(certified: Internet, host: str, trusted: bool) -> None:
     with scripted_aws(over_tls(certified)) as aws:
