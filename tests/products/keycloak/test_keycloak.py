@@ -135,7 +135,16 @@ def test_a_person_logs_in_to_a_client_of_keycloak(person: Person, url: str, real
 
     claims = site.claims(person, site.log_in(person)["code"])
 
-    assert (claims["email"], claims["email_verified"]) == (person.email, True)
+    assert claims["email"] == person.email
+
+
+def test_an_address_that_is_not_verified_here_is_not_there_either(product: Product, person: Person, url: str) -> None:
+    site, stranger = Realm(f"{url}/realms/by-recipe"), product.person(verified=False)
+    stranger.web.verify, stranger.web.trust_env = person.web.verify, False
+
+    claims = site.claims(stranger, site.log_in(stranger)["code"])
+
+    assert (claims["email"], claims["email_verified"]) == (stranger.email, False)
 
 
 def test_who_logs_out_here_is_logged_out_there(product: Product, person: Person, url: str) -> None:
