@@ -1,6 +1,8 @@
 """The DynamoDB that tests have in their process, held against one that we did not write, on calls made at random."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
@@ -181,3 +183,24 @@ def test_every_call_comes_to_the_same_here_and_there(other: Transport, sequence:
     scans = [outcome(engine, "Scan", {"TableName": own})["Items"] for engine in (ours, other)]
     assert sorted(scans[0], key=str) == sorted(scans[1], key=str)
     other("DeleteTable", {"TableName": own})
+
+
+@pytest.fixture
+def eager_threads() -> Iterator[None]:
+    """Threads that give way to each other at every few instructions."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_calls_from_many_threads_are_carried_out_one_after_the_other() -> None:
+    engine, threads, times = DynamoDB(), 8, 50
+    _, table, _ = tables.definition(users="", grants="t", outbox="")
+    engine("CreateTable", table)
+    addition = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(threads * times):
+            pool.submit(engine, "UpdateItem", at("t", {"Key": KEYS[0], **addition}))
+    assert engine("GetItem", at("t", {"Key": KEYS[0]}))["Item"]["n"] == {"N": str(threads * times)}
