@@ -65,6 +65,7 @@ def test_no_client_says_of_itself_what_is_a_privilege_or_what_is_kept_here() -> 
         "default_scopes",
         "registration_token",
         "created_at",
+        "expires_at",
         "version",
     }
     classes = (*SELF_REGISTRABLE, *OPERATORS_ALONE, *KEPT_HERE)
