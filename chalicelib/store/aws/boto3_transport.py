@@ -1,5 +1,6 @@
 """Amazon's own client as the transport."""
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ CONFIG = Config(connect_timeout=2, read_timeout=3, retries={"mode": "standard", 
 def boto3_transport(service: str, **where: Any) -> Transport:
     """The way to `dynamodb` or `ssm`; region, credentials and endpoint are boto3's to find, unless they are given."""
     client: Any = boto3.client(service, config=CONFIG, **where)  # type: ignore[call-overload]
+    client.meta.events.register(f"after-call.{service}", _check)
 
     def send(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -29,6 +31,13 @@ def boto3_transport(service: str, **where: Any) -> Transport:
         return answer
 
     return send
+
+
+def _check(http_response: Any, **_: Any) -> None:
+    # botocore asks again for an answer whose checksum is wrong; when its attempts are over it hands out `{}`: no such item.
+    checksum = http_response.headers.get("x-amz-crc32")
+    if checksum is not None and checksum != str(zlib.crc32(http_response.content)):
+        raise TemporarilyUnavailable(reason="an answer of another CRC32")
 
 
 def _refusal(operation: str, response: Mapping[str, Any]) -> AwsError:
