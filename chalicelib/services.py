@@ -3,7 +3,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .config import Settings, check_at_start, load
+from .config import Settings, load
 from .domain.accounts.passwords import OWASP_19_MIB, Profile
 from .domain.oauth.tokens import MAX_LIFETIME
 from .fetch import Fetch, trust
@@ -19,8 +19,6 @@ from .store.sessions import Sessions
 from .store.transactions import Transactions
 from .store.transactions import Write as Write  # for whoever hands one on: flows do not know the store
 from .store.users import Users
-
-check_at_start(os.environ)
 
 
 def _epoch() -> int:
@@ -113,3 +111,9 @@ class RoundTrips:
 
     def __exit__(self, *_: object) -> None:
         round_trips.reset(self._token)
+
+
+# A function in Lambda makes them while it starts: a wrong setting stops it, so that its log says which, and its first
+# caller does not wait for the certificates of this machine to be read.
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    services()
