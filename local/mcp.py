@@ -102,13 +102,15 @@ def typescript(server: McpServer, issuer: str) -> str:
     supported = ", ".join(f"'{scope}'" for scope in server.scopes)
     return f"""\
 import {{ createRemoteJWKSet, jwtVerify }} from 'jose'
+import {{ InvalidTokenError }} from '@modelcontextprotocol/sdk/server/auth/errors.js'
 import {{ requireBearerAuth }} from '@modelcontextprotocol/sdk/server/auth/middleware/bearerAuth.js'
 import {{ getOAuthProtectedResourceMetadataUrl, mcpAuthMetadataRouter }} from '@modelcontextprotocol/sdk/server/auth/router.js'
 const issuer = '{issuer}', url = new URL('{server.url}')
 const keys = createRemoteJWKSet(new URL(issuer + '/.well-known/jwks.json'))
-const verifyAccessToken = async (token) => {{
-  const {{ payload }} = await jwtVerify(token, keys, {{ issuer, audience: '{server.url}', typ: 'at+jwt' }})
-  return {{ token, clientId: payload.client_id, scopes: payload.scope.split(' '), expiresAt: payload.exp }} }}
+const wanted = {{ issuer, audience: '{server.url}', typ: 'at+jwt' }}
+const verifyAccessToken = (token) => jwtVerify(token, keys, wanted).then(
+  ({{ payload: {{ client_id, scope, exp }} }}) => ({{ token, clientId: client_id, scopes: scope.split(' '), expiresAt: exp }}),
+  () => {{ throw new InvalidTokenError('The token is not good here.') }})
 const oauthMetadata = await (await fetch(issuer + '/.well-known/oauth-authorization-server')).json()
 app.use(mcpAuthMetadataRouter({{ oauthMetadata, resourceServerUrl: url, scopesSupported: [{supported}] }}))
 app.use(url.pathname, requireBearerAuth({{ verifier: {{ verifyAccessToken }}, requiredScopes: ['{server.scopes[0]}'],

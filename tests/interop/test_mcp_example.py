@@ -179,7 +179,8 @@ def typescript_server(example: Example) -> Iterator[str]:
 def test_a_typescript_server_with_what_is_printed_takes_the_runs_tokens(
     example: Example, typescript_server: str
 ) -> None:
-    refused = requests.post(typescript_server, json={}, timeout=10)
-    assert (refused.status_code, "resource_metadata=" in refused.headers["WWW-Authenticate"]) == (401, True)
+    for headers in ({}, {"Authorization": "Bearer no.such.token"}):
+        refused = requests.post(typescript_server, json={}, headers=headers, timeout=10)
+        assert (refused.status_code, "resource_metadata=" in refused.headers["WWW-Authenticate"]) == (401, True)
     outcome = mcp_clients.python_sdk(typescript_server, example.served.person(), METADATA, mode="legacy")
     assert outcome.texts == WROTE
