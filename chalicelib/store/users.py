@@ -172,6 +172,25 @@ class Users:
         """A new password, with every session but one ended, while the account and that session are as they were read."""
         return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
 
+    def password_reset(self, user: User, *, password_hash: str) -> Write:
+        """A new password by the mail to an address, which is verified by that, and every session ended.
+
+        While the account is as it was read, and has that address.
+        """
+        part = {
+            "TableName": self._users,
+            **as_read(user),
+            "UpdateExpression": "SET password_hash = :new, email_verified = :true, token_version = :next",
+        }
+        part["ConditionExpression"] += " AND email = :email"
+        part["ExpressionAttributeValues"] |= {
+            ":new": {"S": password_hash},
+            ":true": {"BOOL": True},
+            ":next": {"N": str(user.token_version + 1)},
+            ":email": {"S": user.email},
+        }
+        return Write(({"Update": part},))
+
     def end_of_other_sessions(self, user: User, *, keep: Session) -> Write:
         """Every session but one ended, while the account and that session are as they were read."""
         return self._move_on(user, keep, "", {})

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-from chalicelib.flows.accounts import verification
+from chalicelib.flows.accounts import recovery, verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter
@@ -82,6 +82,30 @@ def email_verified(window: Page, application: Application) -> None:
 
 def email_not_verified(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/verify-email?token=x")
+
+
+def forgot_password(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/forgot-password")
+
+
+def reset_mailed(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/reset-mailed")
+
+
+def reset_password(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    user = svc.users.read(svc.users.find(application.site.person()) or "")
+    assert user
+    query = urlencode({"token": recovery.link(svc, user)})
+    window.goto(f"{application.site.url}/account/reset-password?{query}")
+
+
+def reset_too_old(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/reset-password?token=x")
+
+
+def password_reset(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/password-reset")
 
 
 def device(window: Page, application: Application) -> None:
@@ -215,6 +239,11 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         verify_email,
         email_verified,
         email_not_verified,
+        forgot_password,
+        reset_mailed,
+        reset_password,
+        reset_too_old,
+        password_reset,
         device,
         device_prefilled,
         device_refused,

@@ -8,7 +8,15 @@ import pytest
 
 from chalicelib.domain import versioned
 from chalicelib.domain.errors import UnreadableRecord
-from chalicelib.domain.records.outbox import MESSAGES, EndedSessions, LogoutNotice, Mail, Message, OutboxItem
+from chalicelib.domain.records.outbox import (
+    MESSAGES,
+    EndedSessions,
+    LogoutNotice,
+    Mail,
+    Message,
+    OutboxItem,
+    ResetRequest,
+)
 from chalicelib.store import tables
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.outbox import Outbox
@@ -34,6 +42,7 @@ PINS: list[tuple[Message, str]] = [
         Mail(name="verify_email", uid="u", to="ä@x", language="en"),
         '{"v": 1, "name": "verify_email", "uid": "u", "to": "\\u00e4@x", "language": "en"}',
     ),
+    (ResetRequest(email="a@x", language="en"), '{"v": 1, "email": "a@x", "language": "en"}'),
 ]
 ITEM: dict[str, Any] = {
     "pk": {"S": f"message#{ID}"},

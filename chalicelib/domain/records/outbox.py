@@ -60,7 +60,18 @@ class Mail(Message, frozen=True, kw_only=True):
     language: str
 
 
-MESSAGES: Mapping[str, type[Message]] = {message.kind: message for message in (EndedSessions, LogoutNotice, Mail)}
+class ResetRequest(Message, frozen=True, kw_only=True):
+    """Somebody wants a new password for the account with this address, in its canonical form, if there is one."""
+
+    kind, seconds = "password reset", DAY
+
+    email: str
+    language: str
+
+
+MESSAGES: Mapping[str, type[Message]] = {
+    message.kind: message for message in (EndedSessions, LogoutNotice, Mail, ResetRequest)
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

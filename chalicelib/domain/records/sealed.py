@@ -51,10 +51,21 @@ class SealedEmailLink(SealedRecord, frozen=True, kw_only=True):
     email: str
 
 
+class SealedResetLink(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail by which an account gets a new password, while it is as it was: `token_version` moves on with that."""
+
+    purpose, seconds = b"latchkey password reset\x00", 3600
+
+    uid: str
+    email: str
+    token_version: int
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
     SealedErrorPage,
     SealedEmailLink,
+    SealedResetLink,
     Attempt,
 )

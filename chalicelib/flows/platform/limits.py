@@ -61,6 +61,16 @@ def sign_up(svc: Services, *, network: str) -> Spent:
     return msgspec.structs.replace(spent, limits=(of_accounts,))
 
 
+def reset(svc: Services, *, canonical_email: str, network: str) -> None:
+    """Counts one mail for a new password, whether there is such an account or not; raises TooManyRequests."""
+    _spend(
+        svc,
+        _limit(svc, "reset_network", network),
+        _limit(svc, "reset_address_network", canonical_email, network),
+        _limit(svc, "reset_address", canonical_email),
+    )
+
+
 def mail(svc: Services, user: User, *, network: str) -> None:
     """Counts one mail to an account that somebody asked for; raises TooManyRequests."""
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", user.uid))

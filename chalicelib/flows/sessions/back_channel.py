@@ -31,9 +31,10 @@ def of_session(svc: Services, user: User, session_id: str, *, network: str) -> W
     return outbox.message(svc, EndedSessions(uid=user.uid, network=network, session_id=session_id))
 
 
-def of_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> Write:
-    """What tells the clients that all sessions have ended but one, of a user as they were before."""
-    ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=keep.session_id)
+def of_other_sessions(svc: Services, user: User, keep: Session | None, *, network: str) -> Write:
+    """What tells the clients that all sessions have ended but one, or all, of a user as they were before."""
+    kept = keep.session_id if keep else ""
+    ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=kept)
     return outbox.message(svc, ended)
 
 

@@ -5,7 +5,8 @@ from typing import Any
 from chalice.app import Blueprint
 
 from ... import scheduler
-from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, OutboxItem
+from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, OutboxItem, ResetRequest
+from ...flows.accounts import recovery
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
 from ...flows.sessions import back_channel
@@ -20,6 +21,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: delivery.deliver,
+    ResetRequest.kind: recovery.mail_of,
 }
 AT_ONCE = 10
 

@@ -27,6 +27,7 @@ def show_form(
         user=browser_session.user.email if browser_session else "",
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
+        mails=bool(page_request.svc.settings.mail_from),
         other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
         **client_values(page_request, client_request),
     )

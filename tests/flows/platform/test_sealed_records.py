@@ -13,6 +13,7 @@ from chalicelib.domain.records.sealed import (
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
+    SealedResetLink,
 )
 from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
@@ -81,6 +82,11 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedEmailLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="ä@x"),
         b"latchkey email link\x00",
         '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "\\u00e4@x", "until": 1800086400}',
+    ),
+    (
+        SealedResetLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="a@x", token_version=3),
+        b"latchkey password reset\x00",
+        '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "a@x", "token_version": 3, "until": 1800003600}',
     ),
     (
         ATTEMPT,

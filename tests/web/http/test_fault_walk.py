@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
-from chalicelib.flows.accounts import verification
+from chalicelib.flows.accounts import recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
@@ -29,7 +29,8 @@ from tests.web.oauth import test_oauth_faults as of_oauth
 from tests.web.oauth.test_oauth_faults import World, unavailable
 
 ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
-VERIFY = "/account/verify-email"
+VERIFY, FORGOT, RESET = "/account/verify-email", "/account/forgot-password", "/account/reset-password"
+NEW_PASSWORD = "an entirely other phrase 7"
 PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
 # What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
 WITHOUT_CALLS = {
@@ -41,6 +42,10 @@ WITHOUT_CALLS = {
         "GET /authorize/login",
         "GET /authorize/signup",
         "GET /account/verify-email",
+        "GET /account/forgot-password",
+        "GET /account/reset-mailed",
+        "GET /account/reset-password",
+        "GET /account/password-reset",
         "GET /account/email-verified",
     ),
     *(f"GET {each.path}" for each in operations() if each.path.startswith("/.well-known/")),
@@ -149,6 +154,23 @@ def mailed(path: str, **body: str) -> Callable[[World], Answer]:
     return act
 
 
+def at_new_password(world: World) -> None:
+    """The page for a new password of a new account, whose link is in the state."""
+    with_new_account(world)
+    (*_, user) = (each for name, each in world.state.items() if name.startswith("new "))
+    world.state |= {"token": recovery.link(world.svc, user), "password": f"{PASSWORD} {len(world.state)}"}
+    world.state["page"] = world.browser.get(f"{RESET}?{urlencode({'token': world.state['token']})}")
+
+
+def ask_for_link(world: World) -> Answer:
+    return world.phone.call("POST /password/reset", {"email": f"{len(world.state)}@example.com"})
+
+
+def with_link(world: World) -> Answer:
+    body = {"token": world.state["token"], "new_password": NEW_PASSWORD}
+    return world.phone.call("POST /password/reset/confirm", body)
+
+
 def at_choice(world: World) -> None:
     of_oauth.with_login(world)
     world.state["page"] = world.browser.authorize(world.app, prompt="select_account")
@@ -198,6 +220,10 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
     "POST /account/verify-email": (with_new_account, form(VERIFY)),
+    "POST /password/reset": (of_oauth.no_more, ask_for_link),
+    "POST /password/reset/confirm": (at_new_password, with_link),
+    "POST /account/forgot-password": (at(FORGOT), form(FORGOT, email=EMAIL)),
+    "POST /account/reset-password": (at_new_password, form(RESET, password=NEW_PASSWORD)),
     "POST /me/email/verification": (with_new_account, mailed("/me/email/verification")),
     "POST /me/email/verification/code": (with_new_account, mailed("/me/email/verification/code", code="code")),
     "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),

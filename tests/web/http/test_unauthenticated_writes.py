@@ -90,6 +90,10 @@ class Stranger:
     def page(self, path: str, button: str, **typed: str) -> Answer:
         """A form of a page that anybody gets."""
         browser = Browser(self.phone)
+        if path.startswith("/account/"):
+            page = browser.get(f"{path}?token={typed.get('token', '')}")
+            hidden = next(iter(forms(page).values())).hidden if forms(page) else {}
+            return browser.post(path, {**hidden, **typed})
         page = browser.get("/oauth/authorize", self.spa.request())
         page_forms = forms(browser.sign_up_page(page) if path == "/authorize/signup" else page)
         hidden = next(iter(page_forms.values())).hidden if page_forms else {}
@@ -207,6 +211,14 @@ DEEDS: dict[str, Deed] = {
     ),
     "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
+    "POST /password/reset": lambda s: s.phone.call("POST /password/reset", {"email": f"{s.new()}@example.com"}),
+    "POST /password/reset/confirm": lambda s: s.phone.call(
+        "POST /password/reset/confirm", {"token": "x" * 100, "new_password": PASSWORD}
+    ),
+    "GET /account/forgot-password": get("/account/forgot-password"),
+    "POST /account/forgot-password": lambda s: s.page("/account/forgot-password", "", email=f"{s.new()}@example.com"),
+    "GET /account/reset-password": get("/account/reset-password?token=x"),
+    "POST /account/reset-password": lambda s: s.page("/account/reset-password", "", token="x", password=PASSWORD),
     "GET /account/verify-email": get("/account/verify-email?token=x"),
     "POST /account/verify-email": lambda s: s.page("/account/verify-email", "", token="x"),
     "GET /device": get("/device?user_code=BBBB-BBBB"),
@@ -234,6 +246,8 @@ DEEDS: dict[str, Deed] = {
             "/docs",
             "/pages.css",
             "/account/email-verified",
+            "/account/reset-mailed",
+            "/account/password-reset",
             "/",
             "/error",
             "/authorize/login",
@@ -253,6 +267,8 @@ WRITE_AT_FIRST = {
     "GET /oauth/authorize",
     "POST /oauth/authorize",
     "POST /authorize/signup",
+    "POST /password/reset",
+    "POST /account/forgot-password",
     "GET /oauth/logout",
     "POST /oauth/logout",
     "POST /oauth/register",
@@ -266,7 +282,9 @@ WRITE_AT_FIRST = {
 def stranger(svc: Services, clock: Clock, tmp_path: Path) -> Iterator[Stranger]:
     """A stranger at a deployment that lets strangers do all that it can, but twice."""
     limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": f"*={LIMIT}"}).limits
-    settings = replace(svc.settings, limits=limits, registration_open=True, client_documents=True)
+    settings = replace(
+        svc.settings, limits=limits, registration_open=True, client_documents=True, mail_from="a@id.example"
+    )
     with running(tmp_path, "app.example") as internet:
         svc = replace(svc, settings=settings, fetch=internet.fetch())
         with installed(svc):

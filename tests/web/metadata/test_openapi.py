@@ -2,6 +2,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,10 +11,10 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.domain import errors
-from chalicelib.flows.accounts import verification
+from chalicelib.flows.accounts import recovery, verification
 from chalicelib.flows.clients import authenticate
 from chalicelib.guard.scope_map import SCOPES
-from chalicelib.services import services
+from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
@@ -104,6 +105,27 @@ class Checked(Phone):
         return answer
 
 
+def verify_address(phone: Phone, access: str) -> None:
+    """By a wrong code and the right one, and once more."""
+    user = services().users.read(services().users.find(EMAIL) or "")
+    assert user
+    for code in ("000000", verification.code(services(), user)):
+        phone.call("POST /me/email/verification", token=access)
+        phone.call("POST /me/email/verification/code", {"code": code}, token=access)
+    phone.call("POST /me/email/verification", token=access)
+
+
+def forget_password(phone: Phone) -> None:
+    """Where no mail is sent, and where it is."""
+    phone.call("POST /password/reset", {"email": EMAIL})
+    use(replace(services(), settings=replace(services().settings, mail_from="login@id.example")))
+    phone.call("POST /password/reset", {"email": EMAIL})
+    bob = services().users.read(services().users.find("bob@example.com") or "")
+    assert bob
+    for token in ("x", recovery.link(services(), bob)):
+        phone.call("POST /password/reset/confirm", {"token": token, "new_password": "an entirely other phrase 7"})
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -134,12 +156,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("GET /me")
     phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
-    user = services().users.read(services().users.find(EMAIL) or "")
-    assert user
-    for code in ("000000", verification.code(services(), user)):
-        phone.call("POST /me/email/verification", token=access)
-        phone.call("POST /me/email/verification/code", {"code": code}, token=access)
-    phone.call("POST /me/email/verification", token=access)
+    verify_address(phone, access)
     sessions = phone.call("GET /me/sessions", token=access)
     other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
     phone.call(f"DELETE /me/sessions/{other}", token=access)
@@ -148,6 +165,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     new = {"current_password": PASSWORD, "new_password": "an entirely other phrase 7"}
     phone.call("POST /me/password", {**new, "new_password": "password"}, token=access)
     phone.call("POST /me/password", new, token=access)
+    forget_password(phone)
     clock.advance(6 * 60)
     access = phone.refresh(session["refresh_token"])["access_token"]
     phone.call("DELETE /me", token=access)

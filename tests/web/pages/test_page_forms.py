@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from chalicelib.flows.accounts import verification
+from chalicelib.flows.accounts import recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
@@ -86,6 +86,12 @@ def at_link(browser: Browser, app: App) -> Answer:
     return browser.get(f"/account/verify-email?{urlencode({'token': verification.link(app.svc, user)})}")
 
 
+def at_reset_link(browser: Browser, app: App) -> Answer:
+    user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
+    assert user
+    return browser.get(f"/account/reset-password?{urlencode({'token': recovery.link(app.svc, user)})}")
+
+
 # What people do with the forms of pages, well and badly.
 DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] = {
     "log in": (at_login, "/authorize/login", LOGIN),
@@ -113,6 +119,8 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "take another account for a device": (typed_code, "/device", {"decision": "switch"}),
     "prove a factor wrongly": (at_proof, "/authorize/proof", {"answer": "x"}),
     "choose a factor": (at_proof, "/authorize/proof", {"choose": "counter"}),
+    "choose a new password": (at_reset_link, "/account/reset-password", {"password": "an entirely other phrase 7"}),
+    "choose a weak password": (at_reset_link, "/account/reset-password", {"password": "password"}),
     "verify an address": (at_link, "/account/verify-email", {}),
     "log out": (at_logout, "/oauth/logout/confirm", {}),
 }

@@ -1,0 +1,210 @@
+"""A new password for who has forgotten theirs, by the mail to the account's address."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from chalicelib.services import Services
+from local.gateway import Answer
+from tests.support import counter, wire
+from tests.support.browser import Browser, forms
+from tests.support.delivery import DeliveringPhone, deliver, waiting
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.ses import SentMail, Ses
+
+ASK, CONFIRM = "POST /password/reset", "POST /password/reset/confirm"
+FORGOT, RESET = "/account/forgot-password", "/account/reset-password"
+NEW, HOUR = "an entirely other phrase 7", 3600
+
+
+def ask(phone: Phone, email: str = EMAIL) -> Answer:
+    return phone.call(ASK, {"email": email})
+
+
+def confirm(phone: Phone, token: str, password: str = NEW) -> Answer:
+    return phone.call(CONFIRM, {"token": token, "new_password": password})
+
+
+def mailed(phone: Phone, mailbox: Ses, email: str = EMAIL) -> SentMail:
+    """The mail that somebody gets who asks."""
+    mailbox.mails.clear()
+    assert ask(phone, email).status == 204
+    (mail,) = mailbox.mails
+    return mail
+
+
+def login_status(phone: Phone, password: str) -> int:
+    return phone.call("POST /login", {"email": EMAIL, "password": password}).status
+
+
+def test_who_has_forgotten_the_password_gets_in_again_and_everybody_else_is_out(
+    phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    tokens = phone.sign_up()
+    mail = mailed(phone, mailbox)
+    assert mail.to == EMAIL
+    assert confirm(phone, mail.token).status == 204
+    assert (login_status(phone, PASSWORD), login_status(phone, NEW)) == (401, 200)
+    assert refusal(phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]})) == (401, "invalid_grant")
+    assert refusal(phone.call("GET /me", token=tokens["access_token"])) == (401, "invalid_token")
+    assert "password" in mailbox.mails[-1].subject
+
+
+def test_so_does_who_uses_the_pages(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    mailbox.mails.clear()
+    browser = Browser(phone)
+    assert FORGOT.encode() in browser.get("/authorize/login").body
+    page = browser.submit(browser.get(FORGOT), FORGOT, email=EMAIL)
+    assert b"Look into your mailbox" in page.body
+    other_browser = Browser(phone)
+    page = other_browser.get(mailbox.mails[0].link.removeprefix("https://id.example"))
+    weak = other_browser.submit(page, RESET, password="password")
+    assert RESET in forms(weak)
+    done = other_browser.submit(weak, RESET, password=NEW)
+    assert b"You have a new password" in done.body
+    assert login_status(phone, NEW) == 200
+    assert "/authorize/login" in forms(other_browser.get("/account/sessions"))  # it logged nobody in
+
+
+@pytest.mark.parametrize("email", ["nobody@example.com", "mıke@example.com", "x@" + "y" * 200])
+def test_whether_there_is_an_account_is_in_no_answer_and_no_call(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, email: str
+) -> None:
+    phone.sign_up()
+    phone.sign_up("mike@example.com")
+    mailbox.mails.clear()
+    phone.delivers = False
+    answers, calls = [], []
+    for address in (EMAIL, email):
+        with wire.watched(svc) as traffic:
+            answer = ask(phone, address)
+        answers.append((answer.status, answer.body, {name for name, _ in answer.headers}))
+        calls.append(traffic.calls)
+    assert answers[0] == answers[1]
+    assert calls[0] == calls[1] == ["TransactWriteItems", "TransactWriteItems"]
+    deliver()
+    assert [mail.to for mail in mailbox.mails] == [EMAIL]
+    assert waiting() == []
+    pages = [Browser(phone) for _ in range(2)]
+    bodies = [
+        each.submit(each.get(FORGOT), FORGOT, email=to).body for each, to in zip(pages, (EMAIL, email), strict=True)
+    ]
+    assert bodies[0] == bodies[1]
+
+
+def test_a_link_is_good_once_also_for_many_at_once(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    token = mailed(phone, mailbox).token
+    phone.delivers = False
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda number: confirm(phone, token, f"{NEW} {number}").status, range(8)))
+    assert sorted(answers) == [204, *[404] * 7]
+    assert refusal(confirm(phone, token)) == (404, "not_found")
+
+
+def test_a_link_does_not_outlive_what_it_is_bound_to(phone: DeliveringPhone, mailbox: Ses, clock: Clock) -> None:
+    access = phone.sign_up()["access_token"]
+    tokens = [mailed(phone, mailbox).token for _ in range(2)]
+    change = {"current_password": PASSWORD, "new_password": NEW}
+    assert phone.call("POST /me/password", change, token=access).status == 204
+    assert [refusal(confirm(phone, token)) for token in tokens] == [(404, "not_found")] * 2
+    token = mailed(phone, mailbox).token
+    clock.advance(HOUR)
+    assert refusal(confirm(phone, token)) == (404, "not_found")
+    assert login_status(phone, NEW) == 200
+
+
+@pytest.mark.parametrize("wrong", ["x", "cut", "a link to verify"])
+def test_what_is_no_link_changes_nothing_and_costs_nothing(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, wrong: str
+) -> None:
+    phone.sign_up()
+    verify = mailbox.mails[0].token
+    good = mailed(phone, mailbox).token
+    with wire.watched(svc) as traffic:
+        answer = phone.call(
+            CONFIRM, {"token": {"cut": good[:-2], "a link to verify": verify}.get(wrong, wrong), "new_password": NEW}
+        )
+        calls = [each for each in traffic.calls if each != "Scan"]  # which looks for what is to be delivered
+    assert refusal(answer) == (404, "not_found")
+    assert calls == []
+    assert login_status(phone, PASSWORD) == 200
+
+
+def test_programs_that_open_the_link_use_up_nothing(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    mail = mailed(phone, mailbox)
+    for method in ("HEAD", "GET", "GET"):
+        phone.call(f"{method} {mail.link.removeprefix('https://id.example')}")
+    assert confirm(phone, mail.token).status == 204
+
+
+def test_a_weak_password_is_refused_and_the_link_stays_good(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    token = mailed(phone, mailbox).token
+    assert confirm(phone, token, "password").status == 422
+    assert confirm(phone, token).status == 204
+
+
+def test_a_reset_leaves_nothing_to_who_signed_up_with_somebody_elses_address(
+    phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    attacker = phone.sign_up()
+    mail = mailed(phone, mailbox)
+    assert confirm(phone, mail.token).status == 204
+    assert login_status(phone, PASSWORD) == 401
+    assert phone.call("POST /refresh", {"refresh_token": attacker["refresh_token"]}).status == 401
+    assert phone.log_in(password=NEW)
+    assert phone.call("GET /me", token=phone.log_in(password=NEW)["access_token"]).json()["email_verified"] is True
+
+
+def test_a_second_factor_stays_in_force_through_a_reset(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
+    with counter.installed():
+        counter.enrol(svc, phone.sign_up()["user"]["sub"])
+        assert confirm(phone, mailed(phone, mailbox).token).status == 204
+        answer = phone.call("POST /login", {"email": EMAIL, "password": NEW})
+    assert answer.status != 200
+    assert "mfa_token" in answer.json()
+
+
+def test_a_disabled_account_gets_no_mail_and_its_links_are_dead(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    token = mailed(phone, mailbox).token
+    svc.users.disable(uid)
+    mailbox.mails.clear()
+    assert ask(phone).status == 204
+    assert mailbox.mails == []
+    assert refusal(confirm(phone, token)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("email", [EMAIL, "nobody@example.com"])
+def test_a_mailbox_is_not_flooded_and_the_limit_is_alike_for_unknown_addresses(
+    phone: DeliveringPhone, email: str
+) -> None:
+    phone.sign_up()
+    assert [ask(phone, each).status for each in (email, email.upper(), email, email)] == [204, 204, 204, 429]
+    elsewhere = DeliveringPhone(phone.gateway._now, address="203.0.113.9")  # type: ignore[arg-type]
+    assert ask(elsewhere, email).status == 204  # nobody else's guesses keep the owner from it
+
+
+def test_one_network_asks_for_few_addresses(phone: DeliveringPhone) -> None:
+    statuses = [ask(phone, f"{number}@example.com").status for number in range(21)]
+    assert statuses == [204] * 20 + [429]
+
+
+@pytest.mark.parametrize("mode", wire.MODES)
+def test_the_password_the_end_of_sessions_and_the_news_are_one_write(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, mode: str
+) -> None:
+    phone.sign_up()
+    token = mailed(phone, mailbox).token
+    mailbox.mails.clear()
+    phone.delivers = False
+    failure, afterwards = wire.MODES[mode]
+    with wire.watched(svc, wire.Wire(fail_at=2, failure=failure, afterwards=afterwards)):
+        confirm(phone, token)
+    deliver()
+    assert len(mailbox.mails) == int(login_status(phone, NEW) == 200)
