@@ -12,14 +12,21 @@ Transport = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 # ours and stays loud.
 RETRYABLE = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "InternalServerError",
         "InternalServerErrorException",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "ServiceUnavailable",
         "ServiceUnavailableException",
+        "SlowDown",
         "ThrottledException",
         "Throttling",
         "ThrottlingException",

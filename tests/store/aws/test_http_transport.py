@@ -415,7 +415,18 @@ def test_a_wrong_signature_while_the_clocks_agree_is_loud(aws: ScriptedAws, date
     assert len(aws.requests) == 1
 
 
-# Threads and TLS
+# Processes, threads and TLS
+def test_a_process_that_was_forked_leaves_its_parents_connections_alone(
+    aws: ScriptedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = transport(aws)
+    send("GetItem", GET)
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    send("GetItem", GET)
+    send("GetItem", GET)
+    assert [request.connection for request in aws.requests] == [1, 2, 2]
+
+
 def test_threads_get_the_answers_to_their_own_calls(aws: ScriptedAws) -> None:
     aws.steps[:] = [echo] * 400
     send = transport(aws, seconds=Seconds(5, 5, 5))

@@ -37,6 +37,12 @@ def test_codes_statuses_and_costs_are_those_of_botocores_standard_mode() -> None
     } == retries.ATTEMPTS
 
 
+def test_whatever_is_sent_again_is_temporarily_unavailable_in_the_end() -> None:
+    codes = retries.THROTTLING_CODES | retries.TRANSIENT_CODES
+    assert {code for code in codes if not AwsError("GetItem", code).retryable} == set()
+    assert all(AwsError("GetItem", "Odd", status=status).retryable for status in (429, *retries.TRANSIENT_STATUSES))
+
+
 @pytest.mark.parametrize(
     ("service", "failure", "waits"),
     [
