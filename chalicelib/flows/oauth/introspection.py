@@ -14,7 +14,6 @@ from ..sessions import live, resources, session_handles, verify
 from ..sessions.live import LiveToken
 
 RESPONSE_TYPE = "token-introspection+jwt"
-USERNAMES = ("preferred_username", "email")  # the first that there is
 
 
 def revoke(svc: Services, client: Client, unverified_token: str) -> str:
@@ -68,9 +67,12 @@ def introspect(svc: Services, client: Client, unverified_token: str) -> dict[str
 
 
 def _username(token: LiveToken) -> dict[str, str]:
-    """What people call the token's user (RFC 7662 section 2.2), as far as its scopes open it: nothing for a client's own."""
+    """The e-mail address of the token's user (RFC 7662 section 2.2), where its scopes open it: nothing for a client's own.
+
+    APIs find their users by it, so it is nothing that a user says of themselves: `preferred_username` could be another's.
+    """
     opened = claim.of_user(token.user, scope=token.claims.scope) if token.user else {}
-    return next(({"username": opened[name]} for name in USERNAMES if name in opened), {})
+    return {"username": opened["email"]} if "email" in opened else {}
 
 
 def _introspect_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:
