@@ -39,14 +39,21 @@ class Table:
     rows: Mapping[str, Mapping[str, float]]
 
     def __str__(self) -> str:
+        title = f"{self.name}, {self.unit}"
         columns = list(dict.fromkeys(column for row in self.rows.values() for column in row))
-        lines = [f"{f'{self.name}, {self.unit}':<44}" + "".join(f" {column:>18}" for column in columns)]
+        first = max(map(len, (title, *self.rows)))
+        lines = [f"{title:<{first}}" + "".join(f"  {column:>7}" for column in columns)]
         for name, row in self.rows.items():
-            figures = (
-                f"{row[column]:,.{0 if row[column] >= 10 else 1}f}" if column in row else "" for column in columns
+            figures = (_figure(row[column]) if column in row else "" for column in columns)
+            cells = "".join(
+                f"  {figure:>{max(7, len(column))}}" for column, figure in zip(columns, figures, strict=True)
             )
-            lines.append(f"{name:<44}" + "".join(f" {figure:>18}" for figure in figures))
+            lines.append(f"{name:<{first}}{cells}".rstrip())
         return "\n".join(["", *lines, ""])
+
+
+def _figure(number: float) -> str:
+    return f"{number:,.{0 if number >= 10 else 1}f}"
 
 
 HEADING = f"{'':<44} {'ratio':>6}   {'target':<7} {'ours':>11} {'yardstick':>11}"
