@@ -92,6 +92,7 @@ def svg(title: str, panels: list[Panel], theme: Theme) -> str:
         parts.append(_panel(panel, top, theme))
         top += TITLE + len(panel.bars) * (BAR + GAP)
     style = f"text {{ font: 13px system-ui, sans-serif; fill: {theme.text} }} .faint {{ fill: {theme.faint} }}"
+    style += " .strong { font-weight: 600 }"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" width="{WIDTH}" height="{top}" role="img">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n"
@@ -102,7 +103,7 @@ def svg(title: str, panels: list[Panel], theme: Theme) -> str:
 def _panel(panel: Panel, top: int, theme: Theme) -> str:
     longest = max(panel.bars.values())
     scale = (WIDTH - LABELS - 110) / longest
-    lines = [f'<text x="16" y="{top + 14}" font-weight="600">{escape(panel.title)}</text>\n']
+    lines = [f'<text x="16" y="{top + 14}" class="strong">{escape(panel.title)}</text>\n']
     for number, (name, figure) in enumerate(panel.bars.items()):
         y = top + 26 + number * (BAR + GAP)
         own = name in panel.ours
@@ -116,4 +117,4 @@ def _panel(panel: Panel, top: int, theme: Theme) -> str:
 
 
 def _weight(own: bool) -> str:
-    return ' font-weight="600"' if own else ""
+    return ' class="strong"' if own else ""

@@ -100,7 +100,7 @@ class Verifier:
             raise InvalidToken(reason="expired")
         if _in_future(claims.get("iat"), now) or _in_future(claims.get("nbf", now), now):
             raise InvalidToken(reason="not yet valid")
-        if not all(type(claims.get(name)) is str for name in TEXTS):
+        if {*map(type, map(claims.get, TEXTS))} != {str}:
             raise InvalidToken(reason="claims")
         return VerifiedClaims(
             sub=claims["sub"],
