@@ -93,6 +93,13 @@ def test_whether_there_is_an_account_is_in_no_answer_and_no_call(
     assert bodies[0] == bodies[1]
 
 
+def test_the_mail_goes_to_the_address_as_its_owner_has_it_however_it_was_typed(
+    phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    phone.sign_up("Ann.B@example.com")
+    assert mailed(phone, mailbox, "ann.b@EXAMPLE.com").to == "Ann.B@example.com"
+
+
 def test_a_link_is_good_once_also_for_many_at_once(phone: DeliveringPhone, mailbox: Ses) -> None:
     phone.sign_up()
     token = mailed(phone, mailbox).token
