@@ -9,6 +9,7 @@ import msgspec
 from chalice.app import Request
 
 from ...domain import errors
+from ...domain.accounts.profile import ONE_LINE
 from ...domain.errors import LatchkeyError
 
 MAX_BODY_BYTES = 64 * 1024
@@ -103,5 +104,6 @@ def _explain(validation_error: str, body: type) -> str:
         fields = ", ".join(f.encode_name for f in msgspec.structs.fields(body))
         return f"The body has an unknown field: it takes {fields}."
     if "matching regex" in validation_error:
-        return f"The body has control characters in it{validation_error[validation_error.rindex(' - at') :]}."
+        what = "has control characters in it" if repr(ONE_LINE) in validation_error else "is not as described in /docs"
+        return f"The body {what}{validation_error[validation_error.rindex(' - at') :]}."
     return f"The body is not as documented: {validation_error}."

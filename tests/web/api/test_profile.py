@@ -106,6 +106,20 @@ def test_what_is_no_claim_or_no_value_of_one_is_refused_and_nothing_is_changed(
     assert phone.call("GET /me", token=ann).json() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("website", "example.com", "is not as described in /docs - at `$.website`"),
+        ("nickname", "a\nb", "has control characters in it - at `$.nickname`"),
+    ],
+)
+def test_a_refusal_names_the_claim_and_what_is_wrong_with_it(
+    phone: Phone, ann: str, name: str, value: str, why: str
+) -> None:
+    refused = phone.call("PATCH /me", {name: value}, token=ann).json()
+    assert refused["error_description"] == f"The body {why}."
+
+
 @pytest.mark.parametrize("value", ["1990-03-22", "1990", "0000-03-22"])
 def test_a_birthdate_is_a_date_or_what_there_is_of_it(phone: Phone, ann: str, value: str) -> None:
     assert change(phone, ann, birthdate=value)["birthdate"] == value
