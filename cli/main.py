@@ -15,6 +15,7 @@ COMMANDS = {
     "destroy": "cli.destroy",
     "environment": "cli.environment",
     "keys": "cli.keys",
+    "outbox": "cli.outbox",
     "package": "cli.package",
     "release": "cli.release",
     "smoke": "cli.smoke",
