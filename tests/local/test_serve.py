@@ -58,9 +58,8 @@ class Run:
                 start_new_session=True,
             )
         self.welcome = self.printed_until(until)
-        self.ports = tuple(
-            int(port) for port in re.findall(r"^\w+ +http://127.0.0.1:(\d+)", self.welcome, re.MULTILINE)
-        )
+        listening = re.findall(r"^\w+ +http://127.0.0.1:(\d+)", self.welcome, re.MULTILINE)
+        self.ports = tuple(int(port) for port in dict.fromkeys(listening))
 
     def printed_until(self, line: str) -> str:
         """Return what it prints up to a line; fail with its log if that line does not come."""
