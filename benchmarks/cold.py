@@ -9,7 +9,7 @@ import re
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import environ
 from pathlib import Path
 from statistics import median
@@ -55,7 +55,7 @@ def measure(before: Path | None = None) -> Iterator[Comparison | Table]:
     with deployment.running(hashing=OWASP_19_MIB) as svc, TemporaryDirectory() as scratch:
         zips = [_unpacked(NOW, _packaged(Path(scratch)), Path(scratch, NOW), svc)]
         if before is not None:
-            zips.append(_unpacked("before", before, Path(scratch, "before"), svc))
+            zips.append(_without_yardsticks(_unpacked("before", before, Path(scratch, "before"), svc)))
         events = _events(svc)
         python = environments.python("runtime")
         starts = _starts(python, zips, events)
@@ -107,6 +107,10 @@ def _unpacked(name: str, packaged: Path, folder: Path, svc: Services) -> Zip:
     functions = [each["Properties"]["Handler"] for each in resources if each["Type"] == "AWS::Serverless::Function"]
     settings = {name: value for name, value in environ.items() if name.startswith("AWS_")} | deployment.SETTINGS
     return Zip(name=name, folder=folder, handlers=(BARE, LIBRARIES, *sorted(functions)), environment=settings)
+
+
+def _without_yardsticks(package: Zip) -> Zip:
+    return replace(package, handlers=tuple(each for each in package.handlers if each not in (BARE, LIBRARIES)))
 
 
 def _events(svc: Services) -> dict[str, Any]:

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "plots"
 # A cold start's bar is what its first caller waits for.
 FIRST = ("until ready", "first request")
 YARDSTICKS = (cold.LABELS[cold.BARE], cold.LABELS[cold.LIBRARIES])
-WIDTH, LABELS, BAR, GAP, TITLE = 860, 200, 18, 6, 40
+WIDTH, LABELS, BAR, GAP, TITLE = 860, 220, 18, 6, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

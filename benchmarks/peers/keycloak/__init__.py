@@ -24,6 +24,7 @@ REALM = {
     "realm": "bench",
     "enabled": True,
     "sslRequired": "none",
+    "accessTokenLifespan": 3600,
     "passwordPolicy": "hashAlgorithm(pbkdf2-sha256) and hashIterations(1)",
     "revokeRefreshToken": True,
     "clients": [

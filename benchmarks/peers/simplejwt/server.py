@@ -3,6 +3,7 @@
 The rest is what `django-admin startproject` writes, but DEBUG, and with connections to the database that stay open.
 """
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ def configure(scratch: str) -> None:
             "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
         },
         SIMPLE_JWT={
+            "ACCESS_TOKEN_LIFETIME": timedelta(hours=1),
             "ALGORITHM": "RS256",
             "SIGNING_KEY": private.decode(),
             "VERIFYING_KEY": public.decode(),
