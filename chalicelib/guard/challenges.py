@@ -152,8 +152,10 @@ class ToolScopes:
     def _challenge(self, body: bytes, scope: Mapping[str, Any]) -> Challenge | None:
         try:
             message = json.loads(body)
-        except (ValueError, RecursionError):
+        except ValueError:
             return None  # no call of a tool; the server says what is wrong with it
+        except RecursionError:  # a server that reads it elsewhere, with more room left, could find a call in it
+            return _challenge(400, "invalid_request", "The JSON is nested too deeply.")
         context = _context(scope)
         challenge = for_tools(message, context or {}, self._tools, resource_metadata=self._resource_metadata)
         if challenge is None or context is not None:

@@ -213,9 +213,18 @@ def test_the_middleware_goes_by_the_token_that_the_server_has_checked() -> None:
     assert len(asgi.bodies) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b"\xff", json.dumps({**CALL, "method": "ping"}).encode()])
+@pytest.mark.parametrize("body", [b"", b"{", b"a=b", b"\xff", json.dumps({**CALL, "method": "ping"}).encode()])
 def test_the_middleware_leaves_everything_else_to_the_server(body: bytes) -> None:
     asgi = Asgi()
     assert asgi.post(body, **by_starlette(None))[0] == 200
     assert asgi.post(json.dumps(CALL).encode(), method="GET")[0] == 200
     assert asgi.bodies[0] == body
+
+
+def test_a_call_that_is_nested_too_deeply_to_be_read_here_reaches_no_server() -> None:
+    asgi = Asgi()
+    deep = f"{{{json.dumps(CALL)[1:-1]}, \"deep\": {'[' * 100_000}{']' * 100_000}}}".encode()
+    for scope in (by_starlette(None), by_starlette(["mcp:write"]), by_the_guard(CONTEXT, http_api=True)):
+        status, headers = asgi.post(deep, **scope)
+        assert (status, b"invalid_request" in headers[b"www-authenticate"]) == (400, True)
+    assert asgi.bodies == []
