@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PRODUCTS = Path(__file__).parent / "products"
 PLACEHOLDER = re.compile("<(issuer|client_id|client_secret|redirect_uri|url|audience)>")
+PLAIN = re.compile(r"[A-Za-z0-9._~:/?=@%+,\[\]-]*")  # ends no quotation and runs nothing in a shell
 WIDTH = 118
 INTRODUCTION = """# Products
 
@@ -70,7 +71,10 @@ class Recipe:
         return [*(f"{name}={value.replace('<url>', where)}" for name, value in rest.items()), *typed]
 
     def for_client(self, issuer: str, client: "Client", secret: str = "") -> "Recipe":
-        """Fill settings and notes in for a client; a secret that is not known any more stays a placeholder."""
+        """Fill settings and notes in for a client; a secret that is not known any more stays a placeholder.
+
+        So does what is not plain: a client may have registered itself, and settings are pasted into shells and programs.
+        """
         redirect_uri = next(iter(client.redirect_uris), "")
         values = {
             "issuer": issuer,
@@ -80,9 +84,10 @@ class Recipe:
             "url": self._url_of(redirect_uri),
             "audience": next(iter(client.resources), ""),
         }
+        plain = {name: value if PLAIN.fullmatch(value) else "" for name, value in values.items()}
 
         def fill(text: str) -> str:
-            return PLACEHOLDER.sub(lambda name: values[name[1]] or name[0], text)
+            return PLACEHOLDER.sub(lambda name: plain[name[1]] or name[0], text)
 
         settings = [{"file": each["file"], "text": fill(each["text"])} for each in self.settings]
         return replace(self, settings=settings, notes=[fill(each) for each in self.notes])

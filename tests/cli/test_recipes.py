@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.domain.oauth.client import Client
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from cli import recipes
 from tests.support.commands import run
@@ -94,3 +96,16 @@ def test_where_a_product_is_stands_in_its_settings_with_its_path(
     metadata, _, recipe = created(svc, capsys, "--for", "argo-cd", "--url", "https://ops.example/argo/")
     assert metadata["redirect_uris"] == ["https://ops.example/argo/auth/callback"]
     assert "\n  url: https://ops.example/argo\n" in recipe
+
+
+@pytest.mark.parametrize(
+    "text", ["$(id)", "`id`", "&id", ";id", "|id", '"+id+"', "'+id+'", "<id>", "{id}", "(id)", "!id"]
+)
+def test_what_a_client_said_of_itself_is_not_pasted_into_a_program(
+    svc: Services, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    uri = f"https://a.example/cb?{text}"
+    client, _ = manage.create(svc, Client(client_id="", redirect_uris=(uri,), scopes=("openid",)))
+    for name in CLIENTS:
+        run("clients", "show", client.client_id, "--for", name, on=svc)
+        assert "a.example" not in capsys.readouterr().out.partition("\n}\n")[2]
