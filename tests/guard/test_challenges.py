@@ -223,7 +223,7 @@ def test_the_middleware_leaves_everything_else_to_the_server(body: bytes) -> Non
 
 def test_a_call_that_is_nested_too_deeply_to_be_read_here_reaches_no_server() -> None:
     asgi = Asgi()
-    deep = f"{{{json.dumps(CALL)[1:-1]}, \"deep\": {'[' * 100_000}{']' * 100_000}}}".encode()
+    deep = f'{{{json.dumps(CALL)[1:-1]}, "deep": {"[" * 100_000}{"]" * 100_000}}}'.encode()
     for scope in (by_starlette(None), by_starlette(["mcp:write"]), by_the_guard(CONTEXT, http_api=True)):
         status, headers = asgi.post(deep, **scope)
         assert (status, b"invalid_request" in headers[b"www-authenticate"]) == (400, True)
