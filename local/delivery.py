@@ -15,6 +15,7 @@ from local.gateway import Answer, Gateway
 log = logging.getLogger(__name__)
 
 PAUSE = 5.0  # seconds between looks at an outbox that no request has written to
+_alone = threading.Lock()  # two at once would deliver the same messages
 
 
 def deliver_due(svc: Services) -> bool:
@@ -25,8 +26,9 @@ def deliver_due(svc: Services) -> bool:
 
 
 def _deliver_all() -> None:
-    while deliver_due(services()):
-        pass  # a message may have been taken apart into others
+    with _alone:
+        while deliver_due(services()):
+            pass  # a message may have been taken apart into others
 
 
 class DeliveringGateway(Gateway):
