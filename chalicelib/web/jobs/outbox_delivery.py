@@ -4,23 +4,29 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from ... import scheduler
-from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, OutboxItem, ResetRequest
+from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, Message, OutboxItem, ResetRequest
 from ...flows.accounts import recovery
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
 from ...flows.sessions import back_channel
 from ...services import Services, services
 from ..http import request_log
-from ..mails import delivery
 
 functions = Blueprint(__name__)
+
+
+# What follows is a module of the app too, which starts without what its own work alone needs.
+def _deliver_mail(svc: Services, message_id: str, message: Mail) -> Mapping[str, Message]:
+    from ..mails import delivery
+
+    return delivery.deliver(svc, message_id, message)
+
 
 # A kind of message is a line here, and a record in `MESSAGES`.
 DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
     LogoutNotice.kind: back_channel.deliver,
-    Mail.kind: delivery.deliver,
+    Mail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
 }
 AT_ONCE = 10
@@ -34,6 +40,8 @@ def deliver(event: Mapping[str, Any], context: Any) -> None:
     """
 
     def retry(item: OutboxItem, at: int) -> None:
+        from ... import scheduler
+
         again = {"message": item.message_id, "kind": item.kind}
         name = f"{item.message_id[:24]}-{item.failures + 1}"
         scheduler.call_again(context.invoked_function_arn, again, name=name, at=at)
