@@ -22,6 +22,7 @@ from tests.interop.served import free_port
 from tests.products.product import Product
 from tests.support.browser import forms
 from tests.support.delivery import deliver
+from tests.support.phone import PASSWORD
 
 NEEDS = ("java", "mvn")
 VERSION = "26.4.7"
@@ -136,6 +137,19 @@ def test_a_person_logs_in_to_a_client_of_keycloak(person: Person, url: str, real
     claims = site.claims(person, site.log_in(person)["code"])
 
     assert claims["email"] == person.email
+
+
+def test_who_has_said_given_and_family_name_is_asked_for_nothing(product: Product, person: Person, url: str) -> None:
+    site = Realm(f"{url}/realms/by-recipe")
+    login = {"email": person.email, "password": PASSWORD}
+    token = person.web.post(f"{person.issuer}/login", json=login).json()["access_token"]
+    names = {"given_name": "Ann", "family_name": "Archer"}
+    said = person.web.patch(f"{person.issuer}/me", json=names, headers={"Authorization": f"Bearer {token}"})
+    assert said.ok, said.text
+
+    claims = site.claims(person, parameters(person.open(site.authorize(kc_idp_hint="latchkey")))["code"])
+
+    assert (claims["given_name"], claims["family_name"]) == ("Ann", "Archer")
 
 
 def test_an_address_that_is_not_verified_here_is_not_there_either(product: Product, person: Person, url: str) -> None:
