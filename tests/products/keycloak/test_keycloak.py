@@ -139,7 +139,7 @@ def test_a_person_logs_in_to_a_client_of_keycloak(person: Person, url: str, real
     assert claims["email"] == person.email
 
 
-def test_who_has_said_given_and_family_name_is_asked_for_nothing(product: Product, person: Person, url: str) -> None:
+def test_who_has_said_given_and_family_name_is_asked_for_nothing(person: Person, url: str) -> None:
     site = Realm(f"{url}/realms/by-recipe")
     login = {"email": person.email, "password": PASSWORD}
     token = person.web.post(f"{person.issuer}/login", json=login).json()["access_token"]
