@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.products.product import Product
-from tests.products.spring_boot.site import BY_RECIPE, BY_TYP, Site, access_token, site
+from tests.products.spring_site import BY_RECIPE, BY_TYP, Site, access_token, site
 
 NEEDS = ("java", "mvn")
 RECIPE, VERSION = "spring-boot-4", "4.0.7"

@@ -13,7 +13,7 @@ from tests.interop.person import Person
 from tests.interop.served import free_port
 from tests.products.product import Connection, Product
 
-PROJECT = Path(__file__).parent
+PROJECT = Path(__file__).parent / "spring_boot"
 API_RECIPE = recipes.read("spring-resource-server")
 # APIs by their audience, with the type of their access tokens.
 TYPS = {"https://notes.example": "at+jwt", "https://old.example": "JWT"}
