@@ -66,7 +66,7 @@ class Recipe:
         named = {pair.partition("=")[0] for pair in typed}
         rest = {name: value for name, value in {"client_name": self.title, **self.client}.items() if name not in named}
         where = (url or self.url).rstrip("/")
-        if not where and any("<url>" in value for value in rest.values()):
+        if not where and _is_anywhere(rest):
             raise CannotRunError(f"Where is it? Name it: --for {self.name} --url https://…")
         return [*(f"{name}={value.replace('<url>', where)}" for name, value in rest.items()), *typed]
 
@@ -152,12 +152,17 @@ def _section(recipe: Recipe) -> str:
 
 def _made(recipe: Recipe) -> Iterator[str]:
     if recipe.client:
-        where = "" if recipe.url else " --url https://…"
+        where = " --url https://…" if _is_anywhere(recipe.client) and not recipe.url else ""
         yield f"    ./latchkey clients create --for {recipe.name}{where}\n"
         yield from (f"- `{name}={value}`" for name, value in recipe.client.items())
         yield ""
     if recipe.api:
         yield f"    ./latchkey apis add {recipe.api}\n"
+
+
+def _is_anywhere(metadata: Mapping[str, str]) -> bool:
+    """Whether it hangs on where the product is."""
+    return any("<url>" in value for value in metadata.values())
 
 
 def _bullets(notes: Iterable[str]) -> list[str]:

@@ -63,6 +63,20 @@ def test_the_document_is_made_of_the_recipes() -> None:
     assert (ROOT / "docs" / "clients.md").read_text() == recipes.document() + "\n", "see the page's own last line"
 
 
+@pytest.mark.parametrize("name", CLIENTS)
+def test_the_document_asks_for_a_url_where_it_is_needed_and_nowhere_else(svc: Services, name: str) -> None:
+    command = next(
+        line
+        for line in recipes.document().splitlines()
+        if line.endswith((f"--for {name}", f"--for {name} --url https://…"))
+    )
+    if command.endswith("--url https://…"):
+        with pytest.raises(SystemExit, match="Where is it"):
+            run("clients", "create", "--for", name, on=svc)
+    else:
+        run("clients", "create", "--for", name, on=svc)
+
+
 def test_what_is_typed_overrules_a_recipe(svc: Services, capsys: pytest.CaptureFixture[str]) -> None:
     typed = ("client_name=Ours", "redirect_uris=https://a.example/oauth2/callback")
     metadata, secret, recipe = created(svc, capsys, "--for", "oauth2-proxy", *typed)
