@@ -72,11 +72,15 @@ class Product:
         filled = self.recipe.for_client(self.served.issuer, client, secret)
         return Connection(client.client_id, secret, next(iter(client.redirect_uris), ""), filled.files)
 
-    def person(self, *, verified: bool = True) -> Person:
-        """A new user at a new browser."""
-        person = self.served.person()
+    def person(self, *, verified: bool = True, **profile: str) -> Person:
+        """A new user at a new browser, who says this of themselves."""
+        person, svc = self.served.person(), self.served.svc
         if verified:
-            run("users", "verify-email", person.email, on=self.served.svc)
+            run("users", "verify-email", person.email, on=svc)
+        if profile:
+            uid = svc.users.find(person.email)
+            assert uid
+            svc.users.change_profile(uid, profile, now=svc.now())
         return person
 
     def python(self, requirements: Path, *, interpreter: str = sys.executable) -> Path:

@@ -63,6 +63,22 @@ def test_a_person_with_the_role_of_an_administrator_is_one_there_too(product: Pr
     assert "Admin" in me(site, person)["roles"]
 
 
+@pytest.mark.parametrize(
+    ("profile", "names"),
+    [
+        ({"given_name": "Ann Jane", "family_name": "Archer"}, ("Ann Jane", "Archer")),
+        ({}, ("Ann", "")),
+        ({"name": ""}, ("", "")),
+    ],
+)
+def test_a_person_is_called_there_by_what_is_known(
+    product: Product, site: str, profile: dict[str, str], names: tuple[str, str]
+) -> None:
+    person = product.person(**profile)
+    person.open(f"{site}/login/latchkey")
+    assert (me(site, person)["firstName"], me(site, person)["lastName"]) == names
+
+
 def test_a_person_who_refuses_is_no_user(product: Product, site: str) -> None:
     person = product.person()
     person.decision = "deny"
