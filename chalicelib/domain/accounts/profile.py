@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MAX_NAME = 200
-ONE_LINE = r"^(?![\s\S]*[\u0000-\u001f\u007f])"  # no control characters; for Python and for JSON Schema alike
+# No control characters (Unicode's Cc) and no other line's end; for Python and for JSON Schema alike.
+ONE_LINE = r"^(?![\s\S]*[\u0000-\u001f\u007f-\u009f\u2028\u2029])"
 # Python's `$` is before a last line break as well.
 _WHOLE = r"^(?!.*\n)"
 URL = _WHOLE + r"(https?://[\x21-\x7e]+)?$"  # what products make a link of: no other scheme

@@ -75,7 +75,7 @@ def test_what_is_named_changes_and_nothing_else_and_nothing_takes_it_away(phone:
     assert set(change(phone, ann, **dict.fromkeys(SAID, ""))) & set(SAID) == set()
 
 
-OF_NO_CLAIM: list[Any] = [None, 7, ["x"], {}, True, "a\nb", "a\x00", "a\n", "x" * 2001]
+OF_NO_CLAIM: list[Any] = [None, 7, ["x"], {}, True, "a\nb", "a\x00", "a\n", "a\x9b2J", "a\u2028b", "x" * 2001]
 NO_LINKS = ("javascript:alert(1)", "data:text/html,x", "//example.com", "example.com", "https://", "https://a b")
 NO_VALUES: dict[str, tuple[Any, ...]] = {
     **dict.fromkeys(("profile", "picture", "website"), NO_LINKS),
