@@ -128,6 +128,9 @@ CAUSES: Mapping[str, Cause] = {
         "It used an old refresh token, which ended the session.",
         "Each answer has a new refresh token to keep; two machines must not share one.",
     ),
+    "refresh token of another client": Cause(
+        "", "It sent a refresh token of another client.", "Is the product configured twice?"
+    ),
     "taken from its client": Cause(
         "scopes",
         "What its session was for it may not have any more, which ended the session.",

@@ -156,7 +156,7 @@ def poll(svc: Services, client: Client, device_code: str, *, resource: str | Non
         raise ExpiredToken()
     code = item.record
     if not _belongs_to(code, client):
-        raise InvalidGrant("The device code was issued to another client.")
+        raise InvalidGrant("The device code was issued to another client.", reason="code of another client")
     if resource is not None and not resources.same_api(svc, resource, code.resource):
         raise InvalidTarget("`resource` is another than the device asked for.")
     if code.status == PENDING:

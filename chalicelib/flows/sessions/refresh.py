@@ -32,7 +32,7 @@ def refresh(
     keyset, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     user, session = svc.sessions.with_user(handle.uid, handle.session_id)
     if session is not None and not client.owns(session):
-        raise InvalidGrant(reason="another client's", uid=handle.uid)
+        raise InvalidGrant(reason="refresh token of another client", uid=handle.uid)
     if session is not None and session.jkt in ("", jkt):
         use_proof()
     use = use_of(session, handle.generation, jkt=jkt, now=svc.now(), retry_window=_retry_window(svc, session))

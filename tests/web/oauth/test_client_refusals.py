@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.oauth.causes import CAUSES
-from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, MEMBERS, REFRESH, TOKEN_EXCHANGE
+from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, DEVICE_CODE, MEMBERS, REFRESH, TOKEN_EXCHANGE
 from chalicelib.flows.clients import manage, refusals
 from chalicelib.flows.oauth import dpop
 from chalicelib.services import Services
@@ -112,6 +112,10 @@ def refreshed_with_an_old_one(room: Room, app: App) -> Answer:
     token_response(app.refresh(again["refresh_token"]))
     room.clock.advance(60)
     return app.refresh(tokens["refresh_token"])
+
+
+def refreshed_by_another(room: Room, app: App) -> Answer:
+    return app.refresh(room.app().tokens(room.browser)["refresh_token"])
 
 
 def refreshed_without_scope(room: Room, app: App) -> Answer:
@@ -237,6 +241,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], Deed, str]] = {
     "code of another key": ("web", {}, redeemed_by_another_key, ""),
     "may not exchange": ("exchanger", {"exchanges": ("delegation",)}, exchanged, "exchanges"),
     "refresh token reused": ("web", {}, refreshed_with_an_old_one, ""),
+    "refresh token of another client": ("web", {}, refreshed_by_another, ""),
     "taken from its client": ("web", {}, refreshed_without_scope, "scopes"),
 }  # fmt: skip
 
@@ -270,6 +275,13 @@ def stored_item(svc: Services, app: App) -> dict[str, Any]:
 def test_every_cause_is_tried_and_its_setting_is_one() -> None:
     assert set(CAUSES) == set(REFUSED) | {"issuer's assertion", "keys unreadable"}
     assert {cause.setting for cause in CAUSES.values()} - {""} <= set(MEMBERS)
+
+
+def test_a_device_code_of_another_client_is_a_code_of_another_client(room: Room) -> None:
+    app, other = room.app("television"), room.app("television")
+    code = other.post("/oauth/device", {}).json()["device_code"]
+    assert refusal(app.token(DEVICE_CODE, device_code=code)) == (400, "invalid_grant")
+    assert list(refusals.of_client(room.svc, app.client)) == ["code of another client"]
 
 
 def test_who_signs_for_users_is_a_setting_too(room: Room, capsys: pytest.CaptureFixture[str]) -> None:
