@@ -14,6 +14,9 @@ from deploy.registered_apis import DEFAULTS, OFFERED_RESOURCES, OFFERED_SCOPES
 from local import served_apis
 from local.served_apis import Api, CannotServe
 
+# What a tool asks for beside the map, unless MCP_SCOPES= says otherwise: no map names it, and examples/mcp has this.
+STEP_UP = "mcp:write"
+
 
 def of_the_developer(*, url: str | None, scopes: str | None) -> McpServer | None:
     """Return the developer's MCP server, if one was named by its URL; raise CannotServe where it makes no sense."""
@@ -36,7 +39,7 @@ def of_folder(folder: str, *, scopes: str | None, port: int) -> tuple[Api, McpSe
     app = served_apis.folder_of(Path(folder))
     reading = served_apis.read(None, app)
     needed = " ".join(scope for scopes_of_route in reading.scopes.values() for scope in scopes_of_route.split())
-    server = _parse(f"http://127.0.0.1:{port}/mcp", scopes or f"{needed} mcp:write")
+    server = _parse(f"http://127.0.0.1:{port}/mcp", scopes or f"{needed} {STEP_UP}")
     return Api(NAME, str(app), reading.scopes, reading.public), server
 
 
