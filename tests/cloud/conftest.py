@@ -40,7 +40,8 @@ class Answer:
     @property
     def refusal(self) -> tuple[int, str]:
         """Status and error code, after checking that the answer has the one error shape."""
-        assert set(self.body) == {"error", "error_description"}, self.body
+        scoped = {"scope"} if self.body["error"] == "insufficient_scope" else set()
+        assert set(self.body) - scoped == {"error", "error_description"}, self.body
         return self.status, self.body["error"]
 
 

@@ -77,7 +77,10 @@ def test_a_guarded_route_answers_401_without_a_good_token(phone: Phone, token: s
 
 def test_a_good_token_without_the_scope_answers_403(phone: Phone, account: dict[str, Any]) -> None:
     tokens = phone.log_in(account["email"], "notes:read")
-    assert phone.call("GET /me", token=tokens["access_token"]).refusal == (403, "insufficient_scope")
+    answer = phone.call("GET /me", token=tokens["access_token"])
+    assert answer.refusal == (403, "insufficient_scope")
+    # The emulator leaves what the guard's context has as the template names it; the local gateway puts it in.
+    assert "scope" in answer.body
 
 
 def test_a_forged_token_answers_401(phone: Phone, account: dict[str, Any]) -> None:

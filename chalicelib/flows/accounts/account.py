@@ -35,7 +35,7 @@ def change_password(
     hashed = passwords.hash_password(secret, profile=svc.hashing)
     refund = svc.attempts.refund(spent, now=svc.now())
     change = svc.users.password_change(user, password_hash=hashed, keep=keep)
-    notice = back_channel.of_other_sessions(svc, user, keep, network=network)
+    notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
     if svc.transactions.commit(change, notice, *mail, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)

@@ -64,7 +64,7 @@ def reset(svc: Services, unverified_link: str, *, new_password: str, network: st
     secret = passwords.normalise(new_password)
     passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
     hashed = passwords.hash_password(secret, profile=svc.hashing)
-    notice = back_channel.of_other_sessions(svc, user, None, network=network)
+    notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
     if svc.transactions.commit(svc.users.password_reset(user, password_hash=hashed), notice, *mail) is not None:
         raise NotFound("This link was used already.", uid=record.uid)

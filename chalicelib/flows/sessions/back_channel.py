@@ -26,12 +26,12 @@ BROWSER_LEFT = "logout in its browser"
 Participant = tuple[str, int | None]
 
 
-def of_session(svc: Services, user: User, session_id: str, *, network: str) -> Write:
+def session_ended(svc: Services, user: User, session_id: str, *, network: str) -> Write:
     """What tells the clients that a session has ended: to be written with its end."""
     return outbox.message(svc, EndedSessions(uid=user.uid, network=network, session_id=session_id))
 
 
-def of_other_sessions(svc: Services, user: User, keep: Session | None, *, network: str) -> Write:
+def other_sessions_ended(svc: Services, user: User, keep: Session | None, *, network: str) -> Write:
     """What tells the clients that all sessions have ended but one, or all, of a user as they were before."""
     kept = keep.session_id if keep else ""
     ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=kept)

@@ -78,7 +78,7 @@ def end(svc: Services, current: Browser, *, network: str) -> None:
         return
     if session_id not in [each.session_id for each in svc.sessions.of_user(user.uid)]:
         # The table has deleted it, but not what began in it.
-        svc.transactions.commit(back_channel.of_session(svc, user, session_id, network=network))
+        svc.transactions.commit(back_channel.session_ended(svc, user, session_id, network=network))
         _end_begun(svc, user, session_id)
 
 
@@ -115,7 +115,7 @@ def _end(svc: Services, user: User, session_id: str, *, network: str, why: str) 
         ending = svc.sessions.ending(user.uid, session_id, why=why)
     except ValueError:
         return False
-    notice = back_channel.of_session(svc, user, session_id, network=network)
+    notice = back_channel.session_ended(svc, user, session_id, network=network)
     if svc.transactions.commit(ending, notice) is not None:
         return False
     _end_begun(svc, user, session_id)
@@ -131,6 +131,6 @@ def _end_begun(svc: Services, user: User, session_id: str) -> None:
 
 def end_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> None:
     """Ends all sessions of a user but one and has the clients notified as a logout in each browser would, in one write."""
-    notice = back_channel.of_other_sessions(svc, user, keep, network=network)
+    notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     if svc.transactions.commit(svc.users.end_of_other_sessions(user, keep=keep), notice) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
