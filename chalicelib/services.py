@@ -2,13 +2,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from .config import Settings, load
 from .domain.accounts.passwords import OWASP_19_MIB, Profile
 from .domain.oauth.tokens import MAX_LIFETIME
 from .fetch import Fetch, trust
 from .store.attempts import Attempts
-from .store.aws.client import AwsClient, Transport, round_trips
+from .store.aws.client import USUAL, AwsClient, Seconds, Transport, round_trips
 from .store.aws.http_transport import HttpTransport
 from .store.clients import Clients
 from .store.keys import Keys
@@ -50,12 +51,13 @@ def build(
     now: Callable[[], int] = _epoch,
     hashing: Profile = OWASP_19_MIB,
     transport: Callable[[str], Transport] | None = None,
+    seconds: Seconds = USUAL,
 ) -> Services:
     """Services on fresh AWS clients, which take region, credentials and endpoint from the environment.
 
-    `transport` gives another way to `dynamodb` and `ssm` than the settings have.
+    `transport` gives another way to `dynamodb` and `ssm` than the settings have, which takes at most these `seconds`.
     """
-    transport = transport or _transport(settings)
+    transport = transport or _transport(settings, seconds)
     client = AwsClient(transport("dynamodb"))
     tables = {"users": settings.users_table, "grants": settings.grants_table}
     return Services(
@@ -75,12 +77,12 @@ def build(
     )
 
 
-def _transport(settings: Settings) -> Callable[[str], Transport]:
+def _transport(settings: Settings, seconds: Seconds) -> Callable[[str], Transport]:
     if settings.amazon_client:
         from .store.aws.boto3_transport import boto3_transport
 
-        return boto3_transport
-    return lambda service: HttpTransport(service, trust=trust)
+        return partial(boto3_transport, seconds=seconds)
+    return partial(HttpTransport, trust=trust, seconds=seconds)
 
 
 _of_this_container: list[Services] = []

@@ -152,10 +152,10 @@ def _find(svc: "Services", client_id: str) -> "Client":
 def _all(svc: "Services") -> list["Client"]:
     # Here and not in the store, whose verbs the routes have the rights for: none of them scans a table.
     from chalicelib.store.aws.boto3_transport import boto3_transport
-    from chalicelib.store.aws.client import AwsClient
+    from chalicelib.store.aws.client import PATIENT, AwsClient
     from chalicelib.store.clients import from_item
 
-    pages = AwsClient(boto3_transport("dynamodb")).pages(
+    pages = AwsClient(boto3_transport("dynamodb", seconds=PATIENT)).pages(
         "Scan",
         TableName=svc.settings.users_table,
         FilterExpression="sk = :client",

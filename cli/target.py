@@ -42,8 +42,9 @@ class Target:
     def services(self) -> "Services":
         """Services on its tables and keys."""
         from chalicelib import config, services
+        from chalicelib.store.aws.client import PATIENT
 
-        return services.build(config.load(self.environment()))
+        return services.build(config.load(self.environment()), seconds=PATIENT)
 
     def issuer(self) -> str:
         """Return its issuer, for which no credentials are needed."""

@@ -9,6 +9,7 @@ import boto3
 from chalicelib import config, services
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
+from chalicelib.store.aws import client
 from deploy import logs_and_gateway, outbox, smoke, staging
 from deploy.access import PATIENT, Account
 from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
@@ -64,7 +65,7 @@ def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
     tables.ensure(dynamodb, **stage.tables)
     logs_and_gateway.ensure_log_groups(boto3.client("logs", config=PATIENT), stage)
     environment = {**stage.environment(), "LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER}
-    svc = services.build(config.load(environment))
+    svc = services.build(config.load(environment), seconds=client.PATIENT)
     keys.ensure(svc)
     return keys.published(svc)
 

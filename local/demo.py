@@ -22,6 +22,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.flows.platform import keys, limits
 from chalicelib.services import Services
 from chalicelib.store import tables
+from chalicelib.store.aws.client import PATIENT
 
 ADDRESS = "demo@example.com"
 PASSWORD = "rivers-and-lanterns"
@@ -48,7 +49,7 @@ SERVICE = Client(
 def prepare(settings: config.Settings) -> None:
     """Make what is missing, and write the public keys where the guard looks for them."""
     tables.ensure(boto3.client("dynamodb"), **settings.tables)
-    svc = services.build(settings)
+    svc = services.build(settings, seconds=PATIENT)
     keys.ensure(svc)
     if settings.mail_from:
         _verify_sender()

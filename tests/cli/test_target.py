@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from chalicelib.store.aws.client import PATIENT, USUAL
+from chalicelib.store.aws.http_transport import HttpTransport
 from cli.target import Target
 from deploy import local_state
 from deploy.stages import PROJECT
@@ -43,6 +45,15 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_stage_has_its_own_tables_and_keys(stage: str, path: str) -> None:
     settings = Target(stage).services().settings
     assert (settings.keys_path, settings.users_table) == (path, f"latchkey-{stage}-users")
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_command_waits_for_aws_longer_than_a_request_may() -> None:
+    svc = Target().services()
+    for client in (svc.users._client, svc.keys._client):
+        assert isinstance(client.transport, HttpTransport)
+        assert client.transport._seconds == PATIENT
+    assert min(PATIENT) > max(USUAL)
 
 
 def test_the_local_run_is_found_without_anything_exported(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from chalicelib.fetch import trust
 from chalicelib.store import dynamo, tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.aws.boto3_transport import boto3_transport
-from chalicelib.store.aws.client import AwsClient, Transport
-from chalicelib.store.aws.http_transport import HttpTransport, Seconds
+from chalicelib.store.aws.client import PATIENT, AwsClient, Transport
+from chalicelib.store.aws.http_transport import HttpTransport
 from chalicelib.store.clients import Clients
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -42,7 +42,6 @@ OTHERS = ("moto", pytest.param("embedded", marks=pytest.mark.slow))
 
 
 OURS = {"moto by our client": "served_moto", "embedded by our client": "embedded_aws"}
-PATIENT = Seconds(10, 10, 30)  # a busy machine is not what is tried here
 
 
 def address(request: pytest.FixtureRequest) -> dict[str, str]:
@@ -73,7 +72,7 @@ def store(request: pytest.FixtureRequest) -> Any:
     if request.param in OURS:
         return Deployment(by_our_client(request.getfixturevalue(OURS[request.param])))
     where = address(request)
-    return Deployment(lambda service: boto3_transport(service, **where))
+    return Deployment(lambda service: boto3_transport(service, seconds=PATIENT, **where))
 
 
 @pytest.fixture(params=OTHERS)

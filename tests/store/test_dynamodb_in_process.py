@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from chalicelib.store import tables
 from chalicelib.store.aws.boto3_transport import boto3_transport
-from chalicelib.store.aws.client import AwsError, Transport
+from chalicelib.store.aws.client import PATIENT, AwsError, Transport
 from tests.support.dynamodb import DynamoDB
 
 Call = tuple[str, dict[str, Any]]
@@ -166,7 +166,7 @@ def outcome(engine: Transport, operation: str, request: Mapping[str, Any]) -> An
 @pytest.fixture(scope="module")
 def other(embedded_aws: dict[str, str]) -> Transport:
     """An engine that others wrote, the one that is closest to DynamoDB; of many of these calls moto thinks otherwise."""
-    return boto3_transport("dynamodb", **embedded_aws)
+    return boto3_transport("dynamodb", seconds=PATIENT, **embedded_aws)
 
 
 @pytest.mark.slow

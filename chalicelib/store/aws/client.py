@@ -1,12 +1,24 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...domain.errors import TemporarilyUnavailable
 
 # Carries one operation, as `GetItem`, with its request to a service and gives the answer, both as AWS documents their JSON.
 # Raises AwsError for a refusal, and TemporarilyUnavailable where there was no answer in time.
 Transport = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+
+
+class Seconds(NamedTuple):
+    """How long to wait at most: for a connection, for one answer, and for a call with all its retries."""
+
+    connection: float = 1.0
+    attempt: float = 1.5
+    call: float = 3.5
+
+
+# A request's caller would be gone before long; an operator at a command is not, and would rather wait than begin anew.
+USUAL, PATIENT = Seconds(), Seconds(connection=5.0, attempt=20.0, call=60.0)
 
 # What a caller may simply try again, beside what has a status for it. A validation or a permission error is a defect of
 # ours and stays loud.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from .answers import Unanswered, decode
-from .client import AwsError
+from .client import USUAL, AwsError, Seconds
 from .connection import Connection, Response, connect
 from .credentials import Credentials, current
 from .endpoint import endpoint
@@ -32,16 +32,6 @@ PROTOCOLS = {
     "ssm": Protocol("AmazonSSM", "application/x-amz-json-1.1"),
 }
 
-
-class Seconds(NamedTuple):
-    """How long to wait at most: for a connection, for one answer, and for a call with all its retries."""
-
-    connection: float = 1.0
-    attempt: float = 1.5
-    call: float = 3.5
-
-
-USUAL = Seconds()
 
 # What a refusal is called that comes of a wrong clock, or can: then the server's date says whether it does.
 SKEWED = frozenset(
@@ -169,7 +159,7 @@ class HttpTransport:
 
         try:
             ahead = parsedate_to_datetime(response.headers["date"]).timestamp() - self._now()
-        except ValueError:
+        except (ValueError, OverflowError):
             return False
         skewed = abs(ahead - self._ahead) > SKEW
         if skewed:

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from botocore.config import Config
 
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.store.aws.boto3_transport import boto3_transport
-from chalicelib.store.aws.client import AwsClient, AwsError
+from chalicelib.store.aws.client import USUAL, AwsClient, AwsError
 from chalicelib.store.aws.http_transport import HttpTransport
 from tests.support.scripted import ScriptedAws, Step, answer, error, http, scripted_aws, sent
 
@@ -33,7 +32,7 @@ def client(request: pytest.FixtureRequest, aws: ScriptedAws, monkeypatch: pytest
             "dynamodb", trust=trust, environ=aws.environ, pause=lambda _: None, jitter=lambda: 0.0
         )
         return AwsClient(transport)
-    monkeypatch.setattr("chalicelib.store.aws.boto3_transport.CONFIG", Config(retries={"mode": "standard"}))
+    monkeypatch.setattr("chalicelib.store.aws.boto3_transport.RETRIES", {"mode": "standard"})
     return AwsClient(boto3_transport("dynamodb", endpoint_url=aws.environ["AWS_ENDPOINT_URL"]))
 
 
@@ -60,7 +59,6 @@ OUTCOMES: Mapping[str, tuple[list[Step], Any]] = {
     "damaged": ([answer(members={"Item": ITEM}, x_amz_crc32="1")] * TIMES, "try again"),
     "broken": ([error("InternalServerError", 500)] * TIMES, "try again"),
     "without a body": ([sent(http(503, b""))] * TIMES, "try again"),
-    # Without its checksum, which DynamoDB always sends, boto3 reads it as `{}`.
     "cut": ([sent(http(body=b'{"Item": {}}', x_amz_crc32="2687618661")[:-3], closed=True)] * TIMES, "try again"),
     "in conflict": ([error("TransactionConflictException")], "try again"),
     "a condition": (
@@ -79,6 +77,33 @@ def test_an_answer_or_an_error_is_the_same_by_either_client(aws: ScriptedAws, cl
     # The item that a condition has found is in the answers to writes alone.
     assert outcome(client, "PutItem" if name == "a condition" else "GetItem") == expected
     assert len(aws.requests) == len(steps)
+
+
+UNREADABLE = {
+    "no JSON": http(body=b"<html>"),
+    "nothing": http(body=b""),
+    "cut": http(body=b'{"Item": {}}')[:-3],
+    "cut in a chunk": b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{"Item"\r\n',
+    "of no length and cut": b'HTTP/1.1 200 OK\r\n\r\n{"Item": ',
+}
+
+
+@pytest.mark.parametrize("form", UNREADABLE)
+def test_what_cannot_be_read_is_never_that_there_is_no_item_even_without_a_checksum(
+    aws: ScriptedAws, client: AwsClient, form: str
+) -> None:
+    aws.steps[:] = [sent(UNREADABLE[form], closed=True)] * TIMES
+    assert outcome(client, "GetItem") == "try again"
+
+
+def test_amazons_client_waits_no_longer_than_ours_for_an_answer_and_asks_three_times(aws: ScriptedAws) -> None:
+    aws.steps[:] = [aws.silent] * 9
+    seconds = USUAL._replace(attempt=0.3)
+    send = boto3_transport("dynamodb", seconds=seconds, endpoint_url=aws.environ["AWS_ENDPOINT_URL"])
+    with pytest.raises(TemporarilyUnavailable) as refusal:
+        send("GetItem", {"TableName": "users", "Key": {"pk": {"S": "a"}}})
+    assert refusal.value.reason == "ReadTimeoutError"
+    assert len(aws.requests) == 3
 
 
 def test_the_reasons_of_a_cancelled_transaction_are_the_same_by_either_client(

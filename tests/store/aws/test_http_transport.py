@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.store.aws.answers import Unanswered
-from chalicelib.store.aws.client import AwsClient, AwsError
-from chalicelib.store.aws.http_transport import HttpTransport, Seconds
+from chalicelib.store.aws.client import AwsClient, AwsError, Seconds
+from chalicelib.store.aws.http_transport import HttpTransport
 from tests.support import internet
 from tests.support.internet import Internet
 from tests.support.scripted import Request, ScriptedAws, Step, answer, echo, error, http, scripted_aws, sent
@@ -407,7 +407,16 @@ def test_a_clock_that_is_wrong_is_set_by_the_servers_date_once_and_stays_set(aws
     assert len(aws.requests) == 4
 
 
-@pytest.mark.parametrize("date", ["Fri, 15 Jan 2027 08:03:00 GMT", "yesterday", "", "Fri, 99 Jan 2027 09:00:00 GMT"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 15 Jan 2027 08:03:00 GMT",
+        "yesterday",
+        "",
+        "Fri, 99 Jan 2027 09:00:00 GMT",
+        "Fri, 15 Jan 2027 09:00:00 +99999999999999999999",
+    ],
+)
 def test_a_wrong_signature_while_the_clocks_agree_is_loud(aws: ScriptedAws, date: str) -> None:
     aws.steps[:] = [answer(400, {"__type": "InvalidSignatureException"}, Date=date)]
     with pytest.raises(AwsError, match="InvalidSignature"):
