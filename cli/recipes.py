@@ -30,6 +30,9 @@ How to connect products that are not yours, each with both sides' settings: thos
 - What is said of `create` below is only what differs from [the defaults](oauth.md#metadata).
 - The products that are known from a run are run by `make products`, with the settings that stand here. The others are
   written from their documentation: expect less of them.
+- Who signs up here may name any address that has no account here; until it is verified, the claim `email_verified` is
+  false. A product that knows people by their address has to look at that claim: else a stranger gets whatever account
+  the address has there. Recipes name those that do not. What never changes and is one person's alone is `sub`.
 - A product that is not here: give it the issuer, `client_id` and `client_secret`, and look for its switch for PKCE
   (S256). If it has none, as Flask-pyoidc, Chainlit and Panel's generic provider, [this](oauth.md#clients-without-pkce)
   is what it costs to do without.
