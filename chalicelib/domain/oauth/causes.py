@@ -151,6 +151,11 @@ CAUSES: Mapping[str, Cause] = {
     ),
     "request_uri_not_supported": Cause("", "It sent a request by reference.", "By value, or pushed (RFC 9126)."),
     "request_not_supported": Cause("jwks", "It sent a request object that is unsigned, or it has no keys here.", KEYS),
+    "unsupported_grant_type": Cause(
+        "",
+        "It used a grant that there is not here, as `password`.",
+        "Set the product to authorization_code; a machine's to client_credentials.",
+    ),
     "unsupported_response_type": Cause("", "It asked for another response type than code.", "Set the product to code."),
     "unmet_authentication_requirements": Cause(
         "", "It asked for a login that its user cannot give.", "See `acr_values` there, and the user's factors."

@@ -206,6 +206,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], Deed, str]] = {
     "invalid_scope": ("web", {}, lambda room, app: room.browser.authorize(app, scope=MARK), "scopes"),
     "invalid_target": ("web", {}, lambda room, app: room.browser.authorize(app, resource=f"https://{MARK}"), "resources"),
     "invalid_request": ("web", {}, lambda _, app: app.token(REFRESH), ""),
+    "unsupported_grant_type": ("web", {}, lambda _, app: app.token("password", password=MARK), ""),
     "unsupported_response_type": ("web", {}, lambda room, app: room.browser.authorize(app, response_type=MARK), ""),
     "request_not_supported": ("web", {}, lambda room, app: room.browser.authorize(app, request="e30.e30."), "jwks"),
     "request_uri_not_supported": (

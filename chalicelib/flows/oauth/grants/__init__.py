@@ -41,10 +41,10 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
     """Answers a token request (RFC 6749 section 3.2); with a DPoP proof, for its key."""
     if not params.get("grant_type"):
         raise InvalidRequest("`grant_type` is missing.")
+    client = clients.authenticate(svc, params, authorization, network=network)
     grant = GRANTS.get(params["grant_type"])
     if grant is None:
         raise UnsupportedGrantType()
-    client = clients.authenticate(svc, params, authorization, network=network)
     client_rights.check_grant_type(client, params["grant_type"])
     if client.must_bind and not proof.jkt:
         raise InvalidRequest(
