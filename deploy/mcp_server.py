@@ -10,6 +10,8 @@ from chalicelib.domain.oauth import scopes as scopes_domain
 from deploy import registered_apis
 
 NAME = "mcp"
+# Without what would end a text in the programs that it is printed into.
+URL = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9._~%/+:@-]*)?", re.IGNORECASE)
 GATEWAY = re.compile(r"([a-z0-9]+)\.execute-api\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 
 
@@ -49,8 +51,7 @@ class McpServer:
 
 def parse(url: str, scopes: str) -> McpServer:
     """Return the server of a URL; raise NotAnMcpServer."""
-    place = urlsplit(url)
-    if place.scheme not in {"http", "https"} or not place.hostname or place.query or place.fragment or " " in url:
+    if not URL.fullmatch(url):
         raise NotAnMcpServer(f"{url} is not the URL of an MCP server, like http://127.0.0.1:9000/mcp")
     names = tuple(dict.fromkeys(scopes.split()))
     if not names or not all(

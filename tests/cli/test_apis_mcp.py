@@ -121,6 +121,11 @@ def test_removing_it_takes_back_what_it_alone_had(register: Register) -> None:
     [
         (["--mcp", "mcp.example/mcp"], "is not the URL of an MCP server"),
         (["--mcp", f"{URL}#x"], "is not the URL of an MCP server"),
+        (["--mcp", f"{URL}?x"], "is not the URL of an MCP server"),
+        (["--mcp", "https://mcp.example/m\ncp"], "is not the URL of an MCP server"),
+        (["--mcp", "https://mcp.example/'+x+'"], "is not the URL of an MCP server"),
+        (["--mcp", "https://somebody@mcp.example/mcp"], "is not the URL of an MCP server"),
+        (["--mcp", "https://mcp.example:port/mcp"], "is not the URL of an MCP server"),
         (["--mcp", URL, "--mcp-scopes", 'a"b'], "are not scopes"),
         (["--mcp", URL, "--name", "a/b"], "cannot be its name"),
         (["--mcp", URL, "--id", "a/b"], "is not the id of an API"),
