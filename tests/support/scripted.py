@@ -31,13 +31,14 @@ Step = Callable[[socket.socket, Request], bool]
 
 @dataclass
 class ScriptedAws:
-    """Takes one step for each request, and answers `{}` once there are none left."""
+    """Takes one step for each request, and the usual one, which answers `{}`, once there are none left."""
 
     port: int
     steps: list[Step] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     over: threading.Event = field(default_factory=threading.Event)
     connections: int = 0
+    usual: Step | None = None
 
     @property
     def environ(self) -> dict[str, str]:
@@ -81,7 +82,7 @@ class ScriptedAws:
                 headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
                 request = Request(number, headers, stream.read(int(headers["content-length"])))
                 self.requests.append(request)
-                if not (self.steps.pop(0) if self.steps else answer())(sock, request):
+                if not (self.steps.pop(0) if self.steps else self.usual or answer())(sock, request):
                     return
 
 
