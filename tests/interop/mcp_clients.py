@@ -119,7 +119,8 @@ def fastmcp_client(url: str, person: Person, patch: pytest.MonkeyPatch) -> Outco
 
     def browse(address: str) -> bool:
         outcome.note(address)
-        threading.Thread(target=lambda: requests.get(person.visit(address)["url"], timeout=SECONDS)).start()
+        # It listens at its port only after this.
+        threading.Thread(target=lambda: get_when_it_listens(person.visit(address)["url"])).start()
         return True
 
     patch.setattr(webbrowser, "open", browse)

@@ -59,5 +59,7 @@ def running(files: Path) -> Iterator[Example]:
 def _gateway(api_id: str, kind: Kind, address: str, issuer: str) -> Iterator[Gateway]:
     variables = {"MCP_URL": address, "LATCHKEY_ISSUER": issuer}
     function = Function(FOLDER, shell=variables)
-    yield Gateway(function, authorizers={"latchkey": guard_request}, api_id=api_id, kind=kind)
-    function.stop()
+    try:
+        yield Gateway(function, authorizers={"latchkey": guard_request}, api_id=api_id, kind=kind)
+    finally:
+        function.stop()
