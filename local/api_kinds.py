@@ -28,7 +28,7 @@ class Kind(ABC):
         """Return status, headers and body of what never reached the function."""
 
     @abstractmethod
-    def passed_on(self, name: str) -> str:
+    def header_name(self, name: str) -> str:
         """Return what a function's own header is called in the answer."""
 
 
@@ -59,7 +59,7 @@ class RestApi(Kind):
         }
         return answer.status or refused.status, [(name, value) for name, value in values.items() if value], body
 
-    def passed_on(self, name: str) -> str:
+    def header_name(self, name: str) -> str:
         """Return what a function's own header is called in the answer."""
         return RENAMED.get(name.lower(), name) if self.remaps else name
 
@@ -80,6 +80,6 @@ class HttpApi(Kind):
         message = "Internal Server Error" if fault else status.phrase
         return (500 if fault else status.value), [], {"message": message}
 
-    def passed_on(self, name: str) -> str:
+    def header_name(self, name: str) -> str:
         """Return a function's own header by its name."""
         return name

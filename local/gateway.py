@@ -143,7 +143,7 @@ class Gateway:
         several = answer.get("multiValueHeaders") or {}
         headers = [(name, value) for name, value in (answer.get("headers") or {}).items() if name not in several]
         headers += [(name, value) for name, values in several.items() for value in values]
-        headers = [(self._kind.passed_on(name), value) for name, value in headers]
+        headers = [(self._kind.header_name(name), value) for name, value in headers]
         for name, value in headers:
             f"{name}: {value}".encode("latin-1")  # what cannot be put on the wire is a fault here, not there
             if re.search(r"[\r\n]", name + value):

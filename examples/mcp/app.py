@@ -112,22 +112,22 @@ def result(method: str, params: dict[str, Any], headers: Any, user: str) -> dict
         return earlier_result(method, params, user)
     _check(method, params, headers, version)
     complete = {"resultType": "complete", "_meta": {f"{META}/serverInfo": ITSELF}}
-    kept = {"ttlMs": 3_600_000, "cacheScope": "public"}
+    caching = {"ttlMs": 3_600_000, "cacheScope": "public"}
     if method == "server/discover":
-        return {**complete, **kept, "supportedVersions": [VERSION], "capabilities": CAPABILITIES}
+        return {**complete, **caching, "supportedVersions": [VERSION], "capabilities": CAPABILITIES}
     if method == "tools/list":
-        return {**complete, **kept, "tools": TOOLS}
-    return {**complete, **called(method, params, user, unknown=404)}
+        return {**complete, **caching, "tools": TOOLS}
+    return {**complete, **tool_result(method, params, user, unknown=404)}
 
 
 def _check(method: str, params: dict[str, Any], headers: Any, version: str) -> None:
     if version != VERSION:
         data = {"supported": [VERSION], "requested": version}
         raise RpcError(UNSUPPORTED_VERSION, "This revision is not spoken here.", data=data)
-    named = {"mcp-protocol-version": version, "mcp-method": method}
+    expected = {"mcp-protocol-version": version, "mcp-method": method}
     if method == "tools/call":
-        named["mcp-name"] = str(params.get("name"))
-    if wrong := [name for name, value in named.items() if headers.get(name) != value]:
+        expected["mcp-name"] = str(params.get("name"))
+    if wrong := [name for name, value in expected.items() if headers.get(name) != value]:
         raise RpcError(HEADER_MISMATCH, f"The header {wrong[0]} is not what the message says.")
 
 
@@ -141,10 +141,10 @@ def earlier_result(method: str, params: dict[str, Any], user: str) -> dict[str, 
         return {}
     if method == "tools/list":
         return {"tools": TOOLS}
-    return called(method, params, user, unknown=200)
+    return tool_result(method, params, user, unknown=200)
 
 
-def called(method: str, params: dict[str, Any], user: str, *, unknown: int) -> dict[str, Any]:
+def tool_result(method: str, params: dict[str, Any], user: str, *, unknown: int) -> dict[str, Any]:
     """Return what a tool gives."""
     arguments = params.get("arguments") or {}
     match method, params.get("name"), arguments:

@@ -179,7 +179,7 @@ class Product:
         command: Sequence[str | Path],
         *,
         ready: str = "",
-        said: str = "",
+        log_text: str = "",
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> Iterator[Path]:
@@ -196,7 +196,7 @@ class Product:
                 start_new_session=True,
             )
         try:
-            _wait(process, log, ready, said)
+            _wait(process, log, ready, log_text)
             yield log
         finally:
             with suppress(ProcessLookupError):
@@ -216,11 +216,11 @@ def _install(command: Sequence[str], *, cwd: Path | None = None) -> None:
         pytest.skip(f"it could not be installed: {' '.join(command)}")
 
 
-def _wait(process: subprocess.Popen[bytes], log: Path, ready: str, said: str) -> None:
+def _wait(process: subprocess.Popen[bytes], log: Path, ready: str, log_text: str) -> None:
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         assert process.poll() is None, log.read_text(errors="replace")[-5000:]
-        if said in log.read_text(errors="replace") and _answers(ready):
+        if log_text in log.read_text(errors="replace") and _answers(ready):
             return
         time.sleep(0.1)
     pytest.fail(f"it does not serve: {log.read_text(errors='replace')[-5000:]}")

@@ -65,7 +65,7 @@ def keycloak(product: Product) -> Iterator[str]:
     tls = [f"--https-certificate-file={chain}", f"--https-certificate-key-file={chain}", f"--https-port={port}"]
     here = ["--http-host=127.0.0.1", "--hostname-strict=false", "--cache=local", "--import-realm"]
     command = ["bash", home / "bin" / "kc.sh", "start", "--optimized", *tls, *here]
-    with product.running(command, said="Listening on", env={"JAVA_OPTS_KC_HEAP": "-Xmx512m"}):
+    with product.running(command, log_text="Listening on", env={"JAVA_OPTS_KC_HEAP": "-Xmx512m"}):
         yield url
 
 
