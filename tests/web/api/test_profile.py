@@ -9,7 +9,7 @@ from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, register
 from tests.support.forge import peek
-from tests.support.phone import Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 
 # OpenID Connect Core 5.1, the members that the scope `profile` opens, beside name and updated_at (section 5.4).
 SAID = {
@@ -145,6 +145,13 @@ def test_a_client_that_is_registered_for_them_has_them_in_its_id_tokens_as_far_a
     again = app.refresh(tokens["refresh_token"]).json()
     assert peek(again["id_token"])[1]["preferred_username"] == "j.doe"
     assert set(names) & set(peek(app.tokens(browser, scope="openid email")["id_token"])[1]) == set()
+
+
+@pytest.mark.usefixtures("ann")
+def test_who_allows_a_client_the_profile_reads_that_it_is_more_than_a_name(svc: Services, phone: Phone) -> None:
+    app, browser = register(svc, phone), Browser(phone)
+    page = browser.submit(browser.authorize(app, scope=OPEN), "/authorize/login", email=EMAIL, password=PASSWORD)
+    assert b"what else you have said of yourself" in page.body
 
 
 def introspected(app: App, token: str) -> dict[str, Any]:
