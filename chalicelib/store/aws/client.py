@@ -77,7 +77,9 @@ class AwsError(Exception):
         self.status = status
         self.item = item
         self.reasons = reasons
-        super().__init__(f"{operation}: {code}: {message}")
+        # Of a wrong signature AWS goes on, lines below, with all that was to be signed: with a session's token.
+        first_line = message.partition("\n")[0]
+        super().__init__(f"{operation}: {code}: {first_line}")
 
     @property
     def retryable(self) -> bool:

@@ -16,6 +16,9 @@ class Credentials(NamedTuple):
     secret_key: str
     token: str = ""
 
+    def __repr__(self) -> str:
+        return f"Credentials({self.access_key!r}, ...)"  # so that no log has the rest
+
 
 def complete(environ: Mapping[str, str]) -> bool:
     """Whether an environment has credentials, as every Lambda function's has."""

@@ -142,8 +142,17 @@ def test_a_refusal_has_the_code_the_message_and_the_item_that_botocore_reads(
     with pytest.raises(AwsError) as refusal:
         decode("PutItem", response(status, body))
     assert refusal.value.code == expected["Error"]["Code"]
-    assert str(refusal.value) == f"PutItem: {expected['Error']['Code']}: {expected['Error']['Message']}"
+    first_line = expected["Error"]["Message"].partition("\n")[0]
+    assert str(refusal.value) == f"PutItem: {expected['Error']['Code']}: {first_line}"
     assert (refusal.value.item, refusal.value.status) == (item, status)
+
+
+def test_a_wrong_signature_is_told_without_what_aws_says_was_to_be_signed() -> None:
+    text = "The signature does not match.\n\nThe Canonical String for this request should have been\n'POST"
+    members = {"__type": "InvalidSignatureException", "message": f"{text}\nx-amz-security-token:secret'"}
+    with pytest.raises(AwsError) as refusal:
+        decode("GetItem", response(400, json.dumps(members).encode()))
+    assert str(refusal.value) == "GetItem: InvalidSignatureException: The signature does not match."
 
 
 @pytest.mark.parametrize(

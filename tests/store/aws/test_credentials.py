@@ -25,6 +25,11 @@ def test_those_of_the_environment_are_taken_as_they_are_now() -> None:
     assert current(environ) == Credentials("AKIDNEW", "secret", "token")
 
 
+def test_no_log_of_credentials_has_what_is_secret_of_them() -> None:
+    credentials = Credentials("AKIDEXAMPLE", "secret", "token")
+    assert repr(credentials) == str(credentials) == "Credentials('AKIDEXAMPLE', ...)"
+
+
 def test_where_the_environment_has_none_botocore_has_those_of_a_profile(tmp_path: Path) -> None:
     (tmp_path / "AWS_SHARED_CREDENTIALS_FILE").write_text(
         "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = other\naws_session_token = token\n"
