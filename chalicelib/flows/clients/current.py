@@ -4,25 +4,17 @@ from contextvars import ContextVar
 
 from ...domain.oauth.client import Client
 
-_noted: ContextVar[list[Client] | None] = ContextVar("client", default=None)
+_client: ContextVar[Client | None] = ContextVar("client", default=None)
 
 
 def note(client: Client) -> None:
     """Notes whose request it is that is answered now."""
-    clients = _noted.get()
-    if clients is not None:
-        clients.append(client)
+    _client.set(client)
 
 
-class CurrentClient:
-    """The clients that are noted meanwhile."""
-
-    __slots__ = ("_token",)
-
-    def __enter__(self) -> list[Client]:
-        clients: list[Client] = []
-        self._token = _noted.set(clients)
-        return clients
-
-    def __exit__(self, *_: object) -> None:
-        _noted.reset(self._token)
+def take() -> Client | None:
+    """The client that was noted last, of a request that ends with this: for the next one there is none."""
+    client = _client.get()
+    if client is not None:
+        _client.set(None)
+    return client

@@ -8,8 +8,7 @@ from chalice.app import Request, Response
 
 from ...domain import errors
 from ...domain.oauth.client import Client
-from ...flows.clients import refusals
-from ...flows.clients.current import CurrentClient
+from ...flows.clients import current, refusals
 from ...services import RoundTrips, services
 from . import request_log
 from .answers import error_response
@@ -41,10 +40,13 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
-    with RoundTrips() as calls, CurrentClient() as clients, request_log.Line(request_id, route) as entry:
-        response = _with_our_error_shape(get_response(request), entry)
-        if clients:
-            _note_client(clients[-1], entry)
+    with RoundTrips() as calls, request_log.Line(request_id, route) as entry:
+        try:
+            response = _with_our_error_shape(get_response(request), entry)
+        finally:
+            client = current.take()
+        if client:
+            _note_client(client, entry)
         response.headers["X-Request-Id"] = request_id
         response.headers["Vary"] = "Origin"
         if request and (origin := request.headers.get("origin")):
