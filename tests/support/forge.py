@@ -68,10 +68,10 @@ def _raw(der: bytes, size: int) -> bytes:
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
-def stranger(algorithm: str) -> PrivateKey:
+def stranger(algorithm: str, *, rsa_bits: int = 2048) -> PrivateKey:
     """A new key that nobody trusts, of the kind that an algorithm takes."""
     if algorithm == "RS256":
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return rsa.generate_private_key(public_exponent=65537, key_size=rsa_bits)
     return ec.generate_private_key(ec.SECP256R1()) if algorithm == "ES256" else ed25519.Ed25519PrivateKey.generate()
 
 

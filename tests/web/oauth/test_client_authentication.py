@@ -9,6 +9,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from chalicelib.domain.errors import InvalidClientMetadata
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, REFRESH
 from chalicelib.flows.clients import authenticate as clients
 from chalicelib.flows.clients import manage
@@ -291,6 +292,23 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
     "a long jti": {"jti": "x" * 501},
     "a jti of another kind": {"jti": 7},
 }
+
+
+@pytest.mark.parametrize(("bits", "accepted"), [(1024, False), (2048, True)])
+def test_a_short_key_of_an_earlier_release_proves_no_client(
+    svc: Services, key_client: App, bits: int, accepted: bool
+) -> None:
+    """RFC 7518 section 3.3; FAPI 2.0 Security Profile 5.4.1."""
+    key, old = stranger("RS256", rsa_bits=bits), key_client.client
+    keys = {"keys": [{**jwk(key), "kid": "1"}]}
+    assert svc.clients.replace(old, replace(old, jwks=keys, version=old.version + 1))
+    claims = {"iss": old.client_id, "sub": old.client_id, "aud": ISSUER, "exp": svc.now() + 60, "jti": "1"}
+    answer = send_assertion(key_client, compact({"alg": "RS256", "kid": "1"}, claims, by(key)))
+    assert answer.status == 200 if accepted else refusal(answer) == INVALID_CLIENT
+    if not accepted:
+        with pytest.raises(InvalidClientMetadata) as refused:
+            manage.create(svc, replace(old, client_id="", jwks=keys))
+        assert "2048" in refused.value.description
 
 
 @pytest.mark.parametrize("changes", BAD_CLAIMS.values(), ids=BAD_CLAIMS)

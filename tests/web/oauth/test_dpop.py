@@ -10,13 +10,14 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import ISSUER, App, Browser, basic, callback_params, register, send, token_response
-from tests.support.forge import by_hmac, jwk, peek, stranger
+from tests.support.forge import by, by_hmac, jwk, peek, stranger
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.prover import Prover
 from tests.support.staged import just_before
 
 INVALID_PROOF, USE_NONCE = (400, "invalid_dpop_proof"), (400, "use_dpop_nonce")
 NOW = 1_800_000_000
+SHORT = stranger("RS256", rsa_bits=1024)
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ BAD_PROOFS: dict[str, dict[str, Any]] = {
     "(6) a symmetric key": {"header": {"jwk": {"kty": "oct", "k": "AAAA"}, "alg": "HS256"}, "sign": by_hmac(bytes(3))},
     "(6) a point off the curve": {"header": {"jwk": {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"}}},
     "(6) somebody else's key": {"header": {"jwk": jwk(stranger("ES256"))}},
+    "(6) a short key": {"header": {"jwk": jwk(SHORT), "alg": "RS256"}, "sign": by(SHORT)},
     "(6) a bad signature": {"sign": lambda _: bytes(64)},
     "(6) no signature": {"sign": lambda _: b""},
     "(8) no method": {"htm": None},
