@@ -88,6 +88,11 @@ CAUSES: Mapping[str, Cause] = {
         "It asked for its answer at a URI that is not registered.",
         "Register the URI to the letter: the browser's address bar has it as `redirect_uri`.",
     ),
+    "post-logout URI": Cause(
+        "post_logout_redirect_uris",
+        "After a logout it wanted its user back at a URI that is not registered.",
+        "Register the URI to the letter: the address of the page has it as `post_logout_redirect_uri`.",
+    ),
     "no DPoP proof": Cause(
         "dpop_bound_access_tokens",
         "It sent no DPoP proof, without which it gets no token.",

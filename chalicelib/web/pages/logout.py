@@ -1,11 +1,13 @@
 from urllib.parse import urlencode
 
+from ...domain.errors import InvalidRequest
 from ...domain.oauth import parameters
 from ...domain.oauth.client import host_of
 from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
 from ...flows.sessions.logout import LogoutRequest
 from ...services import Services
+from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
@@ -77,7 +79,10 @@ def _answer_without_browser(page_request: PageRequest, logout_request: LogoutReq
 
 def _logout_request(page_request: PageRequest) -> LogoutRequest:
     params = parameters.parse(page_request.query, known=logout.KNOWN)
-    return logout.check_request(page_request.svc, params, network=page_request.caller.network)
+    logout_request = logout.check_request(page_request.svc, params, network=page_request.caller.network)
+    if logout_request.unregistered:  # which refuses no more than the way back
+        request_log.set_outcome(InvalidRequest(reason="post-logout URI"))
+    return logout_request
 
 
 def _end(page_request: PageRequest, browser_session: Browser, answer: Answer) -> Answer:

@@ -203,6 +203,13 @@ REFUSED: dict[str, tuple[str, dict[str, Any], Deed, str]] = {
     "redirect URI": (
         "web", {}, lambda room, app: room.browser.authorize(app, redirect_uri=f"https://{MARK}.example/"), "redirect_uris",
     ),
+    "post-logout URI": (
+        "web", {},
+        lambda room, app: room.browser.get(
+            "/oauth/logout", {"client_id": app.id, "post_logout_redirect_uri": f"https://{MARK}.example/"}
+        ),
+        "post_logout_redirect_uris",
+    ),
     "invalid_scope": ("web", {}, lambda room, app: room.browser.authorize(app, scope=MARK), "scopes"),
     "invalid_target": ("web", {}, lambda room, app: room.browser.authorize(app, resource=f"https://{MARK}"), "resources"),
     "invalid_request": ("web", {}, lambda _, app: app.token(REFRESH), ""),
