@@ -20,32 +20,38 @@ class Seconds(NamedTuple):
 # A request's caller would be gone before long; an operator at a command is not, and would rather wait than begin anew.
 USUAL, PATIENT = Seconds(), Seconds(connection=5.0, attempt=20.0, call=60.0)
 
-# What a caller may simply try again, beside what has a status for it. A validation or a permission error is a defect of
-# ours and stays loud.
-RETRYABLE = frozenset(
+# Which failures are sent again, as botocore has it.
+TRANSIENT_CODES = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
+THROTTLING_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
         "EC2ThrottledException",
-        "InternalServerError",
-        "InternalServerErrorException",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceUnavailable",
-        "ServiceUnavailableException",
         "SlowDown",
-        "ThrottledException",
         "Throttling",
+        "ThrottledException",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionInProgressException",
+    }
+)
+# What a caller may simply try again, beside what has a status for it. A validation or a permission error is a defect of
+# ours and stays loud.
+RETRYABLE = (
+    THROTTLING_CODES
+    | TRANSIENT_CODES
+    | {
+        "InternalServerError",
+        "InternalServerErrorException",
+        "ServiceUnavailable",
+        "ServiceUnavailableException",
         "TooManyUpdates",
         "TransactionConflictException",
-        "TransactionInProgressException",
     }
 )
 

@@ -8,28 +8,9 @@ from threading import Lock
 from typing import NamedTuple
 
 from .answers import Unanswered
-from .client import AwsError
+from .client import THROTTLING_CODES, TRANSIENT_CODES, AwsError
 
-TRANSIENT_CODES = frozenset({"RequestTimeout", "RequestTimeoutException", "PriorRequestNotComplete"})
 TRANSIENT_STATUSES = frozenset({500, 502, 503, 504})
-THROTTLING_CODES = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "EC2ThrottledException",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
 # How often a call is sent at most, and the seconds that its first wait is at most, if it was not throttled.
 ATTEMPTS, BASE = {"dynamodb": 4, "ssm": 3}, {"dynamodb": 0.025, "ssm": 0.05}
 THROTTLED_BASE, LONGEST = 1.0, 20.0

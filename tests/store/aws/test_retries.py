@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from botocore.retries import quota, standard
 
-from chalicelib.store.aws import retries
+from chalicelib.store.aws import client, retries
 from chalicelib.store.aws.answers import Unanswered
 from chalicelib.store.aws.client import AwsError
 from chalicelib.store.aws.retries import NO_RETRY, Retries
@@ -21,8 +21,8 @@ STANDARD: Any = standard  # what is private there is what is compared
 
 
 def test_codes_statuses_and_costs_are_those_of_botocores_standard_mode() -> None:
-    assert set(STANDARD.ThrottledRetryableChecker._THROTTLED_ERROR_CODES) == retries.THROTTLING_CODES
-    assert set(STANDARD.TransientRetryableChecker._TRANSIENT_ERROR_CODES) == retries.TRANSIENT_CODES
+    assert set(STANDARD.ThrottledRetryableChecker._THROTTLED_ERROR_CODES) == client.THROTTLING_CODES
+    assert set(STANDARD.TransientRetryableChecker._TRANSIENT_ERROR_CODES) == client.TRANSIENT_CODES
     assert set(STANDARD.TransientRetryableChecker._TRANSIENT_STATUS_CODES) == retries.TRANSIENT_STATUSES
     checker = STANDARD.RetryQuotaChecker
     assert (checker._RETRY_COST, checker._THROTTLING_RETRY_COST, checker._NO_RETRY_INCREMENT) == (
@@ -38,7 +38,7 @@ def test_codes_statuses_and_costs_are_those_of_botocores_standard_mode() -> None
 
 
 def test_whatever_is_sent_again_is_temporarily_unavailable_in_the_end() -> None:
-    codes = retries.THROTTLING_CODES | retries.TRANSIENT_CODES
+    codes = client.THROTTLING_CODES | client.TRANSIENT_CODES
     assert {code for code in codes if not AwsError("GetItem", code).retryable} == set()
     assert all(AwsError("GetItem", "Odd", status=status).retryable for status in (429, *retries.TRANSIENT_STATUSES))
 
