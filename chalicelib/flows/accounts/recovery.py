@@ -66,5 +66,9 @@ def reset(svc: Services, unverified_link: str, *, new_password: str, network: st
     hashed = passwords.hash_password(secret, profile=svc.hashing)
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
+    # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
+    svc.clients.delete_consents(user.uid)
     if svc.transactions.commit(svc.users.password_reset(user, password_hash=hashed), notice, *mail) is not None:
         raise NotFound("This link was used already.", uid=record.uid)
+    # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
+    svc.clients.delete_consents(user.uid)

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import counter, wire
-from tests.support.browser import Browser, forms
+from tests.support.browser import Browser, forms, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.ses import SentMail, Ses
@@ -139,6 +139,67 @@ def test_what_is_no_link_changes_nothing_and_costs_nothing(
     assert login_status(phone, PASSWORD) == 200
 
 
+@pytest.mark.parametrize("by", ["another site", "no form token", "another link's form token", "no token", "a code"])
+def test_a_form_that_is_not_this_browsers_changes_no_password(phone: DeliveringPhone, mailbox: Ses, by: str) -> None:
+    phone.sign_up()
+    phone.sign_up("bob@example.com")
+    verify = mailbox.mails[0]
+    mine, others = (
+        mailed(phone, mailbox, to).link.removeprefix("https://id.example") for to in (EMAIL, "bob@example.com")
+    )
+    browser = Browser(phone)
+    form, other = (forms(browser.get(link))[RESET].hidden for link in (mine, others))
+    fields = {
+        "another site": form,
+        "no form token": {"token": form["token"], "to": form["to"]},
+        "another link's form token": {**form, "form_token": other["form_token"]},
+        "no token": {**form, "token": ""},
+        "a code": {**form, "token": verify.code},
+    }
+    origin = "https://evil.example" if by == "another site" else "https://id.example"
+    browser.post(RESET, {**fields[by], "password": NEW}, origin=origin)
+    assert login_status(phone, PASSWORD) == 200
+
+
+def test_a_link_is_of_one_address_and_of_no_other_that_the_account_has_later(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    token = mailed(phone, mailbox).token
+    svc.users._client.call(
+        "UpdateItem",
+        TableName=svc.settings.users_table,
+        Key={"pk": {"S": f"user#{uid}"}, "sk": {"S": "profile"}},
+        UpdateExpression="SET email = :new",
+        ExpressionAttributeValues={":new": {"S": "new@example.com"}},
+    )
+    assert refusal(confirm(phone, token)) == (404, "not_found")
+
+
+@pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "Forwarded", "Origin"])
+def test_a_link_leads_to_the_issuer_whatever_host_was_asked(phone: DeliveringPhone, mailbox: Ses, header: str) -> None:
+    phone.sign_up()
+    mailbox.mails.clear()
+    forged = {header: "host=evil.example" if header == "Forwarded" else "evil.example"}
+    phone.call(ASK, {"email": EMAIL}, headers=forged)
+    assert [mail.link.partition("?")[0] for mail in mailbox.mails] == [f"https://id.example{RESET}"]
+
+
+def test_what_is_logged_of_a_link_is_not_the_link(
+    phone: DeliveringPhone, mailbox: Ses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone.sign_up()
+    mail = mailed(phone, mailbox)
+    browser = Browser(phone)
+    browser.submit(browser.get(mail.link.removeprefix("https://id.example")), RESET, password=NEW)
+    browser.get(mail.link.removeprefix("https://id.example"))
+    confirm(phone, mail.token)
+    logged = capsys.readouterr().out
+    assert RESET in logged
+    assert mail.token not in logged
+    assert EMAIL not in logged
+
+
 def test_programs_that_open_the_link_use_up_nothing(phone: DeliveringPhone, mailbox: Ses) -> None:
     phone.sign_up()
     mail = mailed(phone, mailbox)
@@ -166,9 +227,23 @@ def test_a_reset_leaves_nothing_to_who_signed_up_with_somebody_elses_address(
     assert phone.call("GET /me", token=phone.log_in(password=NEW)["access_token"]).json()["email_verified"] is True
 
 
+def test_a_reset_takes_back_what_was_allowed_to_apps(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
+    """Else whoever signed up with the address, or got in, would have said yes to an app of their own in its owner's name."""
+    phone.sign_up()
+    app = register(svc, phone)
+    assert Browser(phone).code(app)
+    assert confirm(phone, mailed(phone, mailbox).token).status == 204
+    browser = Browser(phone)
+    page = browser.submit(browser.authorize(app), "/authorize/login", email=EMAIL, password=NEW)
+    assert "/authorize/consent" in forms(page)
+
+
 def test_a_second_factor_stays_in_force_through_a_reset(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
+    tokens = phone.sign_up()
+    code = {"code": mailbox.mails[0].code}
+    assert phone.call("POST /me/email/verification/code", code, token=tokens["access_token"]).status == 204
     with counter.installed():
-        counter.enrol(svc, phone.sign_up()["user"]["sub"])
+        counter.enrol(svc, tokens["user"]["sub"])
         assert confirm(phone, mailed(phone, mailbox).token).status == 204
         answer = phone.call("POST /login", {"email": EMAIL, "password": NEW})
     assert answer.status != 200
