@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from chalicelib.domain.accounts.email import canonical
+from chalicelib.flows.accounts import verification
+from chalicelib.flows.platform import keys, macs
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
@@ -153,7 +155,9 @@ def test_what_is_no_code_is_refused(phone: DeliveringPhone, mailbox: Ses, code: 
     assert not verified(phone, token)
 
 
-def test_codes_are_not_guessed_however_often_new_ones_are_mailed(phone: DeliveringPhone, mailbox: Ses) -> None:
+def test_codes_are_not_guessed_however_often_new_ones_are_mailed(
+    phone: DeliveringPhone, mailbox: Ses, clock: Clock
+) -> None:
     token = phone.sign_up()["access_token"]
     right = mailbox.mails[0].code
     wrong = f"{(int(right) + 1) % 1_000_000:06}"
@@ -164,6 +168,34 @@ def test_codes_are_not_guessed_however_often_new_ones_are_mailed(phone: Deliveri
     assert refusal(phone.call(CODE, {"code": right}, token=token)) == (429, "too_many_requests")
     elsewhere = Phone(phone.gateway._now, address="203.0.113.9")  # type: ignore[arg-type]
     assert refusal(elsewhere.call(CODE, {"code": right}, token=token)) == (429, "too_many_requests")
+    clock.advance(2 * 3600)  # nor by who has signed up with somebody else's address and has months
+    token = phone.log_in()["access_token"]
+    assert refusal(phone.call(CODE, {"code": right}, token=token)) == (429, "too_many_requests")
+
+
+def test_a_code_is_of_one_key_however_many_are_kept(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, clock: Clock
+) -> None:
+    """Else each that is kept would make one more of a million guesses right."""
+    before = clock()
+    uid = phone.sign_up()["user"]["sub"]
+    keys.rotate(svc, at_once=True)
+    clock.advance(30 * DAY)
+    token = phone.log_in()["access_token"]
+    parts = (verification.MAIL, uid, EMAIL, str(clock() // verification.CODE_SECONDS))
+    older = macs.code(svc, *parts, at=before)
+    assert refusal(phone.call(CODE, {"code": older}, token=token)) == (401, "invalid_credentials")
+    phone.call(ASK, token=token)
+    assert phone.call(CODE, {"code": mailbox.mails[-1].code}, token=token).status == 204
+
+
+def test_a_code_outlives_the_turn_of_the_keys(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, clock: Clock
+) -> None:
+    keys.rotate(svc, at_once=True, lead=600)
+    token = phone.sign_up()["access_token"]
+    clock.advance(601)
+    assert phone.call(CODE, {"code": mailbox.mails[0].code}, token=token).status == 204
 
 
 def test_a_right_code_takes_its_attempt_back(phone: DeliveringPhone, mailbox: Ses) -> None:
