@@ -5,7 +5,7 @@ from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
-from ..platform import mails
+from ..platform import limits, mails
 from ..sessions import back_channel
 
 
@@ -22,13 +22,14 @@ def change_password(
 ) -> None:
     """A new password; every session but this one ends with the old one, and the clients and the owner are notified.
 
-    Raises InvalidCredentials, WeakPassword.
+    Raises InvalidCredentials, WeakPassword, TooManyRequests.
     """
     passwords.check_length(new_password)
     spent = password_factor.reauthenticate(svc, user, current_password, network=network)
     try:
         secret = passwords.normalise(new_password)
         passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
+        limits.password_change(svc, user)
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())
         raise

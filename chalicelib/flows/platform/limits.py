@@ -71,6 +71,11 @@ def reset(svc: Services, *, canonical_email: str, network: str) -> None:
     )
 
 
+def password_change(svc: Services, user: User) -> None:
+    """Counts one new password, which is a mail to whoever has the account's address; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "password_change_account", user.uid))
+
+
 def mail(svc: Services, user: User, *, network: str) -> None:
     """Counts one mail to an account that somebody asked for; raises TooManyRequests."""
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", user.uid))

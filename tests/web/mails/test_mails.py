@@ -65,6 +65,21 @@ def test_a_change_that_is_refused_is_told_nobody(phone: DeliveringPhone, mailbox
     assert mailbox.mails == []
 
 
+def test_a_mailbox_is_not_flooded_with_news_by_who_has_signed_up_with_its_address(
+    phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    token = phone.sign_up()["access_token"]
+    mailbox.mails.clear()
+    change = {"current_password": PASSWORD, "new_password": PASSWORD}
+    answers = [phone.call("POST /me/password", change, token=token) for _ in range(11)]
+    assert [answer.status for answer in answers] == [204] * 10 + [429]
+    assert len(mailbox.mails) == 10
+    # It is no guess at a password, which all those were right about.
+    statuses = [phone.call("POST /me/password", change, token=token).status for _ in range(10)]
+    assert statuses == [429] * 10
+    assert phone.log_in()
+
+
 @pytest.mark.parametrize("mode", wire.MODES)
 def test_a_change_and_its_mail_are_one_write(phone: DeliveringPhone, svc: Services, mailbox: Ses, mode: str) -> None:
     token = phone.sign_up()["access_token"]
