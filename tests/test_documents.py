@@ -142,7 +142,7 @@ def test_each_refusal_has_its_line() -> None:
 
 def test_each_page_has_its_line() -> None:
     lines = [re.sub(r"`DELETE [^`]*`", "", line) for line in section("oauth.md", "## Pages").split("\n- ")]
-    named = {path for line in lines for path in re.findall(r"`(/[\w/-]*)`", line)}
+    named = {path for line in lines for path in re.findall(r"`(/[\w./-]*)`", line)}
     assert named == {each.path for each in operations() if each.method == "GET" and each.page and not each.media}
 
 

@@ -1,6 +1,8 @@
 from ...domain import errors
 from ...flows.accounts import recovery
+from ...services import Services
 from ..http.answers import Answer
+from ..http.routing import Caller
 from . import form_errors, forms
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
@@ -15,6 +17,14 @@ ASK, MAILED, PAGE, DONE = (
     "account/password-reset",
 )
 ASK_FORM, FORM = "forgotten password", "new password"
+
+
+@pages.route("GET /.well-known/change-password")
+def well_known_page(svc: Services, _: Caller) -> Answer:
+    """Where password managers send people for a new password (W3C, A Well-Known URL for Changing Passwords)."""
+    if not svc.settings.mail_from:
+        raise errors.NotFound("No mail is sent here.")
+    return redirect(f"{svc.settings.issuer}/{ASK}")
 
 
 @pages.page(f"/{ASK}")

@@ -1,6 +1,7 @@
 """A new password for who has forgotten theirs, by the mail to the account's address."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -9,8 +10,9 @@ from local.gateway import Answer
 from tests.support import counter, wire
 from tests.support.browser import Browser, forms, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import SentMail, Ses
+from tests.support.staged import just_before
 
 ASK, CONFIRM = "POST /password/reset", "POST /password/reset/confirm"
 FORGOT, RESET = "/account/forgot-password", "/account/reset-password"
@@ -65,6 +67,17 @@ def test_so_does_who_uses_the_pages(phone: DeliveringPhone, mailbox: Ses) -> Non
     assert b"You have a new password" in done.body
     assert login_status(phone, NEW) == 200
     assert "/authorize/login" in forms(other_browser.get("/account/sessions"))  # it logged nobody in
+
+
+def test_password_managers_find_the_page_for_a_new_password(phone: DeliveringPhone, svc: Services) -> None:
+    answer = phone.call("GET /.well-known/change-password")
+    assert (answer.status, answer.header("Location")) == (303, f"https://id.example{FORGOT}")
+    assert FORGOT in forms(Browser(phone).get("/.well-known/change-password"))
+    # They look for this one to learn whether a site has a page for everything.
+    missing = "GET /.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200"
+    assert phone.call(missing).status in (403, 404)
+    with installed(replace(svc, settings=replace(svc.settings, mail_from=""))):
+        assert phone.call("GET /.well-known/change-password").status == 404
 
 
 @pytest.mark.parametrize("email", ["nobody@example.com", "mıke@example.com", "x@" + "y" * 200])
@@ -236,6 +249,16 @@ def test_a_reset_takes_back_what_was_allowed_to_apps(phone: DeliveringPhone, svc
     browser = Browser(phone)
     page = browser.submit(browser.authorize(app), "/authorize/login", email=EMAIL, password=NEW)
     assert "/authorize/consent" in forms(page)
+
+
+def test_also_what_is_allowed_in_the_moment_before_it(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    app = register(svc, phone)
+    token = mailed(phone, mailbox).token
+    phone.delivers = False
+    with just_before(svc.transactions._client, "TransactWriteItems", lambda: Browser(phone).code(app)):
+        assert confirm(phone, token).status == 204
+    assert svc.clients.consent(uid, app.id, since=0) is None
 
 
 def test_a_second_factor_stays_in_force_through_a_reset(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
