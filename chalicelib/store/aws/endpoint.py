@@ -1,4 +1,5 @@
 import os
+import string
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,6 +15,8 @@ SUFFIXES = {
     "us-isof-": "csp.hci.ic.gov",
     "eu-isoe-": "cloud.adc-e.uk",
 }
+# Of the name of a host, or of its address.
+LETTERS = frozenset(string.ascii_lowercase + string.digits + ".-_:")
 # What only botocore knows the addresses for.
 SPECIAL = ("AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
 
@@ -52,7 +55,10 @@ def parse(url: str, region: str) -> Endpoint:
     if (
         parts.scheme not in ("https", "http")
         or not parts.hostname
+        or not LETTERS.issuperset(parts.hostname)
         or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
         or "@" in parts.netloc
     ):
         raise ValueError(f"an endpoint of AWS is https://host or http://host:port, not {url!r}")

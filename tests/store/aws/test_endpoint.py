@@ -46,7 +46,11 @@ def test_an_address_of_ipv6_is_in_brackets_where_a_name_would_be() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "https://", "http://x/path", "http://user@x", "x", "http://x:y", "http://x:99999"]
+    "url",
+    [
+        *("ftp://x", "https://", "x", "http://x:y", "http://x:99999", "http://x/path", "http://user@x"),
+        *("http://x?y", "http://x/#y", "http://x y", "http://x\x00", "http://\xe9.example"),
+    ],
 )
 def test_what_is_no_endpoint_is_refused_loudly(url: str) -> None:
     with pytest.raises(ValueError):
@@ -70,6 +74,12 @@ def test_endpoints_that_only_botocore_knows_are_left_to_it(
     if "IGNORE" in name:
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     assert endpoint("dynamodb").authority == host
+
+
+@pytest.mark.parametrize("region", ["evil.example/#", "evil.example?", "evil.example/", "x@evil.example", "x\x00"])
+def test_a_region_that_leads_to_another_host_is_refused_loudly(region: str) -> None:
+    with pytest.raises(ValueError):
+        endpoint("dynamodb", environ(AWS_DEFAULT_REGION=region))
 
 
 def test_without_a_region_anywhere_it_fails_as_botocore_does(monkeypatch: pytest.MonkeyPatch) -> None:
