@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ParamValidationError
 
 from ...domain.errors import TemporarilyUnavailable
 from .answers import decode
@@ -26,6 +26,8 @@ def boto3_transport(service: str, *, seconds: Seconds = USUAL, **where: Any) -> 
     def send(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(client, xform_name(operation))(**request)
+        except ParamValidationError:
+            raise  # a defect of ours, which stays loud
         except BotoCoreError as error:
             raise TemporarilyUnavailable(reason=type(error).__name__) from error
         return answer

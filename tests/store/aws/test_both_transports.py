@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.store.aws.boto3_transport import boto3_transport
@@ -104,6 +105,13 @@ def test_amazons_client_waits_no_longer_than_ours_for_an_answer_and_asks_three_t
         send("GetItem", {"TableName": "users", "Key": {"pk": {"S": "a"}}})
     assert refusal.value.reason == "ReadTimeoutError"
     assert len(aws.requests) == 3
+
+
+def test_what_amazons_client_finds_wrong_with_a_request_is_loud_for_to_try_again_is_no_use(aws: ScriptedAws) -> None:
+    send = boto3_transport("dynamodb", endpoint_url=aws.environ["AWS_ENDPOINT_URL"])
+    with pytest.raises(ParamValidationError):
+        send("GetItem", {"TableName": "users", "Key": {"pk": {"S": 1}}})
+    assert aws.requests == []
 
 
 def test_the_reasons_of_a_cancelled_transaction_are_the_same_by_either_client(
