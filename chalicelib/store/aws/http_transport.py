@@ -78,12 +78,12 @@ class HttpTransport:
         body, until = msgspec.json.encode(request), time.monotonic() + self._seconds.call
         retry, attempt, corrected = NO_RETRY, 1, False
         while True:
-            credentials = current(self._environ)
+            credentials, ahead = current(self._environ), self._ahead
             try:
-                response = self._exchange(self._message(operation, body, credentials), until)
+                response = self._exchange(self._message(operation, body, credentials, ahead), until)
                 answer = decode(operation, response)
             except (AwsError, Unanswered) as error:
-                if not corrected and isinstance(error, AwsError) and self._correct(error, response, credentials):
+                if not corrected and isinstance(error, AwsError) and self._correct(error, response, credentials, ahead):
                     corrected = True
                     continue
                 retry = self._retries.after(error, attempt)
@@ -95,11 +95,11 @@ class HttpTransport:
             self._pause(retry.wait)
             attempt += 1
 
-    def _message(self, operation: str, body: bytes, credentials: Credentials) -> bytes:
+    def _message(self, operation: str, body: bytes, credentials: Credentials, ahead: float) -> bytes:
         headers = {
             "host": self.endpoint.authority,
             "content-type": self._protocol.content_type,
-            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._now() + self._ahead)),
+            "x-amz-date": time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._now() + ahead)),
             "x-amz-target": f"{self._protocol.target}.{operation}",
         }
         if credentials.token:
@@ -149,7 +149,7 @@ class HttpTransport:
         else:
             connection.close()
 
-    def _correct(self, error: AwsError, response: Response, used: Credentials) -> bool:
+    def _correct(self, error: AwsError, response: Response, used: Credentials, used_ahead: float) -> bool:
         """Whether the same call is worth another try with the server's date, or with the credentials that there are by now."""
         if error.code in STALE:
             return current(self._environ) != used
@@ -161,7 +161,7 @@ class HttpTransport:
             ahead = parsedate_to_datetime(response.headers["date"]).timestamp() - self._now()
         except (ValueError, OverflowError):
             return False
-        skewed = abs(ahead - self._ahead) > SKEW
+        skewed = abs(ahead - used_ahead) > SKEW
         if skewed:
             self._ahead = ahead
         return skewed

@@ -407,6 +407,19 @@ def test_a_clock_that_is_wrong_is_set_by_the_servers_date_once_and_stays_set(aws
     assert len(aws.requests) == 4
 
 
+def test_a_call_that_was_under_way_when_another_set_the_clock_is_sent_again_too(aws: ScriptedAws) -> None:
+    early = answer(400, {"__type": "InvalidSignatureException"}, Date="Fri, 15 Jan 2027 09:00:00 GMT")
+    send = transport(aws, seconds=Seconds(5, 5, 5))
+
+    def while_another_sets_it(sock: Any, request: Request) -> bool:
+        send("GetItem", GET)
+        return early(sock, request)
+
+    aws.steps[:] = [while_another_sets_it, early, answer(), answer(members=ITEM)]
+    assert send("GetItem", GET) == ITEM
+    assert len(aws.requests) == 4
+
+
 @pytest.mark.parametrize(
     "date",
     [
