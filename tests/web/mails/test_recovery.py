@@ -80,7 +80,19 @@ def test_password_managers_find_the_page_for_a_new_password(phone: DeliveringPho
         assert phone.call("GET /.well-known/change-password").status == 404
 
 
-@pytest.mark.parametrize("email", ["nobody@example.com", "mıke@example.com", "x@" + "y" * 200])
+@pytest.mark.parametrize(
+    "email",
+    [
+        "nobody@example.com",
+        "mıke@example.com",
+        "x@" + "y" * 200,
+        '"ann@example.com"@victim.test',
+        "ann@example.com＠victim.test",
+        "ann＠evil.test@example.com",
+        "Ann <ann@example.com>",
+        "ann@example.com,eve@evil.test",
+    ],
+)
 def test_whether_there_is_an_account_is_in_no_answer_and_no_call(
     phone: DeliveringPhone, svc: Services, mailbox: Ses, email: str
 ) -> None:
@@ -187,6 +199,51 @@ def test_a_link_is_of_one_address_and_of_no_other_that_the_account_has_later(
         ExpressionAttributeValues={":new": {"S": "new@example.com"}},
     )
     assert refusal(confirm(phone, token)) == (404, "not_found")
+
+
+def test_a_link_is_of_one_account_and_of_no_later_one_with_its_address(phone: DeliveringPhone, mailbox: Ses) -> None:
+    access = phone.sign_up()["access_token"]
+    token = mailed(phone, mailbox).token
+    assert phone.call("DELETE /me", {"password": PASSWORD}, token=access).status == 204
+    phone.sign_up()
+    assert refusal(confirm(phone, token)) == (404, "not_found")
+    assert login_status(phone, PASSWORD) == 200
+
+
+def test_a_link_gets_nobody_in_by_itself(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    token = mailed(phone, mailbox).token
+    assert phone.call("GET /me", token=token).status in (401, 403)
+    assert phone.call("POST /refresh", {"refresh_token": token}).status == 401
+    browser = Browser(phone)
+    page = browser.get(f"{RESET}?token={token}")
+    assert page.header("Cache-Control") == "no-store"
+    assert page.header("Referrer-Policy") == "same-origin"  # its address is no other site's to see
+    assert "/authorize/login" in forms(browser.get("/account/sessions"))
+    assert "does not work" in browser.get(f"/account/verify-email?token={token}").body.decode()
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "",
+        "@",
+        "\0",
+        "ann\0@example.com",
+        "\ud800@example.com",
+        "\ufdfa" * 300,
+        "x" * 2000,
+        f"{EMAIL}\r\nBcc: e@evil.test",
+    ],
+)
+def test_what_is_no_address_mails_nobody_and_is_no_fault(phone: DeliveringPhone, mailbox: Ses, email: str) -> None:
+    phone.sign_up()
+    mailbox.mails.clear()
+    assert ask(phone, email).status in (204, 400)
+    browser = Browser(phone)
+    typed = email.replace("\ud800", "%ED%A0%80")
+    assert b"Look into your mailbox" in browser.submit(browser.get(FORGOT), FORGOT, email=typed).body
+    assert (mailbox.mails, waiting()) == ([], [])
 
 
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "Forwarded", "Origin"])
