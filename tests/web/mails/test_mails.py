@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from chalicelib import mailer
 from chalicelib.config import Brand
 from chalicelib.services import Services
 from chalicelib.web.http.languages import LANGUAGES
@@ -15,7 +16,7 @@ from chalicelib.web.jobs import outbox_delivery
 from chalicelib.web.mails.delivery import MAILS
 from chalicelib.web.mails.mail import DIRECTORY, texts
 from tests.support import wire
-from tests.support.delivery import Context, DeliveringPhone, deliver, schedules, waiting
+from tests.support.delivery import Context, DeliveringPhone, deliver, schedules, stream_event, waiting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import SentMail, Ses
 
@@ -171,6 +172,44 @@ def test_a_mail_that_is_not_taken_is_tried_again_until_it_is(
         outbox_delivery.deliver(json.loads(schedule["Target"]["Input"]), Context())
     assert waiting() == []
     assert len(mailbox.mails) == 2
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_link_is_good_though_mail_was_down_for_longer_than_it_lasts(
+    phone: DeliveringPhone, mailbox: Ses, clock: Clock
+) -> None:
+    phone.sign_up()
+    mailbox.mails.clear()
+    mailbox.refusal = "TooManyRequestsException"
+    assert phone.call("POST /password/reset", {"email": EMAIL}).status == 204
+    (item,) = waiting()
+    again = {"message": item.message_id, "kind": item.kind}  # as a schedule says it
+    for _ in range(3):
+        outbox_delivery.deliver(again, Context())
+    clock.advance(2 * 3600)
+    mailbox.refusal = ""
+    outbox_delivery.deliver(again, Context())
+    (mail,) = mailbox.mails
+    change = {"token": mail.token, "new_password": NEW_PASSWORD}
+    assert phone.call("POST /password/reset/confirm", change).status == 204
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_mail_server_that_is_not_there_is_tried_again(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phone.delivers = False
+    phone.sign_up()
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:1")
+        patch.setenv("AWS_MAX_ATTEMPTS", "1")
+        mailer._client.cache_clear()
+        deliver()
+    mailer._client.cache_clear()
+    (item,) = waiting()
+    assert (item.reason, item.retry_at) == ("EndpointConnectionError", svc.now() + 60)
+    outbox_delivery.deliver(stream_event(item), Context())
+    assert [mail.to for mail in mailbox.mails] == [EMAIL]
 
 
 def test_no_mail_is_sent_for_an_account_that_is_gone(phone: DeliveringPhone, mailbox: Ses) -> None:
