@@ -76,6 +76,9 @@ class Settings:
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
+    sign_up: str = "open"
+    mail_domains: tuple[str, ...] = ()
+    refused_mail_domains: tuple[str, ...] = ()
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False
@@ -123,18 +126,19 @@ class Settings:
     def access_token_claims(self, audience: str) -> frozenset[str]:
         """The claims about the user that an operator wants in access tokens for an API."""
         of_apis = registered_apis(self.apis_file).values()
-        return frozenset(
-            name
-            for api in of_apis
-            if (api.get("audience") or self.audience) == audience
-            for name in api.get("access_token_claims", ())
-        )
+        named = [api for api in of_apis if (api.get("audience") or self.audience) == audience]
+        return frozenset(name for api in named for name in api.get("access_token_claims", ()))
 
     @property
     def known_scopes(self) -> frozenset[str]:
         """The scopes that something here knows, beside OpenID Connect's own: a login, or an API that is registered."""
         of_apis = (scope for api in registered_apis(self.apis_file).values() for scope in _scopes_of_api(api))
         return frozenset((*self.scopes, *self.self_registered_scopes, *of_apis))
+
+    @property
+    def sign_up_open(self) -> bool:
+        """Whether anybody may make themselves an account."""
+        return self.sign_up != "closed"
 
     @property
     def registration(self) -> bool:
@@ -170,9 +174,6 @@ def load(environ: Mapping[str, str]) -> Settings:
     issuer = _matching(
         environ, "LATCHKEY_ISSUER", r"https?://[^\s?#]*[^\s?#/]", "this server's base URL, without a slash at the end"
     )
-    algorithm = environ.get("LATCHKEY_ALGORITHM", "RS256")
-    if algorithm not in ("RS256", "ES256", "EdDSA"):
-        raise _wrong_setting("LATCHKEY_ALGORITHM", "RS256, ES256 or EdDSA", algorithm)
     for name, (pattern, meaning) in NAMES.items():
         if name in environ:
             _matching(environ, name, pattern, meaning)
@@ -186,11 +187,14 @@ def load(environ: Mapping[str, str]) -> Settings:
         grants_table=environ.get("LATCHKEY_GRANTS_TABLE", "latchkey-grants"),
         outbox_table=environ.get("LATCHKEY_OUTBOX_TABLE", "latchkey-outbox"),
         keys_path=environ.get("LATCHKEY_KEYS_PATH", "/latchkey/keys"),
-        algorithm=algorithm,
+        algorithm=environ.get("LATCHKEY_ALGORITHM", "RS256"),
         brand=_brand(environ),
         mail_from=environ.get("LATCHKEY_MAIL_FROM", ""),
         scopes=tuple(environ.get("LATCHKEY_SCOPES", "account").split()),
         origins=frozenset(environ.get("LATCHKEY_ORIGINS", "").split()),
+        sign_up=environ.get("LATCHKEY_SIGN_UP", "open"),
+        mail_domains=tuple(environ.get("LATCHKEY_MAIL_DOMAINS", "").split()),
+        refused_mail_domains=tuple(environ.get("LATCHKEY_REFUSED_MAIL_DOMAINS", "").split()),
         outbound_ports=frozenset(map(int, environ.get("LATCHKEY_OUTBOUND_PORTS", "").split())) | {443},
         **_self_registration(environ),
         limits=_limits(environ.get("LATCHKEY_LIMITS", "")),
@@ -213,6 +217,8 @@ NAMES = {
     "LATCHKEY_USERS_TABLE": TABLE,
     "LATCHKEY_GRANTS_TABLE": TABLE,
     "LATCHKEY_OUTBOX_TABLE": TABLE,
+    "LATCHKEY_ALGORITHM": ("RS256|ES256|EdDSA", "RS256, ES256 or EdDSA"),
+    "LATCHKEY_SIGN_UP": ("open|closed", "open or closed"),
     "LATCHKEY_MAIL_FROM": (
         r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
         "an address, or a name and an address like Example <login@example.com>",
@@ -220,6 +226,10 @@ NAMES = {
     "LATCHKEY_KEYS_PATH": (r"(/[A-Za-z0-9_.-]+)+", "a path in the parameter store, like /latchkey/keys"),
 }
 SCOPES = (r"[!#-\[\]-~]+", "scopes, of letters without quotation marks and backslashes")
+MAIL_DOMAINS = (
+    r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+    "domains in small letters of ASCII, like example.com, or *.example.com for those below it",
+)
 # What each word of these has to be, and how to say so.
 LISTS = {
     "LATCHKEY_SCOPES": SCOPES,
@@ -227,6 +237,8 @@ LISTS = {
         r"https?://[^/\s?#]+",
         "web origins like https://app.example.com, without a path or a slash at the end",
     ),
+    "LATCHKEY_MAIL_DOMAINS": MAIL_DOMAINS,
+    "LATCHKEY_REFUSED_MAIL_DOMAINS": MAIL_DOMAINS,
     "LATCHKEY_SELF_REGISTERED_SCOPES": SCOPES,
     "LATCHKEY_SELF_REGISTERED_RESOURCES": (r"[A-Za-z][A-Za-z0-9+.-]*:[^\s#]+", "URIs without a fragment"),
     "LATCHKEY_JWKS_URL": (r"https?://\S+", "a URL"),
@@ -305,9 +317,7 @@ def _limits(numbers_by_name: str) -> Mapping[str, tuple[int, int]]:
         if not re.fullmatch("[1-9][0-9]{0,8}", number):
             raise WrongSetting(f"LATCHKEY_LIMITS must have {name}=number, a whole number from 1 to 999999999: {part!r}")
         numbers[name] = int(number)
-    return {
-        name: (numbers.get(name, numbers.get("*", default)), seconds) for name, (default, seconds) in LIMITS.items()
-    }
+    return {name: (numbers.get(name, numbers.get("*", most)), seconds) for name, (most, seconds) in LIMITS.items()}
 
 
 def _one_of(environ: Mapping[str, str], name: str, switch: str) -> bool:

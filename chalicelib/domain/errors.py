@@ -78,6 +78,16 @@ class EmailTaken(LatchkeyError):
     default = "An account with this e-mail address exists already."
 
 
+class SignUpClosed(LatchkeyError):
+    code = "sign_up_closed"
+    default = "Nobody can sign up here: accounts are made by those who run this service."
+
+
+class EmailDomainRefused(LatchkeyError):
+    code = "email_domain_refused"
+    default = "Addresses of this domain cannot sign up here."
+
+
 class WeakPassword(LatchkeyError):
     code = "weak_password"
     default = "This password is too easy to guess."

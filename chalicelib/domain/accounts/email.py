@@ -1,4 +1,5 @@
 import unicodedata
+from collections.abc import Collection, Iterator
 
 from ..errors import InvalidRequest
 
@@ -23,6 +24,18 @@ def canonical(address: str) -> str:
     # UTS 46 alone for the domain: casefold and NFKC would make straße.de, which is another's, strasse.de.
     name = domain.lower() if domain.isascii() else _ascii(domain)
     return f"{unicodedata.normalize('NFKC', local).casefold()}{at}{name}"
+
+
+def in_domains(canonical_email: str, domains: Collection[str]) -> bool:
+    """Whether an address is of one of these domains; `*.example.com` are all below example.com, and not that itself."""
+    name = canonical_email.rpartition("@")[2]
+    parents = (f"*.{parent}" for parent in _parents(name))
+    return not {name, *parents}.isdisjoint(domains)
+
+
+def _parents(domain: str) -> Iterator[str]:
+    while domain := domain.partition(".")[2]:
+        yield domain
 
 
 def _ascii(domain: str) -> str:

@@ -22,7 +22,7 @@ from .client import CODE, Client
 from .client_rights import NO_RESOURCE, check_grant_type
 from .parameters import Parameters
 
-PROMPTS = ("none", "login", "consent", "select_account")
+PROMPTS = ("none", "login", "consent", "select_account", "create")
 RESPONSE_MODES = ("query", "form_post")
 THUMBPRINT = re.compile(r"[A-Za-z0-9_-]{43}")  # base64url of a SHA-256
 ODD_ACR = "`claims` asks for an `acr` that is not as OpenID Connect Core 5.5.1 has it."
@@ -93,10 +93,10 @@ def scope(params: Parameters, client: Client) -> dict[str, Any]:
 
 
 def prompt(params: Parameters, _: Client) -> dict[str, Any]:
-    """OpenID Connect Core 3.1.2.1: none stands alone."""
+    """OpenID Connect Core 3.1.2.1: none stands alone; create is Initiating User Registration via OpenID Connect 1.0."""
     prompts = frozenset(params.get("prompt", "").split())
     if not prompts <= set(PROMPTS) or ("none" in prompts and len(prompts) > 1):
-        raise InvalidRequest("`prompt` is none alone, or any of login, consent and select_account.")
+        raise InvalidRequest("`prompt` is none alone, or any of login, consent, select_account and create.")
     return {"prompt": prompts}
 
 

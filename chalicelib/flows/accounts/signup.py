@@ -1,6 +1,6 @@
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
-from ...domain.errors import EmailTaken, LatchkeyError
+from ...domain.errors import EmailDomainRefused, EmailTaken, LatchkeyError, SignUpClosed
 from ...services import Services
 from ..authentication import login
 from ..clients import own
@@ -24,9 +24,13 @@ def sign_up(
 
 
 def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
-    """An account that is not yet written anywhere; raises WeakPassword, InvalidRequest, TooManyRequests."""
+    """An account that is not yet written anywhere.
+
+    Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests.
+    """
+    check_open(svc)
     passwords.check_length(password)
-    normalised_address = email.validate(address)
+    normalised_address = _permitted(svc, email.validate(address))
     spent = limits.sign_up(svc, network=network)
     try:
         secret = passwords.normalise(password)
@@ -41,6 +45,20 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
         password_hash=passwords.hash_password(secret, profile=svc.hashing),
         created_at=svc.now(),
     )
+
+
+def check_open(svc: Services) -> None:
+    """Raises SignUpClosed where nobody may make themselves an account."""
+    if not svc.settings.sign_up_open:
+        raise SignUpClosed()
+
+
+def _permitted(svc: Services, address: str) -> str:
+    permitted, refused = svc.settings.mail_domains, svc.settings.refused_mail_domains
+    canonical_email = email.canonical(address)
+    if email.in_domains(canonical_email, refused) or (permitted and not email.in_domains(canonical_email, permitted)):
+        raise EmailDomainRefused()
+    return address
 
 
 def create(svc: Services, user: User, *, first: Session, language: str) -> None:

@@ -30,11 +30,13 @@ from .interactions import Interaction
 
 
 class AskLogin(msgspec.Struct, frozen=True):
-    """Have the user log in (or sign up) first; `browser` is who is logged in already and may go on."""
+    """Have the user log in or sign up first, beginning with the form for that if `sign_up`; `browser` is who is logged in
+    already and may go on."""
 
     client: Client
     login_hint: str
     browser: Browser | None = None
+    sign_up: bool = False
 
 
 class AskProof(msgspec.Struct, frozen=True):
@@ -152,7 +154,7 @@ def _step_with_user(
         # Whoever has to log in anew, or as somebody else, gets no button to go on as the present user.
         may_choose = browser and action is None and not _new_login_is_due(svc, request, browser)
         offered = browser if browser and may_choose and not _is_another_user(svc, client, request, browser) else None
-        return AskLogin(client, request.login_hint, offered)
+        return AskLogin(client, request.login_hint, offered, _sign_up_comes_first(svc, request))
     if _is_another_user(svc, client, request, browser):
         raise LoginRequired("Another user than the client asks for is logged in.")
     if _proof_is_missing(svc, request, browser):
@@ -207,7 +209,13 @@ def _login_is_due(
         return False
     # A first-party app asks for no consent, so its user is asked whether to go on as who is logged in.
     app_unconfirmed = client.first_party and _may_be_another_app(client, request)
-    return app_unconfirmed or "select_account" in request.prompt or _is_another_user(svc, client, request, browser)
+    may_be_another = app_unconfirmed or not request.prompt.isdisjoint({"select_account", "create"})
+    return may_be_another or _is_another_user(svc, client, request, browser)
+
+
+def _sign_up_comes_first(svc: Services, request: AuthorizationRequest) -> bool:
+    """Whether the client asks for a new account, and not where nobody can sign up: there its user logs in."""
+    return "create" in request.prompt and svc.settings.sign_up_open
 
 
 def _new_login_is_due(svc: Services, request: AuthorizationRequest, browser: Browser) -> bool:

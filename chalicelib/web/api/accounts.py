@@ -69,7 +69,13 @@ class SignedUp(Tokens, frozen=True, kw_only=True):
     status=201,
     body=SignUp,
     answer=SignedUp,
-    errors=(errors.EmailTaken, errors.WeakPassword, errors.TooManyRequests),
+    errors=(
+        errors.SignUpClosed,
+        errors.EmailTaken,
+        errors.EmailDomainRefused,
+        errors.WeakPassword,
+        errors.TooManyRequests,
+    ),
 )
 def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
     """Creates an account and logs it in."""

@@ -102,7 +102,7 @@ def _request_metadata(settings: Settings) -> dict[str, Any]:
         "response_modes_supported": list(oauth.RESPONSE_MODES),
         "grant_types_supported": list(GRANTS),
         "code_challenge_methods_supported": ["S256"],
-        "prompt_values_supported": list(oauth.PROMPTS),
+        "prompt_values_supported": [each for each in oauth.PROMPTS if each != "create" or settings.sign_up_open],
         "acr_values_supported": list(policy.supported_levels()),
         "display_values_supported": ["page"],
         "ui_locales_supported": list(LANGUAGES),

@@ -94,8 +94,9 @@ def _show_step(page_request: PageRequest, client_request: ClientRequest, step: S
     if isinstance(step, Redirect):
         return _redirect_to_client(page_request, step)
     if isinstance(step, AskLogin):
+        form = "signup" if step.sign_up else "login"
         return show_form(
-            page_request, "login", client_request=client_request, browser_session=step.browser, email=step.login_hint
+            page_request, form, client_request=client_request, browser_session=step.browser, email=step.login_hint
         )
     if isinstance(step, AskProof):
         return redirect_to_step_up(page_request, step.browser, step.acr_values, essential=step.essential)

@@ -28,6 +28,7 @@ FORM_REFUSALS = (
     errors.PayloadTooLarge,
     errors.UnsupportedMediaType,
     errors.InvalidClient,
+    errors.SignUpClosed,
     errors.TemporarilyUnavailable,
 )
 # Errors after which it makes sense to try again.

@@ -12,7 +12,7 @@ from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, stylesheet
-from .error_pages import FORM_REFUSALS, unseal_page
+from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, log_out_another_user, redirect_after, redirect_logged_in, redirect_onward
 from .page_request import PageRequest, redirect
@@ -28,6 +28,7 @@ SIGN_UP_FORM_ERRORS = (
     errors.TooManyRequests,
     errors.WeakPassword,
     errors.EmailTaken,
+    errors.EmailDomainRefused,
     errors.InvalidRequest,
 )
 CSS = "text/css; charset=utf-8"
@@ -59,6 +60,7 @@ def home(page_request: PageRequest) -> Answer:
         "home.html",
         user=browser_session.user.email if browser_session else "",
         **forms,
+        sign_up_open=page_request.svc.settings.sign_up_open,
         query=page_request.to,
         links=LINKS,
     )
@@ -76,9 +78,10 @@ def login_page(page_request: PageRequest) -> Answer:
     return show_form(page_request, "login")
 
 
-@pages.page("/authorize/signup", takes=LANGUAGE | {"to"})
+@pages.page("/authorize/signup", takes=LANGUAGE | {"to"}, errors=(*REFUSALS, errors.SignUpClosed))
 def sign_up_page(page_request: PageRequest) -> Answer:
     """The sign-up form."""
+    signup.check_open(page_request.svc)
     return show_form(page_request, "signup")
 
 

@@ -184,10 +184,13 @@ def prompt(world: World, value: str) -> None:
         assert callback_params(browser.authorize(app, prompt=value))["error"] == "login_required"
         return
     browser.log_in(app)
-    form = {"login": "/authorize/login", "consent": "/authorize/consent", "select_account": "/authorize/continue"}[
-        value
-    ]
-    assert form in forms(browser.authorize(app, prompt=value))
+    form = {
+        "login": "/authorize/login",
+        "consent": "/authorize/consent",
+        "select_account": "/authorize/continue",
+        "create": "/authorize/signup",
+    }
+    assert form[value] in forms(browser.authorize(app, prompt=value))
 
 
 def acr(world: World, value: str) -> None:
@@ -394,7 +397,7 @@ def test_nothing_is_advertised_that_is_not_tried(world: World) -> None:
 IMPLEMENTED = {
     "response_types_supported": {"code"},
     "response_modes_supported": {"query", "form_post"},
-    "prompt_values_supported": {"none", "login", "consent", "select_account"},
+    "prompt_values_supported": {"none", "login", "consent", "select_account", "create"},
     "acr_values_supported": {"aal1"},
     "subject_types_supported": {"public", "pairwise"},
     "code_challenge_methods_supported": {"S256"},
@@ -459,7 +462,7 @@ def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
         ({"response_mode": "jwt"}, "invalid_request"),
         ({"response_mode": "web_message"}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
-        ({"prompt": "create"}, "invalid_request"),
+        ({"prompt": "register"}, "invalid_request"),
         ({"scope": "phone address"}, "invalid_scope"),
     ],
 )
