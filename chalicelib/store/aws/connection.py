@@ -136,7 +136,7 @@ class Connection:
         version, _, rest = first.partition(" ")
         status = rest[:3]
         numeric = len(status) == 3 and DIGITS.issuperset(status) and rest[3:4] in ("", " ")
-        if version not in ("HTTP/1.1", "HTTP/1.0") or not numeric:
+        if version not in ("HTTP/1.1", "HTTP/1.0") or not numeric or "\n" in rest:
             raise MalformedAnswer("no HTTP")
         headers = _headers(lines)
         closing = "close" in headers.get("connection", "").lower()
@@ -157,8 +157,9 @@ class Connection:
     def _chunks(self) -> bytes:
         body = bytearray()
         while True:
-            digits = self._through(b"\r\n", MAX_LINE).partition(b";")[0].rstrip()
-            if not 0 < len(digits) < 9 or not HEX.issuperset(digits):
+            line = self._through(b"\r\n", MAX_LINE)
+            digits = line.partition(b";")[0].rstrip()
+            if not 0 < len(digits) < 9 or not HEX.issuperset(digits) or b"\n" in line:
                 raise MalformedAnswer("a chunk of no size")
             size = int(digits, 16)
             if len(body) + size > MAX_BODY:

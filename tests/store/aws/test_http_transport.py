@@ -199,6 +199,8 @@ MALFORMED = {
     "a header without a name": http(body=BODY, X="1\r\n: 2"),
     "a header of no colon": http(body=BODY, X="1\r\nContent-Length"),
     "a head without end": b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 20_000,
+    "a bare line feed in the status line": http(body=BODY).replace(b"200 Any", b"200 \nContent-Length: 2"),
+    "a bare line feed behind a size": chunked(BODY).replace(b";ext=1", b";ext=\n"),
     "a bare line feed": http(body=BODY, X="1\nContent-Length: 2"),
 }
 
