@@ -23,6 +23,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "factor_password": (100, DAY),
     "password_change_account": (10, DAY),
     "sign_up_network": (20, HOUR),
+    "sign_up_address": (20, HOUR),
     "sign_up_attempt_network": (100, HOUR),
     "reset_address_network": (3, HOUR),
     "reset_address": (20, HOUR),

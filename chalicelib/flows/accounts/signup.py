@@ -31,7 +31,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     check_open(svc)
     passwords.check_length(password)
     normalised_address = _permitted(svc, email.validate(address))
-    spent = limits.sign_up(svc, network=network)
+    spent = limits.sign_up(svc, canonical_email=email.canonical(normalised_address), network=network)
     try:
         secret = passwords.normalise(password)
         passwords.check_strength(secret, about=(*normalised_address.split("@"), name))

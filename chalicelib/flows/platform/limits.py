@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ...domain.accounts import email
 from ...domain.accounts.model import Limit, Spent, User
 from ...domain.errors import TemporarilyUnavailable, TooManyRequests
 from ...services import Services
@@ -54,11 +55,11 @@ def _spend_of_account(
     return _spend(svc, *once_used_up)
 
 
-def sign_up(svc: Services, *, network: str) -> Spent:
-    """Counts one new account from a network, and gives what a sign-up gives back that makes none; raises TooManyRequests."""
-    of_accounts = _limit(svc, "sign_up_network", network)
-    spent = _spend(svc, of_accounts, _limit(svc, "sign_up_attempt_network", network))
-    return msgspec.structs.replace(spent, limits=(of_accounts,))
+def sign_up(svc: Services, *, canonical_email: str, network: str) -> Spent:
+    """Counts one new account, and gives what a sign-up gives back that makes none; raises TooManyRequests."""
+    of_accounts = (_limit(svc, "sign_up_network", network), _limit(svc, "sign_up_address", canonical_email))
+    spent = _spend(svc, *of_accounts, _limit(svc, "sign_up_attempt_network", network))
+    return msgspec.structs.replace(spent, limits=of_accounts)
 
 
 def reset(svc: Services, *, canonical_email: str, network: str) -> None:
@@ -71,19 +72,22 @@ def reset(svc: Services, *, canonical_email: str, network: str) -> None:
     )
 
 
+# Of accounts that are mailed the address is counted: who deletes one and makes another with it begins no new count.
 def password_change(svc: Services, user: User) -> None:
     """Counts one new password, which is a mail to whoever has the account's address; raises TooManyRequests."""
-    _spend(svc, _limit(svc, "password_change_account", user.uid))
+    _spend(svc, _limit(svc, "password_change_account", email.canonical(user.email)))
 
 
 def mail(svc: Services, user: User, *, network: str) -> None:
     """Counts one mail to an account that somebody asked for; raises TooManyRequests."""
-    _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", user.uid))
+    _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", email.canonical(user.email)))
 
 
 def mail_code(svc: Services, user: User, *, network: str) -> Spent:
     """Counts one code of a mail that was typed, which a right one gives back; raises TooManyRequests."""
-    return _spend(svc, _limit(svc, "mail_code_network", network), _limit(svc, "mail_code_account", user.uid))
+    return _spend(
+        svc, _limit(svc, "mail_code_network", network), _limit(svc, "mail_code_account", email.canonical(user.email))
+    )
 
 
 def user_code(svc: Services, *, network: str) -> Spent:

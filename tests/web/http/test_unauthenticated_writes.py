@@ -238,6 +238,7 @@ DEEDS: dict[str, Deed] = {
     **{
         f"GET {path}": get(path)
         for path in (
+            "/.well-known/change-password",
             "/.well-known/jwks.json",
             "/.well-known/oauth-authorization-server",
             "/.well-known/openid-configuration",

@@ -212,6 +212,25 @@ def test_a_mailbox_is_not_flooded(phone: DeliveringPhone, mailbox: Ses) -> None:
     assert {mail.to for mail in mailbox.mails} == {EMAIL}
 
 
+def test_who_begins_anew_with_an_address_begins_no_count_anew(phone: DeliveringPhone, mailbox: Ses) -> None:
+    """Neither of mails to it nor of guesses at its codes, from whatever networks."""
+    statuses, guesses = [], []
+    for number in range(21):
+        phone.address = f"203.0.113.{number}"
+        answer = phone.call("POST /signup", {"email": EMAIL, "password": PASSWORD})
+        statuses.append(answer.status)
+        if answer.status == 201:
+            token = answer.json()["access_token"]
+            wrong = f"{(int(mailbox.mails[-1].code) + 1) % 1_000_000:06}"
+            guesses += [phone.call(CODE, {"code": wrong}, token=token).status for _ in range(2)]
+            phone.call(ASK, token=token)
+            assert phone.call("DELETE /me", {"password": PASSWORD}, token=token).status == 204
+    assert statuses == [201] * 20 + [429]
+    assert guesses == [401] * 10 + [429] * 30
+    assert len(mailbox.mails) == 20 + 5
+    assert phone.sign_up("bob@example.com")
+
+
 def test_who_is_verified_gets_no_more_mail(phone: DeliveringPhone, mailbox: Ses) -> None:
     token = phone.sign_up()["access_token"]
     phone.call(CODE, {"code": mailbox.mails[0].code}, token=token)
