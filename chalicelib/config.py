@@ -289,9 +289,8 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
         # Without the value, which may be the token itself.
         raise WrongSetting("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
     if environ.get(days := "LATCHKEY_UNUSED_REGISTRATION_DAYS"):
-        settings["unused_registration_seconds"] = DAY * int(
-            _matching(environ, days, r"[1-9][0-9]{0,3}", "days, like 30")
-        )
+        number = _matching(environ, days, r"[1-9][0-9]{0,3}", "days, like 30")
+        settings["unused_registration_seconds"] = DAY * int(number)
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         settings["self_registered_scopes"] = tuple(scopes)
     return settings
