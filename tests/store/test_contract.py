@@ -1,5 +1,6 @@
-"""What the store's verbs promise, on two engines. Races are staged; where the engine is atomic they are run in threads too."""
+"""What the store's verbs promise, on each engine. Races are staged; where the engine is atomic they are run in threads too."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -42,6 +43,8 @@ OTHERS = ("moto", pytest.param("embedded", marks=pytest.mark.slow))
 
 
 OURS = {"moto by our client": "served_moto", "embedded by our client": "embedded_aws"}
+# Amazon's own engine for one machine, where a developer has started it: it has no parameters, and needs Java.
+AMAZONS = os.environ.get("DYNAMODB_LOCAL", "")
 
 
 def address(request: pytest.FixtureRequest) -> dict[str, str]:
@@ -63,12 +66,22 @@ def by_our_client(where: dict[str, str]) -> Callable[[str], Transport]:
 
 
 @pytest.fixture(
-    params=["in process", *OTHERS, "moto by our client", pytest.param("embedded by our client", marks=pytest.mark.slow)]
+    params=[
+        "in process",
+        *OTHERS,
+        "moto by our client",
+        pytest.param("embedded by our client", marks=pytest.mark.slow),
+        *(["Amazon's by our client"] if AMAZONS else []),
+    ]
 )
 def store(request: pytest.FixtureRequest) -> Any:
     """The verbs of one deployment on one engine; those that others wrote are asked by either client."""
     if request.param == "in process":
         return Deployment(aws.transport)
+    if request.param == "Amazon's by our client":
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
+        dynamodb = by_our_client({"endpoint_url": AMAZONS, **keys})
+        return Deployment(lambda service: dynamodb(service) if service == "dynamodb" else aws.transport(service))
     if request.param in OURS:
         return Deployment(by_our_client(request.getfixturevalue(OURS[request.param])))
     where = address(request)
