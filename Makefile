@@ -18,6 +18,8 @@ AWS := .venv-aws/.made
 # The clients in JavaScript are there where Node is; without it their tests are skipped, but not in CI.
 CLIENTS := $(if $(shell command -v npm),tests/interop/node_modules/.made)
 BIN := .venv/bin
+# Many tests start processes of their own, each of which would compile all modules anew.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 PIP := -m pip --disable-pip-version-check --quiet
 
 .PHONY: help serve test products test-fast mutants debian check bench release lock clean
@@ -34,14 +36,14 @@ serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PO
 typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
 test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 products: $(DEV) $(CLIENTS) debian  ## run the products of docs/clients.md against it, those whose toolchain is here (ONLY="dex grafana")
 	$(BIN)/python -m tests.products $(if $(filter command%,$(origin ONLY)),$(ONLY))
 
 # Without the check, a server or a browser: what is decided and stored, and the guard.
 test-fast: $(DEV)  ## run the tests of the floors that need no server, in less than a minute (WORKERS=2)
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile fast -q $(FAST)
+	$(PYTEST) -n $(WORKERS) --dist worksteal -m "not slow" --hypothesis-profile fast -q $(FAST)
 
 FAST := tests/domain tests/store tests/flows tests/guard tests/test_arrows.py
 
