@@ -69,6 +69,17 @@ def test_so_does_who_uses_the_pages(phone: DeliveringPhone, mailbox: Ses) -> Non
     assert "/authorize/login" in forms(other_browser.get("/account/sessions"))  # it logged nobody in
 
 
+def test_who_finds_the_address_taken_or_the_link_too_old_is_led_to_a_new_one(phone: DeliveringPhone) -> None:
+    """Somebody else may have signed up with it."""
+    phone.sign_up()
+    browser = Browser(phone)
+    page = browser.get("/authorize/signup")
+    assert FORGOT.encode() not in page.body
+    refused_page = browser.submit(page, "/authorize/signup", email=EMAIL, password="not the one that it has 3")
+    assert FORGOT.encode() in refused_page.body
+    assert FORGOT.encode() in browser.get(f"{RESET}?token=x").body
+
+
 def test_password_managers_find_the_page_for_a_new_password(phone: DeliveringPhone, svc: Services) -> None:
     answer = phone.call("GET /.well-known/change-password")
     assert (answer.status, answer.header("Location")) == (303, f"https://id.example{FORGOT}")
