@@ -30,6 +30,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "reset_network": (20, HOUR),
     "mail_network": (50, HOUR),
     "mail_account": (5, HOUR),
+    "email_change_address": (10, HOUR),
     "mail_code_network": (50, HOUR),
     "mail_code_account": (10, DAY),
     "user_code_network": (30, QUARTER),

@@ -10,6 +10,8 @@ SCOPES = {
     "DELETE /me/sessions": ACCOUNT,
     "DELETE /me/sessions/{sid}": ACCOUNT,
     "POST /me/password": ACCOUNT,
+    "POST /me/email": ACCOUNT,
+    "POST /me/email/confirm": ACCOUNT,
     "POST /me/email/verification": ACCOUNT,
     "POST /me/email/verification/code": ACCOUNT,
 }

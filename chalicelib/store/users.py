@@ -2,10 +2,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from ..domain.accounts import email
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.profile import CLAIMS
+from . import addresses
 from .aws.client import AwsClient
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key
+from .dynamo import ConditionFailed, Item, conditionally, key
 from .items import VERSION, reader
 from .transactions import Write
 
@@ -29,10 +31,6 @@ def as_read(owner: User | Session) -> dict[str, Any]:
     }
 
 
-def _email_key(canonical: str) -> dict[str, Any]:
-    return key(("email", escaped(canonical)), ("user",))
-
-
 def to_item(user: User) -> dict[str, Any]:
     """A user as it is stored; what was written once can be read for ever."""
     return {
@@ -48,7 +46,16 @@ def to_item(user: User) -> dict[str, Any]:
         "roles": {"L": [{"S": role} for role in user.roles]},
         **{name: {"S": value} for name, value in user.claims.items()},
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
+        **_address_history(user),
     }
+
+
+def _address_history(user: User) -> dict[str, Any]:
+    changed = {"email_changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}
+    if not user.previous_email:
+        return changed
+    until = {"N": str(user.previous_email_until)}
+    return {**changed, "previous_email": {"S": user.previous_email}, "previous_email_until": until}
 
 
 @reader("profile")
@@ -65,14 +72,15 @@ def from_item(item: Item) -> User:
         disabled=item["disabled"]["BOOL"],
         roles=tuple(role["S"] for role in item["roles"]["L"]),
         claims={name: item[name]["S"] for name in CLAIMS if name in item},
-        updated_at=int(item["updated_at"]["N"]) if "updated_at" in item else 0,
+        updated_at=_number(item, "updated_at"),
+        email_changed_at=_number(item, "email_changed_at"),
+        previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
+        previous_email_until=_number(item, "previous_email_until"),
     )
 
 
-@reader("address")
-def _uid(item: Item) -> str:
-    uid: str = item["uid"]["S"]
-    return uid
+def _number(item: Item, name: str) -> int:
+    return int(item[name]["N"]) if name in item else 0
 
 
 class Users:
@@ -86,12 +94,12 @@ class Users:
     def find(self, canonical_email: str) -> str | None:
         """The uid of the account with this canonical address, which may be any text."""
         try:
-            address = _email_key(canonical_email)
+            address = addresses.address_key(canonical_email)
         except ValueError:
             # Folding can make a text eighteen times as long, longer than any key.
             return None
         answer = self._client.call("GetItem", TableName=self._users, Key=address, ConsistentRead=True)
-        return _uid(answer["Item"]) if "Item" in answer else None
+        return addresses.uid_of(answer["Item"]) if "Item" in answer else None
 
     def read(self, uid: str) -> User | None:
         """One account, as of now."""
@@ -100,11 +108,10 @@ class Users:
 
     def creation(self, user: User, *, canonical_email: str) -> Write:
         """A new account and its address, which must not be taken."""
-        address = {**_email_key(canonical_email), **VERSION, "uid": {"S": user.uid}}
         new = {"ConditionExpression": "attribute_not_exists(pk)"}
         return Write(
             (
-                {"Put": {"TableName": self._users, "Item": address, **new}},
+                addresses.claim(self._users, canonical_email, user.uid, now=user.created_at),
                 {"Put": {"TableName": self._users, "Item": to_item(user), **new}},
             )
         )
@@ -148,6 +155,50 @@ class Users:
             "ExpressionAttributeValues": {":true": {"BOOL": True}, ":email": {"S": user.email}},
         }
         return Write(({"Update": part},))
+
+    def address_change(self, user: User, changed: User) -> Write:
+        """Another address of an account, with what else changes by that, while the account is as it was read.
+
+        Nobody may have that address. The one before stays reserved if it is the previous one, else it is free.
+        """
+        old, new, kept = (email.canonical(each) for each in (user.email, changed.email, changed.previous_email))
+        parts = [self._address_of(user, changed)]
+        if old != new:
+            until = changed.previous_email_until
+            parts += [
+                addresses.claim(self._users, new, user.uid, now=changed.email_changed_at),
+                addresses.reservation(self._users, old, user.uid, until=until)
+                if old == kept
+                else addresses.deletion(self._users, old, user.uid),
+            ]
+        return Write(tuple(parts))
+
+    def _address_of(self, user: User, changed: User) -> dict[str, Any]:
+        part = {"TableName": self._users, **as_read(user)}
+        values = {
+            "email": {"S": changed.email},
+            "email_verified": {"BOOL": changed.email_verified},
+            "token_version": {"N": str(changed.token_version)},
+            **_address_history(changed),
+        }
+        if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
+            values["password_hash"] = {"S": changed.password_hash}
+        gone = "" if changed.previous_email else " REMOVE previous_email, previous_email_until"
+        part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)}{gone}"
+        part["ConditionExpression"] += " AND email = :email AND " + (
+            "email_changed_at = :changed_at" if user.email_changed_at else "attribute_not_exists(email_changed_at)"
+        )
+        part["ExpressionAttributeValues"] |= {
+            ":email": {"S": user.email},
+            **({":changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}),
+            **{f":new_{name}": value for name, value in values.items()},
+        }
+        return {"Update": part}
+
+    def reservation_end(self, user: User) -> Write:
+        """The previous address is free, if it is reserved for this account."""
+        canonical = email.canonical(user.previous_email)
+        return Write((addresses.deletion(self._users, canonical, user.uid, reserved=True),))
 
     def set_roles(self, uid: str, *, roles: tuple[str, ...]) -> User | None:
         """The account with these roles and no others, which its next tokens have; None if it is gone."""
@@ -206,14 +257,7 @@ class Users:
                     "ExpressionAttributeValues": {":version": {"N": str(user.token_version)}},
                 }
             },
-            {
-                "Delete": {
-                    "TableName": self._users,
-                    "Key": _email_key(canonical_email),
-                    "ConditionExpression": "uid = :uid",
-                    "ExpressionAttributeValues": {":uid": {"S": user.uid}},
-                }
-            },
+            addresses.deletion(self._users, canonical_email, user.uid),
             {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}},
         )
         return Write(parts)

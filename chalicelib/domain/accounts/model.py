@@ -9,6 +9,8 @@ class User:
     """One account. `token_version` moves on to end every session at once; times are epoch seconds.
 
     `claims` are what its user says of themselves, by the names of profile.CLAIMS; `updated_at` is when, 0 for not yet.
+    `email_changed_at` is when its address was last changed, 0 for never. Until `previous_email_until` the reader of
+    `previous_email`, the address before, may undo that and every change since.
     """
 
     uid: str
@@ -22,6 +24,9 @@ class User:
     roles: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
     updated_at: int = 0
+    email_changed_at: int = 0
+    previous_email: str = ""
+    previous_email_until: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,16 @@ class Mail(Message, frozen=True, kw_only=True):
     language: str
 
 
+class EmailChangeMail(Mail, frozen=True, kw_only=True):
+    """A mail to the address that an account is to have: of no use once the account is not as it was when that was asked for."""
+
+    kind, seconds = "email change", 3600
+
+    email: str
+    token_version: int
+    email_changed_at: int
+
+
 class ResetRequest(Message, frozen=True, kw_only=True):
     """Somebody wants a new password for the account with this address, in its canonical form, if there is one."""
 
@@ -70,7 +80,7 @@ class ResetRequest(Message, frozen=True, kw_only=True):
 
 
 MESSAGES: Mapping[str, type[Message]] = {
-    message.kind: message for message in (EndedSessions, LogoutNotice, Mail, ResetRequest)
+    message.kind: message for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, ResetRequest)
 }
 
 

@@ -61,11 +61,45 @@ class SealedResetLink(SealedRecord, frozen=True, kw_only=True):
     token_version: int
 
 
+class SealedEmailChange(SealedRecord, frozen=True, kw_only=True):
+    """A change of address that its owner has asked for with the password; what is mailed to the new one confirms it.
+
+    `email`, `token_version` and `email_changed_at` are the account's as it was.
+    """
+
+    purpose, seconds = b"latchkey email change\x00", 3600
+
+    uid: str
+    email: str
+    token_version: int
+    email_changed_at: int
+    new_email: str
+
+
+class SealedEmailChangeLink(SealedEmailChange, frozen=True, kw_only=True):
+    """The link of a mail to the new address: whoever has it reads that address's mail, too."""
+
+    purpose, seconds = b"latchkey email change link\x00", 3600
+
+
+class SealedEmailUndo(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail to an account's previous address, which puts it back."""
+
+    purpose, seconds = b"latchkey email undo\x00", 7 * 24 * 3600
+
+    uid: str
+    email: str
+    valid_until: int
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
     SealedErrorPage,
     SealedEmailLink,
     SealedResetLink,
+    SealedEmailChange,
+    SealedEmailChangeLink,
+    SealedEmailUndo,
     Attempt,
 )

@@ -7,6 +7,7 @@ from ...services import Services
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
 from ..sessions import back_channel
+from . import email_change
 
 
 def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
@@ -56,6 +57,7 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     # The account goes last: should anything fail before, its owner can still try again.
     svc.sessions.erase(user.uid, but=last.session_id)
     svc.clients.delete_consents(user.uid)
+    email_change.end_reservation(svc, user)
     refund = svc.attempts.refund(spent, now=svc.now())
     deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
     if svc.transactions.commit(deletion, optional=[refund]) is not None:

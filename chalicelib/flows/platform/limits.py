@@ -83,6 +83,16 @@ def mail(svc: Services, user: User, *, network: str) -> None:
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", email.canonical(user.email)))
 
 
+def email_change(svc: Services, user: User, *, canonical_email: str, network: str) -> None:
+    """Counts one mail to an address that an account is to have; raises TooManyRequests."""
+    _spend(
+        svc,
+        _limit(svc, "mail_network", network),
+        _limit(svc, "mail_account", user.uid),
+        _limit(svc, "email_change_address", canonical_email),
+    )
+
+
 def mail_code(svc: Services, user: User, *, network: str) -> Spent:
     """Counts one code of a mail that was typed, which a right one gives back; raises TooManyRequests."""
     return _spend(

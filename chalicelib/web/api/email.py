@@ -1,11 +1,11 @@
-"""The JSON API's mails: an address is verified by what was mailed to it, and a forgotten password replaced."""
+"""The JSON API's mails: an address is verified or changed by what was mailed to it, and a forgotten password replaced."""
 
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from ...domain import errors
-from ...flows.accounts import recovery, verification
+from ...flows.accounts import email_change, recovery, verification
 from ...services import Services
 from ..http.routing import Api, Caller
 from .bodies import Body, Email, Password, Token
@@ -18,6 +18,25 @@ class Code(Body, frozen=True):
     """The code of a mail, with whatever was pasted around it."""
 
     code: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class EmailChange(Body, frozen=True):
+    """The address that the account is to have, and its password."""
+
+    email: Email
+    password: Password
+
+
+class EmailChangeRequested(Struct, frozen=True):
+    """What the code of the mail is sent back with."""
+
+    token: str
+
+
+class EmailChangeCode(Code, frozen=True, kw_only=True):
+    """The code of a mail to the new address, and the token of the request that it was mailed for."""
+
+    token: Token
 
 
 class ResetRequest(Body, frozen=True):
@@ -50,6 +69,39 @@ def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     """Verifies the account's address by the code of the latest mail."""
     user, _ = current(svc, caller)
     verification.confirm_code(svc, user, body.code, network=caller.network)
+
+
+@api.route(
+    "POST /me/email",
+    status=202,
+    body=EmailChange,
+    answer=EmailChangeRequested,
+    errors=(*GUARDED, errors.NotFound, errors.InvalidCredentials, errors.TooManyRequests),
+)
+def request_email_change(svc: Services, caller: Caller, body: EmailChange) -> EmailChangeRequested:
+    """Mails a link and a code to the new address. Says the same whether another account has it or not."""
+    user, _ = current(svc, caller)
+    token = email_change.request(
+        svc,
+        user,
+        address=body.email,
+        password=body.password,
+        network=caller.network,
+        language=caller.language,
+    )
+    return EmailChangeRequested(token)
+
+
+@api.route(
+    "POST /me/email/confirm",
+    status=204,
+    body=EmailChangeCode,
+    errors=(*GUARDED, errors.NotFound, errors.InvalidCredentials, errors.TooManyRequests),
+)
+def confirm_email_change(svc: Services, caller: Caller, body: EmailChangeCode) -> None:
+    """Changes the account's address by the code of the mail to the new one, and mails the old one a link to undo it."""
+    user, _ = current(svc, caller)
+    email_change.confirm_code(svc, user, body.token, body.code, network=caller.network, language=caller.language)
 
 
 @api.route("POST /password/reset", status=204, body=ResetRequest, errors=(errors.NotFound, errors.TooManyRequests))

@@ -4,7 +4,15 @@ from typing import Any
 
 from chalice.app import Blueprint
 
-from ...domain.records.outbox import EndedSessions, LogoutNotice, Mail, Message, OutboxItem, ResetRequest
+from ...domain.records.outbox import (
+    EmailChangeMail,
+    EndedSessions,
+    LogoutNotice,
+    Mail,
+    Message,
+    OutboxItem,
+    ResetRequest,
+)
 from ...flows.accounts import recovery
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
@@ -27,6 +35,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,
+    EmailChangeMail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
 }
 AT_ONCE = 10

@@ -4,10 +4,19 @@ from ... import mailer
 from ...domain.records.outbox import Mail, Message
 from ...flows.platform.outbox import NotDelivered
 from ...services import Services
-from . import mail, password_changed, reset_password, verify_email
+from . import change_email, email_changed, mail, password_changed, reset_password, verify_email
 
 # A kind of mail is a file of this room, and a line here.
-MAILS = {kind.name: kind for kind in (password_changed.MAIL, reset_password.MAIL, verify_email.MAIL)}
+MAILS = {
+    kind.name: kind
+    for kind in (
+        password_changed.MAIL,
+        reset_password.MAIL,
+        verify_email.MAIL,
+        change_email.MAIL,
+        email_changed.MAIL,
+    )
+}
 
 
 def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Message]:

@@ -12,7 +12,7 @@ from ..api import sessions as api_sessions
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, device, login, logout, proof, reset_password, sessions, verify_email
+from ..pages import authorize, change_email, device, login, logout, proof, reset_password, sessions, verify_email
 from . import discovery, openapi
 from .discovery import CACHED
 
@@ -48,6 +48,7 @@ APIS = (
     logout.api,
     sessions.api,
     verify_email.api,
+    change_email.api,
     reset_password.api,
     discovery.api,
     api,

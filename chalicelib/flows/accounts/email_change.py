@@ -1,0 +1,176 @@
+"""Another address for an account: what is mailed to the new one confirms it, and the reader of the old one may undo it.
+
+Until it is confirmed the old address is the account's. A change is bound to the account as it was when it was asked for, and
+its write to the account as it was read: of two that race one is written (CVE-2026-32700 was such a race).
+An undo is the right of one address, the one before the first change of the last days. So whoever took an account over cannot
+use up the right by changing it twice, nor have one too. Its address stays reserved for that time.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from ...domain.accounts import email
+from ...domain.accounts.model import User
+from ...domain.errors import InvalidCredentials, NotFound
+from ...domain.records.outbox import EmailChangeMail
+from ...domain.records.sealed import SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
+from ...services import Services, Write
+from ..authentication.factors import password as password_factor
+from ..platform import limits, macs, mails, outbox, sealing
+from ..sessions import back_channel
+from . import recovery
+
+MAIL, NOTICE = "change_email", "email_changed"
+C = TypeVar("C", bound=SealedEmailChange)
+CODE_SECONDS = 30 * 60  # a code is good for as long at least, and for an hour at most
+
+
+def request(svc: Services, user: User, *, address: str, password: str, network: str, language: str) -> str:
+    """Has a link and a code mailed to an address, unless another account has it; the text by which an app confirms the code.
+
+    The answer is the same either way. Raises NotFound where no mail is sent, InvalidRequest, InvalidCredentials,
+    TooManyRequests.
+    """
+    if not svc.settings.mail_from:
+        raise NotFound("No mail is sent here.", uid=user.uid)
+    new_email = email.validate(address)
+    limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
+    spent = password_factor.reauthenticate(svc, user, password, network=network)
+    mail = EmailChangeMail(
+        name=MAIL,
+        uid=user.uid,
+        to=new_email,
+        language=language,
+        email=user.email,
+        token_version=user.token_version,
+        email_changed_at=user.email_changed_at,
+    )
+    svc.transactions.commit(outbox.message(svc, mail), optional=[svc.attempts.refund(spent, now=svc.now())])
+    return sealing.seal(svc, _change(mail, SealedEmailChange))
+
+
+def change_of(svc: Services, user: User, mail: EmailChangeMail) -> SealedEmailChangeLink | None:
+    """What a mail is to confirm; None if the account is not as it was, or another one has the new address."""
+    change = _change(mail, SealedEmailChangeLink)
+    holder = svc.users.find(email.canonical(mail.to))
+    return change if _as_it_was(user, change) and holder in (None, user.uid) else None
+
+
+def _change(mail: EmailChangeMail, kind: type[C]) -> C:
+    return kind(
+        uid=mail.uid,
+        email=mail.email,
+        token_version=mail.token_version,
+        email_changed_at=mail.email_changed_at,
+        new_email=mail.to,
+    )
+
+
+def code(svc: Services, change: SealedEmailChange) -> str:
+    """The code of this half hour."""
+    return macs.code(svc, *_parts(change, svc.now() // CODE_SECONDS))
+
+
+def read_link(svc: Services, unverified_text: str) -> SealedEmailChangeLink:
+    """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
+    change = sealing.unseal(svc, unverified_text, SealedEmailChangeLink)
+    if change is None:
+        raise NotFound("This link is not complete, or too old.")
+    return change
+
+
+def confirm_link(svc: Services, unverified_text: str, *, language: str) -> None:
+    """Changes the address; raises NotFound, also where the account is not as it was or somebody has the address by now."""
+    change = read_link(svc, unverified_text)
+    _confirm(svc, svc.users.read(change.uid), change, language=language)
+
+
+def confirm_code(svc: Services, user: User, unverified_text: str, typed: str, *, network: str, language: str) -> None:
+    """Changes the address by the code of its mail, in which the digits count; raises as `confirm_link`, InvalidCredentials,
+    TooManyRequests."""
+    change = sealing.unseal(svc, unverified_text, SealedEmailChange)
+    if change is None or not _as_it_was(user, change):
+        raise NotFound("This change was made already, or is too old.", uid=user.uid)
+    spent = limits.mail_code(svc, user, network=network)
+    digits = re.sub(r"[^0-9]", "", typed) if typed.isascii() else ""
+    window = svc.now() // CODE_SECONDS
+    if True not in [macs.verify_code(svc, digits, *_parts(change, each)) for each in (window, window - 1)]:
+        raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
+    _confirm(svc, user, change, language=language, optional=[svc.attempts.refund(spent, now=svc.now())])
+
+
+def _confirm(
+    svc: Services, user: User | None, change: SealedEmailChange, *, language: str, optional: Sequence[Write] = ()
+) -> None:
+    if user is None or not _as_it_was(user, change):
+        raise NotFound("This change was made already, or is too old.", uid=change.uid)
+    now = svc.now()
+    changed = replace(user, email=change.new_email, email_verified=True, email_changed_at=now)
+    if now >= user.previous_email_until:
+        end_reservation(svc, user)
+        until = now + SealedEmailUndo.seconds
+        changed = replace(changed, previous_email=user.email, previous_email_until=until)
+    notice = mails.mail(svc, NOTICE, user, language=language)
+    if svc.transactions.commit(svc.users.address_change(user, changed), *notice, optional=optional) is not None:
+        raise NotFound("This change was made already, or the address is taken.", uid=user.uid)
+
+
+def end_reservation(svc: Services, user: User) -> None:
+    """Frees the previous address of an account, if that is reserved."""
+    if user.previous_email:
+        svc.transactions.commit(svc.users.reservation_end(user))
+
+
+def undo_link(svc: Services, user: User) -> str:
+    """The text in the address of the page that puts the previous address back."""
+    undo = SealedEmailUndo(uid=user.uid, email=user.previous_email, valid_until=user.previous_email_until)
+    return sealing.seal(svc, undo)
+
+
+def read_undo(svc: Services, unverified_text: str) -> SealedEmailUndo:
+    """What such a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
+    undo = sealing.unseal(svc, unverified_text, SealedEmailUndo)
+    if undo is None or svc.now() >= undo.valid_until:
+        raise NotFound("This link is not complete, or too old.")
+    return undo
+
+
+def undo(svc: Services, unverified_text: str, *, network: str, language: str) -> None:
+    """Puts the previous address back and ends all sessions; the password, which whoever changed it knew, is good no more.
+
+    A link for a new one is mailed to the address. Raises NotFound for a link that is not good, or not any more.
+    """
+    link = read_undo(svc, unverified_text)
+    user = svc.users.read(link.uid)
+    if (
+        user is None
+        or user.disabled
+        or (user.previous_email, user.previous_email_until) != (link.email, link.valid_until)
+    ):
+        raise NotFound("This link was used already.", uid=link.uid)
+    restored = replace(
+        user,
+        email=user.previous_email,
+        email_verified=True,
+        email_changed_at=svc.now(),
+        previous_email="",
+        previous_email_until=0,
+        password_hash="",
+        token_version=user.token_version + 1,
+    )
+    notice = back_channel.other_sessions_ended(svc, user, None, network=network)
+    mail = mails.mail(svc, recovery.MAIL, restored, language=language)
+    if svc.transactions.commit(svc.users.address_change(user, restored), notice, *mail) is not None:
+        raise NotFound("This link was used already.", uid=link.uid)
+
+
+def _as_it_was(user: User, change: SealedEmailChange) -> bool:
+    bound_to = (change.uid, change.email, change.token_version, change.email_changed_at)
+    return not user.disabled and (user.uid, user.email, user.token_version, user.email_changed_at) == bound_to
+
+
+def _parts(change: SealedEmailChange, window: int) -> tuple[str, ...]:
+    versions = (str(change.token_version), str(change.email_changed_at), str(window))
+    return (MAIL, change.uid, change.email, change.new_email, *versions)
