@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from chalicelib.flows.accounts import recovery, verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
-from tests.support import account_pages, counter
+from tests.support import account_pages, counter, email_change
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("en", "ar")
@@ -82,6 +82,36 @@ def email_verified(window: Page, application: Application) -> None:
 
 def email_not_verified(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/verify-email?token=x")
+
+
+def change_email(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    user = svc.users.read(svc.users.find(application.site.person()) or "")
+    assert user
+    query = urlencode({"token": email_change.change_link(svc, user)})
+    window.goto(f"{application.site.url}/account/change-email?{query}")
+
+
+def email_changed(window: Page, application: Application) -> None:
+    change_email(window, application)
+    press(window, "main form button")
+
+
+def email_not_changed(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/change-email?token=x")
+
+
+def undo_email_change(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    user = svc.users.read(svc.users.find(application.site.person()) or "")
+    assert user
+    query = urlencode({"token": email_change.undo_link(svc, user)})
+    window.goto(f"{application.site.url}/account/undo-email-change?{query}")
+
+
+def email_restored(window: Page, application: Application) -> None:
+    undo_email_change(window, application)
+    press(window, "main form button")
 
 
 def forgot_password(window: Page, application: Application) -> None:
@@ -239,6 +269,11 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         verify_email,
         email_verified,
         email_not_verified,
+        change_email,
+        email_changed,
+        email_not_changed,
+        undo_email_change,
+        email_restored,
         forgot_password,
         reset_mailed,
         reset_password,

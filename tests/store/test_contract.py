@@ -226,6 +226,62 @@ def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: D
     assert store.sessions.of_user(second.uid) == []
 
 
+def moved(owner: User, email: str, *, previous: str = "", at: int = NOW) -> User:
+    """An account with another address, and the one that stays reserved for it for 100 seconds."""
+    until = at + 100 if previous else 0
+    return replace(owner, email=email, email_changed_at=at, previous_email=previous, previous_email_until=until)
+
+
+def test_an_account_moves_to_another_address_and_the_one_before_leads_nowhere(store: Deployment) -> None:
+    owner = replace(user(), email="ann@example.com")
+    assert store.create_user(owner, "ann@example.com")
+    at_new = moved(owner, "new@example.com", previous="ann@example.com")
+    assert store.commit(store.users.address_change(owner, at_new)) is Outcome.DONE
+    assert store.users.read(owner.uid) == at_new
+    assert [store.users.find(f"{name}@example.com") for name in ("ann", "new")] == [None, owner.uid]
+    third = replace(at_new, email="third@example.com", email_changed_at=NOW + 1)
+    assert store.commit(store.users.address_change(at_new, third)) is Outcome.DONE
+    back = moved(third, "ann@example.com", at=NOW + 2)
+    assert store.commit(store.users.address_change(third, back)) is Outcome.DONE
+    assert store.users.read(owner.uid) == back
+    names = ("ann", "new", "third")
+    assert [store.users.find(f"{name}@example.com") for name in names] == [owner.uid, None, None]
+
+
+def test_a_reserved_address_is_its_accounts_until_its_time_is_over_or_the_account_frees_it(store: Deployment) -> None:
+    owner = replace(user(), email="ann@example.com")
+    assert store.create_user(owner, "ann@example.com")
+    at_new = moved(owner, "new@example.com", previous="ann@example.com")
+    assert store.commit(store.users.address_change(owner, at_new)) is Outcome.DONE
+    assert not store.create_user(replace(user(), created_at=NOW + 99), "ann@example.com")
+    later = replace(user(), created_at=NOW + 100)
+    assert store.create_user(later, "ann@example.com")
+    assert store.commit(store.users.reservation_end(at_new)) is Outcome.STALE  # it is another's by now
+    assert store.users.find("ann@example.com") == later.uid
+    other = replace(user(), email="bob@example.com")
+    assert store.create_user(other, "bob@example.com")
+    gone = moved(other, "bert@example.com", previous="bob@example.com")
+    assert store.commit(store.users.address_change(other, gone)) is Outcome.DONE
+    assert store.commit(store.users.reservation_end(gone)) is Outcome.DONE
+    assert store.create_user(user(), "bob@example.com")
+
+
+def test_an_address_changes_only_while_the_account_is_as_it_was_and_nobody_has_it(store: Deployment) -> None:
+    owner = replace(user(), email="ann@example.com")
+    assert store.create_user(owner, "ann@example.com")
+    assert store.create_user(user(), "taken@example.com")
+    for stale in (replace(owner, token_version=2), replace(owner, email="x@example.com")):
+        assert store.commit(store.users.address_change(stale, moved(stale, "new@example.com"))) is Outcome.STALE
+    earlier = replace(owner, email_changed_at=NOW - 1)
+    assert store.commit(store.users.address_change(earlier, moved(earlier, "new@example.com"))) is Outcome.STALE
+    assert store.commit(store.users.address_change(owner, moved(owner, "taken@example.com"))) is Outcome.STALE
+    assert store.users.read(owner.uid) == owner
+    assert store.users.find("new@example.com") is None
+    respelled = moved(owner, "ANN@example.com", previous="ann@example.com")
+    assert store.commit(store.users.address_change(owner, respelled)) is Outcome.DONE
+    assert store.users.find("ann@example.com") == owner.uid
+
+
 def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:
     rival, ours = user(), user()
     with just_before(store.client, "TransactWriteItems", lambda: store.create_user(rival, "ann@example.com")):

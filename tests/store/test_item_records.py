@@ -65,6 +65,15 @@ ADDRESS: dict[str, Any] = {
     "v": ONE,
     "uid": {"S": UID},
 }
+# One that its account has left, and the account as it is then.
+RESERVED: dict[str, Any] = {**ADDRESS, "reserved_until": {"N": "1800604800"}}
+MOVED: dict[str, Any] = {
+    **PROFILE,
+    "email": {"S": "new@example.com"},
+    "email_changed_at": {"N": str(NOW)},
+    "previous_email": {"S": "ann#1@example.com"},
+    "previous_email_until": {"N": "1800604800"},
+}
 SESSION = Session(
     uid=UID,
     session_id=SID,
@@ -209,6 +218,25 @@ def test_what_lasts_is_written_as_it_is_pinned(table: Table) -> None:
     assert item["expires_at"] == {"N": "1802592000"}  # beside the text, for the table's time to live
     assert json.loads(item["client"]["S"])["expires_at"] == 0
     assert table.items("grants") == [GRANT]
+
+
+def test_a_change_of_address_is_written_as_it_is_pinned(table: Table) -> None:
+    ann = replace(ANN, email="ann#1@example.com")
+    moved = replace(
+        ann,
+        email="new@example.com",
+        email_changed_at=NOW,
+        previous_email=ann.email,
+        previous_email_until=1_800_604_800,
+    )
+    assert table.transactions.commit(table.users.creation(ann, canonical_email=ann.email)) is None
+    assert table.transactions.commit(table.users.address_change(ann, moved)) is None
+    stored = {item["pk"]["S"]: item for item in table.items("users")}
+    new = {**ADDRESS, "pk": {"S": "email#new@example.com"}}
+    assert stored == {each["pk"]["S"]: each for each in (MOVED, RESERVED, new)}
+    assert to_item(moved) == MOVED
+    assert table.users.read(UID) == moved
+    assert table.users.find(ann.email) is None
 
 
 def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:

@@ -10,6 +10,7 @@ from chalicelib.domain import versioned
 from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.records.outbox import (
     MESSAGES,
+    EmailChangeMail,
     EndedSessions,
     LogoutNotice,
     Mail,
@@ -41,6 +42,15 @@ PINS: list[tuple[Message, str]] = [
     (
         Mail(name="verify_email", uid="u", to="ä@x", language="en"),
         '{"v": 1, "name": "verify_email", "uid": "u", "to": "\\u00e4@x", "language": "en"}',
+    ),
+    (
+        EmailChangeMail(
+            name="change_email", uid="u", to="b@x", language="en", email="a@x", token_version=3, email_changed_at=7
+        ),
+        (
+            '{"v": 1, "name": "change_email", "uid": "u", "to": "b@x", "language": "en", "email": "a@x",'
+            ' "token_version": 3, "email_changed_at": 7}'
+        ),
     ),
     (ResetRequest(email="a@x", language="en"), '{"v": 1, "email": "a@x", "language": "en"}'),
 ]

@@ -61,13 +61,10 @@ class SealedResetLink(SealedRecord, frozen=True, kw_only=True):
     token_version: int
 
 
-class SealedEmailChange(SealedRecord, frozen=True, kw_only=True):
-    """A change of address that its owner has asked for with the password; what is mailed to the new one confirms it.
+class EmailChange(SealedRecord, frozen=True, kw_only=True):
+    """A change of address to be confirmed; `email`, `token_version` and `email_changed_at` are the account's as it was."""
 
-    `email`, `token_version` and `email_changed_at` are the account's as it was.
-    """
-
-    purpose, seconds = b"latchkey email change\x00", 3600
+    seconds = 3600
 
     uid: str
     email: str
@@ -76,10 +73,16 @@ class SealedEmailChange(SealedRecord, frozen=True, kw_only=True):
     new_email: str
 
 
-class SealedEmailChangeLink(SealedEmailChange, frozen=True, kw_only=True):
-    """The link of a mail to the new address: whoever has it reads that address's mail, too."""
+class SealedEmailChange(EmailChange, frozen=True, kw_only=True):
+    """What an app has that asked for a change with the password: with the code that was mailed it confirms it."""
 
-    purpose, seconds = b"latchkey email change link\x00", 3600
+    purpose = b"latchkey email change\x00"
+
+
+class SealedEmailChangeLink(EmailChange, frozen=True, kw_only=True):
+    """The link of a mail to the new address: whoever has it reads the mail of that address."""
+
+    purpose = b"latchkey email change link\x00"
 
 
 class SealedEmailUndo(SealedRecord, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from ...domain.accounts import email
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.outbox import EmailChangeMail
-from ...domain.records.sealed import SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
+from ...domain.records.sealed import EmailChange, SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
 from ...services import Services, Write
 from ..authentication.factors import password as password_factor
 from ..platform import limits, macs, mails, outbox, sealing
@@ -23,7 +23,7 @@ from ..sessions import back_channel
 from . import recovery
 
 MAIL, NOTICE = "change_email", "email_changed"
-C = TypeVar("C", bound=SealedEmailChange)
+C = TypeVar("C", bound=EmailChange)
 CODE_SECONDS = 30 * 60  # a code is good for as long at least, and for an hour at most
 
 
@@ -68,7 +68,7 @@ def _change(mail: EmailChangeMail, kind: type[C]) -> C:
     )
 
 
-def code(svc: Services, change: SealedEmailChange) -> str:
+def code(svc: Services, change: EmailChange) -> str:
     """The code of this half hour."""
     return macs.code(svc, *_parts(change, svc.now() // CODE_SECONDS))
 
@@ -102,7 +102,7 @@ def confirm_code(svc: Services, user: User, unverified_text: str, typed: str, *,
 
 
 def _confirm(
-    svc: Services, user: User | None, change: SealedEmailChange, *, language: str, optional: Sequence[Write] = ()
+    svc: Services, user: User | None, change: EmailChange, *, language: str, optional: Sequence[Write] = ()
 ) -> None:
     if user is None or not _as_it_was(user, change):
         raise NotFound("This change was made already, or is too old.", uid=change.uid)
@@ -166,11 +166,11 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
         raise NotFound("This link was used already.", uid=link.uid)
 
 
-def _as_it_was(user: User, change: SealedEmailChange) -> bool:
+def _as_it_was(user: User, change: EmailChange) -> bool:
     bound_to = (change.uid, change.email, change.token_version, change.email_changed_at)
     return not user.disabled and (user.uid, user.email, user.token_version, user.email_changed_at) == bound_to
 
 
-def _parts(change: SealedEmailChange, window: int) -> tuple[str, ...]:
+def _parts(change: EmailChange, window: int) -> tuple[str, ...]:
     versions = (str(change.token_version), str(change.email_changed_at), str(window))
     return (MAIL, change.uid, change.email, change.new_email, *versions)

@@ -9,7 +9,10 @@ from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.domain.authentication.model import Proof
 from chalicelib.domain.records.sealed import (
     SEALED,
+    SealedEmailChange,
+    SealedEmailChangeLink,
     SealedEmailLink,
+    SealedEmailUndo,
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
@@ -87,6 +90,27 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedResetLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="a@x", token_version=3),
         b"latchkey password reset\x00",
         '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "a@x", "token_version": 3, "until": 1800003600}',
+    ),
+    (
+        SealedEmailChange(uid="u", email="a@x", token_version=3, email_changed_at=0, new_email="ä@x"),
+        b"latchkey email change\x00",
+        (
+            '{"v": 1, "uid": "u", "email": "a@x", "token_version": 3, "email_changed_at": 0,'
+            ' "new_email": "\\u00e4@x", "until": 1800003600}'
+        ),
+    ),
+    (
+        SealedEmailChangeLink(uid="u", email="a@x", token_version=3, email_changed_at=7, new_email="b@x"),
+        b"latchkey email change link\x00",
+        (
+            '{"v": 1, "uid": "u", "email": "a@x", "token_version": 3, "email_changed_at": 7,'
+            ' "new_email": "b@x", "until": 1800003600}'
+        ),
+    ),
+    (
+        SealedEmailUndo(uid="u", email="a@x", valid_until=1_800_000_009),
+        b"latchkey email undo\x00",
+        '{"v": 1, "uid": "u", "email": "a@x", "valid_until": 1800000009, "until": 1800604800}',
     ),
     (
         ATTEMPT,

@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
+from chalicelib.domain.accounts.model import User
 from chalicelib.flows.accounts import recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
-from tests.support import account_pages, counter
+from tests.support import account_pages, counter, email_change
 from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
@@ -30,6 +31,7 @@ from tests.web.oauth.test_oauth_faults import World, unavailable
 
 ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
 VERIFY, FORGOT, RESET = "/account/verify-email", "/account/forgot-password", "/account/reset-password"
+CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
 NEW_PASSWORD = "an entirely other phrase 7"
 PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
 # What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
@@ -47,6 +49,10 @@ WITHOUT_CALLS = {
         "GET /account/reset-password",
         "GET /account/password-reset",
         "GET /account/email-verified",
+        "GET /account/change-email",
+        "GET /account/email-changed",
+        "GET /account/undo-email-change",
+        "GET /account/email-restored",
     ),
     *(f"GET {each.path}" for each in operations() if each.path.startswith("/.well-known/")),
 }
@@ -157,9 +163,36 @@ def mailed(path: str, **body: str) -> Callable[[World], Answer]:
 def at_new_password(world: World) -> None:
     """The page for a new password of a new account, whose link is in the state."""
     with_new_account(world)
-    (*_, user) = (each for name, each in world.state.items() if name.startswith("new "))
-    world.state |= {"token": recovery.link(world.svc, user), "password": f"{PASSWORD} {len(world.state)}"}
+    world.state |= {"token": recovery.link(world.svc, newest(world)), "password": f"{PASSWORD} {len(world.state)}"}
     world.state["page"] = world.browser.get(f"{RESET}?{urlencode({'token': world.state['token']})}")
+
+
+def at_email_change(path: str, link: Callable[[Services, User], str]) -> Callable[[World], None]:
+    """The page that a mail about another address of a new account leads to."""
+
+    def before(world: World) -> None:
+        with_new_account(world)
+        world.state["page"] = world.browser.get(f"{path}?{urlencode({'token': link(world.svc, newest(world))})}")
+
+    return before
+
+
+def with_email_change(world: World) -> None:
+    """What their app needs to confirm another address of a new account."""
+    with_new_account(world)
+    world.state["change"], world.state["code"] = email_change.change_token(world.svc, newest(world))
+
+
+def newest(world: World) -> User:
+    """The latest of the new accounts."""
+    (*_, user) = (each for name, each in world.state.items() if name.startswith("new "))
+    assert isinstance(user, User)
+    return user
+
+
+def ask_for_change(world: World) -> Answer:
+    body = {"email": f"change{len(world.state)}-{world.number}@example.com", "password": PASSWORD}
+    return world.phone.call("POST /me/email", body, token=world.state["token"])
 
 
 def ask_for_link(world: World) -> Answer:
@@ -226,6 +259,10 @@ DEEDS: dict[str, Deed] = {
     "POST /account/reset-password": (at_new_password, form(RESET, password=NEW_PASSWORD)),
     "POST /me/email/verification": (with_new_account, mailed("/me/email/verification")),
     "POST /me/email/verification/code": (with_new_account, mailed("/me/email/verification/code", code="code")),
+    "POST /me/email": (with_new_account, ask_for_change),
+    "POST /me/email/confirm": (with_email_change, mailed("/me/email/confirm", token="change", code="code")),
+    "POST /account/change-email": (at_email_change(CHANGE, email_change.change_link), form(CHANGE)),
+    "POST /account/undo-email-change": (at_email_change(UNDO, email_change.undo_link), form(UNDO)),
     "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),
     "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),

@@ -18,7 +18,7 @@ from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
-from tests.support import counter
+from tests.support import counter, email_change
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -126,6 +126,18 @@ def forget_password(phone: Phone) -> None:
         phone.call("POST /password/reset/confirm", {"token": token, "new_password": "an entirely other phrase 7"})
 
 
+def change_address(phone: Phone, access: str) -> None:
+    """With what is wrong, and by a wrong code and the right one."""
+    body = {"email": "ann@new.example", "password": "an entirely other phrase 7"}
+    for change in ({}, {"password": "wrong"}, {"email": "x"}):
+        phone.call("POST /me/email", {**body, **change}, token=access)
+    user = services().users.read(services().users.find(EMAIL) or "")
+    assert user
+    token, code = email_change.change_token(services(), user)
+    for change in ({"code": "000000"}, {"token": "x"}, {}):
+        phone.call("POST /me/email/confirm", {"token": token, "code": code, **change}, token=access)
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -168,6 +180,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     forget_password(phone)
     clock.advance(6 * 60)
     access = phone.refresh(session["refresh_token"])["access_token"]
+    change_address(phone, access)
     phone.call("DELETE /me", token=access)
     phone.call("DELETE /me", {"password": "an entirely other phrase 7"}, token=access)
     phone.call("POST /logout", {"refresh_token": session["refresh_token"]})

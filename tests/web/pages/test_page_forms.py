@@ -13,7 +13,7 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
-from tests.support import counter
+from tests.support import counter, email_change
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -92,6 +92,18 @@ def at_reset_link(browser: Browser, app: App) -> Answer:
     return browser.get(f"/account/reset-password?{urlencode({'token': recovery.link(app.svc, user)})}")
 
 
+def at_email_change(browser: Browser, app: App) -> Answer:
+    user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
+    assert user
+    return browser.get(f"/account/change-email?{urlencode({'token': email_change.change_link(app.svc, user)})}")
+
+
+def at_undo(browser: Browser, app: App) -> Answer:
+    user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
+    assert user
+    return browser.get(f"/account/undo-email-change?{urlencode({'token': email_change.undo_link(app.svc, user)})}")
+
+
 # What people do with the forms of pages, well and badly.
 DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] = {
     "log in": (at_login, "/authorize/login", LOGIN),
@@ -122,6 +134,8 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "choose a new password": (at_reset_link, "/account/reset-password", {"password": "an entirely other phrase 7"}),
     "choose a weak password": (at_reset_link, "/account/reset-password", {"password": "password"}),
     "verify an address": (at_link, "/account/verify-email", {}),
+    "change an address": (at_email_change, "/account/change-email", {}),
+    "undo that": (at_undo, "/account/undo-email-change", {}),
     "log out": (at_logout, "/oauth/logout/confirm", {}),
 }
 
