@@ -235,10 +235,7 @@ MAIL_DOMAINS = (
 # What each word of these has to be, and how to say so.
 LISTS = {
     "LATCHKEY_SCOPES": SCOPES,
-    "LATCHKEY_ORIGINS": (
-        r"https?://[^/\s?#]+",
-        "web origins like https://app.example.com, without a path or a slash at the end",
-    ),
+    "LATCHKEY_ORIGINS": (r"https?://[^/\s?#]+", "web origins like https://app.example.com, without anything behind"),
     "LATCHKEY_MAIL_DOMAINS": MAIL_DOMAINS,
     "LATCHKEY_REFUSED_MAIL_DOMAINS": MAIL_DOMAINS,
     "LATCHKEY_SELF_REGISTERED_SCOPES": SCOPES,

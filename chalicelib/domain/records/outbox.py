@@ -63,7 +63,7 @@ class Mail(Message, frozen=True, kw_only=True):
 class EmailChangeMail(Mail, frozen=True, kw_only=True):
     """A mail to the address that an account is to have: of no use once the account is not as it was when that was asked for."""
 
-    kind, seconds = "email change", 3600
+    kind, seconds = "email change", DAY
 
     email: str
     token_version: int

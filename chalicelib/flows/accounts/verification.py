@@ -4,9 +4,6 @@ Neither is kept anywhere. Both are of one account and one exact address, and the
 address that the account no longer has does nothing. There is nothing to spend: an address that is verified stays so.
 """
 
-import hmac
-import re
-
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.sealed import SealedEmailLink
@@ -14,7 +11,6 @@ from ...services import Services, Write
 from ..platform import limits, macs, mails, sealing
 
 MAIL = "verify_email"
-CODE_SECONDS = 30 * 60  # a code is good for as long at least, and for twice as long at most
 
 
 def mail(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
@@ -40,7 +36,7 @@ def link(svc: Services, user: User) -> str:
 
 def code(svc: Services, user: User) -> str:
     """The code of this half hour."""
-    return _codes(svc, user)[0]
+    return macs.codes(svc, *_parts(user))[0]
 
 
 def read_link(svc: Services, unverified_text: str) -> SealedEmailLink:
@@ -65,17 +61,12 @@ def confirm_code(svc: Services, user: User, typed: str, *, network: str) -> None
     """Verifies the address of an account by what was typed, in which the digits count; raises InvalidCredentials,
     TooManyRequests."""
     spent = limits.mail_code(svc, user, network=network)
-    digits = re.sub(r"[^0-9]", "", typed) if typed.isascii() else ""
-    if True not in [hmac.compare_digest(digits, each) for each in _codes(svc, user)]:
+    if not macs.verify_code(svc, typed, *_parts(user)):
         raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
     refund = svc.attempts.refund(spent, now=svc.now())
     if svc.transactions.commit(svc.users.email_verification(user), optional=[refund]) is not None:
         raise InvalidCredentials("The code is of another address.", uid=user.uid)
 
 
-def _codes(svc: Services, user: User) -> list[str]:
-    """This half hour's, and that of the half hour before."""
-    window = svc.now() // CODE_SECONDS
-    return [
-        macs.code(svc, MAIL, user.uid, user.email, str(each), at=each * CODE_SECONDS) for each in (window, window - 1)
-    ]
+def _parts(user: User) -> tuple[str, ...]:
+    return (MAIL, user.uid, user.email)

@@ -1,6 +1,7 @@
 """Texts that only this server can make, and so knows again: message authentication codes under its own keys."""
 
 import hmac
+import re
 
 from ...domain.crypto import base64url
 from ...services import Services
@@ -8,6 +9,7 @@ from . import keys
 
 FORM, CODE = b"latchkey form\x00", b"latchkey code\x00"
 DIGITS = 6
+CODE_SECONDS = 30 * 60  # a code is good for as long at least, and for twice as long at most
 
 
 def mac(svc: Services, *parts: str) -> str:
@@ -27,6 +29,18 @@ def code(svc: Services, *parts: str, at: int) -> str:
     # Of one key alone: a guess would be right once for each that is kept.
     secret = keys.current(svc).handle_key(at).secret
     return f"{int.from_bytes(_mac(secret, CODE, parts), 'big') % 10**DIGITS:0{DIGITS}}"
+
+
+def codes(svc: Services, *parts: str) -> list[str]:
+    """The code of this half hour for these parts, and that of the half hour before."""
+    window = svc.now() // CODE_SECONDS
+    return [code(svc, *parts, str(each), at=each * CODE_SECONDS) for each in (window, window - 1)]
+
+
+def verify_code(svc: Services, typed: str, *parts: str) -> bool:
+    """Whether the digits of what was typed are one of those codes."""
+    digits = re.sub(r"[^0-9]", "", typed) if typed.isascii() else ""
+    return True in [hmac.compare_digest(digits, each) for each in codes(svc, *parts)]
 
 
 def _mac(secret: bytes, purpose: bytes, parts: tuple[str, ...]) -> bytes:

@@ -182,7 +182,7 @@ def test_a_code_is_of_one_key_however_many_are_kept(
     keys.rotate(svc, at_once=True)
     clock.advance(30 * DAY)
     token = phone.log_in()["access_token"]
-    parts = (verification.MAIL, uid, EMAIL, str(clock() // verification.CODE_SECONDS))
+    parts = (verification.MAIL, uid, EMAIL, str(clock() // macs.CODE_SECONDS))
     older = macs.code(svc, *parts, at=before)
     assert refusal(phone.call(CODE, {"code": older}, token=token)) == (401, "invalid_credentials")
     phone.call(ASK, token=token)
