@@ -19,7 +19,7 @@ from ...services import Services, Write
 from ..authentication.factors import password as password_factor
 from ..platform import limits, macs, mails, outbox, sealing
 from ..sessions import back_channel
-from . import recovery
+from . import recovery, signup
 
 MAIL, NOTICE = "change_email", "email_changed"
 C = TypeVar("C", bound=EmailChange)
@@ -28,12 +28,12 @@ C = TypeVar("C", bound=EmailChange)
 def request(svc: Services, user: User, *, address: str, password: str, network: str, language: str) -> str:
     """Has a link and a code mailed to an address, unless another account has it; the text by which an app confirms the code.
 
-    The answer is the same either way. Raises NotFound where no mail is sent, InvalidRequest, InvalidCredentials,
-    TooManyRequests.
+    The answer is the same either way. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused,
+    InvalidCredentials, TooManyRequests.
     """
     if not svc.settings.mail_from:
         raise NotFound("No mail is sent here.", uid=user.uid)
-    new_email = email.validate(address)
+    new_email = signup.permitted(svc, address)
     limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     spent = password_factor.reauthenticate(svc, user, password, network=network)
     mail = EmailChangeMail(

@@ -30,7 +30,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     """
     check_open(svc)
     passwords.check_length(password)
-    normalised_address = _permitted(svc, email.validate(address))
+    normalised_address = permitted(svc, address)
     spent = limits.sign_up(svc, canonical_email=email.canonical(normalised_address), network=network)
     try:
         secret = passwords.normalise(password)
@@ -53,12 +53,14 @@ def check_open(svc: Services) -> None:
         raise SignUpClosed()
 
 
-def _permitted(svc: Services, address: str) -> str:
-    permitted, refused = svc.settings.mail_domains, svc.settings.refused_mail_domains
-    canonical_email = email.canonical(address)
-    if email.in_domains(canonical_email, refused) or (permitted and not email.in_domains(canonical_email, permitted)):
+def permitted(svc: Services, address: str) -> str:
+    """The address, normalised, if it may sign up here; raises InvalidRequest, EmailDomainRefused."""
+    normalised_address = email.validate(address)
+    domains, refused = svc.settings.mail_domains, svc.settings.refused_mail_domains
+    canonical_email = email.canonical(normalised_address)
+    if email.in_domains(canonical_email, refused) or (domains and not email.in_domains(canonical_email, domains)):
         raise EmailDomainRefused()
-    return address
+    return normalised_address
 
 
 def create(svc: Services, user: User, *, first: Session, language: str) -> None:

@@ -76,7 +76,13 @@ def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     status=202,
     body=EmailChange,
     answer=EmailChangeRequested,
-    errors=(*GUARDED, errors.NotFound, errors.InvalidCredentials, errors.TooManyRequests),
+    errors=(
+        *GUARDED,
+        errors.NotFound,
+        errors.EmailDomainRefused,
+        errors.InvalidCredentials,
+        errors.TooManyRequests,
+    ),
 )
 def request_email_change(svc: Services, caller: Caller, body: EmailChange) -> EmailChangeRequested:
     """Mails a link and a code to the new address. Says the same whether another account has it or not."""

@@ -382,6 +382,47 @@ def test_a_change_and_its_notice_are_one_write(phone: DeliveringPhone, svc: Serv
     assert len(mails(mailbox, "email_changed")) == int(svc.users.find(canonical(NEW)) is not None)
 
 
+@pytest.mark.parametrize(
+    ("domains", "refused", "email", "status"),
+    [
+        (("example.com",), (), NEW, 422),
+        (("example.com",), (), "ann2@example.com", 202),
+        ((), ("new.example",), NEW, 422),
+        ((), ("new.example",), "ANN@NEW.EXAMPLE", 422),
+        ((), ("new.example",), THIRD, 202),
+    ],
+)
+def test_a_domain_that_may_not_sign_up_may_not_be_changed_to(
+    svc: Services, clock: Clock, domains: tuple[str, ...], refused: tuple[str, ...], email: str, status: int
+) -> None:
+    settings = replace(svc.settings, mail_domains=domains, refused_mail_domains=refused)
+    with installed(replace(svc, settings=settings)):
+        phone = Phone(clock)
+        assert ask(phone, phone.sign_up()["access_token"], email).status == status
+        assert [item.kind for item in waiting()].count("email change") == int(status == 202)
+
+
+def test_asking_is_a_read_and_three_writes_and_each_answer_to_it_no_more_than_two(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    access = phone.sign_up()["access_token"]
+    phone.delivers = False
+    with wire.watched(svc) as traffic:
+        token = ask(phone, access).json()["token"]
+        assert traffic.calls == ["BatchGetItem", *["TransactWriteItems"] * 3]
+    deliver()
+    body = {"token": token, "code": mails(mailbox, "change_email")[0].code}
+    with wire.watched(svc) as traffic:
+        assert phone.call(CONFIRM, body, token=access).status == 204
+        assert traffic.calls == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]
+    deliver()
+    browser = Browser(phone)
+    page = browser.get(undo_link(mailbox).removeprefix("https://id.example"))
+    with wire.watched(svc) as traffic:
+        assert b"Your address is back" in browser.submit(page, UNDO).body
+        assert traffic.calls == ["GetItem", "TransactWriteItems"]
+
+
 def test_where_no_mail_is_sent_no_address_is_changed(svc: Services, clock: Clock) -> None:
     with installed(replace(svc, settings=replace(svc.settings, mail_from=""))):
         phone = Phone(clock)
