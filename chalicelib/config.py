@@ -25,6 +25,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "sign_up_network": (20, HOUR),
     "sign_up_address": (20, HOUR),
     "sign_up_attempt_network": (100, HOUR),
+    "sign_up_mail_address": (5, HOUR),
     "reset_address_network": (3, HOUR),
     "reset_address": (20, HOUR),
     "reset_network": (20, HOUR),
@@ -140,7 +141,7 @@ class Settings:
     @property
     def sign_up_open(self) -> bool:
         """Whether anybody may make themselves an account."""
-        return self.sign_up != "closed"
+        return self.sign_up in ("open", "verified")
 
     @property
     def registration(self) -> bool:
@@ -176,9 +177,10 @@ def load(environ: Mapping[str, str]) -> Settings:
     issuer = _matching(
         environ, "LATCHKEY_ISSUER", r"https?://[^\s?#]*[^\s?#/]", "this server's base URL, without a slash at the end"
     )
-    for name, (pattern, meaning) in NAMES.items():
-        if name in environ:
-            _matching(environ, name, pattern, meaning)
+    for name in [each for each in NAMES if each in environ]:
+        _matching(environ, name, *NAMES[name])
+    if environ.get("LATCHKEY_SIGN_UP") in ("verified", "invitation") and not environ.get("LATCHKEY_MAIL_FROM"):
+        raise WrongSetting(f"LATCHKEY_SIGN_UP={environ['LATCHKEY_SIGN_UP']} sends mail: name its LATCHKEY_MAIL_FROM")
     for name, (pattern, meaning) in LISTS.items():
         for part in environ.get(name, "").split():
             _matching({name: part}, name, pattern, meaning)
@@ -220,7 +222,8 @@ NAMES = {
     "LATCHKEY_GRANTS_TABLE": TABLE,
     "LATCHKEY_OUTBOX_TABLE": TABLE,
     "LATCHKEY_ALGORITHM": ("RS256|ES256|EdDSA", "RS256, ES256 or EdDSA"),
-    "LATCHKEY_SIGN_UP": ("open|closed", "open or closed"),
+    "LATCHKEY_UNUSED_REGISTRATION_DAYS": (r"([1-9][0-9]{0,3})?", "days, like 30"),
+    "LATCHKEY_SIGN_UP": ("open|verified|invitation|closed", "open, verified, invitation or closed"),
     "LATCHKEY_MAIL_FROM": (
         r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
         "an address, or a name and an address like Example <login@example.com>",
@@ -286,9 +289,8 @@ def _self_registration(environ: Mapping[str, str]) -> dict[str, Any]:
     if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in settings["registration_tokens"]):
         # Without the value, which may be the token itself.
         raise WrongSetting("LATCHKEY_REGISTRATION_TOKEN_SHA256 must be SHA-256 digests in hexadecimal")
-    if environ.get(days := "LATCHKEY_UNUSED_REGISTRATION_DAYS"):
-        number = _matching(environ, days, r"[1-9][0-9]{0,3}", "days, like 30")
-        settings["unused_registration_seconds"] = DAY * int(number)
+    if days := environ.get("LATCHKEY_UNUSED_REGISTRATION_DAYS"):
+        settings["unused_registration_seconds"] = DAY * int(days)
     if scopes := environ.get("LATCHKEY_SELF_REGISTERED_SCOPES", "").split():
         settings["self_registered_scopes"] = tuple(scopes)
     return settings

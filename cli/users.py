@@ -40,6 +40,23 @@ def verify_email(svc: "Services", *, email: str) -> None:
 
 @command.command()
 @EMAIL
+@click.option("--language", default="en", show_default=True, help="The language of the mail.")
+@with_services
+def invite(svc: "Services", *, email: str, language: str) -> None:
+    """Mail a link that makes an account with this address, once, within a week; also where nobody else may sign up."""
+    from chalicelib.flows.accounts import mailed_signup
+    from chalicelib.web.http.languages import LANGUAGES
+    from cli.client_metadata import check_letters
+    from cli.errors import CannotRunError
+
+    check_letters(email, what="The address")
+    if language not in LANGUAGES:
+        raise CannotRunError(f"Mails are in {', '.join(LANGUAGES)}.")
+    print(f"An invitation goes to {mailed_signup.invite(svc, address=email, language=language)}.")
+
+
+@command.command()
+@EMAIL
 @click.argument("names", nargs=-1, metavar="[ROLE]...")
 @with_services
 def roles(svc: "Services", *, email: str, names: tuple[str, ...]) -> None:

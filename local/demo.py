@@ -54,8 +54,16 @@ def prepare(settings: config.Settings) -> None:
     if settings.mail_from:
         _verify_sender()
     if svc.users.find(email.canonical(ADDRESS)) is None:
+        # Whoever may sign up here, the demo user is there.
+        anybody = replace(settings, sign_up="open", mail_domains=(), refused_mail_domains=())
         signup.sign_up(
-            svc, address=ADDRESS, password=PASSWORD, name="Demo", device="make serve", network="local", language="en"
+            replace(svc, settings=anybody),
+            address=ADDRESS,
+            password=PASSWORD,
+            name="Demo",
+            device="make serve",
+            network="local",
+            language="en",
         )
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))

@@ -54,6 +54,13 @@ def test_a_wrong_setting_is_told_with_its_name_and_its_value(name: str, value: s
     assert any(word.partition("=")[0] in str(error.value) for word in value.split())
 
 
+@pytest.mark.parametrize("sign_up", ["verified", "invitation"])
+def test_sign_up_by_mail_needs_somebody_to_send_it(sign_up: str) -> None:
+    with pytest.raises(WrongSetting, match="LATCHKEY_MAIL_FROM"):
+        load({**GOOD, "LATCHKEY_SIGN_UP": sign_up})
+    assert load({**GOOD, "LATCHKEY_SIGN_UP": sign_up, "LATCHKEY_MAIL_FROM": "login@id.example"}).sign_up == sign_up
+
+
 def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> None:
     with pytest.raises(WrongSetting) as error:
         load({**GOOD, "LATCHKEY_REGISTRATION_TOKEN_SHA256": "the-token-itself"})

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.records.outbox import Mail
 from chalicelib.services import Services
 from tests.support.commands import run
 from tests.support.phone import EMAIL, Phone
@@ -59,3 +61,37 @@ def test_roles_are_replaced(svc: Services, phone: Phone, capsys: pytest.CaptureF
 def test_nobody_else_is_found(svc: Services, command: str, address: str) -> None:
     with pytest.raises(SystemExit, match="no account"):
         run("users", command, address, on=svc)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_an_invitation_is_written_for_its_reader(
+    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str], language: str
+) -> None:
+    phone.sign_up()
+    capsys.readouterr()
+    mailing = replace(svc, settings=replace(svc.settings, mail_from="login@id.example", sign_up="invitation"))
+    run("users", "invite", "Bob@Example.com", "--language", language, on=mailing)
+    assert capsys.readouterr().out == "An invitation goes to Bob@example.com.\n"
+    (item,) = svc.outbox.undelivered()
+    assert item.message == Mail(name="invitation", uid="", to="Bob@example.com", language=language)
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "reason"),
+    [
+        ({}, [EMAIL], "exists already"),
+        ({"sign_up": "closed"}, ["bob@example.com"], "Nobody can sign up here"),
+        ({"mail_domains": ("example.net",)}, ["bob@example.com"], "of this domain"),
+        ({"mail_from": ""}, ["bob@example.com"], "LATCHKEY_MAIL_FROM"),
+        ({}, ["no address"], "not an e-mail address"),
+        ({}, ["bob@example.com", "--language", "fr"], "Mails are in"),
+    ],
+)
+def test_who_cannot_be_invited_gets_no_mail_and_the_operator_a_reason(
+    svc: Services, phone: Phone, change: dict[str, Any], arguments: list[str], reason: str
+) -> None:
+    phone.sign_up()
+    mailing = replace(svc, settings=replace(svc.settings, **{"mail_from": "login@id.example", **change}))
+    with pytest.raises(SystemExit, match=reason):
+        run("users", "invite", *arguments, on=mailing)
+    assert list(svc.outbox.undelivered()) == []

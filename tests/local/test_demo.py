@@ -42,6 +42,12 @@ def test_the_demos_clients_are_vouched_for(settings: Settings, phone: Phone) -> 
     assert is_vouched_for(phone)
 
 
+@pytest.mark.parametrize("policy", ["verified", "invitation", "closed"])
+def test_the_demos_user_is_there_whoever_may_sign_up(settings: Settings, phone: Phone, policy: str) -> None:
+    demo.prepare(replace(settings, sign_up=policy, mail_domains=("example.net",)))
+    phone.log_in(demo.ADDRESS, demo.PASSWORD)
+
+
 @pytest.mark.parametrize("client", [demo.APP, demo.SERVICE], ids=lambda client: client.client_id)
 def test_so_are_those_that_an_earlier_run_left(settings: Settings, svc: Services, client: Client) -> None:
     svc.clients.create(client)  # as it was once done, past the place where clients are made

@@ -17,6 +17,7 @@ from chalicelib.domain.records.outbox import (
     Message,
     OutboxItem,
     ResetRequest,
+    SignUpRequest,
 )
 from chalicelib.store import tables
 from chalicelib.store.aws.client import AwsClient
@@ -53,6 +54,7 @@ PINS: list[tuple[Message, str]] = [
         ),
     ),
     (ResetRequest(email="a@x", language="en"), '{"v": 1, "email": "a@x", "language": "en"}'),
+    (SignUpRequest(email="\u00e4@x", language="ar"), '{"v": 1, "email": "\\u00e4@x", "language": "ar"}'),
 ]
 ITEM: dict[str, Any] = {
     "pk": {"S": f"message#{ID}"},

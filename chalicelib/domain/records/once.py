@@ -66,6 +66,12 @@ class LongRequest(OnceRecord, frozen=True, kw_only=True):
     signed: bool = False
 
 
+class SpentSignUpLink(OnceRecord, frozen=True, kw_only=True):
+    """The link of a mail, under its id, that has made an account."""
+
+    kind = "sign-up link"
+
+
 class SpentInteraction(OnceRecord, frozen=True, kw_only=True):
     """What a user has done has had its outcome; the same press of a button counts as the same until `until`."""
 
@@ -129,6 +135,7 @@ ONCE: tuple[type[OnceRecord], ...] = (
     PushedRequest,
     LongRequest,
     SpentInteraction,
+    SpentSignUpLink,
     SpentProof,
     SpentAssertion,
     FinishedLogin,

@@ -50,7 +50,10 @@ class LogoutNotice(Message, frozen=True, kw_only=True):
 
 
 class Mail(Message, frozen=True, kw_only=True):
-    """A mail of a `name` to the address that an account had when it was written, in a language of ours."""
+    """A mail of a `name` to the address that an account had when it was written, in a language of ours.
+
+    `uid` is "" where nobody has an account with the address yet.
+    """
 
     kind, seconds = "mail", DAY
 
@@ -79,8 +82,18 @@ class ResetRequest(Message, frozen=True, kw_only=True):
     language: str
 
 
+class SignUpRequest(Message, frozen=True, kw_only=True):
+    """Somebody wants an account with this address, as they write it: a mail goes there, or to the account that has it."""
+
+    kind, seconds = "sign-up", DAY
+
+    email: str
+    language: str
+
+
 MESSAGES: Mapping[str, type[Message]] = {
-    message.kind: message for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, ResetRequest)
+    message.kind: message
+    for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, ResetRequest, SignUpRequest)
 }
 
 

@@ -95,6 +95,24 @@ class SealedEmailUndo(SealedRecord, frozen=True, kw_only=True):
     valid_until: int
 
 
+class SealedSignUpLink(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail by which whoever reads it makes an account with the address; `id` is used up by that."""
+
+    purpose, seconds = b"latchkey sign-up link\x00", 24 * 3600
+
+    email: str
+    id: str
+
+
+class SealedInvitation(SealedRecord, frozen=True, kw_only=True):
+    """The same in a mail that an operator has had sent, where nobody else may sign up."""
+
+    purpose, seconds = b"latchkey invitation\x00", 7 * 24 * 3600
+
+    email: str
+    id: str
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
@@ -104,5 +122,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedEmailChange,
     SealedEmailChangeLink,
     SealedEmailUndo,
+    SealedSignUpLink,
+    SealedInvitation,
     Attempt,
 )

@@ -23,15 +23,17 @@ def sign_up(
     return user, issued
 
 
-def draft(svc: Services, *, address: str, password: str, network: str, name: str) -> User:
-    """An account that is not yet written anywhere.
+def draft(svc: Services, *, address: str, password: str, network: str, name: str, email_verified: bool = False) -> User:
+    """An account that is not yet written anywhere; where a mail comes first, only with the address that it verified.
 
     Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests.
     """
-    check_open(svc)
+    if not email_verified and svc.settings.sign_up != "open":
+        raise SignUpClosed()
     passwords.check_length(password)
     normalised_address = permitted(svc, address)
-    spent = limits.sign_up(svc, canonical_email=email.canonical(normalised_address), network=network)
+    unverified_email = "" if email_verified else email.canonical(normalised_address)
+    spent = limits.sign_up(svc, unverified_email=unverified_email, network=network)
     try:
         secret = passwords.normalise(password)
         passwords.check_strength(secret, about=(*normalised_address.split("@"), name))
@@ -42,6 +44,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
         uid=new_id(),
         email=normalised_address,
         name=name,
+        email_verified=email_verified,
         password_hash=passwords.hash_password(secret, profile=svc.hashing),
         created_at=svc.now(),
     )

@@ -55,11 +55,20 @@ def _spend_of_account(
     return _spend(svc, *once_used_up)
 
 
-def sign_up(svc: Services, *, canonical_email: str, network: str) -> Spent:
-    """Counts one new account, and gives what a sign-up gives back that makes none; raises TooManyRequests."""
-    of_accounts = (_limit(svc, "sign_up_network", network), _limit(svc, "sign_up_address", canonical_email))
+def sign_up(svc: Services, *, unverified_email: str, network: str) -> Spent:
+    """Counts one new account, and gives what a sign-up gives back that makes none; raises TooManyRequests.
+
+    An address, which is canonical, is not counted where a mail has verified it (""): strangers can have used that up.
+    """
+    of_address = (_limit(svc, "sign_up_address", unverified_email),) if unverified_email else ()
+    of_accounts = (_limit(svc, "sign_up_network", network), *of_address)
     spent = _spend(svc, *of_accounts, _limit(svc, "sign_up_attempt_network", network))
     return msgspec.structs.replace(spent, limits=of_accounts)
+
+
+def sign_up_mail(svc: Services, *, canonical_email: str, network: str) -> None:
+    """Counts one mail to who wants an account, whether there is one or not; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "sign_up_mail_address", canonical_email))
 
 
 def reset(svc: Services, *, canonical_email: str, network: str) -> None:

@@ -7,11 +7,13 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
 from ...domain.accounts.model import User
-from ...flows.accounts import account, signup
+from ...domain.records.sealed import SealedSignUpLink
+from ...flows.accounts import account, mailed_signup, signup
 from ...services import Services
+from ..http.answers import Answer
 from ..http.routing import Api, Caller
 from ..http.tokens import Tokens, tokens_of
-from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, Email, Name, Password
+from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, Email, Name, Password, Token
 from .caller import GUARDED, current
 
 api = Api(__name__)
@@ -23,6 +25,15 @@ class SignUp(Body, frozen=True):
     """A new account."""
 
     email: Email
+    password: Password
+    name: Name = ""
+    device: Device = ""
+
+
+class ConfirmSignUp(Body, frozen=True):
+    """The token in the address that was mailed, and the new account."""
+
+    token: Token
     password: Password
     name: Name = ""
     device: Device = ""
@@ -64,11 +75,18 @@ class SignedUp(Tokens, frozen=True, kw_only=True):
     user: Profile
 
 
+class SignUpMailed(msgspec.Struct, frozen=True):
+    """A mail is on its way: its link makes the account, or says that there is one."""
+
+    expires_in: Annotated[int, Meta(description="For how many seconds the link is good.")] = SealedSignUpLink.seconds
+
+
 @api.route(
     "POST /signup",
     status=201,
     body=SignUp,
     answer=SignedUp,
+    accepted=SignUpMailed,
     errors=(
         errors.SignUpClosed,
         errors.EmailTaken,
@@ -77,8 +95,12 @@ class SignedUp(Tokens, frozen=True, kw_only=True):
         errors.TooManyRequests,
     ),
 )
-def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
-    """Creates an account and logs it in."""
+def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
+    """Creates an account and logs it in; where a mail comes first, has that sent, and says nothing of the address."""
+    if svc.settings.sign_up == "verified":
+        mailed_signup.check_password(body.password, address=body.email, name=body.name)
+        mailed_signup.request(svc, address=body.email, network=caller.network, language=caller.language)
+        return Answer(status=202, body=SignUpMailed())
     user, token_set = signup.sign_up(
         svc,
         address=body.email,
@@ -87,6 +109,21 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp:
         device=body.device,
         network=caller.network,
         language=caller.language,
+    )
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
+
+
+@api.route(
+    "POST /signup/confirm",
+    status=201,
+    body=ConfirmSignUp,
+    answer=SignedUp,
+    errors=(errors.NotFound, errors.EmailDomainRefused, errors.WeakPassword, errors.TooManyRequests),
+)
+def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> SignedUp:
+    """Creates the account that a mailed link is for, once, and logs it in."""
+    user, token_set = mailed_signup.sign_up(
+        svc, body.token, password=body.password, network=caller.network, name=body.name, device=body.device
     )
     return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
 

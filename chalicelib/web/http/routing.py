@@ -66,7 +66,8 @@ class Operation:
     `scope` is what its caller needs, None for an open route. A guarded route is for users in a session; with `machines`
     it is for clients that act for themselves as well. With `page`, refusals are pages and not JSON. What has no type of
     its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
-    `logged_in` is a page, or a form of one, that is for who is logged in in the browser.
+    `logged_in` is a page, or a form of one, that is for who is logged in in the browser. `accepted` is the
+    shape of an answer with 202, where a mail has to come first.
     """
 
     method: str
@@ -78,6 +79,7 @@ class Operation:
     body: type | None = None
     body_optional: bool = False
     answer: type | None = None
+    accepted: type | None = None
     errors: tuple[type[LatchkeyError], ...] = ()
     statuses: Mapping[str, int] = field(default_factory=dict)
     page: RefusalPage | None = None

@@ -12,8 +12,9 @@ from ...domain.records.outbox import (
     Message,
     OutboxItem,
     ResetRequest,
+    SignUpRequest,
 )
-from ...flows.accounts import recovery
+from ...flows.accounts import mailed_signup, recovery
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
 from ...flows.sessions import back_channel
@@ -37,6 +38,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     Mail.kind: _deliver_mail,
     EmailChangeMail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
+    SignUpRequest.kind: mailed_signup.mail_of,
 }
 AT_ONCE = 10
 

@@ -4,25 +4,36 @@ from ... import mailer
 from ...domain.records.outbox import Mail, Message
 from ...flows.platform.outbox import NotDelivered
 from ...services import Services
-from . import change_email, email_changed, mail, password_changed, reset_password, verify_email
+from . import (
+    account_exists,
+    change_email,
+    email_changed,
+    invitation,
+    mail,
+    password_changed,
+    reset_password,
+    sign_up,
+    verify_email,
+)
+from .mail import Contents, FirstMailKind, MailKind
 
 # A kind of mail is a file of this room, and a line here.
-MAILS = {
-    kind.name: kind
-    for kind in (
-        password_changed.MAIL,
-        reset_password.MAIL,
-        verify_email.MAIL,
-        change_email.MAIL,
-        email_changed.MAIL,
-    )
-}
+KINDS: tuple[MailKind | FirstMailKind, ...] = (
+    account_exists.MAIL,
+    change_email.MAIL,
+    email_changed.MAIL,
+    invitation.MAIL,
+    password_changed.MAIL,
+    reset_password.MAIL,
+    sign_up.MAIL,
+    verify_email.MAIL,
+)
+MAILS = {kind.name: kind for kind in KINDS}
 
 
 def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Message]:
     """Sends a mail, unless its account is gone by now; raises NotDelivered."""
-    user = svc.users.read(message.uid)
-    contents = MAILS[message.name].contents(svc, user, message) if user else None
+    contents = _contents(svc, message)
     if contents is None:
         return {}
     of_mail = (message.name, message.language, svc.settings.brand)
@@ -38,6 +49,14 @@ def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Messa
     except mailer.NotSentError as failure:
         raise NotDelivered("SES", str(failure)) from None
     return {}
+
+
+def _contents(svc: Services, message: Mail) -> Contents | None:
+    kind = MAILS[message.name]
+    if isinstance(kind, FirstMailKind):
+        return kind.contents(svc, message)
+    user = svc.users.read(message.uid)
+    return kind.contents(svc, user, message) if user else None
 
 
 def _headers(message_id: str) -> dict[str, str]:

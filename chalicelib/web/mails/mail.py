@@ -35,6 +35,14 @@ class MailKind:
     contents: Callable[[Services, User, outbox.Mail], Contents | None]
 
 
+@dataclass(frozen=True, slots=True)
+class FirstMailKind:
+    """A kind of mail to an address that nobody has an account with yet."""
+
+    name: str
+    contents: Callable[[Services, outbox.Mail], Contents]
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def texts(language: str) -> Mapping[str, str]:
     """All texts of one language."""

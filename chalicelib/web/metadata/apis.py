@@ -12,7 +12,18 @@ from ..api import sessions as api_sessions
 from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
-from ..pages import authorize, change_email, device, login, logout, proof, reset_password, sessions, verify_email
+from ..pages import (
+    authorize,
+    change_email,
+    device,
+    login,
+    logout,
+    mailed_signup,
+    proof,
+    reset_password,
+    sessions,
+    verify_email,
+)
 from . import discovery, openapi
 from .discovery import CACHED
 
@@ -42,6 +53,7 @@ APIS = (
     userinfo.api,
     registration.api,
     login.api,
+    mailed_signup.api,
     proof.api,
     authorize.api,
     device.api,

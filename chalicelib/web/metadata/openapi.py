@@ -69,7 +69,7 @@ def page(doc: dict[str, Any]) -> str:
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
-    declared = (t for operation in operations for t in (operation.body, operation.answer) if t and t is not Form)
+    declared = (t for each in operations for t in (each.body, each.answer, each.accepted) if t and t is not Form)
     return list(dict.fromkeys([*declared, ErrorBody]))
 
 
@@ -115,6 +115,9 @@ def _field(name: str) -> dict[str, Any]:
 
 def _answers(operation: Operation) -> dict[str, Any]:
     responses = {str(operation.status): _answer(operation)}
+    if operation.accepted:
+        description = (operation.accepted.__doc__ or "").strip()
+        responses["202"] = {"description": description, "content": _content(operation.accepted)}
     if operation.page and not operation.media:
         responses["303"] = {
             "description": "On to the next page, or back to the client.",

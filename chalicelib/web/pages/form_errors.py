@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ...domain.errors import LatchkeyError
+from ...domain.errors import InvalidRequest, LatchkeyError
 from ...domain.records.sealed import SealedFormError
 from ...flows.platform import macs, sealing
 from ..http import request_log
@@ -16,6 +16,12 @@ from . import cookies
 from .page_request import PageRequest, redirect, with_cookie
 
 MAX_COOKIE, MAX_FIELD = 2500, 400  # the address of the page and all cookies have 10,240 bytes at API Gateway
+
+
+class LongName(InvalidRequest):
+    """A name that does not fit on one line of a page."""
+
+    code = "long_name"
 
 
 class FormError(msgspec.Struct, frozen=True):

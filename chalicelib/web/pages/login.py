@@ -2,7 +2,7 @@ from ...domain import errors
 from ...domain.accounts import profile
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
-from ...flows.accounts import signup
+from ...flows.accounts import mailed_signup, signup
 from ...flows.authentication import login
 from ...flows.authentication.login import Progress
 from ...flows.oauth.authorize import UserAction
@@ -15,7 +15,7 @@ from . import form_errors, stylesheet
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, log_out_another_user, redirect_after, redirect_logged_in, redirect_onward
-from .page_request import PageRequest, redirect
+from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -43,12 +43,6 @@ LINKS = (
     ".well-known/oauth-authorization-server",
     ".well-known/jwks.json",
 )
-
-
-class LongName(InvalidRequest):
-    """A name that does not fit on one line of a page."""
-
-    code = "long_name"
 
 
 @pages.page("/", destination=True)
@@ -117,6 +111,8 @@ def sign_up_on_page(page_request: PageRequest) -> Answer:
 
 
 def _sign_up(page_request: PageRequest) -> Answer:
+    if page_request.svc.settings.sign_up == "verified":
+        return _mail_sign_up(page_request)
     user = _draft_user(page_request)
     session = browser.draft(page_request.svc, login.of_new_account(page_request.svc, user))
     try:
@@ -131,10 +127,17 @@ def _sign_up(page_request: PageRequest) -> Answer:
     return redirect_logged_in(page_request, Browser(user, session))
 
 
+def _mail_sign_up(page_request: PageRequest) -> Answer:
+    address, language = page_request.fields.get("email", ""), page_request.language
+    mailed_signup.request(page_request.svc, address=address, network=page_request.caller.network, language=language)
+    mailed = path_with_query("account/sign-up-mailed", [("to", page_request.to)])
+    return redirect(f"{page_request.svc.settings.issuer}/{mailed}")
+
+
 def _draft_user(page_request: PageRequest) -> User:
     address, password, name = (page_request.fields.get(field, "") for field in ("email", "password", "name"))
     if not profile.is_name(name):
-        raise LongName()
+        raise form_errors.LongName()
     return signup.draft(
         page_request.svc, address=address, password=password, name=name, network=page_request.caller.network
     )

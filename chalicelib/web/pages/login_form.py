@@ -28,6 +28,7 @@ def show_form(
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         mails=bool(page_request.svc.settings.mail_from),
+        by_mail=page_request.svc.settings.sign_up == "verified",
         sign_up_open=page_request.svc.settings.sign_up_open,
         other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
         **client_values(page_request, client_request),

@@ -16,7 +16,9 @@ from chalicelib.domain.records.sealed import (
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
+    SealedInvitation,
     SealedResetLink,
+    SealedSignUpLink,
 )
 from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
@@ -111,6 +113,16 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedEmailUndo(uid="u", email="a@x", valid_until=1_800_000_009),
         b"latchkey email undo\x00",
         '{"v": 1, "uid": "u", "email": "a@x", "valid_until": 1800000009, "until": 1800604800}',
+    ),
+    (
+        SealedSignUpLink(email="a@x", id="3614e866d020405ba721370e5cbdb3b3"),
+        b"latchkey sign-up link\x00",
+        '{"v": 1, "email": "a@x", "id": "3614e866d020405ba721370e5cbdb3b3", "until": 1800086400}',
+    ),
+    (
+        SealedInvitation(email="a@x", id="3614e866d020405ba721370e5cbdb3b3"),
+        b"latchkey invitation\x00",
+        '{"v": 1, "email": "a@x", "id": "3614e866d020405ba721370e5cbdb3b3", "until": 1800604800}',
     ),
     (
         ATTEMPT,

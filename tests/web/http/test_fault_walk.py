@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 import pytest
 
 from chalicelib.domain.accounts.model import User
-from chalicelib.flows.accounts import recovery, verification
+from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
@@ -32,6 +32,7 @@ from tests.web.oauth.test_oauth_faults import World, unavailable
 ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
 VERIFY, FORGOT, RESET = "/account/verify-email", "/account/forgot-password", "/account/reset-password"
 CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
+SIGN_UP = "/account/sign-up"
 NEW_PASSWORD = "an entirely other phrase 7"
 PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
 # What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
@@ -43,6 +44,8 @@ WITHOUT_CALLS = {
         "GET /error",
         "GET /authorize/login",
         "GET /authorize/signup",
+        "GET /account/sign-up",
+        "GET /account/sign-up-mailed",
         "GET /account/verify-email",
         "GET /account/forgot-password",
         "GET /account/reset-mailed",
@@ -195,6 +198,16 @@ def ask_for_change(world: World) -> Answer:
     return world.phone.call("POST /me/email", body, token=world.state["token"])
 
 
+def at_sign_up_link(world: World) -> None:
+    """The page that makes an account, whose link is in the state."""
+    world.state["token"] = mailed_signup.link(world.svc, f"link{world.number}-{len(world.state)}@example.com")
+    world.state["page"] = world.browser.get(f"{SIGN_UP}?{urlencode({'token': world.state['token']})}")
+
+
+def by_sign_up_link(world: World) -> Answer:
+    return world.phone.call("POST /signup/confirm", {"token": world.state["token"], "password": PASSWORD})
+
+
 def ask_for_link(world: World) -> Answer:
     return world.phone.call("POST /password/reset", {"email": f"{len(world.state)}@example.com"})
 
@@ -252,6 +265,8 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/proof": (at_proof, prove_on_page),
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
+    "POST /signup/confirm": (at_sign_up_link, by_sign_up_link),
+    "POST /account/sign-up": (at_sign_up_link, form(SIGN_UP, password=PASSWORD)),
     "POST /account/verify-email": (with_new_account, form(VERIFY)),
     "POST /password/reset": (of_oauth.no_more, ask_for_link),
     "POST /password/reset/confirm": (at_new_password, with_link),

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.domain import errors
-from chalicelib.flows.accounts import recovery, verification
+from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.flows.clients import authenticate
 from chalicelib.guard.scope_map import SCOPES
 from chalicelib.services import services, use
@@ -138,6 +138,20 @@ def change_address(phone: Phone, access: str) -> None:
         phone.call("POST /me/email/confirm", {"token": token, "code": code, **change}, token=access)
 
 
+def sign_up_by_mail(phone: Phone) -> None:
+    """Where nobody may sign up, where a mail comes first, and by its link."""
+    svc, new = services(), {"email": "eve@example.com", "password": PASSWORD}
+    token = mailed_signup.link(svc, "eve@example.com")
+    for policy in ("closed", "verified"):
+        use(replace(svc, settings=replace(svc.settings, sign_up=policy, refused_mail_domains=("example.net",))))
+        phone.call("POST /signup", new)
+    phone.call("POST /signup", {**new, "email": "eve@example.net"})
+    refused = mailed_signup.link(svc, "eve@example.net")
+    for link, password in (("x", PASSWORD), (refused, PASSWORD), (token, "password"), (token, PASSWORD)):
+        phone.call("POST /signup/confirm", {"token": link, "password": password})
+    use(svc)
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -178,6 +192,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("POST /me/password", {**new, "new_password": "password"}, token=access)
     phone.call("POST /me/password", new, token=access)
     forget_password(phone)
+    sign_up_by_mail(phone)
     clock.advance(6 * 60)
     access = phone.refresh(session["refresh_token"])["access_token"]
     change_address(phone, access)

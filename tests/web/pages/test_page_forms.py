@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from chalicelib.flows.accounts import recovery, verification
+from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
@@ -104,6 +104,11 @@ def at_undo(browser: Browser, app: App) -> Answer:
     return browser.get(f"/account/undo-email-change?{urlencode({'token': email_change.undo_link(app.svc, user)})}")
 
 
+def at_sign_up_link(browser: Browser, app: App) -> Answer:
+    token = mailed_signup.link(app.svc, "new@example.com")
+    return browser.get(f"/account/sign-up?{urlencode({'token': token})}")
+
+
 # What people do with the forms of pages, well and badly.
 DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] = {
     "log in": (at_login, "/authorize/login", LOGIN),
@@ -133,6 +138,8 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "choose a factor": (at_proof, "/authorize/proof", {"choose": "counter"}),
     "choose a new password": (at_reset_link, "/account/reset-password", {"password": "an entirely other phrase 7"}),
     "choose a weak password": (at_reset_link, "/account/reset-password", {"password": "password"}),
+    "sign up by mail": (at_sign_up_link, "/account/sign-up", {"password": PASSWORD}),
+    "sign up by mail with a weak password": (at_sign_up_link, "/account/sign-up", {"password": "password"}),
     "verify an address": (at_link, "/account/verify-email", {}),
     "change an address": (at_email_change, "/account/change-email", {}),
     "undo that": (at_undo, "/account/undo-email-change", {}),

@@ -23,7 +23,17 @@ from tests.support.wire import down, refusing
 
 ROOM = Path(html.__file__).parent
 # Of texts that are named as the program runs.
-PREFIXES = ("scope.", "error.", "time.", *(f"{unit}." for unit in html.UNITS), "sessions.", "factor.", "reset.")
+PREFIXES = (
+    "scope.",
+    "error.",
+    "time.",
+    *(f"{unit}." for unit in html.UNITS),
+    "sessions.",
+    "factor.",
+    "reset.",
+    "email.",
+    "sign_up.",
+)
 
 
 @pytest.fixture

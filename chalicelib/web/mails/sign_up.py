@@ -1,0 +1,14 @@
+from urllib.parse import urlencode
+
+from ...domain.records.outbox import Mail
+from ...flows.accounts import mailed_signup
+from ...services import Services
+from .mail import Contents, FirstMailKind
+
+
+def _contents(svc: Services, mail: Mail) -> Contents:
+    query = urlencode({"token": mailed_signup.link(svc, mail.to), "ui_locales": mail.language})
+    return Contents(f"{svc.settings.issuer}/account/sign-up?{query}")
+
+
+MAIL = FirstMailKind(mailed_signup.MAIL, _contents)

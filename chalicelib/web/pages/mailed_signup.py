@@ -1,0 +1,66 @@
+"""The page of a mailed link that makes an account."""
+
+from ...domain import errors
+from ...domain.accounts import profile
+from ...flows.accounts import mailed_signup
+from ...flows.authentication import login
+from ...flows.sessions import browser
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import form_errors, forms
+from .login_form import form_page
+from .login_progress import log_out_another_user, redirect_logged_in
+from .page_request import PageRequest, path_with_query, redirect
+from .page_routes import LANGUAGE, Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+MAILED, PAGE, FORM = "account/sign-up-mailed", "account/sign-up", "mailed sign-up"
+FORM_ERRORS = (errors.WeakPassword, errors.EmailDomainRefused, errors.TooManyRequests, errors.InvalidRequest)
+
+
+@pages.page(f"/{MAILED}", takes=LANGUAGE | {"to"})
+def sign_up_mailed_page(page_request: PageRequest) -> Answer:
+    """Says that a mail is on its way, to whomever."""
+    onward = form_page(page_request, "login")
+    return page_request.show("sign_up_state.html", state="mailed", onward=onward)
+
+
+@pages.page(f"/{PAGE}", takes=LANGUAGE | {"token"})
+def mailed_sign_up_page(page_request: PageRequest) -> Answer:
+    """Where the link of a mail leads: it asks for the password, and makes nothing by itself."""
+    token = page_request.fields.get("token", "")
+    try:
+        address = mailed_signup.read_link(page_request.svc, token).email
+    except errors.NotFound:
+        return page_request.show("sign_up_state.html", state="too_old", onward="authorize/login")
+    return forms.show(page_request, "mailed_sign_up.html", FORM, signed={"token": token}, user=address)
+
+
+@pages.form(f"/{PAGE}", name=FORM, signed=("token",), takes=frozenset({"password", "name"}))
+def mailed_sign_up_on_page(page_request: PageRequest) -> Answer:
+    """Makes the account, and logs it in in whichever browser the password was chosen in."""
+    try:
+        return _sign_up(page_request)
+    except errors.NotFound:
+        return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(PAGE, page_request.query)}")
+    except FORM_ERRORS as refusal:
+        error = "long_password" if isinstance(refusal, errors.LongPassword) else refusal.code
+        back = path_with_query(PAGE, [*page_request.query, ("token", page_request.fields["token"])])
+        typed = {"name": page_request.fields.get("name", "")}
+        return form_errors.redirect_with_errors(
+            page_request, back, (FORM, page_request.browser_token()), refusal, error, **typed
+        )
+
+
+def _sign_up(page_request: PageRequest) -> Answer:
+    svc = page_request.svc
+    token, password, name = (page_request.fields.get(field, "") for field in ("token", "password", "name"))
+    if not profile.is_name(name):
+        raise form_errors.LongName()
+    user = mailed_signup.draft(svc, token, password=password, name=name, network=page_request.caller.network)
+    session = browser.draft(svc, login.of_new_account(svc, user))
+    mailed_signup.create(svc, token, user, first=session)
+    log_out_another_user(page_request, user)
+    return redirect_logged_in(page_request, Browser(user, session))
