@@ -26,7 +26,7 @@ def uid_of(item: Item) -> str | None:
 def claim(table: str, canonical: str, uid: str, *, now: int) -> Part:
     """The address becomes the account's, if nobody has it, and nobody else has it reserved."""
     item = {**address_key(canonical), **VERSION, "uid": {"S": uid}}
-    free = "attribute_not_exists(pk) OR reserved_until <= :now OR (attribute_exists(reserved_until) AND uid = :uid)"
+    free = "attribute_not_exists(pk) OR reserved_until <= :now OR uid = :uid"
     values = {":now": {"N": str(now)}, ":uid": {"S": uid}}
     return {
         "Put": {

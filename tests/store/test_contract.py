@@ -246,6 +246,8 @@ def test_an_account_moves_to_another_address_and_the_one_before_leads_nowhere(st
     assert store.users.read(owner.uid) == back
     names = ("ann", "new", "third")
     assert [store.users.find(f"{name}@example.com") for name in names] == [owner.uid, None, None]
+    for free in ("new@example.com", "third@example.com"):
+        assert store.create_user(user(), free)
 
 
 def test_a_reserved_address_is_its_accounts_until_its_time_is_over_or_the_account_frees_it(store: Deployment) -> None:
@@ -280,6 +282,8 @@ def test_an_address_changes_only_while_the_account_is_as_it_was_and_nobody_has_i
     respelled = moved(owner, "ANN@example.com", previous="ann@example.com")
     assert store.commit(store.users.address_change(owner, respelled)) is Outcome.DONE
     assert store.users.find("ann@example.com") == owner.uid
+    as_before = replace(respelled, email="ann@example.com")  # in the second in which that changed
+    assert store.commit(store.users.address_change(as_before, moved(as_before, "new@example.com"))) is Outcome.STALE
 
 
 def test_of_two_sign_ups_at_the_same_moment_one_wins(store: Deployment) -> None:

@@ -359,9 +359,31 @@ def test_of_many_undos_at_once_one_is_made(phone: DeliveringPhone, mailbox: Ses)
     assert len(mails(mailbox, "reset_password")) == 1
 
 
-def test_who_is_erased_leaves_no_address_behind(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
+def test_a_mail_that_comes_late_makes_no_undo_last_longer(phone: DeliveringPhone, mailbox: Ses, clock: Clock) -> None:
     access = phone.sign_up()["access_token"]
-    change(phone, mailbox, access)
+    ask(phone, access)
+    phone.delivers = False
+    submit(phone, mails(mailbox, "change_email")[0].link, CHANGE)
+    clock.advance(DAY - 1)
+    deliver()
+    clock.advance(6 * DAY + 1)
+    assert TOO_OLD in submit(phone, undo_link(mailbox), UNDO)
+    assert login(phone, NEW) == 200
+
+
+@pytest.mark.parametrize("days", [0, 7])
+@pytest.mark.parametrize("path", [(NEW,), (NEW, THIRD), (NEW, EMAIL), (NEW, EMAIL, NEW)])
+def test_who_is_erased_leaves_no_address_behind(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, clock: Clock, path: Sequence[str], days: int
+) -> None:
+    """However often it was changed before, and once the first address is not reserved any more."""
+    access = phone.sign_up()["access_token"]
+    for email in path:
+        change(phone, mailbox, access, email)
+        clock.advance(1)
+    clock.advance(days * DAY)
+    access = phone.log_in(path[-1])["access_token"]
+    change(phone, mailbox, access, "last@example.com")
     erased(phone, mailbox, access)
     assert svc.users._client.call("Scan", TableName=svc.settings.users_table)["Items"] == []
     assert TOO_OLD in submit(phone, undo_link(mailbox), UNDO)
