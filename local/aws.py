@@ -22,7 +22,7 @@ from local import server
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-aws" / "bin" / "python"
-SERVICES = ("dynamodb", "ssm", "ses", "sesv2")
+SERVICES = ("dynamodb", "ssm", "ses")
 REGION = "us-east-1"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0

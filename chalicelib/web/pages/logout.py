@@ -81,7 +81,9 @@ def _logout_request(page_request: PageRequest) -> LogoutRequest:
     params = parameters.parse(page_request.query, known=logout.KNOWN)
     logout_request = logout.check_request(page_request.svc, params, network=page_request.caller.network)
     if logout_request.unregistered:  # which refuses no more than the way back
-        request_log.set_outcome(InvalidRequest(reason="post-logout URI"))
+        request_log.set_outcome(
+            InvalidRequest("The post_logout_redirect_uri is not one of the client's.", reason="post-logout URI")
+        )
     return logout_request
 
 

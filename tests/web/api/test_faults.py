@@ -212,7 +212,7 @@ FLOWS: dict[str, Flow] = {
     "list the sessions": (list_sessions, were_listed, ("BatchGetItem", "Query")),
     "end the other sessions": (end_others, others_ended, ("BatchGetItem", TRANSACT)),
     "end one session": (end_one, one_ended, ("BatchGetItem", TRANSACT, "Query")),
-    "change the password": (change_password, password_changed, ("BatchGetItem", TRANSACT, TRANSACT)),
+    "change the password": (change_password, password_changed, ("BatchGetItem", TRANSACT, TRANSACT, TRANSACT)),
     "delete the account": (
         delete,
         deleted,
@@ -337,7 +337,7 @@ def test_a_transaction_that_is_cancelled_for_no_fault_of_the_callers_is_a_503(
     cancelled = wire.refusing("TransactionCanceledException", reasons=reasons)
     for name, place in (
         ("sign up", 2),
-        ("change the password", 3),
+        ("change the password", 4),
         ("delete the account", 6),
         ("end the other sessions", 2),
     ):
