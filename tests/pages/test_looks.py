@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-from chalicelib.flows.accounts import recovery, verification
+from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter, email_change
@@ -136,6 +136,19 @@ def reset_too_old(window: Page, application: Application) -> None:
 
 def password_reset(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/password-reset")
+
+
+def sign_up_mailed(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/sign-up-mailed")
+
+
+def mailed_sign_up(window: Page, application: Application) -> None:
+    query = urlencode({"token": mailed_signup.link(application.site.svc, "new@example.com")})
+    window.goto(f"{application.site.url}/account/sign-up?{query}")
+
+
+def mailed_sign_up_too_old(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/sign-up?token=x")
 
 
 def device(window: Page, application: Application) -> None:
@@ -275,6 +288,9 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         undo_email_change,
         email_restored,
         forgot_password,
+        sign_up_mailed,
+        mailed_sign_up,
+        mailed_sign_up_too_old,
         reset_mailed,
         reset_password,
         reset_too_old,

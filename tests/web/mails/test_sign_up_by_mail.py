@@ -180,6 +180,18 @@ def test_opening_a_link_does_nothing_and_a_robot_that_sends_the_form_makes_no_ac
     assert confirm(phone, mailbox.mails[0].token).status == 201
 
 
+def test_a_link_costs_two_writes_and_no_read_and_a_bad_one_nothing(
+    svc: Services, phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    token = mailed(phone, mailbox).token
+    phone.delivers = False
+    with wire.watched(svc) as traffic:
+        assert confirm(phone, "x" * 200).status == 404
+        assert traffic.calls == []
+        assert confirm(phone, token).status == 201
+        assert traffic.calls == ["TransactWriteItems", "TransactWriteItems"]
+
+
 def test_a_link_ends_after_a_day(phone: DeliveringPhone, mailbox: Ses, clock: Clock) -> None:
     token = mailed(phone, mailbox).token
     clock.advance(DAY + 1)

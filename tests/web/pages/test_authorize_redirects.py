@@ -100,7 +100,7 @@ MISTAKES = [
     ({"scope": "openid\u00e9 openid"}, "invalid_scope"),
     ({"scope": " ".join(["openid"] * 1200)}, "invalid_request"),
     ({"prompt": "none login"}, "invalid_request"),
-    ({"prompt": "create"}, "invalid_request"),
+    ({"prompt": "register"}, "invalid_request"),
     ({"prompt": "NONE"}, "invalid_request"),
     ({"prompt": "none"}, "login_required"),
     ({"max_age": "-1"}, "invalid_request"),
