@@ -4,6 +4,7 @@ from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, forms
+from .error_pages import REFUSALS
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
 
@@ -19,7 +20,7 @@ ASK, MAILED, PAGE, DONE = (
 ASK_FORM, FORM = "forgotten password", "new password"
 
 
-@pages.route("GET /.well-known/change-password")
+@pages.route("GET /.well-known/change-password", errors=(*REFUSALS, errors.NotFound))
 def well_known_page(svc: Services, _: Caller) -> Answer:
     """Where password managers send people for a new password (W3C, A Well-Known URL for Changing Passwords)."""
     if not svc.settings.mail_from:
