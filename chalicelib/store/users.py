@@ -248,15 +248,15 @@ class Users:
 
     def deletion(self, user: User, *, canonical_email: str, last: Session) -> Write:
         """The account, its address and its last session erased, while the account is as it was read."""
+        account = {
+            "TableName": self._users,
+            "Key": user_key(user.uid),
+            # Of an account that has another address by now that one would be left behind, and be nobody's for ever.
+            "ConditionExpression": "token_version = :version AND email = :email",
+            "ExpressionAttributeValues": {":version": {"N": str(user.token_version)}, ":email": {"S": user.email}},
+        }
         parts = (
-            {
-                "Delete": {
-                    "TableName": self._users,
-                    "Key": user_key(user.uid),
-                    "ConditionExpression": "token_version = :version",
-                    "ExpressionAttributeValues": {":version": {"N": str(user.token_version)}},
-                }
-            },
+            {"Delete": account},
             addresses.deletion(self._users, canonical_email, user.uid),
             {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}},
         )

@@ -15,7 +15,7 @@ from tests.support.browser import Browser, forms
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import SentMail, Ses
-from tests.support.staged import just_before
+from tests.support.staged import before_write, just_before
 
 ASK, CONFIRM = "POST /me/email", "POST /me/email/confirm"
 CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
@@ -388,6 +388,24 @@ def test_who_is_erased_leaves_no_address_behind(
     assert svc.users._client.call("Scan", TableName=svc.settings.users_table)["Items"] == []
     assert TOO_OLD in submit(phone, undo_link(mailbox), UNDO)
     phone.sign_up(EMAIL)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_who_is_erased_while_the_address_changes_leaves_none_behind(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, number: int
+) -> None:
+    access = phone.sign_up()["access_token"]
+    ask(phone, access)
+    link = mails(mailbox, "change_email")[0].link
+    rival = Phone(phone.gateway._now)  # type: ignore[arg-type]
+    with before_write(svc.users._client, number, lambda: submit(rival, link, CHANGE)):
+        status = phone.call("DELETE /me", {"password": PASSWORD}, token=access).status
+    if status != 204:  # as nothing was erased, it can be tried again
+        assert status == 503
+        access = phone.log_in(NEW)["access_token"]
+        erased(phone, mailbox, access)
+    for email in (EMAIL, NEW):
+        phone.sign_up(email)
 
 
 @pytest.mark.parametrize("mode", wire.MODES)
