@@ -24,6 +24,7 @@ def change_token(svc: Services, user: User) -> tuple[str, str]:
 
 def undo_link(svc: Services, user: User) -> str:
     """The token of the mail to the address that an account had until just now."""
+    svc.users.verify_email(user)
     email_change.confirm_link(svc, change_link(svc, user), language="en")
     changed = svc.users.read(user.uid)
     assert changed

@@ -2,8 +2,8 @@
 
 Until it is confirmed the old address is the account's. A change is bound to the account as it was when it was asked for, and
 its write to the account as it was read: of two that race one is written (CVE-2026-32700 was such a race).
-An undo is the right of one address, the one before the first change of the last days. So whoever took an account over cannot
-use up the right by changing it twice, nor have one too. Its address stays reserved for that time.
+An undo is the right of one address: the one before the first change of the last days, if it was verified. So whoever took an
+account over cannot use up the right by changing it twice, nor have one too. Its address stays reserved for that time.
 """
 
 from collections.abc import Sequence
@@ -104,7 +104,8 @@ def _confirm(
         raise NotFound("This change was made already, or is too old.", uid=change.uid)
     now = svc.now()
     changed = replace(user, email=change.new_email, email_verified=True, email_changed_at=now)
-    if now >= user.previous_email_until:
+    # Of an address that nobody has verified it would be the right of a stranger, and keep the address from its owner.
+    if user.email_verified and now >= user.previous_email_until:
         end_reservation(svc, user)
         until = now + SealedEmailUndo.seconds
         changed = replace(changed, previous_email=user.email, previous_email_until=until)
