@@ -91,7 +91,8 @@ def confirm_code(svc: Services, user: User, unverified_text: str, typed: str, *,
     change = sealing.unseal(svc, unverified_text, SealedEmailChange)
     if change is None:
         raise NotFound("This change is too old.", uid=user.uid)
-    spent = limits.mail_code(svc, user, network=network)
+    new_email = email.canonical(change.new_email)
+    spent = limits.mail_code(svc, user, network=network, canonical_new_email=new_email)
     if not macs.verify_code(svc, typed, *_parts(change)):
         raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
     _confirm(svc, user, change, language=language, optional=[svc.attempts.refund(spent, now=svc.now())])

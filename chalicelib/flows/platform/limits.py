@@ -102,10 +102,17 @@ def email_change(svc: Services, user: User, *, canonical_email: str, network: st
     )
 
 
-def mail_code(svc: Services, user: User, *, network: str) -> Spent:
-    """Counts one code of a mail that was typed, which a right one gives back; raises TooManyRequests."""
+def mail_code(svc: Services, user: User, *, network: str, canonical_new_email: str = "") -> Spent:
+    """Counts one code of a mail that was typed, which a right one gives back; raises TooManyRequests.
+
+    A code that makes an address an account's counts for that address too: accounts are many, and so would be the guesses.
+    """
+    of_address = (_limit(svc, "mail_code_account", "new", canonical_new_email),) if canonical_new_email else ()
     return _spend(
-        svc, _limit(svc, "mail_code_network", network), _limit(svc, "mail_code_account", email.canonical(user.email))
+        svc,
+        _limit(svc, "mail_code_network", network),
+        _limit(svc, "mail_code_account", email.canonical(user.email)),
+        *of_address,
     )
 
 

@@ -277,6 +277,19 @@ def test_codes_are_not_guessed_however_many_changes_are_asked_for(phone: Deliver
     assert address(phone, access) == EMAIL
 
 
+def test_a_code_for_an_address_is_not_guessed_by_however_many_accounts(phone: DeliveringPhone, mailbox: Ses) -> None:
+    statuses = []
+    for number in range(3):
+        stranger = DeliveringPhone(phone.gateway._now, address=f"203.0.113.{number}")  # type: ignore[arg-type]
+        access = stranger.sign_up(f"eve{number}@example.com")["access_token"]
+        token = ask(stranger, access).json()["token"]
+        right = mails(mailbox, "change_email")[-1].code
+        statuses += guess(stranger, access, token, [f"{(int(right) + 1) % 1_000_000:06}"] * 4)
+    assert statuses == [401] * 10 + [429] * 2
+    access = phone.sign_up()["access_token"]
+    change(phone, mailbox, access)  # the owner of the address has the link
+
+
 def test_a_code_and_its_token_are_of_one_account_and_one_address(phone: DeliveringPhone, mailbox: Ses) -> None:
     access, other = phone.sign_up()["access_token"], phone.sign_up("bob@example.com")["access_token"]
     tokens = [ask(phone, access, email).json()["token"] for email in (NEW, THIRD)]
