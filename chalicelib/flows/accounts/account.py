@@ -57,11 +57,14 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     # The account goes last: should anything fail before, its owner can still try again.
     svc.sessions.erase(user.uid, but=last.session_id)
     svc.clients.delete_consents(user.uid)
-    email_change.end_reservation(svc, user)
+    # With the account and not before: whoever took it over could have the erasure fail, and be rid of the owner's undo.
+    freed = email_change.reservation_end(svc, user)
     refund = svc.attempts.refund(spent, now=svc.now())
     deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
-    if svc.transactions.commit(deletion, optional=[refund]) is not None:
+    if svc.transactions.commit(deletion, optional=[refund, *freed]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)
     svc.clients.delete_consents(user.uid)
+    if freed:
+        svc.transactions.commit(*freed)  # which may have been in the way

@@ -107,7 +107,8 @@ def _confirm(
     changed = replace(user, email=change.new_email, email_verified=True, email_changed_at=now)
     # Of an address that nobody has verified it would be the right of a stranger, and keep the address from its owner.
     if user.email_verified and now >= user.previous_email_until:
-        end_reservation(svc, user)
+        if over := reservation_end(svc, user):
+            svc.transactions.commit(*over)
         until = now + SealedEmailUndo.seconds
         changed = replace(changed, previous_email=user.email, previous_email_until=until)
     notice = mails.mail(svc, NOTICE, user, language=language)
@@ -115,10 +116,11 @@ def _confirm(
         raise NotFound("This change was made already, or the address is taken.", uid=user.uid)
 
 
-def end_reservation(svc: Services, user: User) -> None:
-    """Frees the previous address of an account, if that is reserved."""
-    if user.previous_email:
-        svc.transactions.commit(svc.users.reservation_end(user))
+def reservation_end(svc: Services, user: User) -> tuple[Write, ...]:
+    """Frees the previous address of an account, if it has one that is reserved."""
+    if email.canonical(user.previous_email) in ("", email.canonical(user.email)):
+        return ()
+    return (svc.users.reservation_end(user),)
 
 
 def undo_link(svc: Services, user: User) -> str:

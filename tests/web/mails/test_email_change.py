@@ -413,6 +413,21 @@ def test_who_is_erased_leaves_no_address_behind(
 
 
 @pytest.mark.parametrize("number", range(1, 6))
+def test_an_erasure_that_fails_on_purpose_leaves_the_owner_their_undo(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, number: int
+) -> None:
+    access = sign_up(phone, mailbox)["access_token"]
+    change(phone, mailbox, access)
+    rival = Phone(phone.gateway._now)  # type: ignore[arg-type]
+    other = rival.log_in(NEW)["access_token"]
+    with before_write(svc.users._client, number, lambda: rival.call("DELETE /me/sessions", token=other)):
+        status = phone.call("DELETE /me", {"password": PASSWORD}, token=access).status
+    if status != 204:
+        assert refusal(rival.call("POST /signup", {"email": EMAIL, "password": PASSWORD})) == (409, "email_taken")
+        assert b"Your address is back" in submit(phone, undo_link(mailbox), UNDO)
+
+
+@pytest.mark.parametrize("number", range(1, 6))
 def test_who_is_erased_while_the_address_changes_leaves_none_behind(
     phone: DeliveringPhone, svc: Services, mailbox: Ses, number: int
 ) -> None:
