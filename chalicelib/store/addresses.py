@@ -23,14 +23,14 @@ def uid_of(item: Item) -> str | None:
     return None if "reserved_until" in item else uid
 
 
-def claim(table: str, canonical: str, uid: str, *, now: int) -> Part:
+def claim(users: str, canonical: str, uid: str, *, now: int) -> Part:
     """The address becomes the account's, if nobody has it, and nobody else has it reserved."""
     item = {**address_key(canonical), **VERSION, "uid": {"S": uid}}
     free = "attribute_not_exists(pk) OR reserved_until <= :now OR uid = :uid"
     values = {":now": {"N": str(now)}, ":uid": {"S": uid}}
     return {
         "Put": {
-            "TableName": table,
+            "TableName": users,
             "Item": item,
             "ConditionExpression": free,
             "ExpressionAttributeValues": values,
@@ -38,11 +38,11 @@ def claim(table: str, canonical: str, uid: str, *, now: int) -> Part:
     }
 
 
-def reservation(table: str, canonical: str, uid: str, *, until: int) -> Part:
+def reservation(users: str, canonical: str, uid: str, *, until: int) -> Part:
     """The address stays reserved, if it is the account's."""
     return {
         "Update": {
-            "TableName": table,
+            "TableName": users,
             "Key": address_key(canonical),
             "UpdateExpression": "SET reserved_until = :until",
             "ConditionExpression": "uid = :uid",
@@ -51,11 +51,11 @@ def reservation(table: str, canonical: str, uid: str, *, until: int) -> Part:
     }
 
 
-def deletion(table: str, canonical: str, uid: str, *, reserved: bool = False) -> Part:
+def deletion(users: str, canonical: str, uid: str, *, reserved: bool = False) -> Part:
     """The address is free, if it is the account's, or reserved for it."""
     return {
         "Delete": {
-            "TableName": table,
+            "TableName": users,
             "Key": address_key(canonical),
             "ConditionExpression": "uid = :uid" + (" AND attribute_exists(reserved_until)" if reserved else ""),
             "ExpressionAttributeValues": {":uid": {"S": uid}},

@@ -27,8 +27,9 @@ Right = tuple[str, str]
 
 
 def tables_in(node: ast.AST) -> set[str]:
-    named = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
-    return {table for table in ("users", "grants", "outbox") if f"_{table}" in named}
+    named = {n.attr.removeprefix("_") for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+    named |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+    return {table for table in ("users", "grants", "outbox") if table in named}
 
 
 def called(node: ast.AST) -> Iterator[str]:

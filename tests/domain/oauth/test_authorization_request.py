@@ -89,7 +89,7 @@ def test_what_is_not_said_has_its_default() -> None:
         ({"scope": "profile address"}, "invalid_scope"),
         ({"scope": 'openid "'}, "invalid_scope"),
         ({"scope": ""}, "invalid_scope"),
-        ({"prompt": "create"}, "invalid_request"),
+        ({"prompt": "register"}, "invalid_request"),
         ({"prompt": "none login"}, "invalid_request"),
         ({"max_age": ""}, "invalid_request"),
         ({"max_age": "1" * 10}, "invalid_request"),
