@@ -73,10 +73,7 @@ def code(svc: Services, change: EmailChange) -> str:
 
 def read_link(svc: Services, unverified_text: str) -> SealedEmailChangeLink:
     """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
-    change = sealing.unseal(svc, unverified_text, SealedEmailChangeLink)
-    if change is None:
-        raise NotFound("This link is not complete, or too old.")
-    return change
+    return sealing.unseal_link(svc, unverified_text, SealedEmailChangeLink)
 
 
 def confirm_link(svc: Services, unverified_text: str, *, language: str) -> None:
@@ -131,8 +128,8 @@ def undo_link(svc: Services, user: User) -> str:
 
 def read_undo(svc: Services, unverified_text: str) -> SealedEmailUndo:
     """What such a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
-    undo = sealing.unseal(svc, unverified_text, SealedEmailUndo)
-    if undo is None or svc.now() >= undo.valid_until:
+    undo = sealing.unseal_link(svc, unverified_text, SealedEmailUndo)
+    if svc.now() >= undo.valid_until:
         raise NotFound("This link is not complete, or too old.")
     return undo
 

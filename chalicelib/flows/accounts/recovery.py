@@ -44,10 +44,7 @@ def link(svc: Services, user: User) -> str:
 
 def read_link(svc: Services, unverified_text: str) -> SealedResetLink:
     """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
-    record = sealing.unseal(svc, unverified_text, SealedResetLink)
-    if record is None:
-        raise NotFound("This link is not complete, or too old.")
-    return record
+    return sealing.unseal_link(svc, unverified_text, SealedResetLink)
 
 
 def reset(svc: Services, unverified_link: str, *, new_password: str, network: str, language: str) -> None:

@@ -41,10 +41,7 @@ def code(svc: Services, user: User) -> str:
 
 def read_link(svc: Services, unverified_text: str) -> SealedEmailLink:
     """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
-    record = sealing.unseal(svc, unverified_text, SealedEmailLink)
-    if record is None:
-        raise NotFound("This link is not complete, or too old.")
-    return record
+    return sealing.unseal_link(svc, unverified_text, SealedEmailLink)
 
 
 def confirm_link(svc: Services, unverified_text: str) -> User:

@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from ...domain import versioned
 from ...domain.crypto import sealing
+from ...domain.errors import NotFound
 from ...domain.versioned import SealedRecord
 from ...services import Services
 from . import keys
@@ -28,3 +29,11 @@ def unseal(svc: Services, unverified_text: str, kind: type[R]) -> R | None:
         return versioned.from_members(members, kind)
     except ValueError:
         return None
+
+
+def unseal_link(svc: Services, unverified_text: str, kind: type[R]) -> R:
+    """What the link of a mail says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
+    record = unseal(svc, unverified_text, kind)
+    if record is None:
+        raise NotFound("This link is not complete, or too old.")
+    return record

@@ -2,7 +2,7 @@ from ...domain import errors
 from ...flows.accounts import email_change
 from ..http.answers import Answer
 from . import forms
-from .page_request import PageRequest, path_with_query, redirect
+from .page_request import PageRequest, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -35,8 +35,8 @@ def change_email_on_page(page_request: PageRequest) -> Answer:
     try:
         email_change.confirm_link(page_request.svc, token, language=language)
     except errors.NotFound:
-        return _redirect(page_request, CHANGE)
-    return _redirect(page_request, CHANGED)
+        return redirect_to_page(page_request, CHANGE)
+    return redirect_to_page(page_request, CHANGED)
 
 
 @pages.page(f"/{CHANGED}")
@@ -63,8 +63,8 @@ def undo_email_change_on_page(page_request: PageRequest) -> Answer:
     try:
         email_change.undo(page_request.svc, token, network=network, language=page_request.language)
     except errors.NotFound:
-        return _redirect(page_request, UNDO)
-    return _redirect(page_request, UNDONE)
+        return redirect_to_page(page_request, UNDO)
+    return redirect_to_page(page_request, UNDONE)
 
 
 @pages.page(f"/{UNDONE}")
@@ -80,8 +80,3 @@ def _ask(page_request: PageRequest, page: str, form: str, state: str, token: str
 
 def _state(page_request: PageRequest, state: str) -> Answer:
     return page_request.show("email_change_state.html", state=state)
-
-
-def _redirect(page_request: PageRequest, page: str) -> Answer:
-    locales = [("ui_locales", dict(page_request.query).get("ui_locales", ""))]
-    return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(page, locales)}")

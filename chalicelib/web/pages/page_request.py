@@ -208,3 +208,9 @@ def redirect(location: str) -> Answer:
     # Whatever a form brought along, a header is one line of ASCII.
     header = quote(location, safe=string.punctuation)
     return Answer(body="", status=303, headers={"Location": header, "Referrer-Policy": "no-referrer"})
+
+
+def redirect_to_page(page_request: PageRequest, page: str) -> Answer:
+    """Sends the browser to a page of ours, in the language that this one's URL asked for."""
+    locales = [("ui_locales", dict(page_request.query).get("ui_locales", ""))]
+    return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(page, locales)}")

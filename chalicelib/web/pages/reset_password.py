@@ -5,7 +5,7 @@ from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, forms
 from .error_pages import REFUSALS
-from .page_request import PageRequest, path_with_query, redirect
+from .page_request import PageRequest, path_with_query, redirect, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -46,7 +46,7 @@ def request_reset_on_page(page_request: PageRequest) -> Answer:
     except errors.TooManyRequests as refusal:
         browser = (ASK_FORM, page_request.browser_token())
         return form_errors.redirect_with_errors(page_request, ASK, browser, refusal, refusal.code, email=address)
-    return _redirect(page_request, MAILED)
+    return redirect_to_page(page_request, MAILED)
 
 
 @pages.page(f"/{MAILED}")
@@ -74,21 +74,16 @@ def reset_password_on_page(page_request: PageRequest) -> Answer:
     try:
         recovery.reset(page_request.svc, token, new_password=password, network=network, language=language)
     except errors.NotFound:
-        return _redirect(page_request, PAGE)
+        return redirect_to_page(page_request, PAGE)
     except (errors.WeakPassword, errors.InvalidRequest) as refusal:
         error = "long_password" if isinstance(refusal, errors.LongPassword) else errors.WeakPassword.code
         browser = (FORM, page_request.browser_token())
         back = path_with_query(PAGE, [*page_request.query, ("token", token)])
         return form_errors.redirect_with_errors(page_request, back, browser, refusal, error)
-    return _redirect(page_request, DONE)
+    return redirect_to_page(page_request, DONE)
 
 
 @pages.page(f"/{DONE}")
 def password_reset_page(page_request: PageRequest) -> Answer:
     """Says that it is done."""
     return page_request.show("reset_state.html", state="password_reset")
-
-
-def _redirect(page_request: PageRequest, page: str) -> Answer:
-    locales = [("ui_locales", dict(page_request.query).get("ui_locales", ""))]
-    return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(page, locales)}")

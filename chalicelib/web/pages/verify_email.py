@@ -2,7 +2,7 @@ from ...domain import errors
 from ...flows.accounts import verification
 from ..http.answers import Answer
 from . import forms
-from .page_request import PageRequest, path_with_query, redirect
+from .page_request import PageRequest, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -28,16 +28,11 @@ def verify_email_on_page(page_request: PageRequest) -> Answer:
     try:
         verification.confirm_link(page_request.svc, page_request.fields["token"])
     except errors.NotFound:
-        return _redirect(page_request, PAGE)
-    return _redirect(page_request, DONE)
+        return redirect_to_page(page_request, PAGE)
+    return redirect_to_page(page_request, DONE)
 
 
 @pages.page(f"/{DONE}")
 def email_verified_page(page_request: PageRequest) -> Answer:
     """Says that it is done."""
     return page_request.show("email_verified.html", verified=True)
-
-
-def _redirect(page_request: PageRequest, page: str) -> Answer:
-    locales = [("ui_locales", dict(page_request.query).get("ui_locales", ""))]
-    return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(page, locales)}")
