@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(_welcome(workers, served, options.state), flush=True)
                 if mcp_server:
                     here = any(api.name == MCP_NAME for api in served)
-                    issuer, algorithm = server.url(workers[0].listening), workers[0].environment["LATCHKEY_ALGORITHM"]
+                    issuer, algorithm = (workers[0].environment[f"LATCHKEY_{name}"] for name in ("ISSUER", "ALGORITHM"))
                     print(mcp.welcome(mcp_server, issuer, algorithm=algorithm, is_here=here), flush=True)
             _watch(cloud, workers, watched, snapshot, stop)
             print("\nStopping.", flush=True)
@@ -108,9 +108,11 @@ def _set_up(
     ports = (options.port, options.notes_port, options.api_port)
     names = ("latchkey", *(api.name for api in served))
     listening = {name: stack.enter_context(_taking(port)) for name, port in zip(names, ports, strict=False)}
+    # A browser takes no IP address as the place of a passkey, and may look for `localhost` in either family.
+    localhost = stack.enter_context(_taking_beside(listening["latchkey"]))
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
-    environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"]))
+    environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"], "localhost"))
     environment |= mcp.settings(mcp_server) if mcp_server else {}
     registry = served_apis.registry(served) | mcp.registry(mcp_server, served)
     needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
@@ -124,13 +126,13 @@ def _set_up(
     stack.callback(local_state.forget, options.state)
     local_state.remember(options.state, environment)
     shell = {name: value for name, value in os.environ.items() if name.startswith(local_state.OURS)}
-    workers = [Worker("latchkey", listening["latchkey"], environment)]
+    workers = [Worker("latchkey", (listening["latchkey"], *localhost), environment)]
     if mcp_server:
         shell |= {"MCP_URL": mcp_server.url, "LATCHKEY_ISSUER": environment["LATCHKEY_ISSUER"]}
     for api in served:
         kind = options.gateway or "rest" if api is not served[0] else "rest"
         own_shell = environment | {SHELL: json.dumps(shell), KIND: kind}
-        workers.append(Worker(api.name, listening[api.name], own_shell, (api.target, *api.public)))
+        workers.append(Worker(api.name, (listening[api.name],), own_shell, (api.target, *api.public)))
     for worker in workers:
         worker.start()
         stack.callback(worker.stop)
@@ -147,6 +149,19 @@ def _taking(port: int) -> Iterator[socket.socket]:
         raise CannotServe(f"there is no port {port}: the last one is 65535") from None
     with listening:
         yield listening
+
+
+@contextmanager
+def _taking_beside(listening: socket.socket) -> Iterator[tuple[socket.socket, ...]]:
+    try:
+        beside = server.listen_beside(listening)
+    except OSError:
+        raise aws.PortTaken(f"port {listening.getsockname()[1]} of [::1] is taken") from None
+    if beside is None:
+        yield ()
+        return
+    with beside:
+        yield (beside,)
 
 
 @contextmanager
@@ -177,7 +192,7 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
 def _check_settings() -> None:
     """Before anything is started: a setting of the stage or of the shell that nobody could start with."""
     try:
-        config.load({"LATCHKEY_ISSUER": "http://127.0.0.1", **_dev_stage(), **_developers_settings()})
+        config.load({"LATCHKEY_ISSUER": "http://localhost", **_dev_stage(), **_developers_settings()})
     except config.WrongSetting as error:
         raise CannotServe(str(error)) from None
 
@@ -248,7 +263,8 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _welcome(workers: list[Worker], served: list[served_apis.Api], state: Path) -> str:
-    base, notes, *more = (server.url(worker.listening) for worker in workers)
+    notes, *more = (server.url(worker.listening[0]) for worker in workers[1:])
+    base = workers[0].environment["LATCHKEY_ISSUER"]
     mine = "".join(
         f"\n{api.name:<10} {url}   ({api.target}, behind the guard)" for api, url in zip(served[1:], more, strict=True)
     )

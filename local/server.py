@@ -3,6 +3,7 @@
 What is not well-formed HTTP never reaches the gateway and is refused here, in our error shape.
 """
 
+import errno
 import json
 import logging
 import re
@@ -22,6 +23,7 @@ HEADERS_LIMIT = 10_240  # API Gateway's own, of all headers together
 LINE_LIMIT = 8_192
 LINGER_SECONDS = 2.0
 NO_BODY = {204, 304}
+NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
 class Malformed(Exception):
@@ -41,9 +43,29 @@ def listen(port: int = 0) -> socket.socket:
     return listening
 
 
-def url(listening: socket.socket) -> str:
+def listen_beside(listening: socket.socket) -> socket.socket | None:
+    """Take the same port of [::1], which is `localhost` as well; None on a machine without IPv6.
+
+    A program that asks for `localhost` may try it first, and would reach whoever else has it.
+    """
+    beside = None
+    try:
+        beside = socket.socket(socket.AF_INET6)
+        beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        beside.bind(("::1", listening.getsockname()[1]))
+        beside.listen(128)
+    except OSError as error:
+        if beside is not None:
+            beside.close()
+        if error.errno in NO_IPV6:
+            return None
+        raise
+    return beside
+
+
+def url(listening: socket.socket, host: str = "127.0.0.1") -> str:
     """Return the base URL of a port taken with `listen`."""
-    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+    return f"http://{host}:{listening.getsockname()[1]}"
 
 
 class Server(ThreadingHTTPServer):

@@ -1,6 +1,6 @@
 """One app behind its gateway, in a process of its own that `serve` replaces whenever a file is edited.
 
-`python -m local.worker <name> <fd>` serves Latchkey on the listening socket that it inherits as the file descriptor.
+`python -m local.worker <name> <fd>,<fd>` serves Latchkey on the listening sockets that it inherits as file descriptors.
 With a Chalice app's folder, or an HTTP server's URL and the routes of it that need no token, it serves that
 behind the guard.
 """
@@ -23,9 +23,9 @@ from chalicelib.domain.oauth.scopes import needed
 from deploy.gateway_responses import OWN_SCOPES
 from local import exit_with_parent
 from local.api_kinds import HttpApi, Kind, RestApi
-from local.delivery import DeliveringGateway
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
+from local.latchkey_gateway import LatchkeyGateway
 from local.server import Server
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ def latchkey() -> Gateway:
     """Return Latchkey itself, behind its own guard, with what delivers its messages."""
     from app import app
 
-    metadata = os.environ["LATCHKEY_ISSUER"] + RESOURCE_METADATA
-    return DeliveringGateway(app, kind=RestApi(metadata, scopes=OWN_SCOPES))
+    issuer = os.environ["LATCHKEY_ISSUER"]
+    return LatchkeyGateway(app, issuer=issuer, kind=RestApi(issuer + RESOURCE_METADATA, scopes=OWN_SCOPES))
 
 
 def guarded(name: str, target: str, *public: str) -> Gateway:
@@ -74,7 +74,7 @@ def _kind(name: str, scopes: Mapping[str, str]) -> Kind:
     return RestApi(metadata, scopes=needed(scopes), remaps=True)
 
 
-def main(name: str, descriptor: str, *what: str) -> None:
+def main(name: str, descriptors: str, *what: str) -> None:
     """Serve until told to stop."""
     exit_with_parent.watch()
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s {name}: %(message)s", datefmt="%H:%M:%S")
@@ -83,14 +83,16 @@ def main(name: str, descriptor: str, *what: str) -> None:
         gateway = guarded(name, *what) if what else latchkey()
     except CannotIntegrateError as error:
         sys.exit(f"{name}: {error}.")
-    server = Server(gateway, socket.socket(fileno=int(descriptor)))
+    first, *beside = (Server(gateway, socket.socket(fileno=int(descriptor))) for descriptor in descriptors.split(","))
+    for server in beside:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def stop(_signal: int, _frame: Any) -> None:
         # `shutdown` waits for the loop that this handler interrupts.
-        threading.Thread(target=server.shutdown).start()
+        threading.Thread(target=first.shutdown).start()
 
     signal.signal(signal.SIGTERM, stop)
-    server.serve_forever(poll_interval=0.05)
+    first.serve_forever(poll_interval=0.05)
 
 
 if __name__ == "__main__":

@@ -12,28 +12,28 @@ STOP_SECONDS = 10.0
 
 @dataclass
 class Worker:
-    """An app's process, on a listening socket that outlives it."""
+    """An app's process, on listening sockets of one port that outlive it."""
 
     name: str
-    listening: socket.socket
+    listening: tuple[socket.socket, ...]
     environment: dict[str, str]
     serves: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start serving."""
-        descriptor = self.listening.fileno()
+        descriptors = [each.fileno() for each in self.listening]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "local.worker", self.name, str(descriptor), *self.serves],
+            [sys.executable, "-m", "local.worker", self.name, ",".join(map(str, descriptors)), *self.serves],
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.PIPE,
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
             start_new_session=True,
         )
 
     def stop(self) -> None:
-        """Stop serving; the socket goes on listening."""
+        """Stop serving; the sockets go on listening."""
         if self.process is None:
             return
         self.process.terminate()
@@ -57,7 +57,7 @@ class Worker:
     def answers(self) -> bool:
         """Tell whether it answers: whoever asks for nothing is hung up on as soon as somebody listens, without a log line."""
         try:
-            with socket.create_connection(self.listening.getsockname(), timeout=0.5) as connection:
+            with socket.create_connection(self.listening[0].getsockname(), timeout=0.5) as connection:
                 connection.shutdown(socket.SHUT_WR)
                 return connection.recv(1) == b""
         except OSError:

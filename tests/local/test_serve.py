@@ -58,7 +58,7 @@ class Run:
                 start_new_session=True,
             )
         self.welcome = self.printed_until(until)
-        listening = re.findall(r"^\w+ +http://127.0.0.1:(\d+)", self.welcome, re.MULTILINE)
+        listening = re.findall(r"^\w+ +http://(?:127\.0\.0\.1|localhost):(\d+)", self.welcome, re.MULTILINE)
         self.ports = tuple(int(port) for port in dict.fromkeys(listening))
 
     def printed_until(self, line: str) -> str:
@@ -417,6 +417,39 @@ def test_plain_chalice_local_works_beside_it_with_the_environment_that_the_manua
             assert run.call(port, "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
         finally:
             chalice.terminate()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize("name", ["127.0.0.1", "[::1]"])
+def test_a_browser_is_led_to_the_issuer_from_whatever_name_of_this_machine(run: Run, address: str, name: str) -> None:
+    port = run.ports[0]
+    with closing(http.client.HTTPConnection(address, port, timeout=60)) as connection:
+        connection.request(
+            "GET", "/authorize/login?to=a%2Fb", headers={"Accept": "text/html", "Host": f"{name}:{port}"}
+        )
+        answer = connection.getresponse()
+        answer.read()
+        assert (answer.status, answer.getheader("Location")) == (
+            307,
+            f"http://localhost:{port}/authorize/login?to=a%2Fb",
+        )
+        connection.request("GET", "/authorize/login", headers={"Accept": "text/html", "Host": f"localhost:{port}"})
+        page = connection.getresponse()
+        assert (page.status, b"<form" in page.read()) == (200, True)
+
+
+def test_programs_are_answered_under_whatever_name_of_this_machine(run: Run) -> None:
+    status, metadata = run.call(run.ports[0], "GET", "/.well-known/openid-configuration")
+    assert (status, metadata["issuer"]) == (200, f"http://localhost:{run.ports[0]}")
+
+
+def test_a_port_that_somebody_has_in_the_other_family_is_reported_as_taken(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET6) as holder:
+        holder.bind(("::1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        text = refusal(f"--state={tmp_path}", f"--port={port}", "--notes-port=0", "--aws-port=0")
+    assert text.startswith(f"Cannot serve: port {port} of [::1] is taken; choose others with PORT=")
 
 
 def refusal(*options: str) -> str:

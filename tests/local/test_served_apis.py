@@ -79,7 +79,7 @@ def run(checkout: Path, todos: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def port_of(run: Run, name: str) -> int:
-    match = re.search(rf"^{name} +http://127\.0\.0\.1:(\d+)", run.welcome, re.MULTILINE)
+    match = re.search(rf"^{name} +http://(?:127\.0\.0\.1|localhost):(\d+)", run.welcome, re.MULTILINE)
     assert match, run.welcome
     return int(match[1])
 
@@ -88,7 +88,7 @@ def port_of(run: Run, name: str) -> int:
 def test_the_manual_s_run_answers_what_the_manual_says(run: Run) -> None:
     script = BLOCKS["bash"]
     for documented, real in (("8000", port_of(run, "Latchkey")), ("8003", port_of(run, "todos"))):
-        script = script.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{real}")
+        script = re.sub(rf"(127\.0\.0\.1|localhost):{documented}\b", rf"\1:{real}", script)
     script = "\n".join(f"{line}; echo" if line.startswith("curl") else line for line in script.splitlines())
     done = subprocess.run(["bash", "-eu"], input=script, capture_output=True, text=True, check=True)  # noqa: S607
     # A long line of the manual is broken before a space.

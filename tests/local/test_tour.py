@@ -73,7 +73,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 def at_the_documented_ports(text: str, served: Run) -> str:
     for documented, real in zip((8000, 8001, 8002), served.ports, strict=True):
-        text = text.replace(f"127.0.0.1:{real}", f"127.0.0.1:{documented}")
+        text = re.sub(rf"(127\.0\.0\.1|localhost):{real}\b", rf"\1:{documented}", text)
     return text
 
 
@@ -107,7 +107,7 @@ def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served
     (script,) = re.findall(r"```js\n(.*?)```", TOUR, re.DOTALL)
     address = subprocess.run(
         ["node", "--input-type=module", "-"],  # noqa: S607
-        input=script.replace("127.0.0.1:8000", f"127.0.0.1:{served.ports[0]}"),
+        input=script.replace("localhost:8000", f"localhost:{served.ports[0]}"),
         cwd=ROOT / "tests" / "interop",
         capture_output=True,
         text=True,
@@ -122,7 +122,7 @@ def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served
 def printed(served: Run) -> list[str]:
     script = "".join(f"{commands}\necho -n '{END}'\n" for commands, _ in steps())
     for documented, real in zip((8000, 8001), served.ports, strict=False):
-        script = script.replace(f"127.0.0.1:{documented}", f"127.0.0.1:{real}")
+        script = re.sub(rf"(127\.0\.0\.1|localhost):{documented}\b", rf"\1:{real}", script)
     return [at_the_documented_ports(part, served) for part in run(script)]
 
 
