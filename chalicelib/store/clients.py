@@ -10,7 +10,7 @@ from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
 from .items import ONE, VERSION, reader
 from .transactions import Write
-from .users import as_read
+from .user_items import as_read
 
 NOTHING = Write(())
 

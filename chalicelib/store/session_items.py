@@ -5,7 +5,7 @@ from typing import Any
 from ..domain.accounts.model import Session
 from .dynamo import Item
 from .items import VERSION, reader
-from .users import session_key
+from .user_items import session_key
 
 TEXTS = ("device", "ended", "redirect_uri", "challenge", "nonce", "resource", "jkt", "browser", "claims")
 NUMBERS = (

@@ -5,7 +5,7 @@ from typing import Any
 from ..domain.accounts.model import Session
 from ..domain.oauth.client import Client
 from .session_items import to_item
-from .users import as_read, session_key
+from .user_items import as_read, session_key
 
 ADD_PARTICIPANT = "ADD took_part :client"
 

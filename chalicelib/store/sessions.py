@@ -12,8 +12,8 @@ from .dynamo import ConditionFailed, Item, attempt, conditionally
 from .session_items import from_item
 from .session_writes import ADD_PARTICIPANT, SessionWrites
 from .transactions import Write
-from .users import from_item as user_from_item
-from .users import session_key, user_key
+from .user_items import from_item as user_from_item
+from .user_items import session_key, user_key
 
 BATCH = 25  # BatchWriteItem takes no more
 MAX_NOTED = 50  # clients and their sessions, in one browser's session: it is read with every page

@@ -4,83 +4,11 @@ from typing import Any
 
 from ..domain.accounts import email
 from ..domain.accounts.model import Session, User
-from ..domain.accounts.profile import CLAIMS
 from . import addresses
 from .aws.client import AwsClient
-from .dynamo import ConditionFailed, Item, conditionally, key
-from .items import VERSION, reader
+from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
-
-
-def user_key(uid: str) -> dict[str, Any]:
-    """The key of a user's profile."""
-    return key(("user", uid), ("profile",))
-
-
-def session_key(uid: str, session_id: str) -> dict[str, Any]:
-    """The key of one session of a user."""
-    return key(("user", uid), ("grant", session_id))
-
-
-def as_read(owner: User | Session) -> dict[str, Any]:
-    """The condition that a user is there, not disabled, and has ended no sessions since they or a session were read."""
-    return {
-        "Key": user_key(owner.uid),
-        "ConditionExpression": "token_version = :version AND disabled = :false",
-        "ExpressionAttributeValues": {":version": {"N": str(owner.token_version)}, ":false": {"BOOL": False}},
-    }
-
-
-def to_item(user: User) -> dict[str, Any]:
-    """A user as it is stored; what was written once can be read for ever."""
-    return {
-        **user_key(user.uid),
-        **VERSION,
-        "email": {"S": user.email},
-        "name": {"S": user.name},
-        "password_hash": {"S": user.password_hash},
-        "token_version": {"N": str(user.token_version)},
-        "created_at": {"N": str(user.created_at)},
-        "email_verified": {"BOOL": user.email_verified},
-        "disabled": {"BOOL": user.disabled},
-        "roles": {"L": [{"S": role} for role in user.roles]},
-        **{name: {"S": value} for name, value in user.claims.items()},
-        **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
-        **_address_history(user),
-    }
-
-
-def _address_history(user: User) -> dict[str, Any]:
-    changed = {"email_changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}
-    if not user.previous_email:
-        return changed
-    until = {"N": str(user.previous_email_until)}
-    return {**changed, "previous_email": {"S": user.previous_email}, "previous_email_until": until}
-
-
-@reader("profile")
-def from_item(item: Item) -> User:
-    """The user in a stored item."""
-    return User(
-        uid=item["pk"]["S"].partition("#")[2],
-        email=item["email"]["S"],
-        name=item["name"]["S"],
-        password_hash=item["password_hash"]["S"],
-        token_version=int(item["token_version"]["N"]),
-        created_at=int(item["created_at"]["N"]),
-        email_verified=item["email_verified"]["BOOL"],
-        disabled=item["disabled"]["BOOL"],
-        roles=tuple(role["S"] for role in item["roles"]["L"]),
-        claims={name: item[name]["S"] for name in CLAIMS if name in item},
-        updated_at=_number(item, "updated_at"),
-        email_changed_at=_number(item, "email_changed_at"),
-        previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
-        previous_email_until=_number(item, "previous_email_until"),
-    )
-
-
-def _number(item: Item, name: str) -> int:
-    return int(item[name]["N"]) if name in item else 0
+from .user_items import address_history, as_read, from_item, session_key, to_item, user_key
 
 
 class Users:
@@ -179,7 +107,7 @@ class Users:
             "email": {"S": changed.email},
             "email_verified": {"BOOL": changed.email_verified},
             "token_version": {"N": str(changed.token_version)},
-            **_address_history(changed),
+            **address_history(changed),
         }
         if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
             values["password_hash"] = {"S": changed.password_hash}

@@ -22,7 +22,8 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.refusals import Refusals
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
-from chalicelib.store.users import Users, to_item
+from chalicelib.store.user_items import to_item
+from chalicelib.store.users import Users
 from tests.support import aws
 
 NOW = 1_800_000_000
