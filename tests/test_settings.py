@@ -77,7 +77,7 @@ def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_n
     run = [sys.executable, "-c", f"import {module}"]
     process = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     last = process.stderr.strip().rpartition("\n")[2]
-    message = "chalicelib.config.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
+    message = "chalicelib.config.values.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
     assert (last, process.returncode) == ((message, 1) if where == "lambda" else ("", 0))
 
 

@@ -1,0 +1,30 @@
+"""Who may have an account, and what is mailed to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import values
+from .values import WrongSetting
+
+MAIL_FROM = (
+    r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
+    "an address, or a name and an address like Example <login@example.com>",
+)
+MAIL_DOMAINS = (
+    r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+    "domains in small letters of ASCII, like example.com, or *.example.com for those below it",
+)
+
+
+def read(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of accounts."""
+    sign_up = values.one_of(environ, "LATCHKEY_SIGN_UP", "open", "verified", "invitation", "closed")
+    mail_from = values.text(environ, "LATCHKEY_MAIL_FROM", *MAIL_FROM)
+    if sign_up in ("verified", "invitation") and not mail_from:
+        raise WrongSetting(f"LATCHKEY_SIGN_UP={sign_up} sends mail: name its LATCHKEY_MAIL_FROM")
+    return {
+        "sign_up": sign_up,
+        "mail_from": mail_from,
+        "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
+        "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
+    }
