@@ -114,7 +114,10 @@ def _add_mcp(
     own_id, name = api_id or server.api_id, name or mcp_server.NAME
     _check_names(own_id or mcp_server.NAME, name)
     chosen = {option: value for option, value in registered.items() if value is not None}
-    api = server.entry(name, scope_map=scope_map(file).scopes if file else None, **chosen)
+    reading = scope_map(file) if file else None
+    api = server.entry(
+        name, scope_map=reading.scopes if reading else None, acr=reading.acr if reading else None, **chosen
+    )
     _refuse_our_own(register, own_id)
     registry = register.read()
     check_same_tokens(registry, own_id or name, api)
@@ -131,7 +134,7 @@ def _add_mcp(
 def _add(register: Register, chosen: Stage, *, api_id: str, file: Path, keep_scopes: bool, **registered: Any) -> None:
     _check_names(api_id, registered["name"])
     reading = scope_map(file)
-    api = entry(scopes=reading.scopes, **registered)
+    api = entry(scopes=reading.scopes, acr=reading.acr, **registered)
     _refuse_our_own(register, api_id)
     registry = register.read()
     check_same_tokens(registry, api_id, api)

@@ -47,7 +47,7 @@ ANSWERS: MappingProxyType[str, GatewayAnswer] = MappingProxyType(
         "ACCESS_DENIED": GatewayAnswer(
             403,
             "insufficient_scope",
-            "The access token does not carry the scope that this route needs.",
+            "The access token does not carry the scope or level that this route needs.",
             values={"scope": "$context.authorizer.required_scope"},
             expressions={CHALLENGE: "context.authorizer.challenge"},
         ),

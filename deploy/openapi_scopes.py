@@ -1,13 +1,15 @@
 """An API's scope map from its OpenAPI document: what `security` asks of each operation."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.domain.guard import routes
 
 METHODS = {name: name.upper() for name in ("get", "put", "post", "delete", "options", "head", "patch", "trace")}
 METHODS["x-amazon-apigateway-any-method"] = routes.ANY
+# What an operation says of the level that a token needs besides: OpenAPI itself has no word for it.
+ACR = "x-acr"
 # Names that are not operations but may stand beside them in a path item.
 BESIDE = ("parameters", "summary", "description", "servers")
 
@@ -18,10 +20,11 @@ class CannotExpressError(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """The scope map, and the operations that ask for no token and so are not in it."""
+    """The scope map, the operations that ask for no token and so are not in it, and the levels that some of it need."""
 
     scopes: dict[str, str]
-    public: tuple[str, ...]
+    public: tuple[str, ...] = ()
+    acr: dict[str, str] = field(default_factory=dict)
 
 
 def is_openapi(document: Mapping[str, Any]) -> bool:
@@ -32,6 +35,7 @@ def is_openapi(document: Mapping[str, Any]) -> bool:
 def read(document: Mapping[str, Any]) -> Reading:
     """Return what each operation needs; raise CannotExpressError for what a scope map cannot hold."""
     scopes: dict[str, str] = {}
+    acr: dict[str, str] = {}
     public: list[str] = []
     default = document.get("security", [])
     for line, operation in _operations(document):
@@ -40,7 +44,11 @@ def read(document: Mapping[str, Any]) -> Reading:
             scopes[line] = needed
         else:
             public.append(line)
-    return Reading(scopes=scopes, public=tuple(public))
+        if level := operation.get(ACR, ""):
+            if not needed or not isinstance(level, str):
+                raise CannotExpressError(f"{line}: `{ACR}` is one level of an operation that names a scope.")
+            acr[line] = level
+    return Reading(scopes=scopes, public=tuple(public), acr=acr)
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -105,9 +105,26 @@ def scope_map(file: Path) -> openapi_scopes.Reading:
         raise CannotRegisterError(f"{file} is neither a scope map nor an OpenAPI document.")
     if openapi_scopes.is_openapi(document):
         return openapi_scopes.read(document)
-    if not all(isinstance(part, str) for entry in document.items() for part in entry):
-        raise CannotRegisterError(f'{file} must be like {{"GET /notes": "notes:read"}}.')
-    return openapi_scopes.Reading(scopes=document, public=())
+    lines = {line: _line(needs) for line, needs in document.items() if isinstance(line, str)}
+    if len(lines) < len(document) or None in lines.values():
+        raise CannotRegisterError(
+            f'{file} must be like {{"GET /notes": "notes:read", "POST /pay": {{"scope": "pay", "acr": "aal2"}}}}.'
+        )
+    read = {line: needs for line, needs in lines.items() if needs}
+    return openapi_scopes.Reading(
+        scopes={line: scopes for line, (scopes, _) in read.items()},
+        acr={line: acr for line, (_, acr) in read.items() if acr},
+    )
+
+
+def _line(needs: object) -> tuple[str, str] | None:
+    """The scopes and the level of one line of a scope map's file; None for what is neither."""
+    match needs:
+        case str(scopes):
+            return scopes, ""
+        case {"scope": str(scopes), "acr": str(acr), **more} if not more:
+            return scopes, acr
+    return None
 
 
 def entry(
@@ -122,12 +139,14 @@ def entry(
     access_token_claims: Iterable[str] = (),
     step_up_scopes: Iterable[str] = (),
     mcp: bool = False,
+    acr: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise.
 
-    `step_up_scopes` are those that no route needs and that its handlers ask for by themselves.
+    `step_up_scopes` are those that no route needs and that its handlers ask for by themselves, `acr` the levels that some
+    routes need.
     """
-    if problems := _problems(scopes, answer):
+    if problems := _problems(scopes, acr or {}, answer):
         raise CannotRegisterError("\n".join(problems))
     if typ != TYPS[0] and audience is None:
         raise CannotRegisterError(
@@ -140,6 +159,7 @@ def entry(
         "access_token_claims": sorted(set(access_token_claims)),
         "step_up_scopes": list(step_up_scopes),
         "mcp": mcp,
+        "acr": dict(acr or {}),
     }
     required = {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes)}
     return {**required, **{option: value for option, value in chosen.items() if value}}
@@ -158,16 +178,16 @@ def check_same_tokens(registry: Registry, api_id: str, api: Mapping[str, Any]) -
                 )
 
 
-def _problems(scopes: Mapping[str, str], answer: str) -> list[str]:
+def _problems(scopes: Mapping[str, str], acr: Mapping[str, str], answer: str) -> list[str]:
     if not scopes:
         return ["No route needs a scope: there is nothing to guard."]
     if strange := [each for each in scopes_domain.needed(scopes) if not re.fullmatch(scopes_domain.TOKEN, each)]:
         return [f"{each!r} is no scope that a token could have." for each in strange]
     if answer == "policy":
-        return problems.problems(scopes)
+        return problems.problems(scopes, acr)
     # A simple answer is for one route, so it need not be told in one policy for all of them.
     try:
-        routes.routes(scopes)
+        routes.routes(scopes, acr)
     except ValueError as error:
         return [f"{error}."]
     return []

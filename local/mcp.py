@@ -40,15 +40,15 @@ def of_folder(folder: str, *, scopes: str | None, port: int) -> tuple[Api, McpSe
     reading = served_apis.read(None, app)
     needed = " ".join(scope for scopes_of_route in reading.scopes.values() for scope in scopes_of_route.split())
     server = _parse(f"http://127.0.0.1:{port}/mcp", scopes or f"{needed} {STEP_UP}")
-    return Api(NAME, str(app), reading.scopes, reading.public), server
+    return Api(NAME, str(app), reading.scopes, reading.public, reading.acr), server
 
 
 def registry(server: McpServer | None, served: Iterable[Api]) -> dict[str, Any]:
     """Return what a deployment would ship of it as a registered API, whether it is served here or not."""
     if server is None:
         return {}
-    maps = [api.scopes for api in served if api.name == NAME]
-    return {NAME: server.entry(NAME, scope_map=maps[0] if maps else None)}
+    own = next((api for api in served if api.name == NAME), None)
+    return {NAME: server.entry(NAME, scope_map=own.scopes if own else None, acr=own.acr if own else None)}
 
 
 def settings(server: McpServer) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ class Api:
     target: str
     scopes: dict[str, str]
     public: tuple[str, ...] = ()
+    acr: dict[str, str] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path | None:
@@ -33,7 +34,8 @@ class Api:
 
 def notes() -> Api:
     """Return the example."""
-    return Api("notes", str(EXAMPLE), registered_apis.scope_map(EXAMPLE / "scopes.json").scopes)
+    reading = registered_apis.scope_map(EXAMPLE / "scopes.json")
+    return Api("notes", str(EXAMPLE), reading.scopes, acr=reading.acr)
 
 
 def of_the_developer(*, app: Path | None, upstream: str | None, scopes: Path | None, name: str | None) -> Api | None:
@@ -51,7 +53,7 @@ def of_the_developer(*, app: Path | None, upstream: str | None, scopes: Path | N
     if not registered_apis.API_ID.fullmatch(called) or called in {"latchkey", "notes", "mcp"}:
         raise CannotServe(f"the API cannot be called {called!r} here: choose a name with NAME=")
     reading = read(scopes, app)
-    return Api(called, target, reading.scopes, reading.public)
+    return Api(called, target, reading.scopes, reading.public, reading.acr)
 
 
 def _url(upstream: str | None) -> str:
@@ -77,7 +79,7 @@ def read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
         file = app / file
     try:
         reading = registered_apis.scope_map(file)
-        registered_apis.entry(name="own", scopes=reading.scopes, revocation="stateless", answer="policy", audience=None)
+        _entry("own", reading.scopes, reading.acr)
     except (registered_apis.CannotRegisterError, openapi_scopes.CannotExpressError) as error:
         raise CannotServe(re.sub(r"\s+", " ", str(error)).rstrip(".")) from None
     return reading
@@ -85,9 +87,10 @@ def read(scopes: Path | None, app: Path | None) -> openapi_scopes.Reading:
 
 def registry(served: Iterable[Api]) -> dict[str, Any]:
     """Return what a deployment would ship as its register of other APIs."""
-    return {
-        api.name: registered_apis.entry(
-            name=api.name, scopes=api.scopes, revocation="stateless", answer="policy", audience=None
-        )
-        for api in served
-    }
+    return {api.name: _entry(api.name, api.scopes, api.acr) for api in served}
+
+
+def _entry(name: str, scopes: dict[str, str], acr: dict[str, str]) -> dict[str, Any]:
+    return registered_apis.entry(
+        name=name, scopes=scopes, acr=acr, revocation="stateless", answer="policy", audience=None
+    )

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 OFFLINE_ACCESS = "offline_access"  # no API's to ask for: a client adds it where it wants refresh tokens
 
 
+LEVELS = ("aal1", "aal2", "phr")  # what `acr` of a token may be, the weakest first
+
+
 class Challenge(NamedTuple):
     """An answer with status, headers and body, as RFC 6750 section 3 has them."""
 
@@ -35,14 +38,20 @@ def for_scopes(context: Mapping[str, str], *needed: str, resource_metadata: str 
 
 
 @lru_cache(maxsize=1024)
-def insufficient_scope(granted: tuple[str, ...], needed: tuple[str, ...], resource_metadata: str) -> Challenge:
-    """403 `insufficient_scope` that asks for the scopes that are needed beside those of the token; only to be read."""
+def insufficient_scope(
+    granted: tuple[str, ...], needed: tuple[str, ...], resource_metadata: str, acr_values: tuple[str, ...] = ()
+) -> Challenge:
+    """403 `insufficient_scope` that asks for the scopes that are needed beside those of the token; only to be read.
+
+    The `acr_values` are what is needed besides (RFC 9470 section 3), so that the client asks for both at once.
+    """
     scopes = [scope for scope in dict.fromkeys((*granted, *needed)) if scope != OFFLINE_ACCESS]
     return _challenge(
         403,
         "insufficient_scope",
         "The access token does not carry the scope that this needs.",
         scope=" ".join(scopes),
+        acr_values=" ".join(acr_values),
         resource_metadata=resource_metadata,
     )
 
@@ -68,6 +77,29 @@ def _called_tools(message: object) -> list[str]:
 def without_token(*scopes: str, resource_metadata: str) -> Challenge:
     """401 for a request without a token: where there is one, and for which scopes; no error (RFC 6750 section 3.1)."""
     return _challenge(401, "", "", scope=" ".join(scopes), resource_metadata=resource_metadata)
+
+
+def for_level(context: Mapping[str, str], *acr_values: str, resource_metadata: str = "") -> Challenge | None:
+    """401 `insufficient_user_authentication` for a login that is of none of the levels `acr_values`; None for one that is.
+
+    The client then has its user give one proof more (RFC 9470 section 3). A level includes those below it: aal1, aal2, phr.
+    """
+    level = context.get("acr", "")
+    rank = LEVELS.index(level) if level in LEVELS else -1
+    if not acr_values or any(acr in LEVELS and LEVELS.index(acr) <= rank for acr in acr_values):
+        return None
+    return insufficient_level(acr_values, resource_metadata)
+
+
+def insufficient_level(acr_values: tuple[str, ...], resource_metadata: str) -> Challenge:
+    """401 `insufficient_user_authentication` that asks for a login of one of these levels."""
+    return _challenge(
+        401,
+        "insufficient_user_authentication",
+        "A login with one proof more is needed.",
+        acr_values=" ".join(acr_values),
+        resource_metadata=resource_metadata,
+    )
 
 
 def for_login(

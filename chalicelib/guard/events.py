@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ..domain.authentication import levels
 from ..domain.guard.policy import document, for_rest, narrow_to_request, permissions_for
-from ..domain.guard.routes import ANY, METHODS, route_of
+from ..domain.guard.routes import ANY, METHODS, held, route_of
 from ..domain.oauth.tokens import VerifiedClaims
 from . import challenges
 from .verifier import Api, DpopRequest, Guard, Unauthorized
@@ -65,7 +66,8 @@ def policy(
     With a proof it is for the one request of `arn`, as the proof is: whoever replays both must not get elsewhere by the cache.
     """
     claims = guard.claims(api, authorization, dpop_request)
-    permissions, context = permissions_for(api.routes, frozenset(claims.scope)), _context(claims)
+    context = _context(claims)
+    permissions = permissions_for(api.routes, held(claims.scope, context["acr"]))
     if rest:
         permissions = for_rest(permissions, base)
         context |= _refusal(api, claims, arn[len(base) + 1 :])
@@ -75,20 +77,21 @@ def policy(
 
 
 def _refusal(api: Api, claims: VerifiedClaims, resource: str) -> dict[str, str]:
-    """What a REST API's 403 says (deploy/gateway_responses.py) to a token that lacks a scope; nothing for any other.
+    """What a REST API's 403 says (deploy/gateway_responses.py) to a token that lacks a scope or a level; nothing for any other.
 
-    An answer that the gateway keeps is for all routes of the API, so it names all scopes.
+    An answer that the gateway keeps is for all routes of the API, so it names all scopes, and the highest level.
     """
-    needed = api.scopes if api.cached else _route_scopes(api, resource)
-    if set(needed) <= set(claims.scope):
+    route = None if api.cached else route_of(api.routes, resource)
+    scopes = api.scopes if api.cached else tuple(sorted(route.scopes)) if route else ()
+    acr = api.acr if api.cached else route.acr if route else ""
+    acr_values = (acr,) if levels.rank(acr) > levels.rank(_acr(claims)) else ()
+    if not set(scopes) <= set(claims.scope):
+        challenge = challenges.insufficient_scope(claims.scope, scopes, api.metadata, acr_values)
+    elif acr_values:
+        challenge = challenges.insufficient_level(acr_values, api.metadata)
+    else:
         return {}
-    challenge = challenges.insufficient_scope(claims.scope, needed, api.metadata)
     return {"challenge": challenge.headers["WWW-Authenticate"], "required_scope": challenge.body.get("scope", "")}
-
-
-def _route_scopes(api: Api, resource: str) -> tuple[str, ...]:
-    route = route_of(api.routes, resource)
-    return tuple(sorted(route.scopes)) if route else ()
 
 
 def _simple(
@@ -102,22 +105,30 @@ def _simple(
             "add $context.routeKey to this authorizer's identity sources, or register the API for policies"
         )
     claims = guard.claims(api, authorization, dpop_request)
-    needed_scopes = _needed_scopes(api.scope_map, event["routeKey"], event["requestContext"]["http"]["method"])
-    return {
-        "isAuthorized": needed_scopes is not None and set(needed_scopes.split()) <= set(claims.scope),
-        "context": _context(claims),
-    }
+    line = _line(api.scope_map, event["routeKey"], event["requestContext"]["http"]["method"])
+    return {"isAuthorized": line is not None and _opens(api, line, claims), "context": _context(claims)}
 
 
-def _needed_scopes(scope_map: Mapping[str, str], route_key: str, requested_method: str) -> str | None:
-    """What the map asks of a route of an HTTP API, whose answer the gateway may keep for all methods of the route."""
+def _opens(api: Api, line: str, claims: VerifiedClaims) -> bool:
+    reaches_level = levels.rank(_acr(claims)) >= levels.rank(api.acr_map.get(line, ""))
+    return reaches_level and set(api.scope_map[line].split()) <= set(claims.scope)
+
+
+def _line(scope_map: Mapping[str, str], route_key: str, requested_method: str) -> str | None:
+    """The map's line for a route of an HTTP API, whose answer the gateway may keep for all methods of the route."""
     method, _, path = route_key.partition(" ")
     if method == ANY and {route_key, f"{requested_method} {path}"} <= scope_map.keys():
         raise RuntimeError(
             f"the map names {requested_method} {path}: make it a route of its own in the API, or take it off the map"
         )
-    every_method = scope_map.get(f"{ANY} {path}") if method in METHODS else None
-    return scope_map.get(route_key, every_method)
+    lines = (route_key, f"{ANY} {path}") if method in METHODS else (route_key,)
+    return next((line for line in lines if line in scope_map), None)
+
+
+def _acr(claims: VerifiedClaims) -> str:
+    """The level of the login, "" for a token that none began, or that says something else than a level."""
+    acr = claims.all.get("acr", "")
+    return acr if isinstance(acr, str) else ""
 
 
 def _context(claims: VerifiedClaims) -> dict[str, str]:
@@ -129,4 +140,5 @@ def _context(claims: VerifiedClaims) -> dict[str, str]:
         "roles": " ".join(claims.all.get("roles", ())),
         "exp": str(claims.exp),
         "auth_time": str(claims.all.get("auth_time", "")),
+        "acr": _acr(claims),
     }

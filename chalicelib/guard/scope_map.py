@@ -15,3 +15,5 @@ SCOPES = {
     "POST /me/email/verification": ACCOUNT,
     "POST /me/email/verification/code": ACCOUNT,
 }
+# Which of them need a level (`acr`) as well, a higher one included.
+ACR: dict[str, str] = {}

@@ -3,14 +3,16 @@
 import re
 import time
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ..config import RESOURCE_METADATA, Settings, read_json
+from ..domain.authentication import levels
 from ..domain.errors import InvalidToken
 from ..domain.guard.routes import Route, routes
 from ..domain.oauth.scopes import needed
 from ..domain.oauth.tokens import VerifiedClaims, Verifier, credentials
-from .scope_map import SCOPES
+from .scope_map import ACR, SCOPES
 
 RELOAD_SECONDS = 60
 KEEP_SECONDS = 3600  # how long a key that was withdrawn may still count in a container that goes on running
@@ -32,18 +34,25 @@ class Unauthorized(Exception):
 class Api(NamedTuple):
     """An API behind the guard: its routes, and whether a token is refused once what it stands for has ended.
 
+    `acr_map` are the levels that some lines of the scope map need.
     `cached` is whether the gateway keeps answers; `metadata` is the URL of what the API is (RFC 9728), `scopes` are all of it.
     """
 
     audience: str
     scope_map: Mapping[str, str]
     routes: tuple[Route, ...]
+    acr_map: Mapping[str, str] = MappingProxyType({})
     checks_session: bool = False
     simple: bool = False
     dpop: bool = False
     cached: bool = True
     metadata: str = ""
     scopes: tuple[str, ...] = ()
+
+    @property
+    def acr(self) -> str:
+        """The highest level that some route needs, "" where none needs one."""
+        return max(self.acr_map.values(), key=levels.rank, default="")
 
 
 class DpopRequest(NamedTuple):
@@ -72,7 +81,8 @@ class Guard:
         self._own = Api(
             audience=settings.audience,
             scope_map=SCOPES,
-            routes=routes(SCOPES),
+            routes=routes(SCOPES, ACR),
+            acr_map=ACR,
             metadata=settings.issuer + RESOURCE_METADATA,
             scopes=needed(SCOPES),
         )
@@ -185,7 +195,8 @@ def _registered(settings: Settings) -> dict[str, Api]:
         api_id: Api(
             audience=entry.get("audience") or settings.audience,
             scope_map=entry["scopes"],
-            routes=routes(entry["scopes"]),
+            routes=routes(entry["scopes"], entry.get("acr")),
+            acr_map=entry.get("acr", {}),
             checks_session=entry["revocation"] in ("bounded", "strict"),
             simple=entry.get("answer") == "simple",
             dpop=entry.get("dpop", False),

@@ -184,6 +184,44 @@ def test_schemes_that_are_needed_together_add_their_scopes() -> None:
     assert reading.scopes == {"GET /notes": "one two three"}
 
 
+def test_a_line_with_a_level_is_registered_with_it(register: Register, tmp_path: Path) -> None:
+    needs = {"scope": "notes:share", "acr": "aal2"}
+    add(register, written(tmp_path, {**SCOPES, "POST /notes/{id}/shares": needs}))
+    entry = register.read()["abc123"]
+    assert entry["scopes"] == {**SCOPES, "POST /notes/{id}/shares": "notes:share"}
+    assert entry["acr"] == {"POST /notes/{id}/shares": "aal2"}
+    add(register, written(tmp_path, SCOPES))
+    assert "acr" not in register.read()["abc123"]
+
+
+def test_an_operation_of_openapi_says_its_level_by_an_extension() -> None:
+    document = openapi([{"a": ["one"]}])
+    document["paths"]["/notes"]["get"]["x-acr"] = "aal2"
+    reading = openapi_scopes.read(document)
+    assert (reading.scopes, reading.acr) == ({"GET /notes": "one"}, {"GET /notes": "aal2"})
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        {"scope": "notes:share", "acr": "aal3"},
+        {"scope": "", "acr": "aal2"},
+        {"acr": "aal2"},
+        {"scope": "notes:share"},
+        {"scope": "notes:share", "acr": "aal2", "max_age": 60},
+        {"scope": ["notes:share"], "acr": "aal2"},
+        ["notes:share", "aal2"],
+        None,
+    ],
+)
+def test_a_line_that_says_a_level_in_another_way_is_refused_whole(
+    register: Register, tmp_path: Path, needs: Any
+) -> None:
+    with pytest.raises(SystemExit, match=r"must be like|names no scope|which is none"):
+        add(register, written(tmp_path, {**SCOPES, "POST /notes/{id}/shares": needs}))
+    assert register.read() == {}
+
+
 @pytest.mark.parametrize("document", [openapi(None), openapi([]), openapi([], default=[{"a": ["one"]}])])
 def test_an_operation_that_asks_for_no_token_is_left_out_and_named(document: dict[str, Any]) -> None:
     assert openapi_scopes.read(document) == openapi_scopes.Reading(scopes={}, public=("GET /notes",))
@@ -197,6 +235,7 @@ def test_an_operation_that_asks_for_no_token_is_left_out_and_named(document: dic
         (openapi([{"a": []}]), "GET /notes: `security` names no scope"),
         ({"openapi": "3.1.0", "paths": {"/x": {"x-amazon-apigateway-integration": {}}}}, "/x: 'x-amazon-"),
         ({"openapi": "3.1.0", "paths": {"/x": {"$ref": "other.json"}}}, r"/x: '\$ref' is not a method"),
+        ({"openapi": "3.1.0", "paths": {"/x": {"get": {"security": [], "x-acr": "aal2"}}}}, "GET /x: `x-acr`"),
         ({"openapi": "3.1.0", "paths": {}}, "nothing to guard"),
         ({"GET notes": "a"}, "not a method and a path template"),
         ({"GET /notes": ""}, "names no scope"),

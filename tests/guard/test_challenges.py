@@ -69,6 +69,35 @@ def test_an_old_login_or_none_has_its_user_log_in_again() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("acr", "acr_values", "is_enough"),
+    [
+        ("aal1", ("aal2",), False),
+        ("aal2", ("aal2",), True),
+        ("phr", ("aal2",), True),
+        ("aal2", ("phr",), False),
+        ("aal2", ("phr", "aal2"), True),
+        ("", ("aal1",), False),
+        ("AAL2", ("aal2",), False),
+        ("aal2 ", ("aal2",), False),
+        ("urn:mace:incommon:iap:silver", ("aal1",), False),
+        ("phr", ("urn:mace:incommon:iap:silver",), False),
+    ],
+)
+def test_a_login_of_a_lower_level_gives_one_proof_more(acr: str, acr_values: tuple[str, ...], is_enough: bool) -> None:
+    """RFC 9470 section 3; a level that nobody knows is reached by none and reaches none."""
+    challenge = challenges.for_level({**CONTEXT, "acr": acr}, *acr_values, resource_metadata=METADATA)
+    assert (challenge is None) == is_enough
+    if challenge:
+        assert (challenge.status, parameters(challenge)["error"]) == (401, "insufficient_user_authentication")
+        assert parameters(challenge)["acr_values"] == " ".join(acr_values)
+
+
+def test_a_context_that_says_no_level_has_none() -> None:
+    assert challenges.for_level({}, "aal1")
+    assert challenges.for_level({}) is None
+
+
 @pytest.mark.parametrize("hostile", ['x", error="none', "x\r\nSet-Cookie: a=b", "x\\", "é"])
 def test_no_scope_ends_the_header_or_its_quotation(hostile: str) -> None:
     challenge = challenges.for_scopes({"scope": hostile}, "mcp:write")

@@ -758,6 +758,7 @@ def test_the_context_is_all_strings_and_says_who_and_what(gate: Gate, shape: Sha
         "roles": " ".join(roles or []),
         "exp": str(claims["exp"]),
         "auth_time": str(claims["auth_time"]),
+        "acr": "aal1",
     }
     assert all(type(value) is str for value in answer["context"].values())
 

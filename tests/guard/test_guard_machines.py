@@ -57,6 +57,7 @@ def test_an_api_is_told_that_it_is_a_client_which_acts_for_itself(
         "roles": "",
         "exp": str(forge.peek(token)[1]["exp"]),
         "auth_time": "",
+        "acr": "",
     }
     assert allowed(answer["policyDocument"], arn(ID, "GET", "/notes"))
     assert not allowed(answer["policyDocument"], arn(ID, "POST", "/notes"))

@@ -1,7 +1,8 @@
-"""What a token's scopes open on one API, as an IAM policy that API Gateway may cache for every route of that API.
+"""What a token opens on one API, as an IAM policy that API Gateway may cache for every route of that API.
 
-The policy is a function of the scopes and of the API's scope map alone, never of the requested route. IAM's `*` crosses
-slashes, so an allowed `/notes/{id}` would open `/notes/7/secret` too: Deny statements take back what the map does not give.
+The policy is a function of the token's scopes and level and of the API's scope map alone, never of the requested route.
+IAM's `*` crosses slashes, so an allowed `/notes/{id}` would open `/notes/7/secret` too: Deny statements take back what the
+map does not give.
 Where the two cannot be told apart the policy denies, and `problems` says so when the API is registered.
 
 A REST API drops one slash at a path's end, an HTTP API does not: `for_rest` gives a path with it what the path without it has.
@@ -107,10 +108,10 @@ class Permissions:
 
 
 @lru_cache(maxsize=1024)
-def permissions_for(all_routes: tuple[Route, ...], scopes: frozenset[str]) -> Permissions:
-    """The resources to allow and to deny for a token with these scopes: never wider than the routes it may use."""
-    granted = [route for route in all_routes if route.scopes <= scopes]
-    refused = [route for route in all_routes if not route.scopes <= scopes]
+def permissions_for(all_routes: tuple[Route, ...], held: frozenset[str]) -> Permissions:
+    """The resources to allow and to deny for a token that has this (`routes.held`): never wider than the routes it may use."""
+    granted = [route for route in all_routes if route.needs <= held]
+    refused = [route for route in all_routes if not route.needs <= held]
     spills = {(a.method, spill) for a in granted for spill in a.overspills}
     deny = {(m, s) for m, s in spills if not any(a.method == m and catches(s, a.segments) for a in granted)}
     # A lone `*` matches nothing at all as well: the API's root.

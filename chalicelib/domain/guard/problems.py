@@ -6,10 +6,13 @@ from .policy import LONGEST_BASE, MAX_BYTES, Permissions, catches, covers, docum
 from .routes import Route, Shape, line_of, resource_of, routes
 
 
-def problems(scope_map: Mapping[str, str]) -> list[str]:
-    """Why a scope map cannot be guarded by a cached policy, in sentences for the operator; empty if it can."""
+def problems(scope_map: Mapping[str, str], acr_map: Mapping[str, str] | None = None) -> list[str]:
+    """Why a scope map cannot be guarded by a cached policy, in sentences for the operator; empty if it can.
+
+    `acr_map` are the levels that some of its lines need.
+    """
     try:
-        all_routes = routes(scope_map)
+        all_routes = routes(scope_map, acr_map)
     except ValueError as error:
         return [f"{error}."]
     sentences = list(dict.fromkeys(_same_shape(all_routes)))
@@ -36,18 +39,18 @@ def _shut_for_some_token(all_routes: tuple[Route, ...]) -> list[str]:
     A granted route is shut by a refused one that is denied by name. That takes a granted route that reaches the refused one,
     and at most a third that keeps the second's overspill open. Whatever else a token may use undoes none of it: a spill that
     covered the refused route, so that it need not be named, would catch the shut one as well and so not be denied. What is
-    left of the scopes is that the refused route has one that the others lack.
+    left of the scopes is that the refused route has one that the others lack. A level counts as one more scope.
     """
     shut: dict[str, None] = {}
     for refused in all_routes:
         beside = [one for one in all_routes if one.method == refused.method and one is not refused]
         shut_by_it = [one for one in beside if reaches(refused, one, exact=not refused.overspills)]
         reaching = [one for one in beside if reaches(one, refused, exact=False)] if shut_by_it else []
-        for scope in refused.scopes if reaching else ():
-            granted = [one for one in beside if scope not in one.scopes]
-            reaching_without_scope = [one for one in reaching if scope not in one.scopes]
-            if any(reaches(one, refused, exact=True) or _spills(one, granted) for one in reaching_without_scope):
-                shut |= {line_of(one): None for one in shut_by_it if scope not in one.scopes}
+        for need in refused.needs if reaching else ():
+            granted = [one for one in beside if need not in one.needs]
+            reaching_without_need = [one for one in reaching if need not in one.needs]
+            if any(reaches(one, refused, exact=True) or _spills(one, granted) for one in reaching_without_need):
+                shut |= {line_of(one): None for one in shut_by_it if need not in one.needs}
     return list(shut)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from enum import IntEnum
 from functools import cached_property
 
+from ..authentication import levels
+
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
@@ -27,12 +29,19 @@ class Rank(IntEnum):
 
 # Compared as one object: which routes an API has is part of what `permissions_for` remembers by, and asked for at each request.
 class Route:
-    """One line of a scope map: a method, a path template, and the scopes that a token needs, all of them."""
+    """One line of a scope map: a method, a path template, and what a token needs: all of the scopes, and the level `acr`,
+    "" for whatever it is."""
 
-    def __init__(self, method: str, segments: tuple[str, ...], scopes: frozenset[str]) -> None:
+    def __init__(self, method: str, segments: tuple[str, ...], scopes: frozenset[str], acr: str = "") -> None:
         self.method = method
         self.segments = segments
         self.scopes = scopes
+        self.acr = acr
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The scopes and the level as one set, to compare with what `held` says that a token has."""
+        return self.scopes | ({_as_need(self.acr)} if self.acr else frozenset())
 
     @cached_property
     def pattern(self) -> Pattern:
@@ -76,6 +85,16 @@ class Route:
 Shape = tuple[str, Pattern, tuple[Rank, ...]]
 
 
+def held(scopes: Iterable[str], acr: str) -> frozenset[str]:
+    """What a token has of what routes need: its scopes, and its level with those below it."""
+    return frozenset((*scopes, *map(_as_need, levels.LEVELS[: levels.rank(acr)])))
+
+
+def _as_need(acr: str) -> str:
+    # With a space, which no scope of a token has, so that none of them passes for a level.
+    return f"acr {acr}"
+
+
 def rank_of(segment: str) -> Rank:
     """The kind of a segment of a path template."""
     if segment.endswith("+}"):
@@ -83,8 +102,8 @@ def rank_of(segment: str) -> Rank:
     return Rank.PARAMETER if segment.startswith("{") else Rank.LITERAL
 
 
-def route(line: str, scopes: str) -> Route:
-    """One line of a scope map, as `"GET /notes/{id}", "notes:read"`; raises ValueError with the reason."""
+def route(line: str, scopes: str, acr: str = "") -> Route:
+    """One line of a scope map, as `"GET /notes/{id}", "notes:read", "aal2"`; raises ValueError with the reason."""
     method, _, path = line.partition(" ")
     segments = tuple(path[1:].split("/")) if path != "/" else ()
     if method not in (*METHODS, ANY) or not path.startswith("/") or not all(map(SEGMENT.fullmatch, segments)):
@@ -93,12 +112,17 @@ def route(line: str, scopes: str) -> Route:
         raise ValueError(f"{line!r}: a greedy parameter must be the last segment")
     if not scopes.split():
         raise ValueError(f"{line!r} names no scope: leave a public route out of the map")
-    return Route(method, segments, frozenset(scopes.split()))
+    if acr not in ("", *levels.LEVELS):
+        raise ValueError(f"{line!r} needs the level {acr!r}, which is none: {', '.join(levels.LEVELS)}")
+    return Route(method, segments, frozenset(scopes.split()), acr)
 
 
-def routes(scope_map: Mapping[str, str]) -> tuple[Route, ...]:
-    """The routes of a scope map, each of one method; raises ValueError with the reason."""
-    lines = [route(line, scopes) for line, scopes in scope_map.items()]
+def routes(scope_map: Mapping[str, str], acr_map: Mapping[str, str] | None = None) -> tuple[Route, ...]:
+    """The routes of a scope map, each of one method, with the levels that some lines need; raises ValueError with the reason."""
+    levels_by_line = acr_map or {}
+    if strange := sorted(levels_by_line.keys() - scope_map.keys()):
+        raise ValueError(f"{strange[0]!r} needs a level and is not in the scope map")
+    lines = [route(line, scopes, levels_by_line.get(line, "")) for line, scopes in scope_map.items()]
     by_shape = {one.shape: one for one in lines}
     return tuple(one for line in lines for one in _each_method(line, by_shape))
 
@@ -110,7 +134,7 @@ def _each_method(line: Route, by_shape: Mapping[Shape, Route]) -> Iterator[Route
     for method in METHODS:
         alone = by_shape.get((method, *line.shape[1:]))
         if alone is None:
-            yield Route(method, line.segments, line.scopes)
+            yield Route(method, line.segments, line.scopes, line.acr)
         elif alone.segments != line.segments:
             raise ValueError(f"'{method} /{'/'.join(alone.segments)}' and ANY name their parameters differently")
 
