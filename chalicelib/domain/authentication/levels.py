@@ -23,17 +23,15 @@ KINDS = {
     **dict.fromkeys(("otp", "sms", "tel", "pop", "hwk", "swk", "sc"), Kind.POSSESSION),
     **dict.fromkeys(("fpt", "face", "iris", "retina", "vbm"), Kind.INHERENCE),
 }
-# Keys that sign what they see for one site alone.
+# Keys that sign what they see for one site alone. Such a key by itself, which may be anybody's who has it, is one factor.
 RESISTS_PHISHING = frozenset({"hwk", "swk"})
 
 
 def acr_of(amr: Iterable[str]) -> str:
     """The level of what was proved, "" where nothing was."""
     methods = set(amr)
-    if methods & RESISTS_PHISHING:
-        return PHR
     if SEVERAL in methods or _several_kinds(methods):
-        return AAL2
+        return PHR if methods & RESISTS_PHISHING else AAL2
     return AAL1 if methods else ""
 
 

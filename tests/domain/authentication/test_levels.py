@@ -31,9 +31,14 @@ def test_proofs_of_two_kinds_are_two_factors_and_are_called_mfa_as_well(amr: tup
     assert levels.united(*((method,) for method in amr)) == (*amr, "mfa")  # RFC 8176
 
 
-@pytest.mark.parametrize("amr", [("hwk",), ("swk", "user"), ("pwd", "hwk"), ("pwd", "otp", "swk", "mfa")], ids=" ".join)
-def test_a_key_that_signs_for_one_site_alone_resists_phishing(amr: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("amr", [("hwk", "mfa"), ("pwd", "hwk"), ("pwd", "otp", "swk", "mfa")], ids=" ".join)
+def test_two_factors_resist_phishing_where_one_is_a_key_that_signs_for_one_site_alone(amr: tuple[str, ...]) -> None:
     assert levels.acr_of(amr) == "phr"
+
+
+@pytest.mark.parametrize("amr", [("hwk",), ("swk", "user"), ("hwk", "otp")], ids=" ".join)
+def test_a_key_by_itself_is_a_single_factor_for_whoever_has_it_may_use_it(amr: tuple[str, ...]) -> None:
+    assert levels.acr_of(amr) == "aal1"
 
 
 def test_where_nothing_was_proved_there_is_no_level() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.authentication import levels, policy
 from chalicelib.domain.errors import UnmetAuthentication
 
-PASSWORD, CODE, KEY, QUESTION = ("pwd",), ("otp",), ("hwk",), ("kba",)
+PASSWORD, CODE, KEY, QUESTION = ("pwd",), ("otp",), ("hwk", "user", "mfa"), ("kba",)
 ALL = {"password": PASSWORD, "code": CODE, "key": KEY, "question": QUESTION}
 OFFERS = st.dictionaries(st.sampled_from([*ALL]), st.none()).map(lambda names: {name: ALL[name] for name in names})
 
