@@ -12,6 +12,7 @@ from .store.attempts import Attempts
 from .store.aws.client import USUAL, AwsClient, Seconds, Transport, round_trips
 from .store.aws.http_transport import HttpTransport
 from .store.clients import Clients
+from .store.factors import Factors
 from .store.keys import Keys
 from .store.once import Once
 from .store.outbox import Outbox
@@ -32,6 +33,7 @@ class Services:
 
     settings: Settings
     users: Users
+    factors: Factors
     sessions: Sessions
     clients: Clients
     once: Once
@@ -63,6 +65,7 @@ def build(
     return Services(
         settings=settings,
         users=Users(client, **tables),
+        factors=Factors(client, users=settings.users_table),
         sessions=Sessions(client, **tables),
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),

@@ -17,6 +17,7 @@ from chalicelib.domain.records.sealed import SEALED
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
+from chalicelib.store.factors import Factors
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -40,6 +41,7 @@ BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 READS = {
     *("Clients.read", "Clients.consent", "Once.read", "Refusals.read", "Users.read", "Users.find"),
+    *("Factors.of_user", "Factors.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Outbox.read", "Outbox.undelivered"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
@@ -151,7 +153,7 @@ def test_each_page_has_its_line() -> None:
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
+        for store in (Attempts, Clients, Factors, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }

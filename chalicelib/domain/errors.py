@@ -114,6 +114,16 @@ class LoginRequired(LatchkeyError):
     default = "This needs the password or a fresh login."
 
 
+class LastFactor(LatchkeyError):
+    code = "last_factor"
+    default = "Nobody could log in any more without this factor: add another one first, or set a password."
+
+
+class TooManyFactors(LatchkeyError):
+    code = "too_many_factors"
+    default = "This account has as many of these as it can have: remove one first."
+
+
 class InsufficientScope(LatchkeyError):
     code = "insufficient_scope"
     default = "The access token does not carry the scope that this route needs."

@@ -75,6 +75,11 @@ class SessionWrites:
         """A use of the session `browser` of the same user, while it lives."""
         return self._while_alive(session, browser, "SET last_used_at = :now", {":now": {"N": str(now)}})
 
+    def proof(self, session: Session, amr: tuple[str, ...]) -> dict[str, Any]:
+        """What has been proved in a session, while it lives."""
+        values = {":amr": {"S": " ".join(amr)}}
+        return self._while_alive(session, session.session_id, "SET amr = :amr", values)
+
     def _while_alive(self, session: Session, browser: str, update: str, values: dict[str, Any]) -> dict[str, Any]:
         return {
             "Update": {

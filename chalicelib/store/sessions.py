@@ -67,6 +67,10 @@ class Sessions:
         """A use of a browser's session, while it and its user are as they were read."""
         return Write((self._writes.check_owner(browser), self._writes.use(browser, browser.session_id, now)))
 
+    def proof(self, session: Session, *, amr: tuple[str, ...]) -> Write:
+        """What has been proved in a session by now, while it has not ended."""
+        return Write((self._writes.proof(session, amr),))
+
     def add_logout_participant(self, session: Session, *, by_session: bool) -> None:
         """Notes in a browser's session that a client has a session of it, so that it is told of its end, whenever that is.
 

@@ -27,6 +27,15 @@ def as_read(owner: User | Session) -> dict[str, Any]:
     }
 
 
+def with_same_factors(user: User) -> tuple[str, dict[str, Any]]:
+    """The condition that a user's factors are those that they had when they were read, with its values."""
+    if not user.factors:
+        return "attribute_not_exists(factors)", {}
+    values = {f":factor{place}": {"S": entry} for place, entry in enumerate(sorted(user.factors))}
+    each = " AND ".join(f"contains(factors, {name})" for name in values)
+    return f"size(factors) = :factors AND {each}", {":factors": {"N": str(len(user.factors))}, **values}
+
+
 def to_item(user: User) -> dict[str, Any]:
     """A user as it is stored; what was written once can be read for ever."""
     return {
@@ -43,6 +52,7 @@ def to_item(user: User) -> dict[str, Any]:
         **{name: {"S": value} for name, value in user.claims.items()},
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
         **address_history(user),
+        **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
     }
 
 
@@ -73,6 +83,7 @@ def from_item(item: Item) -> User:
         email_changed_at=_number(item, "email_changed_at"),
         previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
         previous_email_until=_number(item, "previous_email_until"),
+        factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
     )
 
 

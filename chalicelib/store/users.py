@@ -8,7 +8,7 @@ from . import addresses
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
-from .user_items import address_history, as_read, from_item, session_key, to_item, user_key
+from .user_items import address_history, as_read, from_item, session_key, to_item, user_key, with_same_factors
 
 
 class Users:
@@ -176,12 +176,17 @@ class Users:
 
     def deletion(self, user: User, *, canonical_email: str, last: Session) -> Write:
         """The account, its address and its last session erased, while the account is as it was read."""
+        same, values = with_same_factors(user)
         account = {
             "TableName": self._users,
             "Key": user_key(user.uid),
             # Of an account that has another address by now that one would be left behind, and be nobody's for ever.
-            "ConditionExpression": "token_version = :version AND email = :email",
-            "ExpressionAttributeValues": {":version": {"N": str(user.token_version)}, ":email": {"S": user.email}},
+            "ConditionExpression": f"token_version = :version AND email = :email AND {same}",
+            "ExpressionAttributeValues": {
+                ":version": {"N": str(user.token_version)},
+                ":email": {"S": user.email},
+                **values,
+            },
         }
         parts = (
             {"Delete": account},

@@ -12,7 +12,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from chalicelib.domain.accounts.model import Limit, Session, Spent, User
+from chalicelib.domain.accounts.model import EnrolledFactor, Limit, Session, Spent, User
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
@@ -24,6 +24,7 @@ from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import PATIENT, AwsClient, Transport
 from chalicelib.store.aws.http_transport import HttpTransport
 from chalicelib.store.clients import Clients
+from chalicelib.store.factors import Factors
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.refusals import Refusals
@@ -114,6 +115,7 @@ class Deployment:
             self.client.call("CreateTable", **table)
         self.users = Users(self.client, **names)
         self.sessions = Sessions(self.client, **names)
+        self.factors = Factors(self.client, users=names["users"])
         self.clients = Clients(self.client, users=names["users"])
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
@@ -1023,3 +1025,142 @@ def test_of_many_sign_ups_at_once_one_wins(store: Deployment) -> None:
 def test_of_many_attempts_at_once_no_more_than_the_limit_pass(store: Deployment) -> None:
     limit = Limit("kind", uuid4().hex, 5, 60)
     assert at_once(THREADS, lambda: store.attempts.spend([limit], now=NOW)).count(None) == 5
+
+
+# Factors
+def a_factor(owner: User, kind: str = "totp", **changes: Any) -> EnrolledFactor:
+    plain = EnrolledFactor(uid=owner.uid, kind=kind, id=uuid4().hex, name="A phone", created_at=NOW, record='{"v":1}')
+    return replace(plain, **changes)
+
+
+def enrolled(store: Deployment, owner: User, factor: EnrolledFactor) -> User:
+    """The user with one factor more."""
+    assert store.commit(store.factors.enrolment(owner, factor)) is Outcome.DONE
+    now = store.users.read(owner.uid)
+    assert now
+    return now
+
+
+def test_a_factor_is_the_account_s_from_its_enrolment_to_its_removal(store: Deployment) -> None:
+    owner, _ = started(store)
+    first, second = a_factor(owner), a_factor(owner, "recovery_code", codes=frozenset({"a", "b"}), created_at=NOW + 1)
+    owner = enrolled(store, enrolled(store, owner, first), second)
+    assert owner.factors == {first.entry, second.entry}
+    assert store.factors.of_user(owner) == [first, second]
+    assert store.factors.of_user(owner, "totp") == [first]
+    assert store.factors.of_user(owner, "tot") == []
+    assert store.factors.find(owner, second.entry) == second
+    assert store.commit(store.factors.removal(owner, [first.entry])) is Outcome.DONE
+    assert store.factors.find(owner, first.entry) is None  # by an account that was read before, too
+    left = store.users.read(owner.uid)
+    assert left
+    assert left.factors == {second.entry}
+    assert store.commit(store.factors.removal(left, [second.entry])) is Outcome.DONE
+    none = store.users.read(owner.uid)
+    assert none
+    assert (none.factors, store.factors.of_user(owner)) == (frozenset(), [])
+
+
+def test_a_factor_in_place_of_another_is_one_write(store: Deployment) -> None:
+    owner, _ = started(store)
+    old, new = a_factor(owner), a_factor(owner)
+    owner = enrolled(store, owner, old)
+    assert store.commit(store.factors.enrolment(owner, new, instead_of=[old.entry])) is Outcome.DONE
+    now = store.users.read(owner.uid)
+    assert now
+    assert store.factors.of_user(now) == [new]
+
+
+def test_the_factors_of_an_account_change_only_as_they_were_read(store: Deployment) -> None:
+    owner, session = started(store)
+    first, rival = a_factor(owner), a_factor(owner)
+    owner = enrolled(store, owner, first)
+    enrolled(store, owner, rival)
+    for write in (
+        store.factors.enrolment(owner, a_factor(owner)),
+        store.factors.removal(owner, [first.entry]),
+        store.users.deletion(owner, canonical_email=f"{owner.uid}@example.com", last=session),
+    ):
+        assert store.commit(write) is Outcome.STALE
+    now = store.users.read(owner.uid)
+    assert now
+    assert now.factors == {first.entry, rival.entry}
+    other = replace(now, factors=frozenset({first.entry, a_factor(owner).entry}))  # as many, but others
+    assert store.commit(store.factors.removal(other, [first.entry])) is Outcome.STALE
+    assert store.commit(store.factors.removal(replace(now, factors=frozenset()), [])) is Outcome.STALE
+
+
+def test_whose_sessions_have_ended_or_who_is_disabled_gets_no_factor(store: Deployment) -> None:
+    owner, session = started(store)
+    assert store.commit(store.users.end_of_other_sessions(owner, keep=session)) is Outcome.DONE
+    assert store.commit(store.factors.enrolment(owner, a_factor(owner))) is Outcome.STALE
+    disabled = store.users.disable(owner.uid)
+    assert disabled
+    assert store.commit(store.factors.enrolment(disabled, a_factor(owner))) is Outcome.STALE
+
+
+def test_a_step_is_used_once_and_so_are_all_before_it(store: Deployment) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner, counter=7)
+    owner = enrolled(store, owner, factor)
+    uses = [store.factors.use(factor, counter=step, now=NOW + step) for step in (6, 7, 9, 8, 9, 10)]
+    assert uses == [False, False, True, False, False, True]
+    used = store.factors.find(owner, factor.entry)
+    assert used
+    assert (used.counter, used.last_used_at) == (10, NOW + 10)
+
+
+def test_of_many_who_use_a_step_at_once_one_does(store: Deployment) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner)
+    enrolled(store, owner, factor)
+    with ThreadPoolExecutor(THREADS) as pool:
+        uses = list(pool.map(lambda _: store.factors.use(factor, counter=1, now=NOW), range(THREADS)))
+    assert uses.count(True) == 1
+
+
+def test_a_code_that_is_good_once_is_used_once_whoever_comes_at_the_same_time(store: Deployment) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner, "recovery_code", codes=frozenset({"a", "b"}))
+    owner = enrolled(store, owner, factor)
+    assert store.factors.use_code(factor, "c", now=NOW) is False
+    with ThreadPoolExecutor(THREADS) as pool:
+        uses = list(pool.map(lambda _: store.factors.use_code(factor, "a", now=NOW + 1), range(THREADS)))
+    assert uses.count(True) == 1
+    left = store.factors.find(owner, factor.entry)
+    assert left
+    assert (left.codes, left.last_used_at) == (frozenset({"b"}), NOW + 1)
+    assert store.factors.use_code(factor, "b", now=NOW)
+    assert store.factors.use_code(factor, "b", now=NOW) is False
+
+
+@pytest.mark.parametrize("use", ["step", "code"])
+def test_a_use_whose_answer_was_lost_and_that_is_sent_again_is_known_as_the_same(store: Deployment, use: str) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner, codes=frozenset({"a"}))
+    enrolled(store, owner, factor)
+    with answer_lost(store.client, "UpdateItem"):
+        if use == "step":
+            assert store.factors.use(factor, counter=1, now=NOW)
+        else:
+            assert store.factors.use_code(factor, "a", now=NOW)
+
+
+def test_a_factor_that_is_gone_is_neither_used_nor_named(store: Deployment) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner, codes=frozenset({"a"}))
+    owner = enrolled(store, owner, factor)
+    assert store.factors.rename(factor, "Mine")
+    assert store.commit(store.factors.removal(owner, [factor.entry])) is Outcome.DONE
+    assert not store.factors.rename(factor, "Mine")
+    assert not store.factors.use(factor, counter=1, now=NOW)
+    assert not store.factors.use_code(factor, "a", now=NOW)
+
+
+def test_what_is_proved_in_a_session_is_kept_while_it_lives(store: Deployment) -> None:
+    owner, session = started(store)
+    assert store.commit(store.sessions.proof(session, amr=("pwd", "otp", "mfa"))) is Outcome.DONE
+    (raised,) = store.sessions.of_user(owner.uid)
+    assert raised == replace(session, amr=("pwd", "otp", "mfa"))
+    store.sessions.end(owner.uid, session.session_id, why="logout")
+    assert store.commit(store.sessions.proof(session, amr=())) is Outcome.STALE

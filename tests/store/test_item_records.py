@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.domain.accounts.model import Limit, Session, User
+from chalicelib.domain.accounts.model import EnrolledFactor, Limit, Session, User
 from chalicelib.domain.crypto import keyset
 from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.oauth.client import Client
@@ -17,6 +17,7 @@ from chalicelib.store import tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
+from chalicelib.store.factors import Factors
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.refusals import Refusals
@@ -75,6 +76,29 @@ MOVED: dict[str, Any] = {
     "previous_email": {"S": "ann#1@example.com"},
     "previous_email_until": {"N": "1800604800"},
 }
+FACTOR = EnrolledFactor(
+    uid=UID,
+    kind="totp",
+    id="0c9d5b0f6a1e4f7f8a52d8e2f1a7c3b4",
+    name="Ann's phone",
+    created_at=1_795_502_180,
+    record='{"v":1}',
+    last_used_at=1_795_506_987,
+    counter=59_850_232,
+    codes=frozenset({"01", "02"}),
+)
+FACTOR_ITEM: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": "factor#totp#0c9d5b0f6a1e4f7f8a52d8e2f1a7c3b4"},
+    "v": ONE,
+    "factor_name": {"S": "Ann's phone"},
+    "factor_record": {"S": '{"v":1}'},
+    "created_at": {"N": "1795502180"},
+    "last_used_at": {"N": "1795506987"},
+    "last_counter": {"N": "59850232"},
+    "codes": {"SS": ["01", "02"]},
+}
+WITH_FACTOR: dict[str, Any] = {**PROFILE, "factors": {"SS": [FACTOR.entry]}}
 SESSION = Session(
     uid=UID,
     session_id=SID,
@@ -178,6 +202,7 @@ class Table:
             client.call("CreateTable", **definition)
         self.users = Users(client, **self.names)
         self.sessions = Sessions(client, **self.names)
+        self.factors = Factors(client, users=self.names["users"])
         self.clients = Clients(client, users=self.names["users"])
         self.attempts = Attempts(client, grants=self.names["grants"])
         self.refusals = Refusals(client, grants=self.names["grants"])
@@ -240,6 +265,17 @@ def test_a_change_of_address_is_written_as_it_is_pinned(table: Table) -> None:
     assert table.users.find(ann.email) is None
 
 
+def test_a_factor_is_written_as_it_is_pinned(table: Table) -> None:
+    table.put("users", PROFILE)
+    assert table.transactions.commit(table.factors.enrolment(ANN, FACTOR)) is None
+    assert table.items("users") == [FACTOR_ITEM, WITH_FACTOR]
+    ann = table.users.read(UID)
+    assert ann
+    assert ann == replace(ANN, factors=frozenset({FACTOR.entry}))
+    assert to_item(ann) == WITH_FACTOR
+    assert table.factors.of_user(ann) == [table.factors.find(ann, FACTOR.entry)] == [FACTOR]
+
+
 def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
     assert table.attempts.spend([Limit("kind", "ann", 5, 60)], now=NOW) is None
     digest = hashlib.sha256(f"kind\0ann\0{NOW // 60}".encode()).hexdigest()
@@ -284,6 +320,12 @@ READERS: dict[str, tuple[str, dict[str, Any], Callable[[Table], object], object]
         lambda table: table.clients.read("shop"),
         SHOP,
     ),
+    "factor": (
+        "users",
+        FACTOR_ITEM,
+        lambda table: table.factors.find(replace(ANN, factors=frozenset({FACTOR.entry})), FACTOR.entry),
+        FACTOR,
+    ),
     "consent": (
         "users",
         CONSENT,
@@ -296,6 +338,7 @@ OPTIONAL = {
     "refusals": {"v", "wrong secret"},
     "session": OPTIONAL_OF_SESSION,
     "consent": {"v", "scopes"},
+    "factor": {"v", "codes"},
     "client": {"v", "version"},
 }
 

@@ -3,22 +3,24 @@
 import hmac
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from chalicelib.domain.accounts.model import User
+from chalicelib.domain.accounts.model import EnrolledFactor, User
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.domain.authentication.model import Proof
 from chalicelib.domain.errors import InvalidCredentials
+from chalicelib.domain.versioned import Record
 from chalicelib.flows.authentication.factors import FACTORS
-from chalicelib.flows.authentication.factors.factor import Factor
+from chalicelib.flows.authentication.factors.factor import Factor, encode
+from chalicelib.flows.platform.ids import new_id
 from chalicelib.services import Services
-from chalicelib.store.dynamo import ConditionFailed, conditionally, key
+from chalicelib.store import factors
 
 SECRET = b"a secret that the test and the factor share"
 
 
-def key_of(name: str, uid: str) -> dict[str, dict[str, str]]:
-    """Where the last step of an account's factor is kept."""
-    return key(("user", uid), ("factor", name))
+class CounterRecord(Record, frozen=True):
+    """All that is kept of one is its last step."""
 
 
 def code(uid: str, step: int) -> str:
@@ -26,39 +28,37 @@ def code(uid: str, step: int) -> str:
     return f"{step}-" + hmac.digest(SECRET, f"{uid} {step}".encode(), "sha256").hex()[:16]
 
 
+def an_item(uid: str, name: str, factor_id: str) -> dict[str, Any]:
+    """An item as an account's that has the factor."""
+    factor = EnrolledFactor(uid=uid, kind=name, id=factor_id, name="", created_at=0, record=encode(CounterRecord()))
+    return factors.to_item(factor)
+
+
 def enrol(svc: Services, uid: str, name: str = "counter") -> None:
     """Gives an account the factor."""
-    item = {**key_of(name, uid), "last_step": {"N": "0"}}
-    svc.users._client.call("PutItem", TableName=svc.settings.users_table, Item=item)
+    user = svc.users.read(uid)
+    assert user
+    factor = EnrolledFactor(
+        uid=uid, kind=name, id=new_id(), name="A counter", created_at=svc.now(), record=encode(CounterRecord())
+    )
+    assert svc.transactions.commit(svc.factors.enrolment(user, factor)) is None
 
 
 def withdraw(svc: Services, uid: str, name: str = "counter") -> None:
     """Takes the factor from an account."""
-    svc.users._client.call("DeleteItem", TableName=svc.settings.users_table, Key=key_of(name, uid))
-
-
-def _enrolled(name: str, svc: Services, user: User) -> bool:
-    table = svc.settings.users_table
-    item = svc.users._client.call("GetItem", TableName=table, Key=key_of(name, user.uid), ConsistentRead=True)
-    return "Item" in item
+    user = svc.users.read(uid)
+    assert user
+    (factor,) = svc.factors.of_user(user, name)
+    assert svc.transactions.commit(svc.factors.removal(user, [factor.entry])) is None
 
 
 def _verify(factor: Factor, svc: Services, user: User, answer: str) -> Proof:
     step = answer.partition("-")[0]
     if not step.isascii() or not step.isdecimal() or answer != code(user.uid, int(step)):
         raise InvalidCredentials(uid=user.uid)
-    try:
-        conditionally(
-            svc.users._client,
-            "UpdateItem",
-            TableName=svc.settings.users_table,
-            Key=key_of(factor.name, user.uid),
-            UpdateExpression="SET last_step = :step",
-            ConditionExpression="last_step < :step",
-            ExpressionAttributeValues={":step": {"N": step}},
-        )
-    except ConditionFailed:
-        raise InvalidCredentials(reason="used", uid=user.uid) from None
+    (enrolled,) = svc.factors.of_user(user, factor.name)
+    if not svc.factors.use(enrolled, counter=int(step), now=svc.now()):
+        raise InvalidCredentials(reason="used", uid=user.uid)
     return Proof(factor.name, factor.amr, svc.now())
 
 
@@ -72,7 +72,6 @@ def installed(name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challen
     factor = Factor(
         name=name,
         amr=amr,
-        enrolled=lambda svc, user: _enrolled(name, svc, user),
         verify=lambda svc, _, user, answer: _verify(factor, svc, user, answer),
         challenge=_challenge if challenges else None,
     )

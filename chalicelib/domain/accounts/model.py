@@ -10,7 +10,8 @@ class User:
 
     `claims` are what its user says of themselves, by the names of profile.CLAIMS; `updated_at` is when, 0 for not yet.
     `email_changed_at` is when its address was last changed, 0 for never. Until `previous_email_until` the reader of
-    `previous_email`, the address before, may undo that and every change since.
+    `previous_email`, the address before, may undo that and every change since. `factors` are its further factors, each as
+    `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
     """
 
     uid: str
@@ -27,6 +28,35 @@ class User:
     email_changed_at: int = 0
     previous_email: str = ""
     previous_email_until: int = 0
+    factors: frozenset[str] = frozenset()
+
+    def has_factor(self, kind: str) -> bool:
+        """Whether it has a further factor of a kind."""
+        return any(entry.partition("#")[0] == kind for entry in self.factors)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolledFactor:
+    """One further factor of an account: of a `kind`, which FACTORS knows, under an id; times are epoch seconds.
+
+    `record` is what its kind keeps of it, as JSON. `counter` only rises: the last step of a one-time code, or a device's
+    own count. `codes` are the digests of codes that are good once each. `last_used_at` is 0 for not yet.
+    """
+
+    uid: str
+    kind: str
+    id: str
+    name: str
+    created_at: int
+    record: str
+    last_used_at: int = 0
+    counter: int = 0
+    codes: frozenset[str] = frozenset()
+
+    @property
+    def entry(self) -> str:
+        """What the account names it by."""
+        return f"{self.kind}#{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

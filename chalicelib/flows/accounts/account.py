@@ -61,7 +61,7 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     freed = email_change.reservation_end(svc, user)
     refund = svc.attempts.refund(spent, now=svc.now())
     deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
-    if svc.transactions.commit(deletion, optional=[refund, *freed]) is not None:
+    if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=[refund, *freed]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)

@@ -18,7 +18,7 @@ def missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
     offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
-    level = max(requested, policy.account_level(offers), key=levels.rank)
+    level = max(requested, account_level(svc, user), key=levels.rank)
     return policy.missing(amr, level=level, offers=offers)
 
 
@@ -33,5 +33,16 @@ def missing_for_session(
     return policy.missing(session.amr, level=level, offers=offers)
 
 
+def reaches_account_level(svc: Services, user: User, amr: tuple[str, ...]) -> bool:
+    """Whether what was proved is what a login to the account takes by now: two factors where it has two."""
+    return levels.rank(levels.acr_of(amr)) >= levels.rank(account_level(svc, user))
+
+
+def account_level(svc: Services, user: User) -> str:
+    """The level that a login to the account needs."""
+    offers = _offers(svc, user)
+    return policy.account_level({name: amr for name, amr in offers.items() if FACTORS[name].raises_level})
+
+
 def _offers(svc: Services, user: User) -> policy.Offers:
-    return {name: factor.amr for name, factor in FACTORS.items() if factor.enrolled(svc, user)}
+    return {name: factor.amr for name, factor in FACTORS.items() if factor.is_enrolled(svc, user)}

@@ -30,6 +30,8 @@ STATUS: Mapping[str, int] = {
     errors.InsufficientScope.code: 403,
     errors.NotFound.code: 404,
     errors.EmailTaken.code: 409,
+    errors.LastFactor.code: 409,
+    errors.TooManyFactors.code: 409,
     errors.PayloadTooLarge.code: 413,
     errors.UnsupportedMediaType.code: 415,
     errors.WeakPassword.code: 422,

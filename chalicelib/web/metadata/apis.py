@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...services import Services
-from ..api import accounts, email
+from ..api import accounts, email, factors
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -45,6 +45,7 @@ def docs(svc: Services, _: Caller) -> Answer:
 APIS = (
     accounts.api,
     email.api,
+    factors.api,
     api_sessions.api,
     api_login.api,
     token.api,

@@ -91,6 +91,19 @@ def prove(world: World) -> Answer:
     return world.phone.call("POST /login/proof", {**world.state["step"], "answer": counter.code(world.state["uid"], 1)})
 
 
+def with_factor(world: World) -> None:
+    """A fresh account in a session of both its factors, and one of those."""
+    with_mfa_token(world)
+    world.state["token"] = prove(world).json()["access_token"]
+    (factor,) = world.phone.call("GET /me/factors", token=world.state["token"]).json()["factors"]
+    world.state["factor"] = factor["id"]
+
+
+def of_factor(method: str, body: object = None) -> Callable[[World], Answer]:
+    """What its owner does with it."""
+    return lambda w: w.phone.call(f"{method} /me/factors/{w.state['factor']}", body, token=w.state["token"])
+
+
 def with_native_app(world: World) -> None:
     world.state["app"] = world.fresh("native", first_party=True)
 
@@ -252,6 +265,9 @@ Deed = tuple[Callable[[World], Any], Callable[[World], Answer]]
 DEEDS: dict[str, Deed] = {
     "POST /login/challenge": (with_mfa_token, lambda w: w.phone.call("POST /login/challenge", w.state["step"])),
     "POST /login/proof": (with_mfa_token, prove),
+    "GET /me/factors": (with_factor, lambda w: w.phone.call("GET /me/factors", token=w.state["token"])),
+    "PATCH /me/factors/{factor_id}": (with_factor, of_factor("PATCH", {"name": "Mine"})),
+    "DELETE /me/factors/{factor_id}": (with_factor, of_factor("DELETE")),
     "POST /oauth/authorize-challenge": (with_native_app, first_party_login),
     "POST /oauth/userinfo": (of_oauth.with_tokens, userinfo_by_post),
     "POST /oauth/register": (

@@ -152,6 +152,22 @@ def sign_up_by_mail(phone: Phone) -> None:
     use(svc)
 
 
+def change_factors(phone: Phone, access: str) -> None:
+    """Lists, names and removes one, and what is not there."""
+    with counter.installed():
+        counter.enrol(services(), services().users.find(EMAIL) or "")
+        (factor,) = phone.call("GET /me/factors", token=access).json()["factors"]
+        for factor_id in (factor["id"], "x"):
+            phone.call(f"PATCH /me/factors/{factor_id}", {"name": "Mine"}, token=access)
+        phone.call(f"DELETE /me/factors/{factor['id']}", token=access)
+        session = phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}).json()
+        proof = {"mfa_token": session["mfa_token"], "factor": "counter"}
+        answer = counter.code(services().users.find(EMAIL) or "", 1)
+        fresh = phone.call("POST /login/proof", {**proof, "answer": answer}).json()["access_token"]
+        for _ in range(2):
+            phone.call(f"DELETE /me/factors/{factor['id']}", token=fresh)
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -183,6 +199,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
     verify_address(phone, access)
+    change_factors(phone, access)
     sessions = phone.call("GET /me/sessions", token=access)
     other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
     phone.call(f"DELETE /me/sessions/{other}", token=access)

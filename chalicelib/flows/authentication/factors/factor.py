@@ -1,12 +1,17 @@
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 
-from ....domain.accounts.model import Spent, User
+from ....domain.accounts.model import EnrolledFactor, Spent, User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
+from ....domain.errors import UnreadableRecord
+from ....domain.versioned import Record
 from ....services import Services
 from ...platform import limits
+
+R = TypeVar("R", bound=Record)
 
 
 def count_attempt(svc: Services, user: User, network: str) -> Spent:
@@ -20,11 +25,32 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is
     good once is used up there, by a condition in the store. `challenge` is what the user has to be shown first, None for
     nothing; what it sends it counts, for the network as well. None of them decides what comes next.
+    `enrolled` is whether an account has it, None for what the account itself says. Who has nothing left that
+    `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
     """
 
     name: str
     amr: tuple[str, ...]
-    enrolled: Callable[[Services, User], bool]
     verify: Callable[[Services, Attempt, User, str], Proof]
     challenge: Callable[[Services, Attempt, User, str], Mapping[str, str]] | None = None
     count: Callable[[Services, User, str], Spent] = count_attempt
+    enrolled: Callable[[Services, User], bool] | None = None
+    begins_login: bool = False
+    raises_level: bool = True
+
+    def is_enrolled(self, svc: Services, user: User) -> bool:
+        """Whether an account has it, which costs no call."""
+        return self.enrolled(svc, user) if self.enrolled else user.has_factor(self.name)
+
+
+def encode(record: Record) -> str:
+    """What a factor's kind keeps of it, as it is stored."""
+    return msgspec.json.encode(record).decode()
+
+
+def decode(factor: EnrolledFactor, kind: type[R]) -> R:
+    """What is kept of a factor; raises UnreadableRecord for another version or shape than this release knows."""
+    try:
+        return msgspec.json.decode(factor.record, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UnreadableRecord(reason=f"factor {factor.kind}: {error}", uid=factor.uid) from error

@@ -66,4 +66,4 @@ def _verify(svc: Services, user: User | None, secret: str) -> User:
     return user
 
 
-FACTOR = Factor(name=NAME, amr=AMR, enrolled=_enrolled, verify=_verify_answer, count=_count)
+FACTOR = Factor(name=NAME, amr=AMR, enrolled=_enrolled, verify=_verify_answer, count=_count, begins_login=True)
