@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from .values import WrongSetting
 
 QUARTER, HOUR, DAY = 15 * 60, 60 * 60, 24 * 60 * 60
-# Every limit there is: how many in a window, and the window's seconds. The name says what is counted and for whom;
-# docs/operations.md says it in words.
+# Every limit there is: how many in a window, and the window's seconds; of guesses how many are free, and the longest wait
+# after that. The name says what is counted and for whom; docs/operations.md says it in words.
 LIMITS: Mapping[str, tuple[int, int]] = {
-    "password_account_network": (10, QUARTER),
+    "password_account_network": (5, QUARTER),
     "password_network": (100, QUARTER),
     "password_account": (100, HOUR),
     "password_account_network_slow": (3, HOUR),
-    "factor_account_network": (10, QUARTER),
+    "factor_account_network": (5, QUARTER),
     "factor_account": (50, HOUR),
     "factor_account_network_slow": (3, HOUR),
     "factor_password": (100, DAY),

@@ -138,7 +138,7 @@ class Clients:
             }
             owner = {"TableName": self._users, **as_read(user)}
             failed = transact(self._client, [{"Update": consent}, {"ConditionCheck": owner}, *also.parts])
-            if failed != [0]:
+            if [*failed] != [0]:
                 return not failed
         return True  # somebody agreed in between, to the newer client
 

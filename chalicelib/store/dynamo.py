@@ -1,5 +1,6 @@
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ..domain.errors import TemporarilyUnavailable
@@ -38,13 +39,15 @@ class Contended(TemporarilyUnavailable):
         super().__init__(reason="contended")
 
 
-def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = ()) -> list[int]:
-    """Writes all parts or none: [] for all, else the places of the parts whose conditions do not hold.
+def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = ()) -> dict[int, Item | None]:
+    """Writes all parts or none: {} for all, else the places of the parts whose conditions do not hold.
 
-    The `spare` ones are written with them if nothing is in the way of that. Raises TemporarilyUnavailable, Contended where
-    others write the same items time and again.
+    With each place its item, for a part that asks for it by ReturnValuesOnConditionCheckFailure. The `spare` ones are
+    written with them if nothing is in the way of that, else each by itself, if it can be. Raises TemporarilyUnavailable,
+    Contended where others write the same items time and again.
     """
     writes = [*parts, *spare]
+    left: list[Any] = []
     reasons: list[str] = []
     for _ in range(TRIES):
         try:
@@ -52,16 +55,28 @@ def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = 
             client.call("TransactWriteItems", TransactItems=writes, ClientRequestToken=secrets.token_urlsafe(24))
         except AwsError as error:
             reasons = [reason.get("Code", "None") for reason in error.reasons]
+            if len(writes) > len(parts):
+                of_spare = zip(spare, reasons[len(parts) :], strict=False)
+                left = [part for part, reason in of_spare if reason != "ConditionalCheckFailed"]
             writes = [*parts]
             if CONFLICT in reasons or set(reasons[len(parts) :]) - {"None"}:
                 continue
             if "ConditionalCheckFailed" in reasons:
-                return [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
+                failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
+                return {place: error.reasons[place].get("Item") for place in failed}
             if THROTTLED & set(reasons):
                 raise TemporarilyUnavailable(reason=error.code) from None
             raise
-        return []
+        _write_each(client, left)
+        return {}
     raise Contended([place for place, reason in zip(range(len(parts)), reasons, strict=False) if reason == CONFLICT])
+
+
+def _write_each(client: AwsClient, parts: Sequence[Any]) -> None:
+    for part in parts:
+        for kind, write in part.items():
+            with suppress(ConditionFailed, TemporarilyUnavailable):
+                conditionally(client, f"{kind}Item", **write)
 
 
 class ConditionFailed(Exception):
@@ -80,7 +95,7 @@ def attempt() -> dict[str, str]:
 def conditionally(client: AwsClient, operation: str, **request: Any) -> dict[str, Any]:
     """One conditional write; raises ConditionFailed with the item that stood against it."""
     try:
-        return client.call(operation, **request, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+        return client.call(operation, **{**request, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
     except AwsError as error:
         if error.code != "ConditionalCheckFailedException":
             raise

@@ -24,9 +24,10 @@ class Transactions:
     def commit(self, *writes: Write, optional: Sequence[Write] = ()) -> Write | None:
         """Writes everything or nothing: None once it is written, else the first write whose conditions do not hold.
 
-        What is `optional` is written with the rest if nothing is in the way of that. Raises TemporarilyUnavailable.
+        What is `optional` is written with the rest if nothing is in the way of that, else part by part by itself, if it can
+        be. Raises TemporarilyUnavailable.
         """
         parts = [(part, write) for write in writes for part in write.parts]
         spare = [part for write in optional for part in write.parts]
         failed = transact(self._client, [part for part, _ in parts], spare=spare)
-        return parts[failed[0]][1] if failed else None
+        return parts[min(failed)][1] if failed else None

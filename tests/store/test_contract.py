@@ -12,7 +12,8 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from chalicelib.domain.accounts.model import EnrolledFactor, Limit, Session, Spent, User
+from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
+from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
@@ -914,6 +915,71 @@ def test_what_is_taken_back_never_goes_below_nothing_nor_into_another_window(sto
     later = NOW + limit.wait(NOW)
     assert store.attempts.refund(spent, now=later).parts == ()
     assert store.attempts.spend([limit], now=later) is None
+
+
+def test_of_guesses_each_wait_is_twice_the_one_before_and_never_for_ever(store: Deployment) -> None:
+    backoff, now = Backoff("guesses", uuid4().hex, 5, 900), NOW
+    waits = []
+    for number in range(20):
+        assert store.attempts.spend([backoff], now=now) is None
+        store.attempts.fail(Spent((backoff,), now), now=now)
+        if number >= 4:
+            forbidding = store.attempts.spend([backoff], now=now)
+            assert forbidding
+            waits.append(forbidding.wait(now))
+            assert store.attempts.spend([backoff], now=now + waits[-1] - 1) == forbidding
+            now += waits[-1]
+    # Amazon Cognito's documented curve: 2^(n-5) seconds after n failures, to 15 minutes.
+    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900, 900, 900, 900, 900]
+
+
+def test_guesses_are_forgotten_after_half_an_hour_without_one(store: Deployment) -> None:
+    backoff = Backoff("guesses", uuid4().hex, 2, 900)
+
+    def wrong(now: int) -> bool:
+        permitted = store.attempts.spend([backoff], now=now) is None
+        if permitted:
+            store.attempts.fail(Spent((backoff,), now), now=now)
+        return permitted
+
+    assert [wrong(NOW) for _ in range(3)] == [True, True, False]
+    assert [wrong(NOW + 1799) for _ in range(3)] == [True, False, False]
+    assert [wrong(NOW + 1799 + 1800) for _ in range(3)] == [True, True, False]
+
+
+def test_right_guesses_at_once_do_not_stand_in_each_others_way_and_wrong_ones_are_no_more_than_twice_the_free(
+    store: Deployment,
+) -> None:
+    backoff = Backoff("guesses", uuid4().hex, 5, 900)
+    spent = Spent((backoff,), NOW)
+
+    def permitted() -> bool:
+        return store.attempts.spend([backoff], now=NOW) is None
+
+    for _ in range(3):
+        assert [permitted() for _ in range(11)] == [True] * 10 + [False]
+        for _ in range(10):
+            store.attempts.give_back(spent, now=NOW)
+    for _ in range(5):
+        assert permitted()
+        store.attempts.fail(spent, now=NOW)
+    later = NOW + 1
+    # One at a time, once there is a wait.
+    assert store.attempts.spend([backoff], now=later) is None
+    assert store.attempts.spend([backoff], now=later + 60) == backoff.blocked(failures=5, failed_at=NOW)
+    store.attempts.give_back(spent, now=later)
+    assert store.attempts.spend([backoff], now=later) is None
+
+
+def test_a_guess_given_back_takes_no_wrong_one_with_it(store: Deployment) -> None:
+    backoff = Backoff("guesses", uuid4().hex, 1, 900)
+    spent = Spent((backoff,), NOW)
+    assert store.attempts.spend([backoff], now=NOW) is None
+    store.attempts.fail(spent, now=NOW)
+    for _ in range(3):
+        store.attempts.give_back(spent, now=NOW)
+    assert store.attempts.spend([backoff], now=NOW) == backoff.blocked(failures=1, failed_at=NOW)
+    assert store.attempts.refund(spent, now=NOW + 1800).parts == ()
 
 
 def test_of_a_clients_refusals_the_latest_of_each_cause_is_kept_for_a_day(store: Deployment) -> None:

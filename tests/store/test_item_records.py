@@ -9,7 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from chalicelib.domain.accounts.model import EnrolledFactor, Limit, Session, User
+from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
+from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
 from chalicelib.domain.crypto import keyset
 from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.oauth.client import Client
@@ -286,6 +287,23 @@ def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:
             "v": ONE,
             "attempts": ONE,
             "expires_at": {"N": str(NOW + 60)},
+        }
+    ]
+
+
+def test_guesses_are_written_as_they_are_pinned(table: Table) -> None:
+    backoff = Backoff("guesses", "ann", 5, 900)
+    assert table.attempts.spend([backoff], now=NOW) is None
+    table.attempts.fail(Spent((backoff,), NOW), now=NOW)
+    assert table.items("grants") == [
+        {
+            "pk": {"S": f"attempts#{hashlib.sha256(b'guesses' + bytes(1) + b'ann').hexdigest()}"},
+            "sk": {"S": "guesses"},
+            "v": ONE,
+            "attempts": ONE,
+            "failures": ONE,
+            "failed_at": {"N": str(NOW)},
+            "expires_at": {"N": str(NOW + 1800)},
         }
     ]
 

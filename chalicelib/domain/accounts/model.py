@@ -1,8 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import msgspec
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -135,32 +133,3 @@ def in_force(user: User | None, session: Session | None, now: int) -> tuple[User
     if user is None or session is None or user.disabled:
         return None
     return (user, session) if session.alive(now) and session.token_version == user.token_version else None
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """At most `most` attempts by one subject in each window of `seconds`."""
-
-    kind: str
-    subject: str
-    most: int
-    seconds: int
-
-    @property
-    def contended(self) -> str:
-        """The reason in the log where too many requests count at once."""
-        return f"{self.kind} contended"
-
-    def window(self, now: int) -> int:
-        """The number of the window that `now` lies in."""
-        return now // self.seconds
-
-    def wait(self, now: int) -> int:
-        """Seconds until the next window."""
-        return self.seconds - now % self.seconds
-
-
-class Spent(msgspec.Struct, frozen=True):
-    """What an attempt was counted against, and when: what a right answer gives back."""
-
-    limits: tuple[Limit, ...]
-    at: int

@@ -1,6 +1,7 @@
 import msgspec
 
-from ..accounts.model import Session, Spent, User
+from ..accounts.limits import Spent
+from ..accounts.model import Session, User
 from . import levels
 
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ...domain.accounts.model import Session, Spent, User
+from ...domain.accounts.limits import Spent
+from ...domain.accounts.model import Session, User
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
 from ...services import Services
+from ..platform import limits
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
@@ -73,7 +75,8 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, network:
     _check_missing(factors, factor)
     spent = FACTORS[factor].count(svc, user, network)
     try:
-        proof = FACTORS[factor].verify(svc, attempt, user, answer)
+        with limits.keep_failure(svc, spent):
+            proof = FACTORS[factor].verify(svc, attempt, user, answer)
     except InvalidCredentials as wrong:
         raise WrongAnswer(factors=factors, reason=wrong.reason or f"wrong {factor}", uid=user.uid) from None
     return _proceed(svc, attempt.with_proof(proof), user, spent)

@@ -1,12 +1,15 @@
-"""What is counted, for whom, and when; `LIMITS` in config.py has every limit with its number."""
+"""What is counted, for whom, and when; `LIMITS` in config/limits.py has every limit with its number."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ...domain.accounts import email
-from ...domain.accounts.model import Limit, Spent, User
-from ...domain.errors import TemporarilyUnavailable, TooManyRequests
+from ...domain.accounts.limits import Backoff, Limit, Spent
+from ...domain.accounts.model import User
+from ...domain.errors import AccountDisabled, InvalidCredentials, LatchkeyError, TemporarilyUnavailable, TooManyRequests
 from ...services import Services
 
 OPERATORS = ""  # the network of whoever works at the command line, all of them together
@@ -15,15 +18,15 @@ OPERATORS = ""  # the network of whoever works at the command line, all of them 
 def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Spent:
     """Counts one guess of a password, which a right one gives back; raises TooManyRequests.
 
-    Two limits are each network's own. The account's is all networks' together, and several can use it up, or keep anybody
-    else from counting against it: from then on each has few guesses at this account, but it has them, so nobody keeps an
-    owner in another network out.
+    What comes of it belongs under `keep_failure`. Two limits are each network's own. The account's is all networks'
+    together, and several can use it up, or keep anybody else from counting against it: from then on each has few guesses at
+    this account, but it has them, so nobody keeps an owner in another network out.
     """
     of_network = _limit(svc, "password_network", network)
     return _spend_of_account(
         svc,
         _limit(svc, "password_account", canonical_email),
-        (_limit(svc, "password_account_network", canonical_email, network), of_network),
+        (_backoff(svc, "password_account_network", canonical_email, network), of_network),
         (_limit(svc, "password_account_network_slow", canonical_email, network), of_network),
     )
 
@@ -39,13 +42,13 @@ def factor_attempt(svc: Services, user: User, *, network: str) -> Spent:
     return _spend_of_account(
         svc,
         _limit(svc, "factor_account", user.uid),
-        (_limit(svc, "factor_account_network", user.uid, network), of_password),
+        (_backoff(svc, "factor_account_network", user.uid, network), of_password),
         (_limit(svc, "factor_account_network_slow", user.uid, network), of_password),
     )
 
 
 def _spend_of_account(
-    svc: Services, of_account: Limit, usual: tuple[Limit, ...], once_used_up: tuple[Limit, ...]
+    svc: Services, of_account: Limit, usual: tuple[Limit | Backoff, ...], once_used_up: tuple[Limit, ...]
 ) -> Spent:
     try:
         return _spend(svc, *usual, of_account)
@@ -53,6 +56,19 @@ def _spend_of_account(
         if refusal.reason not in (of_account.kind, of_account.contended):
             raise
     return _spend(svc, *once_used_up)
+
+
+@contextmanager
+def keep_failure(svc: Services, spent: Spent) -> Iterator[None]:
+    """Keeps that a guess was wrong if what is done meanwhile says so; for another refusal it is given back."""
+    try:
+        yield
+    except (InvalidCredentials, AccountDisabled):
+        svc.attempts.fail(spent, now=svc.now())
+        raise
+    except LatchkeyError:
+        svc.attempts.give_back(spent, now=svc.now())
+        raise
 
 
 def sign_up(svc: Services, *, unverified_email: str, network: str) -> Spent:
@@ -164,7 +180,12 @@ def _limit(svc: Services, name: str, *subject: str) -> Limit:
     return Limit(name, "\0".join(subject), most, seconds)
 
 
-def _spend(svc: Services, *limits: Limit) -> Spent:
+def _backoff(svc: Services, name: str, *subject: str) -> Backoff:
+    free, longest = svc.settings.limits[name]
+    return Backoff(name, "\0".join(subject), free, longest)
+
+
+def _spend(svc: Services, *limits: Limit | Backoff) -> Spent:
     now = svc.now()
     forbidding = svc.attempts.spend(limits, now=now)
     if forbidding:

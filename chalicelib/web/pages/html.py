@@ -102,9 +102,11 @@ def fill(text: str, **values: str) -> "Markup":
 def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
     """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
     text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
+    if wait < UNITS["minutes"]:
+        return text.replace("{wait}", _count(texts, "seconds", max(1, wait)))
     # Minutes are too many of them where a limit is a day's.
     unit = "minutes" if wait <= 2 * UNITS["hours"] else "hours"
-    return text.replace("{wait}", _count(texts, unit, max(1, ceil(wait / UNITS[unit]))))
+    return text.replace("{wait}", _count(texts, unit, ceil(wait / UNITS[unit])))
 
 
 def ago(texts: Mapping[str, str], seconds: int) -> str:

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts.model import Limit, Session, User, in_force
+from chalicelib.domain.accounts.limits import Limit
+from chalicelib.domain.accounts.model import Session, User, in_force
 
 USER = User(uid="ann", email="ann@example.com", password_hash="$", created_at=0)
 SESSION = Session(

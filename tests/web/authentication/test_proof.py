@@ -86,11 +86,13 @@ def test_scope_and_device_of_the_first_step_are_those_of_the_session(phone: Phon
     assert current["device"] == "Pixel 9"
 
 
-def test_a_wrong_answer_is_refused_and_the_login_goes_on(at: LoginClient, uid: str) -> None:
+def test_a_wrong_answer_is_refused_and_the_login_goes_on(at: LoginClient, uid: str, clock: Clock) -> None:
     token = at.token(at.password())
     other = counter.code("0" * 32, 1)
     for answer in ("x", other, counter.code(uid, 2)[:-1], PASSWORD, "1-", "²-x", "\U0001f511"):
+        clock.advance(8)
         assert at.error(at.prove(token, "counter", answer)) == at.wrong
+    clock.advance(8)
     assert at.access_token(at.prove(token, "counter", counter.code(uid, 1)))
 
 

@@ -61,7 +61,7 @@ def test_a_failed_login_makes_the_same_calls_whether_or_not_there_is_an_account_
     for email in (EMAIL, "unknown@example.com", "disabled@example.com"):
         with in_order(svc, monkeypatch) as happened:
             phone.call("POST /login", {"email": email, "password": "wrong"})
-        assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH], email
+        assert happened == ["TransactWriteItems", "GetItem", "GetItem", HASH, "UpdateItem"], email
 
 
 def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(

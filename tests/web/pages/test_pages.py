@@ -27,7 +27,7 @@ PREFIXES = (
     "scope.",
     "error.",
     "time.",
-    *(f"{unit}." for unit in html.UNITS),
+    *(f"{unit}." for unit in ("seconds", *html.UNITS)),
     "sessions.",
     "factor.",
     "reset.",

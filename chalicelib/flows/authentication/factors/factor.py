@@ -3,7 +3,8 @@ from typing import TypeVar
 
 import msgspec
 
-from ....domain.accounts.model import EnrolledFactor, Spent, User
+from ....domain.accounts.limits import Spent
+from ....domain.accounts.model import EnrolledFactor, User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
 from ....domain.errors import UnreadableRecord

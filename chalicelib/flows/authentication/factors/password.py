@@ -1,5 +1,6 @@
 from ....domain.accounts import email, passwords
-from ....domain.accounts.model import Spent, User
+from ....domain.accounts.limits import Spent
+from ....domain.accounts.model import User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
 from ....domain.errors import AccountDisabled, InvalidCredentials
@@ -21,17 +22,19 @@ def identify(svc: Services, *, address: str, password: str, network: str) -> tup
     passwords.check_length(password)
     canonical = email.canonical(address)
     spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
-    secret = passwords.normalise(password)
     # An unknown address costs the second read too, of an account that is not there; of another one each time,
     # since all guesses at unknown addresses together would be too many for one partition.
-    return _verify(svc, svc.users.read(svc.users.find(canonical) or new_id()), secret), spent
+    with limits.keep_failure(svc, spent):
+        user = svc.users.read(svc.users.find(canonical) or new_id())
+        return _verify(svc, user, passwords.normalise(password)), spent
 
 
 def reauthenticate(svc: Services, user: User, password: str, *, network: str) -> Spent:
     """Counts and verifies a known user's password, for what they are about to do; gives what it was counted against."""
     passwords.check_length(password)
     spent = _count(svc, user, network)
-    _verify(svc, user, passwords.normalise(password))
+    with limits.keep_failure(svc, spent):
+        _verify(svc, user, passwords.normalise(password))
     return spent
 
 

@@ -1,0 +1,77 @@
+"""What attempts are counted against, as a deployment's limits have it: decided here, kept in store/attempts.py."""
+
+import msgspec
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `most` attempts by one subject in each window of `seconds`."""
+
+    kind: str
+    subject: str
+    most: int
+    seconds: int
+
+    @property
+    def contended(self) -> str:
+        """The reason in the log where too many requests count at once."""
+        return f"{self.kind} contended"
+
+    def window(self, now: int) -> int:
+        """The number of the window that `now` lies in."""
+        return now // self.seconds
+
+    def wait(self, now: int) -> int:
+        """Seconds until the next window."""
+        return self.seconds - now % self.seconds
+
+
+class Backoff(msgspec.Struct, frozen=True):
+    """Guesses by one subject: `free` wrong ones, then a wait that doubles with each, from a second to `longest`.
+
+    Twice as many as are free may be made at the same moment, for nobody knows yet which of them are right; one at a time
+    after that. `blocked_until` is when the next may be made, where that was looked up.
+    """
+
+    kind: str
+    subject: str
+    free: int
+    longest: int
+    blocked_until: int = 0
+
+    @property
+    def contended(self) -> str:
+        """The reason in the log where too many requests count at once."""
+        return f"{self.kind} contended"
+
+    @property
+    def most_at_once(self) -> int:
+        """How many guesses of which nobody knows whether they are right may be on their way."""
+        return 2 * self.free
+
+    @property
+    def forgotten_after(self) -> int:
+        """Seconds without a guess after which all are free again: once more than the longest wait, or that would end all."""
+        return 2 * self.longest
+
+    @property
+    def waits(self) -> tuple[int, ...]:
+        """Seconds after each failure from the last free one on; the last is for all that follow."""
+        doubling = tuple(1 << power for power in range(self.longest.bit_length()))
+        return (*(seconds for seconds in doubling if seconds < self.longest), self.longest)
+
+    def wait(self, now: int) -> int:
+        """Seconds until the next guess."""
+        return max(1, self.blocked_until - now)
+
+    def blocked(self, *, failures: int, failed_at: int) -> "Backoff":
+        """The same, with the end of the wait after so many failures, the latest at this time."""
+        beyond = min(failures - self.free, len(self.waits) - 1)
+        until = failed_at + self.waits[beyond] if beyond >= 0 else 0
+        return msgspec.structs.replace(self, blocked_until=until)
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What an attempt was counted against, and when: what a right answer gives back."""
+
+    limits: tuple[Limit | Backoff, ...]
+    at: int
