@@ -22,6 +22,7 @@ from benchmarks.rounds import Comparison, Table, of_pairs
 from benchmarks.routes import event
 from benchmarks.runtime.api import Moment, RuntimeApi
 from chalicelib.domain.accounts.passwords import OWASP_19_MIB
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
@@ -115,7 +116,14 @@ def _without_yardsticks(package: Zip) -> Zip:
 
 def _events(svc: Services) -> dict[str, Any]:
     """The first request of each function; one that has none here is measured until it is ready."""
-    _, tokens = signup.sign_up(svc, address=ADDRESS, password=PASSWORD, name="", device="bench", network="192.0.2.1")
+    _, tokens = signup.sign_up(
+        svc,
+        address=ADDRESS,
+        password=PASSWORD,
+        name="",
+        device="bench",
+        agent=UserAgent(network="192.0.2.1", language="en"),
+    )
     arn = "arn:aws:execute-api:eu-central-1:123456789012:{}/api/GET/{}"
     token = {"type": "TOKEN", "authorizationToken": f"Bearer {tokens.access_token}"}
     schedule = dict.fromkeys(("version", "account", "region", "detail-type", "source", "time", "id"), "")

@@ -15,6 +15,7 @@ import boto3
 
 from chalicelib import config, services
 from chalicelib.domain.accounts import email
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth import scopes
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
@@ -62,8 +63,7 @@ def prepare(settings: config.Settings) -> None:
             password=PASSWORD,
             name="Demo",
             device="make serve",
-            network="local",
-            language="en",
+            agent=UserAgent(network="local", language="en"),
         )
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))

@@ -13,6 +13,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "password_network": (100, QUARTER),
     "password_account": (100, HOUR),
     "password_account_network_slow": (3, HOUR),
+    "password_device": (5, QUARTER),
     "factor_account_network": (5, QUARTER),
     "factor_account": (50, HOUR),
     "factor_account_network_slow": (3, HOUR),

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from app import app
 from chalicelib.config import load
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth.client import CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
@@ -84,7 +85,8 @@ class Served:
     def person(self, decision: str = "allow") -> Person:
         """A new user at a new browser."""
         email = f"{uuid4().hex}@example.com"
-        signup.sign_up(self.svc, address=email, password=PASSWORD, name="Ann", device="", network=email)
+        agent = UserAgent(network=email, language="en")
+        signup.sign_up(self.svc, address=email, password=PASSWORD, name="Ann", agent=agent)
         return Person(self.issuer, email, decision)
 
 

@@ -18,6 +18,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth.client import GRANT_TYPES
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import authenticate as clients
@@ -60,7 +61,8 @@ def client(served: Served) -> str:
 def user(served: Served) -> str:
     """The access token of a new user: some operations are the end of the one who asks for them."""
     email = f"{uuid4().hex}@example.com"
-    _, tokens = signup.sign_up(served.svc, address=email, password=PASSWORD, name="", device="", network=email)
+    agent = UserAgent(network=email, language="en")
+    _, tokens = signup.sign_up(served.svc, address=email, password=PASSWORD, agent=agent)
     return tokens.access_token
 
 

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Page
 
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
@@ -35,7 +36,8 @@ class Site:
     def person(self) -> str:
         """Somebody with an account, and the password of everybody here; returns the address."""
         address = f"layla-{uuid4().hex[:8]}@example.com"
-        signup.sign_up(self.svc, address=address, password=PASSWORD, name="Layla", network=address)
+        agent = UserAgent(network=address, language="en")
+        signup.sign_up(self.svc, address=address, password=PASSWORD, name="Layla", agent=agent)
         return address
 
     def careful_person(self, *factors: str) -> str:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.flows.authentication import api_login
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from tests.support.phone import NETWORK, PASSWORD
 
+AGENT = UserAgent(network=NETWORK, language="en")
 PATHS = [each.path for each in operations() if each.logged_in and each.method == "GET"]
 FORMS = [each.path for each in operations() if each.logged_in and each.method == "POST"]
 
@@ -14,7 +16,7 @@ FORMS = [each.path for each in operations() if each.logged_in and each.method ==
 def sessions_on_devices(svc: Services, email: str) -> None:
     """Sessions with a name, with the longest, and with none."""
     for device in ("Layla\u2019s phone", "a tablet with a name of a hundred characters ".ljust(100, "x"), ""):
-        api_login.with_password(svc, address=email, password=PASSWORD, network=NETWORK, device=device)
+        api_login.with_password(svc, address=email, password=PASSWORD, agent=AGENT, device=device)
 
 
 # By path, for the account with an e-mail address and the password of everybody here; most pages need nothing.

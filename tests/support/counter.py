@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.accounts.model import EnrolledFactor, User
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.domain.authentication.model import Proof
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.errors import InvalidCredentials
 from chalicelib.domain.versioned import Record
 from chalicelib.flows.authentication.factors import FACTORS
@@ -62,8 +63,8 @@ def _verify(factor: Factor, svc: Services, user: User, answer: str) -> Proof:
     return Proof(factor.name, factor.amr, svc.now())
 
 
-def _challenge(_: Services, attempt: Attempt, user: User, network: str) -> Mapping[str, str]:
-    return {"hint": f"for {user.email} in {attempt.id[:6]} from {network}"}
+def _challenge(_: Services, attempt: Attempt, user: User, agent: UserAgent) -> Mapping[str, str]:
+    return {"hint": f"for {user.email} in {attempt.id[:6]} from {agent.network}"}
 
 
 @contextmanager

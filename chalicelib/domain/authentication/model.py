@@ -3,6 +3,8 @@ import msgspec
 from ..accounts.limits import Spent
 from ..accounts.model import Session, User
 from . import levels
+from .known_device import KnownDevice
+from .user_agent import UserAgent
 
 
 class Proof(msgspec.Struct, frozen=True):
@@ -17,7 +19,8 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     """A user who has proved who they are: what alone can begin or raise a session.
 
     Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back;
-    `attempt_id` is the attempt's of several steps, which is used up with it, before `attempt_expires_at`.
+    `attempt_id` is the attempt's of several steps, which is used up with it, before `attempt_expires_at`. `agent` is what
+    they logged in with, and `device` that as it came here; None for neither where nobody has logged in just now.
     """
 
     user: User
@@ -26,6 +29,8 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     spent: Spent | None = None
     attempt_id: str = ""
     attempt_expires_at: int = 0
+    agent: UserAgent | None = None
+    device: KnownDevice | None = None
 
     @property
     def acr(self) -> str:

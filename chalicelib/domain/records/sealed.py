@@ -3,6 +3,7 @@
 from msgspec import field
 
 from ..authentication.attempt import Attempt
+from ..authentication.known_device import KnownDevice
 from ..versioned import SealedRecord
 
 
@@ -125,4 +126,5 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedSignUpLink,
     SealedInvitation,
     Attempt,
+    KnownDevice,
 )

@@ -6,8 +6,11 @@ is sent. It keeps nothing of who asked: what a stranger does with somebody else'
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EmailTaken, NotFound, SignUpClosed
 from ...domain.records.once import SpentSignUpLink
 from ...domain.records.outbox import Mail, SignUpRequest
@@ -111,12 +114,13 @@ def create(svc: Services, unverified_link: str, user: User, *, first: Session) -
 
 
 def sign_up(
-    svc: Services, unverified_link: str, *, password: str, network: str, name: str, device: str
+    svc: Services, unverified_link: str, *, password: str, agent: UserAgent, name: str, device: str
 ) -> tuple[User, TokenSet]:
     """The account of a link with its first session of the JSON API; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
-    user = draft(svc, unverified_link, password=password, network=network, name=name)
-    session = begin.draft(svc, login.of_new_account(svc, user), client, scope=client.scopes, device=device)
+    user = draft(svc, unverified_link, password=password, network=agent.network, name=name)
+    first_login = login.of_new_account(svc, user, agent)
+    session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
     create(svc, unverified_link, user, first=session)
-    return user, issued
+    return user, msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))

@@ -1,5 +1,8 @@
+import msgspec
+
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EmailDomainRefused, EmailTaken, LatchkeyError, SignUpClosed
 from ...services import Services
 from ..authentication import login
@@ -12,15 +15,16 @@ from . import verification
 
 
 def sign_up(
-    svc: Services, *, address: str, password: str, network: str, name: str = "", device: str = "", language: str = "en"
+    svc: Services, *, address: str, password: str, agent: UserAgent, name: str = "", device: str = ""
 ) -> tuple[User, TokenSet]:
     """A new account with its first session of the JSON API, all or nothing; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
-    user = draft(svc, address=address, password=password, network=network, name=name)
-    session = begin.draft(svc, login.of_new_account(svc, user), client, scope=client.scopes, device=device)
+    user = draft(svc, address=address, password=password, network=agent.network, name=name)
+    first_login = login.of_new_account(svc, user, agent)
+    session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
-    create(svc, user, first=session, language=language)
-    return user, issued
+    create(svc, user, first=session, language=agent.language)
+    return user, msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))
 
 
 def draft(svc: Services, *, address: str, password: str, network: str, name: str, email_verified: bool = False) -> User:

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import MfaRequired
 from ...domain.oauth import scopes
 from ...services import Services
@@ -17,24 +20,24 @@ FLOW = "json"
 
 
 def with_password(
-    svc: Services, *, address: str, password: str, network: str, scope: str | None = None, device: str = ""
+    svc: Services, *, address: str, password: str, agent: UserAgent, scope: str | None = None, device: str = ""
 ) -> TokenSet:
     """A new session for the right password; raises MfaRequired where that is not enough."""
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
     attempt = attempts.begin(svc, FLOW, client, request={"scope": " ".join(granted), "device": device})
-    return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, network=network))
+    return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, agent=agent))
 
 
-def challenge(svc: Services, mfa_token: str, *, factor: str, network: str) -> Mapping[str, str]:
+def challenge(svc: Services, mfa_token: str, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
     """What the user has to be shown to prove a factor; raises LoginExpired, InvalidRequest."""
-    return login.challenge(svc, _attempt(svc, mfa_token), factor=factor, network=network)
+    return login.challenge(svc, _attempt(svc, mfa_token), factor=factor, agent=agent)
 
 
-def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, network: str) -> TokenSet:
+def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, agent: UserAgent) -> TokenSet:
     """A new session for the answer that was missing; raises MfaRequired where another one is, or as `login.prove` does."""
     attempt = _attempt(svc, mfa_token)
-    return _answer(svc, attempt, login.prove(svc, attempt, factor=factor, answer=answer, network=network))
+    return _answer(svc, attempt, login.prove(svc, attempt, factor=factor, answer=answer, agent=agent))
 
 
 def _attempt(svc: Services, mfa_token: str) -> Attempt:
@@ -50,4 +53,4 @@ def _answer(svc: Services, attempt: Attempt, progress: Progress) -> TokenSet:
     session = begin.draft(svc, progress, client, scope=scope, device=attempt.request["device"])
     token_set = issue.issue(svc, keys.current(svc), progress.user, session, client)
     begin.create(svc, session, login=progress)
-    return token_set
+    return msgspec.structs.replace(token_set, device_token=begin.device_token(svc, progress))

@@ -9,9 +9,11 @@ from ...domain.accounts.model import Session, User
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.model import Authenticated, Proof
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
 from ...services import Services
 from ..platform import limits
+from ..sessions import known_devices
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
@@ -29,10 +31,10 @@ class Incomplete(msgspec.Struct, frozen=True):
 Progress = Authenticated | Incomplete
 
 
-def with_password(svc: Services, attempt: Attempt, *, address: str, password: str, network: str) -> Progress:
+def with_password(svc: Services, attempt: Attempt, *, address: str, password: str, agent: UserAgent) -> Progress:
     """Begins the login of the user with this address and password; raises InvalidCredentials, AccountDisabled."""
-    user, spent = password_factor.identify(svc, address=address, password=password, network=network)
-    return _proceed(svc, attempt.of(user).with_proof(password_factor.proof(svc)), user, spent)
+    user, spent = password_factor.identify(svc, address=address, password=password, agent=agent)
+    return _proceed(svc, attempt.of(user).with_proof(password_factor.proof(svc)), user, spent, agent)
 
 
 def with_session(attempt: Attempt, user: User, session: Session) -> Attempt:
@@ -49,13 +51,14 @@ def missing(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
     return user, factors
 
 
-def of_new_account(svc: Services, user: User) -> Authenticated:
+def of_new_account(svc: Services, user: User, agent: UserAgent) -> Authenticated:
     """The login that a sign-up is: who has just made a password knows it."""
     proof = password_factor.proof(svc)
-    return Authenticated(user=user, amr=proof.amr, auth_time=proof.at)
+    device = known_devices.of_user_agent(svc, agent)
+    return Authenticated(user=user, amr=proof.amr, auth_time=proof.at, agent=agent, device=device)
 
 
-def challenge(svc: Services, attempt: Attempt, *, factor: str, network: str) -> Mapping[str, str]:
+def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
     """What the user has to be shown to prove a factor, which has it counted where something is sent.
 
     Raises LoginExpired, TooManyRequests, or InvalidRequest for a factor that is not missing.
@@ -63,26 +66,26 @@ def challenge(svc: Services, attempt: Attempt, *, factor: str, network: str) -> 
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     show = FACTORS[factor].challenge
-    return show(svc, attempt, user, network) if show else {}
+    return show(svc, attempt, user, agent) if show else {}
 
 
-def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, network: str) -> Progress:
+def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Progress:
     """Goes on with the answer for a factor, which is counted before it is looked at.
 
     Raises WrongAnswer, TooManyRequests, LoginExpired, or InvalidRequest for a factor that is not missing.
     """
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
-    spent = FACTORS[factor].count(svc, user, network)
+    spent = FACTORS[factor].count(svc, user, agent.network)
     try:
         with limits.keep_failure(svc, spent):
             proof = FACTORS[factor].verify(svc, attempt, user, answer)
     except InvalidCredentials as wrong:
         raise WrongAnswer(factors=factors, reason=wrong.reason or f"wrong {factor}", uid=user.uid) from None
-    return _proceed(svc, attempt.with_proof(proof), user, spent)
+    return _proceed(svc, attempt.with_proof(proof), user, spent, agent)
 
 
-def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent) -> Progress:
+def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
     except UnmetAuthentication:
@@ -99,6 +102,8 @@ def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent) -> Progr
         spent=spent,
         attempt_id=attempt.id if several else "",
         attempt_expires_at=attempt.expires_at if several else 0,
+        agent=agent,
+        device=known_devices.of_user_agent(svc, agent),
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import (
     InsufficientAuthorization,
     InvalidCredentials,
@@ -22,6 +23,7 @@ from ...services import Services
 from ..authentication import attempts, login, policy
 from ..authentication.login import Incomplete, Progress
 from ..platform import subjects
+from ..sessions import begin
 from . import codes
 
 FLOW = "app"
@@ -38,12 +40,15 @@ REQUEST_PARAMETERS = frozenset(
         "dpop_jkt",
     }
 )
-PARAMETERS = REQUEST_PARAMETERS | {"email", "password", "auth_session", "factor", "answer"}
+PARAMETERS = REQUEST_PARAMETERS | {"email", "password", "auth_session", "factor", "answer", "device_token"}
 
 
-def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, network: str) -> str:
-    """A code for a login that is complete; raises InsufficientAuthorization with what the app has to come back with.
+def challenge(
+    svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, agent: UserAgent
+) -> tuple[str, str]:
+    """A code for a login that is complete, and the device's token.
 
+    Raises InsufficientAuthorization with what the app has to come back with.
     `jkt` is the thumbprint of the DPoP proof's key, "" without one; the code is bound to it.
     """
     if not client.first_party or CODE not in client.grant_types:
@@ -61,11 +66,11 @@ def challenge(svc: Services, client: Client, params: Mapping[str, str], *, jkt: 
         )
     try:
         attempt, request = _attempt(svc, client, params, jkt)
-        progress = _proceed(svc, attempt, params, network)
+        progress = _proceed(svc, attempt, params, agent)
         _check_subject(svc, client, request, attempt, progress)
         if isinstance(progress, Incomplete):
             raise _insufficient(svc, progress.attempt, None, progress.factors)
-        return codes.issue(svc, client, progress, request)
+        return codes.issue(svc, client, progress, request), begin.device_token(svc, progress)
     except LoginExpired as error:
         raise InvalidSession(reason=error.reason, uid=error.uid) from None
 
@@ -102,25 +107,25 @@ def _registered(svc: Services, client: Client, params: Mapping[str, str]) -> dic
     return dict(parameters.with_registered_resource(params, client, own=svc.settings.audience))
 
 
-def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:
+def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: UserAgent) -> Progress:
     try:
         if "factor" in params:
-            return _prove(svc, attempt, params, network)
+            return _prove(svc, attempt, params, agent)
         if not params.get("email") or not params.get("password"):
             raise _insufficient(svc, attempt)
         email, password = params["email"], params["password"]
-        return login.with_password(svc, attempt, address=email, password=password, network=network)
+        return login.with_password(svc, attempt, address=email, password=password, agent=agent)
     except WrongAnswer as error:
         raise _insufficient(svc, attempt, error, error.factors) from None
     except InvalidCredentials as error:
         raise _insufficient(svc, attempt, error) from None
 
 
-def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], network: str) -> Progress:
+def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: UserAgent) -> Progress:
     factor = params["factor"]
     if "answer" in params:
-        return login.prove(svc, attempt, factor=factor, answer=params["answer"], network=network)
-    show = login.challenge(svc, attempt, factor=factor, network=network)
+        return login.prove(svc, attempt, factor=factor, answer=params["answer"], agent=agent)
+    show = login.challenge(svc, attempt, factor=factor, agent=agent)
     raise InsufficientAuthorization(
         "Come back with the user's `answer`.",
         auth_session=attempts.seal(svc, attempt),

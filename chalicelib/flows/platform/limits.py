@@ -1,7 +1,7 @@
 """What is counted, for whom, and when; `LIMITS` in config/limits.py has every limit with its number."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,13 +15,18 @@ from ...services import Services
 OPERATORS = ""  # the network of whoever works at the command line, all of them together
 
 
-def password_attempt(svc: Services, *, canonical_email: str, network: str) -> Spent:
+def password_attempt(svc: Services, *, canonical_email: str, network: str, device_id: str = "") -> Spent:
     """Counts one guess of a password, which a right one gives back; raises TooManyRequests.
 
     What comes of it belongs under `keep_failure`. Two limits are each network's own. The account's is all networks'
     together, and several can use it up, or keep anybody else from counting against it: from then on each has few guesses at
     this account, but it has them, so nobody keeps an owner in another network out.
+
+    A device that the account knows has a count of its own, which nobody else can use up; then it counts as a stranger's.
     """
+    if device_id:
+        with suppress(TooManyRequests):
+            return _spend(svc, _backoff(svc, "password_device", device_id, canonical_email))
     of_network = _limit(svc, "password_network", network)
     return _spend_of_account(
         svc,

@@ -9,7 +9,7 @@ from ...domain.oauth.client import Client
 from ...domain.records.once import FinishedLogin
 from ...services import Services, Write
 from ..platform.ids import new_id
-from . import lifetimes
+from . import known_devices, lifetimes
 
 
 def draft(svc: Services, login: Authenticated, client: Client, *, scope: tuple[str, ...], device: str = "") -> Session:
@@ -56,6 +56,11 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
+
+
+def device_token(svc: Services, login: Authenticated) -> str:
+    """What the device has from now on that its user has just logged in on; "" where nobody has just logged in."""
+    return known_devices.token(svc, login.device, login.user) if login.device else ""
 
 
 def finishing(svc: Services, login: Authenticated) -> list[Write]:

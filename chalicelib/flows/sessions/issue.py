@@ -28,6 +28,7 @@ class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token: str = ""
     id_token: str = ""
     issued_token_type: str = ""
+    device_token: str = ""
     waived: tuple[str, ...] = ()  # for the log
 
 

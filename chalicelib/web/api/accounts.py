@@ -12,8 +12,8 @@ from ...flows.accounts import account, mailed_signup, signup
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
-from ..http.tokens import Tokens, tokens_of
-from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, Email, Name, Password, Token
+from ..http.tokens import LoginTokens, login_tokens_of
+from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, DeviceToken, Email, Name, Password, Token
 from .caller import GUARDED, current
 
 api = Api(__name__)
@@ -28,6 +28,7 @@ class SignUp(Body, frozen=True):
     password: Password
     name: Name = ""
     device: Device = ""
+    device_token: DeviceToken = ""
 
 
 class ConfirmSignUp(Body, frozen=True):
@@ -37,6 +38,7 @@ class ConfirmSignUp(Body, frozen=True):
     password: Password
     name: Name = ""
     device: Device = ""
+    device_token: DeviceToken = ""
 
 
 class ProfileChange(ClaimsBody, frozen=True):
@@ -69,7 +71,7 @@ class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
 
 
-class SignedUp(Tokens, frozen=True, kw_only=True):
+class SignedUp(LoginTokens, frozen=True, kw_only=True):
     """The new account with the tokens of its first session."""
 
     user: Profile
@@ -107,10 +109,9 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
         password=body.password,
         name=body.name,
         device=body.device,
-        network=caller.network,
-        language=caller.language,
+        agent=caller.user_agent(body.device_token),
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route(
@@ -123,9 +124,14 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
 def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> SignedUp:
     """Creates the account that a mailed link is for, once, and logs it in."""
     user, token_set = mailed_signup.sign_up(
-        svc, body.token, password=body.password, network=caller.network, name=body.name, device=body.device
+        svc,
+        body.token,
+        password=body.password,
+        agent=caller.user_agent(body.device_token),
+        name=body.name,
+        device=body.device,
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(tokens_of(token_set)))
+    return SignedUp(user=_profile(user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route("GET /me", answer=Profile, errors=GUARDED)

@@ -14,6 +14,9 @@ Device = Annotated[
     str,
     Meta(max_length=100, pattern=ONE_LINE, description="A label for this device, to be shown in the list of sessions."),
 ]
+DeviceToken = Annotated[
+    str, Meta(max_length=4096, description="The `device_token` of the last login on this device, whoever logged in.")
+]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 

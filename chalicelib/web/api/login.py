@@ -9,8 +9,8 @@ from ...domain import errors
 from ...flows.authentication import api_login
 from ...services import Services
 from ..http.routing import Api, Caller
-from ..http.tokens import Tokens, tokens_of
-from .bodies import Body, Device, Email, Password, Scope, Token
+from ..http.tokens import LoginTokens, login_tokens_of
+from .bodies import Body, Device, DeviceToken, Email, Password, Scope, Token
 
 api = Api(__name__)
 
@@ -27,6 +27,7 @@ class LogIn(Body, frozen=True):
     password: Password
     scope: Scope | None = None
     device: Device = ""
+    device_token: DeviceToken = ""
 
 
 class BeginProof(Body, frozen=True):
@@ -42,6 +43,7 @@ class Prove(Body, frozen=True):
     mfa_token: Token
     factor: FactorName
     answer: FactorAnswer
+    device_token: DeviceToken = ""
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -50,8 +52,8 @@ class Challenge(msgspec.Struct, frozen=True):
     challenge: dict[str, str]
 
 
-@api.route("POST /login", body=LogIn, answer=Tokens, errors=(*PROOF_ERRORS, errors.InvalidScope))
-def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
+@api.route("POST /login", body=LogIn, answer=LoginTokens, errors=(*PROOF_ERRORS, errors.InvalidScope))
+def log_in(svc: Services, caller: Caller, body: LogIn) -> LoginTokens:
     """Begins a session, or answers 401 `mfa_required` where the account has more factors than the password."""
     token_set = api_login.with_password(
         svc,
@@ -59,19 +61,21 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> Tokens:
         password=body.password,
         scope=body.scope,
         device=body.device,
-        network=caller.network,
+        agent=caller.user_agent(body.device_token),
     )
-    return tokens_of(token_set)
+    return login_tokens_of(token_set)
 
 
 @api.route("POST /login/challenge", body=BeginProof, answer=Challenge, errors=(*STEP_ERRORS, errors.TooManyRequests))
 def begin_proof(svc: Services, caller: Caller, body: BeginProof) -> Challenge:
     """What the user has to be shown to prove one of `factors`."""
-    return Challenge(dict(api_login.challenge(svc, body.mfa_token, factor=body.factor, network=caller.network)))
+    return Challenge(dict(api_login.challenge(svc, body.mfa_token, factor=body.factor, agent=caller.user_agent())))
 
 
-@api.route("POST /login/proof", body=Prove, answer=Tokens, errors=(*STEP_ERRORS, *PROOF_ERRORS, errors.InvalidScope))
-def prove(svc: Services, caller: Caller, body: Prove) -> Tokens:
+@api.route(
+    "POST /login/proof", body=Prove, answer=LoginTokens, errors=(*STEP_ERRORS, *PROOF_ERRORS, errors.InvalidScope)
+)
+def prove(svc: Services, caller: Caller, body: Prove) -> LoginTokens:
     """Goes on with a login that answered `mfa_required`: begins its session, or answers so again."""
-    token_set = api_login.prove(svc, body.mfa_token, factor=body.factor, answer=body.answer, network=caller.network)
-    return tokens_of(token_set)
+    agent = caller.user_agent(body.device_token)
+    return login_tokens_of(api_login.prove(svc, body.mfa_token, factor=body.factor, answer=body.answer, agent=agent))

@@ -9,6 +9,7 @@ import msgspec
 from chalice.app import Blueprint, Request, Response
 
 from ...domain import errors
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import LatchkeyError
 from ...domain.oauth.tokens import credentials
 from ...flows.sessions import live
@@ -18,6 +19,7 @@ from ...services import Services, services
 from . import decoding, request_log
 from .answers import Answer, refusal_response, success
 from .languages import language_of
+from .user_agents import names_of
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,17 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def language(self) -> str:
         """The language of ours that the caller reads best."""
         return language_of("", self.headers.get("accept-language", ""))
+
+    def user_agent(self, device_token: str = "", *, language: str = "") -> UserAgent:
+        """What the caller logs in with, as far as the request says it; `language` is what a page is in."""
+        browser, system = names_of(self.headers.get("user-agent", ""))
+        return UserAgent(
+            network=self.network,
+            language=language or self.language,
+            browser=browser,
+            system=system,
+            device_token=device_token,
+        )
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:

@@ -19,6 +19,20 @@ class Tokens(msgspec.Struct, frozen=True, omit_defaults=True):
     issued_token_type: Annotated[str, Meta(description="RFC 8693 section 2.2.1, after a token exchange.")] = ""
 
 
+class LoginTokens(Tokens, frozen=True, omit_defaults=True):
+    """The same after a login, with what the device has from now on."""
+
+    device_token: Annotated[
+        str, Meta(description="To keep on this device, and to send with its next login: the account knows it then.")
+    ] = ""
+
+
+def login_tokens_of(token_set: TokenSet) -> LoginTokens:
+    """The answer to a login."""
+    tokens = msgspec.structs.asdict(tokens_of(token_set))
+    return LoginTokens(**tokens, device_token=token_set.device_token)
+
+
 def tokens_of(token_set: TokenSet) -> Tokens:
     """The answer for a set of tokens; sets the user of the request's log line, and what was waived."""
     request_log.set_user(token_set.uid)

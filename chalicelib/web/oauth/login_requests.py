@@ -46,6 +46,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
     """What a first-party app gets for the right password."""
 
     authorization_code: str
+    device_token: Annotated[str, Meta(description="To keep on this device, and to send with its next login.")]
 
 
 @api.route(
@@ -72,10 +73,11 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
     params = parameters.parse(form.pairs, known=CHALLENGE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
-    code = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, network=caller.network)
+    agent = caller.user_agent(params.get("device_token", ""))
+    code, device_token = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, agent=agent)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
     dpop.spend_proof(svc, proof)
-    return AuthorizationCode(code)
+    return AuthorizationCode(code, device_token)
 
 
 def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from ...config import Settings
 
-SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT = "session", "form", "arrived", "mistake", "attempt"
+SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT, DEVICE = "session", "form", "arrived", "mistake", "attempt", "device"
 # What is in all of them: base64url, padded or not, with dots between.
 WRITTEN = re.compile(r"[A-Za-z0-9_.=-]+")
 

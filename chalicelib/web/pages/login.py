@@ -94,8 +94,8 @@ def log_in_on_page(page_request: PageRequest) -> Answer:
 
 def _log_in(page_request: PageRequest) -> Progress:
     address, password = (page_request.fields.get(name, "") for name in ("email", "password"))
-    attempt, network = begin_login(page_request), page_request.caller.network
-    return login.with_password(page_request.svc, attempt, address=address, password=password, network=network)
+    attempt, agent = begin_login(page_request), page_request.user_agent
+    return login.with_password(page_request.svc, attempt, address=address, password=password, agent=agent)
 
 
 @pages.form("/authorize/signup", name="signup", takes=frozenset({"email", "password", "name"}))
@@ -114,7 +114,8 @@ def _sign_up(page_request: PageRequest) -> Answer:
     if page_request.svc.settings.sign_up == "verified":
         return _mail_sign_up(page_request)
     user = _draft_user(page_request)
-    session = browser.draft(page_request.svc, login.of_new_account(page_request.svc, user))
+    first_login = login.of_new_account(page_request.svc, user, page_request.user_agent)
+    session = browser.draft(page_request.svc, first_login)
     try:
         signup.create(page_request.svc, user, first=session, language=page_request.language)
     except errors.EmailTaken:
@@ -124,7 +125,7 @@ def _sign_up(page_request: PageRequest) -> Answer:
         except errors.InvalidCredentials:
             raise errors.EmailTaken() from None
     log_out_another_user(page_request, user)
-    return redirect_logged_in(page_request, Browser(user, session))
+    return redirect_logged_in(page_request, Browser(user, session), first_login)
 
 
 def _mail_sign_up(page_request: PageRequest) -> Answer:

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginExpired
 from ...flows.authentication import attempts, login
@@ -15,7 +16,7 @@ from ...flows.clients import own
 from ...flows.oauth import interactions
 from ...flows.oauth.authorize import UserAction
 from ...flows.oauth.interactions import Interaction
-from ...flows.sessions import browser, logout
+from ...flows.sessions import begin, browser, logout
 from ...flows.sessions.browser import Browser
 from ..http import request_log
 from ..http.answers import Answer
@@ -58,12 +59,12 @@ def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
         request_log.set_user(progress.attempt.uid)
         return redirect_to_proof(page_request, progress.attempt)
     previous = log_out_another_user(page_request, progress.user)
-    return redirect_logged_in(page_request, browser.log_in(page_request.svc, progress, previous))
+    return redirect_logged_in(page_request, browser.log_in(page_request.svc, progress, previous), progress)
 
 
 def redirect_after_step_up(page_request: PageRequest, browser_session: Browser, login: Authenticated) -> Answer:
     """Raises this browser's session and redirects to where the request leads; raises LoginExpired if it has ended."""
-    return redirect_logged_in(page_request, browser.raise_session(page_request.svc, login, browser_session))
+    return redirect_logged_in(page_request, browser.raise_session(page_request.svc, login, browser_session), login)
 
 
 def redirect_to_proof(
@@ -103,8 +104,8 @@ def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> 
     return attempt
 
 
-def redirect_logged_in(page_request: PageRequest, browser_session: Browser) -> Answer:
-    """Redirects to where the login leads, with a new session cookie."""
+def redirect_logged_in(page_request: PageRequest, browser_session: Browser, login: Authenticated) -> Answer:
+    """Redirects to where the login leads, with a new session cookie, in a browser that the account knows from now on."""
     svc = page_request.svc
     request_log.set_user(browser_session.user.uid)
     seconds = browser_session.session.ends_at - svc.now()
@@ -112,6 +113,8 @@ def redirect_logged_in(page_request: PageRequest, browser_session: Browser) -> A
         svc.settings, cookies.SESSION, browser.cookie_of(svc, browser_session.session), seconds=seconds
     )
     answer = with_cookie(redirect_onward(page_request, browser_session, UserAction.LOGGED_IN), cookie)
+    device_token = begin.device_token(svc, login)
+    answer = with_cookie(answer, cookies.write(svc.settings, cookies.DEVICE, device_token, seconds=KnownDevice.seconds))
     if not cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT):
         return answer
     return with_cookie(answer, cookies.write(svc.settings, cookies.ATTEMPT, "", seconds=0))

@@ -60,7 +60,8 @@ def _sign_up(page_request: PageRequest) -> Answer:
     if not profile.is_name(name):
         raise form_errors.LongName()
     user = mailed_signup.draft(svc, token, password=password, name=name, network=page_request.caller.network)
-    session = browser.draft(svc, login.of_new_account(svc, user))
+    first_login = login.of_new_account(svc, user, page_request.user_agent)
+    session = browser.draft(svc, first_login)
     mailed_signup.create(svc, token, user, first=session)
     log_out_another_user(page_request, user)
-    return redirect_logged_in(page_request, Browser(user, session))
+    return redirect_logged_in(page_request, Browser(user, session), first_login)

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 import msgspec
 
 from ...domain.accounts.model import User
+from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import LatchkeyError
 from ...flows.oauth import client_request, interactions
 from ...flows.oauth.client_request import ClientRequest
@@ -83,6 +84,12 @@ class PageRequest(msgspec.Struct, frozen=True):
         """Who was logged in before a login of a user that is just being made."""
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.SESSION)
         return browser.previous_login(self.svc, cookie, user) if cookie else None
+
+    @property
+    def user_agent(self) -> UserAgent:
+        """The browser that its user logs in with."""
+        device_token = cookies.read(self.svc.settings, self.caller.headers, cookies.DEVICE)
+        return self.caller.user_agent(device_token, language=self.language)
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""

@@ -72,14 +72,13 @@ def prove_on_page(page_request: PageRequest) -> Answer:
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
-    challenge = login.challenge(page_request.svc, attempt, factor=factor, network=page_request.caller.network)
+    challenge = login.challenge(page_request.svc, attempt, factor=factor, agent=page_request.user_agent)
     return redirect_to_proof(page_request, attempt.with_request(factor=factor), challenge)
 
 
 def _answer(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
-    fields, network = page_request.fields, page_request.caller.network
-    factor, answer = fields.get("factor", ""), fields.get("answer", "")
-    progress = login.prove(page_request.svc, attempt, factor=factor, answer=answer, network=network)
+    factor, answer = (page_request.fields.get(name, "") for name in ("factor", "answer"))
+    progress = login.prove(page_request.svc, attempt, factor=factor, answer=answer, agent=page_request.user_agent)
     if attempt.flow == STEP_UP and browser_session and not isinstance(progress, login.Incomplete):
         return redirect_after_step_up(page_request, browser_session, progress)
     return redirect_after(page_request, progress)

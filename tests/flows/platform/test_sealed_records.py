@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.authentication.attempt import Attempt
+from chalicelib.domain.authentication.known_device import KnownDevice
 from chalicelib.domain.authentication.model import Proof
 from chalicelib.domain.records.sealed import (
     SEALED,
@@ -133,6 +134,14 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             ' "bound_to": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I", "uid": "21b2efff062d43f2acc4ec61a8d22ea3",'
             ' "token_version": 3, "proofs": [{"factor": "password", "amr": ["pwd"], "at": 1799999900}],'
             ' "acr_values": ["aal2"], "acr_essential": true, "request": {"scope": "openid"}, "until": 1800000600}'
+        ),
+    ),
+    (
+        KnownDevice(id="3614e866d020405ba721370e5cbdb3b3", accounts=(("21b2efff062d43f2acc4ec61a8d22ea3", 3),)),
+        b"latchkey known device\x00",
+        (
+            '{"v": 1, "id": "3614e866d020405ba721370e5cbdb3b3",'
+            ' "accounts": [["21b2efff062d43f2acc4ec61a8d22ea3", 3]], "until": 1834560000}'
         ),
     ),
 ]

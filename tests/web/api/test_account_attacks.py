@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
 from chalicelib.domain.accounts.passwords import Profile
+from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.authentication import api_login
 from chalicelib.flows.clients import own
@@ -139,12 +140,12 @@ def test_a_weak_hash_is_upgraded_at_login_and_still_fits(
 ) -> None:
     uid = phone.sign_up()["user"]["sub"]
     stronger = replace(svc, hashing=Profile(memory=16, passes=2, lanes=1))
-    api_login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
+    api_login.with_password(stronger, address=EMAIL, password=PASSWORD, agent=UserAgent(network="n", language="en"))
     user = svc.users.read(uid)
     assert user
     assert user.password_hash.startswith("$argon2id$v=19$m=16,t=2,p=1$")
     with counted_hashes(monkeypatch) as done:
-        api_login.with_password(stronger, address=EMAIL, password=PASSWORD, network="n")
+        api_login.with_password(stronger, address=EMAIL, password=PASSWORD, agent=UserAgent(network="n", language="en"))
     assert done == ["m=16,t=2,p=1"]
 
 
@@ -647,7 +648,8 @@ def of_one_mind(*containers: Services) -> None:
     secrets = [keys.current(svc).handle_secrets() for svc in containers]
     assert all(each == secrets[0] for each in secrets)
     for number, svc in enumerate(containers):
-        _, pair = signup.sign_up(svc, address=f"user{number}@example.com", password=PASSWORD, network=f"n{number}")
+        agent = UserAgent(network=f"n{number}", language="en")
+        _, pair = signup.sign_up(svc, address=f"user{number}@example.com", password=PASSWORD, agent=agent)
         for other in containers:
             assert live.read(other, pair.access_token).claims.sub == pair.uid
         for other in containers:

@@ -7,6 +7,7 @@ from ....domain.accounts.limits import Spent
 from ....domain.accounts.model import EnrolledFactor, User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
+from ....domain.authentication.user_agent import UserAgent
 from ....domain.errors import UnreadableRecord
 from ....domain.versioned import Record
 from ....services import Services
@@ -25,7 +26,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
 
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is
     good once is used up there, by a condition in the store. `challenge` is what the user has to be shown first, None for
-    nothing; what it sends it counts, for the network as well. None of them decides what comes next.
+    nothing; what it sends it counts, for the agent's network as well. None of them decides what comes next.
     `enrolled` is whether an account has it, None for what the account itself says. Who has nothing left that
     `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
     """
@@ -33,7 +34,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     amr: tuple[str, ...]
     verify: Callable[[Services, Attempt, User, str], Proof]
-    challenge: Callable[[Services, Attempt, User, str], Mapping[str, str]] | None = None
+    challenge: Callable[[Services, Attempt, User, UserAgent], Mapping[str, str]] | None = None
     count: Callable[[Services, User, str], Spent] = count_attempt
     enrolled: Callable[[Services, User], bool] | None = None
     begins_login: bool = False

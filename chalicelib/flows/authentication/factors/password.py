@@ -3,17 +3,19 @@ from ....domain.accounts.limits import Spent
 from ....domain.accounts.model import User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
+from ....domain.authentication.user_agent import UserAgent
 from ....domain.errors import AccountDisabled, InvalidCredentials
 from ....services import Services
 from ...platform import limits
 from ...platform.ids import new_id
+from ...sessions import known_devices
 from .factor import Factor
 
 NAME = "password"
 AMR = ("pwd",)
 
 
-def identify(svc: Services, *, address: str, password: str, network: str) -> tuple[User, Spent]:
+def identify(svc: Services, *, address: str, password: str, agent: UserAgent) -> tuple[User, Spent]:
     """The user with this address and password, and what the attempt was counted against.
 
     An unknown address costs what a wrong password costs and answers the same.
@@ -21,11 +23,22 @@ def identify(svc: Services, *, address: str, password: str, network: str) -> tup
     # Lengths, then the limit, then what costs more the longer it is.
     passwords.check_length(password)
     canonical = email.canonical(address)
-    spent = limits.password_attempt(svc, canonical_email=canonical, network=network)
-    # An unknown address costs the second read too, of an account that is not there; of another one each time,
-    # since all guesses at unknown addresses together would be too many for one partition.
+    device = known_devices.of_user_agent(svc, agent)
+    # Of a stranger nothing is read before the limit.
+    uid = svc.users.find(canonical) if device.accounts else None
+    user = svc.users.read(uid) if uid and device.names(uid) else None
+    spent = limits.password_attempt(
+        svc,
+        canonical_email=canonical,
+        network=agent.network,
+        device_id=device.id if user and device.is_known_to(user) else "",
+    )
     with limits.keep_failure(svc, spent):
-        user = svc.users.read(svc.users.find(canonical) or new_id())
+        if not device.accounts:
+            uid = svc.users.find(canonical)
+        # An unknown address costs the second read too, of an account that is not there; of another one each time,
+        # since all guesses at unknown addresses together would be too many for one partition.
+        user = user or svc.users.read(uid or new_id())
         return _verify(svc, user, passwords.normalise(password)), spent
 
 
