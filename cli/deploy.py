@@ -12,7 +12,7 @@ from deploy.vendor import ARCHITECTURES
 @click.option("--with-a-new-api", is_flag=True, help="Though functions without a known API exist.")
 def command(stage: str, architecture: str | None, *, without_smoke_test: bool, with_a_new_api: bool) -> None:
     """Bring a stage into the account of your credentials, or up to date there."""
-    from deploy import deployment, stages
+    from deploy import associations, deployment, stages
     from deploy.access import account
 
     chosen = stages.read(stage)
@@ -24,3 +24,5 @@ def command(stage: str, architecture: str | None, *, without_smoke_test: bool, w
     issuer = deployment.deploy(chosen, architecture=machine, smoke_test=not without_smoke_test)
     print(f"Keep .chalice/deployed/{stage}.json: without it the next deployment makes a second API.")
     print(f"The issuer is {issuer}")
+    if not without_smoke_test:
+        associations.report({**chosen.environment("api_handler"), "LATCHKEY_ISSUER": issuer})

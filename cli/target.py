@@ -39,6 +39,10 @@ class Target:
         # There are no settings without an issuer, and a stage has none before its first deployment.
         return {"LATCHKEY_ISSUER": issuer_of(stage) or UNKNOWN_ISSUER, **stage.environment()}
 
+    def settings(self) -> dict[str, str]:
+        """Return the LATCHKEY_* variables of its routes, for which no credentials are needed."""
+        return of_local_run() if self.local else stages.read(self.stage).environment("api_handler")
+
     def services(self) -> "Services":
         """Services on its tables and keys."""
         from chalicelib import config, services

@@ -22,11 +22,17 @@ class Answer:
     body: Any
 
 
-def get(url: str, **headers: str) -> Answer:
-    """Send one GET; an error status is an answer like any other."""
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Leave the redirect as the answer that it is."""
+
+
+def get(url: str, *, redirects: bool = True, **headers: str) -> Answer:
+    """Send one GET; an error status is an answer like any other, and so is a redirect that is not to be followed."""
     request = urllib.request.Request(url, headers=headers)
+    opener = urllib.request.build_opener(*([] if redirects else [_NoRedirects]))
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with opener.open(request, timeout=30) as answer:
             return Answer(answer.status, dict(answer.headers), json.loads(answer.read()))
     except urllib.error.HTTPError as answer:
         return Answer(answer.code, dict(answer.headers), json.loads(answer.read() or b"null"))

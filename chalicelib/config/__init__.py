@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from . import accounts, clients, values
+from . import accounts, clients, passkeys, values
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
 from .limits import DAY, LIMITS
@@ -63,6 +63,9 @@ class Settings:
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False
+    apple_apps: tuple[str, ...] = ()
+    android_apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    passkey_origins: tuple[str, ...] = ()
     outbound_ports: frozenset[int] = frozenset({443})
     local: bool = False
     amazon_client: bool = False
@@ -165,6 +168,7 @@ def load(environ: Mapping[str, str]) -> Settings:
         jwks_url=_jwks_url(environ) or f"{issuer}/.well-known/jwks.json",
         **accounts.read(environ),
         **clients.read(environ),
+        **passkeys.read(environ),
     )
 
 

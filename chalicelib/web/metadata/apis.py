@@ -24,7 +24,7 @@ from ..pages import (
     sessions,
     verify_email,
 )
-from . import discovery, openapi
+from . import discovery, openapi, passkeys
 from .discovery import CACHED
 
 api = Api(__name__)
@@ -64,6 +64,7 @@ APIS = (
     change_email.api,
     reset_password.api,
     discovery.api,
+    passkeys.api,
     api,
 )
 

@@ -138,6 +138,22 @@ def change_address(phone: Phone, access: str) -> None:
         phone.call("POST /me/email/confirm", {"token": token, "code": code, **change}, token=access)
 
 
+def ask_for_documents(phone: Phone) -> None:
+    """Those of passkeys with no app and no other website, and with one of each."""
+    svc = services()
+    android = {"com.example.app": (":".join(["AB"] * 32),)}
+    apple, origins = ("A1B2C3D4E5.com.example.app",), ("https://garden.example",)
+    for settings in (
+        svc.settings,
+        replace(svc.settings, android_apps=android, apple_apps=apple, passkey_origins=origins),
+    ):
+        use(replace(svc, settings=settings))
+        for path in ("apple-app-site-association", "assetlinks.json", "webauthn"):
+            phone.call(f"GET /.well-known/{path}")
+    phone.call("GET /openapi.json")
+    phone.call("GET /docs")
+
+
 def sign_up_by_mail(phone: Phone) -> None:
     """Where nobody may sign up, where a mail comes first, and by its link."""
     svc, new = services(), {"email": "eve@example.com", "password": PASSWORD}
@@ -218,8 +234,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("POST /logout", {"refresh_token": session["refresh_token"]})
     for path in ("jwks.json", "oauth-authorization-server", "openid-configuration", "oauth-protected-resource"):
         phone.call(f"GET /.well-known/{path}")
-    phone.call("GET /openapi.json")
-    phone.call("GET /docs")
+    ask_for_documents(phone)
 
 
 def test_every_answer_at_the_first_door_is_one_that_the_document_describes(
