@@ -17,10 +17,20 @@ def _client() -> Any:
     return boto3.client("sesv2", config=Config(connect_timeout=2, read_timeout=10, retries={"mode": "standard"}))
 
 
-def send(*, sender: str, to: str, subject: str, text: str, html: str, headers: Mapping[str, str]) -> None:
-    """Hands one mail over to SES; raises NotSentError."""
+def send(
+    *,
+    sender: str,
+    to: str,
+    subject: str,
+    text: str,
+    html: str,
+    headers: Mapping[str, str],
+    configuration_set: str,
+) -> None:
+    """Hands one mail over to SES, under a configuration set unless that is ""; raises NotSentError."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    under = {"ConfigurationSetName": configuration_set} if configuration_set else {}
     parts = {"Text": {"Data": text, "Charset": "UTF-8"}, "Html": {"Data": html, "Charset": "UTF-8"}}
     try:
         _client().send_email(
@@ -33,6 +43,7 @@ def send(*, sender: str, to: str, subject: str, text: str, html: str, headers: M
                     "Headers": [{"Name": name, "Value": value} for name, value in headers.items()],
                 }
             },
+            **under,
         )
     except ClientError as refusal:
         raise NotSentError(refusal.response["Error"]["Code"]) from None

@@ -88,6 +88,6 @@ def _changed(user: "User | None", email: str) -> "User":
 def _print(user: "User") -> None:
     members = {
         name: getattr(user, name)
-        for name in ("uid", "email", "email_verified", "name", "roles", "disabled", "created_at")
+        for name in ("uid", "email", "email_verified", "name", "roles", "disabled", "created_at", "email_problem")
     }
     print(json.dumps(members, indent=2, ensure_ascii=False))

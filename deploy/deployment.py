@@ -10,7 +10,7 @@ from chalicelib import config, services
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
 from chalicelib.store.aws import client
-from deploy import logs_and_gateway, outbox, smoke, staging
+from deploy import logs_and_gateway, mail, outbox, smoke, staging
 from deploy.access import PATIENT, Account
 from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
 from deploy.errors import CannotDeployError
@@ -82,6 +82,7 @@ def publish(stage: Stage, *, architecture: str, issuer: str, jwks: list[Mapping[
 def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     """Deploy one stage and return its issuer."""
     jwks = make_storage(stage)
+    mail.ensure(stage)  # before the function that sends under it
     known = issuer_of(stage)
     publish(stage, architecture=architecture, issuer=known or UNKNOWN_ISSUER, jwks=jwks)
     issuer = issuer_of(stage)

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import boto3
 
-from deploy import outbox, registered_apis, staging
+from deploy import mail, outbox, registered_apis, staging
 from deploy.access import PATIENT
 from deploy.deployed import issuer_of
 from deploy.errors import CannotDeployError
@@ -49,6 +49,7 @@ def destroy(stage: Stage, *, with_users: bool) -> None:
     except staging.CannotPackageError as error:
         raise CannotDeployError(f"Chalice could not delete it: {str(error).splitlines()[-1]}") from None
     print(output or "Chalice had deployed nothing.")
+    mail.delete(stage)
     _delete_log_groups(stage)
     _delete_keys(stage, with_users=with_users)
     _delete_table(stage.grants_table)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from chalicelib.store import tables
-from deploy import gateway_responses, outbox
+from deploy import gateway_responses, mail, outbox
 from deploy.stages import GUARDS, Stage
 
 Resources = dict[str, Any]
@@ -19,6 +19,7 @@ def merge_template(stage: Stage) -> dict[str, Any]:
             **_tables(stage),
             **_functions(stage),
             **_delivery(stage),
+            **_mail_events(stage),
             "RestAPI": {"Properties": _rest_api(stage)},
         },
         "Outputs": {**_guard_arns(), "Issuer": {"Value": {"Ref": "Issuer"}}},
@@ -117,6 +118,28 @@ def _delivery(stage: Stage) -> Resources:
                 "AssumeRolePolicyDocument": outbox.trust(),
                 "Policies": [invoke],
             },
+        },
+    }
+
+
+def _mail_events(stage: Stage) -> Resources:
+    if not stage.configuration_set:
+        return {}
+    own = {"partition": "${AWS::Partition}", "region": "${AWS::Region}", "number": "${AWS::AccountId}"}
+    events = {
+        "Name": mail.DESTINATION,
+        "Enabled": True,
+        "MatchingEventTypes": [each.lower() for each in mail.EVENT_TYPES],
+        "EventBridgeDestination": {"EventBusArn": {"Fn::Sub": mail.bus_arn(**own)}},
+    }
+    return {
+        "MailConfigurationSet": {
+            "Type": "AWS::SES::ConfigurationSet",
+            "Properties": {"Name": stage.configuration_set},
+        },
+        "MailEventDestination": {
+            "Type": "AWS::SES::ConfigurationSetEventDestination",
+            "Properties": {"ConfigurationSetName": {"Ref": "MailConfigurationSet"}, "EventDestination": events},
         },
     }
 

@@ -66,6 +66,12 @@ class Stage:
         """The names of the tables, by what they are for."""
         return {"users": self.users_table, "grants": self.grants_table, "outbox": self.outbox_table}
 
+    @property
+    def configuration_set(self) -> str:
+        """SES's configuration set, under which the stage sends its mail; "" where it sends none, or under none."""
+        environment = self.environment()
+        return environment.get("LATCHKEY_SES_CONFIGURATION_SET", "") if environment.get("LATCHKEY_MAIL_FROM") else ""
+
     def deployed_name(self, function: str) -> str:
         """Return the function's name in AWS, as `chalice deploy` makes it up."""
         base = f"{self.app_name}-{self.name}"

@@ -5,15 +5,16 @@ from typing import Any
 
 from chalicelib.config import RESOURCE_METADATA
 from chalicelib.store import tables
-from deploy import gateway_responses, outbox
+from deploy import gateway_responses, mail, outbox
 from deploy.stages import API_STAGE, GUARDS, Stage
 
 Resources = dict[str, Any]
 _API = "${aws_api_gateway_rest_api.rest_api.id}"
 VERSIONS = {
     # Chalice still asks for a Terraform older than 1.4 and a provider older than 5.
+    # SES knows EventBridge as a destination since 5.61.
     "required_version": ">= 1.5",
-    "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0, < 6.0"}},
+    "required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.70, < 6.0"}},
 }
 
 
@@ -24,6 +25,7 @@ def complete(document: dict[str, Any], stage: Stage) -> dict[str, Any]:
     _repair_deployment(resource)
     _repair_schedule(resource, stage)
     _add_delivery(resource, stage)
+    _add_mail_events(resource, stage)
     swagger = json.loads(document["locals"]["chalice_api_swagger"])
     swagger["x-amazon-apigateway-gateway-responses"] = _gateway_responses()
     return {
@@ -90,6 +92,26 @@ def _add_delivery(resource: Resources, stage: Stage) -> None:
         "name": "invoke",
         "role": "${aws_iam_role.outbox.id}",
         "policy": json.dumps(outbox.policy(function)),
+    }
+
+
+def _add_mail_events(resource: Resources, stage: Stage) -> None:
+    if not stage.configuration_set:
+        return
+    # Chalice's own document has these two, for the policies of the functions.
+    own = {"region": "${data.aws_region.chalice.name}", "number": "${data.aws_caller_identity.chalice.account_id}"}
+    bus = mail.bus_arn(partition="${data.aws_partition.chalice.partition}", **own)
+    resource["aws_sesv2_configuration_set"] = {"mail": {"configuration_set_name": stage.configuration_set}}
+    resource["aws_sesv2_configuration_set_event_destination"] = {
+        "mail": {
+            "configuration_set_name": "${aws_sesv2_configuration_set.mail.configuration_set_name}",
+            "event_destination_name": mail.DESTINATION,
+            "event_destination": {
+                "enabled": True,
+                "matching_event_types": list(mail.EVENT_TYPES),
+                "event_bridge_destination": {"event_bus_arn": bus},
+            },
+        }
     }
 
 

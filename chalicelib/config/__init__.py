@@ -53,6 +53,7 @@ class Settings:
     jwks_url: str
     brand: Brand = BRAND
     mail_from: str = ""
+    ses_configuration_set: str = ""
     algorithm: str = "RS256"
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)

@@ -10,6 +10,7 @@ MAIL_FROM = (
     r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
     "an address, or a name and an address like Example <login@example.com>",
 )
+CONFIGURATION_SET = (r"[A-Za-z0-9_-]{0,64}", "the name of a configuration set of SES, like latchkey-prod")
 MAIL_DOMAINS = (
     r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?",
     "domains in small letters of ASCII, like example.com, or *.example.com for those below it",
@@ -25,6 +26,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "sign_up": sign_up,
         "mail_from": mail_from,
+        "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
     }

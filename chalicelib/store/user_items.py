@@ -53,6 +53,7 @@ def to_item(user: User) -> dict[str, Any]:
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
         **address_history(user),
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
+        **({"email_problem": {"S": user.email_problem}} if user.email_problem else {}),
     }
 
 
@@ -84,6 +85,7 @@ def from_item(item: Item) -> User:
         previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
         previous_email_until=_number(item, "previous_email_until"),
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
+        email_problem=item["email_problem"]["S"] if "email_problem" in item else "",
     )
 
 

@@ -10,6 +10,9 @@ from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
 from .user_items import address_history, as_read, from_item, session_key, to_item, user_key, with_same_factors
 
+# Whoever shows that they read an address's mail shows as well that it arrives.
+VERIFIED = "SET email_verified = :true REMOVE email_problem"
+
 
 class Users:
     """Accounts and their e-mail addresses. Whatever could race is one conditional write."""
@@ -67,18 +70,23 @@ class Users:
         """The account with its e-mail address verified; None if it is gone, or has another address by now."""
         return self._update(
             user.uid,
-            "SET email_verified = :true",
+            VERIFIED,
             {},
             {":true": {"BOOL": True}, ":email": {"S": user.email}},
             condition="email = :email",
         )
+
+    def note_email_problem(self, user: User, problem: str) -> User | None:
+        """The account with what became of a mail to its address; None if it is gone, or has another address by now."""
+        values = {":problem": {"S": problem}, ":email": {"S": user.email}}
+        return self._update(user.uid, "SET email_problem = :problem", {}, values, condition="email = :email")
 
     def email_verification(self, user: User) -> Write:
         """The account's e-mail address verified, while it is that address."""
         part = {
             "TableName": self._users,
             "Key": user_key(user.uid),
-            "UpdateExpression": "SET email_verified = :true",
+            "UpdateExpression": VERIFIED,
             "ConditionExpression": "email = :email",
             "ExpressionAttributeValues": {":true": {"BOOL": True}, ":email": {"S": user.email}},
         }
@@ -111,8 +119,8 @@ class Users:
         }
         if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
             values["password_hash"] = {"S": changed.password_hash}
-        gone = "" if changed.previous_email else " REMOVE previous_email, previous_email_until"
-        part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)}{gone}"
+        gone = "email_problem" if changed.previous_email else "email_problem, previous_email, previous_email_until"
+        part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)} REMOVE {gone}"
         part["ConditionExpression"] += " AND email = :email AND " + (
             "email_changed_at = :changed_at" if user.email_changed_at else "attribute_not_exists(email_changed_at)"
         )
@@ -159,7 +167,7 @@ class Users:
         part = {
             "TableName": self._users,
             **as_read(user),
-            "UpdateExpression": "SET password_hash = :new, email_verified = :true, token_version = :next",
+            "UpdateExpression": f"SET password_hash = :new, token_version = :next, {VERIFIED.removeprefix('SET ')}",
         }
         part["ConditionExpression"] += " AND email = :email"
         part["ExpressionAttributeValues"] |= {

@@ -151,6 +151,18 @@ def test_the_scheduled_function_may_only_handle_keys(stage: str) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_the_function_that_hears_of_mails_changes_accounts_and_reads_no_key(stage: str) -> None:
+    assert rights_given(f"policy-mail_events-{stage}.json") == {("GetItem", "users"), ("UpdateItem", "users")}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_function_that_delivers_sends_under_the_configuration_set_of_its_stage(stage: str) -> None:
+    (mail,) = [each for each in statements(f"policy-deliver-{stage}.json") if each["Sid"] == "Mail"]
+    name = stages.read(stage).environment()["LATCHKEY_SES_CONFIGURATION_SET"]
+    assert resources(mail) == ["arn:aws:ses:*:*:identity/*", f"arn:aws:ses:*:*:configuration-set/{name}"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("guard", stages.GUARDS)
 def test_a_guard_reads_neither_tables_nor_keys(guard: str, stage: str) -> None:
     assert rights_given(f"policy-{guard}-{stage}.json") == set()
@@ -194,7 +206,7 @@ def test_every_function_has_its_own_policy_and_size_under_its_stage(stage: str) 
     whole = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     facts = stages.read(stage)
     assert "lambda_functions" not in whole
-    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys", "deliver"}
+    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys", "deliver", "mail_events"}
     for name, function in facts.config["lambda_functions"].items():
         assert function["lambda_memory_size"] > 128, "Chalice's default is a fourteenth of a processor"
         assert function["lambda_timeout"] <= 60

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from chalicelib.store import tables
 from deploy import gateway_responses, package, stages, terraform
+from deploy import sam as sam_templates
 
 DEV = stages.read("dev")
 FUNCTIONS = {
@@ -19,6 +21,7 @@ FUNCTIONS = {
     "GuardRequest": "guard_request",
     "RotateKeys": "rotate_keys",
     "Deliver": "deliver",
+    "MailEvents": "mail_events",
 }
 # Where `terraform providers mirror` is commonly told to write, and where Terraform itself looks.
 MIRRORS = [
@@ -169,6 +172,33 @@ def test_the_scheduler_may_call_that_function_and_no_other(sam: dict[str, Any], 
     )
 
 
+def sending(stage: stages.Stage) -> stages.Stage:
+    """The stage as one that sends mail."""
+    variables = {**stage.environment(), "LATCHKEY_MAIL_FROM": "login@example.com"}
+    return replace(stage, config={**stage.config, "environment_variables": variables})
+
+
+def test_what_ses_says_of_mails_goes_to_the_bus_whose_rule_starts_the_function(
+    sam: dict[str, Any], tf: dict[str, Any]
+) -> None:
+    pattern = {"source": ["aws.ses"], "detail-type": ["Email Bounced", "Email Complaint Received"]}
+    (rule,) = sam["Resources"]["MailEvents"]["Properties"]["Events"].values()
+    assert rule["Properties"]["Pattern"] == pattern
+    rules = tf["resource"]["aws_cloudwatch_event_rule"].values()
+    assert pattern in [json.loads(each["event_pattern"]) for each in rules if "event_pattern" in each]
+    made = sam_templates.merge_template(sending(DEV))["Resources"]
+    assert made["MailConfigurationSet"]["Properties"] == {"Name": "latchkey-dev"}
+    events = made["MailEventDestination"]["Properties"]["EventDestination"]
+    assert events["MatchingEventTypes"] == ["bounce", "complaint"]
+    bus = "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/default"
+    assert events["EventBridgeDestination"] == {"EventBusArn": {"Fn::Sub": bus}}
+
+
+def test_a_stage_that_sends_no_mail_has_no_configuration_set(sam: dict[str, Any], tf: dict[str, Any]) -> None:
+    assert "MailConfigurationSet" not in sam["Resources"]
+    assert "aws_sesv2_configuration_set" not in tf["resource"]
+
+
 def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:
     resource = tf["resource"]
     assert resource["aws_api_gateway_stage"]["rest_api"]["xray_tracing_enabled"] is True
@@ -185,7 +215,7 @@ def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:
 
 def test_two_stages_can_live_in_one_account_under_terraform(tf: dict[str, Any]) -> None:
     names = [rule["name"] for rule in tf["resource"]["aws_cloudwatch_event_rule"].values()]
-    assert names == ["latchkey-dev-rotate_keys-event"]
+    assert sorted(names) == ["latchkey-dev-mail_events-event", "latchkey-dev-rotate_keys-event"]
 
 
 def test_terraform_asks_for_no_provider_but_aws(tf: dict[str, Any]) -> None:

@@ -216,6 +216,7 @@ def test_what_is_not_there_is_none(store: Deployment) -> None:
     assert store.sessions.of_user(uuid4().hex) == []
     assert store.users.change_profile(uuid4().hex, {"name": "x"}, now=NOW) is None
     assert store.users.disable(uuid4().hex) is None
+    assert store.users.note_email_problem(user(), "bounce") is None
 
 
 def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: Deployment) -> None:
@@ -227,6 +228,29 @@ def test_an_address_belongs_to_one_account_and_the_loser_leaves_no_half(store: D
     assert store.users.find("ann@example.com") == first.uid
     assert store.users.read(second.uid) is None
     assert store.sessions.of_user(second.uid) == []
+
+
+def test_a_mail_s_problem_is_the_address_s_and_ends_with_whatever_proves_it(store: Deployment) -> None:
+    owner = user()
+    assert store.create_user(owner, "ann@example.com")
+    bounced = store.users.note_email_problem(owner, "bounce")
+    assert bounced == replace(owner, email_problem="bounce")
+    assert store.users.note_email_problem(replace(owner, email="b@example.com"), "bounce") is None
+    reset = store.users.password_reset(bounced, password_hash="new")
+    assert store.commit(reset) is Outcome.DONE
+    after_reset = store.users.read(owner.uid)
+    assert after_reset
+    assert (after_reset.email_problem, after_reset.email_verified) == ("", True)
+    for write in (
+        store.users.email_verification,
+        lambda it: store.users.address_change(it, moved(it, "b@example.com")),
+    ):
+        again = store.users.note_email_problem(after_reset, "complaint")
+        assert again
+        assert store.commit(write(again)) is Outcome.DONE
+        changed = store.users.read(owner.uid)
+        assert changed
+        assert changed.email_problem == ""
 
 
 def moved(owner: User, email: str, *, previous: str = "", at: int = NOW) -> User:

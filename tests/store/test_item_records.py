@@ -100,6 +100,7 @@ FACTOR_ITEM: dict[str, Any] = {
     "codes": {"SS": ["01", "02"]},
 }
 WITH_FACTOR: dict[str, Any] = {**PROFILE, "factors": {"SS": [FACTOR.entry]}}
+BOUNCED = {**PROFILE, "email_problem": {"S": "bounce"}}
 SESSION = Session(
     uid=UID,
     session_id=SID,
@@ -275,6 +276,15 @@ def test_a_factor_is_written_as_it_is_pinned(table: Table) -> None:
     assert ann == replace(ANN, factors=frozenset({FACTOR.entry}))
     assert to_item(ann) == WITH_FACTOR
     assert table.factors.of_user(ann) == [table.factors.find(ann, FACTOR.entry)] == [FACTOR]
+
+
+def test_what_became_of_a_mail_is_written_as_it_is_pinned_and_gone_with_a_proof(table: Table) -> None:
+    assert table.transactions.commit(table.users.creation(ANN, canonical_email=ANN.email)) is None
+    bounced = table.users.note_email_problem(ANN, "bounce")
+    assert bounced == replace(ANN, email_problem="bounce")
+    profiles = [item for item in table.items("users") if item["sk"]["S"] == "profile"]
+    assert profiles == [to_item(bounced)] == [BOUNCED]
+    assert table.users.verify_email(bounced) == replace(ANN, email_verified=True)
 
 
 def test_a_counter_is_written_as_it_is_pinned(table: Table) -> None:

@@ -1,6 +1,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+# A mail that no mailbox took, and one that its reader has called unwanted.
+BOUNCE, COMPLAINT = "bounce", "complaint"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
@@ -8,8 +11,9 @@ class User:
 
     `claims` are what its user says of themselves, by the names of profile.CLAIMS; `updated_at` is when, 0 for not yet.
     `email_changed_at` is when its address was last changed, 0 for never. Until `previous_email_until` the reader of
-    `previous_email`, the address before, may undo that and every change since. `factors` are its further factors, each as
-    `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
+    `previous_email`, the address before, may undo that and every change since. `email_problem` is what became of a mail to
+    the address, BOUNCE or COMPLAINT, until its owner shows again that they read it. `factors` are its further factors, each
+    as `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
     """
 
     uid: str
@@ -26,6 +30,7 @@ class User:
     email_changed_at: int = 0
     previous_email: str = ""
     previous_email_until: int = 0
+    email_problem: str = ""
     factors: frozenset[str] = frozenset()
 
     def has_factor(self, kind: str) -> bool:

@@ -19,14 +19,19 @@ def mail(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
 
 
 def request(svc: Services, user: User, *, network: str, language: str) -> None:
-    """Sends the mail once more, unless the address is verified; raises NotFound where no mail is sent, TooManyRequests."""
-    if user.email_verified:
+    """Sends the mail once more, if it is wanted; raises NotFound where no mail is sent, TooManyRequests."""
+    if not wanted(user):
         return
     writes = mail(svc, user, language=language)
     if not writes:
         raise NotFound("No mail is sent here.", uid=user.uid)
     limits.mail(svc, user, network=network)
     svc.transactions.commit(*writes)
+
+
+def wanted(user: User) -> bool:
+    """Whether there is something to verify: an address that is not, or to which mail has come back since."""
+    return not user.email_verified or bool(user.email_problem)
 
 
 def link(svc: Services, user: User) -> str:

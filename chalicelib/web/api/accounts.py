@@ -69,6 +69,12 @@ class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     created_at: Annotated[int, Meta(description="Seconds since 1970.")]
     updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
+    email_problem: Annotated[
+        str,
+        Meta(
+            description="`bounce` if a mail to the address came back, `complaint` if its reader wanted none. Verify it again."
+        ),
+    ] = ""
 
 
 class SignedUp(LoginTokens, frozen=True, kw_only=True):
@@ -187,5 +193,6 @@ def _profile(user: User) -> Profile:
         name=user.name,
         created_at=user.created_at,
         updated_at=user.updated_at,
+        email_problem=user.email_problem,
         **user.claims,
     )

@@ -13,4 +13,4 @@ def _contents(svc: Services, user: User, mail: Mail) -> Contents | None:
     return Contents(f"{svc.settings.issuer}/authorize/login?{urlencode({'ui_locales': mail.language})}")
 
 
-MAIL = MailKind(mailed_signup.ACCOUNT_EXISTS, _contents)
+MAIL = MailKind(mailed_signup.ACCOUNT_EXISTS, _contents, unauthenticated=True)

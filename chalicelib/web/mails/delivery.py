@@ -49,6 +49,7 @@ def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Messa
             text=mail.as_text(*of_mail, message.to, contents),
             html=mail.as_html(*of_mail, message.to, contents),
             headers=_headers(message_id),
+            configuration_set=svc.settings.ses_configuration_set,
         )
     except mailer.NotSentError as failure:
         raise NotDelivered("SES", str(failure)) from None
@@ -60,7 +61,9 @@ def _contents(svc: Services, message: Mail) -> Contents | None:
     if isinstance(kind, FirstMailKind):
         return kind.contents(svc, message)
     user = svc.users.read(message.uid)
-    return kind.contents(svc, user, message) if user else None
+    if user is None or (kind.unauthenticated and user.email_problem):
+        return None
+    return kind.contents(svc, user, message)
 
 
 def _headers(message_id: str) -> dict[str, str]:

@@ -28,11 +28,13 @@ class Contents:
 class MailKind:
     """A kind of mail: its name, which its texts begin with, and what one of it has. None if it is not to be sent any more.
 
-    The user is the account as it is when the mail is sent.
+    The user is the account as it is when the mail is sent. A kind that somebody can ask for who is not logged in is
+    `unauthenticated`: where mail has come back, or was unwanted, none is sent.
     """
 
     name: str
     contents: Callable[[Services, User, outbox.Mail], Contents | None]
+    unauthenticated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,4 +14,4 @@ def _contents(svc: Services, user: User, mail: Mail) -> Contents | None:
     return Contents(f"{svc.settings.issuer}/account/reset-password?{query}")
 
 
-MAIL = MailKind(recovery.MAIL, _contents)
+MAIL = MailKind(recovery.MAIL, _contents, unauthenticated=True)
