@@ -260,6 +260,22 @@ def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) 
     assert stored_keys(running_cloud) == ["/pairwise/1", "/refresh/1", "/signing/1"]
 
 
+def test_a_bounce_is_noted_by_the_function_that_hears_of_it(running_cloud: Cloud, phone: Phone) -> None:
+    someone = phone.sign_up()
+    mail = {"destination": [someone["email"]], "tags": {"ses:configuration-set": ["latchkey-dev"]}}
+    event = {
+        **SCHEDULED,
+        "source": "aws.ses",
+        "detail-type": "Email Bounced",
+        "detail": {"mail": mail, "bounce": {"bounceType": "Permanent", "bounceSubType": "General"}},
+    }
+    answer = running_cloud.client("lambda").invoke(
+        FunctionName=DEV.deployed_name("mail_events"), Payload=json.dumps(event)
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert phone.call("GET /me", token=someone["access_token"]).body["email_problem"] == "bounce"
+
+
 @pytest.mark.parametrize(
     ("function", "service", "operation", "arguments"),
     [
@@ -271,6 +287,8 @@ def test_the_scheduled_function_runs_under_its_own_policy(running_cloud: Cloud) 
         ("api_handler", "ssm", "delete_parameter", {"Name": "/latchkey/dev/keys/signing/1"}),
         ("api_handler", "ssm", "put_parameter", {"Name": "/other", "Value": "x", "Type": "String"}),
         ("rotate_keys", "dynamodb", "get_item", {"TableName": DEV.users_table, "Key": USER}),
+        ("mail_events", "dynamodb", "put_item", {"TableName": DEV.users_table, "Item": USER}),
+        ("mail_events", "ssm", "get_parameter", {"Name": "/latchkey/dev/keys/signing/1"}),
     ],
 )
 def test_a_role_refuses_what_its_function_does_not_do(
