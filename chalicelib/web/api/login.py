@@ -16,8 +16,14 @@ api = Api(__name__)
 
 FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
 FactorAnswer = Annotated[str, Meta(min_length=1, max_length=4096, description="A code, or what the factor asks for.")]
-STEP_ERRORS = (errors.LoginExpired,)
-PROOF_ERRORS = (errors.InvalidCredentials, errors.MfaRequired, errors.TooManyRequests, errors.AccountDisabled)
+STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
+PROOF_ERRORS = (
+    errors.InvalidCredentials,
+    errors.MfaRequired,
+    errors.EnrolmentRequired,
+    errors.TooManyRequests,
+    errors.AccountDisabled,
+)
 
 
 class LogIn(Body, frozen=True):
