@@ -13,6 +13,7 @@ COMMANDS = {
     "clients": "cli.clients",
     "deploy": "cli.deploy",
     "destroy": "cli.destroy",
+    "doctor": "cli.doctor",
     "environment": "cli.environment",
     "keys": "cli.keys",
     "outbox": "cli.outbox",
