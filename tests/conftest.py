@@ -2,6 +2,7 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import hypothesis
 import pytest
@@ -23,6 +24,7 @@ from chalicelib.config import Settings
 from chalicelib.services import Services
 from tests.support.aws import container, undeploy
 from tests.support.phone import Clock, Phone, deployed, installed
+from tests.support.strength import judged_once
 
 
 @pytest.fixture(scope="session")
@@ -50,22 +52,30 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for what few tests write: one for each test would cost as much as a request."""
+    return tmp_path_factory.mktemp("files")
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Iterator[Settings]:
+def settings(files: Path) -> Iterator[Settings]:
     """Settings of a deployment of this test's own."""
+    own = uuid4().hex
     settings = deployed(
         LATCHKEY_ORIGINS="https://app.example",
-        LATCHKEY_APIS_FILE=str(tmp_path / "apis.json"),
-        LATCHKEY_JWKS_FILE=str(tmp_path / "jwks.json"),
+        LATCHKEY_APIS_FILE=str(files / f"apis-{own}.json"),
+        LATCHKEY_JWKS_FILE=str(files / f"jwks-{own}.json"),
     )
     yield settings
     undeploy(settings)
 
 
 @pytest.fixture
-def svc(settings: Settings, clock: Clock) -> Services:
+def svc(settings: Settings, clock: Clock) -> Iterator[Services]:
     """Services on this test's own deployment, with its clock and the cheapest password hash."""
-    return container(settings, now=clock)
+    with judged_once():
+        yield container(settings, now=clock)
 
 
 @pytest.fixture
