@@ -12,7 +12,7 @@ from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.errors import InvalidCredentials
 from chalicelib.domain.versioned import Record
 from chalicelib.flows.authentication.factors import FACTORS
-from chalicelib.flows.authentication.factors.factor import Factor, encode
+from chalicelib.flows.authentication.factors.factor import Enrolment, Factor, encode
 from chalicelib.flows.platform.ids import new_id
 from chalicelib.services import Services
 from chalicelib.store import factors
@@ -67,6 +67,18 @@ def _challenge(_: Services, attempt: Attempt, user: User, agent: UserAgent) -> M
     return {"hint": f"for {user.email} in {attempt.id[:6]} from {agent.network}"}
 
 
+def _begin(_: Services, user: User, __: UserAgent) -> tuple[dict[str, str], dict[str, str]]:
+    return {"of": user.uid}, {"hint": "count from nought"}
+
+
+def _finish(name: str, amr: tuple[str, ...], svc: Services, user: User, answer: str) -> tuple[EnrolledFactor, Proof]:
+    if answer != code(user.uid, 0):
+        raise InvalidCredentials(uid=user.uid)
+    record = encode(CounterRecord())
+    factor = EnrolledFactor(uid=user.uid, kind=name, id=new_id(), name="", created_at=svc.now(), record=record)
+    return factor, Proof(name, amr, svc.now())
+
+
 @contextmanager
 def installed(name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challenges: bool = False) -> Iterator[Factor]:
     """Puts such a factor into the list of all, and takes it out again."""
@@ -75,6 +87,7 @@ def installed(name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challen
         amr=amr,
         verify=lambda svc, _, user, answer: _verify(factor, svc, user, answer),
         challenge=_challenge if challenges else None,
+        enrolment=Enrolment(_begin, lambda svc, user, _, answer: _finish(name, amr, svc, user, answer), most=2),
     )
     before = dict(FACTORS)
     FACTORS[name] = factor

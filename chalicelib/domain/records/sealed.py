@@ -114,6 +114,21 @@ class SealedInvitation(SealedRecord, frozen=True, kw_only=True):
     id: str
 
 
+class SealedEnrolment(SealedRecord, frozen=True, kw_only=True):
+    """A further factor that an account is to have once its holder has confirmed it: nothing of it is stored before.
+
+    `holder` is the session, or the login that goes on, that alone may confirm it. `state` is what the factor's kind needs.
+    """
+
+    purpose, seconds = b"latchkey factor enrolment\x00", 600
+
+    uid: str
+    token_version: int
+    holder: str
+    kind: str
+    state: dict[str, str]
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
@@ -125,6 +140,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedEmailUndo,
     SealedSignUpLink,
     SealedInvitation,
+    SealedEnrolment,
     Attempt,
     KnownDevice,
 )

@@ -22,14 +22,10 @@ FLOW = "json"
 def with_password(
     svc: Services, *, address: str, password: str, agent: UserAgent, scope: str | None = None, device: str = ""
 ) -> TokenSet:
-    """A new session for the right password; raises MfaRequired where that is not enough.
-
-    Who names no scope gets those that the login is strong enough for.
-    """
+    """A new session for the right password; raises MfaRequired where that is not enough."""
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
-    request = {"scope": " ".join(granted), "device": device}
-    attempt = attempts.begin(svc, FLOW, client, scope=granted if scope is not None else (), request=request)
+    attempt = attempts.begin(svc, FLOW, client, request={"scope": " ".join(granted), "device": device})
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, agent=agent))
 
 

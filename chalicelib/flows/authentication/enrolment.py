@@ -3,18 +3,45 @@
 Whoever adds or removes one is in a session of the account's own level, so that a password alone changes none of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from ...domain.accounts.model import EnrolledFactor, Session, User
-from ...domain.errors import LastFactor, LoginRequired, NotFound, TemporarilyUnavailable
-from ...services import Services
-from ..platform import mails
+from ...domain.authentication import levels
+from ...domain.authentication.model import Proof
+from ...domain.authentication.user_agent import UserAgent
+from ...domain.errors import (
+    InvalidRequest,
+    LastFactor,
+    LoginExpired,
+    LoginRequired,
+    NotFound,
+    TemporarilyUnavailable,
+    TooManyFactors,
+)
+from ...domain.records.sealed import SealedEnrolment
+from ...services import Services, Write
+from ..platform import limits, mails, sealing
 from . import policy
-from .factors import FACTORS
+from .factors import FACTORS, recovery_code
+from .factors.factor import Enrolment
 
 ADDED, REMOVED = "factor_added", "factor_removed"
-RECOVERY_CODES = "recovery_code"
+MOST = 20  # of one account, of all kinds
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """An enrolment to be confirmed: the text that brings it back, and what is shown meanwhile."""
+
+    token: str
+    challenge: Mapping[str, str]
+
+
+def kinds_to_add() -> tuple[str, ...]:
+    """The kinds of factors that an account can get by `begin` and `finish`."""
+    return tuple(name for name, factor in FACTORS.items() if factor.enrolment)
 
 
 def list_factors(svc: Services, user: User) -> list[EnrolledFactor]:
@@ -30,12 +57,84 @@ def check_fresh(svc: Services, user: User, session: Session, *, auth_time: int) 
     """
     if svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired("This needs a fresh login.", reason="not fresh", uid=user.uid)
+    check_level(svc, user, session)
+
+
+def check_level(svc: Services, user: User, session: Session) -> None:
+    """That a session is of the account's own level by now; raises LoginRequired."""
     if not policy.reaches_account_level(svc, user, session.amr):
         raise LoginRequired(
             "This needs a login with all factors that the account has.",
             reason="below the account's level",
             uid=user.uid,
         )
+
+
+def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str) -> Begun:
+    """What is shown to who is to have one more factor, and the text by which they confirm it; nothing is stored.
+
+    `holder` is the session, or the login that goes on, that alone may confirm it. Raises InvalidRequest, TooManyFactors.
+    """
+    check_room(user, kind)
+    state, challenge = _enrolment(kind).begin(svc, user, agent)
+    record = SealedEnrolment(uid=user.uid, token_version=user.token_version, holder=holder, kind=kind, state=state)
+    return Begun(sealing.seal(svc, record), challenge)
+
+
+def finish(
+    svc: Services,
+    user: User,
+    unverified_text: str,
+    *,
+    answer: str,
+    name: str,
+    holder: str,
+    session: Session | None,
+    agent: UserAgent,
+) -> tuple[EnrolledFactor, Proof]:
+    """The factor, once its answer is right: written with what is proved in the session by that, and a mail to its owner.
+
+    Raises LoginExpired, InvalidCredentials, TooManyFactors, TooManyRequests.
+    """
+    record = sealing.unseal(svc, unverified_text, SealedEnrolment)
+    if record is None or (record.uid, record.token_version, record.holder) != (user.uid, user.token_version, holder):
+        raise LoginExpired("This has expired, or belongs to somebody else: begin again.", uid=user.uid)
+    check_room(user, record.kind)
+    spent = limits.factor_attempt(svc, user, network=agent.network)
+    with limits.keep_failure(svc, spent):
+        enrolled, proof = _enrolment(record.kind).finish(svc, user, record.state, answer)
+        if enrolled.entry in user.factors:  # whose answer was lost
+            raise LoginExpired("This has been added already.", uid=user.uid)
+        limits.factor_change(svc, user)
+    factor = replace(enrolled, name=name)
+    raised = [svc.sessions.proof(session, amr=levels.united(session.amr, proof.amr))] if session else []
+    refund = svc.attempts.refund(spent, now=svc.now())
+    writes = (svc.factors.enrolment(user, factor), *raised)
+    _commit(svc, user, *writes, mail=ADDED, language=agent.language, optional=[refund])
+    return factor, proof
+
+
+def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_time: int, language: str) -> list[str]:
+    """Ten new recovery codes in place of those that there are, to be shown once.
+
+    Raises LoginRequired, TooManyRequests, and InvalidRequest for an account without a factor that they could stand in for.
+    """
+    check_fresh(svc, user, session, auth_time=auth_time)
+    if not kinds(user.factors) - {recovery_code.NAME}:
+        raise InvalidRequest("Recovery codes stand in for another factor: add one first.")
+    limits.factor_change(svc, user)
+    factor, codes = recovery_code.new_codes(svc, user)
+    before = sorted(entry for entry in user.factors if kinds([entry]) == {recovery_code.NAME})
+    writes = (svc.factors.enrolment(user, factor, instead_of=before), svc.sessions.proof(session, amr=session.amr))
+    _commit(svc, user, *writes, mail=ADDED, language=language)
+    return codes
+
+
+def check_room(user: User, kind: str) -> None:
+    """That an account can have one more factor of a kind; raises InvalidRequest, TooManyFactors."""
+    of_kind = [entry for entry in user.factors if kinds([entry]) == {kind}]
+    if len(of_kind) >= _enrolment(kind).most or len(user.factors) >= MOST:
+        raise TooManyFactors(uid=user.uid)
 
 
 def rename(svc: Services, user: User, factor_id: str, name: str) -> None:
@@ -48,17 +147,17 @@ def rename(svc: Services, user: User, factor_id: str, name: str) -> None:
 def remove(svc: Services, user: User, session: Session, factor_id: str, *, auth_time: int, language: str) -> None:
     """Takes a factor from the account, whose owner is mailed; with the last one go the recovery codes, which stand in for it.
 
-    Raises NotFound, LoginRequired, LastFactor.
+    Raises NotFound, LoginRequired, LastFactor, TooManyRequests.
     """
     check_fresh(svc, user, session, auth_time=auth_time)
     gone = {_entry(user, factor_id)}
-    if not kinds(user.factors - gone) - {RECOVERY_CODES}:
+    if not kinds(user.factors - gone) - {recovery_code.NAME}:
         gone = set(user.factors)
     if not _can_begin_login(svc, user, user.factors - gone):
         raise LastFactor(uid=user.uid)
+    limits.factor_change(svc, user)
     writes = (svc.factors.removal(user, sorted(gone)), svc.sessions.proof(session, amr=session.amr))
-    if svc.transactions.commit(*writes, *mails.mail(svc, REMOVED, user, language=language)) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    _commit(svc, user, *writes, mail=REMOVED, language=language)
 
 
 def kinds(entries: Iterable[str]) -> set[str]:
@@ -76,3 +175,17 @@ def _entry(user: User, factor_id: str) -> str:
         if entry.partition("#")[2] == factor_id:
             return entry
     raise NotFound(uid=user.uid)
+
+
+def _enrolment(kind: str) -> Enrolment:
+    enrolment = FACTORS[kind].enrolment if kind in FACTORS else None
+    if enrolment is None:
+        raise InvalidRequest(f"`kind` is one of {', '.join(kinds_to_add())}.")
+    return enrolment
+
+
+def _commit(
+    svc: Services, user: User, *writes: Write, mail: str, language: str, optional: Sequence[Write] = ()
+) -> None:
+    if svc.transactions.commit(*writes, *mails.mail(svc, mail, user, language=language), optional=optional) is not None:
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)

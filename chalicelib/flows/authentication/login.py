@@ -10,21 +10,15 @@ from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
-from ...domain.errors import (
-    EnrolmentRequired,
-    InvalidCredentials,
-    InvalidRequest,
-    LoginExpired,
-    UnmetAuthentication,
-    WrongAnswer,
-)
+from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
 from ...services import Services
-from ..platform import limits
+from ..platform import limits, mails
 from ..sessions import known_devices
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
 
+GUESSES = "factor_guesses"  # the mail to an owner whose password somebody else knows
 SESSION = "session"  # what a session that is raised proves, by whatever began it
 
 
@@ -88,6 +82,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
         with limits.keep_failure(svc, spent):
             proof = FACTORS[factor].verify(svc, attempt, user, answer)
     except InvalidCredentials as wrong:
+        _warn_owner(svc, user)
         raise WrongAnswer(factors=factors, reason=wrong.reason or f"wrong {factor}", uid=user.uid) from None
     return _proceed(svc, attempt.with_proof(proof), user, spent, agent)
 
@@ -95,7 +90,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
 def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
-    except (UnmetAuthentication, EnrolmentRequired):
+    except UnmetAuthentication:
         svc.attempts.give_back(spent, now=svc.now())
         raise
     if factors:
@@ -105,14 +100,20 @@ def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: U
     return Authenticated(
         user=user,
         amr=levels.united(*attempt.amr),
-        # A further proof makes the first one no fresher.
-        auth_time=next((proof.at for proof in attempt.proofs if proof.factor == SESSION), svc.now()),
+        auth_time=svc.now(),
         spent=spent,
         attempt_id=attempt.id if several else "",
         attempt_expires_at=attempt.expires_at if several else 0,
         agent=agent,
         device=known_devices.of_user_agent(svc, agent),
     )
+
+
+def _warn_owner(svc: Services, user: User) -> None:
+    """Whoever guesses at a further factor knows the password already: the owner hears of it at the tenth time in a day."""
+    if svc.settings.mail_from and limits.factor_alarm(svc, user):
+        # In the owner's language: the guesser's is in the request.
+        svc.transactions.commit(*mails.mail(svc, GUESSES, user, language=user.claims.get("locale", "")))
 
 
 def _user(svc: Services, attempt: Attempt) -> User:

@@ -52,6 +52,24 @@ def factor_attempt(svc: Services, user: User, *, network: str) -> Spent:
     )
 
 
+def factor_alarm(svc: Services, user: User) -> bool:
+    """Counts one wrong answer of who knows the password, and says whether the owner has to hear of so many: once a day."""
+    try:
+        _spend(svc, _limit(svc, "factor_alarm_account", user.uid))
+    except TooManyRequests:
+        try:
+            _spend(svc, _limit(svc, "factor_alarm_mail_account", user.uid))
+        except TooManyRequests:
+            return False
+        return True
+    return False
+
+
+def factor_change(svc: Services, user: User) -> None:
+    """Counts one factor added or removed, which is a mail to whoever has the account's address; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "factor_change_account", email.canonical(user.email) or user.uid))
+
+
 def _spend_of_account(
     svc: Services, of_account: Limit, usual: tuple[Limit | Backoff, ...], once_used_up: tuple[Limit, ...]
 ) -> Spent:

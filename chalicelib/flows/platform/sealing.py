@@ -1,10 +1,11 @@
 """Texts that browsers and apps carry for us, and that only this server can read, for a while."""
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from ...domain import versioned
 from ...domain.crypto import sealing
-from ...domain.errors import NotFound
+from ...domain.errors import NotFound, UnreadableRecord
 from ...domain.versioned import SealedRecord
 from ...services import Services
 from . import keys
@@ -37,3 +38,19 @@ def unseal_link(svc: Services, unverified_text: str, kind: type[R]) -> R:
     if record is None:
         raise NotFound("This link is not complete, or too old.")
     return record
+
+
+def seal_for_good(svc: Services, fields: Mapping[str, str], *, purpose: bytes) -> str:
+    """A text for our own tables, which is read for as long as it is there.
+
+    Its key is made from the one secret that is never replaced: those of `seal` end with their time.
+    """
+    return sealing.seal(fields, secret=keys.current(svc).pairwise, purpose=purpose)
+
+
+def unseal_for_good(svc: Services, text: str, *, purpose: bytes) -> Mapping[str, str]:
+    """What is in a text that was sealed for good; raises UnreadableRecord for any other, which is a defect."""
+    fields = sealing.unseal(text, [keys.current(svc).pairwise], purpose=purpose)
+    if fields is None:
+        raise UnreadableRecord(reason="sealed with another key")
+    return fields

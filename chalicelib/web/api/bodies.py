@@ -18,6 +18,7 @@ DeviceToken = Annotated[
     str, Meta(max_length=4096, description="The `device_token` of the last login on this device, whoever logged in.")
 ]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
+FactorAnswer = Annotated[str, Meta(min_length=1, max_length=4096, description="A code, or what the factor asks for.")]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 
 

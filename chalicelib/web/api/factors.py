@@ -1,4 +1,4 @@
-"""The JSON API's further factors of an account: listed, named, removed."""
+"""The JSON API's further factors of an account: listed, added, named, removed."""
 
 from typing import Annotated
 
@@ -7,14 +7,17 @@ from msgspec import Meta, Struct
 from ...domain import errors
 from ...domain.accounts.model import EnrolledFactor
 from ...domain.accounts.profile import ONE_LINE
+from ...domain.records.sealed import SealedEnrolment
 from ...flows.authentication import enrolment
+from ...flows.authentication.factors import recovery_code
 from ...services import Services
 from ..http.routing import Api, Caller
-from .bodies import Body
+from .bodies import Body, FactorAnswer, Token
 from .caller import GUARDED, current
 
 api = Api(__name__)
 
+FRESH = (*GUARDED, errors.LoginRequired)
 FactorName = Annotated[str, Meta(max_length=100, pattern=ONE_LINE, description="What its owner calls it.")]
 
 
@@ -22,6 +25,34 @@ class Rename(Body, frozen=True):
     """What the owner of a factor calls it."""
 
     name: FactorName
+
+
+class Begin(Body, frozen=True):
+    """What is to be added."""
+
+    kind: Annotated[str, Meta(max_length=50, description="One of `kinds`.")]
+
+
+class Begun(Struct, frozen=True):
+    """What to show, and what the answer for it is sent back with."""
+
+    token: str
+    challenge: Annotated[dict[str, str], Meta(description="What to show, by the kind.")]
+    expires_in: Annotated[int, Meta(description="Seconds.")] = SealedEnrolment.seconds
+
+
+class Confirm(Body, frozen=True):
+    """The answer for what was shown, and what the factor is to be called."""
+
+    token: Token
+    answer: FactorAnswer
+    name: FactorName = ""
+
+
+class RecoveryCodes(Struct, frozen=True):
+    """Codes to be written down, each good once."""
+
+    codes: list[str]
 
 
 class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -36,16 +67,64 @@ class Factor(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Factors(Struct, frozen=True):
-    """All further factors of the account, the oldest first."""
+    """All further factors of the account, the oldest first, and the kinds that can be added."""
 
     factors: list[Factor]
+    kinds: tuple[str, ...]
 
 
 @api.route("GET /me/factors", answer=Factors, errors=GUARDED)
 def list_factors(svc: Services, caller: Caller) -> Factors:
     """The further factors of the caller's account."""
     user, _ = current(svc, caller)
-    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)])
+    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], enrolment.kinds_to_add())
+
+
+@api.route("POST /me/factors", body=Begin, answer=Begun, errors=(*FRESH, errors.TooManyFactors))
+def add_factor(svc: Services, caller: Caller, body: Begin) -> Begun:
+    """Begins to add a factor: gives what to show. Needs a login not older than five minutes, with all factors there are."""
+    user, session = current(svc, caller)
+    enrolment.check_fresh(svc, user, session, auth_time=caller.auth_time)
+    begun = enrolment.begin(svc, user, caller.user_agent(), kind=body.kind, holder=session.session_id)
+    return Begun(begun.token, dict(begun.challenge))
+
+
+@api.route(
+    "POST /me/factors/confirm",
+    status=201,
+    body=Confirm,
+    answer=Factor,
+    errors=(
+        *FRESH,
+        errors.LoginExpired,
+        errors.InvalidCredentials,
+        errors.TooManyFactors,
+        errors.TooManyRequests,
+    ),
+)
+def confirm_factor(svc: Services, caller: Caller, body: Confirm) -> Factor:
+    """Adds the factor by the answer for what was shown, in the session that began it, which has proved it by that."""
+    user, session = current(svc, caller)
+    enrolment.check_level(svc, user, session)
+    factor, _ = enrolment.finish(
+        svc,
+        user,
+        body.token,
+        answer=body.answer,
+        name=body.name,
+        holder=session.session_id,
+        session=session,
+        agent=caller.user_agent(),
+    )
+    return _factor(factor)
+
+
+@api.route("POST /me/factors/recovery-codes", status=201, answer=RecoveryCodes, errors=(*FRESH, errors.TooManyRequests))
+def replace_recovery_codes(svc: Services, caller: Caller) -> RecoveryCodes:
+    """Ten new recovery codes, shown this once; those from before are good no more. Needs a fresh login, as to add a factor."""
+    user, session = current(svc, caller)
+    codes = enrolment.replace_recovery_codes(svc, user, session, auth_time=caller.auth_time, language=caller.language)
+    return RecoveryCodes(codes)
 
 
 @api.route("PATCH /me/factors/{factor_id}", status=204, body=Rename, errors=(*GUARDED, errors.NotFound))
@@ -58,7 +137,7 @@ def rename_factor(svc: Services, caller: Caller, body: Rename, factor_id: str) -
 @api.route(
     "DELETE /me/factors/{factor_id}",
     status=204,
-    errors=(*GUARDED, errors.NotFound, errors.LoginRequired, errors.LastFactor),
+    errors=(*FRESH, errors.NotFound, errors.LastFactor, errors.TooManyRequests),
 )
 def remove_factor(svc: Services, caller: Caller, factor_id: str) -> None:
     """Removes a factor. Needs a login not older than five minutes, with all factors that the account has."""
@@ -73,5 +152,5 @@ def _factor(factor: EnrolledFactor) -> Factor:
         name=factor.name,
         created_at=factor.created_at,
         last_used_at=factor.last_used_at,
-        codes_left=len(factor.codes) if factor.kind == enrolment.RECOVERY_CODES else None,
+        codes_left=len(factor.codes) if factor.kind == recovery_code.NAME else None,
     )

@@ -10,20 +10,13 @@ from ...flows.authentication import api_login
 from ...services import Services
 from ..http.routing import Api, Caller
 from ..http.tokens import LoginTokens, login_tokens_of
-from .bodies import Body, Device, DeviceToken, Email, Password, Scope, Token
+from .bodies import Body, Device, DeviceToken, Email, FactorAnswer, Password, Scope, Token
 
 api = Api(__name__)
 
 FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
-FactorAnswer = Annotated[str, Meta(min_length=1, max_length=4096, description="A code, or what the factor asks for.")]
-STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
-PROOF_ERRORS = (
-    errors.InvalidCredentials,
-    errors.MfaRequired,
-    errors.EnrolmentRequired,
-    errors.TooManyRequests,
-    errors.AccountDisabled,
-)
+STEP_ERRORS = (errors.LoginExpired,)
+PROOF_ERRORS = (errors.InvalidCredentials, errors.MfaRequired, errors.TooManyRequests, errors.AccountDisabled)
 
 
 class LogIn(Body, frozen=True):

@@ -4,11 +4,13 @@ from ... import mailer
 from ...domain.records.outbox import Mail, Message
 from ...flows.platform.outbox import NotDelivered
 from ...services import Services
+from ..http.languages import language_of
 from . import (
     account_exists,
     change_email,
     email_changed,
     factor_added,
+    factor_guesses,
     factor_removed,
     invitation,
     mail,
@@ -25,6 +27,7 @@ KINDS: tuple[MailKind | FirstMailKind, ...] = (
     change_email.MAIL,
     email_changed.MAIL,
     factor_added.MAIL,
+    factor_guesses.MAIL,
     factor_removed.MAIL,
     invitation.MAIL,
     password_changed.MAIL,
@@ -40,7 +43,8 @@ def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Messa
     contents = _contents(svc, message)
     if contents is None:
         return {}
-    of_mail = (message.name, message.language, svc.settings.brand)
+    # Of a profile it may be any text.
+    of_mail = (message.name, language_of(message.language, ""), svc.settings.brand)
     try:
         mailer.send(
             sender=svc.settings.mail_from,

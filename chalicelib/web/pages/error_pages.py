@@ -29,7 +29,6 @@ FORM_REFUSALS = (
     errors.UnsupportedMediaType,
     errors.InvalidClient,
     errors.SignUpClosed,
-    errors.EnrolmentRequired,
     errors.TemporarilyUnavailable,
 )
 # Errors after which it makes sense to try again.

@@ -14,6 +14,7 @@ from chalicelib.domain.records.sealed import (
     SealedEmailChangeLink,
     SealedEmailLink,
     SealedEmailUndo,
+    SealedEnrolment,
     SealedErrorPage,
     SealedFormError,
     SealedInteraction,
@@ -124,6 +125,14 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedInvitation(email="a@x", id="3614e866d020405ba721370e5cbdb3b3"),
         b"latchkey invitation\x00",
         '{"v": 1, "email": "a@x", "id": "3614e866d020405ba721370e5cbdb3b3", "until": 1800604800}',
+    ),
+    (
+        SealedEnrolment(uid="u", token_version=3, holder="s", kind="totp", state={"secret": "GEZDGNBV", "id": "f"}),
+        b"latchkey factor enrolment\x00",
+        (
+            '{"v": 1, "uid": "u", "token_version": 3, "holder": "s", "kind": "totp",'
+            ' "state": {"secret": "GEZDGNBV", "id": "f"}, "until": 1800000600}'
+        ),
     ),
     (
         ATTEMPT,

@@ -19,7 +19,7 @@ from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
-from tests.support import account_pages, counter, email_change
+from tests.support import account_pages, code_app, counter, email_change
 from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
@@ -97,6 +97,26 @@ def with_factor(world: World) -> None:
     world.state["token"] = prove(world).json()["access_token"]
     (factor,) = world.phone.call("GET /me/factors", token=world.state["token"]).json()["factors"]
     world.state["factor"] = factor["id"]
+
+
+def with_code_app(world: World) -> None:
+    """A fresh account whose app for codes is to be confirmed."""
+    world.state["token"] = world.phone.sign_up(f"app{world.number}-{len(world.state)}@example.com")["access_token"]
+    world.state[f"app {len(world.state)}"], app = code_app.begin(world.phone, world.state["token"], world.clock)
+    (*_, text) = (each for name, each in world.state.items() if name.startswith("app "))
+    world.state["confirmation"] = {"token": text, "answer": app.code()}
+
+
+def add_factor(world: World) -> Answer:
+    return world.phone.call("POST /me/factors", {"kind": "totp"}, token=world.state["token"])
+
+
+def confirm_factor(world: World) -> Answer:
+    return world.phone.call("POST /me/factors/confirm", world.state["confirmation"], token=world.state["token"])
+
+
+def new_recovery_codes(world: World) -> Answer:
+    return world.phone.call("POST /me/factors/recovery-codes", token=world.state["token"])
 
 
 def of_factor(method: str, body: object = None) -> Callable[[World], Answer]:
@@ -266,6 +286,9 @@ DEEDS: dict[str, Deed] = {
     "POST /login/challenge": (with_mfa_token, lambda w: w.phone.call("POST /login/challenge", w.state["step"])),
     "POST /login/proof": (with_mfa_token, prove),
     "GET /me/factors": (with_factor, lambda w: w.phone.call("GET /me/factors", token=w.state["token"])),
+    "POST /me/factors": (with_factor, add_factor),
+    "POST /me/factors/confirm": (with_code_app, confirm_factor),
+    "POST /me/factors/recovery-codes": (with_factor, new_recovery_codes),
     "PATCH /me/factors/{factor_id}": (with_factor, of_factor("PATCH", {"name": "Mine"})),
     "DELETE /me/factors/{factor_id}": (with_factor, of_factor("DELETE")),
     "POST /oauth/authorize-challenge": (with_native_app, first_party_login),

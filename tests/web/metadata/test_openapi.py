@@ -18,7 +18,7 @@ from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
-from tests.support import counter, email_change
+from tests.support import code_app, counter, email_change
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -168,20 +168,25 @@ def sign_up_by_mail(phone: Phone) -> None:
     use(svc)
 
 
-def change_factors(phone: Phone, access: str) -> None:
-    """Lists, names and removes one, and what is not there."""
-    with counter.installed():
-        counter.enrol(services(), services().users.find(EMAIL) or "")
-        (factor,) = phone.call("GET /me/factors", token=access).json()["factors"]
-        for factor_id in (factor["id"], "x"):
-            phone.call(f"PATCH /me/factors/{factor_id}", {"name": "Mine"}, token=access)
+def change_factors(phone: Phone, clock: Clock) -> None:
+    """Adds, lists, names and removes one, and what is not there."""
+    access = phone.sign_up("cid@example.com")["access_token"]
+    begun, app = code_app.begin(phone, access, clock)
+    phone.call("POST /me/factors", {"kind": "x"}, token=access)
+    for answer in ("x", app.code(), app.code()):
+        phone.call("POST /me/factors/confirm", {"token": begun, "answer": answer}, token=access)
+    (factor,) = phone.call("GET /me/factors", token=access).json()["factors"]
+    phone.call("POST /me/factors/recovery-codes", token=access)
+    for factor_id in (factor["id"], "x"):
+        phone.call(f"PATCH /me/factors/{factor_id}", {"name": "Mine"}, token=access)
+    for _ in range(2):
+        code_app.begin(phone, access, clock)
+        code_app.enrol(phone, access, clock)
+    phone.call("POST /me/factors", {"kind": "totp"}, token=access)
+    for _ in range(2):
         phone.call(f"DELETE /me/factors/{factor['id']}", token=access)
-        session = phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}).json()
-        proof = {"mfa_token": session["mfa_token"], "factor": "counter"}
-        answer = counter.code(services().users.find(EMAIL) or "", 1)
-        fresh = phone.call("POST /login/proof", {**proof, "answer": answer}).json()["access_token"]
-        for _ in range(2):
-            phone.call(f"DELETE /me/factors/{factor['id']}", token=fresh)
+    clock.advance(6 * 60)
+    phone.call(f"DELETE /me/factors/{factor['id']}", token=access)
 
 
 def walk(phone: Phone, clock: Clock) -> None:
@@ -215,7 +220,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
     verify_address(phone, access)
-    change_factors(phone, access)
+    change_factors(phone, clock)
     sessions = phone.call("GET /me/sessions", token=access)
     other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
     phone.call(f"DELETE /me/sessions/{other}", token=access)

@@ -21,13 +21,26 @@ def count_attempt(svc: Services, user: User, network: str) -> Spent:
     return limits.factor_attempt(svc, user, network=network)
 
 
+class Enrolment(msgspec.Struct, frozen=True):
+    """How an account gets a factor: what its holder keeps sealed and what is shown, then the factor, and what its
+    right answer proves.
+
+    Neither writes; `finish` raises InvalidCredentials.
+    """
+
+    begin: Callable[[Services, User, UserAgent], tuple[dict[str, str], dict[str, str]]]
+    finish: Callable[[Services, User, Mapping[str, str], str], tuple[EnrolledFactor, Proof]]
+    most: int = 1  # of an account
+
+
 class Factor(msgspec.Struct, frozen=True, kw_only=True):
     """One way to prove who one is, with the methods (`amr`, RFC 8176) that it can prove: its kind and level follow from them.
 
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is
     good once is used up there, by a condition in the store. `challenge` is what the user has to be shown first, None for
     nothing; what it sends it counts, for the agent's network as well. None of them decides what comes next.
-    `enrolled` is whether an account has it, None for what the account itself says. Who has nothing left that
+    `enrolled` is whether an account has it, None for what the account itself says. `enrolment` is None where nobody can add it
+    as one adds the others. Who has nothing left that
     `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
     """
 
@@ -37,6 +50,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     challenge: Callable[[Services, Attempt, User, UserAgent], Mapping[str, str]] | None = None
     count: Callable[[Services, User, str], Spent] = count_attempt
     enrolled: Callable[[Services, User], bool] | None = None
+    enrolment: Enrolment | None = None
     begins_login: bool = False
     raises_level: bool = True
 
