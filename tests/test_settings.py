@@ -37,6 +37,8 @@ WRONG = {
     "LATCHKEY_UNUSED_REGISTRATION_DAYS": "0",
     "LATCHKEY_JWKS_URL": "/jwks.json",
     "LATCHKEY_SIGN_UP": "shut",
+    "LATCHKEY_SECOND_FACTOR": "always",
+    "LATCHKEY_AAL2_SCOPES": 'pay "all"',
     "LATCHKEY_MAIL_DOMAINS": "*.Example.com",
     "LATCHKEY_REFUSED_MAIL_DOMAINS": "@example.com",
     "LATCHKEY_APPLE_APPS": "com.example.app",
@@ -62,6 +64,12 @@ def test_sign_up_by_mail_needs_somebody_to_send_it(sign_up: str) -> None:
     with pytest.raises(WrongSetting, match="LATCHKEY_MAIL_FROM"):
         load({**GOOD, "LATCHKEY_SIGN_UP": sign_up})
     assert load({**GOOD, "LATCHKEY_SIGN_UP": sign_up, "LATCHKEY_MAIL_FROM": "login@id.example"}).sign_up == sign_up
+
+
+def test_scopes_for_which_nobody_could_log_in_strongly_enough_are_wrong() -> None:
+    with pytest.raises(WrongSetting, match="LATCHKEY_AAL2_SCOPES"):
+        load({**GOOD, "LATCHKEY_AAL2_SCOPES": "pay", "LATCHKEY_SECOND_FACTOR": "off"})
+    assert load({**GOOD, "LATCHKEY_AAL2_SCOPES": "pay send"}).aal2_scopes == {"pay", "send"}
 
 
 def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> None:

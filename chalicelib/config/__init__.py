@@ -59,6 +59,8 @@ class Settings:
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
     sign_up: str = "open"
+    second_factor: str = "optional"
+    aal2_scopes: frozenset[str] = frozenset()
     mail_domains: tuple[str, ...] = ()
     refused_mail_domains: tuple[str, ...] = ()
     registration_open: bool = False

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import values
+from . import clients, values
 from .values import WrongSetting
 
 MAIL_FROM = (
@@ -23,8 +23,14 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     mail_from = values.text(environ, "LATCHKEY_MAIL_FROM", *MAIL_FROM)
     if sign_up in ("verified", "invitation") and not mail_from:
         raise WrongSetting(f"LATCHKEY_SIGN_UP={sign_up} sends mail: name its LATCHKEY_MAIL_FROM")
+    second_factor = values.one_of(environ, "LATCHKEY_SECOND_FACTOR", "optional", "required", "off")
+    aal2_scopes = values.words(environ, "LATCHKEY_AAL2_SCOPES", *clients.SCOPES)
+    if second_factor == "off" and aal2_scopes:
+        raise WrongSetting("LATCHKEY_AAL2_SCOPES needs second factors: LATCHKEY_SECOND_FACTOR=off has none")
     return {
         "sign_up": sign_up,
+        "second_factor": second_factor,
+        "aal2_scopes": frozenset(aal2_scopes),
         "mail_from": mail_from,
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),

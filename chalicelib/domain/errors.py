@@ -63,6 +63,13 @@ class MfaRequired(LatchkeyError):
         self.members = {"mfa_token": mfa_token, "factors": factors}
 
 
+class EnrolmentRequired(LatchkeyError):
+    """The login needs a second factor, and the account has none."""
+
+    code = "enrolment_required"
+    default = "This needs a second factor, and the account has none."
+
+
 class LoginExpired(LatchkeyError):
     code = "login_expired"
     default = "This login has expired, is complete, or belongs to somebody else: begin again."
@@ -305,6 +312,13 @@ class InsufficientAuthorization(OAuthError):
         super().__init__(description, reason=reason, uid=uid)
         more = {"factors": factors, "challenge": challenge}
         self.members = {"auth_session": auth_session, **{name: value for name, value in more.items() if value}}
+
+
+class RedirectToWeb(OAuthError):
+    """The user has to do something that only our pages can ask for; draft-ietf-oauth-first-party-apps."""
+
+    code = "redirect_to_web"
+    default = "Send the user to /oauth/authorize: the account needs a second factor first, which our pages add."
 
 
 class InvalidSession(OAuthError):

@@ -5,6 +5,8 @@ from typing import Any
 NOT_ITS_OWN: dict[str, Any] = {
     "first_party": True,
     "introspects": True,
+    "access_token_roles": True,
+    "require_second_factor": True,
     "exchanges": ["impersonation"],
     "assertion_issuers": {"https://evil.example": {"jwks_uri": "https://evil.example/keys"}},
     "security_profile": "fapi2",

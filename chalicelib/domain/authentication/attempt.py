@@ -12,7 +12,8 @@ class Attempt(SealedRecord, frozen=True, kw_only=True):
 
     `bound_to` is who alone may go on with it: a browser's token, a browser's session, the thumbprint of a key; "" for its
     holder. `uid` is "" until the user is known, and `token_version` is the account's as it was then. `request` is what the
-    flow needs to go on. A flow is one way through endpoints: JSON, a first-party app, pages, stepping up a session.
+    flow needs to go on, `scope` what the login is for, and `level` the least that it has to reach for that, whatever the
+    account has. A flow is one way through endpoints: JSON, a first-party app, pages, stepping up a session.
     """
 
     purpose, seconds = b"latchkey login attempt\x00", 600  # from its beginning; no step prolongs it
@@ -29,6 +30,8 @@ class Attempt(SealedRecord, frozen=True, kw_only=True):
     acr_values: tuple[str, ...]
     acr_essential: bool
     request: dict[str, str]
+    scope: tuple[str, ...] = ()
+    level: str = ""
 
     @property
     def amr(self) -> tuple[tuple[str, ...], ...]:

@@ -1,12 +1,24 @@
 """Which proofs are still missing, and which factors can give them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from ..errors import UnmetAuthentication
 from . import levels
 
 # The methods (RFC 8176) that each factor which an account has can prove, by the factor's name.
 Offers = Mapping[str, tuple[str, ...]]
+
+
+def least_level(scope: Iterable[str], *, second_factor: bool, aal2_scopes: Collection[str]) -> str:
+    """The level that a login for these scopes needs whatever its account has; "" where any login will do."""
+    return levels.AAL2 if second_factor or not set(scope).isdisjoint(aal2_scopes) else ""
+
+
+def granted_at(scope: tuple[str, ...], *, amr: Iterable[str], aal2_scopes: Collection[str]) -> tuple[str, ...]:
+    """What of these scopes a login of these methods may have."""
+    if levels.reaches(amr, (levels.AAL2,)):
+        return scope
+    return tuple(each for each in scope if each not in aal2_scopes)
 
 
 def account_level(offers: Offers) -> str:
@@ -24,6 +36,11 @@ def requested_level(acr_values: Iterable[str], *, amr: Iterable[str], offers: Of
     if essential and not level:
         raise UnmetAuthentication()
     return level
+
+
+def is_unreachable(amr: Iterable[str], *, level: str, offers: Offers) -> bool:
+    """Whether all that an account has, beside what was proved, does not reach a level."""
+    return levels.rank(levels.acr_of(levels.united(amr, *offers.values()))) < levels.rank(level)
 
 
 def missing(amr: Iterable[str], *, level: str, offers: Offers) -> tuple[str, ...]:

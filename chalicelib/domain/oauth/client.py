@@ -143,6 +143,8 @@ class Client:
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
     id_token_claims: Annotated[Names, CLIENT] = ()
     introspects: Annotated[bool, PRIVILEGE] = False
+    require_second_factor: Annotated[bool, OPERATOR] = False
+    access_token_roles: Annotated[bool, PRIVILEGE] = False
     exchanges: Annotated[Names, Member(SetBy.PRIVILEGE, choices=EXCHANGES)] = ()
     assertion_issuers: Annotated[dict[str, Any], Member(SetBy.PRIVILEGE, rule=ISSUERS)] = field(default_factory=dict)
     client_uri: Annotated[str, URI] = ""

@@ -22,10 +22,14 @@ FLOW = "json"
 def with_password(
     svc: Services, *, address: str, password: str, agent: UserAgent, scope: str | None = None, device: str = ""
 ) -> TokenSet:
-    """A new session for the right password; raises MfaRequired where that is not enough."""
+    """A new session for the right password; raises MfaRequired where that is not enough.
+
+    Who names no scope gets those that the login is strong enough for.
+    """
     client = own.json_api(svc)
     granted = scopes.narrow(scope, allowed=client.scopes)
-    attempt = attempts.begin(svc, FLOW, client, request={"scope": " ".join(granted), "device": device})
+    request = {"scope": " ".join(granted), "device": device}
+    attempt = attempts.begin(svc, FLOW, client, scope=granted if scope is not None else (), request=request)
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, agent=agent))
 
 

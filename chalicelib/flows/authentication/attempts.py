@@ -2,12 +2,16 @@
 
 from collections.abc import Container, Mapping
 
+import msgspec
+
+from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import LoginExpired
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import sealing
 from ..platform.ids import new_id
+from . import policy
 
 
 def begin(
@@ -18,9 +22,11 @@ def begin(
     bound_to: str = "",
     acr_values: tuple[str, ...] = (),
     acr_essential: bool = False,
+    scope: tuple[str, ...] = (),
+    level: str = "",
     request: Mapping[str, str] | None = None,
 ) -> Attempt:
-    """An attempt in which nothing is proved yet."""
+    """An attempt in which nothing is proved yet, for these scopes of this client; it reaches `level` at least."""
     return Attempt(
         id=new_id(),
         flow=flow,
@@ -34,6 +40,8 @@ def begin(
         acr_values=acr_values,
         acr_essential=acr_essential,
         request=dict(request or {}),
+        scope=scope,
+        level=max(level, policy.least_level(svc, client, scope), key=levels.rank),
     )
 
 
@@ -55,4 +63,6 @@ def unseal(
         raise LoginExpired(reason="another flow's or client's", uid=attempt.uid)
     if attempt.bound_to not in bound_to:
         raise LoginExpired(reason="another holder's", uid=attempt.uid)
-    return attempt
+    # By the policy as it is now, of which its holder can have brought an older one.
+    least = policy.least_level(svc, client, attempt.scope)
+    return msgspec.structs.replace(attempt, level=max(attempt.level, least, key=levels.rank))

@@ -10,7 +10,14 @@ from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
-from ...domain.errors import InvalidCredentials, InvalidRequest, LoginExpired, UnmetAuthentication, WrongAnswer
+from ...domain.errors import (
+    EnrolmentRequired,
+    InvalidCredentials,
+    InvalidRequest,
+    LoginExpired,
+    UnmetAuthentication,
+    WrongAnswer,
+)
 from ...services import Services
 from ..platform import limits, mails
 from ..sessions import known_devices
@@ -90,7 +97,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
 def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
-    except UnmetAuthentication:
+    except (UnmetAuthentication, EnrolmentRequired):
         svc.attempts.give_back(spent, now=svc.now())
         raise
     if factors:
@@ -100,7 +107,8 @@ def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: U
     return Authenticated(
         user=user,
         amr=levels.united(*attempt.amr),
-        auth_time=svc.now(),
+        # A further proof makes the first one no fresher.
+        auth_time=next((proof.at for proof in attempt.proofs if proof.factor == SESSION), svc.now()),
         spent=spent,
         attempt_id=attempt.id if several else "",
         attempt_expires_at=attempt.expires_at if several else 0,

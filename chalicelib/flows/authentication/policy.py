@@ -1,10 +1,16 @@
-"""Which proofs a login still needs, by what its account has, and what its request wants."""
+"""Which proofs a login still needs, by what its deployment and client demand, its account has, and its request wants."""
+
+from collections.abc import Iterable
 
 from ...domain.accounts.model import Session, User
 from ...domain.authentication import levels, policy
 from ...domain.authentication.attempt import Attempt
+from ...domain.errors import EnrolmentRequired
+from ...domain.oauth.client import Client
 from ...services import Services
 from .factors import FACTORS
+
+REQUIRED, OFF = "required", "off"  # of Settings.second_factor, beside `optional`
 
 
 def supported_levels() -> tuple[str, ...]:
@@ -13,24 +19,46 @@ def supported_levels() -> tuple[str, ...]:
     return levels.LEVELS[:highest]
 
 
+def least_level(svc: Services, client: Client, scope: Iterable[str]) -> str:
+    """The level that a login at this client for these scopes needs, whatever its account has; "" where any login will do.
+
+    What a client demands comes on top of what the deployment does: none makes a login weaker than others are.
+    """
+    demanded = svc.settings.second_factor == REQUIRED or client.require_second_factor
+    return policy.least_level(scope, second_factor=demanded, aal2_scopes=svc.settings.aal2_scopes)
+
+
 def missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
     """The factors one of which has to be proved next, () where the login is complete; raises UnmetAuthentication."""
     offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
-    level = max(requested, account_level(svc, user), key=levels.rank)
+    level = max(requested, account_level(svc, user), attempt.level, key=levels.rank)
+    if policy.is_unreachable(amr, level=attempt.level, offers=offers):
+        raise EnrolmentRequired(uid=user.uid)
     return policy.missing(amr, level=level, offers=offers)
 
 
 def missing_for_session(
-    svc: Services, user: User, session: Session, *, acr_values: tuple[str, ...], essential: bool
+    svc: Services,
+    user: User,
+    session: Session,
+    *,
+    least: str = "",
+    acr_values: tuple[str, ...] = (),
+    essential: bool = False,
 ) -> tuple[str, ...]:
-    """The factors one of which raises a session to the level that a request wants; raises UnmetAuthentication."""
-    if not acr_values and not essential:
+    """The factors one of which raises a session to the level `least`, and to what a request wants.
+
+    Raises UnmetAuthentication, or EnrolmentRequired where the account cannot reach the least.
+    """
+    if not acr_values and not essential and (not least or levels.reaches(session.amr, (least,))):
         return ()
     offers = _offers(svc, user)
-    level = policy.requested_level(acr_values, amr=session.amr, offers=offers, essential=essential)
-    return policy.missing(session.amr, level=level, offers=offers)
+    requested = policy.requested_level(acr_values, amr=session.amr, offers=offers, essential=essential)
+    if policy.is_unreachable(session.amr, level=least, offers=offers):
+        raise EnrolmentRequired(uid=user.uid)
+    return policy.missing(session.amr, level=max(requested, least, key=levels.rank), offers=offers)
 
 
 def reaches_account_level(svc: Services, user: User, amr: tuple[str, ...]) -> bool:

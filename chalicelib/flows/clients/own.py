@@ -15,4 +15,5 @@ def json_api(svc: Services) -> Client:
         grant_types=(REFRESH,),
         scopes=svc.settings.scopes,
         first_party=True,
+        access_token_roles=True,
     )

@@ -10,6 +10,7 @@ from ...domain.authentication.model import of_session
 from ...domain.errors import (
     AccessDenied,
     ConsentRequired,
+    EnrolmentRequired,
     InteractionRequired,
     InvalidRequest,
     InvalidScope,
@@ -40,11 +41,13 @@ class AskLogin(msgspec.Struct, frozen=True):
 
 
 class AskProof(msgspec.Struct, frozen=True):
-    """Have the user who is logged in give a further proof first, so that the session reaches one of these levels."""
+    """Have the user who is logged in give a further proof first, so that the session reaches the level `least`, and one of
+    these."""
 
     browser: Browser
-    acr_values: tuple[str, ...]
-    essential: bool
+    acr_values: tuple[str, ...] = ()
+    essential: bool = False
+    least: str = ""
 
 
 class AskConsent(msgspec.Struct, frozen=True):
@@ -131,9 +134,11 @@ def _browser_without_interaction(
     unreadable_hint = request.id_token_hint and _id_token_hint(svc, client, request) is None
     if unreadable_hint or _new_login_is_due(svc, request, browser) or _is_another_user(svc, client, request, browser):
         raise LoginRequired("The user has to log in, or another user than the client asks for.")
+    least = policy.least_level(svc, client, request.scope)
+    too_weak = bool(least) and not levels.reaches(browser.session.amr, (least,))
     # Any of the essential levels will do where nobody can be asked for a better one (OpenID Connect Core 5.5.1.1).
     enough = not request.acr_essential or levels.reaches(browser.session.amr, request.acr_values)
-    if not enough and _proof_is_missing(svc, request, browser):
+    if too_weak or (not enough and _proof_is_missing(svc, request, browser, least)):
         raise LoginRequired("The user has to give a further proof.")
     return browser
 
@@ -157,8 +162,9 @@ def _step_with_user(
         return AskLogin(client, request.login_hint, offered, _sign_up_comes_first(svc, request))
     if _is_another_user(svc, client, request, browser):
         raise LoginRequired("Another user than the client asks for is logged in.")
-    if _proof_is_missing(svc, request, browser):
-        return AskProof(browser, request.acr_values, request.acr_essential)
+    least = policy.least_level(svc, client, request.scope)
+    if _proof_is_missing(svc, request, browser, least):
+        return AskProof(browser, request.acr_values, request.acr_essential, least)
     app_unconfirmed = action is None and _may_be_another_app(client, request)
     if action is not UserAction.CONSENTED and (app_unconfirmed or _consent_is_due(svc, client, request, browser)):
         return AskConsent(client, browser, request.consent, request.resource, interaction.id if interaction else "")
@@ -226,10 +232,16 @@ def _new_login_is_due(svc: Services, request: AuthorizationRequest, browser: Bro
     return request.max_age is not None and age > request.max_age
 
 
-def _proof_is_missing(svc: Services, request: AuthorizationRequest, browser: Browser) -> bool:
+def _proof_is_missing(svc: Services, request: AuthorizationRequest, browser: Browser, least: str) -> bool:
     acr_values, essential = request.acr_values, request.acr_essential
     user, session = browser.user, browser.session
-    return bool(policy.missing_for_session(svc, user, session, acr_values=acr_values, essential=essential))
+    try:
+        missing = policy.missing_for_session(
+            svc, user, session, least=least, acr_values=acr_values, essential=essential
+        )
+    except EnrolmentRequired:
+        return True
+    return bool(missing)
 
 
 def _may_be_another_app(client: Client, request: AuthorizationRequest) -> bool:

@@ -6,12 +6,14 @@ from typing import Any
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import (
+    EnrolmentRequired,
     InsufficientAuthorization,
     InvalidCredentials,
     InvalidRequest,
     InvalidSession,
     LatchkeyError,
     LoginExpired,
+    RedirectToWeb,
     UnauthorizedClient,
     WrongAnswer,
 )
@@ -73,6 +75,8 @@ def challenge(
         return codes.issue(svc, client, progress, request), begin.device_token(svc, progress)
     except LoginExpired as error:
         raise InvalidSession(reason=error.reason, uid=error.uid) from None
+    except EnrolmentRequired as error:
+        raise RedirectToWeb(reason=error.code, uid=error.uid) from None
 
 
 def _attempt(
@@ -92,6 +96,7 @@ def _attempt(
             bound_to=requested_jkt,
             acr_values=request.acr_values,
             acr_essential=request.acr_essential,
+            scope=request.scope,
             request=new_params,
         )
         return attempt, request

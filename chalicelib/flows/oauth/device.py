@@ -7,6 +7,7 @@ from dataclasses import replace
 import msgspec
 
 from ...domain.accounts.model import in_force
+from ...domain.authentication import levels
 from ...domain.authentication.model import of_session
 from ...domain.errors import (
     AccessDenied,
@@ -23,6 +24,7 @@ from ...domain.oauth.client import DEVICE_CODE, Client
 from ...domain.oauth.dpop import Proof
 from ...domain.records.once import DeviceCode, OnceItem, UserCode
 from ...services import Services
+from ..authentication import policy
 from ..clients import authenticate as clients
 from ..platform import keys, limits, subjects
 from ..sessions import begin, issue, resources
@@ -56,6 +58,11 @@ class DeviceRequest(msgspec.Struct, frozen=True):
     resource: str
     user_code: str
     code_digest: str
+
+
+def least_level(svc: Services, device_request: DeviceRequest) -> str:
+    """The level that the session has to reach in which a user approves; "" for any."""
+    return policy.least_level(svc, device_request.client, device_request.scope)
 
 
 def authorize(svc: Services, client: Client, *, scope: str | None, resource: str, network: str) -> DeviceCodes:
@@ -121,6 +128,9 @@ def find(svc: Services, user_code: str, browser: Browser, *, network: str) -> De
 def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, approve: bool) -> None:
     """Writes the user's decision, once; raises NotFound if it was decided otherwise, or expired or logged out meanwhile."""
     session = browser.session
+    least = least_level(svc, device_request)
+    if approve and least and not levels.reaches(session.amr, (least,)):
+        raise NotFound("This needs a further proof first.", reason="login too weak")
     status = APPROVED if approve else DENIED
     # Not compared with the record as it was first read: the device keeps polling, which changes it.
     for _ in range(3):

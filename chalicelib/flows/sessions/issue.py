@@ -9,12 +9,12 @@ from ...domain.crypto import handles
 from ...domain.crypto.keyset import KeySet
 from ...domain.errors import InvalidScope
 from ...domain.oauth import claims as claim
-from ...domain.oauth import scopes, tokens
+from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys, subjects
 from ..platform.ids import new_id
-from . import lifetimes, session_handles
+from . import lifetimes, resources, session_handles
 
 
 class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +44,8 @@ def issue(
     jkt: str = "",
 ) -> TokenSet:
     """Signs the tokens of a session at its generation; nothing is written. A narrower `scope` is the access token's alone."""
-    # What an operator has taken from the client since counts for every token from then on.
-    allowed = scopes.common(session.scope, client.scopes)
+    # What an operator has taken from the client since, or wants a stronger login for, counts for every token from then on.
+    allowed = resources.scopes_in_force(svc, client, session)
     granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
     access_token = _access_token(
@@ -89,7 +89,7 @@ def session_claims(svc: Services, user: User, session: Session, client: Client) 
         "client_id": session.client_id,
         "sid": session.session_id,
         **claim.of_login(session),
-        **({"roles": list(user.roles)} if user.roles else {}),
+        **({"roles": list(user.roles)} if user.roles and client.access_token_roles else {}),
     }
 
 

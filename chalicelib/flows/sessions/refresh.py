@@ -45,7 +45,7 @@ def refresh(
     if not resources.still_granted(svc, client, session):
         svc.sessions.end(session.uid, session.session_id, why="taken from its client")
         raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
-    narrowed = scopes.narrow(scope, allowed=scopes.common(session.scope, client.scopes))
+    narrowed = scopes.narrow(scope, allowed=resources.scopes_in_force(svc, client, session))
     # RFC 8707 section 2.2: no other than the user agreed to.
     if resource is not None and not resources.same_api(svc, resource, session.resource):
         raise InvalidTarget("`resource` is another than the user agreed to.")

@@ -1,6 +1,7 @@
 """The APIs that a client may have tokens for (RFC 8707), by its present registration."""
 
 from ...domain.accounts.model import Session
+from ...domain.authentication import policy
 from ...domain.errors import InvalidTarget
 from ...domain.oauth import client_rights, scopes, self_registered, uris
 from ...domain.oauth.client import Client
@@ -30,9 +31,15 @@ def may_have_tokens_for(svc: Services, client: Client, resource: str) -> bool:
     return client_rights.may_have_tokens_for(client, resource or own, own_audience=own)
 
 
+def scopes_in_force(svc: Services, client: Client, session: Session) -> tuple[str, ...]:
+    """What of a session's scopes its tokens may have by now: what the client may, and what its login is strong enough for."""
+    allowed = scopes.common(session.scope, client.scopes)
+    return policy.granted_at(allowed, amr=session.amr, aal2_scopes=svc.settings.aal2_scopes)
+
+
 def still_granted(svc: Services, client: Client, session: Session) -> bool:
     """Whether a client may still have what a session was granted: its API, and at least one of its scopes."""
-    scope = scopes.common(session.scope, client.scopes)
+    scope = scopes_in_force(svc, client, session)
     return may_have_tokens_for(svc, client, session.resource) and bool(scope or not session.scope)
 
 

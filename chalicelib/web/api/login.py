@@ -15,8 +15,14 @@ from .bodies import Body, Device, DeviceToken, Email, FactorAnswer, Password, Sc
 api = Api(__name__)
 
 FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
-STEP_ERRORS = (errors.LoginExpired,)
-PROOF_ERRORS = (errors.InvalidCredentials, errors.MfaRequired, errors.TooManyRequests, errors.AccountDisabled)
+STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
+PROOF_ERRORS = (
+    errors.InvalidCredentials,
+    errors.MfaRequired,
+    errors.EnrolmentRequired,
+    errors.TooManyRequests,
+    errors.AccountDisabled,
+)
 
 
 class LogIn(Body, frozen=True):

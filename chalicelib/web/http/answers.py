@@ -26,6 +26,7 @@ STATUS: Mapping[str, int] = {
     errors.MfaRequired.code: 401,
     errors.LoginExpired.code: 401,
     errors.AccountDisabled.code: 403,
+    errors.EnrolmentRequired.code: 403,
     errors.SignUpClosed.code: 403,
     errors.InsufficientScope.code: 403,
     errors.NotFound.code: 404,

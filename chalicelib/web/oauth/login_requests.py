@@ -58,6 +58,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
     errors=(
         *CLIENT_ERRORS,
         errors.InsufficientAuthorization,
+        errors.RedirectToWeb,
         errors.InvalidSession,
         errors.AccountDisabled,
         errors.TooManyRequests,

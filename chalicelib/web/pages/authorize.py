@@ -99,7 +99,9 @@ def _show_step(page_request: PageRequest, client_request: ClientRequest, step: S
             page_request, form, client_request=client_request, browser_session=step.browser, email=step.login_hint
         )
     if isinstance(step, AskProof):
-        return redirect_to_step_up(page_request, step.browser, step.acr_values, essential=step.essential)
+        return redirect_to_step_up(
+            page_request, step.browser, least=step.least, acr_values=step.acr_values, essential=step.essential
+        )
     if isinstance(step, AskToLeave):
         return _ask_to_leave(page_request, step.error_redirect, client_request)
     return _ask_consent(page_request, step, client_request)

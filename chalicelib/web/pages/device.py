@@ -1,4 +1,7 @@
+import msgspec
+
 from ...domain import errors
+from ...domain.authentication import levels
 from ...domain.errors import LatchkeyError
 from ...flows.oauth import device
 from ...flows.oauth.interactions import Interaction
@@ -6,7 +9,8 @@ from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms, html
 from .login_form import form_page
-from .page_request import PageRequest, redirect
+from .login_progress import redirect_to_step_up
+from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -87,6 +91,12 @@ def _ask_decision(page_request: PageRequest, browser_session: Browser, code: str
         device_request = device.find(page_request.svc, code, browser_session, network=page_request.caller.network)
     except errors.NotFound as refusal:
         return _redirect_with_errors(page_request, browser_session, refusal)
+    least = device.least_level(page_request.svc, device_request)
+    if least and not levels.reaches(browser_session.session.amr, (least,)):
+        # Back with the code typed in: what was done before the further proof is not done any more.
+        query = [pair for pair in page_request.query if pair[0] != "user_code"]
+        to = path_with_query("device", [*query, ("user_code", device_request.user_code)])
+        return redirect_to_step_up(msgspec.structs.replace(page_request, to=to), browser_session, least=least)
     scope = " ".join(device_request.scope)
     session_id = browser_session.session.session_id
     return page_request.show(

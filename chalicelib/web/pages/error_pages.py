@@ -29,6 +29,7 @@ FORM_REFUSALS = (
     errors.UnsupportedMediaType,
     errors.InvalidClient,
     errors.SignUpClosed,
+    errors.EnrolmentRequired,
     errors.TemporarilyUnavailable,
 )
 # Errors after which it makes sense to try again.

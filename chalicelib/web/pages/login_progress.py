@@ -34,7 +34,12 @@ def begin_login(page_request: PageRequest) -> Attempt:
 
 
 def redirect_to_step_up(
-    page_request: PageRequest, browser_session: Browser, acr_values: tuple[str, ...], *, essential: bool
+    page_request: PageRequest,
+    browser_session: Browser,
+    *,
+    least: str,
+    acr_values: tuple[str, ...] = (),
+    essential: bool = False,
 ) -> Answer:
     """Redirects to the page that asks for the proof by which this browser's session reaches the level that is wanted."""
     attempt = attempts.begin(
@@ -44,6 +49,7 @@ def redirect_to_step_up(
         bound_to=browser_session.session.session_id,
         acr_values=acr_values,
         acr_essential=essential,
+        level=least,
         request=_request(page_request),
     )
     attempt = login.with_session(attempt, browser_session.user, browser_session.session)

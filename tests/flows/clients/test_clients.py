@@ -77,6 +77,8 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         backchannel_logout_session_required=True,
         id_token_claims=("email", "groups"),
         introspects=True,
+        require_second_factor=True,
+        access_token_roles=True,
         exchanges=("impersonation",),
         assertion_issuers={"https://idp.example": {"jwks_uri": "https://idp.example/keys", "email": True}},
         client_uri="https://app.example/",

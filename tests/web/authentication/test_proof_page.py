@@ -313,7 +313,9 @@ def test_a_request_for_more_asks_for_what_is_missing_and_raises_the_session(
     page = browser.authorize(app, acr_values="aal2")
     assert set(forms(page)) == {PROOF}
     claims = claims_of(app, prove(browser, page, counter.code(raised_later, 1)))
-    assert (claims["acr"], claims["amr"], claims["auth_time"]) == ("aal2", ["pwd", "otp", "mfa"], clock())
+    # The password is as old as it was: a further proof alone makes no fresh login.
+    assert (claims["acr"], claims["amr"], claims["auth_time"]) == ("aal2", ["pwd", "otp", "mfa"], before.auth_time)
+    assert before.auth_time == clock() - 3600
     (after,) = [each for each in svc.sessions.of_user(raised_later) if each.client_id == "browser"]
     assert (after.session_id, after.generation) == (before.session_id, before.generation + 1)
     assert "code" in callback_params(browser.authorize(app, acr_values="aal2"))  # and that is that

@@ -40,8 +40,9 @@ def test_a_token_is_exchanged_for_one_of_the_same_user_session_and_of_no_more_sc
 
 
 def test_the_users_roles_go_with_the_token_but_nothing_of_the_login_and_nothing_else(
-    browser: Browser, app: App, exchanger: App, svc: Services
+    browser: Browser, app: App, svc: Services, phone: Phone
 ) -> None:
+    exchanger = register(svc, phone, "exchanger", access_token_roles=True)
     token = app.tokens(browser)["access_token"]
     own = svc.keys.read(svc.now()).signing[0].private
     login = {"acr": "aal1", "amr": ["pwd"], "auth_time": 7}
@@ -52,6 +53,8 @@ def test_the_users_roles_go_with_the_token_but_nothing_of_the_login_and_nothing_
     assert set(claims) == {*copied, "iss", "sub", "sid", "client_id", "aud", "scope", "exp", "iat", "jti"}
     bare = token_response(exchange(exchanger, resigned(token, by(own), roles=None)))["access_token"]
     assert "roles" not in peek(bare)[1]
+    without = register(svc, phone, "exchanger")
+    assert "roles" not in peek(token_response(exchange(without, subject, resource=API))["access_token"])[1]
 
 
 def test_an_exchanged_token_is_no_fresh_login_however_young_its_subjects_is(

@@ -6,6 +6,7 @@ from typing import Any
 
 from ....domain.accounts.email import canonical
 from ....domain.accounts.model import User
+from ....domain.authentication import policy
 from ....domain.crypto import jws
 from ....domain.errors import InvalidGrant, InvalidRequest, InvalidScope, TemporarilyUnavailable
 from ....domain.oauth import scopes
@@ -32,7 +33,9 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     if "assertion" not in request.params:
         raise InvalidRequest("`assertion` is missing.")
     claims, issuer = _verify(svc, client, request.params["assertion"], request.network)
-    allowed = tuple(scope for scope in client.scopes if scope != "offline_access")
+    # Somebody's word is no login, however strong the one was that they go by.
+    may_have = policy.granted_at(client.scopes, amr=(), aal2_scopes=svc.settings.aal2_scopes)
+    allowed = tuple(scope for scope in may_have if scope != "offline_access")
     scope = scopes.narrow(request.params.get("scope"), allowed=allowed)
     if not scope:
         raise InvalidScope("The client has no scope that an assertion can be exchanged for: see its `scopes`.")

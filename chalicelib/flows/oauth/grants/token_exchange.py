@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from ....domain.authentication import policy
 from ....domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ....domain.oauth import scopes, uris
 from ....domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
@@ -30,7 +31,6 @@ PARAMETERS = frozenset(
 ACCESS_TOKEN_TYPE = "urn:ietf:params:oauth:token-type:access_token"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
 NO_EXCHANGE = "The client's `exchanges` need delegation with `actor_token`, impersonation without."
-COPIED_CLAIMS = ("roles",)  # none of the login: it was not at this client
 
 
 def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
@@ -53,14 +53,13 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         raise UnauthorizedClient(NO_EXCHANGE, reason="may not exchange")
     dpop.spend_proof(svc, proof)
     audience = _audience(svc, client, params, subject)
-    scope = scopes.narrow(params.get("scope"), allowed=scopes.common(subject.scope, client.scopes))
-    if not scope:
-        raise InvalidScope("The subject's token has no scope that this client may have.")
+    scope = _scope(svc, client, token, params.get("scope"))
     lifetime = min(lifetimes.access_seconds(svc, client), subject.exp - svc.now())
     uid = subjects.uid(svc, subject)
-    copied_claims = {name: subject.all[name] for name in COPIED_CLAIMS if name in subject.all}
+    # None of the login, which was not at this client.
+    roles = {"roles": subject.all["roles"]} if client.access_token_roles and "roles" in subject.all else {}
     claims: dict[str, object] = {
-        **copied_claims,
+        **roles,
         **actor_claim,
         "sid": subjects.sid_for(svc, client, subject),
         **subjects.claims(svc, client, uid),
@@ -71,6 +70,15 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, user=token.user
     )
     return msgspec.structs.replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
+
+
+def _scope(svc: Services, client: Client, subject: LiveToken, requested: str | None) -> tuple[str, ...]:
+    both = scopes.common(subject.claims.scope, client.scopes)
+    amr = subject.session.amr if subject.session else ()
+    scope = scopes.narrow(requested, allowed=policy.granted_at(both, amr=amr, aal2_scopes=svc.settings.aal2_scopes))
+    if not scope:
+        raise InvalidScope("The subject's token has no scope that this client may have.")
+    return scope
 
 
 def _verify_token(svc: Services, client: Client, params: Mapping[str, str], role: str, jkt: str) -> LiveToken:
