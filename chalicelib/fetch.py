@@ -20,6 +20,7 @@ SECONDS = 3.0
 MAX_BYTES = 64 * 1024
 MAX_ADDRESSES = 4
 PORT = 443
+ACCEPT_JSON = {"Accept": "application/json"}
 URL = re.compile(r"https://[A-Za-z0-9.\[\]:-]+(/[\x21-\x7e]*)?")
 # On a developer's machine alone, and then without a look-up: what is behind this name is not asked of anybody.
 LOOPBACK = re.compile(r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?(/[\x21\x22\x24-\x5b\x5d-\x7e]*)?")
@@ -115,9 +116,9 @@ class Fetch:
         self._connect = connect
         self._trust = trust
 
-    def get(self, url: str) -> Response:
+    def get(self, url: str, headers: Mapping[str, str] = ACCEPT_JSON) -> Response:
         """What is at a URL."""
-        return self._within_time(_Request("GET", url, headers={"Accept": "application/json"}))
+        return self._within_time(_Request("GET", url, headers=headers))
 
     def post(self, url: str, form: Mapping[str, str]) -> Response:
         """The answer to a form."""

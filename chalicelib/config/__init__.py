@@ -63,6 +63,9 @@ class Settings:
     aal2_scopes: frozenset[str] = frozenset()
     mail_domains: tuple[str, ...] = ()
     refused_mail_domains: tuple[str, ...] = ()
+    password_score: int = 3
+    password_history: int = 0
+    breached_passwords_url: str = ""
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False

@@ -15,6 +15,10 @@ MAIL_DOMAINS = (
     r"(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?",
     "domains in small letters of ASCII, like example.com, or *.example.com for those below it",
 )
+RANGE_URL = (
+    r"(https://[^\s?#]+/)?",
+    "an https URL with a slash at its end, like https://api.pwnedpasswords.com/range/",
+)
 
 
 def read(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -35,4 +39,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
+        "password_score": values.number(environ, "LATCHKEY_PASSWORD_SCORE", 3, highest=4),
+        "password_history": values.number(environ, "LATCHKEY_PASSWORD_HISTORY", 0, highest=3),
+        "breached_passwords_url": values.text(environ, "LATCHKEY_BREACHED_PASSWORDS_URL", *RANGE_URL),
     }

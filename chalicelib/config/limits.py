@@ -29,6 +29,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "reset_address_network": (3, HOUR),
     "reset_address": (20, HOUR),
     "reset_network": (20, HOUR),
+    "reset_confirmation_account": (20, HOUR),
     "mail_network": (50, HOUR),
     "mail_account": (5, HOUR),
     "email_change_address": (10, HOUR),

@@ -96,8 +96,15 @@ class EmailDomainRefused(LatchkeyError):
 
 
 class WeakPassword(LatchkeyError):
+    """A new password that breaks a rule: `short`, `profile`, `guessable`, `reused` or `breached`."""
+
     code = "weak_password"
     default = "This password is too easy to guess."
+
+    def __init__(self, description: str | None = None, *, rule: str = "guessable") -> None:
+        super().__init__(description, reason=rule)
+        self.rule = rule
+        self.members = {"rule": rule}
 
 
 class InvalidGrant(LatchkeyError):

@@ -23,6 +23,17 @@ def uid_of(item: Item) -> str | None:
     return None if "reserved_until" in item else uid
 
 
+@reader("address")
+def _reserved_until(item: Item) -> int | None:
+    return int(item["reserved_until"]["N"]) if "reserved_until" in item else None
+
+
+def is_over(item: Item, *, now: int) -> bool:
+    """Whether a stored address is only reserved, and not any more."""
+    until = _reserved_until(item)
+    return until is not None and until <= now
+
+
 def claim(users: str, canonical: str, uid: str, *, now: int) -> Part:
     """The address becomes the account's, if nobody has it, and nobody else has it reserved."""
     item = {**address_key(canonical), **VERSION, "uid": {"S": uid}}

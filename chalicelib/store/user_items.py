@@ -52,6 +52,7 @@ def to_item(user: User) -> dict[str, Any]:
         **{name: {"S": value} for name, value in user.claims.items()},
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
         **address_history(user),
+        **password_history(user.previous_password_hashes),
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
         **({"email_problem": {"S": user.email_problem}} if user.email_problem else {}),
     }
@@ -64,6 +65,11 @@ def address_history(user: User) -> dict[str, Any]:
         return changed
     until = {"N": str(user.previous_email_until)}
     return {**changed, "previous_email": {"S": user.previous_email}, "previous_email_until": until}
+
+
+def password_history(hashes: tuple[str, ...]) -> dict[str, Any]:
+    """What is stored of the passwords before."""
+    return {"previous_password_hashes": {"L": [{"S": stored} for stored in hashes]}} if hashes else {}
 
 
 @reader("profile")
@@ -84,6 +90,7 @@ def from_item(item: Item) -> User:
         email_changed_at=_number(item, "email_changed_at"),
         previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
         previous_email_until=_number(item, "previous_email_until"),
+        previous_password_hashes=tuple(each["S"] for each in item.get("previous_password_hashes", {"L": []})["L"]),
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
         email_problem=item["email_problem"]["S"] if "email_problem" in item else "",
     )

@@ -32,6 +32,12 @@ class Users:
         answer = self._client.call("GetItem", TableName=self._users, Key=address, ConsistentRead=True)
         return addresses.uid_of(answer["Item"]) if "Item" in answer else None
 
+    def is_free(self, canonical_email: str, *, now: int) -> bool:
+        """Whether an account can have this canonical address: no other has it, or has it reserved."""
+        address = addresses.address_key(canonical_email)
+        answer = self._client.call("GetItem", TableName=self._users, Key=address, ConsistentRead=True)
+        return "Item" not in answer or addresses.is_over(answer["Item"], now=now)
+
     def read(self, uid: str) -> User | None:
         """One account, as of now."""
         answer = self._client.call("GetItem", TableName=self._users, Key=user_key(uid), ConsistentRead=True)
@@ -155,23 +161,30 @@ class Users:
                 ExpressionAttributeValues={":new": {"S": password_hash}, ":old": {"S": user.password_hash}},
             )
 
-    def password_change(self, user: User, *, password_hash: str, keep: Session) -> Write:
-        """A new password, with every session but one ended, while the account and that session are as they were read."""
-        return self._move_on(user, keep, "SET password_hash = :new", {":new": {"S": password_hash}})
+    def password_change(
+        self, user: User, *, password_hash: str, keep: Session, remembered: tuple[str, ...] = ()
+    ) -> Write:
+        """A new password, with every session but one ended, while the account and that session are as they were read.
 
-    def password_reset(self, user: User, *, password_hash: str) -> Write:
+        The hashes that are `remembered` are kept beside it, and no others.
+        """
+        change, values = _new_password(user, password_hash, remembered)
+        return self._move_on(user, keep, f"SET {change}", values)
+
+    def password_reset(self, user: User, *, password_hash: str, remembered: tuple[str, ...] = ()) -> Write:
         """A new password by the mail to an address, which is verified by that, and every session ended.
 
         While the account is as it was read, and has that address.
         """
+        change, values = _new_password(user, password_hash, remembered)
         part = {
             "TableName": self._users,
             **as_read(user),
-            "UpdateExpression": f"SET password_hash = :new, token_version = :next, {VERIFIED.removeprefix('SET ')}",
+            "UpdateExpression": f"SET {change}, token_version = :next, {VERIFIED.removeprefix('SET ')}",
         }
         part["ConditionExpression"] += " AND email = :email"
         part["ExpressionAttributeValues"] |= {
-            ":new": {"S": password_hash},
+            **values,
             ":true": {"BOOL": True},
             ":next": {"N": str(user.token_version + 1)},
             ":email": {"S": user.email},
@@ -252,3 +265,11 @@ class Users:
         except ConditionFailed:
             return None
         return from_item(answer["Attributes"])
+
+
+def _new_password(user: User, password_hash: str, remembered: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    change, values = "password_hash = :new", {":new": {"S": password_hash}}
+    if remembered == user.previous_password_hashes:
+        return change, values
+    kept = {":remembered": {"L": [{"S": stored} for stored in remembered]}}
+    return f"{change}, previous_password_hashes = :remembered", {**values, **kept}

@@ -248,6 +248,24 @@ def test_what_lasts_is_written_as_it_is_pinned(table: Table) -> None:
     assert table.items("grants") == [GRANT]
 
 
+def test_passwords_that_are_remembered_are_written_as_they_are_pinned(table: Table) -> None:
+    table.put("users", PROFILE)
+    reset = table.users.password_reset(ANN, password_hash="new", remembered=(ANN.password_hash, "before"))
+    assert table.transactions.commit(reset) is None
+    item = {
+        **PROFILE,
+        "password_hash": {"S": "new"},
+        "previous_password_hashes": {"L": [PROFILE["password_hash"], {"S": "before"}]},
+        "email_verified": {"BOOL": True},
+        "token_version": {"N": str(ANN.token_version + 1)},
+    }
+    assert table.items("users") == [item]
+    user = table.users.read(UID)
+    assert user
+    assert user.previous_password_hashes == (ANN.password_hash, "before")
+    assert to_item(user) == item
+
+
 def test_a_change_of_address_is_written_as_it_is_pinned(table: Table) -> None:
     ann = replace(ANN, email="ann#1@example.com")
     moved = replace(

@@ -123,7 +123,7 @@ def refusal(answer: Answer) -> tuple[int, str]:
     """Status and error code of a refusal, after checking that it has the one error shape."""
     body = answer.json()
     # A 403 of the gateway's own says which scopes to ask for.
-    own = {"scope"} if body["error"] == "insufficient_scope" else set()
+    own = {"insufficient_scope": {"scope"}, "weak_password": {"rule"}}.get(body["error"], set())
     assert {"error", "error_description"} <= set(body) <= {"error", "error_description"} | own, body
     challenged = answer.header("WWW-Authenticate") is not None
     assert challenged if answer.status == 401 else answer.status == 403 or not challenged  # RFC 6750 section 3

@@ -14,6 +14,7 @@ class User:
     `previous_email`, the address before, may undo that and every change since. `email_problem` is what became of a mail to
     the address, BOUNCE or COMPLAINT, until its owner shows again that they read it. `factors` are its further factors, each
     as `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
+    `previous_password_hashes`, the latest first, are kept where none of those passwords may come back.
     """
 
     uid: str
@@ -31,6 +32,7 @@ class User:
     previous_email: str = ""
     previous_email_until: int = 0
     email_problem: str = ""
+    previous_password_hashes: tuple[str, ...] = ()
     factors: frozenset[str] = frozenset()
 
     def has_factor(self, kind: str) -> bool:

@@ -1,4 +1,5 @@
 import os
+import re
 import unicodedata
 from base64 import b64encode
 
@@ -11,10 +12,12 @@ from ..errors import LongPassword, WeakPassword
 MIN_LENGTH, MAX_LENGTH = 8, 256
 # A character has at most 4 bytes, and three times as many when it is decomposed (Unicode Standard Annex 15, expansion factors).
 MAX_BYTES = 12 * MAX_LENGTH
+# What is beside a password's parts that are from its owner's profile: a year, as in ann1987, or less is too little.
+MAX_BESIDE_PROFILE = 4
 # zxcvbn looks up every part of a password once for each way to read its symbols as letters: 0.1 ms for 32 characters read in
 # one way, a second for those with 700 ways. Ways times the square of the length is what it costs; no random password of
-# 32 characters comes near, and what is made of symbols alone is judged by its first 10 at least.
-JUDGED_LENGTH, MAX_LOOKUPS = 32, 1 << 14
+# 20 characters comes near, and what is made of symbols alone is judged by its first 10 at least.
+JUDGED_LENGTH, MAX_LOOKUPS = 20, 1 << 14
 MIN_SCORE = 3  # zxcvbn's "safely unguessable": more than 10^8 guesses
 
 
@@ -49,19 +52,33 @@ def normalise(password: str) -> str:
     return text
 
 
-def check_strength(password: str, *, about: tuple[str, ...]) -> None:
-    """Raises WeakPassword for one under 8 characters or easy to guess, above all from what is known `about` its owner.
+def check_strength(password: str, *, about: tuple[str, ...], score: int = MIN_SCORE) -> None:
+    """Raises WeakPassword for one under 8 characters, made of what is known `about` its owner, or easy to guess.
 
-    A long one is judged by how it begins.
+    A long one is judged by how it begins; `score` is what zxcvbn has to give it at least, 0 for anything.
     """
     if len(password) < MIN_LENGTH:
-        raise WeakPassword(f"A password needs at least {MIN_LENGTH} characters.")
+        raise WeakPassword(f"A password needs at least {MIN_LENGTH} characters.", rule="short")
+    if _beside_profile(password, about) <= MAX_BESIDE_PROFILE:
+        raise WeakPassword("This password is hardly more than the address or the name.", rule="profile")
+    if not score:
+        return
     from zxcvbn import zxcvbn
 
     estimate = zxcvbn(_estimated_part(password), user_inputs=[text for text in about if text])
-    if estimate["score"] < MIN_SCORE:
+    if estimate["score"] < score:
         advice = " ".join(filter(None, [estimate["feedback"]["warning"], *estimate["feedback"]["suggestions"]]))
         raise WeakPassword(f"This password is too easy to guess. {advice}".strip())
+
+
+def _beside_profile(password: str, about: tuple[str, ...]) -> int:
+    """How many letters and digits a password has besides the words of its owner's profile."""
+    words = {word.casefold() for text in about for word in (text, *re.split(r"[\W_]+", text)) if len(word) >= 3}
+    rest = password.casefold()
+    for word in sorted(words, key=len, reverse=True):
+        rest = rest.replace(word, "")
+    # Symbols alone are no word's, and are counted where nothing was taken away.
+    return len(rest) if rest == password.casefold() else len(re.sub(r"[\W_]+", "", rest))
 
 
 def _estimated_part(password: str) -> str:

@@ -2,12 +2,12 @@ from collections.abc import Mapping
 
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
-from ...domain.errors import InvalidToken, LatchkeyError, LoginRequired, TemporarilyUnavailable
+from ...domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
 from ..sessions import back_channel
-from . import email_change
+from . import email_change, password_rules
 
 
 def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
@@ -27,16 +27,12 @@ def change_password(
     """
     passwords.check_length(new_password)
     spent = password_factor.reauthenticate(svc, user, current_password, network=network)
-    try:
-        secret = passwords.normalise(new_password)
-        passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
+    with limits.give_back_if_refused(svc, spent):
+        hashed = password_rules.hash_next(svc, user, new_password)
         limits.password_change(svc, user)
-    except LatchkeyError:
-        svc.attempts.give_back(spent, now=svc.now())
-        raise
-    hashed = passwords.hash_password(secret, profile=svc.hashing)
     refund = svc.attempts.refund(spent, now=svc.now())
-    change = svc.users.password_change(user, password_hash=hashed, keep=keep)
+    remembered = password_rules.remembered_hashes(svc, user)
+    change = svc.users.password_change(user, password_hash=hashed, keep=keep, remembered=remembered)
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
     if svc.transactions.commit(change, notice, *mail, optional=[refund]) is not None:

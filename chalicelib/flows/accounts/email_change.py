@@ -34,8 +34,10 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
     if not svc.settings.mail_from:
         raise NotFound("No mail is sent here.", uid=user.uid)
     new_email = signup.permitted(svc, address)
-    limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
+    # The password first: whoever has a stolen token alone uses up no mails, and sends none.
     spent = password_factor.reauthenticate(svc, user, password, network=network)
+    with limits.give_back_if_refused(svc, spent):
+        limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     mail = EmailChangeMail(
         name=MAIL,
         uid=user.uid,

@@ -22,7 +22,7 @@ from ..platform import keys, limits, outbox, sealing
 from ..platform.ids import derived_id, new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
-from . import signup
+from . import password_rules, signup
 
 MAIL, ACCOUNT_EXISTS, INVITATION = "sign_up", "account_exists", "invitation"
 
@@ -38,16 +38,19 @@ def request(svc: Services, *, address: str, network: str, language: str) -> None
     svc.transactions.commit(outbox.message(svc, SignUpRequest(email=normalised_address, language=language)))
 
 
-def check_password(password: str, *, address: str, name: str) -> None:
-    """Raises WeakPassword or InvalidRequest for a password that the account will not get either."""
+def check_password(svc: Services, password: str, *, address: str, name: str, network: str) -> None:
+    """Raises WeakPassword or InvalidRequest for a password that the account will not get either, or TooManyRequests."""
     passwords.check_length(password)
-    passwords.check_strength(passwords.normalise(password), about=(*address.split("@"), name))
+    limits.sign_up_attempt(svc, network=network)
+    password_rules.check(svc, password, address=address, name=name)
 
 
 def mail_of(svc: Services, message_id: str, wish: SignUpRequest) -> Mapping[str, Mail]:
     """The mail with the link; to who has an account already one that says so, to the address of that and not what was typed."""
     uid = svc.users.find(email.canonical(wish.email))
     user = svc.users.read(uid) if uid else None
+    if user is None and not svc.users.is_free(email.canonical(wish.email), now=svc.now()):
+        return {}  # reserved for the account that had it until lately: its link would make none
     if user is None:
         return {derived_id(message_id, MAIL): Mail(name=MAIL, uid="", to=wish.email, language=wish.language)}
     if user.disabled:
@@ -66,7 +69,7 @@ def invite(svc: Services, *, address: str, language: str) -> str:
     if not svc.settings.mail_from:
         raise NotFound("No mail is sent here: LATCHKEY_MAIL_FROM is not set.")
     normalised_address = signup.permitted(svc, address)
-    if svc.users.find(email.canonical(normalised_address)):
+    if not svc.users.is_free(email.canonical(normalised_address), now=svc.now()):
         raise EmailTaken()
     mail = Mail(name=INVITATION, uid="", to=normalised_address, language=language)
     svc.transactions.commit(outbox.message(svc, mail))

@@ -15,6 +15,7 @@ from ...services import Services
 from ..platform import limits, mails, outbox, sealing
 from ..platform.ids import derived_id
 from ..sessions import back_channel
+from . import password_rules
 
 MAIL = "reset_password"
 
@@ -50,7 +51,7 @@ def read_link(svc: Services, unverified_text: str) -> SealedResetLink:
 def reset(svc: Services, unverified_link: str, *, new_password: str, network: str, language: str) -> None:
     """A new password; all sessions end, and what somebody else had done to the account before its owner came.
 
-    Raises NotFound for a link that is not good, or not any more, WeakPassword, InvalidRequest.
+    Raises NotFound for a link that is not good, or not any more, WeakPassword, InvalidRequest, TooManyRequests.
     """
     record = read_link(svc, unverified_link)
     user = svc.users.read(record.uid)
@@ -58,14 +59,15 @@ def reset(svc: Services, unverified_link: str, *, new_password: str, network: st
     if user is None or user.disabled or (user.email, user.token_version) != bound_to:
         raise NotFound("This link was used already.", uid=record.uid)
     passwords.check_length(new_password)
-    secret = passwords.normalise(new_password)
-    passwords.check_strength(secret, about=(*user.email.split("@"), user.name))
-    hashed = passwords.hash_password(secret, profile=svc.hashing)
+    limits.reset_confirmation(svc, user)
+    hashed = password_rules.hash_next(svc, user, new_password)
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
+    remembered = password_rules.remembered_hashes(svc, user)
+    change = svc.users.password_reset(user, password_hash=hashed, remembered=remembered)
     # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
-    if svc.transactions.commit(svc.users.password_reset(user, password_hash=hashed), notice, *mail) is not None:
+    if svc.transactions.commit(change, notice, *mail) is not None:
         raise NotFound("This link was used already.", uid=record.uid)
     # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
     svc.clients.delete_consents(user.uid)

@@ -11,7 +11,7 @@ from ..platform import keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
-from . import verification
+from . import password_rules, verification
 
 
 def sign_up(
@@ -39,8 +39,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     unverified_email = "" if email_verified else email.canonical(normalised_address)
     spent = limits.sign_up(svc, unverified_email=unverified_email, network=network)
     try:
-        secret = passwords.normalise(password)
-        passwords.check_strength(secret, about=(*normalised_address.split("@"), name))
+        password_hash = password_rules.hash_first(svc, password, address=normalised_address, name=name)
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())
         raise
@@ -49,7 +48,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
         email=normalised_address,
         name=name,
         email_verified=email_verified,
-        password_hash=passwords.hash_password(secret, profile=svc.hashing),
+        password_hash=password_hash,
         created_at=svc.now(),
     )
 

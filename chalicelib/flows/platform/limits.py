@@ -85,9 +85,19 @@ def _spend_of_account(
 def keep_failure(svc: Services, spent: Spent) -> Iterator[None]:
     """Keeps that a guess was wrong if what is done meanwhile says so; for another refusal it is given back."""
     try:
-        yield
+        with give_back_if_refused(svc, spent, but=(InvalidCredentials, AccountDisabled)):
+            yield
     except (InvalidCredentials, AccountDisabled):
         svc.attempts.fail(spent, now=svc.now())
+        raise
+
+
+@contextmanager
+def give_back_if_refused(svc: Services, spent: Spent, *, but: tuple[type[LatchkeyError], ...] = ()) -> Iterator[None]:
+    """Gives an attempt back that was right, where what it was for is refused."""
+    try:
+        yield
+    except but:
         raise
     except LatchkeyError:
         svc.attempts.give_back(spent, now=svc.now())
@@ -105,6 +115,11 @@ def sign_up(svc: Services, *, unverified_email: str, network: str) -> Spent:
     return msgspec.structs.replace(spent, limits=of_accounts)
 
 
+def sign_up_attempt(svc: Services, *, network: str) -> None:
+    """Counts one password that is judged before anything is mailed; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "sign_up_attempt_network", network))
+
+
 def sign_up_mail(svc: Services, *, canonical_email: str, network: str) -> None:
     """Counts one mail to who wants an account, whether there is one or not; raises TooManyRequests."""
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "sign_up_mail_address", canonical_email))
@@ -118,6 +133,11 @@ def reset(svc: Services, *, canonical_email: str, network: str) -> None:
         _limit(svc, "reset_address_network", canonical_email, network),
         _limit(svc, "reset_address", canonical_email),
     )
+
+
+def reset_confirmation(svc: Services, user: User) -> None:
+    """Counts one password that is chosen by a good link, for judging it costs; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "reset_confirmation_account", user.uid))
 
 
 # Of accounts that are mailed the address is counted: who deletes one and makes another with it begins no new count.

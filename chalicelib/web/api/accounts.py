@@ -106,7 +106,7 @@ class SignUpMailed(msgspec.Struct, frozen=True):
 def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
     """Creates an account and logs it in; where a mail comes first, has that sent, and says nothing of the address."""
     if svc.settings.sign_up == "verified":
-        mailed_signup.check_password(body.password, address=body.email, name=body.name)
+        mailed_signup.check_password(svc, body.password, address=body.email, name=body.name, network=caller.network)
         mailed_signup.request(svc, address=body.email, network=caller.network, language=caller.language)
         return Answer(status=202, body=SignUpMailed())
     user, token_set = signup.sign_up(

@@ -116,7 +116,12 @@ def request_reset(svc: Services, caller: Caller, body: ResetRequest) -> None:
     recovery.request(svc, address=body.email, network=caller.network, language=caller.language)
 
 
-@api.route("POST /password/reset/confirm", status=204, body=Reset, errors=(errors.NotFound, errors.WeakPassword))
+@api.route(
+    "POST /password/reset/confirm",
+    status=204,
+    body=Reset,
+    errors=(errors.NotFound, errors.WeakPassword, errors.TooManyRequests),
+)
 def reset_password(svc: Services, caller: Caller, body: Reset) -> None:
     """Sets the new password by a link, once, and ends all sessions. Logs nobody in."""
     recovery.reset(svc, body.token, new_password=body.new_password, network=caller.network, language=caller.language)

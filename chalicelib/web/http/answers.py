@@ -51,6 +51,9 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     mfa_token: Annotated[str, Meta(description="Brings the login back to /login/proof.")] = ""
     auth_session: Annotated[str, Meta(description="Brings the login back to /oauth/authorize-challenge.")] = ""
     factors: Annotated[tuple[str, ...], Meta(description="One of these has to be proved.")] = ()
+    rule: Annotated[
+        str, Meta(description="Which rule a password breaks: short, profile, guessable, reused, breached.")
+    ] = ""
     challenge: Annotated[dict[str, str], Meta(description="What to show for the factor.")] = {}
 
 

@@ -9,6 +9,7 @@ from chalice.app import Request, Response
 from ...domain import errors
 from ...domain.oauth.client import Client
 from ...flows.clients import current, refusals
+from ...flows.platform import notes
 from ...services import RoundTrips, services
 from . import request_log
 from .answers import error_response
@@ -44,7 +45,7 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
         try:
             response = _with_our_error_shape(get_response(request), entry)
         finally:
-            client = current.take()
+            client, entry.notes = current.take(), notes.take()
         if client:
             _note_client(client, entry)
         response.headers["X-Request-Id"] = request_id

@@ -24,6 +24,7 @@ class Entry(msgspec.Struct, omit_defaults=True):
     setting: str = ""
     security_profile: str = ""
     waived: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     ms: float | None = None
     dynamodb_calls: int | None = None
 

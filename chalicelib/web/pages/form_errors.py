@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ...domain.errors import InvalidRequest, LatchkeyError
+from ...domain.errors import InvalidRequest, LatchkeyError, LongPassword, WeakPassword
 from ...domain.records.sealed import SealedFormError
 from ...flows.platform import macs, sealing
 from ..http import request_log
@@ -30,6 +30,23 @@ class FormError(msgspec.Struct, frozen=True):
     error: str = ""
     wait: int = 0
     fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+
+# A password that breaks a rule, by the rule.
+OF_RULE = {
+    "short": "short_password",
+    "profile": "profile_password",
+    "guessable": "weak_password",
+    "reused": "reused_password",
+    "breached": "breached_password",
+}
+
+
+def of_password(refusal: LatchkeyError) -> str:
+    """What a form says of a refusal, in whose code there may be less than its reader wants to know of a password."""
+    if isinstance(refusal, LongPassword):
+        return "long_password"
+    return OF_RULE[refusal.rule] if isinstance(refusal, WeakPassword) else refusal.code
 
 
 def redirect_with_errors(

@@ -103,8 +103,8 @@ def sign_up_on_page(page_request: PageRequest) -> Answer:
     """The sign-up form, filled in."""
     try:
         return _sign_up(page_request)
-    except errors.LongPassword as refusal:
-        return _redirect_with_errors(page_request, "signup", refusal, "long_password")
+    except (errors.LongPassword, errors.WeakPassword) as refusal:
+        return _redirect_with_errors(page_request, "signup", refusal, form_errors.of_password(refusal))
     except SIGN_UP_FORM_ERRORS as refusal:
         malformed = refusal.code == InvalidRequest.code
         return _redirect_with_errors(page_request, "signup", refusal, "invalid_email" if malformed else refusal.code)

@@ -46,7 +46,7 @@ def mailed_sign_up_on_page(page_request: PageRequest) -> Answer:
     except errors.NotFound:
         return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(PAGE, page_request.query)}")
     except FORM_ERRORS as refusal:
-        error = "long_password" if isinstance(refusal, errors.LongPassword) else refusal.code
+        error = form_errors.of_password(refusal)
         back = path_with_query(PAGE, [*page_request.query, ("token", page_request.fields["token"])])
         typed = {"name": page_request.fields.get("name", "")}
         return form_errors.redirect_with_errors(

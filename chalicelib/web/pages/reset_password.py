@@ -75,8 +75,8 @@ def reset_password_on_page(page_request: PageRequest) -> Answer:
         recovery.reset(page_request.svc, token, new_password=password, network=network, language=language)
     except errors.NotFound:
         return redirect_to_page(page_request, PAGE)
-    except (errors.WeakPassword, errors.InvalidRequest) as refusal:
-        error = "long_password" if isinstance(refusal, errors.LongPassword) else errors.WeakPassword.code
+    except (errors.WeakPassword, errors.InvalidRequest, errors.TooManyRequests) as refusal:
+        error = form_errors.of_password(refusal)
         browser = (FORM, page_request.browser_token())
         back = path_with_query(PAGE, [*page_request.query, ("token", token)])
         return form_errors.redirect_with_errors(page_request, back, browser, refusal, error)

@@ -309,6 +309,16 @@ def test_a_change_is_good_for_an_hour(phone: DeliveringPhone, mailbox: Ses, cloc
     assert address(phone, phone.log_in()["access_token"]) == EMAIL
 
 
+def test_who_does_not_know_the_password_uses_up_no_mails_of_the_account(phone: DeliveringPhone, clock: Clock) -> None:
+    access = phone.sign_up()["access_token"]
+    for _ in range(12):
+        assert ask(phone, access, password="not my password").status == 401
+        clock.advance(2 * 900)
+    access = phone.log_in()["access_token"]
+    assert [ask(phone, access, f"{number}@new.example").status for number in range(6)] == [202] * 5 + [429]
+    assert phone.log_in()  # and what was refused for that is no wrong password
+
+
 def test_no_mailbox_is_flooded(phone: DeliveringPhone) -> None:
     accesses = [phone.sign_up(f"a{number}@example.com")["access_token"] for number in range(4)]
     statuses = [ask(phone, access).status for access in accesses for _ in range(3)]

@@ -381,3 +381,34 @@ def test_the_password_the_end_of_sessions_and_the_news_are_one_write(
         confirm(phone, token)
     deliver()
     assert len(mailbox.mails) == int(login_status(phone, NEW) == 200)
+
+
+def test_a_person_reads_which_rule_a_new_password_breaks_and_the_link_stays_good(
+    svc: Services, phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    with installed(replace(svc, settings=replace(svc.settings, password_history=1))):
+        phone.sign_up()
+        browser = Browser(phone)
+        page = browser.get(mailed(phone, mailbox).link.removeprefix("https://id.example"))
+        for password, text in (
+            ("Ab3$x", "It needs at least 8 characters."),
+            ("ann@example1999", "hardly more than your address"),
+            ("qwertyuiop", "too easy to guess"),
+            (PASSWORD, "had this password before"),
+        ):
+            page = browser.submit(page, "/account/reset-password", password=password)
+            assert text.encode() in page.body
+            assert b'aria-invalid="true" aria-describedby="error password-hint"' in page.body
+        page = browser.submit(page, "/account/reset-password", password=NEW)
+    assert b"You have a new password" in page.body
+
+
+def test_a_good_link_is_no_way_to_have_passwords_judged_without_end(phone: DeliveringPhone, mailbox: Ses) -> None:
+    phone.sign_up()
+    mail = mailed(phone, mailbox)
+    assert [confirm(phone, mail.token, "qwertyuiop").status for _ in range(22)] == [422] * 20 + [429] * 2
+    browser = Browser(phone)
+    page = browser.get(mail.link.removeprefix("https://id.example"))
+    page = browser.submit(page, "/account/reset-password", password=NEW)
+    assert b"too many attempts" in page.body
+    assert b"aria-invalid" not in page.body

@@ -14,6 +14,7 @@ from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import ISSUER, Browser, callback_params, forms, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
+from tests.support.email_change import undo_link
 from tests.support.phone import EMAIL, Clock, installed, refusal
 from tests.support.ses import SentMail, Ses
 
@@ -120,7 +121,7 @@ def test_whether_there_is_an_account_is_in_no_answer_and_no_call_but_in_its_owne
         answers.append((answer.status, answer.body, {name for name, _ in answer.headers}))
         calls.append(traffic.calls)
     assert answers[0] == answers[1]
-    assert calls[0] == calls[1] == ["TransactWriteItems", "TransactWriteItems"]
+    assert calls[0] == calls[1] == ["TransactWriteItems"] * 3
     pages = [Browser(phone) for _ in range(2)]
     bodies = [
         each.submit(each.get(SIGN_UP), SIGN_UP, email=to).body
@@ -142,6 +143,27 @@ def test_an_account_gets_its_mail_where_it_is_and_not_where_a_look_alike_was_typ
 ) -> None:
     confirm(phone, mailed(phone, mailbox).token)
     assert mailed(phone, mailbox, "\uff21NN@example.com").to == EMAIL
+
+
+def test_nobody_is_mailed_a_link_for_an_address_that_is_reserved(
+    svc: Services, phone: DeliveringPhone, mailbox: Ses, clock: Clock
+) -> None:
+    answer = confirm(phone, mailed(phone, mailbox).token).json()
+    user = svc.users.read(answer["user"]["sub"])
+    assert user
+    undo_link(svc, user)  # its address is another by now
+    ask(phone)
+    with pytest.raises(EmailTaken):
+        mailed_signup.invite(svc, address=EMAIL, language="en")
+    assert [mail.subject for mail in mailbox.mails].count("Your account at Latchkey") == 1
+    clock.advance(7 * DAY)
+    ask(phone)
+    assert confirm(phone, mailbox.mails[-1].token).status == 201
+
+
+def test_a_password_is_judged_once_it_is_counted_where_a_mail_comes_first(phone: DeliveringPhone) -> None:
+    weak = {"email": EMAIL, "password": "qwertyuiop"}
+    assert [phone.call("POST /signup", weak).status for _ in range(102)] == [422] * 100 + [429] * 2
 
 
 def test_a_disabled_account_gets_no_mail(svc: Services, phone: DeliveringPhone, mailbox: Ses) -> None:
