@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -66,6 +66,38 @@ def roles(svc: "Services", *, email: str, names: tuple[str, ...]) -> None:
     if len(names) > MAX_ROLES or not all(ROLE.fullmatch(each) for each in names):
         raise CannotRunError(f"Roles are {MAX_ROLES} at most, of up to 64 letters without spaces and quotation marks.")
     _print(_changed(svc.users.set_roles(_find(svc, email).uid, roles=tuple(dict.fromkeys(names))), email))
+
+
+@command.command("attributes")
+@EMAIL
+@click.argument("assignments", nargs=-1, metavar="[NAME=VALUE]...")
+@with_services
+def set_attributes(svc: "Services", *, email: str, assignments: tuple[str, ...]) -> None:
+    """Set attributes of LATCHKEY_ATTRIBUTES, or take away those without a value; numbers and lists as JSON has them."""
+    from chalicelib.flows.accounts import account
+
+    user = _find(svc, email)
+    if assignments:
+        values = dict(_assignment(svc, each) for each in assignments)
+        user = _changed(account.set_attributes(svc, user, values), email)
+    print(json.dumps(account.attributes(svc, user), indent=2, ensure_ascii=False))
+
+
+def _assignment(svc: "Services", text: str) -> tuple[str, Any]:
+    from cli.client_metadata import check_letters
+    from cli.errors import CannotRunError
+
+    check_letters(text, what="The attribute")
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise CannotRunError(f"{text!r} is no NAME=VALUE.")
+    kind, _, _ = svc.settings.attributes.get(name, ("string", "", 0))
+    if not value or kind == "string":
+        return name, value or None
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise CannotRunError(f"{value!r} is no {kind} as JSON has it.") from None
 
 
 def _find(svc: "Services", email: str) -> "User":

@@ -39,6 +39,7 @@ WRONG = {
     "LATCHKEY_SIGN_UP": "shut",
     "LATCHKEY_SECOND_FACTOR": "always",
     "LATCHKEY_AAL2_SCOPES": 'pay "all"',
+    "LATCHKEY_ATTRIBUTES": "level:float:person",
     "LATCHKEY_MAIL_DOMAINS": "*.Example.com",
     "LATCHKEY_REFUSED_MAIL_DOMAINS": "@example.com",
     "LATCHKEY_APPLE_APPS": "com.example.app",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from . import accounts, clients, passkeys, values
+from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
 from .limits import DAY, LIMITS
@@ -73,6 +74,7 @@ class Settings:
     android_apps: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     passkey_origins: tuple[str, ...] = ()
     outbound_ports: frozenset[int] = frozenset({443})
+    attributes: attribute_settings.Definitions = field(default_factory=dict)
     local: bool = False
     amazon_client: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")

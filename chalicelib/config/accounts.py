@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import clients, values
+from . import attributes, clients, values
 from .values import WrongSetting
 
 MAIL_FROM = (
@@ -35,6 +35,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "sign_up": sign_up,
         "second_factor": second_factor,
         "aal2_scopes": frozenset(aal2_scopes),
+        "attributes": attributes.read(environ),
         "mail_from": mail_from,
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),

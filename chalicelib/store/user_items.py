@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from ..domain.accounts import attributes
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.profile import CLAIMS
 from .dynamo import Item, key
 from .items import VERSION, reader
+
+ATTRIBUTE = "attribute#"  # before the name of one, so that it is none of the profile's own
 
 
 def user_key(uid: str) -> dict[str, Any]:
@@ -51,6 +54,7 @@ def to_item(user: User) -> dict[str, Any]:
         "roles": {"L": [{"S": role} for role in user.roles]},
         **{name: {"S": value} for name, value in user.claims.items()},
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
+        **{f"{ATTRIBUTE}{name}": {"S": attributes.encode(value)} for name, value in user.attributes.items()},
         **address_history(user),
         **password_history(user.previous_password_hashes),
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
@@ -86,6 +90,7 @@ def from_item(item: Item) -> User:
         disabled=item["disabled"]["BOOL"],
         roles=tuple(role["S"] for role in item["roles"]["L"]),
         claims={name: item[name]["S"] for name in CLAIMS if name in item},
+        attributes=_attributes(item),
         updated_at=_number(item, "updated_at"),
         email_changed_at=_number(item, "email_changed_at"),
         previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
@@ -94,6 +99,12 @@ def from_item(item: Item) -> User:
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
         email_problem=item["email_problem"]["S"] if "email_problem" in item else "",
     )
+
+
+def _attributes(item: Item) -> dict[str, attributes.Value]:
+    stored = {name: value["S"] for name, value in item.items() if name.startswith(ATTRIBUTE)}
+    values = {name.removeprefix(ATTRIBUTE): attributes.decode(text) for name, text in stored.items()}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _number(item: Item, name: str) -> int:

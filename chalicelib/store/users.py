@@ -8,7 +8,16 @@ from . import addresses
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
-from .user_items import address_history, as_read, from_item, session_key, to_item, user_key, with_same_factors
+from .user_items import (
+    ATTRIBUTE,
+    address_history,
+    as_read,
+    from_item,
+    session_key,
+    to_item,
+    user_key,
+    with_same_factors,
+)
 
 # Whoever shows that they read an address's mail shows as well that it arrives.
 VERIFIED = "SET email_verified = :true REMOVE email_problem"
@@ -53,17 +62,23 @@ class Users:
             )
         )
 
-    def change_profile(self, uid: str, values: Mapping[str, str], *, now: int) -> User | None:
-        """The account with these members of its profile, `name` or claims, where "" takes one away; None if it is gone."""
-        names = {f"#{name}": name for name in values}
-        gone = [f"#{name}" for name, value in values.items() if not value and name != "name"]
-        kept = {name: value for name, value in values.items() if f"#{name}" not in gone}
-        change = ", ".join([*(f"#{name} = :{name}" for name in kept), "updated_at = :now"])
+    def change_profile(
+        self, uid: str, values: Mapping[str, str], *, now: int, attributes: Mapping[str, str] | None = None
+    ) -> User | None:
+        """The account with these members of its profile, `name` or claims, and these attributes as they are stored.
+
+        "" takes one away; None if the account is gone.
+        """
+        texts = {**values, **{f"{ATTRIBUTE}{name}": text for name, text in (attributes or {}).items()}}
+        names = {f"#member{place}": name for place, name in enumerate(texts)}
+        gone = [place for place, name in names.items() if not texts[name] and name != "name"]
+        kept = {place: texts[name] for place, name in names.items() if place not in gone}
+        change = ", ".join([*(f"{place} = :{place[1:]}" for place in kept), "updated_at = :now"])
         return self._update(
             uid,
             f"SET {change}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
             names,
-            {":now": {"N": str(now)}, **{f":{name}": {"S": value} for name, value in kept.items()}},
+            {":now": {"N": str(now)}, **{f":{place[1:]}": {"S": text} for place, text in kept.items()}},
         )
 
     def disable(self, uid: str) -> User | None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from chalicelib.domain.accounts import attributes
 from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
 from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
 from chalicelib.domain.crypto import keyset
@@ -60,6 +61,17 @@ CLAIMS = {"given_name": "Ann", "locale": "en-GB", "picture": "https://a.example/
 SAID: dict[str, Any] = {
     **PROFILE,
     **{name: {"S": value} for name, value in CLAIMS.items()},
+    "updated_at": {"N": str(NOW)},
+}
+# What the deployment keeps of its users besides has one too, by another name than any member of the profile.
+ATTRIBUTES: dict[str, attributes.Value] = {"team": "Größe", "seats": 3, "vip": True, "tags": ["a", "b"], "score": -1.5}
+ATTRIBUTED: dict[str, Any] = {
+    **PROFILE,
+    "attribute#team": {"S": '{"v":1,"value":"Größe"}'},
+    "attribute#seats": {"S": '{"v":1,"value":3}'},
+    "attribute#vip": {"S": '{"v":1,"value":true}'},
+    "attribute#tags": {"S": '{"v":1,"value":["a","b"]}'},
+    "attribute#score": {"S": '{"v":1,"value":-1.5}'},
     "updated_at": {"N": str(NOW)},
 }
 ADDRESS: dict[str, Any] = {
@@ -345,6 +357,21 @@ def test_what_a_user_says_is_written_as_it_is_pinned_and_read_again(table: Table
     left = table.users.change_profile(UID, {"locale": "", "name": ""}, now=NOW)
     assert left
     assert (left.claims, left.name) == ({"given_name": "Ann", "picture": CLAIMS["picture"]}, "")
+
+
+def test_a_users_attributes_are_written_as_they_are_pinned_and_read_again(table: Table) -> None:
+    table.put("users", PROFILE)
+    texts = {name: attributes.encode(value) for name, value in ATTRIBUTES.items()}
+    changed = table.users.change_profile(UID, {}, now=NOW, attributes={**texts, "gone": ""})
+    assert table.items("users") == [ATTRIBUTED]
+    assert changed == table.users.read(UID) == replace(ANN, attributes=ATTRIBUTES, updated_at=NOW)
+    assert to_item(changed) == ATTRIBUTED
+    # One of a later release's is not read as something else, and keeps nobody from the rest.
+    later = {"attribute#team": {"S": '{"v":2,"value":"x"}'}, "attribute#odd": {"S": "x"}}
+    table.put("users", {**ATTRIBUTED, **later})
+    user = table.users.read(UID)
+    assert user
+    assert user.attributes == {name: value for name, value in ATTRIBUTES.items() if name != "team"}
 
 
 def test_the_refusals_of_a_client_are_written_as_they_are_pinned(table: Table) -> None:

@@ -6,6 +6,7 @@ NOT_ITS_OWN: dict[str, Any] = {
     "first_party": True,
     "introspects": True,
     "access_token_roles": True,
+    "attributes": ["level"],
     "require_second_factor": True,
     "exchanges": ["impersonation"],
     "assertion_issuers": {"https://evil.example": {"jwks_uri": "https://evil.example/keys"}},

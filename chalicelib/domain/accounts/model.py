@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 # A mail that no mailbox took, and one that its reader has called unwanted.
 BOUNCE, COMPLAINT = "bounce", "complaint"
@@ -9,6 +10,7 @@ BOUNCE, COMPLAINT = "bounce", "complaint"
 class User:
     """One account. `token_version` moves on to end every session at once; times are epoch seconds.
 
+    `attributes` are what the deployment keeps of its user besides (attributes.py).
     `claims` are what its user says of themselves, by the names of profile.CLAIMS; `updated_at` is when, 0 for not yet.
     `email_changed_at` is when its address was last changed, 0 for never. Until `previous_email_until` the reader of
     `previous_email`, the address before, may undo that and every change since. `email_problem` is what became of a mail to
@@ -27,6 +29,7 @@ class User:
     token_version: int = 1
     roles: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     updated_at: int = 0
     email_changed_at: int = 0
     previous_email: str = ""

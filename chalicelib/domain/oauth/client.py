@@ -142,6 +142,7 @@ class Client:
     backchannel_logout_uri: Annotated[str, CALLED_URI] = ""
     backchannel_logout_session_required: Annotated[bool, CLIENT] = False
     id_token_claims: Annotated[Names, CLIENT] = ()
+    attributes: Annotated[Names, PRIVILEGE] = ()
     introspects: Annotated[bool, PRIVILEGE] = False
     require_second_factor: Annotated[bool, OPERATOR] = False
     access_token_roles: Annotated[bool, PRIVILEGE] = False

@@ -1,21 +1,44 @@
 from collections.abc import Mapping
+from typing import Any
 
+from ...domain.accounts import attributes as user_attributes
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
+from ..platform.attributes import definitions
 from ..sessions import back_channel
 from . import email_change, password_rules
 
 
-def change_profile(svc: Services, user: User, values: Mapping[str, str]) -> User:
-    """The account with these members of its profile, `name` or claims about its user; "" takes one away."""
-    changed = svc.users.change_profile(user.uid, values, now=svc.now())
+def change_profile(
+    svc: Services, user: User, values: Mapping[str, str], *, attributes: Mapping[str, Any] | None = None
+) -> User:
+    """The account with these members of its profile, `name` or claims about its user, and these of its attributes.
+
+    "" takes a member away, None an attribute; raises InvalidRequest for an attribute that is not the person's to say.
+    """
+    stored = user_attributes.changes(attributes or {}, definitions(svc), by_person=True)
+    changed = svc.users.change_profile(user.uid, values, now=svc.now(), attributes=stored)
     if changed is None:
         raise InvalidToken(reason="account deleted", uid=user.uid)
     return changed
+
+
+def set_attributes(svc: Services, user: User, values: Mapping[str, Any]) -> User | None:
+    """The account with these attributes, at an administrator's word; None if it is gone. None takes an attribute away.
+
+    Raises InvalidRequest for what is not declared, or of another kind.
+    """
+    stored = user_attributes.changes(values, definitions(svc), by_person=False)
+    return svc.users.change_profile(user.uid, {}, now=svc.now(), attributes=stored)
+
+
+def attributes(svc: Services, user: User) -> dict[str, user_attributes.Value]:
+    """What the deployment keeps of a user, as it is declared by now."""
+    return user_attributes.of(user.attributes, svc.settings.attributes, definitions(svc))
 
 
 def change_password(

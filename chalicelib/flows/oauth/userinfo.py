@@ -6,7 +6,7 @@ from ...domain.oauth import claims as user_claims
 from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
-from ..platform import keys
+from ..platform import attributes, keys
 from ..sessions import live
 from . import dpop
 
@@ -30,7 +30,8 @@ def read(svc: Services, *, authorization: str, proof: str, method: str, path: st
         dpop.spend_proof(svc, verified_proof)
     if user is None or "openid" not in claims.scope:
         raise InsufficientScope("This needs the scope openid.")
-    about_user = {"sub": claims.sub, **user_claims.of_user(user, scope=claims.scope, claims=token.userinfo_claims())}
+    standard = user_claims.of_user(user, scope=claims.scope, claims=token.userinfo_claims())
+    about_user = {**attributes.claims(svc, token.client, user), **standard, "sub": claims.sub}
     return user, _sign(svc, token.client, about_user) if token.client.userinfo_signed_response_alg else about_user
 
 

@@ -12,7 +12,7 @@ from ...domain.oauth import claims as claim
 from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
 from ...services import Services
-from ..platform import keys, subjects
+from ..platform import attributes, keys, subjects
 from ..platform.ids import new_id
 from . import lifetimes, resources, session_handles
 
@@ -60,7 +60,7 @@ def issue(
     )
     id_token = ""
     if "openid" in granted:
-        about = claim.of_id_token(user, session, client, scope=granted)
+        about = {**attributes.claims(svc, client, user), **claim.of_id_token(user, session, client, scope=granted)}
         id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
     return TokenSet(
         uid=user.uid,

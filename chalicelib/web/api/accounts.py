@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
+from ...domain.accounts.attributes import Value
 from ...domain.accounts.model import User
 from ...domain.records.sealed import SealedSignUpLink
 from ...flows.accounts import account, mailed_signup, signup
@@ -41,10 +42,17 @@ class ConfirmSignUp(Body, frozen=True):
     device_token: DeviceToken = ""
 
 
+Attributes = Annotated[
+    dict[str, Value | None],
+    Meta(max_length=100, description="What the deployment keeps of its users besides, by name; null takes one away."),
+]
+
+
 class ProfileChange(ClaimsBody, frozen=True):
     """What a user may change of the profile: what is named, and nothing else; "" takes it away."""
 
     name: Name | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
 
 
 class Delete(Body, frozen=True):
@@ -68,6 +76,9 @@ class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
     email_verified: bool
     name: str
     created_at: Annotated[int, Meta(description="Seconds since 1970.")]
+    attributes: Annotated[dict[str, Value], Meta(description="What the deployment keeps of its users besides.")] = (
+        msgspec.field(default_factory=dict)
+    )
     updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
     email_problem: Annotated[
         str,
@@ -117,7 +128,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
         device=body.device,
         agent=caller.user_agent(body.device_token),
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route(
@@ -137,14 +148,14 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
         name=body.name,
         device=body.device,
     )
-    return SignedUp(user=_profile(user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route("GET /me", answer=Profile, errors=GUARDED)
 def read_profile(svc: Services, caller: Caller) -> Profile:
     """The account of the caller."""
     user, _ = current(svc, caller)
-    return _profile(user)
+    return _profile(svc, user)
 
 
 @api.route("PATCH /me", body=ProfileChange, answer=Profile, errors=GUARDED)
@@ -152,9 +163,10 @@ def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profil
     """Changes the display name, and what else the user says of themselves."""
     user, _ = current(svc, caller)
     values = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
-    if not values:
+    attributes = values.pop("attributes", {})
+    if not values and not attributes:
         raise errors.InvalidRequest(f"Name what is to be changed, of {', '.join(msgspec.structs.asdict(body))}.")
-    return _profile(account.change_profile(svc, user, values))
+    return _profile(svc, account.change_profile(svc, user, values, attributes=attributes))
 
 
 @api.route(
@@ -185,7 +197,7 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
     )
 
 
-def _profile(user: User) -> Profile:
+def _profile(svc: Services, user: User) -> Profile:
     return Profile(
         sub=user.uid,
         email=user.email,
@@ -193,6 +205,7 @@ def _profile(user: User) -> Profile:
         name=user.name,
         created_at=user.created_at,
         updated_at=user.updated_at,
+        attributes=account.attributes(svc, user),
         email_problem=user.email_problem,
         **user.claims,
     )

@@ -57,7 +57,14 @@ def test_a_client_that_says_nothing_of_itself_is_as_rfc_7591_has_it_and_has_no_p
 
 
 def test_no_client_says_of_itself_what_is_a_privilege_or_what_is_kept_here() -> None:
-    assert set(PRIVILEGES) == {"first_party", "access_token_roles", "introspects", "exchanges", "assertion_issuers"}
+    assert set(PRIVILEGES) == {
+        "first_party",
+        "access_token_roles",
+        "attributes",
+        "introspects",
+        "exchanges",
+        "assertion_issuers",
+    }
     assert set(KEPT_HERE) == {
         "client_id",
         "secrets",

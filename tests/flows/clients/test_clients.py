@@ -79,6 +79,7 @@ def test_every_member_of_a_client_survives_the_store(svc: Services) -> None:
         introspects=True,
         require_second_factor=True,
         access_token_roles=True,
+        attributes=("level",),
         exchanges=("impersonation",),
         assertion_issuers={"https://idp.example": {"jwks_uri": "https://idp.example/keys", "email": True}},
         client_uri="https://app.example/",

@@ -31,6 +31,7 @@ GOOD: Mapping[str, Any] = {
 TRUST: list[dict[str, Any]] = [
     {"first_party": True},
     {"access_token_roles": True},
+    {"attributes": ("level",)},
     {"introspects": True},
     {"exchanges": ("impersonation",)},
     {"assertion_issuers": {"https://idp.example": {"jwks_uri": "https://idp.example/keys"}}},
