@@ -52,6 +52,13 @@ class WrongAnswer(InvalidCredentials):
         self.factors = factors
 
 
+class UnknownPasskey(WrongAnswer):
+    """A good answer of a passkey that no account here has: its device may forget it."""
+
+    code = "unknown_passkey"
+    default = "This passkey is not in use here any more: remove it from the device, and log in another way."
+
+
 class MfaRequired(LatchkeyError):
     """The login is not complete: one of these factors has to be proved as well."""
 
@@ -312,7 +319,7 @@ class InsufficientAuthorization(OAuthError):
         *,
         auth_session: str,
         factors: tuple[str, ...] = (),
-        challenge: Mapping[str, str] | None = None,
+        challenge: Mapping[str, object] | None = None,
         reason: str = "",
         uid: str = "",
     ) -> None:

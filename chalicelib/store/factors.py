@@ -116,6 +116,12 @@ class Factors:
         values = {":code": {"S": digest}, ":codes": {"SS": [digest]}, ":now": {"N": str(now)}}
         return self._update(factor, "DELETE codes :codes SET last_used_at = :now", "contains(codes, :code)", values)
 
+    def update_record(self, factor: EnrolledFactor, record: str, *, now: int) -> bool:
+        """What is kept of a factor after it was used; False if it is gone."""
+        values = {":record": {"S": record}, ":now": {"N": str(now)}}
+        update = "SET factor_record = :record, last_used_at = :now"
+        return self._update(factor, update, "attribute_exists(pk)", values)
+
     def _update(self, factor: EnrolledFactor, update: str, condition: str, values: dict[str, Any]) -> bool:
         """Changes a factor's item; a call whose answer was lost, and which was sent again, knows its own work."""
         attempt_id = attempt()

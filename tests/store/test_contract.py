@@ -1224,7 +1224,7 @@ def test_a_code_that_is_good_once_is_used_once_whoever_comes_at_the_same_time(st
     assert store.factors.use_code(factor, "b", now=NOW) is False
 
 
-@pytest.mark.parametrize("use", ["step", "code"])
+@pytest.mark.parametrize("use", ["step", "code", "record"])
 def test_a_use_whose_answer_was_lost_and_that_is_sent_again_is_known_as_the_same(store: Deployment, use: str) -> None:
     owner, _ = started(store)
     factor = a_factor(owner, codes=frozenset({"a"}))
@@ -1232,6 +1232,8 @@ def test_a_use_whose_answer_was_lost_and_that_is_sent_again_is_known_as_the_same
     with answer_lost(store.client, "UpdateItem"):
         if use == "step":
             assert store.factors.use(factor, counter=1, now=NOW)
+        elif use == "record":
+            assert store.factors.update_record(factor, '{"v":1,"n":2}', now=NOW)
         else:
             assert store.factors.use_code(factor, "a", now=NOW)
 
@@ -1245,6 +1247,16 @@ def test_a_factor_that_is_gone_is_neither_used_nor_named(store: Deployment) -> N
     assert not store.factors.rename(factor, "Mine")
     assert not store.factors.use(factor, counter=1, now=NOW)
     assert not store.factors.use_code(factor, "a", now=NOW)
+    assert not store.factors.update_record(factor, '{"v":1}', now=NOW)
+    assert store.factors.of_user(owner) == []
+
+
+def test_what_a_use_leaves_of_a_factor_is_kept_with_its_time(store: Deployment) -> None:
+    owner, _ = started(store)
+    factor = a_factor(owner, "passkey")
+    owner = enrolled(store, owner, factor)
+    assert store.factors.update_record(factor, '{"v":1,"n":2}', now=NOW + 1)
+    assert store.factors.find(owner, factor.entry) == replace(factor, record='{"v":1,"n":2}', last_used_at=NOW + 1)
 
 
 def test_what_is_proved_in_a_session_is_kept_while_it_lives(store: Deployment) -> None:

@@ -41,6 +41,10 @@ class LoginClient(ABC):
         """What is to be shown for a factor; empty where that is refused."""
 
     @abstractmethod
+    def begin_passkey(self, **request: str) -> Answer:
+        """The first step of a login without a user name."""
+
+    @abstractmethod
     def access_token(self, answer: Answer) -> str:
         """The access token after a last step that must have succeeded."""
 
@@ -69,6 +73,9 @@ class Json(LoginClient):
     def password(self, email: str = EMAIL, password: str = PASSWORD) -> Answer:
         return self.phone.call("POST /login", {"email": email, "password": password})
 
+    def begin_passkey(self, **request: str) -> Answer:
+        return self.phone.call("POST /login/passkey", request)
+
     def prove(self, token: str, factor: str, answer: str) -> Answer:
         return self.phone.call("POST /login/proof", {"mfa_token": token, "factor": factor, "answer": answer})
 
@@ -93,6 +100,9 @@ class FirstParty(LoginClient):
 
     def password(self, email: str = EMAIL, password: str = PASSWORD) -> Answer:
         return self.send(**REQUEST, email=email, password=password)
+
+    def begin_passkey(self, **request: str) -> Answer:
+        return self.send(**REQUEST, factor="passkey", **request)
 
     def prove(self, token: str, factor: str, answer: str) -> Answer:
         return self.send(auth_session=token, factor=factor, answer=answer)

@@ -26,6 +26,14 @@ def account_level(offers: Offers) -> str:
     return min(levels.acr_of(levels.united(*offers.values())), levels.AAL2, key=levels.rank)
 
 
+def level_beside(amr: Iterable[str]) -> str:
+    """The level that a login needs which goes on after these proofs, "" for none.
+
+    Whoever has a key is not yet its user: one that did not verify whose hand it is in needs another factor beside it.
+    """
+    return levels.AAL2 if set(amr) & levels.RESISTS_PHISHING else ""
+
+
 def requested_level(acr_values: Iterable[str], *, amr: Iterable[str], offers: Offers, essential: bool) -> str:
     """The first level of a request that the account can give, "" for none (OpenID Connect Core 3.1.2.1).
 

@@ -5,6 +5,7 @@ Structures are read and signatures verified by `fido2`, which few requests need;
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -59,9 +60,8 @@ class Assertion(msgspec.Struct, frozen=True):
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """Its methods (RFC 8176): a key, of hardware unless it can be copied, and one kind more where it verified its user."""
-        key = "swk" if self.credential.backup_eligible else "hwk"
-        return (key, "user", "mfa") if self.user_verified else (key, "user")
+        """Its methods (RFC 8176)."""
+        return methods(self.credential, user_verified=self.user_verified)
 
 
 class _AttestationResponse(msgspec.Struct, frozen=True):
@@ -94,16 +94,20 @@ class AssertionAnswer(msgspec.Struct, frozen=True):
 
     @property
     def uid(self) -> str:
-        """The account that it says it is for, "" where it does not say."""
-        try:
-            return _bytes(self.response.user_handle or "").decode("ascii")
-        except UnicodeDecodeError:
-            return ""
+        """The account that it says it is for, "" where it says none that could be."""
+        handle = _bytes(self.response.user_handle or "").decode("latin-1")
+        return handle if re.fullmatch("[0-9a-f]{32}", handle) else ""
 
     @property
     def factor_id(self) -> str:
         """The name that its passkey is kept under, whether there is one or not."""
         return factor_id(self.id)
+
+
+def methods(credential: Credential, *, user_verified: bool) -> tuple[str, ...]:
+    """What a passkey proves (RFC 8176): a key, of hardware unless it can be copied, and one kind more if it verified its user."""
+    key = "swk" if credential.backup_eligible else "hwk"
+    return (key, "user", "mfa") if user_verified else (key, "user")
 
 
 class _Flags(msgspec.Struct, frozen=True):
@@ -184,6 +188,14 @@ def read_assertion(text: str) -> AssertionAnswer:
         _refuse("no answer of a passkey")
 
 
+def read_registration(text: str) -> RegistrationAnswer:
+    """The same of a passkey that was made."""
+    try:
+        return msgspec.convert(strict_json.decode(text), RegistrationAnswer)
+    except ValueError:
+        _refuse("no new passkey")
+
+
 def verify_registration(
     party: RelyingParty, answer: RegistrationAnswer, *, challenge: bytes, automatic: bool
 ) -> Credential:
@@ -221,6 +233,11 @@ def verify_registration(
         aaguid=str(credential.aaguid),
         transports=tuple(dict.fromkeys(filter(_is_transport, answer.response.transports)))[:MAX_TRANSPORTS],
     )
+
+
+def verify_request(party: RelyingParty, answer: AssertionAnswer, *, challenge: bytes) -> None:
+    """That an answer is for what was asked here, before anything is read for it; raises InvalidCredentials."""
+    _verify_client_data(party, answer.response.client_data, "webauthn.get", challenge)
 
 
 def verify_assertion(

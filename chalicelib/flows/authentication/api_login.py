@@ -1,6 +1,7 @@
 """The JSON API's login: tokens for the right password, or, where the account has more factors, for one proof more."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -26,14 +27,19 @@ def with_password(
 
     Who names no scope gets those that the login is strong enough for.
     """
-    client = own.json_api(svc)
-    granted = scopes.narrow(scope, allowed=client.scopes)
-    request = {"scope": " ".join(granted), "device": device}
-    attempt = attempts.begin(svc, FLOW, client, scope=granted if scope is not None else (), request=request)
+    attempt = _begin(svc, scope, device)
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, agent=agent))
 
 
-def challenge(svc: Services, mfa_token: str, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
+def begin_with(
+    svc: Services, *, factor: str, agent: UserAgent, scope: str | None = None, device: str = ""
+) -> tuple[str, Mapping[str, Any]]:
+    """The `mfa_token` of a login that begins with a factor whose answer says whose it is, and what to show for it."""
+    attempt = _begin(svc, scope, device)
+    return attempts.seal(svc, attempt), login.challenge(svc, attempt, factor=factor, agent=agent)
+
+
+def challenge(svc: Services, mfa_token: str, *, factor: str, agent: UserAgent) -> Mapping[str, Any]:
     """What the user has to be shown to prove a factor; raises LoginExpired, InvalidRequest."""
     return login.challenge(svc, _attempt(svc, mfa_token), factor=factor, agent=agent)
 
@@ -42,6 +48,13 @@ def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, agent: Use
     """A new session for the answer that was missing; raises MfaRequired where another one is, or as `login.prove` does."""
     attempt = _attempt(svc, mfa_token)
     return _answer(svc, attempt, login.prove(svc, attempt, factor=factor, answer=answer, agent=agent))
+
+
+def _begin(svc: Services, scope: str | None, device: str) -> Attempt:
+    client = own.json_api(svc)
+    granted = scopes.narrow(scope, allowed=client.scopes)
+    request = {"scope": " ".join(granted), "device": device}
+    return attempts.begin(svc, FLOW, client, scope=granted if scope is not None else (), request=request)
 
 
 def _attempt(svc: Services, mfa_token: str) -> Attempt:

@@ -5,6 +5,7 @@ Whoever adds or removes one is in a session of the account's own level, so that 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 
@@ -36,7 +37,7 @@ class Begun(msgspec.Struct, frozen=True):
     """An enrolment to be confirmed: the text that brings it back, and what is shown meanwhile."""
 
     token: str
-    challenge: Mapping[str, str]
+    challenge: Mapping[str, Any]
 
 
 def kinds_to_add() -> tuple[str, ...]:
@@ -106,7 +107,7 @@ def finish(
         if enrolled.entry in user.factors:  # whose answer was lost
             raise LoginExpired("This has been added already.", uid=user.uid)
         limits.factor_change(svc, user)
-    factor = replace(enrolled, name=name)
+    factor = replace(enrolled, name=name or enrolled.name)
     raised = [svc.sessions.proof(session, amr=levels.united(session.amr, proof.amr))] if session else []
     refund = svc.attempts.refund(spent, now=svc.now())
     writes = (svc.factors.enrolment(user, factor), *raised)

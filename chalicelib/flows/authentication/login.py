@@ -1,6 +1,7 @@
 """A login, at whatever endpoint: a user proves factor after factor, until the policy misses none."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,7 @@ from ..sessions import known_devices
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
+from .factors.factor import Discovery
 
 GUESSES = "factor_guesses"  # the mail to an owner whose password somebody else knows
 SESSION = "session"  # what a session that is raised proves, by whatever began it
@@ -42,7 +44,21 @@ Progress = Authenticated | Incomplete
 def with_password(svc: Services, attempt: Attempt, *, address: str, password: str, agent: UserAgent) -> Progress:
     """Begins the login of the user with this address and password; raises InvalidCredentials, AccountDisabled."""
     user, spent = password_factor.identify(svc, address=address, password=password, agent=agent)
-    return _proceed(svc, attempt.of(user).with_proof(password_factor.proof(svc)), user, spent, agent)
+    return with_proof(svc, attempt, user, password_factor.proof(svc), spent, agent)
+
+
+def with_proof(
+    svc: Services,
+    attempt: Attempt,
+    user: User,
+    proof: Proof,
+    spent: Spent | None,
+    agent: UserAgent,
+    *,
+    once: bool = False,
+) -> Progress:
+    """Begins the login of the user that a proof is of; `once` is for an attempt that its holder could come with again."""
+    return _proceed(svc, attempt.of(user).with_proof(proof), user, spent, agent, once=once)
 
 
 def with_session(attempt: Attempt, user: User, session: Session) -> Attempt:
@@ -66,11 +82,13 @@ def of_new_account(svc: Services, user: User, agent: UserAgent) -> Authenticated
     return Authenticated(user=user, amr=proof.amr, auth_time=proof.at, agent=agent, device=device)
 
 
-def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
+def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent) -> Mapping[str, Any]:
     """What the user has to be shown to prove a factor, which has it counted where something is sent.
 
     Raises LoginExpired, TooManyRequests, or InvalidRequest for a factor that is not missing.
     """
+    if discovery := _discovery(attempt, factor):
+        return discovery.challenge(svc, attempt)
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     show = FACTORS[factor].challenge
@@ -80,8 +98,10 @@ def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent)
 def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Progress:
     """Goes on with the answer for a factor, which is counted before it is looked at.
 
-    Raises WrongAnswer, TooManyRequests, LoginExpired, or InvalidRequest for a factor that is not missing.
+    Raises WrongAnswer, TooManyRequests, LoginExpired, AccountDisabled, or InvalidRequest for a factor that is not missing.
     """
+    if discovery := _discovery(attempt, factor):
+        return _identify(svc, attempt, discovery, answer, agent)
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     spent = FACTORS[factor].count(svc, user, agent.network)
@@ -94,27 +114,49 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
     return _proceed(svc, attempt.with_proof(proof), user, spent, agent)
 
 
-def _proceed(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent) -> Progress:
+def _discovery(attempt: Attempt, factor: str) -> Discovery | None:
+    return FACTORS[factor].discovery if not attempt.uid and factor in FACTORS else None
+
+
+def _identify(svc: Services, attempt: Attempt, discovery: Discovery, answer: str, agent: UserAgent) -> Progress:
+    """Begins a login by an answer that says whose it is. Nobody guesses such a one, so nothing is counted."""
+    try:
+        user, proof = discovery.identify(svc, attempt, answer)
+    except WrongAnswer:
+        raise
+    except InvalidCredentials as wrong:
+        raise WrongAnswer(factors=(), reason=wrong.reason, uid=wrong.uid) from None
+    return with_proof(svc, attempt, user, proof, None, agent, once=True)
+
+
+def _proceed(
+    svc: Services, attempt: Attempt, user: User, spent: Spent | None, agent: UserAgent, *, once: bool = False
+) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
     except (UnmetAuthentication, EnrolmentRequired):
-        svc.attempts.give_back(spent, now=svc.now())
+        _give_back(svc, spent)
         raise
     if factors:
-        svc.attempts.give_back(spent, now=svc.now())
+        _give_back(svc, spent)
         return Incomplete(attempt, factors)
-    several = len(attempt.proofs) > 1
+    used_up = once or len(attempt.proofs) > 1
     return Authenticated(
         user=user,
         amr=levels.united(*attempt.amr),
         # A further proof makes the first one no fresher.
         auth_time=next((proof.at for proof in attempt.proofs if proof.factor == SESSION), svc.now()),
         spent=spent,
-        attempt_id=attempt.id if several else "",
-        attempt_expires_at=attempt.expires_at if several else 0,
+        attempt_id=attempt.id if used_up else "",
+        attempt_expires_at=attempt.expires_at if used_up else 0,
         agent=agent,
         device=known_devices.of_user_agent(svc, agent),
     )
+
+
+def _give_back(svc: Services, spent: Spent | None) -> None:
+    if spent:
+        svc.attempts.give_back(spent, now=svc.now())
 
 
 def _warn_owner(svc: Services, user: User) -> None:

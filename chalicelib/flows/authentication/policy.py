@@ -33,7 +33,8 @@ def missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
     offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
-    level = max(requested, account_level(svc, user), attempt.level, key=levels.rank)
+    floors = (requested, account_level(svc, user), attempt.level, policy.level_beside(amr))
+    level = max(floors, key=levels.rank)
     if policy.is_unreachable(amr, level=attempt.level, offers=offers):
         raise EnrolmentRequired(uid=user.uid)
     return policy.missing(amr, level=level, offers=offers)

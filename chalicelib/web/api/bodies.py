@@ -18,7 +18,14 @@ DeviceToken = Annotated[
     str, Meta(max_length=4096, description="The `device_token` of the last login on this device, whoever logged in.")
 ]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
-FactorAnswer = Annotated[str, Meta(min_length=1, max_length=4096, description="A code, or what the factor asks for.")]
+FactorAnswer = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=16384,
+        description="A code, or what the factor asks for: of a passkey the JSON of its answer, as a text.",
+    ),
+]
 Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 
 

@@ -1,6 +1,6 @@
 """The JSON API's further factors of an account: listed, added, named, removed."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
@@ -37,7 +37,7 @@ class Begun(Struct, frozen=True):
     """What to show, and what the answer for it is sent back with."""
 
     token: str
-    challenge: Annotated[dict[str, str], Meta(description="What to show, by the kind.")]
+    challenge: Annotated[dict[str, Any], Meta(description="What to show, by the kind.")]
     expires_in: Annotated[int, Meta(description="Seconds.")] = SealedEnrolment.seconds
 
 

@@ -20,6 +20,7 @@ STATUS: Mapping[str, int] = {
     errors.InvalidScope.code: 400,
     errors.InvalidClient.code: 401,
     errors.InvalidCredentials.code: 401,
+    errors.UnknownPasskey.code: 401,
     errors.InvalidGrant.code: 401,
     errors.InvalidToken.code: 401,
     errors.LoginRequired.code: 401,
@@ -54,7 +55,7 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: Annotated[
         str, Meta(description="Which rule a password breaks: short, profile, guessable, reused, breached.")
     ] = ""
-    challenge: Annotated[dict[str, str], Meta(description="What to show for the factor.")] = {}
+    challenge: Annotated[dict[str, Any], Meta(description="What to show for the factor.")] = {}
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ WITHOUT_CALLS = {
         "GET /error",
         "GET /authorize/login",
         "GET /authorize/signup",
+        "POST /login/passkey",
         "GET /account/sign-up",
         "GET /account/sign-up-mailed",
         "GET /account/verify-email",

@@ -182,6 +182,7 @@ DEEDS: dict[str, Deed] = {
     **{f"POST {path}": page_form(path) for path in account_pages.FORMS},
     "POST /signup": lambda s: s.phone.call("POST /signup", {"email": f"{s.new()}@example.com", "password": PASSWORD}),
     "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
+    "POST /login/passkey": lambda s: s.phone.call("POST /login/passkey", {}),
     "POST /login/challenge": lambda s: s.phone.call(
         "POST /login/challenge", {"mfa_token": "x" * 400, "factor": "password"}
     ),
@@ -247,6 +248,9 @@ DEEDS: dict[str, Deed] = {
         for path in (
             "/.well-known/change-password",
             "/.well-known/jwks.json",
+            "/.well-known/apple-app-site-association",
+            "/.well-known/assetlinks.json",
+            "/.well-known/webauthn",
             "/.well-known/oauth-authorization-server",
             "/.well-known/openid-configuration",
             "/.well-known/oauth-protected-resource",

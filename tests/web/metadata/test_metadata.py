@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import jwt
@@ -26,6 +26,8 @@ from chalicelib.web.metadata.server import ENDPOINTS, Metadata
 from chalicelib.web.pages import html
 from deploy.registered_apis import entry
 from local.gateway import Answer
+from tests.support import code_app, passkeys
+from tests.support.authenticator import Authenticator
 from tests.support.browser import (
     ASSERTION_TYPE,
     CALLBACK,
@@ -44,7 +46,8 @@ from tests.support.forge import PrivateKey, by, compact, jwk, peek, stranger
 from tests.support.grants import EXPECTED, UNKNOWN
 from tests.support.internet import Internet, Page
 from tests.support.issuer import Issuer, present, trusting
-from tests.support.phone import EMAIL, NETWORK, Clock, Phone, installed, refusal
+from tests.support.login_clients import REQUEST, FirstParty
+from tests.support.phone import EMAIL, NETWORK, PASSWORD, Clock, Phone, installed, refusal
 
 WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 HOOK = "https://app.example/backchannel"
@@ -195,7 +198,21 @@ def prompt(world: World, value: str) -> None:
 
 def acr(world: World, value: str) -> None:
     claims_request = json.dumps({"id_token": {"acr": {"essential": True, "value": value}}})
-    assert peek(world.app().tokens(world.browser(), claims=claims_request)["id_token"])[1]["acr"] == value
+    request = {**REQUEST, "claims": claims_request}
+    at = FirstParty(world.svc, world.phone, (403, ""), (400, ""), "auth_session")
+    at.app = world.app("native", first_party=True)
+    if value == "phr":
+        device = Authenticator()
+        passkeys.enrol(world.svc, str(world.svc.users.find(EMAIL)), device)
+        challenge = at.send(**request, factor="passkey").json()
+        answer = passkeys.prove(at, challenge["auth_session"], device.get(challenge["challenge"]["publicKey"]))
+    elif value == "aal2":
+        codes = code_app.enrol(world.phone, world.phone.log_in()["access_token"], cast("Clock", world.svc.now))
+        begun = at.send(**request, email=EMAIL, password=PASSWORD).json()
+        answer = at.prove(begun["auth_session"], "totp", codes.code(1))
+    else:
+        answer = at.send(**request, email=EMAIL, password=PASSWORD)
+    assert peek(at.access_token(answer))[1]["acr"] == value
 
 
 def display(world: World, value: str) -> None:
@@ -398,7 +415,7 @@ IMPLEMENTED = {
     "response_types_supported": {"code"},
     "response_modes_supported": {"query", "form_post"},
     "prompt_values_supported": {"none", "login", "consent", "select_account", "create"},
-    "acr_values_supported": {"aal1"},
+    "acr_values_supported": {"aal1", "aal2", "phr"},
     "subject_types_supported": {"public", "pairwise"},
     "code_challenge_methods_supported": {"S256"},
     "token_endpoint_auth_methods_supported": {

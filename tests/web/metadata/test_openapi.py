@@ -210,6 +210,7 @@ def walk(phone: Phone, clock: Clock) -> None:
         uid = services().users.find("bob@example.com") or ""
         phone.call("POST /login/proof", {**begun, "answer": counter.code(uid, 1)})
     phone.call("POST /login/proof", {**begun, "mfa_token": "x", "answer": "x"})
+    phone.call("POST /login/passkey", {"scope": "account"})
     phone.call("POST /refresh", {"refresh_token": "x"})
     session = phone.refresh(phone.log_in()["refresh_token"])
     access = session["access_token"]

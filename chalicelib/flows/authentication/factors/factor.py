@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -28,9 +28,19 @@ class Enrolment(msgspec.Struct, frozen=True):
     Neither writes; `finish` raises InvalidCredentials.
     """
 
-    begin: Callable[[Services, User, UserAgent], tuple[dict[str, str], dict[str, str]]]
+    begin: Callable[[Services, User, UserAgent], tuple[dict[str, str], Mapping[str, Any]]]
     finish: Callable[[Services, User, Mapping[str, str], str], tuple[EnrolledFactor, Proof]]
     most: int = 1  # of an account
+
+
+class Discovery(msgspec.Struct, frozen=True):
+    """A login without a user name: what to show to whoever wants in, and who it is, with the proof, by their answer.
+
+    `identify` raises InvalidCredentials, or WrongAnswer as it is to be answered, and AccountDisabled.
+    """
+
+    challenge: Callable[[Services, Attempt], Mapping[str, Any]]
+    identify: Callable[[Services, Attempt, str], tuple[User, Proof]]
 
 
 class Factor(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +49,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     `count` counts an attempt before `verify` looks at it, which gives a proof or raises InvalidCredentials; a code that is
     good once is used up there, by a condition in the store. `challenge` is what the user has to be shown first, None for
     nothing; what it sends it counts, for the agent's network as well. None of them decides what comes next.
+    `discovery` is for one whose answer says whose it is, so that a login can begin with it.
     `enrolled` is whether an account has it, None for what the account itself says. `enrolment` is None where nobody can add it
     as one adds the others. Who has nothing left that
     `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
@@ -47,7 +58,8 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     amr: tuple[str, ...]
     verify: Callable[[Services, Attempt, User, str], Proof]
-    challenge: Callable[[Services, Attempt, User, UserAgent], Mapping[str, str]] | None = None
+    challenge: Callable[[Services, Attempt, User, UserAgent], Mapping[str, Any]] | None = None
+    discovery: Discovery | None = None
     count: Callable[[Services, User, str], Spent] = count_attempt
     enrolled: Callable[[Services, User], bool] | None = None
     enrolment: Enrolment | None = None
