@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from . import accounts, clients, passkeys, values
+from . import accounts, clients, devices, passkeys, values
 from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
@@ -24,6 +24,7 @@ __all__ = [
     "registered_apis",
 ]
 
+SUBJECTS = (accounts, clients, devices, passkeys)
 LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
 
@@ -59,6 +60,7 @@ class Settings:
     client_id: str = "latchkey"
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
+    new_device_mail: bool = True
     sign_up: str = "open"
     second_factor: str = "optional"
     aal2_scopes: frozenset[str] = frozenset()
@@ -174,10 +176,12 @@ def load(environ: Mapping[str, str]) -> Settings:
         amazon_client=values.switch(environ, "LATCHKEY_AWS_CLIENT", "boto3"),
         jwks_file=environ.get("LATCHKEY_JWKS_FILE") or f"{PACKAGE}/jwks.json",
         jwks_url=_jwks_url(environ) or f"{issuer}/.well-known/jwks.json",
-        **accounts.read(environ),
-        **clients.read(environ),
-        **passkeys.read(environ),
+        **_of_subjects(environ),
     )
+
+
+def _of_subjects(environ: Mapping[str, str]) -> dict[str, Any]:
+    return {name: value for subject in SUBJECTS for name, value in subject.read(environ).items()}
 
 
 def check_at_start(environ: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter, email_change
+from tests.support.session_end import session_end_link
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("en", "ar")
@@ -112,6 +113,22 @@ def undo_email_change(window: Page, application: Application) -> None:
 def email_restored(window: Page, application: Application) -> None:
     undo_email_change(window, application)
     press(window, "main form button")
+
+
+def end_session(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    user = svc.users.read(svc.users.find(application.site.person()) or "")
+    assert user
+    window.goto(f"{application.site.url}/account/end-session?{urlencode({'token': session_end_link(svc, user)})}")
+
+
+def session_ended(window: Page, application: Application) -> None:
+    end_session(window, application)
+    press(window, "main form button")
+
+
+def session_not_ended(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/end-session?token=x")
 
 
 def forgot_password(window: Page, application: Application) -> None:
@@ -285,6 +302,9 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         change_email,
         email_changed,
         email_not_changed,
+        end_session,
+        session_ended,
+        session_not_ended,
         undo_email_change,
         email_restored,
         forgot_password,

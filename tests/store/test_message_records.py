@@ -15,6 +15,7 @@ from chalicelib.domain.records.outbox import (
     LogoutNotice,
     Mail,
     Message,
+    NewDeviceMail,
     OutboxItem,
     ResetRequest,
     SignUpRequest,
@@ -51,6 +52,23 @@ PINS: list[tuple[Message, str]] = [
         (
             '{"v": 1, "name": "change_email", "uid": "u", "to": "b@x", "language": "en", "email": "a@x",'
             ' "token_version": 3, "email_changed_at": 7}'
+        ),
+    ),
+    (
+        NewDeviceMail(
+            name="new_device",
+            uid="u",
+            to="a@x",
+            language="ar",
+            session_id="s",
+            browser="Firefox",
+            system="",
+            network="192.0.2.1",
+            at=NOW,
+        ),
+        (
+            '{"v": 1, "name": "new_device", "uid": "u", "to": "a@x", "language": "ar", "session_id": "s",'
+            ' "browser": "Firefox", "system": "", "network": "192.0.2.1", "at": 1800000000}'
         ),
     ),
     (ResetRequest(email="a@x", language="en"), '{"v": 1, "email": "a@x", "language": "en"}'),

@@ -73,6 +73,18 @@ class EmailChangeMail(Mail, frozen=True, kw_only=True):
     email_changed_at: int
 
 
+class NewDeviceMail(Mail, frozen=True, kw_only=True):
+    """A mail about a login `at` a time on a device that the account did not know; `browser` and `system` are names of ours."""
+
+    kind, seconds = "new device", DAY
+
+    session_id: str
+    browser: str
+    system: str
+    network: str
+    at: int
+
+
 class ResetRequest(Message, frozen=True, kw_only=True):
     """Somebody wants a new password for the account with this address, in its canonical form, if there is one."""
 
@@ -93,7 +105,7 @@ class SignUpRequest(Message, frozen=True, kw_only=True):
 
 MESSAGES: Mapping[str, type[Message]] = {
     message.kind: message
-    for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, ResetRequest, SignUpRequest)
+    for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, NewDeviceMail, ResetRequest, SignUpRequest)
 }
 
 

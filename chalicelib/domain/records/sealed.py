@@ -129,6 +129,16 @@ class SealedEnrolment(SealedRecord, frozen=True, kw_only=True):
     state: dict[str, str]
 
 
+class SealedSessionEnd(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail about a login, which ends the session that it began; `email` is where it was mailed."""
+
+    purpose, seconds = b"latchkey session end\x00", 7 * 24 * 3600
+
+    uid: str
+    email: str
+    session_id: str
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
@@ -141,6 +151,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedSignUpLink,
     SealedInvitation,
     SealedEnrolment,
+    SealedSessionEnd,
     Attempt,
     KnownDevice,
 )

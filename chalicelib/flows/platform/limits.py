@@ -151,6 +151,11 @@ def mail(svc: Services, user: User, *, network: str) -> None:
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", email.canonical(user.email)))
 
 
+def new_device_mail(svc: Services, user: User) -> None:
+    """Counts one mail about a login on a new device; raises TooManyRequests: who knows the password could flood the owner."""
+    _spend(svc, _limit(svc, "new_device_mail_account", user.uid))
+
+
 def email_change(svc: Services, user: User, *, canonical_email: str, network: str) -> None:
     """Counts one mail to an address that an account is to have; raises TooManyRequests."""
     _spend(

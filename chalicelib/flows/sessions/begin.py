@@ -44,12 +44,14 @@ def draft_without_login(
 def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
-    It gives back what its `login` spent, which was no failure. Raises LoginExpired if the login has begun a session already.
-    Raises TemporarilyUnavailable if only its user is no longer as they were read: whoever tries again is told why.
+    It gives back what its `login` spent, which was no failure, and has the owner mailed where the device is a new one.
+    Raises LoginExpired if the login has begun a session already, TemporarilyUnavailable if only its user is no longer as
+    they were read: whoever tries again is told why.
     """
     refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
-    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, optional=[refund])
+    mail = known_devices.new_device_mail(svc, login, session)
+    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *mail, optional=[refund])
     if failed in finish:
         raise LoginExpired(reason="login complete already", uid=session.uid)
     if failed is not None:

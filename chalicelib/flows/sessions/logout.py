@@ -18,6 +18,7 @@ from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
 OFFLINE = "offline_access"
+BY_USER = "ended by its user"
 
 
 class LogoutRequest(msgspec.Struct, frozen=True):
@@ -105,8 +106,16 @@ def end_by_hint(svc: Services, request: LogoutRequest, *, network: str) -> bool:
 
 def end_one(svc: Services, user: User, *, sid: str, network: str) -> None:
     """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
-    if not _end(svc, user, sid, network=network, why="ended by its user"):
+    if not _end(svc, user, sid, network=network, why=BY_USER):
         raise NotFound("You have no such session.", uid=user.uid)
+
+
+def end_strangers(svc: Services, user: User, *, sid: str, network: str) -> None:
+    """Ends a session that somebody else began, with all that began in it, also what a logout would leave."""
+    _end(svc, user, sid, network=network, why=BY_USER)
+    for session in svc.sessions.of_user(user.uid):
+        if session.browser == sid and not session.ended:
+            svc.sessions.end(session.uid, session.session_id, why=BY_USER)
 
 
 def _end(svc: Services, user: User, session_id: str, *, network: str, why: str) -> bool:

@@ -10,6 +10,7 @@ from ...domain.records.outbox import (
     LogoutNotice,
     Mail,
     Message,
+    NewDeviceMail,
     OutboxItem,
     ResetRequest,
     SignUpRequest,
@@ -37,6 +38,7 @@ DELIVERIES: Mapping[str, Delivery] = {
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,
     EmailChangeMail.kind: _deliver_mail,
+    NewDeviceMail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
     SignUpRequest.kind: mailed_signup.mail_of,
 }

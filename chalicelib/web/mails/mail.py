@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -18,10 +18,14 @@ DIRECTORY = Path(__file__).parent / "texts"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What one mail has besides its texts: where its button leads, and the code that it shows; "" for neither."""
+    """What one mail has besides its texts: where its button leads, and the code that it shows; "" for neither.
+
+    `values` are what it says in the {places} of its lead, besides its address.
+    """
 
     link: str = ""
     code: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ def subject(name: str, language: str, brand: Brand) -> str:
 def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
     """The mail as plain text."""
     of_mail = texts(language)
-    lines = [of_mail[f"{name}.lead"].format(brand=brand.name, address=to)]
+    lines = [of_mail[f"{name}.lead"].format(brand=brand.name, address=to, **contents.values)]
     if contents.link:
         lines += [of_mail[f"{name}.button"] + ":", contents.link]
     if contents.code:
@@ -71,8 +75,8 @@ def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents)
 def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
     """The mail as HTML: no script, no image but the brand's, and nothing that tells who reads it and when."""
     of_mail = texts(language)
-    address = f"<b><bdi>{escape(to)}</bdi></b>"
-    parts = [_paragraph(escape(of_mail[f"{name}.lead"]).format(brand=escape(brand.name), address=address))]
+    values = {place: _isolated(value) for place, value in {**contents.values, "address": to}.items()}
+    parts = [_paragraph(escape(of_mail[f"{name}.lead"]).format(brand=escape(brand.name), **values))]
     if contents.link:
         style = f"background:{brand.colour};color:#fff;padding:12px 20px;border-radius:8px;text-decoration:none"
         link = f'<a href="{escape(contents.link)}" style="{style}">{escape(of_mail[f"{name}.button"])}</a>'
@@ -89,6 +93,10 @@ def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents)
         f'<div style="max-width:480px;margin:0 auto;padding:24px">\n{_brand(brand)}\n' + "\n".join(parts) + "\n"
         "</div></body></html>\n"
     )
+
+
+def _isolated(value: str) -> str:
+    return f"<b><bdi>{escape(value)}</bdi></b>"
 
 
 def _paragraph(content: str) -> str:

@@ -20,6 +20,7 @@ from chalicelib.domain.records.sealed import (
     SealedInteraction,
     SealedInvitation,
     SealedResetLink,
+    SealedSessionEnd,
     SealedSignUpLink,
 )
 from chalicelib.domain.versioned import SealedRecord
@@ -144,6 +145,11 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             ' "token_version": 3, "proofs": [{"factor": "password", "amr": ["pwd"], "at": 1799999900}],'
             ' "acr_values": ["aal2"], "acr_essential": true, "request": {"scope": "openid"}, "until": 1800000600}'
         ),
+    ),
+    (
+        SealedSessionEnd(uid="u", email="a@x", session_id="s"),
+        b"latchkey session end\x00",
+        '{"v": 1, "uid": "u", "email": "a@x", "session_id": "s", "until": 1800604800}',
     ),
     (
         KnownDevice(id="3614e866d020405ba721370e5cbdb3b3", accounts=(("21b2efff062d43f2acc4ec61a8d22ea3", 3),)),

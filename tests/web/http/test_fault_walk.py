@@ -24,6 +24,7 @@ from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.session_end import session_end_link
 from tests.support.wire import MODES, Wire, watched
 from tests.web.api import test_faults as of_accounts
 from tests.web.oauth import test_oauth_faults as of_oauth
@@ -32,7 +33,7 @@ from tests.web.oauth.test_oauth_faults import World, unavailable
 ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
 VERIFY, FORGOT, RESET = "/account/verify-email", "/account/forgot-password", "/account/reset-password"
 CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
-SIGN_UP = "/account/sign-up"
+SIGN_UP, END_SESSION = "/account/sign-up", "/account/end-session"
 NEW_PASSWORD = "an entirely other phrase 7"
 PAGES = {f"{each.method} {each.path}" for each in operations() if each.page}
 # What makes no call, once the keys are read: documents, empty forms, what a sealed text says.
@@ -53,6 +54,8 @@ WITHOUT_CALLS = {
         "GET /account/reset-password",
         "GET /account/password-reset",
         "GET /account/email-verified",
+        "GET /account/end-session",
+        "GET /account/session-ended",
         "GET /account/change-email",
         "GET /account/email-changed",
         "GET /account/undo-email-change",
@@ -316,6 +319,7 @@ DEEDS: dict[str, Deed] = {
     "POST /me/email/verification/code": (with_new_account, mailed("/me/email/verification/code", code="code")),
     "POST /me/email": (with_new_account, ask_for_change),
     "POST /me/email/confirm": (with_email_change, mailed("/me/email/confirm", token="change", code="code")),
+    "POST /account/end-session": (at_email_change(END_SESSION, session_end_link), form(END_SESSION)),
     "POST /account/change-email": (at_email_change(CHANGE, email_change.change_link), form(CHANGE)),
     "POST /account/undo-email-change": (at_email_change(UNDO, email_change.undo_link), form(UNDO)),
     "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),

@@ -16,6 +16,7 @@ from local.gateway import Answer
 from tests.support import counter, email_change
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.session_end import session_end_link
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 WRONG = {"email": EMAIL, "password": "a wrong and long password"}
@@ -104,6 +105,12 @@ def at_undo(browser: Browser, app: App) -> Answer:
     return browser.get(f"/account/undo-email-change?{urlencode({'token': email_change.undo_link(app.svc, user)})}")
 
 
+def at_session_end(browser: Browser, app: App) -> Answer:
+    user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
+    assert user
+    return browser.get(f"/account/end-session?{urlencode({'token': session_end_link(app.svc, user)})}")
+
+
 def at_sign_up_link(browser: Browser, app: App) -> Answer:
     token = mailed_signup.link(app.svc, "new@example.com")
     return browser.get(f"/account/sign-up?{urlencode({'token': token})}")
@@ -142,6 +149,7 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "sign up by mail with a weak password": (at_sign_up_link, "/account/sign-up", {"password": "password"}),
     "verify an address": (at_link, "/account/verify-email", {}),
     "change an address": (at_email_change, "/account/change-email", {}),
+    "end a session by a mail": (at_session_end, "/account/end-session", {}),
     "undo that": (at_undo, "/account/undo-email-change", {}),
     "log out": (at_logout, "/oauth/logout/confirm", {}),
 }

@@ -1,0 +1,11 @@
+"""What an account makes of the devices that it is logged in to on."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import values
+
+
+def read(environ: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of devices."""
+    return {"new_device_mail": values.one_of(environ, "LATCHKEY_NEW_DEVICE_MAIL", "on", "off") == "on"}
