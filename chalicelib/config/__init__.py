@@ -61,6 +61,7 @@ class Settings:
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
     new_device_mail: bool = True
+    login_by_mail: bool = True
     sign_up: str = "open"
     second_factor: str = "optional"
     aal2_scopes: frozenset[str] = frozenset()
@@ -133,6 +134,11 @@ class Settings:
     def sign_up_open(self) -> bool:
         """Whether anybody may make themselves an account."""
         return self.sign_up in ("open", "verified")
+
+    @property
+    def mailed_login(self) -> bool:
+        """Whether a mail can log its reader in: where any is sent, unless a deployment wants no such login."""
+        return bool(self.mail_from) and self.login_by_mail
 
     @property
     def registration(self) -> bool:

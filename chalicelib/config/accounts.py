@@ -38,6 +38,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "attributes": attributes.read(environ),
         "mail_from": mail_from,
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
+        "login_by_mail": values.one_of(environ, "LATCHKEY_LOGIN_BY_MAIL", "on", "off") == "on",
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
         "password_score": values.number(environ, "LATCHKEY_PASSWORD_SCORE", 3, highest=4),

@@ -206,6 +206,28 @@ class Users:
         }
         return Write(({"Update": part},))
 
+    def first_proof(self, user: User) -> Write:
+        """The address verified by its reader, for the first time: password and further factors are nobody's, no session lasts.
+
+        While the account is as it was read, its factors too, and its address is that one and not yet verified.
+        """
+        same, values = with_same_factors(user)
+        part = {
+            "TableName": self._users,
+            **as_read(user),
+            "UpdateExpression": f"SET password_hash = :none, token_version = :next, {VERIFIED.removeprefix('SET ')}, "
+            "factors, previous_password_hashes",
+        }
+        part["ConditionExpression"] += f" AND email = :email AND email_verified = :false AND {same}"
+        part["ExpressionAttributeValues"] |= {
+            ":none": {"S": ""},
+            ":true": {"BOOL": True},
+            ":next": {"N": str(user.token_version + 1)},
+            ":email": {"S": user.email},
+            **values,
+        }
+        return Write(({"Update": part},))
+
     def end_of_other_sessions(self, user: User, *, keep: Session) -> Write:
         """Every session but one ended, while the account and that session are as they were read."""
         return self._move_on(user, keep, "", {})

@@ -51,6 +51,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",
             "LATCHKEY_KEYS_PATH": f"/{own}/keys",
             "LATCHKEY_ALGORITHM": "ES256",
+            "LATCHKEY_MAIL_FROM": "login@id.example",
             "LATCHKEY_APIS_FILE": str(tmp_path_factory.mktemp("site") / "apis.json"),
         }
     )

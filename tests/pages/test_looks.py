@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from tests.pages.conftest import Opener
 from tests.pages.site import Application, decide, log_in, press
-from tests.support import account_pages, counter, email_change
+from tests.support import account_pages, counter, email_change, mailed_login
 from tests.support.session_end import session_end_link
 
 PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
@@ -129,6 +129,40 @@ def session_ended(window: Page, application: Application) -> None:
 
 def session_not_ended(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/end-session?token=x")
+
+
+def mailed_login_code(window: Page, application: Application) -> None:
+    login(window, application)
+    window.locator("#email").fill(application.site.person())
+    press(window, "button[formaction]")
+
+
+def mailed_login_wrong_code(window: Page, application: Application) -> None:
+    mailed_login_code(window, application)
+    window.locator("#code").fill("000000")
+    press(window, "main form button:not(.second)")
+
+
+def mailed_login_waits(window: Page, application: Application) -> None:
+    mailed_login_code(window, application)
+    login(window, application)
+
+
+def mailed_login_link(window: Page, application: Application) -> None:
+    mailed_login_code(window, application)
+    (attempt,) = (each["value"] for each in window.context.cookies() if each["name"] == "latchkey-attempt")
+    query = urlencode({"token": mailed_login.link_for(application.site.svc, attempt)})
+    window.goto(f"{application.site.url}/authorize/mailed?{query}")
+
+
+def mailed_login_elsewhere(window: Page, application: Application) -> None:
+    mailed_login_link(window, application)
+    window.context.clear_cookies()
+    window.reload()
+
+
+def mailed_login_too_old(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/authorize/mailed?token=x")
 
 
 def forgot_password(window: Page, application: Application) -> None:
@@ -307,6 +341,12 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         session_not_ended,
         undo_email_change,
         email_restored,
+        mailed_login_code,
+        mailed_login_wrong_code,
+        mailed_login_waits,
+        mailed_login_link,
+        mailed_login_elsewhere,
+        mailed_login_too_old,
         forgot_password,
         sign_up_mailed,
         mailed_sign_up,

@@ -12,6 +12,8 @@ from chalicelib.domain.records.outbox import (
     MESSAGES,
     EmailChangeMail,
     EndedSessions,
+    LoginMail,
+    LoginRequest,
     LogoutNotice,
     Mail,
     Message,
@@ -70,6 +72,14 @@ PINS: list[tuple[Message, str]] = [
             '{"v": 1, "name": "new_device", "uid": "u", "to": "a@x", "language": "ar", "session_id": "s",'
             ' "browser": "Firefox", "system": "", "network": "192.0.2.1", "at": 1800000000}'
         ),
+    ),
+    (
+        LoginMail(name="log_in", uid="u", to="a@x", language="en", attempt_id="i", expires_at=9),
+        '{"v": 1, "name": "log_in", "uid": "u", "to": "a@x", "language": "en", "attempt_id": "i", "expires_at": 9}',
+    ),
+    (
+        LoginRequest(email="a@x", language="en", attempt_id="i", expires_at=9),
+        '{"v": 1, "email": "a@x", "language": "en", "attempt_id": "i", "expires_at": 9}',
     ),
     (ResetRequest(email="a@x", language="en"), '{"v": 1, "email": "a@x", "language": "en"}'),
     (SignUpRequest(email="\u00e4@x", language="ar"), '{"v": 1, "email": "\\u00e4@x", "language": "ar"}'),

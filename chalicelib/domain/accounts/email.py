@@ -5,6 +5,7 @@ from ..errors import InvalidRequest
 
 # RFC 5321 has 254 octets; a character of another width or composition, to be normalised, has up to 4 bytes for one of them.
 MAX_BYTES = 4 * 254
+SPECIALS = frozenset('()<>[]:;@\\," \t\r\n')  # RFC 5322 section 3.2.3, but the full stop
 NO_ADDRESS = "`email` is not an e-mail address."
 
 
@@ -53,6 +54,11 @@ def validate(address: str) -> str:
     from email_validator import EmailNotValidError, validate_email
 
     try:
-        return validate_email(address, check_deliverability=False).normalized
+        normalised = validate_email(address, check_deliverability=False).normalized
     except EmailNotValidError:
         raise InvalidRequest(NO_ADDRESS) from None
+    local = normalised.rpartition("@")[0]
+    # A wide @, quotation mark or space is an ordinary one to whatever folds it, and the mail another's then.
+    if not local.isascii() and not SPECIALS.isdisjoint(unicodedata.normalize("NFKC", local)):
+        raise InvalidRequest(NO_ADDRESS)
+    return normalised

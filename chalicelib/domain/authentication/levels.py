@@ -7,6 +7,9 @@ from enum import Enum
 # Connect Extended Authentication Profile ACR Values 1.0).
 AAL1, AAL2, PHR = LEVELS = ("aal1", "aal2", "phr")
 SEVERAL = "mfa"  # RFC 8176: proofs of several kinds
+# The code or link of a mail to the account's address, by which a login began. RFC 8176 has no name of its own for it, and
+# tokens call it `otp`; here it is kept apart from the codes of a device.
+EMAIL = "email"
 
 
 class Kind(Enum):
@@ -20,6 +23,8 @@ class Kind(Enum):
 # RFC 8176 section 2; what is not here (`user`, `geo`, `wia`…) is no factor.
 KINDS = {
     **dict.fromkeys(("pwd", "pin", "kba"), Kind.KNOWLEDGE),
+    # Of the password's kind: who reads the mail can have a new password, so the two together prove no more than one.
+    EMAIL: Kind.KNOWLEDGE,
     **dict.fromkeys(("otp", "sms", "tel", "pop", "hwk", "swk", "sc"), Kind.POSSESSION),
     **dict.fromkeys(("fpt", "face", "iris", "retina", "vbm"), Kind.INHERENCE),
 }
@@ -40,6 +45,11 @@ def united(*amrs: Iterable[str]) -> tuple[str, ...]:
     methods = tuple(dict.fromkeys(method for amr in amrs for method in amr if method != SEVERAL))
     several = _several_kinds(methods) or any(SEVERAL in amr for amr in amrs)
     return (*methods, SEVERAL) if several else methods
+
+
+def for_tokens(amr: Iterable[str]) -> list[str]:
+    """The methods as tokens name them, each once."""
+    return list(dict.fromkeys("otp" if method == EMAIL else method for method in amr))
 
 
 def rank(acr: str) -> int:

@@ -19,7 +19,7 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     """A user who has proved who they are: what alone can begin or raise a session.
 
     Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back;
-    `attempt_id` is the attempt's of several steps, which is used up with it, before `attempt_expires_at`. `agent` is what
+    `attempt_id` is the attempt's of several requests, which is used up with it, before `attempt_expires_at`. `agent` is what
     they logged in with, and `device` that as it came here; None for neither where nobody has logged in just now.
     """
 

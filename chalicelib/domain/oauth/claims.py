@@ -40,7 +40,7 @@ def of_login(session: Session) -> dict[str, Any]:
     """What a token says of the login that its session began with (OpenID Connect Core 2); nothing where none did."""
     if not session.logged_in:
         return {}
-    return {"auth_time": session.auth_time, "amr": list(session.amr), "acr": levels.acr_of(session.amr)}
+    return {"auth_time": session.auth_time, "amr": levels.for_tokens(session.amr), "acr": levels.acr_of(session.amr)}
 
 
 def of_scopes(scope: Iterable[str]) -> set[str]:

@@ -85,6 +85,26 @@ class NewDeviceMail(Mail, frozen=True, kw_only=True):
     at: int
 
 
+class LoginMail(Mail, frozen=True, kw_only=True):
+    """The mail that completes an attempt to log in, of no use once that has expired."""
+
+    kind, seconds = "login mail", 600
+
+    attempt_id: str
+    expires_at: int
+
+
+class LoginRequest(Message, frozen=True, kw_only=True):
+    """Somebody wants to log in by a mail to the account with this address, in its canonical form, if there is one."""
+
+    kind, seconds = "login", 600
+
+    email: str
+    language: str
+    attempt_id: str
+    expires_at: int
+
+
 class ResetRequest(Message, frozen=True, kw_only=True):
     """Somebody wants a new password for the account with this address, in its canonical form, if there is one."""
 
@@ -105,7 +125,17 @@ class SignUpRequest(Message, frozen=True, kw_only=True):
 
 MESSAGES: Mapping[str, type[Message]] = {
     message.kind: message
-    for message in (EndedSessions, LogoutNotice, Mail, EmailChangeMail, NewDeviceMail, ResetRequest, SignUpRequest)
+    for message in (
+        EndedSessions,
+        LogoutNotice,
+        Mail,
+        EmailChangeMail,
+        LoginMail,
+        LoginRequest,
+        NewDeviceMail,
+        ResetRequest,
+        SignUpRequest,
+    )
 }
 
 

@@ -139,6 +139,18 @@ class SealedSessionEnd(SealedRecord, frozen=True, kw_only=True):
     session_id: str
 
 
+class SealedLoginLink(SealedRecord, frozen=True, kw_only=True):
+    """The link of a mail that completes one attempt to log in, in the hands of who began that; good until `expires_at`."""
+
+    purpose, seconds = b"latchkey login link\x00", Attempt.seconds
+
+    attempt_id: str
+    expires_at: int
+    uid: str
+    email: str
+    token_version: int
+
+
 SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
@@ -152,6 +164,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedInvitation,
     SealedEnrolment,
     SealedSessionEnd,
+    SealedLoginLink,
     Attempt,
     KnownDevice,
 )

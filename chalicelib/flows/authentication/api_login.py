@@ -1,4 +1,5 @@
-"""The JSON API's login: tokens for the right password, or, where the account has more factors, for one proof more."""
+"""The JSON API's login: tokens for the right password, or for what was mailed, or, where the account has more factors, for
+one proof more."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +8,14 @@ import msgspec
 
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.user_agent import UserAgent
-from ...domain.errors import MfaRequired
+from ...domain.errors import InvalidRequest, MfaRequired
 from ...domain.oauth import scopes
 from ...services import Services
 from ..clients import own
 from ..platform import keys
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
-from . import attempts, login
+from . import attempts, login, mailed_login
 from .login import Incomplete, Progress
 
 FLOW = "json"
@@ -29,6 +30,22 @@ def with_password(
     """
     attempt = _begin(svc, scope, device)
     return _answer(svc, attempt, login.with_password(svc, attempt, address=address, password=password, agent=agent))
+
+
+def request_mail(svc: Services, *, address: str, agent: UserAgent, scope: str | None = None, device: str = "") -> str:
+    """Has a code and a link mailed, and gives what they are brought back with; raises as `mailed_login.request` does."""
+    attempt = _begin(svc, scope, device)
+    return attempts.seal(svc, mailed_login.request(svc, attempt, address=address, agent=agent))
+
+
+def with_mail(svc: Services, login_token: str, *, code: str, token: str, agent: UserAgent) -> TokenSet:
+    """A new session for the code that was mailed, or for the link's token; raises MfaRequired where that is not enough."""
+    if bool(code) == bool(token):
+        raise InvalidRequest("Send `code`, or the link's `token`.")
+    attempt = _attempt(svc, login_token)
+    if token:
+        return _answer(svc, attempt, mailed_login.with_link(svc, attempt, token, agent=agent))
+    return _answer(svc, attempt, mailed_login.with_code(svc, attempt, code, agent=agent))
 
 
 def begin_with(

@@ -10,6 +10,7 @@ from ...domain.oauth.client import Client
 from ...services import Services
 from .factors import FACTORS
 
+MAILED_CODE = "email_code"  # the factor that is a code by mail
 REQUIRED, OFF = "required", "off"  # of Settings.second_factor, beside `optional`
 
 
@@ -32,6 +33,8 @@ def missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
     """The factors one of which has to be proved next, () where the login is complete; raises UnmetAuthentication."""
     offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
+    if levels.EMAIL in amr:  # one more mail to the same mailbox proves nothing more
+        offers = {name: methods for name, methods in offers.items() if name != MAILED_CODE}
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
     floors = (requested, account_level(svc, user), attempt.level, policy.level_beside(amr))
     level = max(floors, key=levels.rank)

@@ -22,13 +22,14 @@ from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import CODE, Client
 from ...services import Services
-from ..authentication import attempts, login, policy
+from ..authentication import attempts, login, mailed_login, policy
 from ..authentication.login import Incomplete, Progress
 from ..platform import subjects
 from ..sessions import begin
 from . import codes
 
 FLOW = "app"
+BEGINNINGS = ("password", mailed_login.PROOF)  # what a login begins with, where a mail can begin one
 REQUEST_PARAMETERS = frozenset(
     {
         "response_type",
@@ -114,10 +115,12 @@ def _registered(svc: Services, client: Client, params: Mapping[str, str]) -> dic
 
 def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: UserAgent) -> Progress:
     try:
+        if params.get("factor") == mailed_login.PROOF and not attempt.uid:
+            return _by_mail(svc, attempt, params, agent)
         if "factor" in params:
             return _prove(svc, attempt, params, agent)
         if not params.get("email") or not params.get("password"):
-            raise _insufficient(svc, attempt)
+            raise _insufficient(svc, attempt, factors=BEGINNINGS if svc.settings.mailed_login else ())
         email, password = params["email"], params["password"]
         return login.with_password(svc, attempt, address=email, password=password, agent=agent)
     except WrongAnswer as error:
@@ -126,12 +129,26 @@ def _proceed(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: 
         raise _insufficient(svc, attempt, error) from None
 
 
+def _by_mail(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: UserAgent) -> Progress:
+    """The login by a mail: first what asks for it, and then what was in it."""
+    if not svc.settings.mailed_login:
+        raise InvalidRequest("`factor`: nobody logs in by mail here.")
+    if "answer" in params:
+        return mailed_login.with_answer(svc, attempt, params["answer"], agent=agent)
+    attempt = mailed_login.request(svc, attempt, address=params.get("email", ""), agent=agent)
+    raise _answer_needed(svc, attempt, mailed_login.PROOF, {})
+
+
 def _prove(svc: Services, attempt: Attempt, params: Mapping[str, str], agent: UserAgent) -> Progress:
     factor = params["factor"]
     if "answer" in params:
         return login.prove(svc, attempt, factor=factor, answer=params["answer"], agent=agent)
     show = login.challenge(svc, attempt, factor=factor, agent=agent)
-    raise InsufficientAuthorization(
+    raise _answer_needed(svc, attempt, factor, show)
+
+
+def _answer_needed(svc: Services, attempt: Attempt, factor: str, show: Mapping[str, str]) -> InsufficientAuthorization:
+    return InsufficientAuthorization(
         "Come back with the user's `answer`.",
         auth_session=attempts.seal(svc, attempt),
         factors=(factor,),
@@ -152,7 +169,7 @@ def _check_subject(
 def _insufficient(
     svc: Services, attempt: Attempt, error: LatchkeyError | None = None, factors: tuple[str, ...] = ()
 ) -> InsufficientAuthorization:
-    description = error.description if error else "One more proof is needed." if factors else None
+    description = error.description if error else "One more proof is needed." if attempt.uid else None
     return InsufficientAuthorization(
         description,
         auth_session=attempts.seal(svc, attempt),

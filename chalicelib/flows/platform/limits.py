@@ -140,6 +140,30 @@ def reset_confirmation(svc: Services, user: User) -> None:
     _spend(svc, _limit(svc, "reset_confirmation_account", user.uid))
 
 
+def login_mail(svc: Services, *, canonical_email: str, network: str) -> None:
+    """Counts one mail to log in by, whether there is such an account or not; raises TooManyRequests."""
+    _spend(
+        svc,
+        _limit(svc, "mail_network", network),
+        _limit(svc, "login_mail_address_network", canonical_email, network),
+        _limit(svc, "login_mail_address", canonical_email),
+    )
+
+
+def login_code(svc: Services, *, canonical_email: str, network: str) -> Spent:
+    """Counts one guess at the code of such a mail, which a right one gives back; raises TooManyRequests.
+
+    What comes of it belongs under `keep_failure`. It is for all attempts together, of which a stranger can begin many.
+    Strangers can use up the address's own limit; whoever reads its mail has the link besides, which is no guess.
+    """
+    return _spend(
+        svc,
+        _limit(svc, "mail_code_network", network),
+        _backoff(svc, "login_code_address_network", canonical_email, network),
+        _limit(svc, "login_code_address", canonical_email),
+    )
+
+
 # Of accounts that are mailed the address is counted: who deletes one and makes another with it begins no new count.
 def password_change(svc: Services, user: User) -> None:
     """Counts one new password, which is a mail to whoever has the account's address; raises TooManyRequests."""

@@ -53,6 +53,8 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     mail = known_devices.new_device_mail(svc, login, session)
     failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *mail, optional=[refund])
     if failed in finish:
+        if login.spent:
+            svc.attempts.give_back(login.spent, now=svc.now())
         raise LoginExpired(reason="login complete already", uid=session.uid)
     if failed is not None:
         if session.browser:
@@ -66,7 +68,7 @@ def device_token(svc: Services, login: Authenticated) -> str:
 
 
 def finishing(svc: Services, login: Authenticated) -> list[Write]:
-    """What uses up a login of several steps, to be written with the one session that it begins or raises."""
+    """What uses up a login of several requests, to be written with the one session that it begins or raises."""
     if not login.attempt_id:
         return []
     expires_at, now = login.attempt_expires_at, svc.now()

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from ...domain import errors
+from ...domain.authentication.attempt import Attempt
 from ...flows.authentication import api_login
 from ...services import Services
 from ..http.routing import Api, Caller
@@ -34,6 +35,30 @@ class LogIn(Body, frozen=True):
     scope: Scope | None = None
     device: Device = ""
     device_token: DeviceToken = ""
+
+
+class RequestLoginMail(Body, frozen=True):
+    """The address of the account."""
+
+    email: Email
+    scope: Scope | None = None
+    device: Device = ""
+
+
+class LoginMailRequested(msgspec.Struct, frozen=True):
+    """A mail is on its way, if there is such an account; `login_token` completes the login with what is in it."""
+
+    login_token: str
+    expires_in: Annotated[int, Meta(description="For how many seconds it is good.")] = Attempt.seconds
+
+
+class LogInByMail(Body, frozen=True):
+    """What the request for the mail was answered with, and one of the two that the mail has."""
+
+    login_token: Token
+    device_token: DeviceToken = ""
+    code: Annotated[str, Meta(max_length=100, description="The code, with whatever was pasted around it.")] = ""
+    token: Annotated[str, Meta(max_length=8192, description="The token in the address of the link.")] = ""
 
 
 class BeginProof(Body, frozen=True):
@@ -95,6 +120,46 @@ def begin_passkey(svc: Services, caller: Caller, body: BeginPasskey) -> PasskeyC
         svc, factor=PASSKEY, scope=body.scope, device=body.device, agent=caller.user_agent()
     )
     return PasskeyChallenge(token, dict(challenge))
+
+
+@api.route(
+    "POST /login/code",
+    status=202,
+    body=RequestLoginMail,
+    answer=LoginMailRequested,
+    errors=(errors.NotFound, errors.TooManyRequests, errors.InvalidScope),
+)
+def request_login_mail(svc: Services, caller: Caller, body: RequestLoginMail) -> LoginMailRequested:
+    """Mails a code and a link to log in by. Says the same whether there is such an account or not."""
+    login_token = api_login.request_mail(
+        svc,
+        address=body.email,
+        scope=body.scope,
+        device=body.device,
+        agent=caller.user_agent(),
+    )
+    return LoginMailRequested(login_token)
+
+
+@api.route(
+    "POST /login/code/confirm",
+    body=LogInByMail,
+    answer=LoginTokens,
+    errors=(
+        *STEP_ERRORS,
+        errors.NotFound,
+        errors.InvalidCredentials,
+        errors.MfaRequired,
+        errors.TooManyRequests,
+        errors.InvalidScope,
+    ),
+)
+def log_in_by_mail(svc: Services, caller: Caller, body: LogInByMail) -> LoginTokens:
+    """Begins a session by the code or the link that was mailed, once, or answers `mfa_required` as `/login` does."""
+    token_set = api_login.with_mail(
+        svc, body.login_token, code=body.code, token=body.token, agent=caller.user_agent(body.device_token)
+    )
+    return login_tokens_of(token_set)
 
 
 @api.route("POST /login/challenge", body=BeginProof, answer=Challenge, errors=(*STEP_ERRORS, errors.TooManyRequests))

@@ -7,6 +7,8 @@ from chalice.app import Blueprint
 from ...domain.records.outbox import (
     EmailChangeMail,
     EndedSessions,
+    LoginMail,
+    LoginRequest,
     LogoutNotice,
     Mail,
     Message,
@@ -16,6 +18,7 @@ from ...domain.records.outbox import (
     SignUpRequest,
 )
 from ...flows.accounts import mailed_signup, recovery
+from ...flows.authentication import mailed_login
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
 from ...flows.sessions import back_channel
@@ -38,6 +41,8 @@ DELIVERIES: Mapping[str, Delivery] = {
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,
     EmailChangeMail.kind: _deliver_mail,
+    LoginMail.kind: _deliver_mail,
+    LoginRequest.kind: mailed_login.mail_of,
     NewDeviceMail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
     SignUpRequest.kind: mailed_signup.mail_of,

@@ -21,11 +21,18 @@ class Contents:
     """What one mail has besides its texts: where its button leads, and the code that it shows; "" for neither.
 
     `values` are what it says in the {places} of its lead, besides its address.
+    `code_for` is the host on whose pages alone browsers are to offer the code.
     """
 
     link: str = ""
     code: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    code_for: str = ""
+
+    @property
+    def bound_code(self) -> str:
+        """The code as browsers read it for a host (W3C WICG, Origin-bound one-time codes), "" for none; the last line."""
+        return f"@{self.code_for} #{self.code}" if self.code_for else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents)
         lines += [of_mail[f"{name}.button"] + ":", contents.link]
     if contents.code:
         lines += [of_mail[f"{name}.code"], contents.code]
-    return "\n\n".join([*lines, of_mail[f"{name}.otherwise"], f"-- \n{brand.name}"]) + "\n"
+    bound_code = [contents.bound_code] if contents.bound_code else []
+    return "\n\n".join([*lines, of_mail[f"{name}.otherwise"], f"-- \n{brand.name}", *bound_code]) + "\n"
 
 
 def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
@@ -85,6 +93,8 @@ def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents)
         code = f'<span dir="ltr" style="font:600 24px monospace;letter-spacing:4px">{contents.code}</span>'
         parts += [_paragraph(escape(of_mail[f"{name}.code"])), _paragraph(code)]
     parts.append(f'<p style="color:#555;margin:16px 0">{escape(of_mail[f"{name}.otherwise"])}</p>')
+    if contents.bound_code:
+        parts.append(f'<p dir="ltr" style="color:#555;margin:16px 0">{escape(contents.bound_code)}</p>')
     direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
     return (
         f'<!doctype html>\n<html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'

@@ -8,6 +8,7 @@ from ...flows.oauth.client_request import ClientRequest
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
+from .login_progress import attempt_by_mail, leads_here
 from .page_request import PageRequest
 
 
@@ -20,6 +21,7 @@ def show_form(
     email: str = "",
 ) -> Answer:
     """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue."""
+    attempt = attempt_by_mail(page_request)
     return forms.show(
         page_request,
         f"{form}.html",
@@ -28,6 +30,8 @@ def show_form(
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         mails=bool(page_request.svc.settings.mail_from),
+        mailed_login=page_request.svc.settings.mailed_login,
+        code_page=mailed_page(page_request) if attempt and leads_here(page_request, attempt) else "",
         by_mail=page_request.svc.settings.sign_up == "verified",
         sign_up_open=page_request.svc.settings.sign_up_open,
         other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
@@ -38,6 +42,11 @@ def show_form(
 def form_page(page_request: PageRequest, form: str) -> str:
     """The path of the login or sign-up page that leads on to where this request leads."""
     return f"authorize/{form}?{urlencode({'to': page_request.to})}" if page_request.to else f"authorize/{form}"
+
+
+def mailed_page(page_request: PageRequest) -> str:
+    """The path of the page that asks for the code of a mail."""
+    return f"authorize/mailed?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/mailed"
 
 
 def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginExpired
-from ...flows.authentication import attempts, login
+from ...flows.authentication import attempts, login, mailed_login
 from ...flows.authentication.login import Incomplete, Progress
 from ...flows.clients import own
 from ...flows.oauth import interactions
@@ -82,9 +82,15 @@ def redirect_to_proof(
     """
     if challenge is not None:
         attempt = attempt.with_request(challenge=json.dumps(dict(challenge)))
+    answer = redirect(f"{page_request.svc.settings.issuer}/{proof_page(page_request)}")
+    return with_attempt_cookie(page_request, answer, attempt)
+
+
+def with_attempt_cookie(page_request: PageRequest, answer: Answer, attempt: Attempt) -> Answer:
+    """An answer that gives the browser its attempt to carry."""
     svc = page_request.svc
     cookie = cookies.write(svc.settings, cookies.ATTEMPT, attempts.seal(svc, attempt), seconds=Attempt.seconds)
-    return with_cookie(redirect(f"{svc.settings.issuer}/{proof_page(page_request)}"), cookie)
+    return with_cookie(answer, cookie)
 
 
 def proof_page(page_request: PageRequest) -> str:
@@ -105,9 +111,27 @@ def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> 
             raise
         holder = (browser_session.session.session_id,)
         attempt = attempts.unseal(svc, cookie, flow=STEP_UP, client=own.BROWSER, bound_to=holder)
-    if attempt.request["to"] != interactions.digest_of(page_request.to):
+    if not leads_here(page_request, attempt):
         raise LoginExpired(reason="leads elsewhere", uid=attempt.uid)
     return attempt
+
+
+def attempt_by_mail(page_request: PageRequest) -> Attempt | None:
+    """The login in this browser that waits for a mail, wherever it leads."""
+    svc, holder = page_request.svc, (page_request.browser_token() or None,)
+    cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT)
+    if not cookie:
+        return None
+    try:
+        attempt = attempts.unseal(svc, cookie, flow=LOGIN, client=own.BROWSER, bound_to=holder)
+    except LoginExpired:
+        return None
+    return attempt if mailed_login.awaits_mail(attempt) else None
+
+
+def leads_here(page_request: PageRequest, attempt: Attempt) -> bool:
+    """Whether an attempt was begun for where the request leads."""
+    return attempt.request["to"] == interactions.digest_of(page_request.to)
 
 
 def redirect_logged_in(page_request: PageRequest, browser_session: Browser, login: Authenticated) -> Answer:

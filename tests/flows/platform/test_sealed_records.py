@@ -19,6 +19,7 @@ from chalicelib.domain.records.sealed import (
     SealedFormError,
     SealedInteraction,
     SealedInvitation,
+    SealedLoginLink,
     SealedResetLink,
     SealedSessionEnd,
     SealedSignUpLink,
@@ -134,6 +135,11 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             '{"v": 1, "uid": "u", "token_version": 3, "holder": "s", "kind": "totp",'
             ' "state": {"secret": "GEZDGNBV", "id": "f"}, "until": 1800000600}'
         ),
+    ),
+    (
+        SealedLoginLink(attempt_id="i", expires_at=9, uid="u", email="a@x", token_version=3),
+        b"latchkey login link\x00",
+        '{"v": 1, "attempt_id": "i", "expires_at": 9, "uid": "u", "email": "a@x", "token_version": 3, "until": 1800000600}',
     ),
     (
         ATTEMPT,

@@ -19,7 +19,7 @@ from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
-from tests.support import account_pages, code_app, counter, email_change
+from tests.support import account_pages, code_app, counter, email_change, mailed_login
 from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
@@ -46,6 +46,7 @@ WITHOUT_CALLS = {
         "GET /authorize/login",
         "GET /authorize/signup",
         "POST /login/passkey",
+        "GET /authorize/mailed",
         "GET /account/sign-up",
         "GET /account/sign-up-mailed",
         "GET /account/verify-email",
@@ -245,6 +246,43 @@ def by_sign_up_link(world: World) -> Answer:
     return world.phone.call("POST /signup/confirm", {"token": world.state["token"], "password": PASSWORD})
 
 
+def at_login(world: World) -> None:
+    """The login page of a browser in which nobody is logged in."""
+    world.browser.cookies.clear()
+    world.state["page"] = world.browser.authorize(world.app)
+
+
+def at_login_of_new_account(world: World) -> None:
+    with_new_account(world)
+    at_login(world)
+
+
+def ask_on_page(world: World) -> Answer:
+    """The login form of the page before, by its button for a mail."""
+    hidden = forms(world.state["page"])["/authorize/login"].hidden
+    return world.browser.post("/authorize/mail", {**hidden, "email": newest(world).email})
+
+
+def ask_for_login_mail(world: World) -> Answer:
+    return world.phone.call("POST /login/code", {"email": newest(world).email})
+
+
+def with_login_mail(world: World) -> None:
+    """What an app of a new account has that asked for a mail to log in by, with the code of that."""
+    with_new_account(world)
+    login_token = ask_for_login_mail(world).json()["login_token"]
+    code = mailed_login.code_for(world.svc, login_token)
+    world.state["login"] = {"login_token": login_token, "code": code}
+
+
+def at_login_code(world: World) -> None:
+    """The page that asks for the code of a new account's mail."""
+    with_new_account(world)
+    at_login(world)
+    world.state["page"] = ask_on_page(world)
+    world.state["code"] = mailed_login.code_for(world.svc, world.browser.cookies[mailed_login.COOKIE])
+
+
 def ask_for_link(world: World) -> Answer:
     return world.phone.call("POST /password/reset", {"email": f"{len(world.state)}@example.com"})
 
@@ -311,6 +349,13 @@ DEEDS: dict[str, Deed] = {
     "POST /signup/confirm": (at_sign_up_link, by_sign_up_link),
     "POST /account/sign-up": (at_sign_up_link, form(SIGN_UP, password=PASSWORD)),
     "POST /account/verify-email": (with_new_account, form(VERIFY)),
+    "POST /login/code": (with_new_account, ask_for_login_mail),
+    "POST /login/code/confirm": (
+        with_login_mail,
+        lambda w: w.phone.call("POST /login/code/confirm", w.state["login"]),
+    ),
+    "POST /authorize/mail": (at_login_of_new_account, ask_on_page),
+    "POST /authorize/mailed": (at_login_code, lambda w: form("/authorize/mailed", code=w.state["code"])(w)),
     "POST /password/reset": (of_oauth.no_more, ask_for_link),
     "POST /password/reset/confirm": (at_new_password, with_link),
     "POST /account/forgot-password": (at(FORGOT), form(FORGOT, email=EMAIL)),

@@ -131,6 +131,14 @@ class Stranger:
         self.form("POST /oauth/token", {**television, "device_code": self.device_code()})
         self.form("POST /oauth/token", {**television, "device_code": self.device_code()}, proof=True)
 
+    def guesses(self) -> None:
+        """The code of a mail to an address that they do not read, and a link that they have made up."""
+        answer = self.phone.call("POST /login/code", {"email": f"{self.new()}@example.com"})
+        if answer.status == 202:
+            self.responses["mailed"] = answer.json()["login_token"]
+        for proof in ({"code": "123456"}, {"token": "x"}):
+            self.phone.call("POST /login/code/confirm", {"login_token": self.responses["mailed"], **proof})
+
     def challenges(self) -> None:
         """The login of a first-party app, with a password and to begin with."""
         request = {name: v for name, v in self.native.request().items() if name in first_party.PARAMETERS}
@@ -212,6 +220,11 @@ DEEDS: dict[str, Deed] = {
     ),
     "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
+    "POST /login/code": lambda s: s.phone.call("POST /login/code", {"email": f"{s.new()}@example.com"}),
+    "POST /login/code/confirm": Stranger.guesses,
+    "GET /authorize/mailed": get("/authorize/mailed?token=x"),
+    "POST /authorize/mail": lambda s: s.page("/authorize/mail", "", email=f"{s.new()}@example.com"),
+    "POST /authorize/mailed": lambda s: s.page("/authorize/mailed", "", code="123456"),
     "POST /password/reset": lambda s: s.phone.call("POST /password/reset", {"email": f"{s.new()}@example.com"}),
     "POST /password/reset/confirm": lambda s: s.phone.call(
         "POST /password/reset/confirm", {"token": "x" * 100, "new_password": PASSWORD}
@@ -285,6 +298,9 @@ WRITE_AT_FIRST = {
     "GET /oauth/authorize",
     "POST /oauth/authorize",
     "POST /authorize/signup",
+    "POST /login/code",
+    "POST /login/code/confirm",
+    "POST /authorize/mail",
     "POST /password/reset",
     "POST /account/forgot-password",
     "GET /oauth/logout",

@@ -51,6 +51,10 @@ def ask_for_a_password(phone: Phone, _: Ses, language: str) -> None:
     phone.call("POST /password/reset", {"email": EMAIL}, headers={"Accept-Language": language})
 
 
+def ask_to_log_in(phone: Phone, _: Ses, language: str) -> None:
+    phone.call("POST /login/code", {"email": EMAIL}, headers={"Accept-Language": language})
+
+
 def move(phone: Phone, mailbox: Ses, language: str) -> None:
     """To another address and back by code, so that it can be done again."""
     user = services().users.read(str(services().users.find(EMAIL)))
@@ -85,6 +89,7 @@ DEEDS: Mapping[str, Deed] = {
     "factor_added": news("factor_added"),
     "factor_removed": news("factor_removed"),
     "invitation": invite,
+    "log_in": ask_to_log_in,
     "password_changed": with_token("POST /me/password", {"current_password": PASSWORD, "new_password": PASSWORD}),
     "reset_password": ask_for_a_password,
     "sign_up": by_mail("new@example.com"),

@@ -18,7 +18,7 @@ from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
-from tests.support import code_app, counter, email_change
+from tests.support import code_app, counter, email_change, mailed_login
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 
@@ -116,7 +116,8 @@ def verify_address(phone: Phone, access: str) -> None:
 
 
 def forget_password(phone: Phone) -> None:
-    """Where no mail is sent, and where it is."""
+    """Where no mail is sent, and where it is; and without a password."""
+    log_in_by_mail(phone)
     phone.call("POST /password/reset", {"email": EMAIL})
     use(replace(services(), settings=replace(services().settings, mail_from="login@id.example")))
     phone.call("POST /password/reset", {"email": EMAIL})
@@ -124,6 +125,19 @@ def forget_password(phone: Phone) -> None:
     assert bob
     for token in ("x", recovery.link(services(), bob)):
         phone.call("POST /password/reset/confirm", {"token": token, "new_password": "an entirely other phrase 7"})
+
+
+def log_in_by_mail(phone: Phone) -> None:
+    """Where no mail is sent, and where it is: by a wrong code and the right one, which is good once."""
+    phone.call("POST /login/code", {"email": EMAIL})
+    phone.call("POST /login/code/confirm", {"login_token": "x", "code": "000000"})
+    svc = services()
+    use(replace(svc, settings=replace(svc.settings, mail_from="login@id.example")))
+    phone.call("POST /login/code", {"email": "nobody"})
+    login_token = phone.call("POST /login/code", {"email": "bob@example.com"}).json()["login_token"]
+    for code in ("000000", mailed_login.code_for(services(), login_token)) * 2:
+        phone.call("POST /login/code/confirm", {"login_token": login_token, "code": code})
+    use(svc)
 
 
 def change_address(phone: Phone, access: str) -> None:

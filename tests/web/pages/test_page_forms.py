@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html import unescape
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -13,7 +14,7 @@ from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
-from tests.support import counter, email_change
+from tests.support import counter, email_change, mailed_login
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.session_end import session_end_link
@@ -23,6 +24,12 @@ WRONG = {"email": EMAIL, "password": "a wrong and long password"}
 BOB = "bob@example.com"
 MISTAKE = "__Host-latchkey-mistake"
 MINUTES = 301
+
+
+@pytest.fixture
+def svc(svc: Services) -> Services:
+    """Services that send mail."""
+    return replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +118,17 @@ def at_session_end(browser: Browser, app: App) -> Answer:
     return browser.get(f"/account/end-session?{urlencode({'token': session_end_link(app.svc, user)})}")
 
 
+def at_login_code(browser: Browser, app: App) -> Answer:
+    hidden = forms(at_login(browser, app))["/authorize/login"].hidden
+    return browser.post("/authorize/mail", {**hidden, "email": EMAIL})
+
+
+def at_login_link(browser: Browser, app: App) -> Answer:
+    at_login_code(browser, app)
+    token = mailed_login.link_for(app.svc, browser.cookies[mailed_login.COOKIE])
+    return browser.get(f"/authorize/mailed?{urlencode({'token': token})}")
+
+
 def at_sign_up_link(browser: Browser, app: App) -> Answer:
     token = mailed_signup.link(app.svc, "new@example.com")
     return browser.get(f"/account/sign-up?{urlencode({'token': token})}")
@@ -127,6 +145,9 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
         {"email": "new@example.com", "password": PASSWORD},
     ),
     "sign up with a mistake": (lambda b, a: b.sign_up_page(at_login(b, a)), "/authorize/signup", {"email": "?"}),
+    "ask for one more mail": (at_login_code, "/authorize/mail", {}),
+    "type a wrong code of a mail": (at_login_code, "/authorize/mailed", {"code": "000000"}),
+    "log in by a link": (at_login_link, "/authorize/mailed", {}),
     "go on": (at_choice, "/authorize/continue", {}),
     "allow": (at_consent, "/authorize/consent", {"decision": "allow"}),
     "deny": (at_consent, "/authorize/consent", {"decision": "deny"}),
