@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from chalicelib import config, services
 from chalicelib.domain.accounts import email
 from chalicelib.domain.authentication.user_agent import UserAgent
@@ -49,6 +47,8 @@ SERVICE = Client(
 
 def prepare(settings: config.Settings) -> None:
     """Make what is missing, and write the public keys where the guard looks for them."""
+    import boto3  # here, for `make serve` reads this file too, and would start a quarter of a second later
+
     tables.ensure(boto3.client("dynamodb"), **settings.tables)
     svc = services.build(settings, seconds=PATIENT)
     keys.ensure(svc)
@@ -71,6 +71,8 @@ def prepare(settings: config.Settings) -> None:
 
 
 def _verify_sender() -> None:
+    import boto3
+
     ses: Any = boto3.client("sesv2")
     with suppress(ses.exceptions.AlreadyExistsException):
         ses.create_email_identity(EmailIdentity=SENDER)

@@ -53,6 +53,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the wheels that ship are unpacked and compiled: once in a run, whichever of its workers is the first."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheels"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for what few tests write: one for each test would cost as much as a request."""
     return tmp_path_factory.mktemp("files")

@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -81,7 +82,7 @@ class Phone:
 
 
 @pytest.fixture(scope="session")
-def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def running_cloud(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """A whole AWS, made once; it is stopped by the process that started it."""
     project = tmp_path_factory.mktemp("project")
     left_out = shutil.ignore_patterns("__pycache__", "deploy*", "apis.json")
@@ -92,7 +93,9 @@ def running_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     for api_id, options in HTTP_APIS.items():
         arguments = ["add", "--id", api_id, "--name", api_id, "--file", str(EXAMPLE / "scopes.json"), *options]
         run("apis", *arguments, on=Register(project))
-    with cloud.running(project=project, build=tmp_path_factory.mktemp("build")) as running:
+    build = tmp_path_factory.mktemp("build")
+    (build / "vendor").symlink_to(wheels)
+    with cloud.running(project=project, build=build) as running:
         yield running
 
 

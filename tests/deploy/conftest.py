@@ -8,9 +8,11 @@ from deploy import package, stages
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A build folder of the tests' own; wheels are unpacked into it once."""
-    return tmp_path_factory.mktemp("build")
+def build(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build folder of the tests' own."""
+    folder = tmp_path_factory.mktemp("build")
+    (folder / "vendor").symlink_to(wheels)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,7 @@ class Operator:
         return subprocess.run(
             [sys.executable, "-m", "cli", command, "--stage", "dev", *arguments],
             cwd=self.project,
-            env={**own, **aws, "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"},
+            env={**own, **aws, "AWS_EC2_METADATA_DISABLED": "true"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -118,13 +118,15 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator(moto: str, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+def operator(moto: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Operator:
     project = tmp_path_factory.mktemp("project")
     left_out = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "*.orig")
     for folder in ("chalicelib", "deploy", "cli", ".chalice"):
         shutil.copytree(PROJECT / folder, project / folder, ignore=left_out)
     for file in ("app.py", "requirements.txt"):
         shutil.copy(PROJECT / file, project / file)
+    (project / "build").mkdir()
+    (project / "build" / "vendor").symlink_to(wheels)
     return Operator(project, moto)
 
 

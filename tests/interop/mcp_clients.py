@@ -10,25 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-import fastmcp
-import httpx2
 import pytest
 import requests
-from fastmcp.client.auth import OAuth
-from mcp.client import Client
-from mcp.client.auth import OAuthClientProvider
-from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
-from pydantic import AnyUrl
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
 from tests.interop import javascript
 from tests.interop.person import Person
 from tests.interop.served import free_port
+
+# Each worker reads this file while it collects; what takes a second to import is imported where it is used.
+if TYPE_CHECKING:
+    from mcp.shared.auth import OAuthClientInformationFull, OAuthToken
 
 SECONDS = 60
 REMOTE = javascript.ROOM / "node_modules" / "mcp-remote" / "dist" / "proxy.js"
@@ -57,22 +53,22 @@ class Outcome:
 class Store:
     """What the SDK keeps between two requests."""
 
-    tokens: OAuthToken | None = None
-    client: OAuthClientInformationFull | None = None
+    tokens: "OAuthToken | None" = None
+    client: "OAuthClientInformationFull | None" = None
 
-    async def get_tokens(self) -> OAuthToken | None:
+    async def get_tokens(self) -> "OAuthToken | None":
         """The tokens."""
         return self.tokens
 
-    async def set_tokens(self, tokens: OAuthToken) -> None:
+    async def set_tokens(self, tokens: "OAuthToken") -> None:
         """Keeps tokens."""
         self.tokens = tokens
 
-    async def get_client_info(self) -> OAuthClientInformationFull | None:
+    async def get_client_info(self) -> "OAuthClientInformationFull | None":
         """The client's registration."""
         return self.client
 
-    async def set_client_info(self, client_info: OAuthClientInformationFull) -> None:
+    async def set_client_info(self, client_info: "OAuthClientInformationFull") -> None:
         """Keeps the client's registration."""
         self.client = client_info
 
@@ -81,6 +77,13 @@ def python_sdk(
     url: str, person: Person, metadata: dict[str, Any], *, document: str = "", mode: str = "auto"
 ) -> Outcome:
     """Calls both tools by the SDK for Python."""
+    import httpx2
+    from mcp.client import Client
+    from mcp.client.auth import OAuthClientProvider
+    from mcp.client.streamable_http import streamable_http_client
+    from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+    from pydantic import AnyUrl
+
     outcome, pages = Outcome(), list[str]()
 
     async def redirect(address: str) -> None:
@@ -115,6 +118,9 @@ STEPS: list[tuple[str, dict[str, str]]] = [("list_notes", {}), ("write_note", {"
 
 def fastmcp_client(url: str, person: Person, patch: pytest.MonkeyPatch) -> Outcome:
     """Calls both tools by FastMCP's client, which opens a browser and waits at a port of loopback."""
+    import fastmcp
+    from fastmcp.client.auth import OAuth
+
     outcome = Outcome()
 
     def browse(address: str) -> bool:

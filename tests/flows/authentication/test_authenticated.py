@@ -2,15 +2,21 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3] / "chalicelib"
-FILES = {path: list(ast.walk(ast.parse(path.read_text()))) for path in ROOT.rglob("*.py")}
+
+
+@cache
+def files() -> dict[Path, list[ast.AST]]:
+    """All that ships, as it is parsed."""
+    return {path: list(ast.walk(ast.parse(path.read_text()))) for path in ROOT.rglob("*.py")}
 
 
 def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
     """The calls in a file, by the last name of what is called."""
-    for node in FILES[path]:
+    for node in files()[path]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
             yield node.func.id if isinstance(node.func, ast.Name) else node.func.attr, node
 
@@ -19,7 +25,7 @@ def callers(name: str, *, keyword: str = "") -> set[str]:
     """The files in which something is called, if one is named with a keyword."""
     return {
         str(path.relative_to(ROOT))
-        for path in FILES
+        for path in files()
         for called, node in calls(path)
         if called == name and (not keyword or keyword in [each.arg for each in node.keywords])
     }
@@ -50,7 +56,7 @@ def test_what_begins_without_a_login_is_known() -> None:
 def test_the_level_of_a_login_is_derived_and_no_flow_writes_it() -> None:
     writers = {
         str(path.relative_to(ROOT))
-        for path, nodes in FILES.items()
+        for path, nodes in files().items()
         for node in nodes
         if (isinstance(node, ast.keyword) and node.arg == "acr")
         or (isinstance(node, ast.Dict) and "acr" in [k.value for k in node.keys if isinstance(k, ast.Constant)])
