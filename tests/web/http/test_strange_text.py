@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -83,13 +84,15 @@ strange = st.one_of(
 )
 
 
+@lru_cache(maxsize=200)  # each of the long ones is sent in each field there is
+def escaped(text: str) -> str:
+    """A text in a form, with as little escaped as can be."""
+    plain = [c not in "%&+=#;" and ord(c) > 32 and not 0xD800 <= ord(c) < 0xE000 for c in text]
+    return "".join(c if ok else quote(c, errors="surrogatepass") for c, ok in zip(text, plain, strict=True))
+
+
 def as_form(fields: Mapping[str, Any]) -> bytes:
-    """A form with as little escaped as can be, so that as much as can be fits in."""
-
-    def escaped(text: str) -> str:
-        plain = [c not in "%&+=#;" and ord(c) > 32 and not 0xD800 <= ord(c) < 0xE000 for c in text]
-        return "".join(c if ok else quote(c, errors="surrogatepass") for c, ok in zip(text, plain, strict=True))
-
+    """A form with so little escaped that as much as can be fits in."""
     return "&".join(f"{name}={escaped(str(value))}" for name, value in fields.items()).encode()
 
 
