@@ -70,6 +70,15 @@ class MfaRequired(LatchkeyError):
         self.members = {"mfa_token": mfa_token, "factors": factors}
 
 
+class ResetProofRequired(MfaRequired):
+    """A new password takes what its account has beside the password."""
+
+    default = "One more proof is needed: send `factor`, which is one of `factors`, and `answer` as well."
+
+    def __init__(self, *, factors: tuple[str, ...], uid: str = "") -> None:
+        super().__init__(mfa_token="", factors=factors, uid=uid)
+
+
 class EnrolmentRequired(LatchkeyError):
     """The login needs a second factor, and the account has none."""
 

@@ -4,13 +4,12 @@ from typing import Any
 
 from ..domain.accounts import email
 from ..domain.accounts.model import Session, User
-from . import addresses
+from . import addresses, user_writes
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
 from .user_items import (
     ATTRIBUTE,
-    address_history,
     as_read,
     from_item,
     session_key,
@@ -119,7 +118,7 @@ class Users:
         Nobody may have that address. The one before stays reserved if it is the previous one, else it is free.
         """
         old, new, kept = (email.canonical(each) for each in (user.email, changed.email, changed.previous_email))
-        parts = [self._address_of(user, changed)]
+        parts = [user_writes.address_change(self._users, user, changed)]
         if old != new:
             until = changed.previous_email_until
             parts += [
@@ -129,28 +128,6 @@ class Users:
                 else addresses.deletion(self._users, old, user.uid),
             ]
         return Write(tuple(parts))
-
-    def _address_of(self, user: User, changed: User) -> dict[str, Any]:
-        part = {"TableName": self._users, **as_read(user)}
-        values = {
-            "email": {"S": changed.email},
-            "email_verified": {"BOOL": changed.email_verified},
-            "token_version": {"N": str(changed.token_version)},
-            **address_history(changed),
-        }
-        if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
-            values["password_hash"] = {"S": changed.password_hash}
-        gone = "email_problem" if changed.previous_email else "email_problem, previous_email, previous_email_until"
-        part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)} REMOVE {gone}"
-        part["ConditionExpression"] += " AND email = :email AND " + (
-            "email_changed_at = :changed_at" if user.email_changed_at else "attribute_not_exists(email_changed_at)"
-        )
-        part["ExpressionAttributeValues"] |= {
-            ":email": {"S": user.email},
-            **({":changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}),
-            **{f":new_{name}": value for name, value in values.items()},
-        }
-        return {"Update": part}
 
     def reservation_end(self, user: User) -> Write:
         """The previous address is free, if it is reserved for this account."""
@@ -183,23 +160,26 @@ class Users:
 
         The hashes that are `remembered` are kept beside it, and no others.
         """
-        change, values = _new_password(user, password_hash, remembered)
+        change, values = user_writes.new_password(user, password_hash, remembered)
         return self._move_on(user, keep, f"SET {change}", values)
 
     def password_reset(self, user: User, *, password_hash: str, remembered: tuple[str, ...] = ()) -> Write:
         """A new password by the mail to an address, which is verified by that, and every session ended.
 
-        While the account is as it was read, and has that address.
+        While the account is as it was read, and has that address. Of one that was not verified the factors go as well.
         """
-        change, values = _new_password(user, password_hash, remembered)
+        change, values = user_writes.new_password(user, password_hash, remembered)
         part = {
             "TableName": self._users,
             **as_read(user),
-            "UpdateExpression": f"SET {change}, token_version = :next, {VERIFIED.removeprefix('SET ')}",
+            "UpdateExpression": f"SET {change}, token_version = :next, {VERIFIED.removeprefix('SET ')}"
+            + ("" if user.email_verified else ", factors"),
         }
-        part["ConditionExpression"] += " AND email = :email"
+        same, same_values = ("email_verified = :true", {}) if user.email_verified else with_same_factors(user)
+        part["ConditionExpression"] += f" AND email = :email AND {same}"
         part["ExpressionAttributeValues"] |= {
             **values,
+            **same_values,
             ":true": {"BOOL": True},
             ":next": {"N": str(user.token_version + 1)},
             ":email": {"S": user.email},
@@ -302,11 +282,3 @@ class Users:
         except ConditionFailed:
             return None
         return from_item(answer["Attributes"])
-
-
-def _new_password(user: User, password_hash: str, remembered: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-    change, values = "password_hash = :new", {":new": {"S": password_hash}}
-    if remembered == user.previous_password_hashes:
-        return change, values
-    kept = {":remembered": {"L": [{"S": stored} for stored in remembered]}}
-    return f"{change}, previous_password_hashes = :remembered", {**values, **kept}

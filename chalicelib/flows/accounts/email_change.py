@@ -139,7 +139,8 @@ def read_undo(svc: Services, unverified_text: str) -> SealedEmailUndo:
 def undo(svc: Services, unverified_text: str, *, network: str, language: str) -> None:
     """Puts the previous address back and ends all sessions; the password, which whoever changed it knew, is good no more.
 
-    A link for a new one is mailed to the address. Raises NotFound for a link that is not good, or not any more.
+    Factors that were added since the first of the changes go as well, for they would keep its owner out. A link for a new
+    password is mailed to the address. Raises NotFound for a link that is not good, or not any more.
     """
     link = read_undo(svc, unverified_text)
     user = svc.users.read(link.uid)
@@ -149,6 +150,8 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
         or (user.previous_email, user.previous_email_until) != (link.email, link.valid_until)
     ):
         raise NotFound("This link was used already.", uid=link.uid)
+    since = user.previous_email_until - SealedEmailUndo.seconds
+    added = {factor.entry for factor in svc.factors.of_user(user) if factor.created_at >= since}
     restored = replace(
         user,
         email=user.previous_email,
@@ -158,6 +161,7 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
         previous_email_until=0,
         password_hash="",
         token_version=user.token_version + 1,
+        factors=user.factors - added,
     )
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)

@@ -5,19 +5,31 @@ is sent. The link is stored nowhere, and is good once: the new password moves on
 """
 
 from collections.abc import Mapping
+from uuid import NAMESPACE_OID as NAMESPACE
+from uuid import uuid5
+
+import msgspec
 
 from ...domain.accounts import email, passwords
+from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import User
-from ...domain.errors import NotFound
+from ...domain.authentication import levels
+from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.model import Authenticated, Proof
+from ...domain.authentication.user_agent import UserAgent
+from ...domain.errors import NotFound, ResetProofRequired
 from ...domain.records.outbox import Mail, ResetRequest
 from ...domain.records.sealed import SealedResetLink
 from ...services import Services
+from ..authentication import attempts, login, policy
+from ..clients import own
 from ..platform import limits, mails, outbox, sealing
 from ..platform.ids import derived_id
 from ..sessions import back_channel
 from . import password_rules
 
 MAIL = "reset_password"
+FLOW = "reset link"
 
 
 def request(svc: Services, *, address: str, network: str, language: str) -> None:
@@ -48,26 +60,80 @@ def read_link(svc: Services, unverified_text: str) -> SealedResetLink:
     return sealing.unseal_link(svc, unverified_text, SealedResetLink)
 
 
-def reset(svc: Services, unverified_link: str, *, new_password: str, network: str, language: str) -> None:
+def missing_factors(svc: Services, unverified_link: str) -> tuple[str, ...]:
+    """The factors one of which a link takes besides the new password, () where it takes none; raises NotFound."""
+    user = _user(svc, unverified_link)
+    return _missing(svc, user, _attempt(svc, user, unverified_link))
+
+
+def challenge(svc: Services, unverified_link: str, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
+    """What its user has to be shown to prove a factor for a new password.
+
+    Raises NotFound, LoginExpired, TooManyRequests, InvalidRequest.
+    """
+    user = _user(svc, unverified_link)
+    return login.challenge(svc, _attempt(svc, user, unverified_link), factor=factor, agent=agent)
+
+
+def reset(
+    svc: Services, unverified_link: str, *, new_password: str, agent: UserAgent, factor: str = "", answer: str = ""
+) -> None:
     """A new password; all sessions end, and what somebody else had done to the account before its owner came.
 
-    Raises NotFound for a link that is not good, or not any more, WeakPassword, InvalidRequest, TooManyRequests.
+    Further factors of an account whose address was verified stay in force, and one of them is asked for: the mail stands in
+    for the password alone. Of another account they go, for whoever added them has not shown to be its owner.
+    Raises NotFound for a link that is not good, or not any more, WeakPassword, InvalidRequest, ResetProofRequired,
+    WrongAnswer, TooManyRequests.
     """
+    user = _user(svc, unverified_link)
+    attempt = _attempt(svc, user, unverified_link)
+    factors = _missing(svc, user, attempt)
+    if factors and not factor:
+        raise ResetProofRequired(factors=factors, uid=user.uid)
+    passwords.check_length(new_password)
+    limits.reset_confirmation(svc, user)
+    hashed = password_rules.hash_next(svc, user, new_password)
+    # After the password was looked at: a code that is good once is not used up for one that is refused.
+    spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else None
+    notice = back_channel.other_sessions_ended(svc, user, None, network=agent.network)
+    mail = mails.mail(svc, "password_changed", user, language=agent.language)
+    remembered = password_rules.remembered_hashes(svc, user)
+    writes = [svc.users.password_reset(user, password_hash=hashed, remembered=remembered), notice, *mail]
+    if not user.email_verified:
+        writes.append(svc.factors.deletion(user))
+    # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
+    svc.clients.delete_consents(user.uid)
+    if svc.transactions.commit(*writes, optional=[svc.attempts.refund(spent, now=svc.now())]) is not None:
+        raise NotFound("This link was used already.", uid=user.uid)
+    # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
+    svc.clients.delete_consents(user.uid)
+
+
+def _user(svc: Services, unverified_link: str) -> User:
     record = read_link(svc, unverified_link)
     user = svc.users.read(record.uid)
     bound_to = (record.email, record.token_version)
     if user is None or user.disabled or (user.email, user.token_version) != bound_to:
         raise NotFound("This link was used already.", uid=record.uid)
-    passwords.check_length(new_password)
-    limits.reset_confirmation(svc, user)
-    hashed = password_rules.hash_next(svc, user, new_password)
-    notice = back_channel.other_sessions_ended(svc, user, None, network=network)
-    mail = mails.mail(svc, "password_changed", user, language=language)
-    remembered = password_rules.remembered_hashes(svc, user)
-    change = svc.users.password_reset(user, password_hash=hashed, remembered=remembered)
-    # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
-    svc.clients.delete_consents(user.uid)
-    if svc.transactions.commit(change, notice, *mail) is not None:
-        raise NotFound("This link was used already.", uid=record.uid)
-    # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
-    svc.clients.delete_consents(user.uid)
+    return user
+
+
+def _attempt(svc: Services, user: User, unverified_link: str) -> Attempt:
+    """What the link has proved: what the password would. It is the same each time, and no login: nobody carries it."""
+    attempt = attempts.begin(svc, FLOW, own.json_api(svc)).of(user)
+    of_link = uuid5(NAMESPACE, unverified_link).hex
+    return msgspec.structs.replace(attempt, id=of_link).with_proof(Proof(FLOW, ("pwd",), svc.now()))
+
+
+def _missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
+    if not user.email_verified or policy.reaches_account_level(svc, user, levels.united(*attempt.amr)):
+        return ()
+    return policy.missing(svc, user, attempt)
+
+
+def _prove(svc: Services, user: User, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Spent | None:
+    """What the answer was counted against."""
+    progress = login.prove(svc, attempt, factor=factor, answer=answer, agent=agent)
+    if not isinstance(progress, Authenticated):
+        raise ResetProofRequired(factors=progress.factors, uid=user.uid)
+    return progress.spent

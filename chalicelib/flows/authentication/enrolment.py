@@ -40,9 +40,10 @@ class Begun(msgspec.Struct, frozen=True):
     challenge: Mapping[str, Any]
 
 
-def kinds_to_add() -> tuple[str, ...]:
-    """The kinds of factors that an account can get by `begin` and `finish`."""
-    return tuple(name for name, factor in FACTORS.items() if factor.enrolment)
+def kinds_to_add(svc: Services) -> tuple[str, ...]:
+    """The kinds of factors that an account can get by `begin` and `finish`; those that begin a login wherever there are any."""
+    further = svc.settings.second_factor != policy.OFF
+    return tuple(name for name, each in FACTORS.items() if each.enrolment and (further or each.begins_login))
 
 
 def list_factors(svc: Services, user: User) -> list[EnrolledFactor]:
@@ -76,8 +77,8 @@ def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str
 
     `holder` is the session, or the login that goes on, that alone may confirm it. Raises InvalidRequest, TooManyFactors.
     """
-    check_room(user, kind)
-    state, challenge = _enrolment(kind).begin(svc, user, agent)
+    check_room(svc, user, kind)
+    state, challenge = _enrolment(svc, kind).begin(svc, user, agent)
     record = SealedEnrolment(uid=user.uid, token_version=user.token_version, holder=holder, kind=kind, state=state)
     return Begun(sealing.seal(svc, record), challenge)
 
@@ -100,10 +101,10 @@ def finish(
     record = sealing.unseal(svc, unverified_text, SealedEnrolment)
     if record is None or (record.uid, record.token_version, record.holder) != (user.uid, user.token_version, holder):
         raise LoginExpired("This has expired, or belongs to somebody else: begin again.", uid=user.uid)
-    check_room(user, record.kind)
+    check_room(svc, user, record.kind)
     spent = limits.factor_attempt(svc, user, network=agent.network)
     with limits.keep_failure(svc, spent):
-        enrolled, proof = _enrolment(record.kind).finish(svc, user, record.state, answer)
+        enrolled, proof = _enrolment(svc, record.kind).finish(svc, user, record.state, answer)
         if enrolled.entry in user.factors:  # whose answer was lost
             raise LoginExpired("This has been added already.", uid=user.uid)
         limits.factor_change(svc, user)
@@ -131,10 +132,10 @@ def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_
     return codes
 
 
-def check_room(user: User, kind: str) -> None:
+def check_room(svc: Services, user: User, kind: str) -> None:
     """That an account can have one more factor of a kind; raises InvalidRequest, TooManyFactors."""
     of_kind = [entry for entry in user.factors if kinds([entry]) == {kind}]
-    if len(of_kind) >= _enrolment(kind).most or len(user.factors) >= MOST:
+    if len(of_kind) >= _enrolment(svc, kind).most or len(user.factors) >= MOST:
         raise TooManyFactors(uid=user.uid)
 
 
@@ -178,10 +179,11 @@ def _entry(user: User, factor_id: str) -> str:
     raise NotFound(uid=user.uid)
 
 
-def _enrolment(kind: str) -> Enrolment:
-    enrolment = FACTORS[kind].enrolment if kind in FACTORS else None
+def _enrolment(svc: Services, kind: str) -> Enrolment:
+    possible = kinds_to_add(svc)
+    enrolment = FACTORS[kind].enrolment if kind in possible else None
     if enrolment is None:
-        raise InvalidRequest(f"`kind` is one of {', '.join(kinds_to_add())}.")
+        raise InvalidRequest(f"`kind` is one of {', '.join(possible)}." if possible else "No factor can be added here.")
     return enrolment
 
 

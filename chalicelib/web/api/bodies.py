@@ -1,6 +1,6 @@
 """What the bodies of requests are made of."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -18,6 +18,7 @@ DeviceToken = Annotated[
     str, Meta(max_length=4096, description="The `device_token` of the last login on this device, whoever logged in.")
 ]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
+FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
 FactorAnswer = Annotated[
     str,
     Meta(
@@ -31,6 +32,12 @@ Token = Annotated[str, Meta(min_length=1, max_length=8192)]
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What every request body is: it refuses fields that it does not know."""
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """What to show to the user, by the factor; empty where nothing is needed."""
+
+    challenge: dict[str, Any]
 
 
 _CLAIMS = {

@@ -8,7 +8,7 @@ from ...domain import errors
 from ...flows.accounts import email_change, recovery, verification
 from ...services import Services
 from ..http.routing import Api, Caller
-from .bodies import Body, Email, Password, Token
+from .bodies import Body, Challenge, Email, FactorAnswer, FactorName, Password, Token
 from .caller import GUARDED, current
 
 api = Api(__name__)
@@ -46,10 +46,19 @@ class ResetRequest(Body, frozen=True):
 
 
 class Reset(Body, frozen=True):
-    """The token in the address that was mailed, and the new password."""
+    """The token in the address that was mailed, the new password, and the answer for a factor where that is asked for."""
 
     token: Token
     new_password: Password
+    factor: FactorName | None = None
+    answer: FactorAnswer | None = None
+
+
+class BeginResetProof(Body, frozen=True):
+    """The token in the address that was mailed, and the factor to prove."""
+
+    token: Token
+    factor: FactorName
 
 
 @api.route("POST /me/email/verification", status=204, errors=(*GUARDED, errors.NotFound, errors.TooManyRequests))
@@ -117,11 +126,39 @@ def request_reset(svc: Services, caller: Caller, body: ResetRequest) -> None:
 
 
 @api.route(
+    "POST /password/reset/challenge",
+    body=BeginResetProof,
+    answer=Challenge,
+    errors=(errors.NotFound, errors.LoginExpired, errors.TooManyRequests),
+)
+def begin_reset_proof(svc: Services, caller: Caller, body: BeginResetProof) -> Challenge:
+    """What the user has to be shown to prove one of `factors` for a new password."""
+    return Challenge(dict(recovery.challenge(svc, body.token, factor=body.factor, agent=caller.user_agent())))
+
+
+@api.route(
     "POST /password/reset/confirm",
     status=204,
     body=Reset,
-    errors=(errors.NotFound, errors.WeakPassword, errors.TooManyRequests),
+    errors=(
+        errors.NotFound,
+        errors.WeakPassword,
+        errors.MfaRequired,
+        errors.InvalidCredentials,
+        errors.LoginExpired,
+        errors.TooManyRequests,
+    ),
 )
 def reset_password(svc: Services, caller: Caller, body: Reset) -> None:
-    """Sets the new password by a link, once, and ends all sessions. Logs nobody in."""
-    recovery.reset(svc, body.token, new_password=body.new_password, network=caller.network, language=caller.language)
+    """Sets the new password by a link, once, and ends all sessions. Logs nobody in.
+
+    Answers 401 `mfa_required` where the account has a further factor: that is sent with the same again.
+    """
+    recovery.reset(
+        svc,
+        body.token,
+        new_password=body.new_password,
+        agent=caller.user_agent(),
+        factor=body.factor or "",
+        answer=body.answer or "",
+    )

@@ -18,13 +18,13 @@ from .caller import GUARDED, current
 api = Api(__name__)
 
 FRESH = (*GUARDED, errors.LoginRequired)
-FactorName = Annotated[str, Meta(max_length=100, pattern=ONE_LINE, description="What its owner calls it.")]
+NewName = Annotated[str, Meta(max_length=100, pattern=ONE_LINE, description="What its owner calls it.")]
 
 
 class Rename(Body, frozen=True):
     """What the owner of a factor calls it."""
 
-    name: FactorName
+    name: NewName
 
 
 class Begin(Body, frozen=True):
@@ -46,7 +46,7 @@ class Confirm(Body, frozen=True):
 
     token: Token
     answer: FactorAnswer
-    name: FactorName = ""
+    name: NewName = ""
 
 
 class RecoveryCodes(Struct, frozen=True):
@@ -77,7 +77,7 @@ class Factors(Struct, frozen=True):
 def list_factors(svc: Services, caller: Caller) -> Factors:
     """The further factors of the caller's account."""
     user, _ = current(svc, caller)
-    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], enrolment.kinds_to_add())
+    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], enrolment.kinds_to_add(svc))
 
 
 @api.route("POST /me/factors", body=Begin, answer=Begun, errors=(*FRESH, errors.TooManyFactors))

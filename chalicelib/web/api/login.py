@@ -11,11 +11,10 @@ from ...flows.authentication import api_login
 from ...services import Services
 from ..http.routing import Api, Caller
 from ..http.tokens import LoginTokens, login_tokens_of
-from .bodies import Body, Device, DeviceToken, Email, FactorAnswer, Password, Scope, Token
+from .bodies import Body, Challenge, Device, DeviceToken, Email, FactorAnswer, FactorName, Password, Scope, Token
 
 api = Api(__name__)
 
-FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
 PASSKEY = "passkey"
 STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
 PROOF_ERRORS = (
@@ -75,12 +74,6 @@ class Prove(Body, frozen=True):
     factor: FactorName
     answer: FactorAnswer
     device_token: DeviceToken = ""
-
-
-class Challenge(msgspec.Struct, frozen=True):
-    """What to show to the user, by the factor; empty where nothing is needed."""
-
-    challenge: dict[str, Any]
 
 
 class BeginPasskey(Body, frozen=True):

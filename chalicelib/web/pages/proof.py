@@ -46,6 +46,7 @@ def show_proof(page_request: PageRequest) -> Answer:
         signed={"attempt": attempt.id},
         user=user.email,
         factor=factor,
+        is_number=bool(factor) and FACTORS[factor].is_number,
         others=[name for name in factors if name != factor],
         shown=list(json.loads(attempt.request["challenge"]).values()) if factor else [],
         **client_values(page_request),
@@ -85,11 +86,11 @@ def _answer(page_request: PageRequest, browser_session: Browser | None, attempt:
 
 
 def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
-    """The factor whose form is shown: the chosen one, or the only one, if it shows nothing first; "" for none yet."""
+    """The factor whose form is shown: the chosen one, or the first, if it shows nothing before; "" for none yet."""
     factor = attempt.request["factor"]
     if factor in factors:
         return factor
-    return factors[0] if len(factors) == 1 and not FACTORS[factors[0]].challenge else ""
+    return factors[0] if not FACTORS[factors[0]].challenge else ""
 
 
 def _start_over(page_request: PageRequest, browser_session: Browser | None) -> Answer:

@@ -1,5 +1,6 @@
 from ...domain import errors
 from ...flows.accounts import recovery
+from ...flows.authentication.factors import FACTORS
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Caller
@@ -16,6 +17,13 @@ ASK, MAILED, PAGE, DONE = (
     "account/reset-mailed",
     "account/reset-password",
     "account/password-reset",
+)
+FORM_ERRORS = (
+    errors.WeakPassword,
+    errors.InvalidRequest,
+    errors.InvalidCredentials,
+    errors.MfaRequired,
+    errors.TooManyRequests,
 )
 ASK_FORM, FORM = "forgotten password", "new password"
 
@@ -55,31 +63,49 @@ def reset_mailed_page(page_request: PageRequest) -> Answer:
     return page_request.show("reset_state.html", state="reset_mailed")
 
 
-@pages.page(f"/{PAGE}", takes=LANGUAGE | {"token"})
+@pages.page(f"/{PAGE}", takes=LANGUAGE | {"token", "factor"})
 def reset_password_page(page_request: PageRequest) -> Answer:
     """Where the link of a mail leads: it asks for the new password."""
-    token = page_request.fields.get("token", "")
+    svc, token = page_request.svc, page_request.fields.get("token", "")
     try:
-        address = recovery.read_link(page_request.svc, token).email
+        address = recovery.read_link(svc, token).email
+        factors = [name for name in recovery.missing_factors(svc, token) if not FACTORS[name].challenge]
     except errors.NotFound:
         return page_request.show("reset_state.html", state="reset_too_old")
-    return forms.show(page_request, "reset_password.html", FORM, signed={"token": token}, user=address)
+    chosen = page_request.fields.get("factor", "")
+    factor = chosen if chosen in factors else next(iter(factors), "")
+    others = {name: path_with_query(PAGE, _back(page_request, token, name)) for name in factors if name != factor}
+    return forms.show(
+        page_request,
+        "reset_password.html",
+        FORM,
+        signed={"token": token},
+        user=address,
+        factor=factor,
+        is_number=bool(factor) and FACTORS[factor].is_number,
+        others=others,
+    )
 
 
-@pages.form(f"/{PAGE}", name=FORM, signed=("token",), takes=frozenset({"password"}))
+def _back(page_request: PageRequest, token: str, factor: str) -> list[tuple[str, str]]:
+    return [*page_request.query, ("token", token), *([("factor", factor)] if factor else [])]
+
+
+@pages.form(f"/{PAGE}", name=FORM, signed=("token",), takes=frozenset({"password", "factor", "answer"}))
 def reset_password_on_page(page_request: PageRequest) -> Answer:
     """Sets the new password, in whichever browser the link was opened; it logs nobody in."""
-    token, password = (page_request.fields.get(name, "") for name in ("token", "password"))
-    network, language = page_request.caller.network, page_request.language
+    token, password, factor, answer = (
+        page_request.fields.get(name, "") for name in ("token", "password", "factor", "answer")
+    )
+    agent = page_request.user_agent
     try:
-        recovery.reset(page_request.svc, token, new_password=password, network=network, language=language)
-    except errors.NotFound:
+        recovery.reset(page_request.svc, token, new_password=password, agent=agent, factor=factor, answer=answer)
+    except (errors.NotFound, errors.LoginExpired):
         return redirect_to_page(page_request, PAGE)
-    except (errors.WeakPassword, errors.InvalidRequest, errors.TooManyRequests) as refusal:
-        error = form_errors.of_password(refusal)
+    except FORM_ERRORS as refusal:
         browser = (FORM, page_request.browser_token())
-        back = path_with_query(PAGE, [*page_request.query, ("token", token)])
-        return form_errors.redirect_with_errors(page_request, back, browser, refusal, error)
+        back = path_with_query(PAGE, _back(page_request, token, factor))
+        return form_errors.redirect_with_errors(page_request, back, browser, refusal, _error(refusal))
     return redirect_to_page(page_request, DONE)
 
 
@@ -87,3 +113,8 @@ def reset_password_on_page(page_request: PageRequest) -> Answer:
 def password_reset_page(page_request: PageRequest) -> Answer:
     """Says that it is done."""
     return page_request.show("reset_state.html", state="password_reset")
+
+
+def _error(refusal: errors.LatchkeyError) -> str:
+    of_answer = isinstance(refusal, errors.InvalidCredentials | errors.MfaRequired)
+    return "wrong_answer" if of_answer else form_errors.of_password(refusal)

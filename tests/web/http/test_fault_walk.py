@@ -287,6 +287,21 @@ def ask_for_link(world: World) -> Answer:
     return world.phone.call("POST /password/reset", {"email": f"{len(world.state)}@example.com"})
 
 
+def with_reset_link(world: World) -> None:
+    """A link for a new password of a verified account with two factors."""
+    with_two_factors(world)
+    user = world.svc.users.read(world.state["uid"])
+    assert user
+    verified = world.svc.users.verify_email(user)
+    assert verified
+    world.state["reset link"] = recovery.link(world.svc, verified)
+
+
+def ask_for_reset_challenge(world: World) -> Answer:
+    body = {"token": world.state["reset link"], "factor": "counter"}
+    return world.phone.call("POST /password/reset/challenge", body)
+
+
 def with_link(world: World) -> Answer:
     body = {"token": world.state["token"], "new_password": NEW_PASSWORD}
     return world.phone.call("POST /password/reset/confirm", body)
@@ -357,6 +372,7 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/mail": (at_login_of_new_account, ask_on_page),
     "POST /authorize/mailed": (at_login_code, lambda w: form("/authorize/mailed", code=w.state["code"])(w)),
     "POST /password/reset": (of_oauth.no_more, ask_for_link),
+    "POST /password/reset/challenge": (with_reset_link, ask_for_reset_challenge),
     "POST /password/reset/confirm": (at_new_password, with_link),
     "POST /account/forgot-password": (at(FORGOT), form(FORGOT, email=EMAIL)),
     "POST /account/reset-password": (at_new_password, form(RESET, password=NEW_PASSWORD)),

@@ -226,6 +226,9 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/mail": lambda s: s.page("/authorize/mail", "", email=f"{s.new()}@example.com"),
     "POST /authorize/mailed": lambda s: s.page("/authorize/mailed", "", code="123456"),
     "POST /password/reset": lambda s: s.phone.call("POST /password/reset", {"email": f"{s.new()}@example.com"}),
+    "POST /password/reset/challenge": lambda s: s.phone.call(
+        "POST /password/reset/challenge", {"token": "x" * 100, "factor": "totp"}
+    ),
     "POST /password/reset/confirm": lambda s: s.phone.call(
         "POST /password/reset/confirm", {"token": "x" * 100, "new_password": PASSWORD}
     ),

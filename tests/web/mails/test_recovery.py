@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import counter, wire
+from tests.support import wire
 from tests.support.browser import Browser, forms, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
@@ -327,18 +327,6 @@ def test_also_what_is_allowed_in_the_moment_before_it(phone: DeliveringPhone, sv
     with just_before(svc.transactions._client, "TransactWriteItems", lambda: Browser(phone).code(app)):
         assert confirm(phone, token).status == 204
     assert svc.clients.consent(uid, app.id, since=0) is None
-
-
-def test_a_second_factor_stays_in_force_through_a_reset(phone: DeliveringPhone, svc: Services, mailbox: Ses) -> None:
-    tokens = phone.sign_up()
-    code = {"code": mailbox.mails[0].code}
-    assert phone.call("POST /me/email/verification/code", code, token=tokens["access_token"]).status == 204
-    with counter.installed():
-        counter.enrol(svc, tokens["user"]["sub"])
-        assert confirm(phone, mailed(phone, mailbox).token).status == 204
-        answer = phone.call("POST /login", {"email": EMAIL, "password": NEW})
-    assert answer.status != 200
-    assert "mfa_token" in answer.json()
 
 
 def test_a_disabled_account_gets_no_mail_and_its_links_are_dead(

@@ -53,6 +53,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     `enrolled` is whether an account has it, None for what the account itself says. `enrolment` is None where nobody can add it
     as one adds the others. Who has nothing left that
     `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
+    What is typed for it may be a number (`is_number`), for which telephones have other keys.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     enrolment: Enrolment | None = None
     begins_login: bool = False
     raises_level: bool = True
+    is_number: bool = False
 
     def is_enrolled(self, svc: Services, user: User) -> bool:
         """Whether an account has it, which costs no call."""

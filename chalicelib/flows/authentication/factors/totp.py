@@ -73,4 +73,4 @@ def _purpose(user: User) -> bytes:
     return PURPOSE + user.uid.encode()
 
 
-FACTOR = Factor(name=NAME, amr=AMR, verify=_verify, enrolment=Enrolment(_begin, _finish, most=3))
+FACTOR = Factor(name=NAME, amr=AMR, verify=_verify, enrolment=Enrolment(_begin, _finish, most=3), is_number=True)

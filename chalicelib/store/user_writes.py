@@ -1,0 +1,46 @@
+"""What a transaction writes of an account."""
+
+from typing import Any
+
+from ..domain.accounts.model import User
+from .user_items import address_history, as_read, with_same_factors
+
+
+def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
+    """Another address of an account and what changes with it, while it is as it was read."""
+    part = {"TableName": users, **as_read(user)}
+    values = {
+        "email": {"S": changed.email},
+        "email_verified": {"BOOL": changed.email_verified},
+        "token_version": {"N": str(changed.token_version)},
+        **address_history(changed),
+    }
+    if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
+        values["password_hash"] = {"S": changed.password_hash}
+    gone = "email_problem" if changed.previous_email else "email_problem, previous_email, previous_email_until"
+    same, same_values = ("", {}) if changed.factors == user.factors else with_same_factors(user)
+    if same and changed.factors:
+        values["factors"] = {"SS": sorted(changed.factors)}
+    elif same:
+        gone += ", factors"
+    part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)} REMOVE {gone}"
+    part["ConditionExpression"] += " AND email = :email AND " + (
+        "email_changed_at = :changed_at" if user.email_changed_at else "attribute_not_exists(email_changed_at)"
+    )
+    part["ConditionExpression"] += f" AND {same}" if same else ""
+    part["ExpressionAttributeValues"] |= {
+        **same_values,
+        ":email": {"S": user.email},
+        **({":changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}),
+        **{f":new_{name}": value for name, value in values.items()},
+    }
+    return {"Update": part}
+
+
+def new_password(user: User, password_hash: str, remembered: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """The change to another password, with its values; the hashes before it that are kept."""
+    change, values = "password_hash = :new", {":new": {"S": password_hash}}
+    if remembered == user.previous_password_hashes:
+        return change, values
+    kept = {":remembered": {"L": [{"S": stored} for stored in remembered]}}
+    return f"{change}, previous_password_hashes = :remembered", {**values, **kept}
