@@ -1,5 +1,6 @@
 """`./latchkey users`: the accounts of a stage, each by its e-mail address."""
 
+import getpass
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,37 @@ def invite(svc: "Services", *, email: str, language: str) -> None:
     if language not in LANGUAGES:
         raise CannotRunError(f"Mails are in {', '.join(LANGUAGES)}.")
     print(f"An invitation goes to {mailed_signup.invite(svc, address=email, language=language)}.")
+
+
+@command.command()
+@EMAIL
+@click.option("--without-factors", is_flag=True, help="Who uses it loses the second factors: for a phone that is gone.")
+@click.option("--mail", is_flag=True, help="Mail the usual link to the account's address, and print none.")
+@click.option("--operator", default=getpass.getuser, help="Who you are, for the log (default: your user name here).")
+@with_services
+def link(svc: "Services", *, email: str, without_factors: bool, mail: bool, operator: str) -> None:
+    """Print a link to a new password, good once and for 15 minutes: for who cannot get in and whom you know to be the owner.
+
+    All sessions end when it is used. A second factor stays unless you say otherwise.
+    """
+    from urllib.parse import urlencode
+
+    from chalicelib.flows.accounts import recovery
+    from cli.client_metadata import check_letters
+    from cli.errors import CannotRunError
+
+    check_letters(operator, what="--operator")
+    user = _find(svc, email)
+    if user.disabled:
+        raise CannotRunError("This account is disabled: no link opens it.")
+    if mail:
+        if without_factors:
+            raise CannotRunError("A mailed link leaves the second factors: whoever reads the mail is asked for them.")
+        recovery.mail_link(svc, user)
+        print(f"A link goes to {user.email}.")
+        return
+    token = recovery.operator_link(svc, user, without_factors=without_factors, operator=operator[:100])
+    print(f"{svc.settings.issuer}/account/reset-password?{urlencode({'token': token})}")
 
 
 @command.command()

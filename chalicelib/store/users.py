@@ -169,43 +169,42 @@ class Users:
         While the account is as it was read, and has that address. Of one that was not verified the factors go as well.
         """
         change, values = user_writes.new_password(user, password_hash, remembered)
-        part = {
-            "TableName": self._users,
-            **as_read(user),
-            "UpdateExpression": f"SET {change}, token_version = :next, {VERIFIED.removeprefix('SET ')}"
-            + ("" if user.email_verified else ", factors"),
-        }
-        same, same_values = ("email_verified = :true", {}) if user.email_verified else with_same_factors(user)
-        part["ConditionExpression"] += f" AND email = :email AND {same}"
-        part["ExpressionAttributeValues"] |= {
-            **values,
-            **same_values,
-            ":true": {"BOOL": True},
-            ":next": {"N": str(user.token_version + 1)},
-            ":email": {"S": user.email},
-        }
-        return Write(({"Update": part},))
+        same, factors = ("email_verified = :true", {}) if user.email_verified else with_same_factors(user)
+        update = f"SET {change}, token_version = :next, {VERIFIED.removeprefix('SET ')}"
+        values = {**values, **factors, ":true": {"BOOL": True}}
+        return self._recovered(user, update if user.email_verified else f"{update}, factors", values, same)
 
     def first_proof(self, user: User) -> Write:
         """The address verified by its reader, for the first time: password and further factors are nobody's, no session lasts.
 
         While the account is as it was read, its factors too, and its address is that one and not yet verified.
         """
-        same, values = with_same_factors(user)
-        part = {
-            "TableName": self._users,
-            **as_read(user),
-            "UpdateExpression": f"SET password_hash = :none, token_version = :next, {VERIFIED.removeprefix('SET ')}, "
-            "factors, previous_password_hashes",
-        }
-        part["ConditionExpression"] += f" AND email = :email AND email_verified = :false AND {same}"
-        part["ExpressionAttributeValues"] |= {
-            ":none": {"S": ""},
-            ":true": {"BOOL": True},
-            ":next": {"N": str(user.token_version + 1)},
-            ":email": {"S": user.email},
-            **values,
-        }
+        same, factors = with_same_factors(user)
+        verified = f"token_version = :next, {VERIFIED.removeprefix('SET ')}, factors, previous_password_hashes"
+        values = {":none": {"S": ""}, ":true": {"BOOL": True}, **factors}
+        return self._recovered(
+            user, f"SET password_hash = :none, {verified}", values, f"email_verified = :false AND {same}"
+        )
+
+    def password_recovery(
+        self, user: User, *, password_hash: str, without_factors: bool, remembered: tuple[str, ...] = ()
+    ) -> Write:
+        """A new password at an operator's word, which proves no address, and every session ended.
+
+        While the account is as it was read, and has that address; with the same factors where those go.
+        """
+        change, values = user_writes.new_password(user, password_hash, remembered)
+        update = f"SET {change}, token_version = :next"
+        if not without_factors:
+            return self._recovered(user, update, values)
+        same, factors = with_same_factors(user)
+        return self._recovered(user, f"{update} REMOVE factors", {**values, **factors}, same)
+
+    def _recovered(self, user: User, update: str, values: dict[str, Any], condition: str = "") -> Write:
+        part = {"TableName": self._users, **as_read(user), "UpdateExpression": update}
+        part["ConditionExpression"] += " AND email = :email" + (f" AND {condition}" if condition else "")
+        next_version = {":next": {"N": str(user.token_version + 1)}}
+        part["ExpressionAttributeValues"] |= {":email": {"S": user.email}, **next_version, **values}
         return Write(({"Update": part},))
 
     def end_of_other_sessions(self, user: User, *, keep: Session) -> Write:

@@ -253,6 +253,25 @@ def test_a_mail_s_problem_is_the_address_s_and_ends_with_whatever_proves_it(stor
         assert changed.email_problem == ""
 
 
+def test_a_new_password_at_an_operator_s_word_proves_no_address_and_takes_the_factors_that_were_read(
+    store: Deployment,
+) -> None:
+    owner = user(factors=frozenset({"totp#1"}))
+    assert store.create_user(owner, "ann@example.com")
+    kept = store.users.password_recovery(owner, password_hash="new", without_factors=False)
+    assert store.commit(kept) is Outcome.DONE
+    after = replace(owner, password_hash="new", token_version=owner.token_version + 1)
+    assert store.users.read(owner.uid) == after
+    for stale in (owner, replace(after, email="b@example.com"), replace(after, factors=frozenset({"totp#2"}))):
+        assert (
+            store.commit(store.users.password_recovery(stale, password_hash="x", without_factors=True)) is Outcome.STALE
+        )
+    assert store.commit(store.users.password_recovery(after, password_hash="x", without_factors=True)) is Outcome.DONE
+    recovered = store.users.read(owner.uid)
+    assert recovered
+    assert (recovered.factors, recovered.password_hash, recovered.email_verified) == (frozenset(), "x", False)
+
+
 def moved(owner: User, email: str, *, previous: str = "", at: int = NOW) -> User:
     """An account with another address, and the one that stays reserved for it for 100 seconds."""
     until = at + 100 if previous else 0

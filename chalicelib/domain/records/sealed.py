@@ -1,5 +1,7 @@
 """What browsers and apps carry for us, encrypted and authenticated, so that only this server can read or make it."""
 
+from typing import ClassVar
+
 from msgspec import field
 
 from ..authentication.attempt import Attempt
@@ -56,10 +58,26 @@ class SealedResetLink(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail by which an account gets a new password, while it is as it was: `token_version` moves on with that."""
 
     purpose, seconds = b"latchkey password reset\x00", 3600
+    operator: ClassVar[str] = ""
 
     uid: str
     email: str
     token_version: int
+
+
+class SealedOperatorLink(SealedRecord, frozen=True, kw_only=True):
+    """The link that an operator has made for who cannot get in, by which an account gets a new password while it is as it was.
+
+    It says nothing about the address. `without_factors` takes the further factors away; `operator` is for the log.
+    """
+
+    purpose, seconds = b"latchkey operator link\x00", 15 * 60
+
+    uid: str
+    email: str
+    token_version: int
+    without_factors: bool
+    operator: str
 
 
 class EmailChange(SealedRecord, frozen=True, kw_only=True):
@@ -157,6 +175,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedErrorPage,
     SealedEmailLink,
     SealedResetLink,
+    SealedOperatorLink,
     SealedEmailChange,
     SealedEmailChangeLink,
     SealedEmailUndo,

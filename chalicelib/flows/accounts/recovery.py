@@ -19,9 +19,9 @@ from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import NotFound, ResetProofRequired
 from ...domain.records.outbox import Mail, ResetRequest
-from ...domain.records.sealed import SealedResetLink
-from ...services import Services
-from ..authentication import attempts, login, policy
+from ...domain.records.sealed import SealedOperatorLink, SealedResetLink
+from ...services import Services, Write
+from ..authentication import attempts, enrolment, login, policy
 from ..clients import own
 from ..platform import limits, mails, outbox, sealing
 from ..platform.ids import derived_id
@@ -30,6 +30,7 @@ from . import password_rules
 
 MAIL = "reset_password"
 FLOW = "reset link"
+ResetLink = SealedResetLink | SealedOperatorLink
 
 
 def request(svc: Services, *, address: str, network: str, language: str) -> None:
@@ -39,6 +40,16 @@ def request(svc: Services, *, address: str, network: str, language: str) -> None
     canonical = email.canonical(address)
     limits.reset(svc, canonical_email=canonical, network=network)
     svc.transactions.commit(outbox.message(svc, ResetRequest(email=canonical, language=language)))
+
+
+def mail_link(svc: Services, user: User) -> None:
+    """Has the link mailed at an operator's word; raises NotFound where no mail is sent, or mail to the address has come back."""
+    writes = mails.mail(svc, MAIL, user, language="en")
+    if not writes:
+        raise NotFound("No mail is sent here: LATCHKEY_MAIL_FROM is not set.")
+    if user.email_problem:
+        raise NotFound("Mail to this address came back: print the link, and hand it over in another way.")
+    svc.transactions.commit(*writes)
 
 
 def mail_of(svc: Services, message_id: str, wish: ResetRequest) -> Mapping[str, Mail]:
@@ -55,15 +66,28 @@ def link(svc: Services, user: User) -> str:
     return sealing.seal(svc, SealedResetLink(uid=user.uid, email=user.email, token_version=user.token_version))
 
 
-def read_link(svc: Services, unverified_text: str) -> SealedResetLink:
+def operator_link(svc: Services, user: User, *, without_factors: bool, operator: str) -> str:
+    """The same for an operator to hand over, good for minutes; without the account's further factors, if those go."""
+    record = SealedOperatorLink(
+        uid=user.uid,
+        email=user.email,
+        token_version=user.token_version,
+        without_factors=without_factors,
+        operator=operator,
+    )
+    return sealing.seal(svc, record)
+
+
+def read_link(svc: Services, unverified_text: str) -> ResetLink:
     """What a link says, which is used by nobody's reading it; raises NotFound for one that is forged or too old."""
-    return sealing.unseal_link(svc, unverified_text, SealedResetLink)
+    operators = sealing.unseal(svc, unverified_text, SealedOperatorLink)
+    return operators or sealing.unseal_link(svc, unverified_text, SealedResetLink)
 
 
 def missing_factors(svc: Services, unverified_link: str) -> tuple[str, ...]:
     """The factors one of which a link takes besides the new password, () where it takes none; raises NotFound."""
-    user = _user(svc, unverified_link)
-    return _missing(svc, user, _attempt(svc, user, unverified_link))
+    link, user = _link_and_user(svc, unverified_link)
+    return _missing(svc, link, user, _attempt(svc, user, unverified_link))
 
 
 def challenge(svc: Services, unverified_link: str, *, factor: str, agent: UserAgent) -> Mapping[str, str]:
@@ -71,23 +95,23 @@ def challenge(svc: Services, unverified_link: str, *, factor: str, agent: UserAg
 
     Raises NotFound, LoginExpired, TooManyRequests, InvalidRequest.
     """
-    user = _user(svc, unverified_link)
+    _, user = _link_and_user(svc, unverified_link)
     return login.challenge(svc, _attempt(svc, user, unverified_link), factor=factor, agent=agent)
 
 
 def reset(
     svc: Services, unverified_link: str, *, new_password: str, agent: UserAgent, factor: str = "", answer: str = ""
-) -> None:
-    """A new password; all sessions end, and what somebody else had done to the account before its owner came.
+) -> ResetLink:
+    """A new password; all sessions end, and what somebody else had done to the account before its owner came. The link.
 
     Further factors of an account whose address was verified stay in force, and one of them is asked for: the mail stands in
     for the password alone. Of another account they go, for whoever added them has not shown to be its owner.
     Raises NotFound for a link that is not good, or not any more, WeakPassword, InvalidRequest, ResetProofRequired,
     WrongAnswer, TooManyRequests.
     """
-    user = _user(svc, unverified_link)
+    link, user = _link_and_user(svc, unverified_link)
     attempt = _attempt(svc, user, unverified_link)
-    factors = _missing(svc, user, attempt)
+    factors = _missing(svc, link, user, attempt)
     if factors and not factor:
         raise ResetProofRequired(factors=factors, uid=user.uid)
     passwords.check_length(new_password)
@@ -97,25 +121,37 @@ def reset(
     spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else None
     notice = back_channel.other_sessions_ended(svc, user, None, network=agent.network)
     mail = mails.mail(svc, "password_changed", user, language=agent.language)
-    remembered = password_rules.remembered_hashes(svc, user)
-    writes = [svc.users.password_reset(user, password_hash=hashed, remembered=remembered), notice, *mail]
-    if not user.email_verified:
-        writes.append(svc.factors.deletion(user))
+    writes = [*_new_password(svc, link, user, hashed, language=agent.language), notice, *mail]
     # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
     if svc.transactions.commit(*writes, optional=[svc.attempts.refund(spent, now=svc.now())]) is not None:
         raise NotFound("This link was used already.", uid=user.uid)
     # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
     svc.clients.delete_consents(user.uid)
+    return link
 
 
-def _user(svc: Services, unverified_link: str) -> User:
+def _new_password(svc: Services, link: ResetLink, user: User, password_hash: str, *, language: str) -> list[Write]:
+    remembered = password_rules.remembered_hashes(svc, user)
+    if isinstance(link, SealedResetLink):
+        reset_write = svc.users.password_reset(user, password_hash=password_hash, remembered=remembered)
+        return [reset_write] if user.email_verified else [reset_write, svc.factors.deletion(user)]
+    gone = link.without_factors and bool(user.factors)
+    recovered = svc.users.password_recovery(
+        user, password_hash=password_hash, without_factors=gone, remembered=remembered
+    )
+    if not gone:
+        return [recovered]
+    return [recovered, svc.factors.deletion(user), *mails.mail(svc, enrolment.REMOVED, user, language=language)]
+
+
+def _link_and_user(svc: Services, unverified_link: str) -> tuple[ResetLink, User]:
     record = read_link(svc, unverified_link)
     user = svc.users.read(record.uid)
     bound_to = (record.email, record.token_version)
     if user is None or user.disabled or (user.email, user.token_version) != bound_to:
         raise NotFound("This link was used already.", uid=record.uid)
-    return user
+    return record, user
 
 
 def _attempt(svc: Services, user: User, unverified_link: str) -> Attempt:
@@ -125,8 +161,9 @@ def _attempt(svc: Services, user: User, unverified_link: str) -> Attempt:
     return msgspec.structs.replace(attempt, id=of_link).with_proof(Proof(FLOW, ("pwd",), svc.now()))
 
 
-def _missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
-    if not user.email_verified or policy.reaches_account_level(svc, user, levels.united(*attempt.amr)):
+def _missing(svc: Services, link: ResetLink, user: User, attempt: Attempt) -> tuple[str, ...]:
+    factors_go = not user.email_verified if isinstance(link, SealedResetLink) else link.without_factors
+    if factors_go or policy.reaches_account_level(svc, user, levels.united(*attempt.amr)):
         return ()
     return policy.missing(svc, user, attempt)
 

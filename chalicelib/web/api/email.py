@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 from ...domain import errors
 from ...flows.accounts import email_change, recovery, verification
 from ...services import Services
+from ..http import request_log
 from ..http.routing import Api, Caller
 from .bodies import Body, Challenge, Email, FactorAnswer, FactorName, Password, Token
 from .caller import GUARDED, current
@@ -154,7 +155,7 @@ def reset_password(svc: Services, caller: Caller, body: Reset) -> None:
 
     Answers 401 `mfa_required` where the account has a further factor: that is sent with the same again.
     """
-    recovery.reset(
+    link = recovery.reset(
         svc,
         body.token,
         new_password=body.new_password,
@@ -162,3 +163,4 @@ def reset_password(svc: Services, caller: Caller, body: Reset) -> None:
         factor=body.factor or "",
         answer=body.answer or "",
     )
+    request_log.set_reset(link.uid, operator=link.operator)

@@ -22,6 +22,7 @@ class Entry(msgspec.Struct, omit_defaults=True):
     client: str = ""
     reason: str = ""
     setting: str = ""
+    operator: str = ""
     security_profile: str = ""
     waived: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -55,6 +56,13 @@ def set_user(uid: str) -> None:
     entry = _entry.get()
     if entry is not None:
         entry.uid = uid
+
+
+def set_reset(uid: str, *, operator: str) -> None:
+    """Notes whose password was replaced by a link, and which operator had made that, "" for none."""
+    entry = _entry.get()
+    if entry is not None:
+        entry.uid, entry.operator = uid, operator
 
 
 def set_waived(names: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@ from ...domain import errors
 from ...flows.accounts import recovery
 from ...flows.authentication.factors import FACTORS
 from ...services import Services
+from ..http import request_log
 from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, forms
@@ -99,13 +100,14 @@ def reset_password_on_page(page_request: PageRequest) -> Answer:
     )
     agent = page_request.user_agent
     try:
-        recovery.reset(page_request.svc, token, new_password=password, agent=agent, factor=factor, answer=answer)
+        link = recovery.reset(page_request.svc, token, new_password=password, agent=agent, factor=factor, answer=answer)
     except (errors.NotFound, errors.LoginExpired):
         return redirect_to_page(page_request, PAGE)
     except FORM_ERRORS as refusal:
         browser = (FORM, page_request.browser_token())
         back = path_with_query(PAGE, _back(page_request, token, factor))
         return form_errors.redirect_with_errors(page_request, back, browser, refusal, _error(refusal))
+    request_log.set_reset(link.uid, operator=link.operator)
     return redirect_to_page(page_request, DONE)
 
 

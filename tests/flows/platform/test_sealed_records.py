@@ -20,6 +20,7 @@ from chalicelib.domain.records.sealed import (
     SealedInteraction,
     SealedInvitation,
     SealedLoginLink,
+    SealedOperatorLink,
     SealedResetLink,
     SealedSessionEnd,
     SealedSignUpLink,
@@ -91,6 +92,16 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedEmailLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="ä@x"),
         b"latchkey email link\x00",
         '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "\\u00e4@x", "until": 1800086400}',
+    ),
+    (
+        SealedOperatorLink(
+            uid="21b2efff062d43f2acc4ec61a8d22ea3", email="a@x", token_version=3, without_factors=True, operator="Olga"
+        ),
+        b"latchkey operator link\x00",
+        (
+            '{"v": 1, "uid": "21b2efff062d43f2acc4ec61a8d22ea3", "email": "a@x", "token_version": 3,'
+            ' "without_factors": true, "operator": "Olga", "until": 1800000900}'
+        ),
     ),
     (
         SealedResetLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="a@x", token_version=3),

@@ -69,6 +69,14 @@ def move(phone: Phone, mailbox: Ses, language: str) -> None:
         assert phone.call("POST /me/email/confirm", code, token=token, headers=spoken).status == 204
 
 
+def log_in_elsewhere(phone: Phone, _: Ses, language: str) -> None:
+    """On a device that the account does not know."""
+    user = services().users.read(str(services().users.find(EMAIL)))
+    assert user
+    services().users.verify_email(user)
+    phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}, headers={"Accept-Language": language})
+
+
 def news(kind: str) -> Deed:
     """What is mailed with something that takes more to be done than is of interest here."""
 
@@ -87,9 +95,11 @@ DEEDS: Mapping[str, Deed] = {
     "change_email": with_token("POST /me/email", {"email": "new@example.com", "password": PASSWORD}),
     "email_changed": move,
     "factor_added": news("factor_added"),
+    "factor_guesses": news("factor_guesses"),
     "factor_removed": news("factor_removed"),
     "invitation": invite,
     "log_in": ask_to_log_in,
+    "new_device": log_in_elsewhere,
     "password_changed": with_token("POST /me/password", {"current_password": PASSWORD, "new_password": PASSWORD}),
     "reset_password": ask_for_a_password,
     "sign_up": by_mail("new@example.com"),
