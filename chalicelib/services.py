@@ -13,6 +13,7 @@ from .store.aws.client import USUAL, AwsClient, Seconds, Transport, round_trips
 from .store.aws.http_transport import HttpTransport
 from .store.clients import Clients
 from .store.factors import Factors
+from .store.guests import Guests
 from .store.keys import Keys
 from .store.once import Once
 from .store.outbox import Outbox
@@ -35,6 +36,7 @@ class Services:
     users: Users
     factors: Factors
     sessions: Sessions
+    guests: Guests
     clients: Clients
     once: Once
     attempts: Attempts
@@ -67,6 +69,7 @@ def build(
         users=Users(client, **tables),
         factors=Factors(client, users=settings.users_table),
         sessions=Sessions(client, **tables),
+        guests=Guests(users=settings.users_table),
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),

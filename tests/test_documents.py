@@ -18,6 +18,7 @@ from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
 from chalicelib.store.factors import Factors
+from chalicelib.store.guests import Guests
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -154,7 +155,7 @@ def test_each_page_has_its_line() -> None:
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Factors, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
+        for store in (Attempts, Clients, Factors, Guests, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }

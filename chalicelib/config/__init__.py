@@ -62,6 +62,7 @@ class Settings:
     origins: frozenset[str] = frozenset()
     new_device_mail: bool = True
     login_by_mail: bool = True
+    guests: bool = False
     sign_up: str = "open"
     second_factor: str = "optional"
     aal2_scopes: frozenset[str] = frozenset()

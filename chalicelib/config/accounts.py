@@ -31,7 +31,11 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     aal2_scopes = values.words(environ, "LATCHKEY_AAL2_SCOPES", *clients.SCOPES)
     if second_factor == "off" and aal2_scopes:
         raise WrongSetting("LATCHKEY_AAL2_SCOPES needs second factors: LATCHKEY_SECOND_FACTOR=off has none")
+    guests = values.switch(environ, "LATCHKEY_GUESTS")
+    if guests and (sign_up not in ("open", "verified") or second_factor == "required"):
+        raise WrongSetting("LATCHKEY_GUESTS=on is for where anybody may sign up, and nobody needs a second factor")
     return {
+        "guests": guests,
         "sign_up": sign_up,
         "second_factor": second_factor,
         "aal2_scopes": frozenset(aal2_scopes),

@@ -26,6 +26,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "sign_up_network": (20, HOUR),
     "sign_up_address": (20, HOUR),
     "sign_up_attempt_network": (100, HOUR),
+    "guest_network": (20, HOUR),
     "sign_up_mail_address": (5, HOUR),
     "reset_address_network": (3, HOUR),
     "reset_address": (20, HOUR),

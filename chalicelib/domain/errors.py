@@ -101,6 +101,13 @@ class EmailTaken(LatchkeyError):
     default = "An account with this e-mail address exists already."
 
 
+class GuestAccount(LatchkeyError):
+    """What takes an address or a password, of an account that has neither."""
+
+    code = "guest_account"
+    default = "This is a guest's account: give it an address and a password first, at /me/upgrade or /me/email."
+
+
 class SignUpClosed(LatchkeyError):
     code = "sign_up_closed"
     default = "Nobody can sign up here: accounts are made by those who run this service."

@@ -16,6 +16,7 @@ SCOPES = {
     "PATCH /me/factors/{factor_id}": ACCOUNT,
     "DELETE /me/factors/{factor_id}": ACCOUNT,
     "POST /me/password": ACCOUNT,
+    "POST /me/upgrade": ACCOUNT,
     "POST /me/email": ACCOUNT,
     "POST /me/email/confirm": ACCOUNT,
     "POST /me/email/verification": ACCOUNT,

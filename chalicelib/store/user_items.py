@@ -59,6 +59,7 @@ def to_item(user: User) -> dict[str, Any]:
         **password_history(user.previous_password_hashes),
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
         **({"email_problem": {"S": user.email_problem}} if user.email_problem else {}),
+        **({"guest": {"BOOL": True}} if user.guest else {}),
     }
 
 
@@ -98,6 +99,7 @@ def from_item(item: Item) -> User:
         previous_password_hashes=tuple(each["S"] for each in item.get("previous_password_hashes", {"L": []})["L"]),
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
         email_problem=item["email_problem"]["S"] if "email_problem" in item else "",
+        guest="guest" in item,
     )
 
 

@@ -225,12 +225,9 @@ class Users:
                 **values,
             },
         }
-        parts = (
-            {"Delete": account},
-            addresses.deletion(self._users, canonical_email, user.uid),
-            {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}},
-        )
-        return Write(parts)
+        address = [addresses.deletion(self._users, canonical_email, user.uid)] if canonical_email else []
+        session = {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}}
+        return Write(({"Delete": account}, *address, session))
 
     def _move_on(self, user: User, keep: Session, change: str, values: dict[str, Any]) -> Write:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}

@@ -20,6 +20,7 @@ from chalicelib.store.attempts import Attempts
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
 from chalicelib.store.factors import Factors
+from chalicelib.store.guests import Guests
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.refusals import Refusals
@@ -113,6 +114,14 @@ FACTOR_ITEM: dict[str, Any] = {
 }
 WITH_FACTOR: dict[str, Any] = {**PROFILE, "factors": {"SS": [FACTOR.entry]}}
 BOUNCED = {**PROFILE, "email_problem": {"S": "bounce"}}
+GUEST = {
+    **PROFILE,
+    "email": {"S": ""},
+    "password_hash": {"S": ""},
+    "email_verified": {"BOOL": False},
+    "guest": {"BOOL": True},
+    "expires_at": {"N": "1827042987"},
+}
 SESSION = Session(
     uid=UID,
     session_id=SID,
@@ -217,6 +226,7 @@ class Table:
         self.users = Users(client, **self.names)
         self.sessions = Sessions(client, **self.names)
         self.factors = Factors(client, users=self.names["users"])
+        self.guests = Guests(users=self.names["users"])
         self.clients = Clients(client, users=self.names["users"])
         self.attempts = Attempts(client, grants=self.names["grants"])
         self.refusals = Refusals(client, grants=self.names["grants"])
@@ -558,3 +568,14 @@ def test_a_key_of_another_version_or_shape_is_a_defect(parameters: Parameters, k
         parameters.put(f"{kind}/1", value)
         with pytest.raises(UnreadableRecord):
             parameters.keys.read(NOW)
+
+
+def test_a_guest_is_written_as_it_is_pinned_and_becomes_a_user_without_an_end(table: Table) -> None:
+    guest = replace(ANN, email="", password_hash="", email_verified=False, guest=True)
+    assert table.transactions.commit(table.guests.creation(guest, expires_at=1_827_042_987)) is None
+    assert table.items("users") == [GUEST]
+    assert table.users.read(UID) == guest
+    assert table.transactions.commit(table.guests.promotion(guest, ANN, now=NOW)) is None
+    profile, _ = table.items("users")
+    assert profile == PROFILE
+    assert table.users.find("ann@example.com") == UID

@@ -17,6 +17,7 @@ class User:
     the address, BOUNCE or COMPLAINT, until its owner shows again that they read it. `factors` are its further factors, each
     as `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
     `previous_password_hashes`, the latest first, are kept where none of those passwords may come back.
+    A `guest` has no address and no password, and lasts as long as its first session may.
     """
 
     uid: str
@@ -35,6 +36,7 @@ class User:
     previous_email: str = ""
     previous_email_until: int = 0
     email_problem: str = ""
+    guest: bool = False
     previous_password_hashes: tuple[str, ...] = ()
     factors: frozenset[str] = frozenset()
 

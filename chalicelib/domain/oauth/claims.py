@@ -32,6 +32,8 @@ def of_user(user: User, *, scope: Iterable[str], claims: Iterable[str] = ()) -> 
 def _value(user: User, name: str) -> Any:
     if name in profile.CLAIMS:
         return user.claims.get(name)
+    if name == "email_verified" and not user.email:
+        return None
     # Products call them either; an account here has roles.
     return list(user.roles) if name in OF_OPERATORS else getattr(user, name)
 

@@ -65,13 +65,14 @@ def change_password(
 def delete(svc: Services, user: User, last: Session, *, auth_time: int, password: str | None, network: str) -> None:
     """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes.
 
+    A guest has neither, and nobody else has their session.
     `auth_time` is the login's that the access token says it has; 0 for none: a token that was exchanged has the session's id,
     and not its login.
     """
     spent = None
-    if password is not None:
+    if password is not None and not user.guest:
         spent = password_factor.reauthenticate(svc, user, password, network=network)
-    elif svc.now() - auth_time > svc.settings.fresh_login_seconds:
+    elif not user.guest and svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     # The account goes last: should anything fail before, its owner can still try again.
     svc.sessions.erase(user.uid, but=last.session_id)

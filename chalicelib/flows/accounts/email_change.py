@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ...domain.accounts import email
+from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.outbox import EmailChangeMail
@@ -19,27 +20,31 @@ from ...services import Services, Write
 from ..authentication.factors import password as password_factor
 from ..platform import limits, macs, mails, outbox, sealing
 from ..sessions import back_channel
-from . import recovery, signup
+from . import guests, recovery, signup
 
-MAIL, NOTICE = "change_email", "email_changed"
+MAIL, NOTICE, GUEST_MAIL = "change_email", "email_changed", "guest_email"
 C = TypeVar("C", bound=EmailChange)
 
 
 def request(svc: Services, user: User, *, address: str, password: str, network: str, language: str) -> str:
     """Has a link and a code mailed to an address, unless another account has it; the text by which an app confirms the code.
 
-    The answer is the same either way. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused,
-    InvalidCredentials, TooManyRequests.
+    A guest has no password, and becomes a real account by that; their mail has the code alone. The answer is the same either
+    way. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused, SignUpClosed, InvalidCredentials,
+    TooManyRequests.
     """
     if not svc.settings.mail_from:
         raise NotFound("No mail is sent here.", uid=user.uid)
     new_email = signup.permitted(svc, address)
+    if user.guest:
+        signup.check_open(svc)
     # The password first: whoever has a stolen token alone uses up no mails, and sends none.
-    spent = password_factor.reauthenticate(svc, user, password, network=network)
+    nothing = Spent((), svc.now())
+    spent = nothing if user.guest else password_factor.reauthenticate(svc, user, password, network=network)
     with limits.give_back_if_refused(svc, spent):
         limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     mail = EmailChangeMail(
-        name=MAIL,
+        name=GUEST_MAIL if user.guest else MAIL,
         uid=user.uid,
         to=new_email,
         language=language,
@@ -103,6 +108,10 @@ def _confirm(
     if user is None or not _as_it_was(user, change):
         raise NotFound("This change was made already, or is too old.", uid=change.uid)
     now = svc.now()
+    if user.guest:
+        promoted = replace(user, email=change.new_email, email_verified=True, guest=False)
+        guests.promote(svc, user, promoted, optional=optional)
+        return
     changed = replace(user, email=change.new_email, email_verified=True, email_changed_at=now)
     # Of an address that nobody has verified it would be the right of a stranger, and keep the address from its owner.
     if user.email_verified and now >= user.previous_email_until:

@@ -5,7 +5,7 @@ address that the account no longer has does nothing. There is nothing to spend: 
 """
 
 from ...domain.accounts.model import User
-from ...domain.errors import InvalidCredentials, NotFound
+from ...domain.errors import GuestAccount, InvalidCredentials, NotFound
 from ...domain.records.sealed import SealedEmailLink
 from ...services import Services, Write
 from ..platform import limits, macs, mails, sealing
@@ -20,6 +20,7 @@ def mail(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
 
 def request(svc: Services, user: User, *, network: str, language: str) -> None:
     """Sends the mail once more, if it is wanted; raises NotFound where no mail is sent, TooManyRequests."""
+    _refuse_guest(user)
     if not wanted(user):
         return
     writes = mail(svc, user, language=language)
@@ -62,12 +63,18 @@ def confirm_link(svc: Services, unverified_text: str) -> User:
 def confirm_code(svc: Services, user: User, typed: str, *, network: str) -> None:
     """Verifies the address of an account by what was typed, in which the digits count; raises InvalidCredentials,
     TooManyRequests."""
+    _refuse_guest(user)
     spent = limits.mail_code(svc, user, network=network)
     if not macs.verify_code(svc, typed, *_parts(user)):
         raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
     refund = svc.attempts.refund(spent, now=svc.now())
     if svc.transactions.commit(svc.users.email_verification(user), optional=[refund]) is not None:
         raise InvalidCredentials("The code is of another address.", uid=user.uid)
+
+
+def _refuse_guest(user: User) -> None:
+    if user.guest:
+        raise GuestAccount(uid=user.uid)
 
 
 def _parts(user: User) -> tuple[str, ...]:

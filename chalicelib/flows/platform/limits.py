@@ -120,6 +120,11 @@ def sign_up_attempt(svc: Services, *, network: str) -> None:
     _spend(svc, _limit(svc, "sign_up_attempt_network", network))
 
 
+def guest(svc: Services, *, network: str) -> None:
+    """Counts one new guest; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "guest_network", network))
+
+
 def sign_up_mail(svc: Services, *, canonical_email: str, network: str) -> None:
     """Counts one mail to who wants an account, whether there is one or not; raises TooManyRequests."""
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "sign_up_mail_address", canonical_email))
@@ -199,7 +204,7 @@ def mail_code(svc: Services, user: User, *, network: str, canonical_new_email: s
     return _spend(
         svc,
         _limit(svc, "mail_code_network", network),
-        _limit(svc, "mail_code_account", email.canonical(user.email)),
+        _limit(svc, "mail_code_account", email.canonical(user.email) or user.uid),
         *of_address,
     )
 

@@ -9,11 +9,11 @@ from ...domain import errors
 from ...domain.accounts.attributes import Value
 from ...domain.accounts.model import User
 from ...domain.records.sealed import SealedSignUpLink
-from ...flows.accounts import account, mailed_signup, signup
+from ...flows.accounts import account, guests, mailed_signup, signup
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
-from ..http.tokens import LoginTokens, login_tokens_of
+from ..http.tokens import LoginTokens, login_tokens_of, tokens_of
 from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, DeviceToken, Email, Name, Password, Token
 from .caller import GUARDED, current
 
@@ -55,6 +55,21 @@ class ProfileChange(ClaimsBody, frozen=True):
     attributes: Attributes | UnsetType = UNSET
 
 
+class NewGuest(Body, frozen=True):
+    """A new account of somebody who has not said who they are."""
+
+    name: Name = ""
+    device: Device = ""
+
+
+class Upgrade(Body, frozen=True):
+    """What a guest's account is to have from now on."""
+
+    email: Email
+    password: Password
+    name: Name | None = None
+
+
 class Delete(Body, frozen=True):
     """The password, unless the login is minutes old."""
 
@@ -80,6 +95,9 @@ class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
         msgspec.field(default_factory=dict)
     )
     updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
+    guest: Annotated[bool, Meta(description="Whether the account has no address yet, and ends with its session.")] = (
+        False
+    )
     email_problem: Annotated[
         str,
         Meta(
@@ -151,6 +169,48 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
     return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
+@api.route(
+    "POST /signup/guest",
+    status=201,
+    body=NewGuest,
+    body_optional=True,
+    answer=SignedUp,
+    errors=(errors.SignUpClosed, errors.TooManyRequests),
+)
+def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
+    """Creates an account without an address or a password. Nobody can log in to it: its session is all that it has."""
+    user, token_set = guests.create(svc, network=caller.network, name=body.name, device=body.device)
+    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(tokens_of(token_set)))
+
+
+@api.route(
+    "POST /me/upgrade",
+    body=Upgrade,
+    answer=Profile,
+    errors=(
+        *GUARDED,
+        errors.SignUpClosed,
+        errors.EmailTaken,
+        errors.EmailDomainRefused,
+        errors.WeakPassword,
+        errors.TooManyRequests,
+    ),
+)
+def upgrade_guest(svc: Services, caller: Caller, body: Upgrade) -> Profile:
+    """Gives a guest's account an address and a password. It keeps its `sub`, its sessions and what hangs on them."""
+    user, _ = current(svc, caller)
+    promoted = guests.upgrade(
+        svc,
+        user,
+        address=body.email,
+        password=body.password,
+        name=body.name,
+        network=caller.network,
+        language=caller.language,
+    )
+    return _profile(svc, promoted)
+
+
 @api.route("GET /me", answer=Profile, errors=GUARDED)
 def read_profile(svc: Services, caller: Caller) -> Profile:
     """The account of the caller."""
@@ -182,7 +242,12 @@ def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
     account.delete(svc, user, session, auth_time=caller.auth_time, password=body.password, network=caller.network)
 
 
-@api.route("POST /me/password", status=204, body=ChangePassword, errors=(*GUARDED, *GUESSES, errors.WeakPassword))
+@api.route(
+    "POST /me/password",
+    status=204,
+    body=ChangePassword,
+    errors=(*GUARDED, *GUESSES, errors.GuestAccount, errors.WeakPassword),
+)
 def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None:
     """Changes the password and ends all sessions but this one."""
     user, session = current(svc, caller)
@@ -207,5 +272,6 @@ def _profile(svc: Services, user: User) -> Profile:
         updated_at=user.updated_at,
         attributes=account.attributes(svc, user),
         email_problem=user.email_problem,
+        guest=user.guest,
         **user.claims,
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from ...domain import errors
+from ...domain.accounts.model import User
 from ...flows.accounts import email_change, recovery, verification
 from ...services import Services
 from ..http import request_log
@@ -22,10 +23,10 @@ class Code(Body, frozen=True):
 
 
 class EmailChange(Body, frozen=True):
-    """The address that the account is to have, and its password."""
+    """The address that the account is to have, and its password, unless it is a guest's."""
 
     email: Email
-    password: Password
+    password: Password | None = None
 
 
 class EmailChangeRequested(Struct, frozen=True):
@@ -62,7 +63,11 @@ class BeginResetProof(Body, frozen=True):
     factor: FactorName
 
 
-@api.route("POST /me/email/verification", status=204, errors=(*GUARDED, errors.NotFound, errors.TooManyRequests))
+@api.route(
+    "POST /me/email/verification",
+    status=204,
+    errors=(*GUARDED, errors.GuestAccount, errors.NotFound, errors.TooManyRequests),
+)
 def request_verification(svc: Services, caller: Caller) -> None:
     """Mails a link and a code to the account's address once more, unless it is verified."""
     user, _ = current(svc, caller)
@@ -73,7 +78,7 @@ def request_verification(svc: Services, caller: Caller) -> None:
     "POST /me/email/verification/code",
     status=204,
     body=Code,
-    errors=(*GUARDED, errors.InvalidCredentials, errors.TooManyRequests),
+    errors=(*GUARDED, errors.GuestAccount, errors.InvalidCredentials, errors.TooManyRequests),
 )
 def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     """Verifies the account's address by the code of the latest mail."""
@@ -89,6 +94,7 @@ def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     errors=(
         *GUARDED,
         errors.NotFound,
+        errors.SignUpClosed,
         errors.EmailDomainRefused,
         errors.InvalidCredentials,
         errors.TooManyRequests,
@@ -101,18 +107,24 @@ def request_email_change(svc: Services, caller: Caller, body: EmailChange) -> Em
         svc,
         user,
         address=body.email,
-        password=body.password,
+        password=_password(user, body),
         network=caller.network,
         language=caller.language,
     )
     return EmailChangeRequested(token)
 
 
+def _password(user: User, body: EmailChange) -> str:
+    if body.password is None and not user.guest:
+        raise errors.InvalidRequest("Send the account's `password`.")
+    return body.password or ""
+
+
 @api.route(
     "POST /me/email/confirm",
     status=204,
     body=EmailChangeCode,
-    errors=(*GUARDED, errors.NotFound, errors.InvalidCredentials, errors.TooManyRequests),
+    errors=(*GUARDED, errors.NotFound, errors.EmailTaken, errors.InvalidCredentials, errors.TooManyRequests),
 )
 def confirm_email_change(svc: Services, caller: Caller, body: EmailChangeCode) -> None:
     """Changes the account's address by the code of the mail to the new one, and mails the old one a link to undo it."""

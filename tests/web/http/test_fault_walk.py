@@ -283,6 +283,15 @@ def at_login_code(world: World) -> None:
     world.state["code"] = mailed_login.code_for(world.svc, world.browser.cookies[mailed_login.COOKIE])
 
 
+def with_guest(world: World) -> None:
+    world.state["guest"] = world.phone.call("POST /signup/guest").json()["access_token"]
+
+
+def upgrade(world: World) -> Answer:
+    body = {"email": f"guest{len(world.state)}-{world.number}@example.com", "password": PASSWORD}
+    return world.phone.call("POST /me/upgrade", body, token=world.state["guest"])
+
+
 def ask_for_link(world: World) -> Answer:
     return world.phone.call("POST /password/reset", {"email": f"{len(world.state)}@example.com"})
 
@@ -371,6 +380,8 @@ DEEDS: dict[str, Deed] = {
     ),
     "POST /authorize/mail": (at_login_of_new_account, ask_on_page),
     "POST /authorize/mailed": (at_login_code, lambda w: form("/authorize/mailed", code=w.state["code"])(w)),
+    "POST /signup/guest": (of_oauth.no_more, lambda w: w.phone.call("POST /signup/guest")),
+    "POST /me/upgrade": (with_guest, upgrade),
     "POST /password/reset": (of_oauth.no_more, ask_for_link),
     "POST /password/reset/challenge": (with_reset_link, ask_for_reset_challenge),
     "POST /password/reset/confirm": (at_new_password, with_link),
@@ -395,7 +406,9 @@ DEEDS: dict[str, Deed] = {
 def worlds(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], World]]:
     """As many browsers and clients of one user as a test wants, where clients may register themselves."""
     phone.sign_up(name="Ann")
-    svc = replace(svc, settings=replace(svc.settings, registration_open=True, mail_from="login@id.example"))
+    svc = replace(
+        svc, settings=replace(svc.settings, registration_open=True, mail_from="login@id.example", guests=True)
+    )
     with counter.installed(), installed(svc):
         yield lambda: World(phone, svc, clock)
 

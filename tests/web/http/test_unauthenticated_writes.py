@@ -189,6 +189,7 @@ DEEDS: dict[str, Deed] = {
     **{f"GET {path}": get(path) for path in account_pages.PATHS},
     **{f"POST {path}": page_form(path) for path in account_pages.FORMS},
     "POST /signup": lambda s: s.phone.call("POST /signup", {"email": f"{s.new()}@example.com", "password": PASSWORD}),
+    "POST /signup/guest": lambda s: s.phone.call("POST /signup/guest"),
     "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
     "POST /login/passkey": lambda s: s.phone.call("POST /login/passkey", {}),
     "POST /login/challenge": lambda s: s.phone.call(
@@ -293,6 +294,7 @@ DEEDS: dict[str, Deed] = {
 # Where something is written as long as the limit allows it: else the deeds above would prove nothing.
 WRITE_AT_FIRST = {
     "POST /signup",
+    "POST /signup/guest",
     "POST /oauth/token",
     "POST /oauth/par",
     "POST /oauth/device",
@@ -320,7 +322,12 @@ def stranger(svc: Services, clock: Clock, tmp_path: Path) -> Iterator[Stranger]:
     """A stranger at a deployment that lets strangers do all that it can, but twice."""
     limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": f"*={LIMIT}"}).limits
     settings = replace(
-        svc.settings, limits=limits, registration_open=True, client_documents=True, mail_from="a@id.example"
+        svc.settings,
+        limits=limits,
+        registration_open=True,
+        client_documents=True,
+        mail_from="a@id.example",
+        guests=True,
     )
     with running(tmp_path, "app.example") as internet:
         svc = replace(svc, settings=settings, fetch=internet.fetch())

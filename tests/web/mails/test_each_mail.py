@@ -55,6 +55,13 @@ def ask_to_log_in(phone: Phone, _: Ses, language: str) -> None:
     phone.call("POST /login/code", {"email": EMAIL}, headers={"Accept-Language": language})
 
 
+def as_guest(phone: Phone, _: Ses, language: str) -> None:
+    svc = services()
+    use(replace(svc, settings=replace(svc.settings, guests=True)))
+    token = phone.call("POST /signup/guest", {"name": NAME}).json()["access_token"]
+    phone.call("POST /me/email", {"email": "new@example.com"}, token=token, headers={"Accept-Language": language})
+
+
 def move(phone: Phone, mailbox: Ses, language: str) -> None:
     """To another address and back by code, so that it can be done again."""
     user = services().users.read(str(services().users.find(EMAIL)))
@@ -97,6 +104,7 @@ DEEDS: Mapping[str, Deed] = {
     "factor_added": news("factor_added"),
     "factor_guesses": news("factor_guesses"),
     "factor_removed": news("factor_removed"),
+    "guest_email": as_guest,
     "invitation": invite,
     "log_in": ask_to_log_in,
     "new_device": log_in_elsewhere,

@@ -116,8 +116,9 @@ def verify_address(phone: Phone, access: str) -> None:
 
 
 def forget_password(phone: Phone) -> None:
-    """Where no mail is sent, and where it is; and without a password."""
+    """Where no mail is sent, and where it is; and without a password, or an account."""
     log_in_by_mail(phone)
+    be_a_guest(phone)
     phone.call("POST /password/reset", {"email": EMAIL})
     use(replace(services(), settings=replace(services().settings, mail_from="login@id.example")))
     phone.call("POST /password/reset", {"email": EMAIL})
@@ -146,6 +147,19 @@ def log_in_by_mail(phone: Phone) -> None:
     login_token = phone.call("POST /login/code", {"email": "bob@example.com"}).json()["login_token"]
     for code in ("000000", mailed_login.code_for(services(), login_token)) * 2:
         phone.call("POST /login/code/confirm", {"login_token": login_token, "code": code})
+    use(svc)
+
+
+def be_a_guest(phone: Phone) -> None:
+    """Where there are none, and where there are: with what a guest has not, and by an upgrade."""
+    phone.call("POST /signup/guest")
+    svc = services()
+    use(replace(svc, settings=replace(svc.settings, guests=True)))
+    access = phone.call("POST /signup/guest", {"name": "Somebody"}).json()["access_token"]
+    phone.call("POST /me/email/verification", token=access)
+    new = {"email": "guest@example.com", "password": PASSWORD}
+    for change in ({"email": EMAIL}, {"password": "password"}, {}, {}):
+        phone.call("POST /me/upgrade", {**new, **change}, token=access)
     use(svc)
 
 

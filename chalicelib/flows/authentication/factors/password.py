@@ -4,7 +4,7 @@ from ....domain.accounts.model import User
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
 from ....domain.authentication.user_agent import UserAgent
-from ....domain.errors import AccountDisabled, InvalidCredentials
+from ....domain.errors import AccountDisabled, GuestAccount, InvalidCredentials
 from ....services import Services
 from ...platform import limits
 from ...platform.ids import new_id
@@ -44,6 +44,8 @@ def identify(svc: Services, *, address: str, password: str, agent: UserAgent) ->
 
 def reauthenticate(svc: Services, user: User, password: str, *, network: str) -> Spent:
     """Counts and verifies a known user's password, for what they are about to do; gives what it was counted against."""
+    if user.guest:
+        raise GuestAccount(uid=user.uid)
     passwords.check_length(password)
     spent = _count(svc, user, network)
     with limits.keep_failure(svc, spent):
