@@ -128,7 +128,7 @@ def log_in(window: Page, address: str) -> None:
     """Fills in the login form and sends it."""
     window.locator("#email").fill(address)
     window.locator("#password").fill(PASSWORD)
-    press(window, "form[action$='/authorize/login'] button")
+    press(window, "form[action$='/authorize/login'] button:not([formaction])")
 
 
 def decide(window: Page, decision: str) -> None:
