@@ -6,7 +6,7 @@ from chalice.app import Chalice
 
 from chalicelib.guard import functions as guard
 from chalicelib.web.http.middleware import middleware
-from chalicelib.web.jobs import key_rotation, mail_events, outbox_delivery
+from chalicelib.web.jobs import account_cleanup, key_rotation, mail_events, outbox_delivery
 from chalicelib.web.metadata.apis import APIS
 
 app = Chalice(app_name="latchkey")
@@ -16,6 +16,7 @@ for api in APIS:
     app.register_blueprint(api.blueprint)
 app.register_blueprint(guard.functions)
 app.register_blueprint(key_rotation.functions)
+app.register_blueprint(account_cleanup.functions)
 app.register_blueprint(outbox_delivery.functions)
 app.register_blueprint(mail_events.functions)
 

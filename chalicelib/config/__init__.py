@@ -83,6 +83,7 @@ class Settings:
     amazon_client: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
+    unverified_account_seconds: int = 0
     unused_registration_seconds: int = 30 * 24 * 3600
     apis_file: str = f"{PACKAGE}/apis.json"
     jwks_file: str = f"{PACKAGE}/jwks.json"

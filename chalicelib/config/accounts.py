@@ -6,6 +6,7 @@ from typing import Any
 from . import attributes, clients, values
 from .values import WrongSetting
 
+DAY = 24 * 3600
 MAIL_FROM = (
     r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
     "an address, or a name and an address like Example <login@example.com>",
@@ -43,6 +44,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "mail_from": mail_from,
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "login_by_mail": values.one_of(environ, "LATCHKEY_LOGIN_BY_MAIL", "on", "off") == "on",
+        "unverified_account_seconds": DAY * values.number(environ, "LATCHKEY_UNVERIFIED_ACCOUNT_DAYS", 0, highest=3650),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
         "password_score": values.number(environ, "LATCHKEY_PASSWORD_SCORE", 3, highest=4),

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -228,6 +228,33 @@ class Users:
         address = [addresses.deletion(self._users, canonical_email, user.uid)] if canonical_email else []
         session = {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}}
         return Write(({"Delete": account}, *address, session))
+
+    def unverified(self, *, before: int) -> Iterator[User]:
+        """All accounts from before a time whose address nobody has verified; for a job, and on no request's path.
+
+        Not those without an address, those that an operator has disabled or has given roles.
+        """
+        pages = self._client.pages(
+            "Scan",
+            TableName=self._users,
+            FilterExpression="sk = :profile AND email_verified = :false AND disabled = :false AND created_at < :before",
+            ExpressionAttributeValues={
+                ":profile": {"S": "profile"},
+                ":false": {"BOOL": False},
+                ":before": {"N": str(before)},
+            },
+        )
+        users = (from_item(item) for page in pages for item in page["Items"])
+        return (user for user in users if user.email and not user.roles)
+
+    def unverified_deletion(self, user: User) -> Write:
+        """The account and its address erased, while it is as it was read and its address is not verified."""
+        same, values = with_same_factors(user)
+        account = {"TableName": self._users, **as_read(user)}
+        account["ConditionExpression"] += f" AND email = :email AND email_verified = :false AND {same}"
+        account["ExpressionAttributeValues"] |= {":email": {"S": user.email}, **values}
+        address = addresses.deletion(self._users, email.canonical(user.email), user.uid)
+        return Write(({"Delete": account}, address))
 
     def _move_on(self, user: User, keep: Session, change: str, values: dict[str, Any]) -> Write:
         version = {":version": {"N": str(user.token_version)}, ":next": {"N": str(user.token_version + 1)}}

@@ -305,7 +305,7 @@ def test_destroying_wants_the_stages_name(operator: Operator) -> None:
             re.findall(r"^  (\S+)", lost, re.M)
         )
         assert re.findall(r"^  (\S+)", kept, re.M) == ["latchkey-dev-users", "/latchkey/dev/keys/pairwise"]
-    assert len(operator.functions()) == 6
+    assert len(operator.functions()) == 7
     assert parameters(operator) == before
 
 

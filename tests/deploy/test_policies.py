@@ -95,7 +95,8 @@ def key_calls() -> set[Right]:
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_routes_may_do_what_the_store_calls_and_nothing_else(stage: str) -> None:
     # A key is deleted by the scheduled function alone: see the next test. One single key is read by the guards alone.
-    elsewhere = {("DeleteParameter", ""), ("GetParameter", "")}
+    # Accounts are read one after another by another scheduled function alone.
+    elsewhere = {("DeleteParameter", ""), ("GetParameter", ""), ("Scan", "users")}
     # What is in the outbox is read and deleted by the function that delivers it: see below.
     outbox = {right for right in all_calls() if right[1] == "outbox"} - {("PutItem", "outbox")}
     assert rights_given(f"policy-api_handler-{stage}.json") == all_calls() - elsewhere - outbox
@@ -156,6 +157,14 @@ def test_the_function_that_hears_of_mails_changes_accounts_and_reads_no_key(stag
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_the_function_that_erases_accounts_reads_no_key_and_changes_none(stage: str) -> None:
+    assert rights_given(f"policy-erase_unverified-{stage}.json") == {
+        *((action, "users") for action in ("DeleteItem", "Query", "Scan")),
+        *((action, "grants") for action in ("BatchWriteItem", "Query")),
+    }
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_the_function_that_delivers_sends_under_the_configuration_set_of_its_stage(stage: str) -> None:
     (mail,) = [each for each in statements(f"policy-deliver-{stage}.json") if each["Sid"] == "Mail"]
     name = stages.read(stage).environment()["LATCHKEY_SES_CONFIGURATION_SET"]
@@ -206,10 +215,19 @@ def test_every_function_has_its_own_policy_and_size_under_its_stage(stage: str) 
     whole = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     facts = stages.read(stage)
     assert "lambda_functions" not in whole
-    assert set(facts.functions) == {"api_handler", "guard", "guard_request", "rotate_keys", "deliver", "mail_events"}
+    assert set(facts.functions) == {
+        "api_handler",
+        "guard",
+        "guard_request",
+        "rotate_keys",
+        "deliver",
+        "mail_events",
+        "erase_unverified",
+    }
     for name, function in facts.config["lambda_functions"].items():
         assert function["lambda_memory_size"] > 128, "Chalice's default is a fourteenth of a processor"
-        assert function["lambda_timeout"] <= 60
+        # Nobody waits for what reads a whole table.
+        assert function["lambda_timeout"] <= (900 if name == "erase_unverified" else 60)
         assert function["iam_policy_file"] in (
             f"policy-{name}-{stage}.json",
             f"policy-{name}-sessions-{stage}.json",

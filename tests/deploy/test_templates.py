@@ -22,6 +22,7 @@ FUNCTIONS = {
     "RotateKeys": "rotate_keys",
     "Deliver": "deliver",
     "MailEvents": "mail_events",
+    "EraseUnverified": "erase_unverified",
 }
 # Where `terraform providers mirror` is commonly told to write, and where Terraform itself looks.
 MIRRORS = [
@@ -215,7 +216,8 @@ def test_terraform_sets_what_chalice_leaves_out(tf: dict[str, Any]) -> None:
 
 def test_two_stages_can_live_in_one_account_under_terraform(tf: dict[str, Any]) -> None:
     names = [rule["name"] for rule in tf["resource"]["aws_cloudwatch_event_rule"].values()]
-    assert sorted(names) == ["latchkey-dev-mail_events-event", "latchkey-dev-rotate_keys-event"]
+    jobs = ("erase_unverified", "mail_events", "rotate_keys")
+    assert sorted(names) == [f"latchkey-dev-{job}-event" for job in jobs]
 
 
 def test_terraform_asks_for_no_provider_but_aws(tf: dict[str, Any]) -> None:

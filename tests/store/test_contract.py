@@ -272,6 +272,23 @@ def test_a_new_password_at_an_operator_s_word_proves_no_address_and_takes_the_fa
     assert (recovered.factors, recovered.password_hash, recovered.email_verified) == (frozenset(), "x", False)
 
 
+def test_an_unverified_account_is_found_by_its_age_and_goes_with_its_address(store: Deployment) -> None:
+    owner = user()
+    assert store.create_user(owner, "ann@example.com")
+    assert owner not in list(store.users.unverified(before=NOW))
+    assert owner in list(store.users.unverified(before=NOW + 1))
+    for stale in (replace(owner, token_version=2), replace(owner, email="b@example.com")):
+        assert store.commit(store.users.unverified_deletion(stale)) is Outcome.STALE
+    verified = store.users.verify_email(owner)
+    assert verified
+    assert verified not in list(store.users.unverified(before=NOW + 1))
+    assert store.commit(store.users.unverified_deletion(owner)) is Outcome.STALE
+    other = user(email="bob@example.com")
+    assert store.create_user(other, "bob@example.com")
+    assert store.commit(store.users.unverified_deletion(other)) is Outcome.DONE
+    assert (store.users.read(other.uid), store.users.find("bob@example.com")) == (None, None)
+
+
 def moved(owner: User, email: str, *, previous: str = "", at: int = NOW) -> User:
     """An account with another address, and the one that stays reserved for it for 100 seconds."""
     until = at + 100 if previous else 0
