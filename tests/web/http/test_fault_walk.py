@@ -284,12 +284,13 @@ def at_login_code(world: World) -> None:
 
 
 def with_guest(world: World) -> None:
-    world.state["guest"] = world.phone.call("POST /signup/guest").json()["access_token"]
+    world.state["guest"] = world.phone.call("POST /signup/guest").json()
 
 
 def upgrade(world: World) -> Answer:
-    body = {"email": f"guest{len(world.state)}-{world.number}@example.com", "password": PASSWORD}
-    return world.phone.call("POST /me/upgrade", body, token=world.state["guest"])
+    guest = world.state["guest"]
+    body = {"email": f"{guest['user']['sub']}@example.com", "password": PASSWORD}
+    return world.phone.call("POST /me/upgrade", body, token=guest["access_token"])
 
 
 def ask_for_link(world: World) -> Answer:
