@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.flows.authentication import api_login
+from chalicelib.flows.authentication.factors import recovery_code
 from chalicelib.services import Services
 from chalicelib.web.metadata.apis import operations
 from tests.support.phone import NETWORK, PASSWORD
@@ -19,8 +20,19 @@ def sessions_on_devices(svc: Services, email: str) -> None:
         api_login.with_password(svc, address=email, password=PASSWORD, agent=AGENT, device=device)
 
 
+def recovery_codes(svc: Services, email: str) -> None:
+    """A factor that no login asks for, so that the password still logs in."""
+    user = svc.users.read(svc.users.find(email) or "")
+    assert user
+    factor, _ = recovery_code.new_codes(svc, user)
+    assert svc.transactions.commit(svc.factors.enrolment(user, factor)) is None
+
+
 # By path, for the account with an e-mail address and the password of everybody here; most pages need nothing.
-STATES: Mapping[str, Callable[[Services, str], None]] = {"/account/sessions": sessions_on_devices}
+STATES: Mapping[str, Callable[[Services, str], None]] = {
+    "/account/sessions": sessions_on_devices,
+    "/account/factors": recovery_codes,
+}
 
 
 def prepare(svc: Services, email: str) -> None:

@@ -46,6 +46,11 @@ def kinds_to_add(svc: Services) -> tuple[str, ...]:
     return tuple(name for name, each in FACTORS.items() if each.enrolment and (further or each.begins_login))
 
 
+def kinds_on_pages(svc: Services) -> tuple[str, ...]:
+    """Those of them that a page can add which has no script."""
+    return tuple(kind for kind in kinds_to_add(svc) if _enrolment(svc, kind).show)
+
+
 def list_factors(svc: Services, user: User) -> list[EnrolledFactor]:
     """The further factors of an account, the oldest first."""
     return svc.factors.of_user(user)
@@ -83,6 +88,13 @@ def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str
     return Begun(sealing.seal(svc, record), challenge)
 
 
+def reopen(svc: Services, user: User, unverified_text: str, *, holder: str) -> tuple[str, Mapping[str, str]]:
+    """The kind of what is to be added, and what is shown once more; raises LoginExpired, InvalidRequest."""
+    record = _unseal(svc, user, unverified_text, holder)
+    show = _enrolment(svc, record.kind).show
+    return record.kind, show(svc, user, record.state) if show else {}
+
+
 def finish(
     svc: Services,
     user: User,
@@ -98,9 +110,7 @@ def finish(
 
     Raises LoginExpired, InvalidCredentials, TooManyFactors, TooManyRequests.
     """
-    record = sealing.unseal(svc, unverified_text, SealedEnrolment)
-    if record is None or (record.uid, record.token_version, record.holder) != (user.uid, user.token_version, holder):
-        raise LoginExpired("This has expired, or belongs to somebody else: begin again.", uid=user.uid)
+    record = _unseal(svc, user, unverified_text, holder)
     check_room(svc, user, record.kind)
     spent = limits.factor_attempt(svc, user, network=agent.network)
     with limits.keep_failure(svc, spent):
@@ -177,6 +187,13 @@ def _entry(user: User, factor_id: str) -> str:
         if entry.partition("#")[2] == factor_id:
             return entry
     raise NotFound(uid=user.uid)
+
+
+def _unseal(svc: Services, user: User, unverified_text: str, holder: str) -> SealedEnrolment:
+    record = sealing.unseal(svc, unverified_text, SealedEnrolment)
+    if record is None or (record.uid, record.token_version, record.holder) != (user.uid, user.token_version, holder):
+        raise LoginExpired("This has expired, or belongs to somebody else: begin again.", uid=user.uid)
+    return record
 
 
 def _enrolment(svc: Services, kind: str) -> Enrolment:

@@ -72,8 +72,10 @@ def reaches_account_level(svc: Services, user: User, amr: tuple[str, ...]) -> bo
 
 def account_level(svc: Services, user: User) -> str:
     """The level that a login to the account needs."""
-    offers = _offers(svc, user)
-    return policy.account_level({name: amr for name, amr in offers.items() if FACTORS[name].raises_level})
+    raising = {name: amr for name, amr in _offers(svc, user).items() if FACTORS[name].raises_level}
+    # Whoever reads the account's mail can log in by it, or have a new password: beside that a factor counts as a second one
+    # in an account without a password, too.
+    return policy.account_level({**raising, "mail": (levels.EMAIL,)} if raising else {})
 
 
 def _offers(svc: Services, user: User) -> policy.Offers:

@@ -26,6 +26,7 @@ from ..pages import (
     sessions,
     verify_email,
 )
+from ..pages import factors as factor_pages
 from . import discovery, openapi, passkeys
 from .discovery import CACHED
 
@@ -63,6 +64,7 @@ APIS = (
     device.api,
     logout.api,
     sessions.api,
+    factor_pages.api,
     end_session.api,
     verify_email.api,
     change_email.api,

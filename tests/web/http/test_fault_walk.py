@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from html import unescape
 from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -174,6 +175,32 @@ def at(path: str) -> Callable[[World], None]:
 def form(path: str, **typed: str) -> Callable[[World], Answer]:
     """The form of the page before."""
     return lambda world: world.browser.submit(world.state["page"], path, **typed)
+
+
+def at_factors(world: World) -> None:
+    """The page of the factors of somebody who has just logged in with both of theirs."""
+    at_proof(world)
+    prove_on_page(world)
+    world.state["page"] = world.browser.get("/account/factors")
+
+
+def new_codes_on_page(world: World) -> Answer:
+    return world.browser.submit(world.state["page"], "/account/factors", codes="new")
+
+
+def at_new_code_app(world: World) -> None:
+    """The page that adds an app, of somebody who has just made an account and logged in."""
+    email = f"page{world.number}-{len(world.state)}@example.com"
+    world.state[email] = world.phone.sign_up(email)
+    world.browser.cookies.clear()
+    world.browser.submit(world.browser.get("/authorize/login"), "/authorize/login", email=email, password=PASSWORD)
+    world.state["page"] = world.browser.get("/account/add-factor")
+    (uri,) = re.findall(r'href="(otpauth:[^"]+)"', world.state["page"].body.decode())
+    world.state["code app"] = code_app.CodeApp(unescape(uri), world.clock)
+
+
+def add_code_app_on_page(world: World) -> Answer:
+    return world.browser.submit(world.state["page"], "/account/add-factor", answer=world.state["code app"].code())
 
 
 def at_sessions(world: World) -> None:
@@ -399,6 +426,8 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
+    "POST /account/factors": (at_factors, new_codes_on_page),
+    "POST /account/add-factor": (at_new_code_app, add_code_app_on_page),
     "POST /account/sessions": (at_sessions, form(ACCOUNT_SESSIONS, others="end")),
 }
 

@@ -163,6 +163,22 @@ def test_what_a_factor_shows_first_is_shown_inside_the_reset(
         assert confirm(phone, link, factor="letter", answer=counter.code(uid, 1)).status == 204
 
 
+def test_an_account_without_a_password_keeps_its_factor_too(
+    phone: DeliveringPhone, owner: str, app: CodeApp, mailbox: Ses, svc: Services
+) -> None:
+    uid = peek(owner)[1]["sub"]
+    svc.users._client.call(
+        "UpdateItem",
+        TableName=svc.settings.users_table,
+        Key={"pk": {"S": f"user#{uid}"}, "sk": {"S": "profile"}},
+        UpdateExpression="SET password_hash = :none",
+        ExpressionAttributeValues={":none": {"S": ""}},
+    )
+    link = mailed(phone, mailbox).token
+    assert confirm(phone, link).json()["factors"] == ["totp"]
+    assert confirm(phone, link, factor="totp", answer=app.code()).status == 204
+
+
 def test_the_page_asks_for_the_factor_beside_the_new_password_and_logs_nobody_in(
     phone: DeliveringPhone, app: CodeApp, mailbox: Ses
 ) -> None:

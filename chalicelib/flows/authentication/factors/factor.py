@@ -31,6 +31,8 @@ class Enrolment(msgspec.Struct, frozen=True):
     begin: Callable[[Services, User, UserAgent], tuple[dict[str, str], Mapping[str, Any]]]
     finish: Callable[[Services, User, Mapping[str, str], str], tuple[EnrolledFactor, Proof]]
     most: int = 1  # of an account
+    # What is shown once more of what its holder keeps; None where a page by itself cannot add one.
+    show: Callable[[Services, User, Mapping[str, str]], Mapping[str, str]] | None = None
 
 
 class Discovery(msgspec.Struct, frozen=True):

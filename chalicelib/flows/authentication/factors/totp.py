@@ -29,10 +29,15 @@ class TotpRecord(Record, frozen=True, kw_only=True):
 
 def _begin(svc: Services, user: User, _: UserAgent) -> tuple[dict[str, str], dict[str, str]]:
     secret = secrets.token_bytes(totp.SECRET_BYTES)
-    uri = totp.uri(secret, issuer=svc.settings.brand.name, account=user.email or user.name or user.uid)
     # With the id from here on it is one factor however often it is confirmed: two would take one code twice.
     state = {"secret": totp.text(secret), "id": new_id()}
-    return state, {"secret": totp.text(secret), "uri": uri, "qr_svg": _qr_svg(uri)}
+    return state, _show(svc, user, state)
+
+
+def _show(svc: Services, user: User, state: Mapping[str, str]) -> dict[str, str]:
+    secret = b32decode(state["secret"])
+    uri = totp.uri(secret, issuer=svc.settings.brand.name, account=user.email or user.name or user.uid)
+    return {"secret": state["secret"], "uri": uri, "qr_svg": _qr_svg(uri)}
 
 
 def _qr_svg(uri: str) -> str:
@@ -73,4 +78,6 @@ def _purpose(user: User) -> bytes:
     return PURPOSE + user.uid.encode()
 
 
-FACTOR = Factor(name=NAME, amr=AMR, verify=_verify, enrolment=Enrolment(_begin, _finish, most=3), is_number=True)
+FACTOR = Factor(
+    name=NAME, amr=AMR, verify=_verify, enrolment=Enrolment(_begin, _finish, most=3, show=_show), is_number=True
+)
