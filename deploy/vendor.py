@@ -17,6 +17,7 @@ ARCHITECTURES = tuple(_MACHINE)
 # Command-line scripts, type stubs and C sources: nothing that runs in Lambda.
 _UNUSED = (
     "bin",
+    "share",  # manual pages
     "**/*.pyi",
     "**/*.c",
     "**/*.h",
