@@ -25,7 +25,8 @@ class Guests:
             "TableName": self._users,
             **as_read(user),
             "UpdateExpression": (
-                "SET email = :email, email_verified = :verified, password_hash = :hash, #name = :name "
+                "SET email = :email, email_verified = :verified, password_hash = :hash, #name = :name, "
+                "email_changed_at = :now "
                 "REMOVE guest, expires_at"
             ),
             "ExpressionAttributeNames": {"#name": "name"},
@@ -37,6 +38,7 @@ class Guests:
             ":verified": {"BOOL": promoted.email_verified},
             ":hash": {"S": promoted.password_hash},
             ":name": {"S": promoted.name},
+            ":now": {"N": str(now)},
         }
         claim = addresses.claim(self._users, email.canonical(promoted.email), user.uid, now=now)
         return Write(({"Update": part}, claim))

@@ -230,9 +230,9 @@ class Users:
         return Write(({"Delete": account}, *address, session))
 
     def unverified(self, *, before: int) -> Iterator[User]:
-        """All accounts from before a time whose address nobody has verified; for a job, and on no request's path.
+        """All accounts whose address nobody has verified since before a time; for a job, and on no request's path.
 
-        Not those without an address, those that an operator has disabled or has given roles.
+        A guest's counts from when it had one. Not those without an address, disabled, or with roles that an operator gave.
         """
         pages = self._client.pages(
             "Scan",
@@ -245,7 +245,7 @@ class Users:
             },
         )
         users = (from_item(item) for page in pages for item in page["Items"])
-        return (user for user in users if user.email and not user.roles)
+        return (user for user in users if user.email and not user.roles and user.email_changed_at < before)
 
     def unverified_deletion(self, user: User) -> Write:
         """The account and its address erased, while it is as it was read and its address is not verified."""

@@ -577,5 +577,5 @@ def test_a_guest_is_written_as_it_is_pinned_and_becomes_a_user_without_an_end(ta
     assert table.users.read(UID) == guest
     assert table.transactions.commit(table.guests.promotion(guest, ANN, now=NOW)) is None
     profile, _ = table.items("users")
-    assert profile == PROFILE
+    assert profile == {**PROFILE, "email_changed_at": {"N": str(NOW)}}
     assert table.users.find("ann@example.com") == UID

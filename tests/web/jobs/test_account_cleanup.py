@@ -115,3 +115,19 @@ def test_the_function_says_whom_it_erased_and_not_their_address(
     assert (line["event"], line["uid"]) == ("account erased", uid)
     assert EMAIL not in json.dumps(line)
     assert svc.users.find(EMAIL) is None
+
+
+def test_a_guest_has_as_many_days_from_when_it_has_an_address(phone: Phone, svc: Services, clock: Clock) -> None:
+    use(replace(svc, settings=replace(svc.settings, guests=True)))
+    guest = phone.call("POST /signup/guest").json()
+    refresh_token = guest["refresh_token"]
+    for _ in range(2):
+        clock.advance(20 * DAY)
+        refresh_token = phone.refresh(refresh_token)["refresh_token"]
+    assert erased(svc) == []
+    access = phone.refresh(refresh_token)["access_token"]
+    assert phone.call("POST /me/upgrade", {"email": EMAIL, "password": PASSWORD}, token=access).status == 200
+    clock.advance(30 * DAY)
+    assert erased(svc) == []
+    clock.advance(1)
+    assert erased(svc) == [EMAIL]
