@@ -54,6 +54,10 @@ def test_what_is_shown_is_a_secret_of_160_bits_its_address_and_the_same_as_a_pic
     assert re.fullmatch("[A-Z2-7]{32}", secret)
     picture = ElementTree.fromstring(challenge["qr_svg"])  # noqa: S314 - our own
     assert picture.tag.endswith("svg")
+    # All of it is seen at whatever size: 4 modules of margin on either side of a symbol of 4 n + 17 (ISO/IEC 18004).
+    left, top, width, height = map(int, (picture.get("viewBox") or "").split())
+    assert (left, top, width % 4, width) == (0, 0, 1, height)
+    assert picture.get("width") is None
     assert "http" not in challenge["qr_svg"].replace("http://www.w3.org/2000/svg", "")
     again = phone.call(f"POST {FACTORS}", {"kind": "totp"}, token=token).json()
     assert again["challenge"]["secret"] != secret

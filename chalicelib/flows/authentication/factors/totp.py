@@ -43,8 +43,10 @@ def _show(svc: Services, user: User, state: Mapping[str, str]) -> dict[str, str]
 def _qr_svg(uri: str) -> str:
     import segno  # 6 ms, for the few requests that add a factor
 
-    # Medium correction; the quiet zone of four modules is in the picture, for the page's own colours may be dark.
-    svg: str = segno.make(uri, error="m", micro=False).svg_inline(scale=4, border=4, light="#fff", dark="#000")
+    # The quiet zone of four modules is in the picture, for what is around it may be dark; it has no size, so that all of it
+    # is there in whatever it is shown.
+    picture = segno.make(uri, error="m", micro=False)
+    svg: str = picture.svg_inline(border=4, light="#fff", dark="#000", omitsize=True)
     return svg
 
 
