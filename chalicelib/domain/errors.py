@@ -80,10 +80,14 @@ class ResetProofRequired(MfaRequired):
 
 
 class EnrolmentRequired(LatchkeyError):
-    """The login needs a second factor, and the account has none."""
+    """The login needs a second factor, and the account has none: one of these kinds has to be added first."""
 
     code = "enrolment_required"
-    default = "This needs a second factor, and the account has none."
+    default = "This needs a second factor, and the account has none: add one of `kinds` at /login/enrolment."
+
+    def __init__(self, *, mfa_token: str = "", kinds: tuple[str, ...] = (), uid: str = "") -> None:
+        super().__init__(uid=uid)
+        self.members = {"mfa_token": mfa_token, "kinds": kinds} if mfa_token else {}
 
 
 class LoginExpired(LatchkeyError):

@@ -60,7 +60,10 @@ class Site:
 
 @dataclass
 class Application:
-    """A registered client; `answers` are what came back to it, the latest last, and `onward` where it sends its user then."""
+    """A registered client; `answers` are what came back to it, the latest last, and `onward` where it sends its user then.
+
+    `demanding` is another one of it, which demands a second factor.
+    """
 
     site: Site
     uri: str
@@ -68,6 +71,7 @@ class Application:
     onward: list[str]
     id: str = field(init=False)
     stranger: str = field(init=False)
+    demanding: str = field(init=False)
 
     def __post_init__(self) -> None:
         client = Client(
@@ -83,6 +87,7 @@ class Application:
             tos_uri="https://garden.example/terms",
         )
         self.id = manage.create(self.site.svc, client)[0].client_id
+        self.demanding = manage.create(self.site.svc, replace(client, require_second_factor=True))[0].client_id
         # The same, of a client that no operator has made: it registered itself.
         self.stranger = manage.create(self.site.svc, replace(client, registration_token="a digest"))[0].client_id
 

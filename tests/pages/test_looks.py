@@ -62,6 +62,22 @@ def proof_choice(window: Page, application: Application) -> None:
     log_in(window, application.site.careful_person("counter", "letter"))
 
 
+def enrolment(window: Page, application: Application) -> None:
+    window.goto(application.link(client_id=application.demanding))
+    log_in(window, application.site.person())
+
+
+def enrolment_shown(window: Page, application: Application) -> None:
+    enrolment(window, application)
+    press(window, "main form button")
+
+
+def enrolment_refused(window: Page, application: Application) -> None:
+    enrolment_shown(window, application)
+    window.locator("#answer").fill("123 456")
+    press(window, "main form button")
+
+
 def consent(window: Page, application: Application) -> None:
     login(window, application)
     log_in(window, application.site.person())
@@ -328,6 +344,9 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         proof,
         proof_refused,
         proof_choice,
+        enrolment,
+        enrolment_shown,
+        enrolment_refused,
         consent,
         verify_email,
         email_verified,

@@ -16,7 +16,8 @@ from ...domain.records.once import SpentSignUpLink
 from ...domain.records.outbox import Mail, SignUpRequest
 from ...domain.records.sealed import SealedInvitation, SealedSignUpLink
 from ...services import Services
-from ..authentication import login
+from ..authentication import api_login, login
+from ..authentication.login import Incomplete
 from ..clients import own
 from ..platform import keys, limits, outbox, sealing
 from ..platform.ids import derived_id, new_id
@@ -104,15 +105,16 @@ def draft(svc: Services, unverified_link: str, *, password: str, network: str, n
     return signup.draft(svc, address=address, password=password, network=network, name=name, email_verified=True)
 
 
-def create(svc: Services, unverified_link: str, user: User, *, first: Session) -> None:
-    """Writes the account of a link, its address and its first session, and uses the link up, all or nothing.
+def create(svc: Services, unverified_link: str, user: User, *, first: Session | None) -> None:
+    """Writes the account of a link, its address and its first session if any, and uses the link up, all or nothing.
 
     Raises NotFound for a link that was used, or whose address has an account by now.
     """
     record, now = read_link(svc, unverified_link), svc.now()
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
     spent = svc.once.creation(SpentSignUpLink(), record.id, expires_at=now + SealedInvitation.seconds, now=now)
-    if svc.transactions.commit(account, svc.sessions.creation_with_user(first), spent) is not None:
+    session = [svc.sessions.creation_with_user(first)] if first else []
+    if svc.transactions.commit(account, *session, spent) is not None:
         raise NotFound("This link was used already.")
 
 
@@ -122,7 +124,10 @@ def sign_up(
     """The account of a link with its first session of the JSON API; raises what `draft` and `create` raise."""
     client = own.json_api(svc)
     user = draft(svc, unverified_link, password=password, network=agent.network, name=name)
-    first_login = login.of_new_account(svc, user, agent)
+    first_login = login.of_new_account(svc, api_login.begin_attempt(svc, scope=None, device=device), user, agent)
+    if isinstance(first_login, Incomplete):
+        create(svc, unverified_link, user, first=None)
+        raise api_login.refusal(svc, first_login)
     session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
     create(svc, unverified_link, user, first=session)

@@ -5,7 +5,8 @@ from ...domain.accounts.model import Session, User
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EmailDomainRefused, EmailTaken, LatchkeyError, SignUpClosed
 from ...services import Services
-from ..authentication import login
+from ..authentication import api_login, login
+from ..authentication.login import Incomplete
 from ..clients import own
 from ..platform import keys, limits
 from ..platform.ids import new_id
@@ -17,10 +18,16 @@ from . import password_rules, verification
 def sign_up(
     svc: Services, *, address: str, password: str, agent: UserAgent, name: str = "", device: str = ""
 ) -> tuple[User, TokenSet]:
-    """A new account with its first session of the JSON API, all or nothing; raises what `draft` and `create` raise."""
+    """A new account with its first session of the JSON API, all or nothing; raises what `draft` and `create` raise.
+
+    Raises EnrolmentRequired where a login needs more than the password; there is the account then, and no session.
+    """
     client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=agent.network, name=name)
-    first_login = login.of_new_account(svc, user, agent)
+    first_login = login.of_new_account(svc, api_login.begin_attempt(svc, scope=None, device=device), user, agent)
+    if isinstance(first_login, Incomplete):
+        create(svc, user, first=None, language=agent.language)
+        raise api_login.refusal(svc, first_login)
     session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
     create(svc, user, first=session, language=agent.language)
@@ -69,9 +76,13 @@ def permitted(svc: Services, address: str) -> str:
     return normalised_address
 
 
-def create(svc: Services, user: User, *, first: Session, language: str) -> None:
-    """Writes an account, its address, its first session and a mail to verify the address, all or nothing; raises EmailTaken."""
+def create(svc: Services, user: User, *, first: Session | None, language: str) -> None:
+    """Writes an account, its address, its first session if any, and a mail to verify the address, all or nothing.
+
+    Raises EmailTaken.
+    """
     mail = verification.mail(svc, user, language=language)
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
-    if svc.transactions.commit(account, svc.sessions.creation_with_user(first), *mail) is not None:
+    session = [svc.sessions.creation_with_user(first)] if first else []
+    if svc.transactions.commit(account, *session, *mail) is not None:
         raise EmailTaken()

@@ -41,9 +41,8 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 def kinds_to_add(svc: Services) -> tuple[str, ...]:
-    """The kinds of factors that an account can get by `begin` and `finish`; those that begin a login wherever there are any."""
-    further = svc.settings.second_factor != policy.OFF
-    return tuple(name for name, each in FACTORS.items() if each.enrolment and (further or each.begins_login))
+    """The kinds of factors that an account can get by `begin` and `finish`."""
+    return policy.possible_kinds(svc)
 
 
 def kinds_on_pages(svc: Services) -> tuple[str, ...]:

@@ -32,10 +32,11 @@ SESSION = "session"  # what a session that is raised proves, by whatever began i
 
 
 class Incomplete(msgspec.Struct, frozen=True):
-    """A login that needs one more proof, of one of these factors."""
+    """A login that needs one more proof, of one of these factors; or one of these `kinds`, which its account has not."""
 
     attempt: Attempt
     factors: tuple[str, ...]
+    kinds: tuple[str, ...] = ()
 
 
 Progress = Authenticated | Incomplete
@@ -68,18 +69,21 @@ def with_session(attempt: Attempt, user: User, session: Session) -> Attempt:
 
 def missing(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
     """The user of a login that goes on, and the factors one of which is missing; raises LoginExpired."""
-    user = _user(svc, attempt)
+    user = user_of(svc, attempt)
     factors = policy.missing(svc, user, attempt)
     if not factors:
         raise LoginExpired(reason="no factor is missing any more", uid=user.uid)
     return user, factors
 
 
-def of_new_account(svc: Services, user: User, agent: UserAgent) -> Authenticated:
+def of_new_account(svc: Services, attempt: Attempt, user: User, agent: UserAgent) -> Progress:
     """The login that a sign-up is: who has just made a password knows it."""
-    proof = password_factor.proof(svc)
-    device = known_devices.of_user_agent(svc, agent)
-    return Authenticated(user=user, amr=proof.amr, auth_time=proof.at, agent=agent, device=device)
+    return with_new_proof(svc, attempt.of(user), user, password_factor.proof(svc), agent)
+
+
+def with_new_proof(svc: Services, attempt: Attempt, user: User, proof: Proof, agent: UserAgent) -> Progress:
+    """Goes on with the proof that making something is: a password, or a factor of the account."""
+    return _proceed(svc, attempt.with_proof(proof), user, None, agent)
 
 
 def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent) -> Mapping[str, Any]:
@@ -134,9 +138,12 @@ def _proceed(
 ) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
-    except (UnmetAuthentication, EnrolmentRequired):
+    except UnmetAuthentication:
         _give_back(svc, spent)
         raise
+    except EnrolmentRequired:
+        _give_back(svc, spent)
+        return Incomplete(attempt, (), policy.kinds_to_add(svc, attempt))
     if factors:
         _give_back(svc, spent)
         return Incomplete(attempt, factors)
@@ -166,7 +173,8 @@ def _warn_owner(svc: Services, user: User) -> None:
         svc.transactions.commit(*mails.mail(svc, GUESSES, user, language=user.claims.get("locale", "")))
 
 
-def _user(svc: Services, attempt: Attempt) -> User:
+def user_of(svc: Services, attempt: Attempt) -> User:
+    """The user of a login that goes on; raises LoginExpired where they are not as they were."""
     user = svc.users.read(attempt.uid) if attempt.uid else None
     if user is None or not attempt.is_of(user):
         raise LoginExpired(reason="account changed meanwhile" if attempt.uid else "nobody known", uid=attempt.uid)

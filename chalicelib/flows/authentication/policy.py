@@ -70,6 +70,18 @@ def reaches_account_level(svc: Services, user: User, amr: tuple[str, ...]) -> bo
     return levels.rank(levels.acr_of(amr)) >= levels.rank(account_level(svc, user))
 
 
+def possible_kinds(svc: Services) -> tuple[str, ...]:
+    """The kinds of factors that an account can get here; those that begin a login wherever there are any."""
+    further = svc.settings.second_factor != OFF
+    return tuple(name for name, each in FACTORS.items() if each.enrolment and (further or each.begins_login))
+
+
+def kinds_to_add(svc: Services, attempt: Attempt) -> tuple[str, ...]:
+    """The kinds of factors one of which, added to an account, lets a login reach what it has to reach."""
+    with_it = {name: levels.united(*attempt.amr, FACTORS[name].amr) for name in possible_kinds(svc)}
+    return tuple(name for name, amr in with_it.items() if levels.reaches(amr, (attempt.level,)))
+
+
 def account_level(svc: Services, user: User) -> str:
     """The level that a login to the account needs."""
     raising = {name: amr for name, amr in _offers(svc, user).items() if FACTORS[name].raises_level}

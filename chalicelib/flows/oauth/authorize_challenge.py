@@ -71,6 +71,8 @@ def challenge(
         attempt, request = _attempt(svc, client, params, jkt)
         progress = _proceed(svc, attempt, params, agent)
         _check_subject(svc, client, request, attempt, progress)
+        if isinstance(progress, Incomplete) and not progress.factors:
+            raise EnrolmentRequired(uid=progress.attempt.uid)
         if isinstance(progress, Incomplete):
             raise _insufficient(svc, progress.attempt, None, progress.factors)
         return codes.issue(svc, client, progress, request), begin.device_token(svc, progress)

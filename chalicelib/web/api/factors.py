@@ -1,44 +1,28 @@
 """The JSON API's further factors of an account: listed, added, named, removed."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from ...domain import errors
 from ...domain.accounts.model import EnrolledFactor
-from ...domain.accounts.profile import ONE_LINE
-from ...domain.records.sealed import SealedEnrolment
 from ...flows.authentication import enrolment
 from ...flows.authentication.factors import recovery_code
 from ...services import Services
 from ..http.routing import Api, Caller
 from .bodies import Body, FactorAnswer, Token
 from .caller import GUARDED, current
+from .enrolment_bodies import Begin, Begun, NewName
 
 api = Api(__name__)
 
 FRESH = (*GUARDED, errors.LoginRequired)
-NewName = Annotated[str, Meta(max_length=100, pattern=ONE_LINE, description="What its owner calls it.")]
 
 
 class Rename(Body, frozen=True):
     """What the owner of a factor calls it."""
 
     name: NewName
-
-
-class Begin(Body, frozen=True):
-    """What is to be added."""
-
-    kind: Annotated[str, Meta(max_length=50, description="One of `kinds`.")]
-
-
-class Begun(Struct, frozen=True):
-    """What to show, and what the answer for it is sent back with."""
-
-    token: str
-    challenge: Annotated[dict[str, Any], Meta(description="What to show, by the kind.")]
-    expires_in: Annotated[int, Meta(description="Seconds.")] = SealedEnrolment.seconds
 
 
 class Confirm(Body, frozen=True):

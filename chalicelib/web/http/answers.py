@@ -53,6 +53,7 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     mfa_token: Annotated[str, Meta(description="Brings the login back to /login/proof.")] = ""
     auth_session: Annotated[str, Meta(description="Brings the login back to /oauth/authorize-challenge.")] = ""
     factors: Annotated[tuple[str, ...], Meta(description="One of these has to be proved.")] = ()
+    kinds: Annotated[tuple[str, ...], Meta(description="One of these has to be added.")] = ()
     rule: Annotated[
         str, Meta(description="Which rule a password breaks: short, profile, guessable, reused, breached.")
     ] = ""

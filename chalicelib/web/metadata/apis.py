@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...services import Services
-from ..api import accounts, email, factors
+from ..api import accounts, email, factors, login_enrolment
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -17,6 +17,7 @@ from ..pages import (
     change_email,
     device,
     end_session,
+    enrol,
     login,
     logout,
     mailed_login,
@@ -51,6 +52,7 @@ APIS = (
     factors.api,
     api_sessions.api,
     api_login.api,
+    login_enrolment.api,
     token.api,
     login_requests.api,
     introspection.api,
@@ -60,6 +62,7 @@ APIS = (
     mailed_login.api,
     mailed_signup.api,
     proof.api,
+    enrol.api,
     authorize.api,
     device.api,
     logout.api,

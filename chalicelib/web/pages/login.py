@@ -4,17 +4,16 @@ from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
 from ...flows.accounts import mailed_signup, signup
 from ...flows.authentication import login
-from ...flows.authentication.login import Progress
+from ...flows.authentication.login import Incomplete, Progress
 from ...flows.oauth.authorize import UserAction
 from ...flows.sessions import browser
-from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, stylesheet
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
-from .login_progress import begin_login, log_out_another_user, redirect_after, redirect_logged_in, redirect_onward
+from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
 
@@ -114,8 +113,8 @@ def _sign_up(page_request: PageRequest) -> Answer:
     if page_request.svc.settings.sign_up == "verified":
         return _mail_sign_up(page_request)
     user = _draft_user(page_request)
-    first_login = login.of_new_account(page_request.svc, user, page_request.user_agent)
-    session = browser.draft(page_request.svc, first_login)
+    first_login = login.of_new_account(page_request.svc, begin_login(page_request), user, page_request.user_agent)
+    session = None if isinstance(first_login, Incomplete) else browser.draft(page_request.svc, first_login)
     try:
         signup.create(page_request.svc, user, first=session, language=page_request.language)
     except errors.EmailTaken:
@@ -124,8 +123,7 @@ def _sign_up(page_request: PageRequest) -> Answer:
             return redirect_after(page_request, _log_in(page_request))
         except errors.InvalidCredentials:
             raise errors.EmailTaken() from None
-    log_out_another_user(page_request, user)
-    return redirect_logged_in(page_request, Browser(user, session), first_login)
+    return redirect_after_sign_up(page_request, first_login, session)
 
 
 def _mail_sign_up(page_request: PageRequest) -> Answer:

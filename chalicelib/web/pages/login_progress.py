@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from ...domain.accounts.model import User
+from ...domain.accounts.model import Session, User
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated
@@ -25,6 +25,7 @@ from .page_request import PageRequest, redirect, with_cookie
 
 # A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
 LOGIN, STEP_UP = "pages", "step up"
+PROOF, ENROL = "authorize/proof", "authorize/enrol"  # the pages between the password and what a login is for
 
 
 def begin_login(page_request: PageRequest) -> Attempt:
@@ -63,9 +64,17 @@ def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
     """Redirects to what comes after a step of a login that is this browser's."""
     if isinstance(progress, Incomplete):
         request_log.set_user(progress.attempt.uid)
-        return redirect_to_proof(page_request, progress.attempt)
+        return redirect_to_step(page_request, progress.attempt, PROOF if progress.factors else ENROL)
     previous = log_out_another_user(page_request, progress.user)
     return redirect_logged_in(page_request, browser.log_in(page_request.svc, progress, previous), progress)
+
+
+def redirect_after_sign_up(page_request: PageRequest, progress: Progress, session: Session | None) -> Answer:
+    """Redirects to what comes after a sign-up, with its first session, or to the step that it needs before one."""
+    if session is None or isinstance(progress, Incomplete):
+        return redirect_after(page_request, progress)
+    log_out_another_user(page_request, progress.user)
+    return redirect_logged_in(page_request, Browser(progress.user, session), progress)
 
 
 def redirect_after_step_up(page_request: PageRequest, browser_session: Browser, login: Authenticated) -> Answer:
@@ -82,7 +91,12 @@ def redirect_to_proof(
     """
     if challenge is not None:
         attempt = attempt.with_request(challenge=json.dumps(dict(challenge)))
-    answer = redirect(f"{page_request.svc.settings.issuer}/{proof_page(page_request)}")
+    return redirect_to_step(page_request, attempt, PROOF)
+
+
+def redirect_to_step(page_request: PageRequest, attempt: Attempt, page: str) -> Answer:
+    """Redirects to the page of a step of a login, with the attempt in a cookie of this browser."""
+    answer = redirect(f"{page_request.svc.settings.issuer}/{step_page(page_request, page)}")
     return with_attempt_cookie(page_request, answer, attempt)
 
 
@@ -93,9 +107,17 @@ def with_attempt_cookie(page_request: PageRequest, answer: Answer, attempt: Atte
     return with_cookie(answer, cookie)
 
 
-def proof_page(page_request: PageRequest) -> str:
-    """The path of the page for one proof more."""
-    return f"authorize/proof?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/proof"
+def step_page(page_request: PageRequest, page: str) -> str:
+    """The path of the page of a step, with where the request leads."""
+    return f"{page}?{urlencode({'to': page_request.to})}" if page_request.to else page
+
+
+def start_over(page_request: PageRequest, browser_session: Browser | None) -> Answer:
+    """Redirects to where a login that has expired begins anew."""
+    # Who is logged in has perhaps pressed the button twice.
+    if browser_session:
+        return page_request.start_over()
+    return redirect(f"{page_request.svc.settings.issuer}/{step_page(page_request, 'authorize/login')}")
 
 
 def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> Attempt:

@@ -4,12 +4,12 @@ from ...domain import errors
 from ...domain.accounts import profile
 from ...flows.accounts import mailed_signup
 from ...flows.authentication import login
+from ...flows.authentication.login import Incomplete
 from ...flows.sessions import browser
-from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
 from .login_form import form_page
-from .login_progress import log_out_another_user, redirect_logged_in
+from .login_progress import begin_login, redirect_after_sign_up
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
 
@@ -60,8 +60,7 @@ def _sign_up(page_request: PageRequest) -> Answer:
     if not profile.is_name(name):
         raise form_errors.LongName()
     user = mailed_signup.draft(svc, token, password=password, name=name, network=page_request.caller.network)
-    first_login = login.of_new_account(svc, user, page_request.user_agent)
-    session = browser.draft(svc, first_login)
+    first_login = login.of_new_account(svc, begin_login(page_request), user, page_request.user_agent)
+    session = None if isinstance(first_login, Incomplete) else browser.draft(svc, first_login)
     mailed_signup.create(svc, token, user, first=session)
-    log_out_another_user(page_request, user)
-    return redirect_logged_in(page_request, Browser(user, session), first_login)
+    return redirect_after_sign_up(page_request, first_login, session)

@@ -4,20 +4,23 @@ import json
 
 from ...domain import errors
 from ...domain.authentication.attempt import Attempt
-from ...domain.errors import LoginExpired
+from ...domain.errors import EnrolmentRequired, LoginExpired
 from ...flows.authentication import login
 from ...flows.authentication.factors import FACTORS
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .login_form import client_values, form_page
+from .login_form import client_values
 from .login_progress import (
+    ENROL,
+    PROOF,
     STEP_UP,
-    proof_page,
     read_attempt,
     redirect_after,
     redirect_after_step_up,
     redirect_to_proof,
+    start_over,
+    step_page,
 )
 from .page_request import PageRequest, StalePage, redirect
 from .page_routes import LANGUAGE, Pages
@@ -37,7 +40,9 @@ def show_proof(page_request: PageRequest) -> Answer:
         attempt = read_attempt(page_request, browser_session)
         user, factors = login.missing(page_request.svc, attempt)
     except LoginExpired:
-        return _start_over(page_request, browser_session)
+        return start_over(page_request, browser_session)
+    except EnrolmentRequired:
+        return redirect(f"{page_request.svc.settings.issuer}/{step_page(page_request, ENROL)}")
     factor = _factor(attempt, factors)
     return forms.show(
         page_request,
@@ -65,11 +70,11 @@ def prove_on_page(page_request: PageRequest) -> Answer:
             return _choose(page_request, attempt, fields["choose"])
         return _answer(page_request, browser_session, attempt)
     except LoginExpired:
-        return _start_over(page_request, browser_session)
+        return start_over(page_request, browser_session)
     except FORM_ERRORS as refusal:
         error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
         form = (FORM, page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, proof_page(page_request), form, refusal, error)
+        return form_errors.redirect_with_errors(page_request, step_page(page_request, PROOF), form, refusal, error)
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
@@ -91,10 +96,3 @@ def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
     if factor in factors:
         return factor
     return factors[0] if not FACTORS[factors[0]].challenge else ""
-
-
-def _start_over(page_request: PageRequest, browser_session: Browser | None) -> Answer:
-    # Who is logged in has perhaps pressed the button twice.
-    if browser_session:
-        return page_request.start_over()
-    return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")

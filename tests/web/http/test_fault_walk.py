@@ -17,7 +17,7 @@ import pytest
 
 from chalicelib.domain.accounts.model import User
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
-from chalicelib.services import Services
+from chalicelib.services import Services, use
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
 from tests.support import account_pages, code_app, counter, email_change, mailed_login
@@ -31,7 +31,8 @@ from tests.web.api import test_faults as of_accounts
 from tests.web.oauth import test_oauth_faults as of_oauth
 from tests.web.oauth.test_oauth_faults import World, unavailable
 
-ACCOUNT_SESSIONS, LOGOUT, PROOF = "/account/sessions", "/oauth/logout", "/authorize/proof"
+ACCOUNT_SESSIONS, LOGOUT = "/account/sessions", "/oauth/logout"
+PROOF, ENROL = "/authorize/proof", "/authorize/enrol"
 VERIFY, FORGOT, RESET = "/account/verify-email", "/account/forgot-password", "/account/reset-password"
 CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
 SIGN_UP, END_SESSION = "/account/sign-up", "/account/end-session"
@@ -119,6 +120,49 @@ def add_factor(world: World) -> Answer:
 
 def confirm_factor(world: World) -> Answer:
     return world.phone.call("POST /me/factors/confirm", world.state["confirmation"], token=world.state["token"])
+
+
+def with_login_enrolment(world: World) -> None:
+    """A login of a fresh account that has to get an app for codes first, which is to be confirmed."""
+    wants = replace(world.svc.settings, aal2_scopes=frozenset({"notes:write"}))
+    use(replace(world.svc, settings=wants))
+    email = f"enrol{world.number}-{len(world.state)}@example.com"
+    world.state[email] = world.phone.sign_up(email)
+    begun = world.phone.call("POST /login", {"email": email, "password": PASSWORD, "scope": "notes:write"}).json()
+    world.state["enrolment"] = {"mfa_token": begun["mfa_token"], "kind": "totp"}
+    begun_enrolment = begin_login_enrolment(world).json()
+    app = code_app.CodeApp(begun_enrolment["challenge"]["uri"], world.clock)
+    confirmation = {"mfa_token": begun["mfa_token"], "token": begun_enrolment["token"], "answer": app.code()}
+    world.state["confirmation"] = confirmation
+
+
+def at_enrolment(world: World) -> None:
+    """The page on which a fresh account that needs a second factor is to add an app for codes."""
+    with_login_enrolment(world)
+    email = next(reversed([each for each in world.state if str(each).startswith("enrol")]))
+    world.browser.cookies.clear()
+    page = world.browser.submit(
+        world.browser.authorize(world.app, scope="openid notes:write"),
+        "/authorize/login",
+        email=email,
+        password=PASSWORD,
+    )
+    world.state["page"] = page = world.browser.submit(page, ENROL, choose="totp")
+    (uri,) = re.findall(r'href="(otpauth:[^"]+)"', page.body.decode())
+    world.state["code"] = code_app.CodeApp(unescape(uri), world.clock).code()
+
+
+def enrolment_page(world: World) -> Answer:
+    to = forms(world.state["page"])[ENROL].hidden["to"]
+    return world.browser.get(f"{ENROL}?to={quote(to, safe='')}")
+
+
+def begin_login_enrolment(world: World) -> Answer:
+    return world.phone.call("POST /login/enrolment", world.state["enrolment"])
+
+
+def confirm_login_enrolment(world: World) -> Answer:
+    return world.phone.call("POST /login/enrolment/confirm", world.state["confirmation"])
 
 
 def new_recovery_codes(world: World) -> Answer:
@@ -379,6 +423,8 @@ Deed = tuple[Callable[[World], Any], Callable[[World], Answer]]
 DEEDS: dict[str, Deed] = {
     "POST /login/challenge": (with_mfa_token, lambda w: w.phone.call("POST /login/challenge", w.state["step"])),
     "POST /login/proof": (with_mfa_token, prove),
+    "POST /login/enrolment": (with_login_enrolment, begin_login_enrolment),
+    "POST /login/enrolment/confirm": (with_login_enrolment, confirm_login_enrolment),
     "GET /me/factors": (with_factor, lambda w: w.phone.call("GET /me/factors", token=w.state["token"])),
     "POST /me/factors": (with_factor, add_factor),
     "POST /me/factors/confirm": (with_code_app, confirm_factor),
@@ -396,6 +442,8 @@ DEEDS: dict[str, Deed] = {
     "GET /": (of_oauth.with_login, page("/")),
     "GET /authorize/proof": (at_proof, proof_page),
     "POST /authorize/proof": (at_proof, prove_on_page),
+    "GET /authorize/enrol": (at_enrolment, enrolment_page),
+    "POST /authorize/enrol": (at_enrolment, lambda w: form(ENROL, answer=w.state["code"])(w)),
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
     "POST /signup/confirm": (at_sign_up_link, by_sign_up_link),

@@ -198,6 +198,10 @@ DEEDS: dict[str, Deed] = {
     "POST /login/proof": lambda s: s.phone.call(
         "POST /login/proof", {"mfa_token": "x" * 400, "factor": "password", "answer": PASSWORD}
     ),
+    "POST /login/enrolment": lambda s: s.phone.call("POST /login/enrolment", {"mfa_token": "x" * 400, "kind": "totp"}),
+    "POST /login/enrolment/confirm": lambda s: s.phone.call(
+        "POST /login/enrolment/confirm", {"mfa_token": "x" * 400, "token": "x" * 400, "answer": "123456"}
+    ),
     "POST /refresh": lambda s: s.phone.call("POST /refresh", {"refresh_token": "x" * 100}),
     "POST /logout": lambda s: s.phone.call("POST /logout", {"refresh_token": "x" * 100}),
     "POST /verify": lambda s: s.phone.call("POST /verify", {"token": "x.y.z"}),
@@ -219,6 +223,7 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/signup": lambda s: s.page(
         "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
     ),
+    "POST /authorize/enrol": lambda s: s.page("/authorize/enrol", "", answer="123456"),
     "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
     "POST /login/code": lambda s: s.phone.call("POST /login/code", {"email": f"{s.new()}@example.com"}),
@@ -286,6 +291,7 @@ DEEDS: dict[str, Deed] = {
             "/",
             "/error",
             "/authorize/login",
+            "/authorize/enrol",
             "/authorize/proof",
             "/authorize/signup",
         )

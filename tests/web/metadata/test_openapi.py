@@ -208,7 +208,8 @@ def sign_up_by_mail(phone: Phone) -> None:
 
 
 def change_factors(phone: Phone, clock: Clock) -> None:
-    """Adds, lists, names and removes one, and what is not there."""
+    """Adds, lists, names and removes one, and what is not there; and adds one in a login that needs it."""
+    add_factor_in_login(phone, clock)
     access = phone.sign_up("cid@example.com")["access_token"]
     begun, app = code_app.begin(phone, access, clock)
     phone.call("POST /me/factors", {"kind": "x"}, token=access)
@@ -226,6 +227,23 @@ def change_factors(phone: Phone, clock: Clock) -> None:
         phone.call(f"DELETE /me/factors/{factor['id']}", token=access)
     clock.advance(6 * 60)
     phone.call(f"DELETE /me/factors/{factor['id']}", token=access)
+
+
+def add_factor_in_login(phone: Phone, clock: Clock) -> None:
+    """Logs in where that needs a second factor, which is added then, well and badly."""
+    svc, dee = services(), {"email": "dee@example.com", "password": PASSWORD}
+    phone.call("POST /signup", dee)
+    use(replace(svc, settings=replace(svc.settings, aal2_scopes=frozenset({"notes:write"}))))
+    begun = phone.call("POST /login", {**dee, "scope": "notes:write"}).json()
+    step = {"mfa_token": begun["mfa_token"]}
+    phone.call("POST /login/enrolment", {**step, "kind": "x"})
+    phone.call("POST /login/enrolment", {"mfa_token": "x", "kind": "totp"})
+    begun_enrolment = phone.call("POST /login/enrolment", {**step, "kind": "totp"}).json()
+    app = code_app.CodeApp(begun_enrolment["challenge"]["uri"], clock)
+    for answer in ("x", app.code(), app.code()):
+        phone.call("POST /login/enrolment/confirm", {**step, "token": begun_enrolment["token"], "answer": answer})
+        clock.advance(1)
+    use(svc)
 
 
 def walk(phone: Phone, clock: Clock) -> None:

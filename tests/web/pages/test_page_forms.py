@@ -83,6 +83,11 @@ def at_proof(browser: Browser, app: App) -> Answer:
     return at_consent(browser, app)
 
 
+def at_enrolment(browser: Browser, app: App) -> Answer:
+    demanding = register(app.svc, app.phone, require_second_factor=True)
+    return browser.submit(browser.authorize(demanding), "/authorize/login", email=EMAIL, password=PASSWORD)
+
+
 def at_logout(browser: Browser, app: App) -> Answer:
     browser.log_in(app)
     return browser.get("/oauth/logout")
@@ -162,6 +167,8 @@ DEEDS: dict[str, tuple[Callable[[Browser, App], Answer], str, dict[str, str]]] =
     "connect": (typed_code, "/device", {"decision": "allow"}),
     "refuse a device": (typed_code, "/device", {"decision": "deny"}),
     "take another account for a device": (typed_code, "/device", {"decision": "switch"}),
+    "choose a factor to add": (at_enrolment, "/authorize/enrol", {"choose": "totp"}),
+    "add a factor wrongly": (at_enrolment, "/authorize/enrol", {"answer": "x"}),
     "prove a factor wrongly": (at_proof, "/authorize/proof", {"answer": "x"}),
     "choose a factor": (at_proof, "/authorize/proof", {"choose": "counter"}),
     "choose a new password": (at_reset_link, "/account/reset-password", {"password": "an entirely other phrase 7"}),
