@@ -371,3 +371,13 @@ def test_a_guest_that_took_somebodys_address_is_out_once_they_come(
     assert refusal(phone.call("POST /login", CREDENTIALS)) == (401, "invalid_credentials")
     assert refusal(phone.call("GET /me", token=tokens["access_token"])) == (401, "invalid_token")
     assert refusal(phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]})) == (401, "invalid_grant")
+
+
+def test_a_guest_and_its_upgrade_keep_their_budgets(phone: DeliveringPhone, svc: Services) -> None:
+    phone.delivers = False
+    guest(phone)  # which reads the keys
+    with wire.watched(svc) as traffic:
+        access = guest(phone)["access_token"]
+        assert traffic.calls == ["TransactWriteItems"] * 2
+        assert upgrade(phone, access).status == 200
+    assert traffic.calls[2:] == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]

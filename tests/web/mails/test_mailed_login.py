@@ -374,3 +374,21 @@ def test_a_mail_that_is_late_for_its_attempt_is_not_sent(phone: DeliveringPhone,
     clock.advance(600)
     deliver()
     assert (mailbox.mails, waiting()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("code", ["TransactWriteItems", "GetItem", "GetItem", "TransactWriteItems"]),
+        ("token", ["GetItem", "TransactWriteItems"]),
+    ],
+)
+def test_a_login_by_mail_keeps_its_budget(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, by: str, expected: list[str]
+) -> None:
+    verify(phone, mailbox)
+    login_token, mail = mailed(phone, mailbox)
+    phone.delivers = False
+    with wire.watched(svc) as traffic:
+        assert confirm(phone, login_token, **{by: getattr(mail, by)}).status == 200
+    assert traffic.calls == expected
