@@ -18,6 +18,7 @@ from .store.keys import Keys
 from .store.once import Once
 from .store.outbox import Outbox
 from .store.refusals import Refusals
+from .store.remembered_devices import RememberedDevices
 from .store.sessions import Sessions
 from .store.transactions import Transactions
 from .store.transactions import Write as Write  # for whoever hands one on: flows do not know the store
@@ -35,6 +36,7 @@ class Services:
     settings: Settings
     users: Users
     factors: Factors
+    remembered_devices: RememberedDevices
     sessions: Sessions
     guests: Guests
     clients: Clients
@@ -68,6 +70,7 @@ def build(
         settings=settings,
         users=Users(client, **tables),
         factors=Factors(client, users=settings.users_table),
+        remembered_devices=RememberedDevices(client, grants=settings.grants_table),
         sessions=Sessions(client, **tables),
         guests=Guests(users=settings.users_table),
         clients=Clients(client, users=settings.users_table),

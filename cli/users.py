@@ -115,6 +115,16 @@ def set_attributes(svc: "Services", *, email: str, assignments: tuple[str, ...])
     print(json.dumps(account.attributes(svc, user), indent=2, ensure_ascii=False))
 
 
+@command.command("forget-devices")
+@EMAIL
+@with_services
+def forget_devices(svc: "Services", *, email: str) -> None:
+    """Have all remembered devices asked for every factor again. Sessions go on."""
+    from chalicelib.flows.sessions import remembered_devices
+
+    remembered_devices.forget_all(svc, _find(svc, email).uid)
+
+
 def _assignment(svc: "Services", text: str) -> tuple[str, Any]:
     from cli.client_metadata import check_letters
     from cli.errors import CannotRunError

@@ -24,6 +24,7 @@ from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.outbox import Outbox
 from chalicelib.store.refusals import Refusals
+from chalicelib.store.remembered_devices import RememberedDevices
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.users import Users
@@ -46,6 +47,7 @@ READS = {
     *("Factors.of_user", "Factors.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Outbox.read", "Outbox.undelivered"),
+    *("RememberedDevices.read", "RememberedDevices.of_user"),
     *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
 ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
@@ -152,10 +154,26 @@ def test_each_page_has_its_line() -> None:
     assert named == {each.path for each in operations() if each.method == "GET" and each.page and not each.media}
 
 
+STORES = (
+    Attempts,
+    Clients,
+    Factors,
+    Guests,
+    Keys,
+    Once,
+    Outbox,
+    Refusals,
+    RememberedDevices,
+    Sessions,
+    Transactions,
+    Users,
+)
+
+
 def test_each_verb_of_a_store_that_writes_is_in_the_data_model() -> None:
     verbs = {
         f"{store.__name__}.{name}"
-        for store in (Attempts, Clients, Factors, Guests, Keys, Once, Outbox, Refusals, Sessions, Transactions, Users)
+        for store in STORES
         for name, member in vars(store).items()
         if isfunction(member) and not name.startswith("_")
     }

@@ -49,6 +49,7 @@ WRONG = {
     "LATCHKEY_PASSWORD_HISTORY": "4",
     "LATCHKEY_BREACHED_PASSWORDS_URL": "http://breached.example/range/",
     "LATCHKEY_NEW_DEVICE_MAIL": "yes",
+    "LATCHKEY_REMEMBERED_DEVICE_DAYS": "366",
     "LATCHKEY_LIMITS": "no-such-limit=5",
     "LATCHKEY_LOCAL": "yes",
     "LATCHKEY_AWS_CLIENT": "botocore",

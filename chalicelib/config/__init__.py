@@ -61,6 +61,7 @@ class Settings:
     scopes: tuple[str, ...] = ("account",)
     origins: frozenset[str] = frozenset()
     new_device_mail: bool = True
+    remembered_device_days: int = 30
     login_by_mail: bool = True
     guests: bool = False
     sign_up: str = "open"

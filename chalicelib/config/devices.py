@@ -8,4 +8,7 @@ from . import values
 
 def read(environ: Mapping[str, str]) -> dict[str, Any]:
     """The settings of devices."""
-    return {"new_device_mail": values.one_of(environ, "LATCHKEY_NEW_DEVICE_MAIL", "on", "off") == "on"}
+    return {
+        "new_device_mail": values.one_of(environ, "LATCHKEY_NEW_DEVICE_MAIL", "on", "off") == "on",
+        "remembered_device_days": values.number(environ, "LATCHKEY_REMEMBERED_DEVICE_DAYS", 30, highest=365),
+    }

@@ -51,6 +51,18 @@ def proof(window: Page, application: Application) -> None:
     log_in(window, application.site.careful_person())
 
 
+def remembered_devices(window: Page, application: Application) -> None:
+    address = application.site.careful_person()
+    uid = application.site.svc.users.find(address) or ""
+    window.goto(f"{application.site.url}/authorize/login")
+    log_in(window, address)
+    window.locator("[name=remember]").check()
+    window.locator("#answer").fill(counter.code(uid, 1))
+    press(window, "main form button")
+    window.goto(f"{application.site.url}/account/sessions")
+    assert window.locator("[name=device]").count() == 1
+
+
 def proof_refused(window: Page, application: Application) -> None:
     proof(window, application)
     window.locator("#answer").fill("a wrong one")
@@ -343,6 +355,7 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         sign_up_refused,
         proof,
         proof_refused,
+        remembered_devices,
         proof_choice,
         enrolment,
         enrolment_shown,

@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
 from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
+from chalicelib.domain.accounts.remembered_device import RememberedDevice
 from chalicelib.domain.accounts.rotation import Use
 from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.domain.oauth.client import Client
@@ -29,6 +30,7 @@ from chalicelib.store.factors import Factors
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
 from chalicelib.store.refusals import Refusals
+from chalicelib.store.remembered_devices import RememberedDevices
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions, Write
 from chalicelib.store.users import Users
@@ -117,6 +119,7 @@ class Deployment:
         self.users = Users(self.client, **names)
         self.sessions = Sessions(self.client, **names)
         self.factors = Factors(self.client, users=names["users"])
+        self.remembered_devices = RememberedDevices(self.client, grants=names["grants"])
         self.clients = Clients(self.client, users=names["users"])
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
@@ -1151,6 +1154,47 @@ def test_of_many_sign_ups_at_once_one_wins(store: Deployment) -> None:
 def test_of_many_attempts_at_once_no_more_than_the_limit_pass(store: Deployment) -> None:
     limit = Limit("kind", uuid4().hex, 5, 60)
     assert at_once(THREADS, lambda: store.attempts.spend([limit], now=NOW)).count(None) == 5
+
+
+# Remembered devices
+def a_device(uid: str, **changes: Any) -> RememberedDevice:
+    plain = RememberedDevice(
+        uid=uid,
+        device_id=uuid4().hex,
+        token_version=1,
+        factors=frozenset({"totp#a"}),
+        created_at=NOW,
+        last_used_at=NOW,
+        expires_at=NOW + 100,
+    )
+    return replace(plain, **changes)
+
+
+def test_a_device_is_remembered_until_it_is_forgotten(store: Deployment) -> None:
+    uid = uuid4().hex
+    first, second = (a_device(uid, device_id=each * 32) for each in "ab")
+    for device in (first, second, a_device(uuid4().hex)):
+        assert store.commit(store.remembered_devices.creation(device)) is Outcome.DONE
+    assert store.remembered_devices.of_user(uid) == [first, second]
+    assert store.commit(store.remembered_devices.use(first, now=NOW + 5)) is Outcome.DONE
+    assert store.remembered_devices.read(uid, first.device_id) == replace(first, last_used_at=NOW + 5)
+    for _ in range(2):
+        store.remembered_devices.delete(uid, first.device_id)
+    assert store.remembered_devices.read(uid, first.device_id) is None
+    assert store.remembered_devices.of_user(uid) == [second]
+
+
+def test_a_device_is_used_only_while_it_is_remembered_as_it_was_read(store: Deployment) -> None:
+    device = a_device(uuid4().hex)
+    assert store.commit(store.remembered_devices.use(device, now=NOW)) is Outcome.STALE
+    for stored in (
+        replace(device, created_at=NOW + 1),
+        replace(device, token_version=2),
+        replace(device, expires_at=NOW),
+    ):
+        assert store.commit(store.remembered_devices.creation(stored)) is Outcome.DONE
+        assert store.commit(store.remembered_devices.use(device, now=NOW)) is Outcome.STALE
+        assert store.remembered_devices.read(device.uid, device.device_id) == stored
 
 
 # Factors

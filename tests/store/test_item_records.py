@@ -12,6 +12,7 @@ import pytest
 from chalicelib.domain.accounts import attributes
 from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
 from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
+from chalicelib.domain.accounts.remembered_device import RememberedDevice
 from chalicelib.domain.crypto import keyset
 from chalicelib.domain.errors import UnreadableRecord
 from chalicelib.domain.oauth.client import Client
@@ -24,6 +25,7 @@ from chalicelib.store.guests import Guests
 from chalicelib.store.key_parameters import PARAMETERS
 from chalicelib.store.keys import Keys
 from chalicelib.store.refusals import Refusals
+from chalicelib.store.remembered_devices import RememberedDevices
 from chalicelib.store.sessions import Sessions
 from chalicelib.store.transactions import Transactions
 from chalicelib.store.user_items import to_item
@@ -111,6 +113,29 @@ FACTOR_ITEM: dict[str, Any] = {
     "last_used_at": {"N": "1795506987"},
     "last_counter": {"N": "59850232"},
     "codes": {"SS": ["01", "02"]},
+}
+DEVICE = RememberedDevice(
+    uid=UID,
+    device_id="6b2f0c6f3a3c4d0e8d1a5d0c9b7e4f21",
+    token_version=3,
+    factors=frozenset({FACTOR.entry}),
+    created_at=NOW,
+    last_used_at=NOW + 1,
+    expires_at=NOW + 2,
+    browser="Firefox",
+    system="Linux",
+)
+DEVICE_ITEM: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": f"device#{DEVICE.device_id}"},
+    "v": {"N": "1"},
+    "token_version": {"N": "3"},
+    "factors": {"SS": [FACTOR.entry]},
+    "created_at": {"N": "1800000000"},
+    "last_used_at": {"N": "1800000001"},
+    "expires_at": {"N": "1800000002"},
+    "browser": {"S": "Firefox"},
+    "system": {"S": "Linux"},
 }
 WITH_FACTOR: dict[str, Any] = {**PROFILE, "factors": {"SS": [FACTOR.entry]}}
 BOUNCED = {**PROFILE, "email_problem": {"S": "bounce"}}
@@ -227,6 +252,7 @@ class Table:
         self.sessions = Sessions(client, **self.names)
         self.factors = Factors(client, users=self.names["users"])
         self.guests = Guests(users=self.names["users"])
+        self.remembered_devices = RememberedDevices(client, grants=self.names["grants"])
         self.clients = Clients(client, users=self.names["users"])
         self.attempts = Attempts(client, grants=self.names["grants"])
         self.refusals = Refusals(client, grants=self.names["grants"])
@@ -316,6 +342,12 @@ def test_a_factor_is_written_as_it_is_pinned(table: Table) -> None:
     assert ann == replace(ANN, factors=frozenset({FACTOR.entry}))
     assert to_item(ann) == WITH_FACTOR
     assert table.factors.of_user(ann) == [table.factors.find(ann, FACTOR.entry)] == [FACTOR]
+
+
+def test_a_remembered_device_is_written_as_it_is_pinned(table: Table) -> None:
+    assert table.transactions.commit(table.remembered_devices.creation(DEVICE)) is None
+    assert table.items("grants") == [DEVICE_ITEM]
+    assert table.remembered_devices.of_user(UID) == [DEVICE]
 
 
 def test_what_became_of_a_mail_is_written_as_it_is_pinned_and_gone_with_a_proof(table: Table) -> None:
@@ -409,6 +441,12 @@ READERS: dict[str, tuple[str, dict[str, Any], Callable[[Table], object], object]
         lambda table: table.factors.find(replace(ANN, factors=frozenset({FACTOR.entry})), FACTOR.entry),
         FACTOR,
     ),
+    "remembered device": (
+        "grants",
+        DEVICE_ITEM,
+        lambda table: table.remembered_devices.read(UID, DEVICE.device_id),
+        DEVICE,
+    ),
     "consent": (
         "users",
         CONSENT,
@@ -422,6 +460,7 @@ OPTIONAL = {
     "session": OPTIONAL_OF_SESSION,
     "consent": {"v", "scopes"},
     "factor": {"v", "codes"},
+    "remembered device": {"v", "factors", "browser", "system"},
     "client": {"v", "version"},
 }
 

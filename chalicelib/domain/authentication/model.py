@@ -2,6 +2,7 @@ import msgspec
 
 from ..accounts.limits import Spent
 from ..accounts.model import Session, User
+from ..accounts.remembered_device import RememberedDevice
 from . import levels
 from .known_device import KnownDevice
 from .user_agent import UserAgent
@@ -21,6 +22,7 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     Only the rooms `authentication` make one. `spent` is what its attempts were counted against, to be given back;
     `attempt_id` is the attempt's of several requests, which is used up with it, before `attempt_expires_at`. `agent` is what
     they logged in with, and `device` that as it came here; None for neither where nobody has logged in just now.
+    `remembered` is what stood in for a proof that the account's own level would have needed.
     """
 
     user: User
@@ -31,6 +33,7 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     attempt_expires_at: int = 0
     agent: UserAgent | None = None
     device: KnownDevice | None = None
+    remembered: RememberedDevice | None = None
 
     @property
     def acr(self) -> str:

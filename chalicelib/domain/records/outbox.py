@@ -79,6 +79,7 @@ class NewDeviceMail(Mail, frozen=True, kw_only=True):
     kind, seconds = "new device", DAY
 
     session_id: str
+    device_id: str = ""
     browser: str
     system: str
     network: str

@@ -148,13 +148,15 @@ class SealedEnrolment(SealedRecord, frozen=True, kw_only=True):
 
 
 class SealedSessionEnd(SealedRecord, frozen=True, kw_only=True):
-    """The link of a mail about a login, which ends the session that it began; `email` is where it was mailed."""
+    """The link of a mail about a login, which ends the session that it began, and forgets its device; `email` is where
+    it was mailed."""
 
     purpose, seconds = b"latchkey session end\x00", 7 * 24 * 3600
 
     uid: str
     email: str
     session_id: str
+    device_id: str = ""
 
 
 class SealedLoginLink(SealedRecord, frozen=True, kw_only=True):

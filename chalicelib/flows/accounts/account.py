@@ -9,7 +9,7 @@ from ...services import Services
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
 from ..platform.attributes import definitions
-from ..sessions import back_channel
+from ..sessions import back_channel, remembered_devices
 from . import email_change, password_rules
 
 
@@ -85,6 +85,7 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)
+    remembered_devices.forget_all(svc, user.uid)
     svc.clients.delete_consents(user.uid)
     if freed:
         svc.transactions.commit(*freed)  # which may have been in the way

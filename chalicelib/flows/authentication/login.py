@@ -7,8 +7,10 @@ import msgspec
 
 from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import Session, User
+from ...domain.accounts.remembered_device import RememberedDevice
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
+from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import (
@@ -21,7 +23,7 @@ from ...domain.errors import (
 )
 from ...services import Services
 from ..platform import limits, mails
-from ..sessions import known_devices
+from ..sessions import known_devices, remembered_devices
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
@@ -144,7 +146,9 @@ def _proceed(
     except EnrolmentRequired:
         _give_back(svc, spent)
         return Incomplete(attempt, (), policy.kinds_to_add(svc, attempt))
-    if factors:
+    device = known_devices.of_user_agent(svc, agent)
+    remembered = _remembered(svc, attempt, user, device) if factors else None
+    if factors and not remembered:
         _give_back(svc, spent)
         return Incomplete(attempt, factors)
     used_up = once or len(attempt.proofs) > 1
@@ -157,8 +161,16 @@ def _proceed(
         attempt_id=attempt.id if used_up else "",
         attempt_expires_at=attempt.expires_at if used_up else 0,
         agent=agent,
-        device=known_devices.of_user_agent(svc, agent),
+        device=device,
+        remembered=remembered,
     )
+
+
+def _remembered(svc: Services, attempt: Attempt, user: User, device: KnownDevice) -> RememberedDevice | None:
+    """What stands in for a further factor; nothing where more than the account's own level wants that, or in a step-up."""
+    if len(attempt.proofs) > 1 or policy.missing(svc, user, attempt, remembered=True):
+        return None
+    return remembered_devices.find(svc, device, user)
 
 
 def _give_back(svc: Services, spent: Spent | None) -> None:

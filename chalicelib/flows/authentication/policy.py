@@ -29,14 +29,18 @@ def least_level(svc: Services, client: Client, scope: Iterable[str]) -> str:
     return policy.least_level(scope, second_factor=demanded, aal2_scopes=svc.settings.aal2_scopes)
 
 
-def missing(svc: Services, user: User, attempt: Attempt) -> tuple[str, ...]:
-    """The factors one of which has to be proved next, () where the login is complete; raises UnmetAuthentication."""
+def missing(svc: Services, user: User, attempt: Attempt, *, remembered: bool = False) -> tuple[str, ...]:
+    """The factors one of which has to be proved next, () where the login is complete; raises UnmetAuthentication.
+
+    On a device that is `remembered` nothing is missing for the account's own level, and for any other all the same.
+    """
     offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
     if levels.EMAIL in amr:  # one more mail to the same mailbox proves nothing more
         offers = {name: methods for name, methods in offers.items() if name != MAILED_CODE}
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
-    floors = (requested, account_level(svc, user), attempt.level, policy.level_beside(amr))
+    own_level = "" if remembered else account_level(svc, user)
+    floors = (requested, own_level, attempt.level, policy.level_beside(amr))
     level = max(floors, key=levels.rank)
     if policy.is_unreachable(amr, level=attempt.level, offers=offers):
         raise EnrolmentRequired(uid=user.uid)

@@ -43,7 +43,15 @@ REQUEST_PARAMETERS = frozenset(
         "dpop_jkt",
     }
 )
-PARAMETERS = REQUEST_PARAMETERS | {"email", "password", "auth_session", "factor", "answer", "device_token"}
+PARAMETERS = REQUEST_PARAMETERS | {
+    "email",
+    "password",
+    "auth_session",
+    "factor",
+    "answer",
+    "device_token",
+    "remember_device",
+}
 
 
 def challenge(

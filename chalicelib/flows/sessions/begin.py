@@ -9,7 +9,7 @@ from ...domain.oauth.client import Client
 from ...domain.records.once import FinishedLogin
 from ...services import Services, Write
 from ..platform.ids import new_id
-from . import known_devices, lifetimes
+from . import known_devices, lifetimes, remembered_devices
 
 
 def draft(svc: Services, login: Authenticated, client: Client, *, scope: tuple[str, ...], device: str = "") -> Session:
@@ -45,13 +45,13 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
     It gives back what its `login` spent, which was no failure, and has the owner mailed where the device is a new one.
-    Raises LoginExpired if the login has begun a session already, TemporarilyUnavailable if only its user is no longer as
-    they were read: whoever tries again is told why.
+    Raises LoginExpired if the login has begun a session already, TemporarilyUnavailable if only its user, or
+    that the device is remembered, is no longer as it was read: whoever tries again is told why.
     """
     refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
-    mail = known_devices.new_device_mail(svc, login, session)
-    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *mail, optional=[refund])
+    device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]
+    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *device, optional=[refund])
     if failed in finish:
         if login.spent:
             svc.attempts.give_back(login.spent, now=svc.now())

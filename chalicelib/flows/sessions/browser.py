@@ -12,7 +12,7 @@ from ...domain.errors import InvalidGrant, LoginExpired
 from ...services import Services
 from ..clients import own
 from ..platform import keys
-from . import begin, session_handles
+from . import begin, remembered_devices, session_handles
 
 TRIES = 4  # of logins at once in one browser
 
@@ -80,12 +80,13 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     It gives back what the login spent.
     """
     user, new_session, finish = login.user, draft(svc, login), begin.finishing(svc, login)
+    device = remembered_devices.writes(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
     for _ in range(TRIES):
         if previous is None or previous.user.uid != user.uid:
             break
         renewed = _renewed(new_session, previous)
-        failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, optional=[refund])
+        failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, *device, optional=[refund])
         if failed is None:
             return Browser(user, renewed)
         if failed in finish:
@@ -99,7 +100,8 @@ def raise_session(svc: Services, login: Authenticated, browser: Browser) -> Brow
     """The browser's session as its user's further proof leaves it; raises LoginExpired if it has ended or changed since."""
     renewed, finish = _renewed(draft(svc, login), browser), begin.finishing(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
-    if svc.transactions.commit(svc.sessions.renewal(renewed), *finish, optional=[refund]) is not None:
+    device = remembered_devices.writes(svc, login)
+    if svc.transactions.commit(svc.sessions.renewal(renewed), *finish, *device, optional=[refund]) is not None:
         raise LoginExpired(reason="session changed meanwhile", uid=login.user.uid)
     return Browser(login.user, renewed)
 

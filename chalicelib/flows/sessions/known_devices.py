@@ -39,6 +39,7 @@ def new_device_mail(svc: Services, login: Authenticated, session: Session) -> tu
         to=user.email,
         language=agent.language,
         session_id=session.session_id,
+        device_id=device.id,
         browser=agent.browser,
         system=agent.system,
         network=agent.network,

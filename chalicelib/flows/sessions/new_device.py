@@ -9,7 +9,8 @@ from . import logout
 
 def link(svc: Services, mail: NewDeviceMail) -> str:
     """The text in the address of the page that ends the session, good for a week."""
-    return sealing.seal(svc, SealedSessionEnd(uid=mail.uid, email=mail.to, session_id=mail.session_id))
+    record = SealedSessionEnd(uid=mail.uid, email=mail.to, session_id=mail.session_id, device_id=mail.device_id)
+    return sealing.seal(svc, record)
 
 
 def read_link(svc: Services, unverified_text: str) -> SealedSessionEnd:
@@ -18,8 +19,10 @@ def read_link(svc: Services, unverified_text: str) -> SealedSessionEnd:
 
 
 def end(svc: Services, unverified_text: str, *, network: str) -> None:
-    """Ends the session of a link with all that began in it, if it has not ended; raises NotFound as `read_link` does."""
+    """Ends the session of a link with all that began in it, and forgets its device; raises NotFound as `read_link` does."""
     record = read_link(svc, unverified_text)
     user = svc.users.read(record.uid)
     if user:
         logout.end_strangers(svc, user, sid=record.session_id, network=network)
+        if record.device_id:
+            svc.remembered_devices.delete(user.uid, record.device_id)

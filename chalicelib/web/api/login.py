@@ -74,6 +74,9 @@ class Prove(Body, frozen=True):
     factor: FactorName
     answer: FactorAnswer
     device_token: DeviceToken = ""
+    remember_device: Annotated[
+        bool, Meta(description="Not to ask for further factors on this device again, for some days.")
+    ] = False
 
 
 class BeginPasskey(Body, frozen=True):
@@ -169,5 +172,5 @@ def begin_proof(svc: Services, caller: Caller, body: BeginProof) -> Challenge:
 )
 def prove(svc: Services, caller: Caller, body: Prove) -> LoginTokens:
     """Goes on with a login that answered `mfa_required`: begins its session, or answers so again."""
-    agent = caller.user_agent(body.device_token)
+    agent = caller.user_agent(body.device_token, remember=body.remember_device)
     return login_tokens_of(api_login.prove(svc, body.mfa_token, factor=body.factor, answer=body.answer, agent=agent))

@@ -51,7 +51,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         """The language of ours that the caller reads best."""
         return language_of("", self.headers.get("accept-language", ""))
 
-    def user_agent(self, device_token: str = "", *, language: str = "") -> UserAgent:
+    def user_agent(self, device_token: str = "", *, language: str = "", remember: bool = False) -> UserAgent:
         """What the caller logs in with, as far as the request says it; `language` is what a page is in."""
         browser, system = names_of(self.headers.get("user-agent", ""))
         return UserAgent(
@@ -60,6 +60,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             browser=browser,
             system=system,
             device_token=device_token,
+            remember=remember,
         )
 
     @property

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...services import Services
-from ..api import accounts, email, factors, login_enrolment
+from ..api import accounts, devices, email, factors, login_enrolment
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -50,6 +50,7 @@ APIS = (
     accounts.api,
     email.api,
     factors.api,
+    devices.api,
     api_sessions.api,
     api_login.api,
     login_enrolment.api,

@@ -74,7 +74,8 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
     params = parameters.parse(form.pairs, known=CHALLENGE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
-    agent = caller.user_agent(params.get("device_token", ""))
+    remember = params.get("remember_device") == "true"
+    agent = caller.user_agent(params.get("device_token", ""), remember=remember)
     code, device_token = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, agent=agent)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
     dpop.spend_proof(svc, proof)

@@ -89,7 +89,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     def user_agent(self) -> UserAgent:
         """The browser that its user logs in with."""
         device_token = cookies.read(self.svc.settings, self.caller.headers, cookies.DEVICE)
-        return self.caller.user_agent(device_token, language=self.language)
+        remember = self.fields.get("remember") == "on"
+        return self.caller.user_agent(device_token, language=self.language, remember=remember)
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""

@@ -52,13 +52,16 @@ def show_proof(page_request: PageRequest) -> Answer:
         user=user.email,
         factor=factor,
         is_number=bool(factor) and FACTORS[factor].is_number,
+        remember_days=page_request.svc.settings.remembered_device_days if attempt.flow != STEP_UP else 0,
         others=[name for name in factors if name != factor],
         shown=list(json.loads(attempt.request["challenge"]).values()) if factor else [],
         **client_values(page_request),
     )
 
 
-@pages.form("/authorize/proof", name=FORM, signed=("attempt",), takes=frozenset({"factor", "answer", "choose"}))
+@pages.form(
+    "/authorize/proof", name=FORM, signed=("attempt",), takes=frozenset({"factor", "answer", "choose", "remember"})
+)
 def prove_on_page(page_request: PageRequest) -> Answer:
     """The answer for a factor, or the choice of one."""
     browser_session, fields = page_request.browser(), page_request.fields

@@ -1,10 +1,12 @@
+from contextlib import suppress
 from typing import Any
 
 from ...domain import errors
 from ...domain.accounts.model import Session
+from ...domain.accounts.remembered_device import RememberedDevice
 from ...flows.clients import own
 from ...flows.oauth.interactions import Interaction
-from ...flows.sessions import logout, manage
+from ...flows.sessions import logout, manage, remembered_devices
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
@@ -15,7 +17,7 @@ pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM = "account/sessions", "sessions"
-ENDED, GONE, OTHERS_ENDED = "session_ended", "session_gone", "others_ended"
+ENDED, GONE, OTHERS_ENDED, FORGOTTEN = "session_ended", "session_gone", "others_ended", "device_forgotten"
 
 
 @pages.page(f"/{PAGE}", logged_in=True)
@@ -34,14 +36,20 @@ def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer
         user=browser_session.user.email,
         current=_values(page_request, current),
         others=[_values(page_request, session) for session in others],
+        devices=[
+            _device(page_request, each)
+            for each in remembered_devices.list_devices(page_request.svc, browser_session.user)
+        ],
         done=interaction.action if interaction else "",
         query=_language(page_request),
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"session", "others"}), logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"session", "others", "device"}), logged_in=True)
 def end_sessions(page_request: PageRequest, browser_session: Browser) -> Answer:
-    """Ends one session of the list, or all but this browser's. This browser's own is ended by logging out."""
+    """Ends one session of the list, or all but this browser's, or forgets a device. This browser's own ends by logging out."""
+    if "device" in page_request.fields:
+        return page_request.redirect_after(browser_session, Interaction(_forget(page_request, browser_session)))
     session_id = page_request.fields.get("session", "")
     if session_id == browser_session.session.session_id:
         return redirect(f"{page_request.svc.settings.issuer}/oauth/logout{_language(page_request)}")
@@ -59,6 +67,12 @@ def _end(page_request: PageRequest, browser_session: Browser, session_id: str) -
     return ENDED
 
 
+def _forget(page_request: PageRequest, browser_session: Browser) -> str:
+    with suppress(errors.NotFound):  # the list was an old one
+        remembered_devices.forget(page_request.svc, browser_session.user, page_request.fields["device"])
+    return FORGOTTEN
+
+
 def _end_others(page_request: PageRequest, browser_session: Browser) -> str:
     user, session = browser_session.user, browser_session.session
     logout.end_other_sessions(page_request.svc, user, session, network=page_request.caller.network)
@@ -73,6 +87,15 @@ def _values(page_request: PageRequest, session: Session) -> dict[str, Any]:
         "name": "" if is_browser else session.device,
         "seconds_since_use": now - session.last_used_at,
         "seconds_since_login": now - session.created_at,
+    }
+
+
+def _device(page_request: PageRequest, device: RememberedDevice) -> dict[str, Any]:
+    return {
+        "id": device.device_id,
+        "browser": device.browser,
+        "system": device.system,
+        "seconds_since_use": page_request.svc.now() - device.last_used_at,
     }
 
 

@@ -25,6 +25,7 @@ from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.remembered import DEVICE_ID, remember
 from tests.support.session_end import session_end_link
 from tests.support.wire import MODES, Wire, watched
 from tests.web.api import test_faults as of_accounts
@@ -96,6 +97,16 @@ def with_mfa_token(world: World) -> None:
 
 def prove(world: World) -> Answer:
     return world.phone.call("POST /login/proof", {**world.state["step"], "answer": counter.code(world.state["uid"], 1)})
+
+
+def with_remembered_device(world: World) -> None:
+    """A token of an account with a device that is remembered."""
+    with_factor(world)
+    remember(world.svc, world.state["uid"])
+
+
+def forget_device(world: World) -> Answer:
+    return world.phone.call(f"DELETE /me/devices/{DEVICE_ID}", token=world.state["token"])
 
 
 def with_factor(world: World) -> None:
@@ -425,6 +436,12 @@ DEEDS: dict[str, Deed] = {
     "POST /login/proof": (with_mfa_token, prove),
     "POST /login/enrolment": (with_login_enrolment, begin_login_enrolment),
     "POST /login/enrolment/confirm": (with_login_enrolment, confirm_login_enrolment),
+    "GET /me/devices": (with_remembered_device, lambda w: w.phone.call("GET /me/devices", token=w.state["token"])),
+    "DELETE /me/devices": (
+        with_remembered_device,
+        lambda w: w.phone.call("DELETE /me/devices", token=w.state["token"]),
+    ),
+    "DELETE /me/devices/{device_id}": (with_remembered_device, forget_device),
     "GET /me/factors": (with_factor, lambda w: w.phone.call("GET /me/factors", token=w.state["token"])),
     "POST /me/factors": (with_factor, add_factor),
     "POST /me/factors/confirm": (with_code_app, confirm_factor),

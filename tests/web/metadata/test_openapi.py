@@ -21,6 +21,7 @@ from local.gateway import Answer
 from tests.support import code_app, counter, email_change, mailed_login
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.remembered import DEVICE_ID, remember
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
@@ -210,12 +211,18 @@ def sign_up_by_mail(phone: Phone) -> None:
 def change_factors(phone: Phone, clock: Clock) -> None:
     """Adds, lists, names and removes one, and what is not there; and adds one in a login that needs it."""
     add_factor_in_login(phone, clock)
-    access = phone.sign_up("cid@example.com")["access_token"]
+    signed_up = phone.sign_up("cid@example.com")
+    access = signed_up["access_token"]
+    remember(services(), signed_up["user"]["sub"])
     begun, app = code_app.begin(phone, access, clock)
     phone.call("POST /me/factors", {"kind": "x"}, token=access)
     for answer in ("x", app.code(), app.code()):
         phone.call("POST /me/factors/confirm", {"token": begun, "answer": answer}, token=access)
     (factor,) = phone.call("GET /me/factors", token=access).json()["factors"]
+    phone.call("GET /me/devices", token=access)
+    for device_id in ("x", DEVICE_ID):
+        phone.call(f"DELETE /me/devices/{device_id}", token=access)
+    phone.call("DELETE /me/devices", token=access)
     phone.call("POST /me/factors/recovery-codes", token=access)
     for factor_id in (factor["id"], "x"):
         phone.call(f"PATCH /me/factors/{factor_id}", {"name": "Mine"}, token=access)
