@@ -40,12 +40,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def host() -> str:
+    """The name of this machine in the issuer; a browser takes no address as the place of a passkey."""
+    return "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[Site]:
     """A deployment of this module's own, served on a free port."""
     own, listening = uuid4().hex, server.listen()
     settings = load(
         {
-            "LATCHKEY_ISSUER": server.url(listening),
+            "LATCHKEY_ISSUER": server.url(listening, host),
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",

@@ -76,13 +76,16 @@ def check_level(svc: Services, user: User, session: Session) -> None:
         )
 
 
-def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str) -> Begun:
+def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str, automatic: bool = False) -> Begun:
     """What is shown to who is to have one more factor, and the text by which they confirm it; nothing is stored.
 
-    `holder` is the session, or the login that goes on, that alone may confirm it. Raises InvalidRequest, TooManyFactors.
+    `holder` is the session, or the login that goes on, that alone may confirm it. An `automatic` one is made by a device
+    without its user, where its kind knows that. Raises InvalidRequest, TooManyFactors.
     """
     check_room(svc, user, kind)
-    state, challenge = _enrolment(svc, kind).begin(svc, user, agent)
+    kinds_own = _enrolment(svc, kind)
+    begin_one = (kinds_own.begin_automatic if automatic else None) or kinds_own.begin
+    state, challenge = begin_one(svc, user, agent)
     record = SealedEnrolment(uid=user.uid, token_version=user.token_version, holder=holder, kind=kind, state=state)
     return Begun(sealing.seal(svc, record), challenge)
 

@@ -1,5 +1,6 @@
 """The domain that this deployment's passkeys belong to, and who else may use them there."""
 
+import re
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,11 @@ def relying_party(svc: Services) -> RelyingParty:
     settings = svc.settings
     certificates = tuple(each for fingerprints in settings.android_apps.values() for each in fingerprints)
     return _relying_party(settings.issuer, settings.brand.name, settings.passkey_origins, certificates)
+
+
+def is_name(svc: Services) -> bool:
+    """Whether the issuer's host has a name: a browser makes no passkey for an IP address."""
+    return not re.fullmatch(r"[0-9.]+|.*:.*", relying_party(svc).id)
 
 
 def documents(svc: Services) -> dict[str, Any]:

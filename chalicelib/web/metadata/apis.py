@@ -28,6 +28,9 @@ from ..pages import (
     verify_email,
 )
 from ..pages import factors as factor_pages
+from ..pages import (
+    passkeys as passkey_pages,
+)
 from . import discovery, openapi, passkeys
 from .discovery import CACHED
 
@@ -64,6 +67,7 @@ APIS = (
     mailed_signup.api,
     proof.api,
     enrol.api,
+    passkey_pages.api,
     authorize.api,
     device.api,
     logout.api,

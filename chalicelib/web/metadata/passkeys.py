@@ -11,6 +11,7 @@ from ...flows.platform import passkey_domain
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
+from ..pages.passkey_offer import ADD as ADD_PASSKEY
 from .discovery import CACHED
 
 api = Api(__name__)
@@ -26,6 +27,20 @@ class RelatedOrigins(msgspec.Struct, frozen=True):
     """The origins that may ask for passkeys of this domain (WebAuthn level 3, section 5.11)."""
 
     origins: Annotated[list[str], Meta(description="Beside the issuer's own.")]
+
+
+class PasskeyEndpoints(msgspec.Struct, frozen=True):
+    """Where a password manager sends people to add a passkey, or to see to theirs."""
+
+    enroll: str
+    manage: str
+
+
+@api.route("GET /.well-known/passkey-endpoints", answer=PasskeyEndpoints)
+def passkey_endpoints(svc: Services, _: Caller) -> Answer:
+    """The pages for passkeys."""
+    page = f"{svc.settings.issuer}/{ADD_PASSKEY}"
+    return Answer(body=PasskeyEndpoints(enroll=page, manage=page), headers=CACHED)
 
 
 @api.route(f"GET {associations.APPLE}", answer=AppleAssociation, errors=(NotFound,))

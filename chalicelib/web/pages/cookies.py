@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from ...config import Settings
 
 SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT, DEVICE = "session", "form", "arrived", "mistake", "attempt", "device"
+PASSKEY_OFFER = "passkey"
 # What is in all of them: base64url, padded or not, with dots between.
 WRITTEN = re.compile(r"[A-Za-z0-9_.=-]+")
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 DIRECTORY = Path(__file__).parent
-# The one script there is: it saves a click on the page that posts an answer back to a client.
+# One of two scripts: it saves a click on the page that posts an answer back to a client.
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
+PASSKEYS = DIRECTORY / "static" / "passkeys.js"
+WITH_PASSKEYS = frozenset({"login.html", "proof.html", "add_passkey.html"})
 # In seconds, the largest first.
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
 
@@ -45,14 +47,18 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
             brand=settings.brand,
             style=stylesheet.version(settings.brand.colour),
             submit=SUBMIT,
+            passkeys=passkeys_script(),
             **values,
         )
     )
-    return Answer(body=body, headers=headers(sends_to, local=settings.local))
+    return Answer(body=body, headers=headers(sends_to, local=settings.local, passkeys=template in WITH_PASSKEYS))
 
 
-def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[str]]:
-    """The headers of every page; on a developer's machine (`local`) logos may come by plain http."""
+def headers(sends_to: str = "", *, local: bool = False, passkeys: bool = False) -> dict[str, str | list[str]]:
+    """The headers of every page; on a developer's machine (`local`) logos may come by plain http.
+
+    A page with `passkeys` has their script, which asks this server for what to ask the browser.
+    """
     images = "'self' https: http:" if local else "'self' https:"  # a policy cannot name [::1]
     # Browsers hold a form to this list on every redirect that follows it, also when the client's own server
     # redirects once more: the redirect URI alone would be too little, and of what follows only the scheme is known.
@@ -60,12 +66,27 @@ def headers(sends_to: str = "", *, local: bool = False) -> dict[str, str | list[
     return {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src {images}; "
-        f"script-src 'sha256-{SUBMIT_HASH}'; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
+        f"{_scripts(passkeys)}; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         # Not no-referrer: a form would then be sent with `Origin: null`, as a form of another site can be.
         "Referrer-Policy": "same-origin",
     }
+
+
+def _scripts(passkeys: bool) -> str:
+    if not passkeys:
+        return f"script-src 'sha256-{SUBMIT_HASH}'"
+    digest = b64encode(sha256(passkeys_script().encode()).digest()).decode()
+    return f"script-src 'sha256-{digest}'; connect-src 'self'"
+
+
+@lru_cache(maxsize=1)
+def passkeys_script() -> "Markup":
+    """The script of the pages that ask a browser for a passkey; without it they show no sign of that."""
+    from markupsafe import Markup
+
+    return Markup(PASSKEYS.read_text())  # noqa: S704 - a file of ours
 
 
 def _schemes(uri: str) -> str:

@@ -16,6 +16,7 @@ from .login_form import form_page, show_form
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
+from .passkey_offer import offer_passkey
 
 pages = Pages(__name__)
 api = pages.api
@@ -78,7 +79,7 @@ def sign_up_page(page_request: PageRequest) -> Answer:
     return show_form(page_request, "signup")
 
 
-@pages.form("/authorize/login", name="login", takes=frozenset({"email", "password"}))
+@pages.form("/authorize/login", name="login", takes=frozenset({"email", "password", "passkeys"}))
 def log_in_on_page(page_request: PageRequest) -> Answer:
     """The login form."""
     try:
@@ -88,7 +89,7 @@ def log_in_on_page(page_request: PageRequest) -> Answer:
         return _redirect_with_errors(
             page_request, "login", refusal, errors.InvalidCredentials.code if malformed else refusal.code
         )
-    return redirect_after(page_request, progress)
+    return offer_passkey(page_request, progress, redirect_after(page_request, progress))
 
 
 def _log_in(page_request: PageRequest) -> Progress:

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from ...domain.oauth.client import host_of, loopback_host
 from ...flows.oauth.client_request import ClientRequest
+from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
@@ -29,6 +30,8 @@ def show_form(
         user=browser_session.user.email if browser_session else "",
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
+        passkey_options=f"{page_request.svc.settings.issuer}/authorize/passkey?{urlencode({'to': page_request.to})}",
+        rp=passkey_domain.relying_party(page_request.svc).id if passkey_domain.is_name(page_request.svc) else "",
         mails=bool(page_request.svc.settings.mail_from),
         mailed_login=page_request.svc.settings.mailed_login,
         code_page=mailed_page(page_request) if attempt and leads_here(page_request, attempt) else "",

@@ -125,14 +125,22 @@ def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> 
     svc = page_request.svc
     cookie = cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT)
     try:
-        attempt = attempts.unseal(
-            svc, cookie, flow=LOGIN, client=own.BROWSER, bound_to=(page_request.browser_token() or None,)
-        )
+        return read_login(page_request, cookie)
     except LoginExpired:
         if browser_session is None:
             raise
-        holder = (browser_session.session.session_id,)
-        attempt = attempts.unseal(svc, cookie, flow=STEP_UP, client=own.BROWSER, bound_to=holder)
+    holder = (browser_session.session.session_id,)
+    return _for_this_page(page_request, attempts.unseal(svc, cookie, flow=STEP_UP, client=own.BROWSER, bound_to=holder))
+
+
+def read_login(page_request: PageRequest, unverified_text: str) -> Attempt:
+    """The login in a text, begun in this browser for where the request leads; raises LoginExpired."""
+    holder = (page_request.browser_token() or None,)
+    attempt = attempts.unseal(page_request.svc, unverified_text, flow=LOGIN, client=own.BROWSER, bound_to=holder)
+    return _for_this_page(page_request, attempt)
+
+
+def _for_this_page(page_request: PageRequest, attempt: Attempt) -> Attempt:
     if not leads_here(page_request, attempt):
         raise LoginExpired(reason="leads elsewhere", uid=attempt.uid)
     return attempt

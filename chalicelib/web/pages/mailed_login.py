@@ -26,7 +26,7 @@ RESUME, MAX_RESUME = "resume", 1500
 FORM_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests)
 
 
-@pages.form("/authorize/mail", name="login", page="authorize/login", takes=frozenset({"email", "password"}))
+@pages.form("/authorize/mail", name="login", page="authorize/login", takes=frozenset({"email", "password", "passkeys"}))
 def request_login_mail_on_page(page_request: PageRequest) -> Answer:
     """The login form, by its button for a mail; whatever a password manager has put into the other field is not looked at."""
     svc, address = page_request.svc, page_request.fields.get("email", "")

@@ -6,7 +6,7 @@ from ...domain import errors
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired
 from ...flows.authentication import login
-from ...flows.authentication.factors import FACTORS
+from ...flows.authentication.factors import FACTORS, passkey
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
@@ -55,6 +55,7 @@ def show_proof(page_request: PageRequest) -> Answer:
         remember_days=page_request.svc.settings.remembered_device_days if attempt.flow != STEP_UP else 0,
         others=[name for name in factors if name != factor],
         shown=list(json.loads(attempt.request["challenge"]).values()) if factor else [],
+        options=_passkey_options(page_request, attempt) if factor == passkey.NAME else "",
         **client_values(page_request),
     )
 
@@ -82,6 +83,8 @@ def prove_on_page(page_request: PageRequest) -> Answer:
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
     challenge = login.challenge(page_request.svc, attempt, factor=factor, agent=page_request.user_agent)
+    if factor == passkey.NAME:  # made anew for each page: it is the same each time, and too long for a cookie
+        challenge = {}
     return redirect_to_proof(page_request, attempt.with_request(factor=factor), challenge)
 
 
@@ -94,8 +97,13 @@ def _answer(page_request: PageRequest, browser_session: Browser | None, attempt:
 
 
 def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
-    """The factor whose form is shown: the chosen one, or the first, if it shows nothing before; "" for none yet."""
+    """The factor whose form is shown: the chosen one, or the first, if it sends nothing before; "" for none yet."""
     factor = attempt.request["factor"]
     if factor in factors:
         return factor
-    return factors[0] if not FACTORS[factors[0]].challenge else ""
+    return factors[0] if factors[0] == passkey.NAME or not FACTORS[factors[0]].challenge else ""
+
+
+def _passkey_options(page_request: PageRequest, attempt: Attempt) -> str:
+    challenge = login.challenge(page_request.svc, attempt, factor=passkey.NAME, agent=page_request.user_agent)
+    return json.dumps(challenge[passkey.PUBLIC_KEY])

@@ -147,7 +147,7 @@ def test_who_is_logged_in_is_not_taken_for_the_new_account_and_may_log_in_from_t
     assert set(forms(page)) == {"/authorize/signup"}
     (link,) = re.findall(r'href="([^"]+/authorize/login[^"]*)"', page.body.decode())
     login = browser.get(unescape(link).removeprefix(ISSUER))
-    assert set(forms(login)) == {"/authorize/login"}
+    assert set(forms(login)) == {"/authorize/login", "/authorize/passkey"}
     assert "code" in callback_params(browser.finish(login))
     other = browser.finish(browser.submit(page, "/authorize/signup", email=BOB, password=PASSWORD))
     tokens = web.redeem(callback_params(other)["code"]).json()
@@ -166,7 +166,7 @@ def test_where_sign_up_is_closed_a_client_that_asks_for_a_new_account_has_its_us
     with installed(closed):
         browser = Browser(phone)
         page = browser.authorize(web, prompt="create")
-        assert set(forms(page)) == {"/authorize/login"}
+        assert set(forms(page)) == {"/authorize/login", "/authorize/passkey"}
         assert "code" in callback_params(browser.finish(page))
         again = browser.authorize(web, prompt="create")
         assert set(forms(again)) == {"/authorize/continue", "/authorize/login"}

@@ -22,6 +22,7 @@ FOR_EVERYBODY = [
     "GET /.well-known/apple-app-site-association",
     "GET /.well-known/assetlinks.json",
     "GET /.well-known/webauthn",
+    "GET /.well-known/passkey-endpoints",
     "GET /openapi.json",
     "POST /oauth/token",
     "POST /oauth/revoke",

@@ -20,7 +20,8 @@ from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services, use
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
-from tests.support import account_pages, code_app, counter, email_change, mailed_login
+from tests.support import account_pages, code_app, counter, email_change, mailed_login, passkeys
+from tests.support.authenticator import Authenticator
 from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
@@ -49,6 +50,7 @@ WITHOUT_CALLS = {
         "GET /authorize/login",
         "GET /authorize/signup",
         "POST /login/passkey",
+        "GET /authorize/passkey",
         "GET /authorize/mailed",
         "GET /account/sign-up",
         "GET /account/sign-up-mailed",
@@ -412,6 +414,36 @@ def at_proof(world: World) -> None:
     )
 
 
+def with_passkey(world: World) -> None:
+    """An account with a passkey, and the login page with what its script fetches."""
+    device = world.state["device"] = Authenticator()
+    email = f"key-{device.credential_id.hex()}@example.com"
+    passkeys.enrol(world.svc, world.phone.sign_up(email)["user"]["sub"], device)
+    world.browser.cookies.clear()
+    world.state["page"] = world.browser.authorize(world.app)
+    to = forms(world.state["page"])["/authorize/passkey"].hidden["to"]
+    world.state["options"] = world.browser.get("/authorize/passkey", {"to": to}).json()
+
+
+def log_in_with_passkey(world: World) -> Answer:
+    options = world.state["options"]
+    answer = json.dumps(world.state["device"].get(options["publicKey"]))
+    return form("/authorize/passkey", attempt=options["attempt"], answer=answer)(world)
+
+
+def at_passkey_offer(world: World) -> None:
+    of_oauth.with_login(world)
+    at("/account/add-passkey")(world)
+    text = world.state["page"].body.decode().partition('data-options="')[2].partition('"')[0]
+    world.state["options"] = json.loads(text.replace("&#34;", '"'))
+
+
+def add_passkey(world: World) -> Answer:
+    options = world.state["options"]
+    answer = json.dumps(Authenticator().create(options["publicKey"]))
+    return form("/account/add-passkey", attempt=options["attempt"], answer=answer)(world)
+
+
 def proof_page(world: World) -> Answer:
     to = forms(world.state["page"])[PROOF].hidden["to"]
     return world.browser.get(f"{PROOF}?to={quote(to, safe='')}")
@@ -461,6 +493,8 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/proof": (at_proof, prove_on_page),
     "GET /authorize/enrol": (at_enrolment, enrolment_page),
     "POST /authorize/enrol": (at_enrolment, lambda w: form(ENROL, answer=w.state["code"])(w)),
+    "POST /authorize/passkey": (with_passkey, log_in_with_passkey),
+    "POST /account/add-passkey": (at_passkey_offer, add_passkey),
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
     "POST /signup/confirm": (at_sign_up_link, by_sign_up_link),

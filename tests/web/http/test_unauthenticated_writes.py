@@ -224,6 +224,8 @@ DEEDS: dict[str, Deed] = {
         "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
     ),
     "POST /authorize/enrol": lambda s: s.page("/authorize/enrol", "", answer="123456"),
+    "GET /authorize/passkey": get("/authorize/passkey"),
+    "POST /authorize/passkey": lambda s: s.page("/authorize/passkey", "", attempt="x" * 400, answer="{}"),
     "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
     "POST /login/code": lambda s: s.phone.call("POST /login/code", {"email": f"{s.new()}@example.com"}),
@@ -276,6 +278,7 @@ DEEDS: dict[str, Deed] = {
             "/.well-known/apple-app-site-association",
             "/.well-known/assetlinks.json",
             "/.well-known/webauthn",
+            "/.well-known/passkey-endpoints",
             "/.well-known/oauth-authorization-server",
             "/.well-known/openid-configuration",
             "/.well-known/oauth-protected-resource",

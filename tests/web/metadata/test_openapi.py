@@ -188,7 +188,7 @@ def ask_for_documents(phone: Phone) -> None:
         replace(svc.settings, android_apps=android, apple_apps=apple, passkey_origins=origins),
     ):
         use(replace(svc, settings=settings))
-        for path in ("apple-app-site-association", "assetlinks.json", "webauthn"):
+        for path in ("apple-app-site-association", "assetlinks.json", "webauthn", "passkey-endpoints"):
             phone.call(f"GET /.well-known/{path}")
     phone.call("GET /openapi.json")
     phone.call("GET /docs")

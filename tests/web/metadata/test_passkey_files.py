@@ -47,6 +47,12 @@ def test_each_app_is_listed_with_each_of_its_certificates(phone: Phone) -> None:
     assert origins == {"origins": ["https://garden.example", "https://garden.test:8443"]}
 
 
+def test_password_managers_are_sent_to_the_page_for_passkeys(phone: Phone) -> None:
+    page = "https://id.example/account/add-passkey"
+    assert phone.call("GET /.well-known/passkey-endpoints").json() == {"enroll": page, "manage": page}
+    assert b"/authorize/login" in phone.call("GET /account/add-passkey").body  # for who is not logged in yet
+
+
 def test_the_origins_of_answers_are_the_issuer_s_the_related_and_one_a_certificate(svc: Services) -> None:
     digests = (bytes.fromhex(each.replace(":", "")) for each in (PLAY, OWN))
     android = {"android:apk-key-hash:" + base64.urlsafe_b64encode(each).rstrip(b"=").decode() for each in digests}

@@ -1,7 +1,9 @@
 """Every page for who is logged in, and each form on it, as all of them have to be; a new page is one of them by itself."""
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
+from hashlib import sha256
 
 import pytest
 
@@ -52,7 +54,7 @@ def test_who_is_not_logged_in_logs_in_first_and_is_led_back_in_the_same_language
 ) -> None:
     login = browser.get(path, {"ui_locales": language})
     assert login.status == 200
-    assert set(forms(login)) == {"/authorize/login"}
+    assert set(forms(login)) == {"/authorize/login", "/authorize/passkey"}
     page = browser.submit(login, "/authorize/login", **LOGIN)
     directly = browser.get(path, {"ui_locales": language})
     assert (page.status, heading(page)) == (200, heading(directly))
@@ -74,7 +76,11 @@ def test_a_page_is_in_no_frame_in_no_cache_and_has_no_script(ann: Browser, path:
     assert page.header("X-Frame-Options") == "DENY"
     assert page.header("Cache-Control") == "no-store"
     assert page.header("Access-Control-Allow-Origin") is None
-    assert b"<script" not in page.body
+    # The page for passkeys, which are nothing without one, has a script of ours that its policy names.
+    scripts = [text.partition(b"</script>")[0] for text in page.body.split(b"<script>")[1:]]
+    assert page.body.count(b"<script") == len(scripts) == (path == "/account/add-passkey")
+    for script in scripts:
+        assert f"script-src 'sha256-{b64encode(sha256(script).digest()).decode()}'" in policy.split("; ")
 
 
 def test_to_look_at_a_page_writes_nothing(ann: Browser, svc: Services, path: str) -> None:
@@ -117,6 +123,6 @@ def test_a_form_of_a_session_that_has_ended_meanwhile_asks_for_the_login_and_doe
     with written(svc) as keys:
         for to, hidden, (name, value) in buttons(page):
             login = ann.post(to, {**hidden, name: value})
-            assert (login.status, set(forms(login))) == (200, {"/authorize/login"})
+            assert (login.status, set(forms(login))) == (200, {"/authorize/login", "/authorize/passkey"})
     assert keys == []
     assert heading(ann.submit(login, "/authorize/login", **LOGIN)) == heading(page)

@@ -365,7 +365,7 @@ def test_headers_poison_neither_issuer_nor_redirect_nor_form(browser: Browser, a
     ]
     page = browser.get("/oauth/authorize", app.request(), headers=poison)
     assert b"evil" not in page.body
-    assert set(forms(page)) == {"/authorize/login"}
+    assert set(forms(page)) == {"/authorize/login", "/authorize/passkey"}
     assert callback_params(browser.get("/oauth/authorize", app.request(scope="x"), headers=poison))["iss"] == ISSUER
     for document in ("openid-configuration", "oauth-authorization-server"):
         answer = phone.call(f"GET /.well-known/{document}", headers=poison)

@@ -26,6 +26,8 @@ ROOM = Path(html.__file__).parent
 PREFIXES = (
     "scope.",
     "error.",
+    "mailed_login.",
+    "end_session.",
     "time.",
     *(f"{unit}." for unit in ("seconds", *html.UNITS)),
     "sessions.",

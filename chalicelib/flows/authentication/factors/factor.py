@@ -33,6 +33,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     most: int = 1  # of an account
     # What is shown once more of what its holder keeps; None where a page by itself cannot add one.
     show: Callable[[Services, User, Mapping[str, str]], Mapping[str, str]] | None = None
+    begin_automatic: Callable[[Services, User, UserAgent], tuple[dict[str, str], Mapping[str, Any]]] | None = None
 
 
 class Discovery(msgspec.Struct, frozen=True):

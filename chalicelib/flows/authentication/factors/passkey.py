@@ -152,7 +152,7 @@ FACTOR = Factor(
     amr=AMR,
     verify=_verify_answer,
     challenge=_challenge,
-    enrolment=Enrolment(begin, finish, most=10),
+    enrolment=Enrolment(begin, finish, most=10, begin_automatic=begin_automatic),
     discovery=Discovery(_discover, _identify),
     begins_login=True,
     # It is a login of its own: whoever adds one to log in faster here would else be locked out on other devices.

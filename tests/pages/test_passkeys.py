@@ -1,0 +1,228 @@
+"""Passkeys on the pages, in Chromium with an authenticator of DevTools' own."""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from chalicelib.flows.authentication.factors import passkey
+from tests.pages.conftest import Opener
+from tests.pages.site import PASSWORD, Site
+from tests.support import counter
+
+OPTIONS = {
+    "protocol": "ctap2",
+    "ctap2Version": "ctap2_1",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
+LOG_IN = "Log in with a passkey"
+
+
+@pytest.fixture(scope="module")
+def host() -> str:
+    return "localhost"
+
+
+class Device:
+    """A window with an authenticator, whose user may be told not to be there."""
+
+    def __init__(self, window: Page, site: Site) -> None:
+        self.window, self.site = window, site
+        self.errors: list[str] = []
+        window.on("pageerror", lambda error: self.errors.append(str(error)))
+        window.on("console", lambda line: self.errors.append(line.text) if "Security Policy" in line.text else None)
+        self.session = window.context.new_cdp_session(window)
+        self.session.send("WebAuthn.enable", {"enableUI": False})
+        answer = self.session.send("WebAuthn.addVirtualAuthenticator", {"options": OPTIONS})
+        self.authenticator = {"authenticatorId": answer["authenticatorId"]}
+
+    def set_user(self, *, present: bool = True, verified: bool = True) -> None:
+        self.session.send("WebAuthn.setAutomaticPresenceSimulation", {**self.authenticator, "enabled": present})
+        self.session.send("WebAuthn.setUserVerified", {**self.authenticator, "isUserVerified": verified})
+
+    @property
+    def passkeys(self) -> list[dict[str, Any]]:
+        """What it holds."""
+        held: list[dict[str, Any]] = self.session.send("WebAuthn.getCredentials", self.authenticator)["credentials"]
+        return held
+
+    def remove_all(self) -> None:
+        self.session.send("WebAuthn.clearCredentials", self.authenticator)
+
+    def open(self, path: str) -> None:
+        self.window.goto(f"{self.site.svc.settings.issuer}/{path}")
+
+    def log_in(self, email: str) -> None:
+        """By the password."""
+        self.open("authorize/login")
+        self.window.get_by_label("E-mail address").fill(email)
+        self.window.get_by_label("Password").fill(PASSWORD)
+        self.window.get_by_role("button", name="Log in", exact=True).click()
+
+    def log_out(self) -> None:
+        self.window.context.clear_cookies()
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.window.url).path
+
+
+@pytest.fixture
+def device(window: Page, site: Site) -> Iterator[Device]:
+    made = Device(window, site)
+    yield made
+    assert made.errors == [], made.errors
+
+
+def credentials_of(site: Site, email: str) -> list[str]:
+    user = site.svc.users.read(site.svc.users.find(email) or "")
+    assert user
+    return [each.credential_id for each in passkey.credentials(site.svc, user)]
+
+
+def add(device: Device, email: str) -> None:
+    """By the page that offers it after the password."""
+    device.log_in(email)
+    expect(device.window.get_by_role("heading", level=1)).to_have_text("Log in faster next time")
+    device.window.get_by_role("button", name="Add a passkey").click()
+    device.window.wait_for_url(lambda url: "add-passkey" not in url)
+
+
+def test_after_the_password_a_passkey_is_offered_and_logs_in_from_then_on(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    assert len(device.passkeys) == len(credentials_of(site, email)) == 1
+    device.log_out()
+    device.set_user(present=False)
+    device.open("authorize/login")
+    button = device.window.get_by_role("button", name=LOG_IN)
+    expect(button).to_be_visible()
+    device.set_user()
+    button.click()
+    expect(device.window.get_by_text(email)).to_be_visible()
+    assert device.path == "/"
+
+
+def test_the_field_of_the_login_page_offers_it_by_itself(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    device.log_out()
+    device.open("authorize/login")
+    expect(device.window.get_by_text(email)).to_be_visible()
+    assert device.path == "/"
+
+
+def test_an_offer_that_is_declined_leads_on_and_does_not_come_back(device: Device, site: Site) -> None:
+    device.log_in(site.person())
+    device.window.get_by_role("link", name="Not now").click()
+    expect(device.window.get_by_role("link", name="Log out")).to_be_visible()
+    device.open("oauth/logout")
+    device.window.get_by_role("button", name="Log out").click()
+    device.log_in(site.person())
+    expect(device.window.get_by_role("link", name="Log out")).to_be_visible()
+    assert device.path == "/"
+
+
+def test_whoever_closes_the_browser_s_own_window_sees_no_error_and_can_go_on(device: Device, site: Site) -> None:
+    device.log_in(site.person())
+    device.set_user(verified=False)
+    device.window.get_by_role("button", name="Add a passkey").wait_for()
+    device.window.evaluate(
+        "() => { navigator.credentials.create = () => Promise.reject(new DOMException('', 'NotAllowedError')); }"
+    )
+    device.window.get_by_role("button", name="Add a passkey").click()
+    expect(device.window.locator("#passkey-note")).to_be_hidden()
+    device.window.get_by_role("link", name="Not now").click()
+    expect(device.window.get_by_role("link", name="Log out")).to_be_visible()
+
+
+def test_a_device_that_has_one_says_so(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    device.open("account/add-passkey")
+    device.window.get_by_role("button", name="Add a passkey").click()
+    expect(device.window.get_by_role("alert")).to_have_text("This device already has a passkey for this account.")
+    assert len(credentials_of(site, email)) == 1
+
+
+def test_one_that_is_unknown_here_is_forgotten_by_the_device(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    user = site.svc.users.read(site.svc.users.find(email) or "")
+    assert user
+    site.svc.transactions.commit(site.svc.factors.removal(user, sorted(user.factors)))
+    device.log_out()
+    device.open("authorize/login")
+    expect(device.window.get_by_role("alert")).to_have_text(
+        "This passkey is not in use here any more. Log in with your password."
+    )
+    device.window.wait_for_timeout(500)
+    assert device.passkeys == []
+
+
+def test_one_that_was_removed_is_hidden_by_the_device_after_the_next_visit(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    user = site.svc.users.read(site.svc.users.find(email) or "")
+    assert user
+    site.svc.transactions.commit(site.svc.factors.removal(user, sorted(user.factors)))
+    device.open("account/add-passkey")
+    device.window.wait_for_timeout(500)
+    assert device.passkeys == []
+
+
+def test_it_is_a_second_factor_beside_the_password(device: Device, site: Site) -> None:
+    with counter.installed():
+        email = site.person()
+        add(device, email)
+        counter.enrol(site.svc, site.svc.users.find(email) or "")
+        device.log_out()
+        device.set_user(present=False)
+        device.log_in(email)
+        device.set_user()
+        device.window.get_by_role("button", name="Use a passkey").click()
+        expect(device.window.get_by_role("link", name="Log out")).to_be_visible()
+
+
+def test_without_scripts_there_is_no_sign_of_it(open_page: Opener, site: Site) -> None:
+    window = open_page(java_script_enabled=False)
+    window.goto(f"{site.url}/authorize/login")
+    expect(window.get_by_role("button", name="Log in", exact=True)).to_be_visible()
+    expect(window.get_by_role("button", name=LOG_IN)).to_be_hidden()
+
+
+def test_a_browser_that_knows_no_passkeys_shows_no_sign_of_them(open_page: Opener, site: Site) -> None:
+    window = open_page()
+    window.add_init_script("delete window.PublicKeyCredential")
+    window.goto(f"{site.url}/authorize/login")
+    expect(window.get_by_role("button", name=LOG_IN)).to_be_hidden()
+
+
+def test_an_encoder_of_the_browser_s_that_fails_is_not_needed(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    device.log_out()
+    device.window.add_init_script("PublicKeyCredential.prototype.toJSON = () => { throw new TypeError('fake') }")
+    device.open("authorize/login")
+    expect(device.window.get_by_text(email)).to_be_visible()
+
+
+def test_whoever_comes_back_to_the_login_page_after_an_hour_logs_in_all_the_same(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    device.log_out()
+    device.set_user(present=False)
+    device.window.clock.install()
+    device.open("authorize/login")
+    expect(device.window.get_by_role("button", name=LOG_IN)).to_be_visible()
+    with device.window.expect_response(lambda response: "/authorize/passkey" in response.url):
+        device.window.clock.fast_forward("20:00")
+    device.set_user()
+    device.window.get_by_role("button", name=LOG_IN).click()
+    expect(device.window.get_by_text(email)).to_be_visible()
