@@ -152,7 +152,7 @@ def with_login_enrolment(world: World) -> None:
 def at_enrolment(world: World) -> None:
     """The page on which a fresh account that needs a second factor is to add an app for codes."""
     with_login_enrolment(world)
-    email = next(reversed([each for each in world.state if str(each).startswith("enrol")]))
+    email = next(reversed([each for each in world.state if each.startswith("enrol") and "@" in each]))
     world.browser.cookies.clear()
     page = world.browser.submit(
         world.browser.authorize(world.app, scope="openid notes:write"),
