@@ -50,6 +50,7 @@ WRONG = {
     "LATCHKEY_BREACHED_PASSWORDS_URL": "http://breached.example/range/",
     "LATCHKEY_NEW_DEVICE_MAIL": "yes",
     "LATCHKEY_REMEMBERED_DEVICE_DAYS": "366",
+    "LATCHKEY_SESSIONS_PER_ACCOUNT": "-1",
     "LATCHKEY_LIMITS": "no-such-limit=5",
     "LATCHKEY_LOCAL": "yes",
     "LATCHKEY_AWS_CLIENT": "botocore",

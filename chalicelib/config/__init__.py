@@ -62,6 +62,7 @@ class Settings:
     origins: frozenset[str] = frozenset()
     new_device_mail: bool = True
     remembered_device_days: int = 30
+    sessions_per_account: int = 0
     login_by_mail: bool = True
     guests: bool = False
     sign_up: str = "open"

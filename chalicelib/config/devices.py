@@ -11,4 +11,5 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "new_device_mail": values.one_of(environ, "LATCHKEY_NEW_DEVICE_MAIL", "on", "off") == "on",
         "remembered_device_days": values.number(environ, "LATCHKEY_REMEMBERED_DEVICE_DAYS", 30, highest=365),
+        "sessions_per_account": values.number(environ, "LATCHKEY_SESSIONS_PER_ACCOUNT", 0, highest=1000),
     }

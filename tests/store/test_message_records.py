@@ -20,6 +20,7 @@ from chalicelib.domain.records.outbox import (
     NewDeviceMail,
     OutboxItem,
     ResetRequest,
+    SessionCap,
     SignUpRequest,
 )
 from chalicelib.store import tables
@@ -56,6 +57,7 @@ PINS: list[tuple[Message, str]] = [
             ' "token_version": 3, "email_changed_at": 7}'
         ),
     ),
+    (SessionCap(uid="u", network="192.0.2.1"), '{"v": 1, "uid": "u", "network": "192.0.2.1"}'),
     (
         NewDeviceMail(
             name="new_device",

@@ -34,6 +34,18 @@ class EndedSessions(Message, frozen=True, kw_only=True):
     kept: str = ""
 
 
+class SessionCap(Message, frozen=True, kw_only=True):
+    """Somebody has logged in where an account may have so many sessions: those beyond are ended.
+
+    What is fetched to tell their clients counts against `network`.
+    """
+
+    kind, seconds = "session cap", DAY
+
+    uid: str
+    network: str
+
+
 class LogoutNotice(Message, frozen=True, kw_only=True):
     """Sessions of a user have ended, for one client that took part in them (OpenID Connect Back-Channel Logout 1.0).
 
@@ -128,6 +140,7 @@ MESSAGES: Mapping[str, type[Message]] = {
     message.kind: message
     for message in (
         EndedSessions,
+        SessionCap,
         LogoutNotice,
         Mail,
         EmailChangeMail,

@@ -7,7 +7,9 @@ from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginExpired, LoginRequired, TemporarilyUnavailable
 from ...domain.oauth.client import Client
 from ...domain.records.once import FinishedLogin
+from ...domain.records.outbox import SessionCap
 from ...services import Services, Write
+from ..platform import outbox
 from ..platform.ids import new_id
 from . import known_devices, lifetimes, remembered_devices
 
@@ -51,7 +53,8 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
     device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]
-    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *device, optional=[refund])
+    cap = _session_cap(svc, session, network=login.agent.network) if login.agent else ()
+    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *device, *cap, optional=[refund])
     if failed in finish:
         if login.spent:
             svc.attempts.give_back(login.spent, now=svc.now())
@@ -60,6 +63,13 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
+
+
+def _session_cap(svc: Services, session: Session, *, network: str) -> tuple[Write, ...]:
+    """What has the sessions of an account counted, to be written with a new one; nothing where there is no cap."""
+    if not svc.settings.sessions_per_account:
+        return ()
+    return (outbox.message(svc, SessionCap(uid=session.uid, network=network)),)
 
 
 def device_token(svc: Services, login: Authenticated) -> str:

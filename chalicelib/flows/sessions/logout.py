@@ -18,7 +18,7 @@ from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
 OFFLINE = "offline_access"
-BY_USER = "ended by its user"
+BY_USER, TOO_MANY = "ended by its user", "too many sessions"
 
 
 class LogoutRequest(msgspec.Struct, frozen=True):
@@ -108,6 +108,11 @@ def end_one(svc: Services, user: User, *, sid: str, network: str) -> None:
     """Ends one session of a user, a browser's as by logout there; raises NotFound if it is not one of theirs in force."""
     if not _end(svc, user, sid, network=network, why=BY_USER):
         raise NotFound("You have no such session.", uid=user.uid)
+
+
+def end_excess(svc: Services, user: User, *, sid: str, network: str) -> None:
+    """Ends a session of which there are too many, as by logout there."""
+    _end(svc, user, sid, network=network, why=TOO_MANY)
 
 
 def end_strangers(svc: Services, user: User, *, sid: str, network: str) -> None:

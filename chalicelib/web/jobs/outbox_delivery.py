@@ -15,13 +15,14 @@ from ...domain.records.outbox import (
     NewDeviceMail,
     OutboxItem,
     ResetRequest,
+    SessionCap,
     SignUpRequest,
 )
 from ...flows.accounts import mailed_signup, recovery
 from ...flows.authentication import mailed_login
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
-from ...flows.sessions import back_channel
+from ...flows.sessions import back_channel, session_cap
 from ...services import Services, services
 from ..http import request_log
 
@@ -38,6 +39,7 @@ def _deliver_mail(svc: Services, message_id: str, message: Mail) -> Mapping[str,
 # A kind of message is a line here, and a record in `MESSAGES`.
 DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
+    SessionCap.kind: session_cap.end_oldest,
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,
     EmailChangeMail.kind: _deliver_mail,
