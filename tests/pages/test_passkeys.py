@@ -177,6 +177,16 @@ def test_one_that_was_removed_is_hidden_by_the_device_after_the_next_visit(devic
     assert device.passkeys == []
 
 
+def test_one_that_is_removed_on_the_page_of_factors_is_hidden_by_the_device(device: Device, site: Site) -> None:
+    add(device, site.person())
+    device.open("account/factors")
+    device.window.get_by_text("Remove", exact=True).click()
+    device.window.locator("button[name=remove]").click()
+    expect(device.window.get_by_role("status")).to_be_visible()
+    device.window.wait_for_timeout(500)
+    assert device.passkeys == []
+
+
 def test_it_is_a_second_factor_beside_the_password(device: Device, site: Site) -> None:
     with counter.installed():
         email = site.person()

@@ -1,5 +1,6 @@
 """The further factors of an account, for who has just logged in with all of them: listed, named, added and removed."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
@@ -7,9 +8,11 @@ import msgspec
 
 from ...domain import errors
 from ...domain.accounts.model import EnrolledFactor
+from ...domain.authentication import webauthn
 from ...flows.authentication import enrolment
-from ...flows.authentication.factors import FACTORS, recovery_code
+from ...flows.authentication.factors import FACTORS, passkey, recovery_code
 from ...flows.oauth.interactions import Interaction
+from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
@@ -43,6 +46,12 @@ def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         user=user.email,
         factors=[_values(page_request, each) for each in listed],
         kinds=enrolment.kinds_on_pages(svc),
+        passkeys_possible=passkey.NAME in enrolment.kinds_to_add(svc) and passkey_domain.is_name(svc),
+        rp=passkey_domain.relying_party(svc).id,
+        user_handle=webauthn.user_handle(user.uid),
+        accepted=json.dumps(
+            [passkey.credential_of(each).credential_id for each in listed if each.kind == passkey.NAME]
+        ),
         codes_for=any(each.kind != recovery_code.NAME for each in listed),
         done=interaction.action if interaction else "",
         codes=interaction.detail.split() if interaction and interaction.action == CODES else [],

@@ -25,7 +25,7 @@ DIRECTORY = Path(__file__).parent
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 PASSKEYS = DIRECTORY / "static" / "passkeys.js"
-WITH_PASSKEYS = frozenset({"login.html", "proof.html", "add_passkey.html"})
+WITH_PASSKEYS = frozenset({"login.html", "proof.html", "add_passkey.html", "factors.html"})
 # In seconds, the largest first.
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
 

@@ -54,7 +54,7 @@ def stored(svc: Services, factor: EnrolledFactor) -> webauthn.Credential:
     assert user
     item = svc.factors.find(user, factor.entry)
     assert item
-    return passkey._credential(item)
+    return passkey.credential_of(item)
 
 
 # What was written once is read for ever, and this never changes.
@@ -77,7 +77,7 @@ def test_a_passkey_is_written_and_read_as_it_is_pinned() -> None:
     )
     assert encode_record(passkey.Passkey(credential=credential)) == PIN
     item = EnrolledFactor(uid="0", kind="passkey", id="0", name="", created_at=0, record=PIN)
-    assert passkey._credential(item) == credential
+    assert passkey.credential_of(item) == credential
 
 
 def test_a_passkey_alone_logs_in_with_the_level_that_resists_phishing(

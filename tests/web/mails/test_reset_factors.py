@@ -194,7 +194,7 @@ def test_the_page_asks_for_the_factor_beside_the_new_password_and_logs_nobody_in
     done = browser.submit(wrong, RESET, password=NEW, answer=f"Your code is {app.code()}!")
     assert b"You have a new password" in done.body
     assert not [name for name in browser.cookies if "session" in name]
-    assert forms(browser.get("/account/sessions")).keys() == {"/authorize/login"}
+    assert forms(browser.get("/account/sessions")).keys() == {"/authorize/login", "/authorize/passkey"}
 
 
 @pytest.mark.usefixtures("app")

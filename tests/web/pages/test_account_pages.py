@@ -76,9 +76,9 @@ def test_a_page_is_in_no_frame_in_no_cache_and_has_no_script(ann: Browser, path:
     assert page.header("X-Frame-Options") == "DENY"
     assert page.header("Cache-Control") == "no-store"
     assert page.header("Access-Control-Allow-Origin") is None
-    # The page for passkeys, which are nothing without one, has a script of ours that its policy names.
+    # The pages with passkeys, which are nothing without one, have a script of ours that their policy names.
     scripts = [text.partition(b"</script>")[0] for text in page.body.split(b"<script>")[1:]]
-    assert page.body.count(b"<script") == len(scripts) == (path == "/account/add-passkey")
+    assert page.body.count(b"<script") == len(scripts) == (path in {"/account/add-passkey", "/account/factors"})
     for script in scripts:
         assert f"script-src 'sha256-{b64encode(sha256(script).digest()).decode()}'" in policy.split("; ")
 

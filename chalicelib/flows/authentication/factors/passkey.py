@@ -33,7 +33,7 @@ class Passkey(Record, frozen=True, kw_only=True):
 
 def credentials(svc: Services, user: User) -> list[Credential]:
     """The passkeys of an account."""
-    return [_credential(each) for each in svc.factors.of_user(user, NAME)]
+    return [credential_of(each) for each in svc.factors.of_user(user, NAME)]
 
 
 def begin(svc: Services, user: User, _: UserAgent) -> tuple[dict[str, str], dict[str, Any]]:
@@ -127,7 +127,7 @@ def _verify(svc: Services, attempt: Attempt, user: User, answer: AssertionAnswer
     assertion = webauthn.verify_assertion(
         passkey_domain.relying_party(svc),
         answer,
-        _credential(kept),
+        credential_of(kept),
         challenge=webauthn.challenge_of(attempt.id),
         uid=user.uid,
     )
@@ -139,7 +139,8 @@ def _verify(svc: Services, attempt: Attempt, user: User, answer: AssertionAnswer
     return Proof(NAME, assertion.amr, svc.now())
 
 
-def _credential(kept: EnrolledFactor) -> Credential:
+def credential_of(kept: EnrolledFactor) -> Credential:
+    """The passkey in a factor of this kind."""
     return records.decode(kept, Passkey).credential
 
 
