@@ -262,9 +262,9 @@ def _projector(request: Request, words: Words) -> Callable[[Item], dict[str, Any
 def _partition(text: str, words: Words) -> str:
     # The one form there is here; a partition key that is not given, or by another comparison, is refused.
     first, equal, value, *_ = text.split()
-    if (first, equal) != ("pk", "=") or "S" not in words.value(value):
+    if (first, equal) != ("pk", "=") or words.value(value) != "S":
         raise Invalid(f"query key condition not supported: {text}")
-    return str(words.value(value)["S"])
+    return str(words.values[value]["S"])
 
 
 def _page(rows: list[tuple[Key, Item]], request: Request, words: Words) -> dict[str, Any]:

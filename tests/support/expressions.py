@@ -1,4 +1,4 @@
-"""DynamoDB's expressions, as its developer guide has them: read once, then functions of an item.
+"""DynamoDB's expressions, as its developer guide has them: read once a text, then functions of an item and values.
 
 Attributes are top-level ones: a path into a map or a list is refused, for no item of ours has such.
 """
@@ -7,15 +7,19 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
-from functools import cache
+from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 Value = Mapping[str, Any]
 Item = Mapping[str, Value]
-Operand = Callable[[Item], Value | None]
+Values = Mapping[str, Value]
 Condition = Callable[[Item], bool]
+Pairs = tuple[tuple[str, str], ...]
+# What a text says, whatever values are put into it: one reading serves all requests of the same shape.
+Operand = Callable[[Item, Values], Value | None]
+Predicate = Callable[[Item, Values], bool]
 
 TOKEN = re.compile(r"\s*(?:([:#]?[A-Za-z_][A-Za-z0-9_]*|[:#][0-9][A-Za-z0-9_]*)|(<>|<=|>=|[-+=<>(),]))")
 COMPARATORS = ("=", "<>", "<", "<=", ">", ">=")
@@ -62,12 +66,19 @@ class Words:
             raise Invalid(f"not an attribute's name, or a reserved word: {word}")
         return word
 
-    def value(self, word: str) -> Value:
-        """The value that a word stands for."""
+    def value(self, word: str) -> str:
+        """The kind of the value that a word stands for."""
         if word not in self.values:
             raise Invalid(f"an attribute value is not defined: {word}")
         self.used.add(word)
-        return self.values[word]
+        (kind,) = self.values[word]
+        return kind
+
+    @property
+    def shape(self) -> tuple[Pairs, Pairs]:
+        """What an expression's meaning depends on: the names, and of the values their kinds."""
+        kinds = ((word, kind) for word, value in self.values.items() for kind in value)
+        return tuple(sorted(self.names.items())), tuple(sorted(kinds))
 
     def check_all_used(self) -> None:
         """Refuses names and values that no expression has used, and none where some are announced."""
@@ -117,26 +128,26 @@ class Reader:
             raise Invalid(f"expected an attribute before {token!r}")
         return self.words.name(token)
 
-    def value(self) -> Value:
-        """A value that the request brings."""
+    def value(self) -> tuple[str, str]:
+        """A value that the request brings: its word and its kind."""
         token = self.take()
         if not token.startswith(":"):
             raise Invalid(f"expected a value before {token!r}")
-        return self.words.value(token)
+        return token, self.words.value(token)
 
     def operand(self) -> Operand:
         """An attribute, a value, or the size of an attribute."""
         if self.peek().startswith(":"):
-            value = self.value()
-            return lambda _: value
+            word, _ = self.value()
+            return lambda _, values: values[word]
         if self.peek() == "size":
             self.take()
             self.expect("(")
             name = self.path()
             self.expect(")")
-            return lambda item: _size(item.get(name))
+            return lambda item, _: _size(item.get(name))
         attribute = self.path()
-        return lambda item: item.get(attribute)
+        return lambda item, _: item.get(attribute)
 
     def operands(self) -> Iterator[Operand]:
         """Operands with commas between them."""
@@ -157,30 +168,41 @@ def _tokens(text: str) -> list[str]:
 
 def condition(text: str, words: Words) -> Condition:
     """What a condition or a filter says of an item; that of nothing is {}."""
-    reader = Reader(text, words)
+    holds, used = _predicate(text, *words.shape)
+    words.used |= used
+    return lambda item: holds(item, words.values)
+
+
+@cache
+def _predicate(text: str, names: Pairs, kinds: Pairs) -> tuple[Predicate, frozenset[str]]:
+    reader = Reader(text, _of_shape(names, kinds))
     holds = _either(reader)
     reader.end()
-    return holds
+    return holds, frozenset(reader.words.used)
 
 
-def _either(reader: Reader) -> Condition:
+def _of_shape(names: Pairs, kinds: Pairs) -> Words:
+    return Words(dict(names), {word: {kind: None} for word, kind in kinds})
+
+
+def _either(reader: Reader) -> Predicate:
     parts = [_all(reader)]
     while reader.accept("OR"):
         parts.append(_all(reader))
-    return parts[0] if len(parts) == 1 else lambda item: any(part(item) for part in parts)
+    return parts[0] if len(parts) == 1 else lambda item, values: any(part(item, values) for part in parts)
 
 
-def _all(reader: Reader) -> Condition:
+def _all(reader: Reader) -> Predicate:
     parts = [_one(reader)]
     while reader.accept("AND"):
         parts.append(_one(reader))
-    return parts[0] if len(parts) == 1 else lambda item: all(part(item) for part in parts)
+    return parts[0] if len(parts) == 1 else lambda item, values: all(part(item, values) for part in parts)
 
 
-def _one(reader: Reader) -> Condition:
+def _one(reader: Reader) -> Predicate:
     if reader.accept("NOT"):
         inner = _one(reader)
-        return lambda item: not inner(item)
+        return lambda item, values: not inner(item, values)
     if reader.accept("("):
         inner = _either(reader)
         reader.expect(")")
@@ -190,38 +212,41 @@ def _one(reader: Reader) -> Condition:
     return _comparison(reader)
 
 
-def _function(reader: Reader, function: str) -> Condition:
+def _function(reader: Reader, function: str) -> Predicate:
     reader.expect("(")
     name = reader.path()
     if function.startswith("attribute"):
         reader.expect(")")
         there = function == "attribute_exists"
-        return lambda item: (name in item) is there
+        return lambda item, _: (name in item) is there
     reader.expect(",")
     operand = reader.operand()
     reader.expect(")")
     test = _begins if function == "begins_with" else _contains
-    return lambda item: test(item.get(name), operand(item))
+    return lambda item, values: test(item.get(name), operand(item, values))
 
 
-def _comparison(reader: Reader) -> Condition:
+def _comparison(reader: Reader) -> Predicate:
     left = reader.operand()
     if reader.accept("BETWEEN"):
         low = reader.operand()
         reader.expect("AND")
         high = reader.operand()
-        return lambda item: _compare(">=", left(item), low(item)) and _compare("<=", left(item), high(item))
+        return lambda item, values: (
+            _compare(">=", left(item, values), low(item, values))
+            and _compare("<=", left(item, values), high(item, values))
+        )
     if reader.accept("IN"):
         reader.expect("(")
         choices = [*reader.operands()]
         reader.expect(")")
-        return lambda item: any(_compare("=", left(item), choice(item)) for choice in choices)
+        return lambda item, values: any(_compare("=", left(item, values), choice(item, values)) for choice in choices)
     comparator = reader.take()
     if comparator not in COMPARATORS:
         raise Invalid(f"expected a comparison before {comparator!r}")
     _check_ordered(reader, comparator)
     right = reader.operand()
-    return lambda item: _compare(comparator, left(item), right(item))
+    return lambda item, values: _compare(comparator, left(item, values), right(item, values))
 
 
 def _check_ordered(reader: Reader, comparator: str) -> None:
@@ -288,7 +313,21 @@ Change = Callable[[Item], Value | None]
 
 def update(text: str, words: Words, *, keys: tuple[str, ...]) -> dict[str, Change]:
     """What an update does to each attribute that it names."""
-    reader, changes = Reader(text, words), dict[str, Change]()
+    changes, used = _changes(text, *words.shape, keys)
+    words.used |= used
+    values = words.values
+    return {name: partial(_applied, change, values) for name, change in changes.items()}
+
+
+def _applied(change: Operand, values: Values, item: Item) -> Value | None:
+    return change(item, values)
+
+
+@cache
+def _changes(
+    text: str, names: Pairs, kinds: Pairs, keys: tuple[str, ...]
+) -> tuple[Mapping[str, Operand], frozenset[str]]:
+    reader, changes = Reader(text, _of_shape(names, kinds)), dict[str, Operand]()
     clauses, seen = {"SET": _set, "REMOVE": _remove, "ADD": _add, "DELETE": _delete}, set[str]()
     while reader.peek():
         clause = reader.take().upper()
@@ -302,17 +341,17 @@ def update(text: str, words: Words, *, keys: tuple[str, ...]) -> dict[str, Chang
             changes[name] = clauses[clause](reader, name)
             if not reader.accept(","):
                 break
-    return changes
+    return changes, frozenset(reader.words.used)
 
 
-def _set(reader: Reader, _: str) -> Change:
+def _set(reader: Reader, _: str) -> Operand:
     reader.expect("=")
     left = _settable(reader)
     if reader.peek() not in ("+", "-"):
-        return lambda item: _there(left(item))
+        return lambda item, values: _there(left(item, values))
     sign = 1 if reader.take() == "+" else -1
     right = _settable(reader)
-    return lambda item: _sum(_there(left(item)), _there(right(item)), sign)
+    return lambda item, values: _sum(_there(left(item, values)), _there(right(item, values)), sign)
 
 
 def _settable(reader: Reader) -> Operand:
@@ -324,7 +363,7 @@ def _settable(reader: Reader) -> Operand:
     reader.expect(",")
     otherwise = _settable(reader)
     reader.expect(")")
-    return lambda item: item[name] if name in item else otherwise(item)
+    return lambda item, values: item[name] if name in item else otherwise(item, values)
 
 
 def _there(value: Value | None) -> Value:
@@ -339,40 +378,38 @@ def _sum(left: Value, right: Value, sign: int) -> Value:
     return {"N": number(ARITHMETIC.fma(Decimal(right["N"]), Decimal(sign), Decimal(left["N"])))}
 
 
-def _remove(_: Reader, __: str) -> Change:
-    return lambda _: None
+def _remove(_: Reader, __: str) -> Operand:
+    return lambda _, __: None
 
 
-def _add(reader: Reader, name: str) -> Change:
-    value = reader.value()
-    ((kind, content),) = value.items()
+def _add(reader: Reader, name: str) -> Operand:
+    word, kind = reader.value()
     if kind != "N" and kind not in SETS:
         raise Invalid(f"incorrect operand type for ADD: {kind}")
 
-    def add(item: Item) -> Value:
-        old = item.get(name)
+    def add(item: Item, values: Values) -> Value:
+        old, value = item.get(name), values[word]
         if old is None:
             return value
         if kind not in old:
             raise Unfit("an operand in the update expression has an incorrect data type")
-        return _sum(old, value, 1) if kind == "N" else {kind: sorted({*old[kind], *content})}
+        return _sum(old, value, 1) if kind == "N" else {kind: sorted({*old[kind], *value[kind]})}
 
     return add
 
 
-def _delete(reader: Reader, name: str) -> Change:
-    value = reader.value()
-    ((kind, content),) = value.items()
+def _delete(reader: Reader, name: str) -> Operand:
+    word, kind = reader.value()
     if kind not in SETS:
         raise Invalid(f"incorrect operand type for DELETE: {kind}")
 
-    def delete(item: Item) -> Value | None:
+    def delete(item: Item, values: Values) -> Value | None:
         old = item.get(name)
         if old is None:
             return None
         if kind not in old:
             raise Unfit("an operand in the update expression has an incorrect data type")
-        rest = sorted({*old[kind]} - {*content})
+        rest = sorted({*old[kind]} - {*values[word][kind]})
         return {kind: rest} if rest else None
 
     return delete
