@@ -169,4 +169,4 @@ def test_where_sign_up_is_closed_a_client_that_asks_for_a_new_account_has_its_us
         assert set(forms(page)) == {"/authorize/login", "/authorize/passkey"}
         assert "code" in callback_params(browser.finish(page))
         again = browser.authorize(web, prompt="create")
-        assert set(forms(again)) == {"/authorize/continue", "/authorize/login"}
+        assert set(forms(again)) == {"/authorize/continue", "/authorize/login", "/authorize/passkey"}

@@ -108,10 +108,10 @@ def test_who_has_not_just_logged_in_does_so_first_and_with_both_factors(
     app, page = add(ann, clock)
     clock.advance(svc.settings.fresh_login_seconds + 1)
     login = ann.get(PAGE)
-    assert set(forms(login)) == {LOGIN}
+    assert set(forms(login)) == {LOGIN, "/authorize/passkey"}
     assert EMAIL.encode() in login.body
     (entry,) = [value for name, value in forms(page)[PAGE].buttons if name == "codes"]
-    assert set(forms(ann.submit(page, PAGE, codes=entry))) == {LOGIN}
+    assert set(forms(ann.submit(page, PAGE, codes=entry))) == {LOGIN, "/authorize/passkey"}
     proof = log_in(ann, login)
     assert set(forms(proof)) == {PROOF}
     back = ann.submit(proof, PROOF, answer=app.code())
@@ -137,7 +137,7 @@ def test_a_browser_that_knows_the_password_alone_sees_and_changes_nothing_once_t
         thief.submit(list_before, PAGE, codes="new"),
         thief.submit(adding, ADD, answer=own.code()),
     ):
-        assert set(forms(page)) == {LOGIN}
+        assert set(forms(page)) == {LOGIN, "/authorize/passkey"}
         assert b"Ann&#39;s" not in page.body
     assert svc.factors.of_user(user) == [factor]
 
