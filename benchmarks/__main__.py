@@ -6,7 +6,7 @@ from functools import partial
 from os import environ
 from pathlib import Path
 
-from benchmarks import cold, connections, endpoints, guard, passwords, plots, results, routes, start
+from benchmarks import cold, connections, endpoints, failures, flood, guard, passwords, plots, results, routes, start
 from benchmarks.rounds import HEADING, Comparison, Table
 
 Measure = Callable[[], Iterable[Comparison | Table]]
@@ -22,6 +22,8 @@ def suites(*, peers: str, before: Path | None) -> dict[str, Measure]:
         "routes": routes.measure,
         "connections": connections.measure,
         "passwords": passwords.measure,
+        "failures": failures.measure,
+        "flood": flood.measure,
     }
 
 

@@ -32,11 +32,11 @@ def escaped(text: str) -> str:
 
 
 class Contended(TemporarilyUnavailable):
-    """Others wrote the same items time and again; `places` are those of a transaction's parts that they are in."""
+    """Others write the same items too often; `places` are those of a transaction's parts that they are in."""
 
-    def __init__(self, places: list[int]) -> None:
+    def __init__(self, places: list[int], *, reason: str = "contended") -> None:
         self.places = places
-        super().__init__(reason="contended")
+        super().__init__(reason=reason)
 
 
 def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = ()) -> dict[int, Item | None]:
@@ -64,8 +64,8 @@ def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = 
             if "ConditionalCheckFailed" in reasons:
                 failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
                 return {place: error.reasons[place].get("Item") for place in failed}
-            if THROTTLED & set(reasons):
-                raise TemporarilyUnavailable(reason=error.code) from None
+            if hot := [place for place, reason in enumerate(reasons) if reason in THROTTLED]:
+                raise Contended(hot, reason=error.code) from None
             raise
         _write_each(client, left)
         return {}

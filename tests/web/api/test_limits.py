@@ -311,6 +311,19 @@ def test_whoever_floods_an_account_does_not_turn_its_owners_login_into_a_fault(
     assert sorted(counts(svc)) == sorted(before)
 
 
+def test_an_account_whose_count_is_written_too_often_for_one_key_is_open_to_its_owner(
+    svc: Services, phone: Phone
+) -> None:
+    phone.sign_up()
+    hot = wire.refusing("TransactionCanceledException", reasons=("None", "None", "ThrottlingError"))
+    with wire.watched(svc, wire.Wire(fail_at=1, failure=hot)) as traffic:
+        phone.log_in()
+    assert traffic.calls == [TRANSACT, TRANSACT, "GetItem", "GetItem", TRANSACT]
+    throttled = wire.refusing("TransactionCanceledException", reasons=("ThrottlingError", "None", "None"))
+    with wire.watched(svc, wire.Wire(fail_at=1, failure=throttled)):
+        assert phone.call("POST /login", RIGHT).status == 503  # its own network's count
+
+
 def test_whoever_floods_an_account_does_not_keep_its_owner_from_being_counted(svc: Services, phone: Phone) -> None:
     phone.sign_up()
     conflict = wire.refusing("TransactionCanceledException", reasons=("None", "None", "TransactionConflict"))
