@@ -45,6 +45,9 @@ WRONG = {
     "LATCHKEY_APPLE_APPS": "com.example.app",
     "LATCHKEY_ANDROID_APPS": "com.example.app=14:6D",
     "LATCHKEY_PASSKEY_ORIGINS": "https://garden.example/login",
+    "LATCHKEY_DAILY_HASHES": "many",
+    "LATCHKEY_PROOF_OF_WORK": "sometimes",
+    "LATCHKEY_PROOF_OF_WORK_BITS": "33",
     "LATCHKEY_PASSWORD_SCORE": "5",
     "LATCHKEY_PASSWORD_HISTORY": "4",
     "LATCHKEY_BREACHED_PASSWORDS_URL": "http://breached.example/range/",
@@ -155,3 +158,9 @@ def test_a_local_run_with_a_wrong_setting_says_so_in_one_line_before_it_starts_a
     message = capsys.readouterr().err
     assert message == "Cannot serve: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'.\n"
     assert not (tmp_path / "state").exists()
+
+
+def test_work_under_attack_needs_to_know_when_that_is() -> None:
+    with pytest.raises(WrongSetting, match="LATCHKEY_DAILY_HASHES"):
+        load({**GOOD, "LATCHKEY_PROOF_OF_WORK": "under_attack"})
+    assert load({**GOOD, "LATCHKEY_PROOF_OF_WORK": "under_attack", "LATCHKEY_DAILY_HASHES": "5"}).daily_hashes == 5

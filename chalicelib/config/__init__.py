@@ -73,6 +73,9 @@ class Settings:
     password_score: int = 3
     password_history: int = 0
     breached_passwords_url: str = ""
+    daily_hashes: int = 0
+    proof_of_work: str = "off"
+    proof_of_work_bits: int = 16
     registration_open: bool = False
     registration_tokens: frozenset[str] = frozenset()
     client_documents: bool = False

@@ -49,5 +49,16 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
         "password_score": values.number(environ, "LATCHKEY_PASSWORD_SCORE", 3, highest=4),
         "password_history": values.number(environ, "LATCHKEY_PASSWORD_HISTORY", 0, highest=3),
+        **_flood(environ),
         "breached_passwords_url": values.text(environ, "LATCHKEY_BREACHED_PASSWORDS_URL", *RANGE_URL),
     }
+
+
+def _flood(environ: Mapping[str, str]) -> dict[str, Any]:
+    """What stands in front of the hash of a stranger's password."""
+    mode = values.one_of(environ, "LATCHKEY_PROOF_OF_WORK", "off", "on", "under_attack")
+    hashes = values.number(environ, "LATCHKEY_DAILY_HASHES", 0)
+    if mode == "under_attack" and not hashes:
+        raise WrongSetting("LATCHKEY_PROOF_OF_WORK=under_attack begins where LATCHKEY_DAILY_HASHES ends: set that too")
+    bits = values.number(environ, "LATCHKEY_PROOF_OF_WORK_BITS", 16, lowest=1, highest=32)
+    return {"proof_of_work": mode, "daily_hashes": hashes, "proof_of_work_bits": bits}

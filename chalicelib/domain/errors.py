@@ -200,6 +200,17 @@ class TooManyRequests(LatchkeyError):
         self.retry_after = retry_after
 
 
+class ProofOfWorkRequired(LatchkeyError):
+    """Many strangers guess passwords: whoever is one shows work before a password is looked at."""
+
+    code = "proof_of_work_required"
+    default = "Send `proof_of_work`: the challenge, a dot, and a number, whose SHA-256 begins with so many zero bits."
+
+    def __init__(self, *, challenge: str, bits: int) -> None:
+        super().__init__()
+        self.members = {"proof_of_work": {"challenge": challenge, "bits": bits}}
+
+
 class TemporarilyUnavailable(LatchkeyError):
     """A fault of ours that the client may try again; it never costs the client its session."""
 

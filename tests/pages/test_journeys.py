@@ -36,6 +36,20 @@ def test_a_wrong_password_is_mended_on_the_spot(window: Page, application: Appli
     expect(window.locator("button[value=allow]")).to_be_visible()
 
 
+def test_a_browser_works_by_itself_and_comes_to_the_login_form(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/authorize/work")
+    window.wait_for_url("**/authorize/login", timeout=60_000)
+    assert [cookie["name"] for cookie in window.context.cookies() if "work" in cookie["name"]]
+    log_in(window, application.site.person())
+    assert not [cookie["name"] for cookie in window.context.cookies() if "work" in cookie["name"]]
+
+
+def test_who_has_no_script_reads_that_one_is_needed(open_page: Opener, application: Application) -> None:
+    window = open_page(java_script_enabled=False)
+    window.goto(f"{application.site.url}/authorize/work")
+    expect(window.get_by_role("alert")).to_contain_text("This needs JavaScript")
+
+
 def test_somebody_new_signs_up_on_the_way(window: Page, application: Application) -> None:
     window.goto(application.link())
     press(window, "a[href*='/authorize/signup']")

@@ -25,6 +25,18 @@ class Limit(msgspec.Struct, frozen=True):
         return self.seconds - now % self.seconds
 
 
+class SingleUse(Limit, frozen=True):
+    """What is good once, and is forgotten once it is too old: one window for all its time."""
+
+    def window(self, now: int) -> int:  # noqa: ARG002
+        """The one that there is."""
+        return 0
+
+    def wait(self, now: int) -> int:  # noqa: ARG002
+        """Seconds until it is too old at the latest."""
+        return self.seconds
+
+
 class Backoff(msgspec.Struct, frozen=True):
     """Guesses by one subject: `free` wrong ones, then a wait that doubles with each, from a second to `longest`.
 

@@ -45,6 +45,15 @@ class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):
     locales: str
 
 
+class SealedWork(SealedRecord, frozen=True, kw_only=True):
+    """A challenge of proof of work: its answer's digest begins with so many zero bits, and is good once by its `id`."""
+
+    purpose, seconds = b"latchkey proof of work\x00", 600
+
+    id: str
+    bits: int
+
+
 class SealedEmailLink(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail to an address: whoever has it reads the mail of an account's address."""
 
@@ -175,6 +184,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedInteraction,
     SealedFormError,
     SealedErrorPage,
+    SealedWork,
     SealedEmailLink,
     SealedResetLink,
     SealedOperatorLink,

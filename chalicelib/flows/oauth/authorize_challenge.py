@@ -51,6 +51,7 @@ PARAMETERS = REQUEST_PARAMETERS | {
     "answer",
     "device_token",
     "remember_device",
+    "proof_of_work",
 }
 
 

@@ -2,20 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from math import ceil
+from secrets import randbelow
 from urllib.parse import urlsplit
 
 import msgspec
 
 from ...domain.accounts import email
-from ...domain.accounts.limits import Backoff, Limit, Spent
+from ...domain.accounts.limits import Backoff, Limit, SingleUse, Spent
 from ...domain.accounts.model import User
 from ...domain.errors import AccountDisabled, InvalidCredentials, LatchkeyError, TemporarilyUnavailable, TooManyRequests
 from ...services import Services
+from . import proof_of_work
 
+HASHES, BUDGET_PARTS, DAY = "daily_hashes", 16, 24 * 3600
 OPERATORS = ""  # the network of whoever works at the command line, all of them together
 
 
-def password_attempt(svc: Services, *, canonical_email: str, network: str, device_id: str = "") -> Spent:
+def password_attempt(
+    svc: Services, *, canonical_email: str, network: str, device_id: str = "", work: str | None = None
+) -> Spent:
     """Counts one guess of a password, which a right one gives back; raises TooManyRequests.
 
     What comes of it belongs under `keep_failure`. Two limits are each network's own. The account's is all networks'
@@ -23,17 +29,44 @@ def password_attempt(svc: Services, *, canonical_email: str, network: str, devic
     this account, but it has them, so nobody keeps an owner in another network out.
 
     A device that the account knows has a count of its own, which nobody else can use up; then it counts as a stranger's.
+    A stranger's `work` is what it shows of that, None for who is logged in; raises ProofOfWorkRequired where it is due.
     """
     if device_id:
         with suppress(TooManyRequests):
             return _spend(svc, _backoff(svc, "password_device", device_id, canonical_email))
-    of_network = _limit(svc, "password_network", network)
-    return _spend_of_account(
-        svc,
-        _limit(svc, "password_account", canonical_email),
-        (_backoff(svc, "password_account_network", canonical_email, network), of_network),
-        (_limit(svc, "password_account_network_slow", canonical_email, network), of_network),
+    of_strangers = () if work is None else _of_strangers(svc, work)
+    also = (_limit(svc, "password_network", network), *of_strangers)
+    try:
+        spent = _spend_of_account(
+            svc,
+            _limit(svc, "password_account", canonical_email),
+            (_backoff(svc, "password_account_network", canonical_email, network), *also),
+            (_limit(svc, "password_account_network_slow", canonical_email, network), *also),
+        )
+    except TooManyRequests as refusal:
+        used_up = refusal.reason == HASHES and svc.settings.proof_of_work == proof_of_work.UNDER_ATTACK
+        if used_up or refusal.reason == proof_of_work.USED:
+            raise proof_of_work.required(svc) from None
+        raise
+    # An answer that was shown is never given back.
+    return msgspec.structs.replace(
+        spent, limits=tuple(each for each in spent.limits if not isinstance(each, SingleUse))
     )
+
+
+def _of_strangers(svc: Services, work: str) -> tuple[Limit, ...]:
+    """What a guess of somebody unknown counts against besides: the work that was shown, else the day's budget of hashes."""
+    settings = svc.settings
+    if settings.proof_of_work != proof_of_work.OFF:
+        if answer := proof_of_work.single_use(svc, work):
+            return (answer,)
+        if settings.proof_of_work == proof_of_work.ON:
+            raise proof_of_work.required(svc)
+    if not settings.daily_hashes:
+        return ()
+    # In parts, each of which is used at random: one counter of all would be too hot a key.
+    most = ceil(settings.daily_hashes / BUDGET_PARTS)
+    return (Limit(HASHES, str(randbelow(BUDGET_PARTS)), most, DAY),)
 
 
 def factor_attempt(svc: Services, user: User, *, network: str) -> Spent:

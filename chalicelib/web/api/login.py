@@ -15,6 +15,12 @@ from .bodies import Body, Challenge, Device, DeviceToken, Email, FactorAnswer, F
 
 api = Api(__name__)
 
+ProofOfWork = Annotated[
+    str,
+    Meta(
+        max_length=4096, description="The answer to the challenge of `proof_of_work_required`: challenge, dot, number."
+    ),
+]
 PASSKEY = "passkey"
 STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
 PROOF_ERRORS = (
@@ -34,6 +40,7 @@ class LogIn(Body, frozen=True):
     scope: Scope | None = None
     device: Device = ""
     device_token: DeviceToken = ""
+    proof_of_work: ProofOfWork = ""
 
 
 class RequestLoginMail(Body, frozen=True):
@@ -93,7 +100,12 @@ class PasskeyChallenge(msgspec.Struct, frozen=True):
     challenge: dict[str, Any]
 
 
-@api.route("POST /login", body=LogIn, answer=LoginTokens, errors=(*PROOF_ERRORS, errors.InvalidScope))
+@api.route(
+    "POST /login",
+    body=LogIn,
+    answer=LoginTokens,
+    errors=(*PROOF_ERRORS, errors.ProofOfWorkRequired, errors.InvalidScope),
+)
 def log_in(svc: Services, caller: Caller, body: LogIn) -> LoginTokens:
     """Begins a session, or answers 401 `mfa_required` where the account has more factors than the password."""
     token_set = api_login.with_password(
@@ -102,7 +114,7 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> LoginTokens:
         password=body.password,
         scope=body.scope,
         device=body.device,
-        agent=caller.user_agent(body.device_token),
+        agent=caller.user_agent(body.device_token, proof_of_work=body.proof_of_work),
     )
     return login_tokens_of(token_set)
 

@@ -26,6 +26,7 @@ STATUS: Mapping[str, int] = {
     errors.LoginRequired.code: 401,
     errors.MfaRequired.code: 401,
     errors.LoginExpired.code: 401,
+    errors.ProofOfWorkRequired.code: 401,
     errors.AccountDisabled.code: 403,
     errors.EnrolmentRequired.code: 403,
     errors.SignUpClosed.code: 403,
@@ -54,6 +55,7 @@ class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
     auth_session: Annotated[str, Meta(description="Brings the login back to /oauth/authorize-challenge.")] = ""
     factors: Annotated[tuple[str, ...], Meta(description="One of these has to be proved.")] = ()
     kinds: Annotated[tuple[str, ...], Meta(description="One of these has to be added.")] = ()
+    proof_of_work: Annotated[dict[str, str | int], Meta(description="The challenge, and the zero bits.")] = {}
     rule: Annotated[
         str, Meta(description="Which rule a password breaks: short, profile, guessable, reused, breached.")
     ] = ""

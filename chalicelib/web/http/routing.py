@@ -51,7 +51,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         """The language of ours that the caller reads best."""
         return language_of("", self.headers.get("accept-language", ""))
 
-    def user_agent(self, device_token: str = "", *, language: str = "", remember: bool = False) -> UserAgent:
+    def user_agent(
+        self, device_token: str = "", *, proof_of_work: str = "", language: str = "", remember: bool = False
+    ) -> UserAgent:
         """What the caller logs in with, as far as the request says it; `language` is what a page is in."""
         browser, system = names_of(self.headers.get("user-agent", ""))
         return UserAgent(
@@ -61,6 +63,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             system=system,
             device_token=device_token,
             remember=remember,
+            proof_of_work=proof_of_work,
         )
 
     @property

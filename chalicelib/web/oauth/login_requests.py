@@ -61,6 +61,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
         errors.RedirectToWeb,
         errors.InvalidSession,
         errors.AccountDisabled,
+        errors.ProofOfWorkRequired,
         errors.TooManyRequests,
         errors.InvalidTarget,
         errors.UnsupportedResponseType,
@@ -74,8 +75,11 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
     params = parameters.parse(form.pairs, known=CHALLENGE_PARAMETERS)
     client = clients.authenticate(svc, params, authorization_header(caller), network=caller.network)
     proof = dpop.verify(svc, caller.headers.get("dpop", ""), method="POST", path="/oauth/authorize-challenge")
-    remember = params.get("remember_device") == "true"
-    agent = caller.user_agent(params.get("device_token", ""), remember=remember)
+    agent = caller.user_agent(
+        params.get("device_token", ""),
+        proof_of_work=params.get("proof_of_work", ""),
+        remember=params.get("remember_device") == "true",
+    )
     code, device_token = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, agent=agent)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
     dpop.spend_proof(svc, proof)

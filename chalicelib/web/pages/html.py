@@ -26,6 +26,9 @@ SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 PASSKEYS = DIRECTORY / "static" / "passkeys.js"
 WITH_PASSKEYS = frozenset({"login.html", "proof.html", "add_passkey.html", "factors.html"})
+# What a browser works before a password is looked at; it asks nobody for anything.
+WORK = (DIRECTORY / "static" / "proof_of_work.js").read_text()
+WORK_HASH = b64encode(sha256(WORK.encode()).digest()).decode()
 # In seconds, the largest first.
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
 
@@ -48,6 +51,7 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
             style=stylesheet.version(settings.brand.colour),
             submit=SUBMIT,
             passkeys=passkeys_script(),
+            work_script=_script(WORK),
             **values,
         )
     )
@@ -76,7 +80,7 @@ def headers(sends_to: str = "", *, local: bool = False, passkeys: bool = False) 
 
 def _scripts(passkeys: bool) -> str:
     if not passkeys:
-        return f"script-src 'sha256-{SUBMIT_HASH}'"
+        return f"script-src 'sha256-{SUBMIT_HASH}' 'sha256-{WORK_HASH}'"
     digest = b64encode(sha256(passkeys_script().encode()).digest()).decode()
     return f"script-src 'sha256-{digest}'; connect-src 'self'"
 
@@ -87,6 +91,12 @@ def passkeys_script() -> "Markup":
     from markupsafe import Markup
 
     return Markup(PASSKEYS.read_text())  # noqa: S704 - a file of ours
+
+
+def _script(text: str) -> "Markup":
+    from markupsafe import Markup
+
+    return Markup(text)  # noqa: S704 - a file of ours
 
 
 def _schemes(uri: str) -> str:

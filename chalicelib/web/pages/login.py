@@ -8,13 +8,14 @@ from ...flows.authentication.login import Incomplete, Progress
 from ...flows.oauth.authorize import UserAction
 from ...flows.sessions import browser
 from ...services import Services
+from ..http import request_log
 from ..http.answers import Answer
 from ..http.routing import Caller
-from . import form_errors, stylesheet
+from . import cookies, form_errors, stylesheet
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
-from .page_request import PageRequest, path_with_query, redirect
+from .page_request import PageRequest, path_with_query, redirect, with_cookie
 from .page_routes import LANGUAGE, Pages
 from .passkey_offer import offer_passkey
 
@@ -81,9 +82,19 @@ def sign_up_page(page_request: PageRequest) -> Answer:
 
 @pages.form("/authorize/login", name="login", takes=frozenset({"email", "password", "passkeys"}))
 def log_in_on_page(page_request: PageRequest) -> Answer:
-    """The login form."""
+    """The login form. Work that the browser has shown with it was good for this once."""
+    answer = _answer_login(page_request)
+    if not page_request.user_agent.proof_of_work:
+        return answer
+    return with_cookie(answer, cookies.write(page_request.svc.settings, cookies.WORK, "", seconds=0))
+
+
+def _answer_login(page_request: PageRequest) -> Answer:
     try:
         progress = _log_in(page_request)
+    except errors.ProofOfWorkRequired as refusal:
+        request_log.set_outcome(refusal)
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'work')}")
     except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _redirect_with_errors(
@@ -122,7 +133,7 @@ def _sign_up(page_request: PageRequest) -> Answer:
         # A button may be pressed twice: whoever knows the password of the account has just created it, or may log in.
         try:
             return redirect_after(page_request, _log_in(page_request))
-        except errors.InvalidCredentials:
+        except (errors.InvalidCredentials, errors.ProofOfWorkRequired):
             raise errors.EmailTaken() from None
     return redirect_after_sign_up(page_request, first_login, session)
 

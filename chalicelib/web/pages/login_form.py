@@ -10,7 +10,7 @@ from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
 from .login_progress import attempt_by_mail, leads_here
-from .page_request import PageRequest
+from .page_request import PageRequest, redirect
 
 
 def show_form(
@@ -21,7 +21,12 @@ def show_form(
     browser_session: Browser | None = None,
     email: str = "",
 ) -> Answer:
-    """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue."""
+    """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue.
+
+    Where all strangers have to show work first, that page comes before.
+    """
+    if form == "login" and page_request.work_is_due:
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'work')}")
     attempt = attempt_by_mail(page_request)
     return forms.show(
         page_request,

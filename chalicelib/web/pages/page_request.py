@@ -14,7 +14,7 @@ from ...domain.errors import LatchkeyError
 from ...flows.oauth import client_request, interactions
 from ...flows.oauth.client_request import ClientRequest
 from ...flows.oauth.interactions import Interaction
-from ...flows.platform import macs
+from ...flows.platform import macs, proof_of_work
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
@@ -86,11 +86,21 @@ class PageRequest(msgspec.Struct, frozen=True):
         return browser.previous_login(self.svc, cookie, user) if cookie else None
 
     @property
+    def work_is_due(self) -> bool:
+        """Whether a login needs work that this browser has not done, nor is known by its device."""
+        if self.svc.settings.proof_of_work != proof_of_work.ON:
+            return False
+        agent = self.user_agent
+        return not agent.device_token and proof_of_work.single_use(self.svc, agent.proof_of_work) is None
+
+    @property
     def user_agent(self) -> UserAgent:
         """The browser that its user logs in with."""
-        device_token = cookies.read(self.svc.settings, self.caller.headers, cookies.DEVICE)
+        device_token, work = (
+            cookies.read(self.svc.settings, self.caller.headers, kind) for kind in (cookies.DEVICE, cookies.WORK)
+        )
         remember = self.fields.get("remember") == "on"
-        return self.caller.user_agent(device_token, language=self.language, remember=remember)
+        return self.caller.user_agent(device_token, proof_of_work=work, language=self.language, remember=remember)
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""

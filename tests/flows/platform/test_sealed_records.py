@@ -24,6 +24,7 @@ from chalicelib.domain.records.sealed import (
     SealedResetLink,
     SealedSessionEnd,
     SealedSignUpLink,
+    SealedWork,
 )
 from chalicelib.domain.versioned import SealedRecord
 from chalicelib.flows.platform import sealing
@@ -87,6 +88,11 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
             '{"v": 1, "error": "too_many_requests", "told": "Too many attempts.", "status": 429, "retry_at": 1800000060,'
             ' "again": "device", "locales": "", "until": 1800000300}'
         ),
+    ),
+    (
+        SealedWork(id="3614e866d020405ba721370e5cbdb3b3", bits=16),
+        b"latchkey proof of work\x00",
+        '{"v": 1, "id": "3614e866d020405ba721370e5cbdb3b3", "bits": 16, "until": 1800000600}',
     ),
     (
         SealedEmailLink(uid="21b2efff062d43f2acc4ec61a8d22ea3", email="ä@x"),

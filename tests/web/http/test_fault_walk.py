@@ -52,6 +52,8 @@ WITHOUT_CALLS = {
         "POST /login/passkey",
         "GET /authorize/passkey",
         "GET /authorize/mailed",
+        "GET /authorize/work",
+        "POST /authorize/work",
         "GET /account/sign-up",
         "GET /account/sign-up-mailed",
         "GET /account/verify-email",

@@ -226,6 +226,7 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/enrol": lambda s: s.page("/authorize/enrol", "", answer="123456"),
     "GET /authorize/passkey": get("/authorize/passkey"),
     "POST /authorize/passkey": lambda s: s.page("/authorize/passkey", "", attempt="x" * 400, answer="{}"),
+    "POST /authorize/work": lambda s: s.page("/authorize/work", "", challenge="x", number="1"),
     "POST /authorize/proof": lambda s: s.page("/authorize/proof", "", factor="password", answer="a guess"),
     "POST /authorize/continue": lambda s: s.page("/authorize/continue", ""),
     "POST /login/code": lambda s: s.phone.call("POST /login/code", {"email": f"{s.new()}@example.com"}),
@@ -297,6 +298,7 @@ DEEDS: dict[str, Deed] = {
             "/authorize/enrol",
             "/authorize/proof",
             "/authorize/signup",
+            "/authorize/work",
         )
     },
 }

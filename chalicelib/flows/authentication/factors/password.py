@@ -32,6 +32,7 @@ def identify(svc: Services, *, address: str, password: str, agent: UserAgent) ->
         canonical_email=canonical,
         network=agent.network,
         device_id=device.id if user and device.is_known_to(user) else "",
+        work=agent.proof_of_work,
     )
     with limits.keep_failure(svc, spent):
         if not device.accounts:
