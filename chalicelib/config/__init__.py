@@ -65,6 +65,7 @@ class Settings:
     sessions_per_account: int = 0
     login_by_mail: bool = True
     guests: bool = False
+    email_codes: bool = False
     sign_up: str = "open"
     second_factor: str = "optional"
     aal2_scopes: frozenset[str] = frozenset()

@@ -39,6 +39,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "guests": guests,
         "sign_up": sign_up,
         "second_factor": second_factor,
+        "email_codes": values.switch(environ, "LATCHKEY_EMAIL_CODES"),
         "aal2_scopes": frozenset(aal2_scopes),
         "attributes": attributes.read(environ),
         "mail_from": mail_from,

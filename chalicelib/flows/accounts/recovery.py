@@ -22,6 +22,7 @@ from ...domain.records.outbox import Mail, ResetRequest
 from ...domain.records.sealed import SealedOperatorLink, SealedResetLink
 from ...services import Services, Write
 from ..authentication import attempts, enrolment, login, policy
+from ..authentication.factors import password as password_factor
 from ..clients import own
 from ..platform import limits, mails, outbox, sealing
 from ..platform.ids import derived_id
@@ -158,14 +159,15 @@ def _attempt(svc: Services, user: User, unverified_link: str) -> Attempt:
     """What the link has proved: what the password would. It is the same each time, and no login: nobody carries it."""
     attempt = attempts.begin(svc, FLOW, own.json_api(svc)).of(user)
     of_link = uuid5(NAMESPACE, unverified_link).hex
-    return msgspec.structs.replace(attempt, id=of_link).with_proof(Proof(FLOW, ("pwd",), svc.now()))
+    return msgspec.structs.replace(attempt, id=of_link).with_proof(Proof(FLOW, (levels.EMAIL,), svc.now()))
 
 
 def _missing(svc: Services, link: ResetLink, user: User, attempt: Attempt) -> tuple[str, ...]:
     factors_go = not user.email_verified if isinstance(link, SealedResetLink) else link.without_factors
     if factors_go or policy.reaches_account_level(svc, user, levels.united(*attempt.amr)):
         return ()
-    return policy.missing(svc, user, attempt)
+    # The password, which is lost, is of the same kind as the mail.
+    return tuple(name for name in policy.missing(svc, user, attempt) if name != password_factor.NAME)
 
 
 def _prove(svc: Services, user: User, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Spent | None:

@@ -77,12 +77,15 @@ def reaches_account_level(svc: Services, user: User, amr: tuple[str, ...]) -> bo
 def possible_kinds(svc: Services) -> tuple[str, ...]:
     """The kinds of factors that an account can get here; those that begin a login wherever there are any."""
     further = svc.settings.second_factor != OFF
-    return tuple(name for name, each in FACTORS.items() if each.enrolment and (further or each.begins_login))
+    allowed = [name for name, each in FACTORS.items() if each.enrolment and each.enrolment.allowed(svc)]
+    return tuple(name for name in allowed if further or FACTORS[name].begins_login)
 
 
 def kinds_to_add(svc: Services, attempt: Attempt) -> tuple[str, ...]:
     """The kinds of factors one of which, added to an account, lets a login reach what it has to reach."""
-    with_it = {name: levels.united(*attempt.amr, FACTORS[name].amr) for name in possible_kinds(svc)}
+    is_by_mail = levels.EMAIL in levels.united(*attempt.amr)
+    kinds = [name for name in possible_kinds(svc) if not (is_by_mail and name == MAILED_CODE)]
+    with_it = {name: levels.united(*attempt.amr, FACTORS[name].amr) for name in kinds}
     return tuple(name for name, amr in with_it.items() if levels.reaches(amr, (attempt.level,)))
 
 

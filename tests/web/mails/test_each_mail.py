@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.records.outbox import LoginMail
 from chalicelib.flows.accounts import mailed_signup
-from chalicelib.flows.platform import mails
+from chalicelib.flows.platform import mails, outbox
 from chalicelib.services import Services, services, use
 from chalicelib.web.http.languages import LANGUAGES
 from chalicelib.web.mails.delivery import MAILS
@@ -96,11 +97,27 @@ def news(kind: str) -> Deed:
     return write
 
 
+def mail_code(_phone: Phone, _mailbox: Ses, language: str) -> None:
+    svc = services()
+    user = svc.users.read(str(svc.users.find(EMAIL)))
+    assert user
+    mail = LoginMail(
+        name="email_code",
+        uid=user.uid,
+        to=user.email,
+        language=language,
+        attempt_id="a" * 32,
+        expires_at=svc.now() + 600,
+    )
+    svc.transactions.commit(outbox.message(svc, mail))
+
+
 # What has a mail of each kind sent, in a language, as often as it is called.
 DEEDS: Mapping[str, Deed] = {
     "account_exists": by_mail(EMAIL),
     "change_email": with_token("POST /me/email", {"email": "new@example.com", "password": PASSWORD}),
     "email_changed": move,
+    "email_code": mail_code,
     "factor_added": news("factor_added"),
     "factor_guesses": news("factor_guesses"),
     "factor_removed": news("factor_removed"),

@@ -34,6 +34,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     # What is shown once more of what its holder keeps; None where a page by itself cannot add one.
     show: Callable[[Services, User, Mapping[str, str]], Mapping[str, str]] | None = None
     begin_automatic: Callable[[Services, User, UserAgent], tuple[dict[str, str], Mapping[str, Any]]] | None = None
+    allowed: Callable[[Services], bool] = lambda _: True  # by the deployment
 
 
 class Discovery(msgspec.Struct, frozen=True):
