@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.authentication.user_agent import UserAgent
+from chalicelib.flows.accounts import mail_problems
 from chalicelib.flows.authentication import api_login
 from chalicelib.flows.authentication.factors import recovery_code
 from chalicelib.services import Services
@@ -28,10 +29,16 @@ def recovery_codes(svc: Services, email: str) -> None:
     assert svc.transactions.commit(svc.factors.enrolment(user, factor)) is None
 
 
+def bounced(svc: Services, email: str) -> None:
+    """An address to which mail came back."""
+    assert mail_problems.note(svc, email, "bounce")
+
+
 # By path, for the account with an e-mail address and the password of everybody here; most pages need nothing.
 STATES: Mapping[str, Callable[[Services, str], None]] = {
     "/account/sessions": sessions_on_devices,
     "/account/factors": recovery_codes,
+    "/account/email": bounced,
 }
 
 

@@ -12,11 +12,12 @@ from typing import TypeVar
 
 from ...domain.accounts import email
 from ...domain.accounts.limits import Spent
-from ...domain.accounts.model import User
+from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.outbox import EmailChangeMail
 from ...domain.records.sealed import EmailChange, SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
 from ...services import Services, Write
+from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
 from ..platform import limits, macs, mails, outbox, sealing
 from ..sessions import back_channel
@@ -33,17 +34,42 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
     way. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused, SignUpClosed, InvalidCredentials,
     TooManyRequests.
     """
-    if not svc.settings.mail_from:
-        raise NotFound("No mail is sent here.", uid=user.uid)
-    new_email = signup.permitted(svc, address)
-    if user.guest:
-        signup.check_open(svc)
+    new_email = _permitted(svc, user, address)
     # The password first: whoever has a stolen token alone uses up no mails, and sends none.
     nothing = Spent((), svc.now())
     spent = nothing if user.guest else password_factor.reauthenticate(svc, user, password, network=network)
     with limits.give_back_if_refused(svc, spent):
         limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
-    mail = EmailChangeMail(
+    mail = _mail(user, new_email, language)
+    svc.transactions.commit(outbox.message(svc, mail), optional=[svc.attempts.refund(spent, now=svc.now())])
+    return sealing.seal(svc, _change(mail, SealedEmailChange))
+
+
+def request_after_login(
+    svc: Services, user: User, session: Session, *, address: str, network: str, language: str
+) -> str:
+    """The same for who has just logged in with all factors that the account has; the address as it is mailed.
+
+    Raises LoginRequired for anybody else, and what `request` raises but InvalidCredentials.
+    """
+    enrolment.check_fresh(svc, user, session, auth_time=session.auth_time)
+    new_email = _permitted(svc, user, address)
+    limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
+    svc.transactions.commit(outbox.message(svc, _mail(user, new_email, language)))
+    return new_email
+
+
+def _permitted(svc: Services, user: User, address: str) -> str:
+    if not svc.settings.mail_from:
+        raise NotFound("No mail is sent here.", uid=user.uid)
+    new_email = signup.permitted(svc, address)
+    if user.guest:
+        signup.check_open(svc)
+    return new_email
+
+
+def _mail(user: User, new_email: str, language: str) -> EmailChangeMail:
+    return EmailChangeMail(
         name=GUEST_MAIL if user.guest else MAIL,
         uid=user.uid,
         to=new_email,
@@ -52,8 +78,6 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
         token_version=user.token_version,
         email_changed_at=user.email_changed_at,
     )
-    svc.transactions.commit(outbox.message(svc, mail), optional=[svc.attempts.refund(spent, now=svc.now())])
-    return sealing.seal(svc, _change(mail, SealedEmailChange))
 
 
 def change_of(svc: Services, user: User, mail: EmailChangeMail) -> SealedEmailChangeLink | None:

@@ -66,6 +66,15 @@ def check_fresh(svc: Services, user: User, session: Session, *, auth_time: int) 
     check_level(svc, user, session)
 
 
+def is_fresh(svc: Services, user: User, session: Session) -> bool:
+    """Whether a session's user has just logged in, by what a login to the account takes by now."""
+    try:
+        check_fresh(svc, user, session, auth_time=session.auth_time)
+    except LoginRequired:
+        return False
+    return True
+
+
 def check_level(svc: Services, user: User, session: Session) -> None:
     """That a session is of the account's own level by now; raises LoginRequired."""
     if not policy.reaches_account_level(svc, user, session.amr):

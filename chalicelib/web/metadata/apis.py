@@ -13,6 +13,7 @@ from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import (
+    account_email,
     authorize,
     change_email,
     device,
@@ -75,6 +76,7 @@ APIS = (
     logout.api,
     sessions.api,
     factor_pages.api,
+    account_email.api,
     end_session.api,
     verify_email.api,
     change_email.api,

@@ -33,7 +33,7 @@ LONGEST_NAME = 100
 @pages.page(f"/{PAGE}", logged_in=True)
 def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """What the account asks for besides the password; whoever has not just logged in does so first."""
-    if not _is_fresh(page_request, browser_session):
+    if not enrolment.is_fresh(page_request.svc, browser_session.user, browser_session.session):
         return show_form(page_request, "login", email=browser_session.user.email)
     svc, user = page_request.svc, browser_session.user
     interaction = page_request.interaction(browser_session)
@@ -94,7 +94,7 @@ def _change(page_request: PageRequest, browser_session: Browser) -> Interaction:
 def add_factor_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Shows what is to be added, and asks for the answer that confirms it: the same for as long as its address is the same."""
     svc, user, session = page_request.svc, browser_session.user, browser_session.session
-    if not _is_fresh(page_request, browser_session):
+    if not enrolment.is_fresh(page_request.svc, browser_session.user, browser_session.session):
         return show_form(page_request, "login", email=user.email)
     fields, kinds = page_request.fields, enrolment.kinds_on_pages(svc)
     token, kind = fields.get("token", ""), fields.get("kind") or next(iter(kinds), "")
@@ -157,15 +157,6 @@ def add_factor_on_page(page_request: PageRequest, browser_session: Browser) -> A
 def _redirect_to_add(page_request: PageRequest, **parameters: str) -> Answer:
     query = urlencode([*_language(page_request), *parameters.items()])
     return redirect(f"{page_request.svc.settings.issuer}/{ADD}?{query}")
-
-
-def _is_fresh(page_request: PageRequest, browser_session: Browser) -> bool:
-    user, session = browser_session.user, browser_session.session
-    try:
-        enrolment.check_fresh(page_request.svc, user, session, auth_time=session.auth_time)
-    except errors.LoginRequired:
-        return False
-    return True
 
 
 def _name(typed: str) -> str:

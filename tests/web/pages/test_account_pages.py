@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -17,6 +18,12 @@ from tests.web.http.test_unauthenticated_writes import written
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 LANGUAGES = {"en": b'<html lang="en" dir="ltr"', "ar": b'<html lang="ar" dir="rtl"'}
 pytestmark = pytest.mark.parametrize("path", account_pages.PATHS)
+
+
+@pytest.fixture
+def svc(svc: Services) -> Services:
+    """Services that send mail, for which there are forms."""
+    return replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))
 
 
 @pytest.fixture
