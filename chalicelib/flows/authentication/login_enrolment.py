@@ -3,7 +3,7 @@
 from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.user_agent import UserAgent
-from ...domain.errors import EnrolmentRequired, InvalidRequest, LoginExpired
+from ...domain.errors import EnrolmentRequired, InvalidRequest, LoginExpired, LoginRequired
 from ...services import Services
 from . import enrolment, login, policy
 from .enrolment import Begun
@@ -13,14 +13,23 @@ from .login import Progress
 def due(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
     """The user of a login that goes on, and the kinds of factors one of which has to be added.
 
-    Raises LoginExpired where none has: the account has got one meanwhile, and whoever is there proves that instead.
+    Raises LoginExpired where none has: the account has got one meanwhile, and whoever is there proves that instead; and
+    LoginRequired where a session is to be raised whose login was not fresh when that began.
     """
     user = login.user_of(svc, attempt)
     try:
         policy.missing(svc, user, attempt)
     except EnrolmentRequired:
+        _check_fresh(svc, attempt)
         return user, policy.kinds_to_add(svc, attempt)
     raise LoginExpired(reason="no factor has to be added any more", uid=user.uid)
+
+
+def _check_fresh(svc: Services, attempt: Attempt) -> None:
+    # As for any other factor that is added: whoever finds a browser logged in would else make the account theirs.
+    began_at = attempt.expires_at - Attempt.seconds
+    if any(began_at - proof.at > svc.settings.fresh_login_seconds for proof in attempt.proofs):
+        raise LoginRequired("This needs a fresh login.", reason="not fresh", uid=attempt.uid)
 
 
 def begin(svc: Services, attempt: Attempt, *, kind: str, agent: UserAgent) -> Begun:

@@ -3,7 +3,7 @@
 from ...domain import errors
 from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
-from ...domain.errors import EnrolmentRequired, LoginExpired
+from ...domain.errors import EnrolmentRequired, LoginExpired, LoginRequired
 from ...flows.authentication import enrolment, login_enrolment
 from ...flows.authentication.login import Incomplete
 from ...flows.sessions.browser import Browser
@@ -40,6 +40,8 @@ def show_enrolment(page_request: PageRequest) -> Answer:
         user, kinds = login_enrolment.due(page_request.svc, attempt)
     except LoginExpired:
         return start_over(page_request, browser_session)
+    except LoginRequired:
+        return start_over(page_request, None)
     names = [kind for kind in kinds if kind in enrolment.kinds_on_pages(page_request.svc)]
     if not names:
         raise EnrolmentRequired(uid=user.uid)
@@ -70,6 +72,8 @@ def enrol_on_page(page_request: PageRequest) -> Answer:
         return _finish(page_request, browser_session, attempt)
     except LoginExpired:
         return start_over(page_request, browser_session)
+    except LoginRequired:
+        return start_over(page_request, None)
     except FORM_ERRORS as refusal:
         error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
         form = (FORM, page_request.browser_token())

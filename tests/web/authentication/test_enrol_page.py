@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
@@ -144,3 +145,22 @@ def test_a_login_that_has_a_factor_by_now_is_asked_for_that(
     assert "/authorize/login" in forms(late)
     page = browser.submit(late, "/authorize/login", **LOGIN)
     assert set(forms(page)) == {"/authorize/proof"}
+
+
+def test_a_browser_that_was_logged_in_long_ago_adds_none_before_a_new_login(
+    svc: Services, browser: Browser, app: App, clock: Clock
+) -> None:
+    """Whoever finds it open would else have a factor of their own there, and the owner none of theirs."""
+    browser.log_in(app)
+    clock.advance(svc.settings.fresh_login_seconds + 1)
+    app.client = manage.change(svc, app.client, replace(app.client, require_second_factor=True))
+    page = browser.authorize(app)
+    assert "/authorize/login" in forms(page)
+    assert ENROL not in forms(page)
+    assert "/authorize/login" in forms(browser.get(ENROL, {"to": forms(page)["/authorize/login"].hidden["to"]}))
+    page = browser.submit(page, "/authorize/login", **LOGIN)
+    assert set(forms(page)) == {ENROL}
+    page = chosen(browser, page)
+    clock.advance(Attempt.seconds - 1)  # which is time enough to find one's telephone
+    answer = browser.submit(page, ENROL, answer=app_of(page, clock).code())
+    assert "code" in callback_params(answer)
