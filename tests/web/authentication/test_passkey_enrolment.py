@@ -115,13 +115,14 @@ def test_an_account_has_ten_passkeys_at_most(phone: Phone, token: str) -> None:
     assert refusal(phone.call("POST /me/factors", {"kind": "passkey"}, token=token)) == (409, "too_many_factors")
 
 
-def test_the_session_that_adds_a_key_without_a_verified_user_has_proved_a_key_and_no_more(
-    phone: Phone, token: str, svc: Services
+@pytest.mark.parametrize("verified", [0, UV])
+def test_the_session_that_adds_one_stays_what_its_login_was(
+    phone: Phone, token: str, svc: Services, verified: int
 ) -> None:
     text, options = begin(phone, token)
-    assert confirm(phone, token, text, Authenticator().create(options, flags=UP | BE | BS)).status == 201
+    assert confirm(phone, token, text, Authenticator().create(options, flags=UP | BE | BS | verified)).status == 201
     (session,) = svc.sessions.of_user(peek(token)[1]["sub"])
-    assert set(session.amr) == {"pwd", "swk", "user", "mfa"}
+    assert session.amr == ("pwd",)
 
 
 def test_one_that_is_removed_logs_in_no_more(phone: Phone, token: str, svc: Services) -> None:
