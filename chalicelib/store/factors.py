@@ -3,7 +3,7 @@
 The account's own set is the truth: a factor that it does not name is none. So all of them go with one change of the account.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..domain.accounts.model import EnrolledFactor, User
@@ -84,9 +84,9 @@ class Factors:
         """Some factors gone, while the account and its factors are as they were read."""
         return Write((self._naming(user, user.factors - frozenset(entries)), *self._gone(user, entries)))
 
-    def deletion(self, user: User) -> Write:
-        """The items of all factors of a user, for a write that takes them from the account while it has the same."""
-        return Write(tuple(self._gone(user, sorted(user.factors))))
+    def deletion(self, user: User, entries: Iterable[str] | None = None) -> Write:
+        """The items of factors of a user, of all by default, for a write that takes them from the account while it has the same."""
+        return Write(tuple(self._gone(user, sorted(user.factors if entries is None else entries))))
 
     def _gone(self, user: User, entries: Sequence[str]) -> list[dict[str, Any]]:
         return [{"Delete": {"TableName": self._users, "Key": factor_key(user.uid, entry)}} for entry in entries]

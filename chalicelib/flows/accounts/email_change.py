@@ -198,7 +198,8 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
     )
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)
-    if svc.transactions.commit(svc.users.address_change(user, restored), notice, *mail) is not None:
+    change = (svc.users.address_change(user, restored), svc.factors.deletion(user, added))
+    if svc.transactions.commit(*change, notice, *mail) is not None:
         raise NotFound("This link was used already.", uid=link.uid)
 
 

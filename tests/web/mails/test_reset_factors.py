@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import counter, email_change
+from tests.support import counter, email_change, passkeys
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Browser, forms
 from tests.support.code_app import CodeApp, enrol, log_in
 from tests.support.delivery import DeliveringPhone
@@ -227,7 +228,11 @@ def add_counter(phone: Phone, token: str, clock: Clock, svc: Services) -> None: 
     counter.enrol(svc, peek(token)[1]["sub"])
 
 
-@pytest.mark.parametrize("add", [add_app, add_recovery_codes, add_counter])
+def add_passkey(phone: Phone, token: str, clock: Clock, svc: Services) -> None:  # noqa: ARG001
+    passkeys.enrol(svc, peek(token)[1]["sub"], Authenticator())
+
+
+@pytest.mark.parametrize("add", [add_app, add_recovery_codes, add_counter, add_passkey])
 def test_who_signs_up_with_somebody_elses_address_leaves_no_factor_behind(
     phone: DeliveringPhone,
     svc: Services,
@@ -281,6 +286,7 @@ def test_an_undone_change_of_address_takes_what_was_added_since_and_leaves_what_
     assert restored
     assert [factor.name for factor in svc.factors.of_user(restored)] == ["the owner's"]
     assert len(restored.factors) == 1
+    assert len(factors_stored(svc)) == 1  # what is taken is gone: an erasure finds only what the account names
 
 
 def test_an_undone_change_of_address_leaves_an_account_without_factors_where_all_are_newer(
@@ -299,3 +305,4 @@ def test_an_undone_change_of_address_leaves_an_account_without_factors_where_all
     restored = svc.users.read(uid)
     assert restored
     assert restored.factors == frozenset()
+    assert factors_stored(svc) == []
