@@ -85,7 +85,7 @@ class Factors:
         return Write((self._naming(user, user.factors - frozenset(entries)), *self._gone(user, entries)))
 
     def deletion(self, user: User, entries: Iterable[str] | None = None) -> Write:
-        """The items of factors of a user, of all by default, for a write that takes them from the account while it has the same."""
+        """The items of factors of a user, by default of all, for a write that takes them from the account as it was read."""
         return Write(tuple(self._gone(user, sorted(user.factors if entries is None else entries))))
 
     def _gone(self, user: User, entries: Sequence[str]) -> list[dict[str, Any]]:

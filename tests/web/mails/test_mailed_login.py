@@ -11,8 +11,10 @@ from chalicelib.config import LIMITS
 from chalicelib.domain.accounts.model import EnrolledFactor
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import wire
+from tests.support import passkeys, wire
+from tests.support.authenticator import Authenticator
 from tests.support.delivery import DeliveringPhone, deliver, waiting
+from tests.support.login_clients import login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import SentMail, Ses
 
@@ -236,6 +238,18 @@ def test_a_further_factor_that_a_stranger_has_added_is_gone_once_the_reader_came
     reader = svc.users.read(uid)
     assert reader
     assert (reader.factors, svc.factors.find(user, factor.entry)) == (frozenset(), None)
+
+
+def test_a_passkey_that_a_stranger_has_added_logs_nobody_in_once_the_reader_came(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    thief = Authenticator()
+    passkeys.enrol(svc, claims(phone.sign_up())["sub"], thief)
+    login_token, mail = mailed(phone, mailbox)
+    assert confirm(phone, login_token, code=mail.code).status == 200
+    at = login_client("json", svc, phone)
+    token, options = passkeys.begin(at)
+    assert at.error(passkeys.prove(at, token, thief.get(options))) == (401, "unknown_passkey")
 
 
 def test_a_change_of_address_that_a_stranger_has_begun_is_worth_nothing_once_the_reader_came(

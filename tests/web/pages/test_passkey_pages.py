@@ -1,6 +1,7 @@
 """Passkeys on the pages: a login of its own beside any other in the browser, and an offer to whoever has just logged in."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -126,6 +127,10 @@ def test_a_key_that_verified_nobody_leads_to_the_password(browser: Browser, app:
     proof = send(browser, page, device, options_of(browser, page), flags=UP | BE | BS)
     assert SESSION not in browser.cookies
     proof = browser.submit(proof, PROOF, choose="password")
+    # Password managers fill in the password of whom the page names.
+    assert re.findall(
+        r'<input id="email"[^>]* autocomplete="username" readonly value="([^"]*)"', proof.body.decode()
+    ) == [EMAIL]
     assert "/authorize/consent" in forms(browser.submit(proof, PROOF, factor="password", answer=PASSWORD))
 
 
