@@ -160,7 +160,7 @@ def test_the_function_that_hears_of_mails_changes_accounts_and_reads_no_key(stag
 def test_the_function_that_erases_accounts_reads_no_key_and_changes_none(stage: str) -> None:
     assert rights_given(f"policy-erase_unverified-{stage}.json") == {
         *((action, "users") for action in ("DeleteItem", "Query", "Scan")),
-        *((action, "grants") for action in ("BatchWriteItem", "Query")),
+        *((action, "grants") for action in ("BatchWriteItem", "DeleteItem", "Query")),
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ...domain.accounts.model import User
 from ...services import Services
+from ..sessions import remembered_devices
 from . import email_change
 
 
@@ -24,6 +25,7 @@ def _erase(svc: Services, user: User) -> bool:
     if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=freed) is not None:
         return False
     svc.sessions.erase(user.uid)
+    remembered_devices.forget_all(svc, user.uid)
     svc.clients.delete_consents(user.uid)
     if freed:
         svc.transactions.commit(*freed)  # which may have been in the way

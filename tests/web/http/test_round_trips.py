@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge
 from tests.support.browser import Browser, register, token_response
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.code_app import CodeApp
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.support.wire import Wire, watched
 
 RIGHT = {"email": EMAIL, "password": PASSWORD}
@@ -114,6 +116,53 @@ def test_every_other_operation_keeps_its_budget_and_says_so_in_its_log_line(
     assert traffic.calls == budget
     (logged,) = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert logged["dynamodb_calls"] == len(budget)
+
+
+def test_second_factors_are_read_and_changed_within_their_budget(phone: Phone, svc: Services, clock: Clock) -> None:
+    token = phone.sign_up()["access_token"]
+    limit, written = "TransactWriteItems", "TransactWriteItems"
+    with watched(svc) as traffic:
+
+        def calls_of(line: str, body: Any = None) -> tuple[Any, list[str]]:
+            before = len(traffic.calls)
+            answer = phone.call(line, body, token=token if "/me" in line else None)
+            return json.loads(answer.body or b"{}"), traffic.calls[before:]
+
+        begun, calls = calls_of("POST /me/factors", {"kind": "totp"})
+        assert calls == ["BatchGetItem"]
+        app = CodeApp(begun["challenge"]["uri"], clock)
+        factor, calls = calls_of("POST /me/factors/confirm", {"token": begun["token"], "answer": app.code()})
+        assert calls == ["BatchGetItem", limit, limit, written]
+        assert calls_of("POST /me/factors/recovery-codes")[1] == ["BatchGetItem", limit, written]
+        assert calls_of("GET /me/factors")[1] == ["BatchGetItem", "Query"]
+        login, calls = calls_of("POST /login", RIGHT)
+        assert calls == [limit, "GetItem", "GetItem", *["UpdateItem"] * 3]
+        proof = {"mfa_token": login["mfa_token"], "factor": "totp", "remember_device": True}
+        assert calls_of("POST /login/proof", {**proof, "answer": "-"})[1] == ["GetItem", limit, "Query", "UpdateItem"]
+        clock.advance(30)
+        tokens, calls = calls_of("POST /login/proof", {**proof, "answer": app.code()})
+        assert calls == ["GetItem", limit, "Query", "UpdateItem", written]
+        known = {**RIGHT, "device_token": tokens["device_token"]}
+        assert calls_of("POST /login", known)[1] == ["GetItem", "GetItem", limit, "GetItem", written]
+        assert calls_of("GET /me/devices")[1] == ["BatchGetItem", "Query"]
+        assert calls_of("DELETE /me/devices")[1] == ["BatchGetItem", "Query", "DeleteItem"]
+        path = f"/me/factors/{factor['id']}"
+        assert calls_of(f"PATCH {path}", {"name": "phone"})[1] == ["BatchGetItem", "GetItem", "UpdateItem"]
+        assert calls_of(f"DELETE {path}")[1] == ["BatchGetItem", limit, written]
+
+
+def test_a_factor_that_a_login_needs_is_added_in_its_budget(phone: Phone, svc: Services, clock: Clock) -> None:
+    phone.sign_up()
+    demanding = replace(svc, settings=replace(svc.settings, second_factor="required"))
+    with installed(demanding), watched(demanding) as traffic:
+        mfa_token = phone.call("POST /login", RIGHT).json()["mfa_token"]
+        traffic.calls.clear()
+        begun = phone.call("POST /login/enrolment", {"mfa_token": mfa_token, "kind": "totp"}).json()
+        assert traffic.calls == ["GetItem"]
+        answer = CodeApp(begun["challenge"]["uri"], clock).code()
+        confirmation = {"mfa_token": mfa_token, "token": begun["token"], "answer": answer}
+        assert phone.call("POST /login/enrolment/confirm", confirmation).status == 200
+        assert traffic.calls[1:] == ["GetItem", *["TransactWriteItems"] * 3, "GetItem", "TransactWriteItems"]
 
 
 def test_the_guard_asks_nobody_once_it_has_its_keys(phone: Phone, svc: Services) -> None:
