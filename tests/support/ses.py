@@ -67,10 +67,11 @@ class SentMail:
 
 @dataclass
 class Ses:
-    """What was sent, in order; `refusal` is the error code by which all is refused."""
+    """What was sent, in order; `refusal` is the error code by which all is refused, or what has a `refused_subject`."""
 
     mails: list[SentMail] = field(default_factory=list)
     refusal: str = ""
+    refused_subject: str = ""
 
 
 @contextmanager
@@ -82,11 +83,13 @@ def running(patch: pytest.MonkeyPatch) -> Iterator[Ses]:
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             assert self.path == "/v2/email/outbound-emails"
-            if not ses.refusal:
-                ses.mails.append(SentMail(request))
-            answer = {"message": "no"} if ses.refusal else {"MessageId": "1"}
-            self.send_response(400 if ses.refusal else 200)
-            if ses.refusal:
+            mail = SentMail(request)
+            refused = bool(ses.refusal) and ses.refused_subject in ("", mail.subject)
+            if not refused:
+                ses.mails.append(mail)
+            answer = {"message": "no"} if refused else {"MessageId": "1"}
+            self.send_response(400 if refused else 200)
+            if refused:
                 self.send_header("x-amzn-ErrorType", ses.refusal)
             self.end_headers()
             self.wfile.write(json.dumps(answer).encode())

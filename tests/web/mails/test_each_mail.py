@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,10 +13,12 @@ from chalicelib.flows.accounts import mailed_signup
 from chalicelib.flows.platform import mails, outbox
 from chalicelib.services import Services, services, use
 from chalicelib.web.http.languages import LANGUAGES
+from chalicelib.web.jobs import outbox_delivery
 from chalicelib.web.mails.delivery import MAILS
 from chalicelib.web.mails.mail import texts
-from tests.support.delivery import DeliveringPhone, deliver
-from tests.support.phone import EMAIL, PASSWORD, Phone
+from local.gateway import Answer
+from tests.support.delivery import Context, DeliveringPhone, deliver, waiting
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.ses import SentMail, Ses
 from tests.web.http.test_unauthenticated_writes import written
 
@@ -132,6 +135,16 @@ DEEDS: Mapping[str, Deed] = {
 }
 
 
+# What is in these ends sooner.
+OF_NO_USE_AFTER_AN_HOUR = frozenset({"email_code", "log_in"})
+
+
+def do(phone: Phone, mailbox: Ses, kind: str, language: str = "en") -> None:
+    """Has a mail of a kind written, and tried once."""
+    DEEDS[kind](phone, mailbox, language)
+    deliver()
+
+
 @pytest.fixture
 def send(phone: DeliveringPhone, mailbox: Ses) -> Callable[..., SentMail]:
     """Has a mail of a kind sent, about an account whose owner has typed a name."""
@@ -139,8 +152,7 @@ def send(phone: DeliveringPhone, mailbox: Ses) -> Callable[..., SentMail]:
     mailbox.mails.clear()
 
     def latest(kind: str, language: str = "en") -> SentMail:
-        DEEDS[kind](phone, mailbox, language)
-        deliver()
+        do(phone, mailbox, kind, language)
         subject = texts(language)[f"{kind}.subject"].format(brand="Latchkey")
         return [mail for mail in mailbox.mails if mail.subject == subject][-1]
 
@@ -195,3 +207,45 @@ def test_a_program_that_opens_its_link_uses_nothing_up(
             answer = phone.call(f"GET {path}")
             assert (answer.status, answer.header("Location")) == (200, None)
     assert keys == []
+
+
+def answers_of(phone: Phone, act: Callable[[], object]) -> list[tuple[int, list[str]]]:
+    """The status of every answer that a phone gets meanwhile, and the names that are in it."""
+    answers, call = [], phone.call
+
+    def noting(*arguments: Any, **more: Any) -> Answer:
+        answer = call(*arguments, **more)
+        answers.append((answer.status, sorted(answer.json()) if answer.body else []))
+        return answer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phone, "call", noting)
+        act()
+    return answers
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("kind", MAILS)
+def test_a_mail_server_that_is_down_for_an_hour_changes_no_answer_and_what_is_of_use_still_comes_once(
+    phone: DeliveringPhone, mailbox: Ses, clock: Clock, kind: str
+) -> None:
+    phone.sign_up(name=NAME)
+    subject = texts("en")[f"{kind}.subject"].format(brand="Latchkey")
+    as_ever = answers_of(phone, lambda: do(phone, mailbox, kind))
+    mailbox.mails.clear()
+    mailbox.refusal, mailbox.refused_subject = "TooManyRequestsException", subject
+    start = clock()
+    assert answers_of(phone, lambda: do(phone, mailbox, kind)) == as_ever
+    refused = [item for item in waiting() if item.failures]
+    assert refused
+    while clock() < start + 3600 and (again := [item for item in waiting() if item.retry_at]):
+        clock.advance(min(item.retry_at for item in again) - clock())
+        if clock() >= start + 3600:
+            mailbox.refusal = ""
+        for item in again:
+            outbox_delivery.deliver({"message": item.message_id, "kind": item.kind}, Context())
+    for item in refused * 2:  # Lambda and the scheduler may call twice
+        outbox_delivery.deliver({"message": item.message_id, "kind": item.kind}, Context())
+    came = [mail for mail in mailbox.mails if mail.subject == subject]
+    assert bool(came) == (kind not in OF_NO_USE_AFTER_AN_HOUR)
+    assert len({mail.headers["References"] for mail in came}) == len(came)
