@@ -172,8 +172,9 @@ def read_undo(svc: Services, unverified_text: str) -> SealedEmailUndo:
 def undo(svc: Services, unverified_text: str, *, network: str, language: str) -> None:
     """Puts the previous address back and ends all sessions; the password, which whoever changed it knew, is good no more.
 
-    Factors that were added since the first of the changes go as well, for they would keep its owner out. A link for a new
-    password is mailed to the address. Raises NotFound for a link that is not good, or not any more.
+    Factors that were added since a week before the first of the changes go as well, for they would keep its owner out, or
+    let somebody else in. A link for a new password is mailed to the address. Raises NotFound for a link that is not good,
+    or not any more.
     """
     link = read_undo(svc, unverified_text)
     user = svc.users.read(link.uid)
@@ -183,7 +184,8 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
         or (user.previous_email, user.previous_email_until) != (link.email, link.valid_until)
     ):
         raise NotFound("This link was used already.", uid=link.uid)
-    since = user.previous_email_until - SealedEmailUndo.seconds
+    # From a week before the first change on: whoever took the account over may have added theirs first.
+    since = user.previous_email_until - 2 * SealedEmailUndo.seconds
     added = {factor.entry for factor in svc.factors.of_user(user) if factor.created_at >= since}
     restored = replace(
         user,

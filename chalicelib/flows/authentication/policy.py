@@ -34,10 +34,8 @@ def missing(svc: Services, user: User, attempt: Attempt, *, remembered: bool = F
 
     On a device that is `remembered` nothing is missing for the account's own level, and for any other all the same.
     """
-    offers = _offers(svc, user)
     amr = levels.united(*attempt.amr)
-    if levels.EMAIL in amr:  # one more mail to the same mailbox proves nothing more
-        offers = {name: methods for name, methods in offers.items() if name != MAILED_CODE}
+    offers = _offers_beside(svc, user, amr)
     requested = policy.requested_level(attempt.acr_values, amr=amr, offers=offers, essential=attempt.acr_essential)
     own_level = "" if remembered else account_level(svc, user)
     floors = (requested, own_level, attempt.level, policy.level_beside(amr))
@@ -62,7 +60,7 @@ def missing_for_session(
     """
     if not acr_values and not essential and (not least or levels.reaches(session.amr, (least,))):
         return ()
-    offers = _offers(svc, user)
+    offers = _offers_beside(svc, user, session.amr)
     requested = policy.requested_level(acr_values, amr=session.amr, offers=offers, essential=essential)
     if policy.is_unreachable(session.amr, level=least, offers=offers):
         raise EnrolmentRequired(uid=user.uid)
@@ -95,6 +93,13 @@ def account_level(svc: Services, user: User) -> str:
     # Whoever reads the account's mail can log in by it, or have a new password: beside that a factor counts as a second one
     # in an account without a password, too.
     return policy.account_level({**raising, "mail": (levels.EMAIL,)} if raising else {})
+
+
+def _offers_beside(svc: Services, user: User, amr: tuple[str, ...]) -> policy.Offers:
+    offers = _offers(svc, user)
+    if levels.EMAIL in amr:  # one more mail to the same mailbox proves nothing more
+        return {name: methods for name, methods in offers.items() if name != MAILED_CODE}
+    return offers
 
 
 def _offers(svc: Services, user: User) -> policy.Offers:

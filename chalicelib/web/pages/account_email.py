@@ -2,12 +2,11 @@
 
 from ...domain import errors
 from ...flows.accounts import email_change, verification
-from ...flows.authentication import enrolment
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .login_form import show_form
+from .fresh_login import login_unless_fresh
 from .page_request import PageRequest
 from .page_routes import Pages
 
@@ -23,8 +22,8 @@ FORM_ERRORS = (errors.InvalidRequest, errors.EmailDomainRefused, errors.TooManyR
 def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Where mail for the account goes, and whether it arrives; whoever has not just logged in does so first."""
     user = browser_session.user
-    if not enrolment.is_fresh(page_request.svc, user, browser_session.session):
-        return show_form(page_request, "login", email=user.email)
+    if login := login_unless_fresh(page_request, browser_session):
+        return login
     interaction = page_request.interaction(browser_session)
     return forms.show(
         page_request,

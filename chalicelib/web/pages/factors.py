@@ -16,7 +16,7 @@ from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .login_form import show_form
+from .fresh_login import login_unless_fresh
 from .page_request import PageRequest, path_with_query, redirect, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
@@ -33,8 +33,8 @@ LONGEST_NAME = 100
 @pages.page(f"/{PAGE}", logged_in=True)
 def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """What the account asks for besides the password; whoever has not just logged in does so first."""
-    if not enrolment.is_fresh(page_request.svc, browser_session.user, browser_session.session):
-        return show_form(page_request, "login", email=browser_session.user.email)
+    if login := login_unless_fresh(page_request, browser_session):
+        return login
     svc, user = page_request.svc, browser_session.user
     interaction = page_request.interaction(browser_session)
     listed = enrolment.list_factors(svc, user)
@@ -94,8 +94,8 @@ def _change(page_request: PageRequest, browser_session: Browser) -> Interaction:
 def add_factor_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Shows what is to be added, and asks for the answer that confirms it: the same for as long as its address is the same."""
     svc, user, session = page_request.svc, browser_session.user, browser_session.session
-    if not enrolment.is_fresh(page_request.svc, browser_session.user, browser_session.session):
-        return show_form(page_request, "login", email=user.email)
+    if login := login_unless_fresh(page_request, browser_session):
+        return login
     fields, kinds = page_request.fields, enrolment.kinds_on_pages(svc)
     token, kind = fields.get("token", ""), fields.get("kind") or next(iter(kinds), "")
     try:

@@ -5,15 +5,18 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import ses
+from tests.support.browser import Browser, forms, register
 from tests.support.delivery import DeliveringPhone
 from tests.support.forge import peek
 from tests.support.login_clients import LOGIN_CLIENTS, LoginClient, login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import Ses
 
+LOGIN, PROOF = "/authorize/login", "/authorize/proof"
 FACTORS, CONFIRM = "/me/factors", "POST /me/factors/confirm"
 
 
@@ -114,3 +117,20 @@ def test_mails_are_few_whoever_knows_the_password(phone: DeliveringPhone, svc: S
         at.challenge(at.token(at.password()), "email_code")
     most, _ = svc.settings.limits["mail_account"]
     assert len(mailbox.mails) < most
+
+
+@pytest.mark.usefixtures("enrolled")
+def test_who_has_logged_in_by_mail_is_not_sent_in_circles_for_a_second_mail(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    app, browser = register(svc, phone), Browser(phone)
+    page = browser.get(LOGIN)
+    page = browser.post("/authorize/mail", {**forms(page)[LOGIN].hidden, "email": EMAIL})
+    page = browser.submit(page, "/authorize/mailed", code=mailbox.mails[-1].code)
+    assert forms(page)[PROOF].hidden["factor"] == "password"
+    browser.submit(page, PROOF, answer=PASSWORD)
+    for page_of_account in ("/account/factors", "/account/email"):
+        assert LOGIN in forms(browser.get(page_of_account))
+    assert "/authorize/consent" in forms(browser.authorize(app, acr_values="aal2"))
+    app.client = manage.change(svc, app.client, replace(app.client, require_second_factor=True))
+    assert "/authorize/enrol" in forms(browser.authorize(app))

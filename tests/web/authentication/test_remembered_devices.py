@@ -246,6 +246,18 @@ def test_a_step_up_offers_no_box_and_is_asked_for_where_the_device_is_remembered
     assert b'name="remember"' not in page.body
 
 
+@pytest.mark.parametrize("page", ["/account/factors", "/account/add-factor"])
+def test_its_owner_comes_to_the_page_of_factors_by_the_factor_alone(phone: Phone, uid: str, page: str) -> None:
+    """The login of such a device is never enough for that page, and to ask for it again leads nowhere."""
+    browser = Browser(phone)
+    browser.submit(on_page(browser), PROOF, answer=counter.code(uid, 1), remember="on")
+    del browser.cookies["__Host-latchkey-session"]
+    on_page(browser)
+    proof = browser.get(page)
+    assert set(forms(proof)) == {PROOF}
+    assert page in forms(browser.submit(proof, PROOF, answer=counter.code(uid, 2)))
+
+
 def test_its_owner_sees_and_forgets_it_on_the_page(phone: Phone, uid: str) -> None:
     tokens, browser = remember(phone, uid), Browser(phone)
     browser.submit(on_page(browser), PROOF, answer=counter.code(uid, 2))

@@ -11,9 +11,11 @@ from chalicelib.domain.accounts.email import canonical
 from chalicelib.services import Services
 from chalicelib.web.mails.mail import texts
 from local.gateway import Answer
-from tests.support import wire
+from tests.support import passkeys, wire
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Browser, forms
 from tests.support.delivery import DeliveringPhone, deliver, waiting
+from tests.support.login_clients import login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import SentMail, Ses
 from tests.support.staged import before_write, just_before
@@ -343,6 +345,28 @@ def test_the_reader_of_the_old_address_puts_it_back_and_whoever_changed_it_is_ou
     assert TOO_OLD in submit(phone, undo_link(mailbox), UNDO)
     assert login(phone, EMAIL, NEW_PASSWORD) == 200
     phone.sign_up(NEW)  # which is free again
+
+
+def test_an_undo_takes_what_was_added_in_the_week_before_the_change(
+    phone: DeliveringPhone, mailbox: Ses, svc: Services, clock: Clock
+) -> None:
+    """Who takes an account over adds a passkey first, and changes the address then: it would be a login of theirs for good."""
+    tokens = sign_up(phone, mailbox)
+    owner, thief = Authenticator(), Authenticator()
+    uid = tokens["user"]["sub"]
+    kept = passkeys.enrol(svc, uid, owner)
+    clock.advance(2 * DAY)
+    passkeys.enrol(svc, uid, thief)
+    clock.advance(6 * DAY)
+    change(phone, mailbox, phone.log_in()["access_token"])
+    assert b"Your address is back" in submit(phone, undo_link(mailbox), UNDO)
+    at = login_client("json", svc, phone)
+    for device, status in ((thief, 401), (owner, 200)):
+        token, options = passkeys.begin(at)
+        assert passkeys.prove(at, token, device.get(options)).status == status
+    user = svc.users.read(uid)
+    assert user
+    assert user.factors == {kept.entry}
 
 
 def test_who_took_an_account_over_cannot_use_up_the_undo_nor_has_one(phone: DeliveringPhone, mailbox: Ses) -> None:
