@@ -41,6 +41,14 @@ CLAIMS: Mapping[str, Syntax] = {
 }
 
 
+def is_valid(member: str, text: str) -> bool:
+    """Whether `name` or a claim may be this text; "" is none."""
+    if member == "name":
+        return is_name(text)
+    claim = CLAIMS[member]
+    return len(text) <= claim.max_length and re.search(claim.pattern, text) is not None
+
+
 def is_name(text: str) -> bool:
     """Whether a user may be called so: on one line, and not endlessly."""
     return len(text) <= MAX_NAME and re.search(ONE_LINE, text) is not None

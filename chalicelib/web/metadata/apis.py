@@ -13,6 +13,7 @@ from ..http.answers import Answer
 from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import (
+    account,
     account_email,
     authorize,
     change_email,
@@ -74,6 +75,7 @@ APIS = (
     authorize.api,
     device.api,
     logout.api,
+    account.api,
     sessions.api,
     factor_pages.api,
     account_email.api,

@@ -533,6 +533,7 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/logout": (of_oauth.with_login, lambda w: w.browser.post(LOGOUT, {})),
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
+    "POST /account": (at("/account"), form("/account", nickname="Annie")),
     "POST /account/email": (at_email_page, form("/account/email", email="ann@new.example")),
     "POST /account/factors": (at_factors, new_codes_on_page),
     "POST /account/add-factor": (at_new_code_app, add_code_app_on_page),

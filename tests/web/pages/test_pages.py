@@ -31,6 +31,7 @@ PREFIXES = (
     "time.",
     *(f"{unit}." for unit in ("seconds", *html.UNITS)),
     "sessions.",
+    "account.",
     "your_email.",
     "factor.",
     "factor_kind.",

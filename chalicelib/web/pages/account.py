@@ -1,0 +1,61 @@
+"""The start of a person's own pages: who they are, what they say of themselves, and where everything else is."""
+
+from collections.abc import Mapping
+
+from ...domain import errors
+from ...domain.accounts import profile
+from ...flows.accounts import account
+from ...flows.oauth.interactions import Interaction
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import form_errors, forms
+from .account_menu import MENU
+from .page_request import PageRequest
+from .page_routes import Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+PAGE, FORM, SAVED = "account", "profile", "saved"
+# What is asked for, and what a browser knows it by (HTML's autofill); the rest of the claims is for applications to set.
+FIELDS: Mapping[str, str] = {
+    "name": "name",
+    "given_name": "given-name",
+    "family_name": "family-name",
+    "nickname": "nickname",
+    "website": "url",
+}
+
+
+@pages.page(f"/{PAGE}", logged_in=True)
+def account_page(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Who is logged in, with what they say of themselves, and links to all pages of the account."""
+    user, interaction = browser_session.user, page_request.interaction(browser_session)
+    return forms.show(
+        page_request,
+        "account.html",
+        FORM,
+        browser_session,
+        user=user.email,
+        values={"name": user.name, **{name: user.claims.get(name, "") for name in FIELDS if name != "name"}},
+        autofill=FIELDS,
+        menu=MENU,
+        done=interaction.action if interaction else "",
+        query=page_request.to.removeprefix(PAGE),
+    )
+
+
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset(FIELDS), logged_in=True)
+def change_profile_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Saves what its owner says of themselves; an empty field takes it away."""
+    values = {name: page_request.fields[name].strip() for name in FIELDS if name in page_request.fields}
+    wrong = next((name for name, text in values.items() if not profile.is_valid(name, text)), "")
+    if wrong:
+        error = "wrong_website" if wrong == "website" else "long_name"
+        refusal, form = errors.InvalidRequest(reason=wrong), (FORM, browser_session.session.session_id)
+        return form_errors.redirect_with_errors(
+            page_request, page_request.to, form, refusal, error, wrong=wrong, **values
+        )
+    if values:
+        account.change_profile(page_request.svc, browser_session.user, values)
+    return page_request.redirect_after(browser_session, Interaction(SAVED))
