@@ -27,11 +27,11 @@ def send(
     headers: Mapping[str, str],
     configuration_set: str,
 ) -> None:
-    """Hands one mail over to SES, under a configuration set unless that is ""; raises NotSentError."""
+    """Hands one mail over to SES, under a configuration set and with HTML unless that is ""; raises NotSentError."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     under = {"ConfigurationSetName": configuration_set} if configuration_set else {}
-    parts = {"Text": {"Data": text, "Charset": "UTF-8"}, "Html": {"Data": html, "Charset": "UTF-8"}}
+    parts = {name: {"Data": body, "Charset": "UTF-8"} for name, body in (("Text", text), ("Html", html)) if body}
     try:
         _client().send_email(
             FromEmailAddress=sender,

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -10,11 +11,11 @@ from chalicelib import config, services
 from chalicelib.flows.platform import keys
 from chalicelib.store import tables
 from chalicelib.store.aws import client
-from deploy import logs_and_gateway, mail, outbox, smoke, staging
+from deploy import custom, logs_and_gateway, mail, outbox, smoke, staging
 from deploy.access import PATIENT, Account
 from deploy.deployed import UNKNOWN_ISSUER, deployed_api, issuer_of
 from deploy.errors import CannotDeployError
-from deploy.stages import Stage
+from deploy.stages import PROJECT, Stage
 
 
 def refuse_a_second_api(stage: Stage) -> None:
@@ -45,10 +46,15 @@ class _ReadNames(dict[str, str]):
         return super().get(name, default)
 
 
-def check_settings(stage: Stage) -> None:
-    """Stop, before anything is done, for a setting that a function of the stage would not start with, or that does not exist."""
+def check_settings(stage: Stage, *, project: Path = PROJECT) -> None:
+    """Stop, before anything is done, for a setting that a function of the stage would not start with, or that does not exist.
+
+    The operator's own files are settings as well.
+    """
+    custom.check(project)
     for function in stage.functions:
-        environment = _ReadNames({"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **stage.environment(function)})
+        own = {"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **custom.environment(project), **stage.environment(function)}
+        environment = _ReadNames(own)
         try:
             config.load(environment)
         except config.WrongSetting as error:

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy import bundle, bytecode, vendor
+from deploy import bundle, bytecode, custom, vendor
 from deploy.stages import PROJECT, Stage
 
 BUILD = PROJECT / "build"
-_NEVER_SHIPS = shutil.ignore_patterns("__pycache__", "jwks.json", ".*", "*.orig", "*.rej", "*~")
+_NEVER_SHIPS = shutil.ignore_patterns("__pycache__", "jwks.json", "custom", ".*", "*.orig", "*.rej", "*~")
 
 
 class CannotPackageError(Exception):
@@ -37,6 +37,8 @@ def make(
     copy = build / stage.name
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(project / "chalicelib", copy / "chalicelib", ignore=_NEVER_SHIPS)
+    custom.check(project)
+    custom.copy(project, copy / "chalicelib")
     shutil.copy(project / "app.py", copy / "app.py")
     # Chalice would resolve a full file once more, without looking at the hashes.
     (copy / "requirements.txt").write_text("")

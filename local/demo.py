@@ -55,8 +55,8 @@ def prepare(settings: config.Settings) -> None:
     if settings.mail_from:
         _verify_sender()
     if svc.users.find(email.canonical(ADDRESS)) is None:
-        # Whoever may sign up here, the demo user is there.
-        anybody = replace(settings, sign_up="open", mail_domains=(), refused_mail_domains=())
+        # Whoever may sign up here, and whatever a hook says, the demo user is there.
+        anybody = replace(settings, sign_up="open", mail_domains=(), refused_mail_domains=(), hooks_file="")
         signup.sign_up(
             replace(svc, settings=anybody),
             address=ADDRESS,

@@ -13,22 +13,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chalicelib import config
-from deploy import local_state, registered_apis
+from deploy import custom, local_state, registered_apis
+from deploy.errors import CannotDeployError
 from deploy.mcp_server import NAME as MCP_NAME
 from deploy.mcp_server import McpServer
-from local import aws, demo, mcp, served_apis, server
+from local import aws, demo, edits, mcp, served_apis, server
 from local.served_apis import CannotServe
 from local.worker import KIND, SHELL
 from local.workers import Worker
 
 ROOT = Path(__file__).parents[1]
-WATCHED = (ROOT / "app.py", ROOT / "chalicelib")
-NOT_WATCHED = {"__pycache__", "venv", "node_modules"}
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
 DEVELOPERS_SETTINGS = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
@@ -44,8 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with ExitStack() as stack:
             served, mcp_server = _served(options)
-            watched = [*WATCHED, *(api.folder for api in served if api.folder)]
-            snapshot = _snapshot(watched)  # before anything is read, so that no edit is missed
+            watched = [*edits.WATCHED, *(api.folder for api in served if api.folder)]
+            snapshot = edits.snapshot(watched)  # before anything is read, so that no edit is missed
             cloud, workers = _set_up(stack, options, served, mcp_server)
             if _wait_for(workers, stop):
                 print(_welcome(workers, served, options.state), flush=True)
@@ -186,14 +185,18 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
         "LATCHKEY_APIS_FILE": str(state / "apis.json"),
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
     }
-    return ours | _dev_stage() | NO_LIMITS | _developers_settings() | here | cloud.environment()
+    return (
+        ours | custom.environment(ROOT) | _dev_stage() | NO_LIMITS | _developers_settings() | here | cloud.environment()
+    )
 
 
 def _check_settings() -> None:
-    """Before anything is started: a setting of the stage or of the shell that nobody could start with."""
+    """Before anything is started: a setting of the stage, of the shell or in a file that nobody could start with."""
+    own = {**custom.environment(ROOT), **_dev_stage(), **_developers_settings()}
     try:
-        config.load({"LATCHKEY_ISSUER": "http://localhost", **_dev_stage(), **_developers_settings()})
-    except config.WrongSetting as error:
+        custom.check(ROOT)
+        config.load({"LATCHKEY_ISSUER": "http://localhost", **own})
+    except (config.WrongSetting, CannotDeployError) as error:
         raise CannotServe(str(error)) from None
 
 
@@ -229,7 +232,7 @@ def _watch(
         if cloud.is_down():
             cloud.start()
             print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
-        if (now := _snapshot(watched)) != snapshot:
+        if (now := edits.snapshot(watched)) != snapshot:
             snapshot, reported = now, False
             for worker in workers:
                 worker.stop()
@@ -243,23 +246,6 @@ def _watch(
         if not reported and any(worker.is_down() for worker in workers):
             reported = True
             print("It does not start, see above; it is tried again at the next edit.", flush=True)
-
-
-def _snapshot(watched: Iterable[Path]) -> dict[Path, int]:
-    times = {}
-    for file in (file for path in watched for file in _files(path)):
-        with suppress(FileNotFoundError):  # editors save by renaming
-            times[file] = file.stat().st_mtime_ns
-    return times
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """Return a file, or all below a folder; of an app of somebody's its code alone, beside which it may write."""
-    if path.is_file():
-        yield path
-    for folder, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if name not in NOT_WATCHED and not name.startswith(".")]
-        yield from (Path(folder, name) for name in files if path in WATCHED or name.endswith(".py"))
 
 
 def _welcome(workers: list[Worker], served: list[served_apis.Api], state: Path) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,10 @@ import pytest
 import chalicelib.services
 from app import app
 from chalicelib.config import WrongSetting, load
-from deploy import deployment, stages
+from chalicelib.config.custom import OF_PROFILE
+from chalicelib.domain.accounts.profile import CLAIMS
+from deploy import custom, deployment, stages
+from deploy.errors import CannotDeployError
 from local import serve
 from local.gateway import Gateway
 
@@ -55,6 +59,8 @@ WRONG = {
     "LATCHKEY_REMEMBERED_DEVICE_DAYS": "366",
     "LATCHKEY_SESSIONS_PER_ACCOUNT": "-1",
     "LATCHKEY_LIMITS": "no-such-limit=5",
+    "LATCHKEY_HOOK_MILLISECONDS": "99",
+    "LATCHKEY_SLOW_HOOK": "retry",
     "LATCHKEY_LOCAL": "yes",
     "LATCHKEY_AWS_CLIENT": "botocore",
 }
@@ -143,6 +149,80 @@ def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
     assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (1, "", 1)
     assert name in process.stderr
     assert message in process.stderr
+
+
+# Files of an operator's own that nothing could start with, and what is said of each.
+WRONG_FILES = {
+    "a syntax error": ("hooks.py", "def before_login(event:\n", "SyntaxError"),
+    "a missing module": ("hooks.py", "import no_such_module\n", "no_such_module"),
+    "an exit": ("hooks.py", "raise SystemExit\n", "SystemExit"),
+    "an unknown name": ("hooks.py", "def before_logn(event): ...\n", "before_logn is no hook"),
+    "no hook": ("hooks.py", "", "it has no hook"),
+    "no argument": ("hooks.py", "def before_login(): ...\n", "before_login must take one argument"),
+    "two arguments": ("hooks.py", "def before_login(event, context): ...\n", "must take one argument"),
+    "a coroutine": ("hooks.py", "async def before_login(event): ...\n", "before_login is no plain function"),
+    "no function": ("hooks.py", "before_login = 7\n", "before_login is no plain function"),
+    "no JSON": ("claims.json", "{", "is no JSON"),
+    "no object": ("claims.json", "[7]", "must be an object"),
+    "another token": ("claims.json", '{"refresh_token": {}}', "refresh_token"),
+    "a registered claim": ("claims.json", '{"access_token": {"sub": "ann"}}', "'sub'"),
+    "one for a client": ("claims.json", '{"clients": {"a": {"id_token": {"roles": "x"}}}}', "'roles'"),
+    "an unknown place": ("claims.json", '{"access_token": {"x": {"y": ["{password}"]}}}', "{password}"),
+    "an undeclared attribute": ("claims.json", '{"access_token": {"x": "{attributes.plan}"}}', "{attributes.plan}"),
+    "a stray brace": ("claims.json", '{"access_token": {"x": "{name"}}', "brace"),
+    "more than a kilobyte": ("claims.json", json.dumps({"id_token": {"x": "x" * 1024}}), "1024 at most"),
+    "too deep": ("claims.json", '{"id_token": {"x": [[[[["y"]]]]]}}', "deeper"),
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Where an operator's own files are looked for."""
+    (tmp_path / "custom").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(("name", "content", "message"), WRONG_FILES.values(), ids=WRONG_FILES.keys())
+def test_nothing_is_deployed_with_a_file_that_could_not_be_used(
+    checkout: Path, name: str, content: str, message: str
+) -> None:
+    (checkout / "custom" / name).write_text(content)
+    with pytest.raises(CannotDeployError, match=re.escape(message)) as error:
+        deployment.check_settings(stages.read("dev"), project=checkout)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["a syntax error", "an unknown name", "a registered claim", "more than a kilobyte", "no hook"]
+)
+def test_nor_is_anything_started_here(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    file, content, message = WRONG_FILES[name]
+    (checkout / "custom" / file).write_text(content)
+    (checkout / ".chalice").symlink_to(ROOT / ".chalice")
+    monkeypatch.setattr(serve, "ROOT", checkout)
+    assert serve.main(["--state", str(checkout / "state")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (checkout / "state").exists()
+
+
+def test_files_that_can_be_used_are_what_a_deployment_starts_with(checkout: Path) -> None:
+    folder = checkout / "custom"
+    (folder / "hooks.py").write_text("from .plans import plan\ndef before_login(event): plan()\n")
+    (folder / "plans.py").write_text("def plan(): ...\n")
+    (folder / "claims.json").write_text('{"access_token": {"x": "{name}"}}')
+    deployment.check_settings(stages.read("dev"), project=checkout)
+    settings = load({**GOOD, "LATCHKEY_CUSTOM_FOLDER": str(folder)})
+    assert settings.claims == {"": {"access_token": {"x": "{name}"}, "id_token": {}}}
+    package = checkout / "package"
+    package.mkdir()
+    custom.copy(checkout, package)
+    assert {file.name for file in (package / "custom").iterdir()} == {"hooks.py", "plans.py", "claims.json"}
+
+
+def test_what_stands_for_a_claim_of_the_profile_is_what_there_is() -> None:
+    assert tuple(CLAIMS) == OF_PROFILE
 
 
 def test_our_own_stages_have_no_wrong_setting() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from . import accounts, clients, devices, passkeys, values
+from . import accounts, clients, custom, devices, passkeys, values
 from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
@@ -24,7 +24,7 @@ __all__ = [
     "registered_apis",
 ]
 
-SUBJECTS = (accounts, clients, devices, passkeys)
+SUBJECTS = (accounts, clients, custom, devices, passkeys)
 LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
 
@@ -91,6 +91,10 @@ class Settings:
     self_registered_resources: tuple[str, ...] = ()
     unverified_account_seconds: int = 0
     unused_registration_seconds: int = 30 * 24 * 3600
+    claims: Mapping[str, Mapping[str, custom.Template]] = field(default_factory=dict)
+    hooks_file: str = ""
+    hook_seconds: float = 2
+    slow_hook_refuses: bool = True
     apis_file: str = f"{PACKAGE}/apis.json"
     jwks_file: str = f"{PACKAGE}/jwks.json"
     access_seconds: int = 15 * 60
@@ -103,6 +107,11 @@ class Settings:
     fresh_login_seconds: int = 5 * 60
     key_days: int = 90
     limits: Mapping[str, tuple[int, int]] = field(default_factory=lambda: LIMITS)
+
+    @property
+    def reserved_claims(self) -> frozenset[str]:
+        """The claims that nothing of a deployment's own sets."""
+        return attribute_settings.RESERVED
 
     @property
     def tables(self) -> dict[str, str]:

@@ -90,6 +90,13 @@ class EnrolmentRequired(LatchkeyError):
         self.members = {"mfa_token": mfa_token, "kinds": kinds} if mfa_token else {}
 
 
+class Refused(LatchkeyError):
+    """What a hook of the operator's own has refused, in its words."""
+
+    code = "refused"
+    default = "Those who run this service refuse this."
+
+
 class LoginExpired(LatchkeyError):
     code = "login_expired"
     default = "This login has expired, is complete, or belongs to somebody else: begin again."

@@ -1,6 +1,7 @@
 """What the local run starts from, in this process: the demo's clients are clients like any other."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +46,13 @@ def test_the_demos_clients_are_vouched_for(settings: Settings, phone: Phone) -> 
 @pytest.mark.parametrize("policy", ["verified", "invitation", "closed"])
 def test_the_demos_user_is_there_whoever_may_sign_up(settings: Settings, phone: Phone, policy: str) -> None:
     demo.prepare(replace(settings, sign_up=policy, mail_domains=("example.net",)))
+    phone.log_in(demo.ADDRESS, demo.PASSWORD)
+
+
+def test_no_hook_keeps_the_demos_user_out(settings: Settings, phone: Phone, tmp_path: Path) -> None:
+    file = tmp_path / "hooks.py"
+    file.write_text("def before_sign_up(event): raise ValueError\ndef before_login(event): raise ValueError\n")
+    demo.prepare(replace(settings, hooks_file=str(file)))
     phone.log_in(demo.ADDRESS, demo.PASSWORD)
 
 

@@ -8,7 +8,7 @@ from ...domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
 from ...services import Services
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
-from ..platform.attributes import definitions
+from ..platform.attributes import all_of, definitions
 from ..sessions import back_channel, remembered_devices
 from . import email_change, password_rules
 
@@ -38,7 +38,7 @@ def set_attributes(svc: Services, user: User, values: Mapping[str, Any]) -> User
 
 def attributes(svc: Services, user: User) -> dict[str, user_attributes.Value]:
     """What the deployment keeps of a user, as it is declared by now."""
-    return user_attributes.of(user.attributes, svc.settings.attributes, definitions(svc))
+    return all_of(svc, user)
 
 
 def change_password(

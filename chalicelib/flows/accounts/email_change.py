@@ -21,7 +21,7 @@ from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
 from ..platform import limits, macs, mails, outbox, sealing
 from ..sessions import back_channel
-from . import guests, recovery, signup
+from . import account_hooks, guests, recovery, signup
 
 MAIL, NOTICE, GUEST_MAIL = "change_email", "email_changed", "guest_email"
 C = TypeVar("C", bound=EmailChange)
@@ -133,6 +133,7 @@ def _confirm(
         raise NotFound("This change was made already, or is too old.", uid=change.uid)
     now = svc.now()
     if user.guest:
+        account_hooks.before_sign_up(svc, address=change.new_email, name=user.name, network="")
         promoted = replace(user, email=change.new_email, email_verified=True, guest=False)
         guests.promote(svc, user, promoted, optional=optional)
         return

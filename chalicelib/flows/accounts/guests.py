@@ -17,7 +17,7 @@ from ..platform import keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue, lifetimes
 from ..sessions.issue import TokenSet
-from . import signup, verification
+from . import account_hooks, signup, verification
 
 
 def create(svc: Services, *, network: str, name: str = "", device: str = "") -> tuple[User, TokenSet]:
@@ -25,6 +25,7 @@ def create(svc: Services, *, network: str, name: str = "", device: str = "") -> 
     if not svc.settings.guests:
         raise SignUpClosed("There are no guests here.")
     limits.guest(svc, network=network)
+    account_hooks.before_sign_up(svc, address="", name=name, network=network)
     client, now = own.json_api(svc), svc.now()
     user = User(uid=new_id(), email="", password_hash="", name=name, guest=True, created_at=now)
     session = begin.draft_without_login(svc, user, client, scope=client.scopes, device=device)
@@ -33,6 +34,7 @@ def create(svc: Services, *, network: str, name: str = "", device: str = "") -> 
     account = svc.guests.creation(user, expires_at=expires_at)
     if svc.transactions.commit(account, svc.sessions.creation_with_user(session)) is not None:
         raise TemporarilyUnavailable(reason="uid exists", uid=user.uid)
+    account_hooks.after_sign_up(svc, user)
     return user, issued
 
 
@@ -56,9 +58,11 @@ def promote(svc: Services, user: User, promoted: User, *also: Write, optional: S
     """Writes what a guest has become, its address with it, all or nothing; raises EmailTaken, and then nothing has changed."""
     write = svc.guests.promotion(user, promoted, now=svc.now())
     if svc.transactions.commit(write, *also, optional=optional) is None:
+        account_hooks.after_upgrade(svc, promoted)
         return
     holder = svc.users.find(email.canonical(promoted.email))
     if holder in (None, user.uid):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    account_hooks.address_taken(svc, user, other_uid=holder, email_verified=promoted.email_verified)
     # Both are known here: whoever logs in to the other account may want what the guest had.
     raise EmailTaken(reason=f"the account {holder} has it", uid=user.uid)

@@ -23,7 +23,7 @@ from ..platform import keys, limits, outbox, sealing
 from ..platform.ids import derived_id, new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
-from . import password_rules, signup
+from . import account_hooks, password_rules, signup
 
 MAIL, ACCOUNT_EXISTS, INVITATION = "sign_up", "account_exists", "invitation"
 
@@ -116,6 +116,7 @@ def create(svc: Services, unverified_link: str, user: User, *, first: Session | 
     session = [svc.sessions.creation_with_user(first)] if first else []
     if svc.transactions.commit(account, *session, spent) is not None:
         raise NotFound("This link was used already.")
+    account_hooks.after_sign_up(svc, user)
 
 
 def sign_up(

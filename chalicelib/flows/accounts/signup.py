@@ -12,7 +12,7 @@ from ..platform import keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
-from . import password_rules, verification
+from . import account_hooks, password_rules, verification
 
 
 def sign_up(
@@ -37,7 +37,7 @@ def sign_up(
 def draft(svc: Services, *, address: str, password: str, network: str, name: str, email_verified: bool = False) -> User:
     """An account that is not yet written anywhere; where a mail comes first, only with the address that it verified.
 
-    Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests.
+    Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests, Refused.
     """
     if not email_verified and svc.settings.sign_up != "open":
         raise SignUpClosed()
@@ -45,6 +45,7 @@ def draft(svc: Services, *, address: str, password: str, network: str, name: str
     normalised_address = permitted(svc, address)
     unverified_email = "" if email_verified else email.canonical(normalised_address)
     spent = limits.sign_up(svc, unverified_email=unverified_email, network=network)
+    account_hooks.before_sign_up(svc, address=normalised_address, name=name, network=network)
     try:
         password_hash = password_rules.hash_first(svc, password, address=normalised_address, name=name)
     except LatchkeyError:
@@ -86,3 +87,4 @@ def create(svc: Services, user: User, *, first: Session | None, language: str) -
     session = [svc.sessions.creation_with_user(first)] if first else []
     if svc.transactions.commit(account, *session, *mail) is not None:
         raise EmailTaken()
+    account_hooks.after_sign_up(svc, user)

@@ -17,13 +17,14 @@ from ...domain.errors import (
     EnrolmentRequired,
     InvalidCredentials,
     InvalidRequest,
+    LatchkeyError,
     LoginExpired,
     UnmetAuthentication,
     WrongAnswer,
 )
 from ...services import Services
 from ..platform import limits, mails
-from ..sessions import known_devices, remembered_devices
+from ..sessions import known_devices, login_hooks, remembered_devices
 from . import policy
 from .factors import FACTORS
 from .factors import password as password_factor
@@ -152,7 +153,7 @@ def _proceed(
         _give_back(svc, spent)
         return Incomplete(attempt, factors)
     used_up = once or len(attempt.proofs) > 1
-    return Authenticated(
+    authenticated = Authenticated(
         user=user,
         amr=levels.united(*attempt.amr),
         # A further proof makes the first one no fresher.
@@ -164,6 +165,12 @@ def _proceed(
         device=device,
         remembered=remembered,
     )
+    try:
+        login_hooks.before_login(svc, authenticated, attempt.client_id)
+    except LatchkeyError:
+        _give_back(svc, spent)  # nothing was guessed
+        raise
+    return authenticated
 
 
 def _remembered(svc: Services, attempt: Attempt, user: User, device: KnownDevice) -> RememberedDevice | None:

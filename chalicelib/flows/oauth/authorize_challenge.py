@@ -14,6 +14,7 @@ from ...domain.errors import (
     LatchkeyError,
     LoginExpired,
     RedirectToWeb,
+    Refused,
     UnauthorizedClient,
     WrongAnswer,
 )
@@ -27,6 +28,7 @@ from ..authentication.login import Incomplete, Progress
 from ..platform import subjects
 from ..sessions import begin
 from . import codes
+from .refusals import access_denied
 
 FLOW = "app"
 BEGINNINGS = ("password", mailed_login.PROOF)  # what a login begins with, where a mail can begin one
@@ -87,6 +89,8 @@ def challenge(
         return codes.issue(svc, client, progress, request), begin.device_token(svc, progress)
     except LoginExpired as error:
         raise InvalidSession(reason=error.reason, uid=error.uid) from None
+    except Refused as error:
+        raise access_denied(error) from None
     except EnrolmentRequired as error:
         raise RedirectToWeb(reason=error.code, uid=error.uid) from None
 

@@ -13,3 +13,8 @@ def definitions(svc: Services) -> attributes.Definitions:
 def claims(svc: Services, client: Client, user: User) -> dict[str, attributes.Value]:
     """The attributes of a user that a client's registration gives it, as claims; none that is not declared by now."""
     return attributes.of(user.attributes, client.attributes, definitions(svc)) if client.attributes else {}
+
+
+def all_of(svc: Services, user: User) -> dict[str, attributes.Value]:
+    """All attributes of a user that are declared by now."""
+    return attributes.of(user.attributes, svc.settings.attributes, definitions(svc)) if user.attributes else {}

@@ -11,7 +11,7 @@ from ...domain.records.outbox import SessionCap
 from ...services import Services, Write
 from ..platform import outbox
 from ..platform.ids import new_id
-from . import known_devices, lifetimes, remembered_devices
+from . import known_devices, lifetimes, login_hooks, remembered_devices
 
 
 def draft(svc: Services, login: Authenticated, client: Client, *, scope: tuple[str, ...], device: str = "") -> Session:
@@ -63,6 +63,7 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
+    login_hooks.after_login(svc, login, session.client_id)
 
 
 def _session_cap(svc: Services, session: Session, *, network: str) -> tuple[Write, ...]:

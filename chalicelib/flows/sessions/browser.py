@@ -12,7 +12,7 @@ from ...domain.errors import InvalidGrant, LoginExpired
 from ...services import Services
 from ..clients import own
 from ..platform import keys
-from . import begin, remembered_devices, session_handles
+from . import begin, login_hooks, remembered_devices, session_handles
 
 TRIES = 4  # of logins at once in one browser
 
@@ -88,6 +88,7 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
         renewed = _renewed(new_session, previous)
         failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, *device, optional=[refund])
         if failed is None:
+            login_hooks.after_login(svc, login, own.BROWSER.client_id)
             return Browser(user, renewed)
         if failed in finish:
             break

@@ -14,7 +14,7 @@ from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import attributes, keys, subjects
 from ..platform.ids import new_id
-from . import lifetimes, resources, session_handles
+from . import lifetimes, resources, session_handles, token_claims
 
 
 class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,20 +48,15 @@ def issue(
     allowed = resources.scopes_in_force(svc, client, session)
     granted = allowed if scope is None else scope
     lifetime = lifetimes.access_seconds(svc, client)
-    access_token = _access_token(
-        svc,
-        keyset,
-        client,
-        session_claims(svc, user, session, client),
-        user=user,
-        scope=granted,
-        lifetime=lifetime,
-        jkt=jkt,
-    )
+    of_session = session_claims(svc, user, session, client)
+    own = token_claims.of(svc, client, of_session, user=user, scope=granted)
+    about = {**own.access_token, **of_session}
+    access_token = _access_token(svc, keyset, client, about, user=user, scope=granted, lifetime=lifetime, jkt=jkt)
     id_token = ""
     if "openid" in granted:
-        about = {**attributes.claims(svc, client, user), **claim.of_id_token(user, session, client, scope=granted)}
-        id_token = _id_token(svc, keyset, about, session, client, nonce=nonce, access_token=access_token)
+        of_user = claim.of_id_token(user, session, client, scope=granted)
+        of_user = {**own.id_token, **attributes.claims(svc, client, user), **of_user}
+        id_token = _id_token(svc, keyset, of_user, session, client, nonce=nonce, access_token=access_token)
     return TokenSet(
         uid=user.uid,
         access_token=access_token,
@@ -104,6 +99,7 @@ def issue_access_token(
     user: User | None = None,
 ) -> TokenSet:
     """An access token and nothing beside it, `about` as `_access_token` has it; without a `user` it is a client's own."""
+    about = {**token_claims.of(svc, client, about, user=user, scope=scope).access_token, **about}
     return TokenSet(
         uid=user.uid if user else "",
         access_token=_access_token(

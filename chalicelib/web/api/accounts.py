@@ -125,6 +125,7 @@ class SignUpMailed(msgspec.Struct, frozen=True):
     answer=SignedUp,
     accepted=SignUpMailed,
     errors=(
+        errors.Refused,
         errors.SignUpClosed,
         errors.EmailTaken,
         errors.EmailDomainRefused,
@@ -154,7 +155,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
     status=201,
     body=ConfirmSignUp,
     answer=SignedUp,
-    errors=(errors.NotFound, errors.EmailDomainRefused, errors.WeakPassword, errors.TooManyRequests),
+    errors=(errors.Refused, errors.NotFound, errors.EmailDomainRefused, errors.WeakPassword, errors.TooManyRequests),
 )
 def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> SignedUp:
     """Creates the account that a mailed link is for, once, and logs it in."""
@@ -175,7 +176,7 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
     body=NewGuest,
     body_optional=True,
     answer=SignedUp,
-    errors=(errors.SignUpClosed, errors.TooManyRequests),
+    errors=(errors.Refused, errors.SignUpClosed, errors.TooManyRequests),
 )
 def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
     """Creates an account without an address or a password. Nobody can log in to it: its session is all that it has."""
@@ -189,6 +190,7 @@ def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
     answer=Profile,
     errors=(
         *GUARDED,
+        errors.Refused,
         errors.SignUpClosed,
         errors.EmailTaken,
         errors.EmailDomainRefused,

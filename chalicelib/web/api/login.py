@@ -29,6 +29,7 @@ PROOF_ERRORS = (
     errors.EnrolmentRequired,
     errors.TooManyRequests,
     errors.AccountDisabled,
+    errors.Refused,
 )
 
 
@@ -156,6 +157,7 @@ def request_login_mail(svc: Services, caller: Caller, body: RequestLoginMail) ->
     errors=(
         *STEP_ERRORS,
         errors.NotFound,
+        errors.Refused,
         errors.InvalidCredentials,
         errors.MfaRequired,
         errors.TooManyRequests,

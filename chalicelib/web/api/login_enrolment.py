@@ -45,6 +45,7 @@ def begin_enrolment(svc: Services, caller: Caller, body: BeginInLogin) -> Begun:
         errors.InvalidCredentials,
         errors.MfaRequired,
         errors.EnrolmentRequired,
+        errors.Refused,
         errors.TooManyRequests,
         errors.InvalidScope,
         errors.TooManyFactors,

@@ -63,7 +63,9 @@ class Sessions(msgspec.Struct, frozen=True):
     sessions: list[Session]
 
 
-@api.route("POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope))
+@api.route(
+    "POST /refresh", body=Refresh, answer=Tokens, errors=(errors.InvalidGrant, errors.InvalidScope, errors.Refused)
+)
 def refresh(svc: Services, _: Caller, body: Refresh) -> Tokens:
     """Exchanges a refresh token for new tokens. Sent again within half a minute it gives the same refresh token again."""
     return tokens_of(refresh_flow.refresh(svc, own.json_api(svc), body.refresh_token, scope=body.scope))

@@ -29,6 +29,7 @@ STATUS: Mapping[str, int] = {
     errors.ProofOfWorkRequired.code: 401,
     errors.AccountDisabled.code: 403,
     errors.EnrolmentRequired.code: 403,
+    errors.Refused.code: 403,
     errors.SignUpClosed.code: 403,
     errors.GuestAccount.code: 403,
     errors.InsufficientScope.code: 403,

@@ -18,6 +18,7 @@ from . import (
     log_in,
     mail,
     new_device,
+    own_text,
     password_changed,
     reset_password,
     sign_up,
@@ -52,14 +53,21 @@ def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Messa
     if contents is None:
         return {}
     # Of a profile it may be any text.
-    of_mail = (message.name, language_of(message.language, ""), svc.settings.brand)
+    language = language_of(message.language, "")
+    of_mail = (message.name, language, svc.settings.brand)
+    own = own_text.of_hook(svc, message_id, message, language, contents)
+    subject, text, html = own or (
+        mail.subject(*of_mail),
+        mail.as_text(*of_mail, message.to, contents),
+        mail.as_html(*of_mail, message.to, contents),
+    )
     try:
         mailer.send(
             sender=svc.settings.mail_from,
             to=message.to,
-            subject=mail.subject(*of_mail),
-            text=mail.as_text(*of_mail, message.to, contents),
-            html=mail.as_html(*of_mail, message.to, contents),
+            subject=subject,
+            text=text,
+            html=html,
             headers=_headers(message_id),
             configuration_set=svc.settings.ses_configuration_set,
         )

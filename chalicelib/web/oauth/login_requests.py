@@ -62,6 +62,7 @@ class AuthorizationCode(msgspec.Struct, frozen=True):
         errors.InvalidSession,
         errors.AccountDisabled,
         errors.ProofOfWorkRequired,
+        errors.AccessDenied,
         errors.TooManyRequests,
         errors.InvalidTarget,
         errors.UnsupportedResponseType,

@@ -30,6 +30,7 @@ FORM_REFUSALS = (
     errors.InvalidClient,
     errors.SignUpClosed,
     errors.EnrolmentRequired,
+    errors.Refused,
     errors.TemporarilyUnavailable,
 )
 # Errors after which it makes sense to try again.
@@ -68,6 +69,7 @@ def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage)
         error=content.error,
         wait=wait,
         description=content.description,
+        own_words=content.error == errors.Refused.code,
         again=f"{svc.settings.issuer}/{content.again}" if content.again else "",
     )
     retry_headers = {"Retry-After": str(max(1, wait))} if content.status in (429, 503) else {}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from ....domain.errors import InvalidRequest, UnsupportedGrantType
+from ....domain.errors import InvalidRequest, Refused, UnsupportedGrantType
 from ....domain.oauth import client_rights, scopes
 from ....domain.oauth.claims import OPENID_SCOPES
 from ....domain.oauth.client import Client
@@ -13,6 +13,7 @@ from ....services import Services
 from ...clients import authenticate as clients
 from ...sessions.issue import TokenSet
 from .. import dpop
+from ..refusals import access_denied
 from ..token_request import TokenRequest
 from . import authorization_code, client_credentials, device_code, jwt_bearer, refresh_token, token_exchange
 
@@ -56,4 +57,7 @@ def redeem(svc: Services, params: Mapping[str, str], *, authorization: str, proo
     if "scope" in grant_params:
         known = svc.settings.known_scopes.union(OPENID_SCOPES, client.scopes)
         grant_params["scope"] = scopes.without_unknown(grant_params["scope"], known=known)
-    return grant.redeem(svc, client, TokenRequest(grant_params, proof, network))
+    try:
+        return grant.redeem(svc, client, TokenRequest(grant_params, proof, network))
+    except Refused as refused:
+        raise access_denied(refused) from None
