@@ -2,22 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import product
-from pathlib import Path
-from typing import Literal
 from urllib.parse import urlencode
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page
 
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
+from tests.pages import looks
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter, email_change, mailed_login
 from tests.support.session_end import session_end_link
 
-PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = ("en", "ar")
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 def login(window: Page, application: Application) -> None:
@@ -413,11 +409,6 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
     )
 }
 
-SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# A link inside a sentence is as high as its line (WCAG 2.2, 2.5.8); everything else has room for a thumb.
-SMALL = """[...document.querySelectorAll("main a, main button, main input:not([type=hidden]), main summary")]
-    .filter(e => !e.closest("p:not(.aside)") && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"""
-
 
 # The API's own document is in English alone.
 @pytest.fixture(autouse=True)
@@ -463,23 +454,4 @@ def test_a_page_is_readable_by_everybody_on_every_screen(
     if page != "docs":
         assert window.locator("html").get_attribute("lang") == language
         assert window.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
-    for scheme in SCHEMES:
-        window.emulate_media(color_scheme=scheme)
-        # Nothing but its colours changes with the scheme.
-        colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
-        results = Axe().run(window, options={"resultTypes": ["violations"], **colours})
-        assert results.violations_count == 0, results.generate_report()
-        picture(window, f"{page}-{language}-{scheme}")
-    window.set_viewport_size({"width": 320, "height": 640})
-    assert window.evaluate(SIDEWAYS) <= 0
-    assert page == "docs" or window.evaluate(SMALL) == []
-    picture(window, f"{page}-{language}-320")
-    # 1280 px at 200 % zoom, and text alone twice as large.
-    window.set_viewport_size({"width": 640, "height": 400})
-    window.evaluate("document.documentElement.style.fontSize = '200%'")
-    assert window.evaluate(SIDEWAYS) <= 0
-
-
-def picture(window: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    window.screenshot(path=PICTURES / f"{name}.png", full_page=not window.url.endswith("/docs"))
+    looks.look_at(window, f"{page}-{language}")

@@ -8,8 +8,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from chalicelib.flows.authentication.factors import passkey
+from tests.pages import looks
 from tests.pages.conftest import Opener
-from tests.pages.site import PASSWORD, Site
+from tests.pages.site import PASSWORD, Site, log_in
 from tests.support import counter
 
 OPTIONS = {
@@ -198,6 +199,37 @@ def test_it_is_a_second_factor_beside_the_password(device: Device, site: Site) -
         device.set_user()
         device.window.get_by_role("button", name="Use a passkey").click()
         expect(device.window.get_by_role("link", name="Log out")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_page_with_passkeys_is_readable_by_everybody_on_every_screen(
+    open_page: Opener, site: Site, language: str
+) -> None:
+    """The other pages are looked at at an address, where no browser has passkeys."""
+    device = Device(open_page(locale=language), site)
+    button = device.window.locator("#passkey button")
+
+    def look(name: str, path: str) -> None:
+        button.wait_for()
+        assert device.path == path
+        looks.look_at(device.window, f"{name}-{language}")
+
+    with counter.installed():
+        email = site.person()
+        device.set_user(present=False)
+        device.open("authorize/login")
+        look("login_passkey", "/authorize/login")
+        log_in(device.window, email)
+        look("add_passkey_offered", "/account/add-passkey")
+        device.set_user()
+        button.click()
+        device.window.wait_for_url(lambda url: "add-passkey" not in url)
+        counter.enrol(site.svc, site.svc.users.find(email) or "")
+        device.log_out()
+        device.set_user(present=False)
+        device.open("authorize/login")
+        log_in(device.window, email)
+        look("proof_passkey", "/authorize/proof")
 
 
 def test_without_scripts_there_is_no_sign_of_it(open_page: Opener, site: Site) -> None:
