@@ -1,11 +1,12 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...domain.accounts import attributes as user_attributes
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
-from ...services import Services
+from ...services import Services, Write
+from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
 from ..platform.attributes import all_of, definitions
@@ -54,11 +55,39 @@ def change_password(
         hashed = password_rules.hash_next(svc, user, new_password)
         limits.password_change(svc, user)
     refund = svc.attempts.refund(spent, now=svc.now())
+    _commit_password(svc, user, keep, hashed, network=network, language=language, optional=[refund])
+
+
+def set_password_after_login(
+    svc: Services, user: User, keep: Session, *, new_password: str, network: str, language: str
+) -> None:
+    """The same for who has just logged in with all factors, in the place of the current password, which there may not be.
+
+    Raises LoginRequired, WeakPassword, TooManyRequests.
+    """
+    enrolment.check_fresh(svc, user, keep, auth_time=keep.auth_time)
+    passwords.check_length(new_password)
+    limits.reset_confirmation(svc, user)
+    hashed = password_rules.hash_next(svc, user, new_password)
+    limits.password_change(svc, user)
+    _commit_password(svc, user, keep, hashed, network=network, language=language)
+
+
+def _commit_password(
+    svc: Services,
+    user: User,
+    keep: Session,
+    hashed: str,
+    *,
+    network: str,
+    language: str,
+    optional: Sequence[Write] = (),
+) -> None:
     remembered = password_rules.remembered_hashes(svc, user)
     change = svc.users.password_change(user, password_hash=hashed, keep=keep, remembered=remembered)
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
-    if svc.transactions.commit(change, notice, *mail, optional=[refund]) is not None:
+    if svc.transactions.commit(change, notice, *mail, optional=optional) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 
 

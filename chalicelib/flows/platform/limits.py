@@ -174,7 +174,7 @@ def reset(svc: Services, *, canonical_email: str, network: str) -> None:
 
 
 def reset_confirmation(svc: Services, user: User) -> None:
-    """Counts one password that is chosen by a good link, for judging it costs; raises TooManyRequests."""
+    """Counts one password that is chosen by a good link or after a fresh login, for judging it costs; raises TooManyRequests."""
     _spend(svc, _limit(svc, "reset_confirmation_account", user.uid))
 
 

@@ -15,6 +15,7 @@ from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import (
     account,
     account_email,
+    account_password,
     authorize,
     change_email,
     device,
@@ -79,6 +80,7 @@ APIS = (
     sessions.api,
     factor_pages.api,
     account_email.api,
+    account_password.api,
     end_session.api,
     verify_email.api,
     change_email.api,

@@ -2,6 +2,7 @@
 
 # The path below the issuer, and the text that says what is there. A page adds itself by one line.
 MENU = (
+    ("account/password", "password.title"),
     ("account/email", "your_email.title"),
     ("account/factors", "factors.title"),
     ("account/sessions", "sessions"),

@@ -253,6 +253,12 @@ def at_email_page(world: World) -> None:
     world.state["page"] = world.browser.get("/account/email")
 
 
+def at_password_page(world: World) -> None:
+    """The page of the password of somebody who has just made an account and logged in."""
+    at_new_code_app(world)
+    world.state["page"] = world.browser.get("/account/password")
+
+
 def at_new_code_app(world: World) -> None:
     """The page that adds an app, of somebody who has just made an account and logged in."""
     email = f"page{world.number}-{len(world.state)}@example.com"
@@ -534,6 +540,7 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
     "POST /account": (at("/account"), form("/account", nickname="Annie")),
+    "POST /account/password": (at_password_page, form("/account/password", password=NEW_PASSWORD)),
     "POST /account/email": (at_email_page, form("/account/email", email="ann@new.example")),
     "POST /account/factors": (at_factors, new_codes_on_page),
     "POST /account/add-factor": (at_new_code_app, add_code_app_on_page),

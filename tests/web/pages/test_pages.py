@@ -32,6 +32,7 @@ PREFIXES = (
     *(f"{unit}." for unit in ("seconds", *html.UNITS)),
     "sessions.",
     "account.",
+    "password.",
     "your_email.",
     "factor.",
     "factor_kind.",
