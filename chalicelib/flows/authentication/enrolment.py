@@ -130,7 +130,9 @@ def finish(
             raise LoginExpired("This has been added already.", uid=user.uid)
         limits.factor_change(svc, user)
     factor = replace(enrolled, name=name or enrolled.name)
-    raised = [svc.sessions.proof(session, amr=levels.united(session.amr, proof.amr))] if session else []
+    # Only what logins need from now on: a key that did not verify its user would else pass for one that did.
+    methods = proof.amr if FACTORS[record.kind].raises_level else ()
+    raised = [svc.sessions.proof(session, amr=levels.united(session.amr, methods))] if session else []
     refund = svc.attempts.refund(spent, now=svc.now())
     writes = (svc.factors.enrolment(user, factor), *raised)
     _commit(svc, user, *writes, mail=ADDED, language=agent.language, optional=[refund])
