@@ -41,7 +41,7 @@ class Brand(NamedTuple):
 BRAND = Brand()
 
 
-# Compared as one object, not by its thirty values: some answers are kept per settings.
+# Compared as one object, not by its many values: some answers are kept per settings.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """What the code may rely on; `load` says which of it a deployment chooses. Lifetimes are seconds."""

@@ -68,7 +68,11 @@ def _challenge(_: Services, attempt: Attempt, user: User, agent: UserAgent) -> M
 
 
 def _begin(_: Services, user: User, __: UserAgent) -> tuple[dict[str, str], dict[str, str]]:
-    return {"of": user.uid}, {"hint": "count from nought"}
+    return {"of": user.uid}, _show()
+
+
+def _show(*_: object) -> dict[str, str]:
+    return {"hint": "count from nought"}
 
 
 def _finish(name: str, amr: tuple[str, ...], svc: Services, user: User, answer: str) -> tuple[EnrolledFactor, Proof]:
@@ -80,14 +84,21 @@ def _finish(name: str, amr: tuple[str, ...], svc: Services, user: User, answer: 
 
 
 @contextmanager
-def installed(name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challenges: bool = False) -> Iterator[Factor]:
-    """Puts such a factor into the list of all, and takes it out again."""
+def installed(
+    name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challenges: bool = False, on_pages: bool = False
+) -> Iterator[Factor]:
+    """Puts such a factor into the list of all, and takes it out again; pages can add one that is `on_pages`."""
     factor = Factor(
         name=name,
         amr=amr,
         verify=lambda svc, _, user, answer: _verify(factor, svc, user, answer),
         challenge=_challenge if challenges else None,
-        enrolment=Enrolment(_begin, lambda svc, user, _, answer: _finish(name, amr, svc, user, answer), most=2),
+        enrolment=Enrolment(
+            _begin,
+            lambda svc, user, _, answer: _finish(name, amr, svc, user, answer),
+            most=2,
+            show=_show if on_pages else None,
+        ),
     )
     before = dict(FACTORS)
     FACTORS[name] = factor

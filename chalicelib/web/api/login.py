@@ -8,6 +8,7 @@ from msgspec import Meta
 from ...domain import errors
 from ...domain.authentication.attempt import Attempt
 from ...flows.authentication import api_login
+from ...flows.authentication.factors import passkey
 from ...services import Services
 from ..http.routing import Api, Caller
 from ..http.tokens import LoginTokens, login_tokens_of
@@ -21,7 +22,6 @@ ProofOfWork = Annotated[
         max_length=4096, description="The answer to the challenge of `proof_of_work_required`: challenge, dot, number."
     ),
 ]
-PASSKEY = "passkey"
 STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
 PROOF_ERRORS = (
     errors.InvalidCredentials,
@@ -126,7 +126,7 @@ def log_in(svc: Services, caller: Caller, body: LogIn) -> LoginTokens:
 def begin_passkey(svc: Services, caller: Caller, body: BeginPasskey) -> PasskeyChallenge:
     """Begins a login without a user name, which goes on at /login/proof with the factor `passkey`; stores nothing."""
     token, challenge = api_login.begin_with(
-        svc, factor=PASSKEY, scope=body.scope, device=body.device, agent=caller.user_agent()
+        svc, factor=passkey.NAME, scope=body.scope, device=body.device, agent=caller.user_agent()
     )
     return PasskeyChallenge(token, dict(challenge))
 

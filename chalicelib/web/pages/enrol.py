@@ -1,34 +1,25 @@
 """A factor to be added before a login goes on: the page after the password, where more is needed than the account has."""
 
-from ...domain import errors
+from functools import partial
+
 from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired, LoginRequired
 from ...flows.authentication import enrolment, login_enrolment
-from ...flows.authentication.login import Incomplete
+from ...flows.authentication.factors import FACTORS
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import form_errors, forms
+from . import forms
 from .error_pages import REFUSALS
 from .login_form import client_values
-from .login_progress import (
-    ENROL,
-    STEP_UP,
-    read_attempt,
-    redirect_after,
-    redirect_after_step_up,
-    redirect_to_step,
-    start_over,
-    step_page,
-)
-from .page_request import PageRequest, StalePage
+from .login_progress import ENROL, read_attempt, redirect_after_step, redirect_to_step, start_over, take_step
+from .page_request import PageRequest
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
 api = pages.api
 
 FORM = "enrol"
-FORM_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
 
 
 @pages.page(f"/{ENROL}", takes=LANGUAGE | {"to"}, errors=(*REFUSALS, EnrolmentRequired))
@@ -53,6 +44,7 @@ def show_enrolment(page_request: PageRequest) -> Answer:
         signed={"attempt": attempt.id},
         user=user.email,
         kind=kind,
+        is_number=bool(kind) and FACTORS[kind].is_number,
         others=[name for name in names if name != kind],
         challenge=challenge,
         **client_values(page_request),
@@ -62,22 +54,13 @@ def show_enrolment(page_request: PageRequest) -> Answer:
 @pages.form(f"/{ENROL}", name=FORM, signed=("attempt",), takes=frozenset({"answer", "choose"}))
 def enrol_on_page(page_request: PageRequest) -> Answer:
     """The choice of a factor, or its first answer."""
-    browser_session, fields = page_request.browser(), page_request.fields
-    try:
-        attempt = read_attempt(page_request, browser_session)
-        if attempt.id != fields.get("attempt"):  # another tab's
-            raise StalePage()
-        if "choose" in fields:
-            return _begin(page_request, attempt, fields["choose"])
-        return _finish(page_request, browser_session, attempt)
-    except LoginExpired:
-        return start_over(page_request, browser_session)
-    except LoginRequired:
-        return start_over(page_request, None)
-    except FORM_ERRORS as refusal:
-        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
-        form = (FORM, page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, step_page(page_request, ENROL), form, refusal, error)
+    return take_step(page_request, FORM, ENROL, partial(_take, page_request))
+
+
+def _take(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
+    if "choose" in page_request.fields:
+        return _begin(page_request, attempt, page_request.fields["choose"])
+    return _finish(page_request, browser_session, attempt)
 
 
 def _challenge_of(page_request: PageRequest, attempt: Attempt, user: User) -> tuple[str, dict[str, str]]:
@@ -103,6 +86,4 @@ def _finish(page_request: PageRequest, browser_session: Browser | None, attempt:
         name="",
         agent=page_request.user_agent,
     )
-    if attempt.flow == STEP_UP and browser_session and not isinstance(progress, Incomplete):
-        return redirect_after_step_up(page_request, browser_session, progress)
-    return redirect_after(page_request, progress)
+    return redirect_after_step(page_request, browser_session, attempt, progress)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 DIRECTORY = Path(__file__).parent
-# One of two scripts: it saves a click on the page that posts an answer back to a client.
+# It saves a click on the page that posts an answer back to a client.
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 PASSKEYS = DIRECTORY / "static" / "passkeys.js"

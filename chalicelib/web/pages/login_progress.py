@@ -2,14 +2,15 @@
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
+from ...domain import errors
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated
-from ...domain.errors import LoginExpired
+from ...domain.errors import LoginExpired, LoginRequired
 from ...flows.authentication import attempts, login, mailed_login
 from ...flows.authentication.login import Incomplete, Progress
 from ...flows.clients import own
@@ -20,12 +21,13 @@ from ...flows.sessions import begin, browser, logout
 from ...flows.sessions.browser import Browser
 from ..http import request_log
 from ..http.answers import Answer
-from . import cookies
-from .page_request import PageRequest, redirect, with_cookie
+from . import cookies, form_errors
+from .page_request import PageRequest, StalePage, redirect, with_cookie
 
 # A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
 LOGIN, STEP_UP = "pages", "step up"
 PROOF, ENROL = "authorize/proof", "authorize/enrol"  # the pages between the password and what a login is for
+STEP_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
 
 
 def begin_login(page_request: PageRequest) -> Attempt:
@@ -67,6 +69,37 @@ def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
         return redirect_to_step(page_request, progress.attempt, PROOF if progress.factors else ENROL)
     previous = log_out_another_user(page_request, progress.user)
     return redirect_logged_in(page_request, browser.log_in(page_request.svc, progress, previous), progress)
+
+
+def take_step(
+    page_request: PageRequest, form: str, page: str, take: Callable[[Browser | None, Attempt], Answer]
+) -> Answer:
+    """Takes the step that a form of a login's page is, in the attempt that its page was shown for; mistakes lead back."""
+    browser_session = page_request.browser()
+    try:
+        attempt = read_attempt(page_request, browser_session)
+        if attempt.id != page_request.fields.get("attempt"):  # another tab's
+            raise StalePage()
+        return take(browser_session, attempt)
+    except LoginExpired:
+        return start_over(page_request, browser_session)
+    except LoginRequired:
+        return start_over(page_request, None)
+    except STEP_ERRORS as refusal:
+        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
+        shown_on = step_page(page_request, page)
+        return form_errors.redirect_with_errors(
+            page_request, shown_on, (form, page_request.browser_token()), refusal, error
+        )
+
+
+def redirect_after_step(
+    page_request: PageRequest, browser_session: Browser | None, attempt: Attempt, progress: Progress
+) -> Answer:
+    """Redirects to what comes after a step of a login in this browser, or of raising its session."""
+    if attempt.flow == STEP_UP and browser_session and not isinstance(progress, Incomplete):
+        return redirect_after_step_up(page_request, browser_session, progress)
+    return redirect_after(page_request, progress)
 
 
 def redirect_after_sign_up(page_request: PageRequest, progress: Progress, session: Session | None) -> Answer:

@@ -1,35 +1,34 @@
 """One proof more: the page between the password and what the login was for, where the account has more factors."""
 
 import json
+from functools import partial
 
-from ...domain import errors
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired
 from ...flows.authentication import login
 from ...flows.authentication.factors import FACTORS, passkey
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import form_errors, forms
+from . import forms
 from .login_form import client_values
 from .login_progress import (
     ENROL,
     PROOF,
     STEP_UP,
     read_attempt,
-    redirect_after,
-    redirect_after_step_up,
+    redirect_after_step,
     redirect_to_proof,
     start_over,
     step_page,
+    take_step,
 )
-from .page_request import PageRequest, StalePage, redirect
+from .page_request import PageRequest, redirect
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
 api = pages.api
 
 FORM = "proof"
-FORM_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
 
 
 @pages.page("/authorize/proof", takes=LANGUAGE | {"to"})
@@ -65,20 +64,13 @@ def show_proof(page_request: PageRequest) -> Answer:
 )
 def prove_on_page(page_request: PageRequest) -> Answer:
     """The answer for a factor, or the choice of one."""
-    browser_session, fields = page_request.browser(), page_request.fields
-    try:
-        attempt = read_attempt(page_request, browser_session)
-        if attempt.id != fields.get("attempt"):  # another tab's
-            raise StalePage()
-        if "choose" in fields:
-            return _choose(page_request, attempt, fields["choose"])
-        return _answer(page_request, browser_session, attempt)
-    except LoginExpired:
-        return start_over(page_request, browser_session)
-    except FORM_ERRORS as refusal:
-        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
-        form = (FORM, page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, step_page(page_request, PROOF), form, refusal, error)
+    return take_step(page_request, FORM, PROOF, partial(_take, page_request))
+
+
+def _take(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
+    if "choose" in page_request.fields:
+        return _choose(page_request, attempt, page_request.fields["choose"])
+    return _answer(page_request, browser_session, attempt)
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
@@ -91,9 +83,7 @@ def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
 def _answer(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
     factor, answer = (page_request.fields.get(name, "") for name in ("factor", "answer"))
     progress = login.prove(page_request.svc, attempt, factor=factor, answer=answer, agent=page_request.user_agent)
-    if attempt.flow == STEP_UP and browser_session and not isinstance(progress, login.Incomplete):
-        return redirect_after_step_up(page_request, browser_session, progress)
-    return redirect_after(page_request, progress)
+    return redirect_after_step(page_request, browser_session, attempt, progress)
 
 
 def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:

@@ -55,9 +55,9 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     nothing; what it sends it counts, for the agent's network as well. None of them decides what comes next.
     `discovery` is for one whose answer says whose it is, so that a login can begin with it.
     `enrolled` is whether an account has it, None for what the account itself says. `enrolment` is None where nobody can add it
-    as one adds the others. Who has nothing left that
-    `begins_login` could not log in any more. Where one `raises_level`, a login to the account needs it beside another.
-    What is typed for it may be a number (`is_number`), for which telephones have other keys.
+    as one adds the others. Who has nothing left that `begins_login` could not log in any more. Where one `raises_level`, a
+    login to the account needs it beside another. What is typed for it may be a number (`is_number`), for which telephones
+    have other keys.
     """
 
     name: str
