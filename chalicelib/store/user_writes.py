@@ -18,10 +18,12 @@ def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
     if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
         values["password_hash"] = {"S": changed.password_hash}
     gone = "email_problem" if changed.previous_email else "email_problem, previous_email, previous_email_until"
-    same, same_values = ("", {}) if changed.factors == user.factors else with_same_factors(user)
-    if same and changed.factors:
+    # Whoever ends all sessions has looked at the factors: none may have come since.
+    ends_sessions = changed.token_version != user.token_version
+    same, same_values = with_same_factors(user) if ends_sessions or changed.factors != user.factors else ("", {})
+    if changed.factors != user.factors and changed.factors:
         values["factors"] = {"SS": sorted(changed.factors)}
-    elif same:
+    elif changed.factors != user.factors:
         gone += ", factors"
     part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)} REMOVE {gone}"
     part["ConditionExpression"] += " AND email = :email AND " + (

@@ -24,6 +24,7 @@ from ..sessions import back_channel
 from . import account_hooks, guests, recovery, signup
 
 MAIL, NOTICE, GUEST_MAIL = "change_email", "email_changed", "guest_email"
+TRIES = 4  # to put an address back while whoever took the account over goes on changing it
 C = TypeVar("C", bound=EmailChange)
 
 
@@ -178,6 +179,14 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
     or not any more.
     """
     link = read_undo(svc, unverified_text)
+    for _ in range(TRIES):
+        if _put_back(svc, link, network=network, language=language):
+            return
+    raise NotFound("This link was used already.", uid=link.uid)
+
+
+def _put_back(svc: Services, link: SealedEmailUndo, *, network: str, language: str) -> bool:
+    """False if the account has changed meanwhile, as by one factor more."""
     user = svc.users.read(link.uid)
     if (
         user is None
@@ -202,8 +211,7 @@ def undo(svc: Services, unverified_text: str, *, network: str, language: str) ->
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)
     change = (svc.users.address_change(user, restored), svc.factors.deletion(user, added))
-    if svc.transactions.commit(*change, notice, *mail) is not None:
-        raise NotFound("This link was used already.", uid=link.uid)
+    return svc.transactions.commit(*change, notice, *mail) is None
 
 
 def _as_it_was(user: User, change: EmailChange) -> bool:

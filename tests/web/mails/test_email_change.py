@@ -369,6 +369,20 @@ def test_an_undo_takes_what_was_added_in_the_week_before_the_change(
     assert user.factors == {kept.entry}
 
 
+def test_a_passkey_that_is_added_while_the_address_is_put_back_goes_as_well(
+    phone: DeliveringPhone, mailbox: Ses, svc: Services
+) -> None:
+    tokens, thief = sign_up(phone, mailbox), Authenticator()
+    uid = tokens["user"]["sub"]
+    change(phone, mailbox, tokens["access_token"])
+    link = undo_link(mailbox)
+    with just_before(svc.users._client, "TransactWriteItems", lambda: passkeys.enrol(svc, uid, thief)):
+        assert b"Your address is back" in submit(phone, link, UNDO)
+    at = login_client("json", svc, phone)
+    token, options = passkeys.begin(at)
+    assert passkeys.prove(at, token, thief.get(options)).status == 401
+
+
 def test_who_took_an_account_over_cannot_use_up_the_undo_nor_has_one(phone: DeliveringPhone, mailbox: Ses) -> None:
     """By another change, another password, a sign-up with the old address, or an undo of their own."""
     access = sign_up(phone, mailbox)["access_token"]
