@@ -124,7 +124,14 @@ def _password(user: User, body: EmailChange) -> str:
     "POST /me/email/confirm",
     status=204,
     body=EmailChangeCode,
-    errors=(*GUARDED, errors.NotFound, errors.EmailTaken, errors.InvalidCredentials, errors.TooManyRequests),
+    errors=(
+        *GUARDED,
+        errors.Refused,
+        errors.NotFound,
+        errors.EmailTaken,
+        errors.InvalidCredentials,
+        errors.TooManyRequests,
+    ),
 )
 def confirm_email_change(svc: Services, caller: Caller, body: EmailChangeCode) -> None:
     """Changes the account's address by the code of the mail to the new one, and mails the old one a link to undo it."""

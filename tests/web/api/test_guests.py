@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -13,6 +14,7 @@ from chalicelib.config.values import WrongSetting
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import ses, wire
+from tests.support.custom import install
 from tests.support.delivery import DeliveringPhone
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed, installed, refusal
 from tests.support.ses import Ses
@@ -381,3 +383,31 @@ def test_a_guest_and_its_upgrade_keep_their_budgets(phone: DeliveringPhone, svc:
         assert traffic.calls == ["TransactWriteItems"] * 2
         assert upgrade(phone, access).status == 200
     assert traffic.calls[2:] == ["BatchGetItem", "TransactWriteItems", "TransactWriteItems"]
+
+
+def test_a_hook_that_lets_nobody_sign_up_lets_no_guest_become_real_by_a_code_either(
+    phone: DeliveringPhone, mailbox: Ses, tmp_path: Path
+) -> None:
+    access = guest(phone)["access_token"]
+    token = ask(phone, access)
+    install(tmp_path, "from chalicelib.hooks import Refuse\ndef before_sign_up(event): raise Refuse(event.email)\n")
+    answer = confirm(phone, access, token, mailbox.mails[-1].code)
+    assert refusal(answer) == (403, "refused")
+    assert answer.json()["error_description"] == EMAIL
+    assert refusal(phone.call(UPGRADE, CREDENTIALS, token=access)) == (403, "refused")
+    assert refusal(phone.call(GUEST)) == (503, "temporarily_unavailable")  # without one line of text
+    assert_guest(phone, access)
+
+
+def test_a_hook_hears_of_a_guest_that_is_real_by_now_and_of_one_that_has_shown_whose_other_account_is(
+    phone: DeliveringPhone, mailbox: Ses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = "def after_upgrade(event): print('real', event.user.email)\n"
+    source += "def address_taken(event): print('taken', event.other_uid, event.email_verified)\n"
+    first, second = guest(phone)["access_token"], guest(phone)["access_token"]
+    tokens = {access: (ask(phone, access), mailbox.mails[-1].code) for access in (first, second)}
+    install(tmp_path, source)
+    assert confirm(phone, first, *tokens[first]).status == 204
+    assert f"real {EMAIL}" in capsys.readouterr().out
+    assert confirm(phone, second, *tokens[second]).status == 409
+    assert f"taken {claims(first)['sub']} True" in capsys.readouterr().out

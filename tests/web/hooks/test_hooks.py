@@ -120,11 +120,7 @@ def test_who_does_not_know_the_password_is_not_told_what_a_hook_would_say(phone:
 def test_a_refused_login_is_no_failed_guess_and_a_refused_sign_up_counts(phone: Phone, tmp_path: Path) -> None:
     phone.sign_up()
     svc = install(tmp_path, function("before_login", REFUSING))
-    use(
-        replace(
-            svc, settings=replace(svc.settings, limits={**svc.settings.limits, "password_account_network": (2, 900)})
-        )
-    )
+    use(replace(svc, settings=replace(svc.settings, limits={**svc.settings.limits, "password_network": (2, 900)})))
     for _ in range(4):
         assert refusal(phone.call("POST /login", CREDENTIALS)) == (403, "refused")
     svc = install(tmp_path, function("before_sign_up", REFUSING))
