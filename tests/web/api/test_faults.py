@@ -216,7 +216,7 @@ FLOWS: dict[str, Flow] = {
     "delete the account": (
         delete,
         deleted,
-        ("BatchGetItem", TRANSACT, "Query", "BatchWriteItem", "Query", TRANSACT, "Query", "Query"),
+        ("BatchGetItem", TRANSACT, "Query", "BatchWriteItem", "Query", TRANSACT, "Query", "Query", "Query"),
     ),
 }
 every_flow = pytest.mark.parametrize("name", FLOWS)
