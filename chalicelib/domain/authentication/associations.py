@@ -8,7 +8,6 @@ from ..crypto import base64url
 APPLE = "/.well-known/apple-app-site-association"
 ANDROID = "/.well-known/assetlinks.json"
 ORIGINS = "/.well-known/webauthn"
-PATHS = (APPLE, ANDROID, ORIGINS)
 # Android's names: the app may open the site's links, and use its passkeys and passwords.
 RELATIONS = ("delegate_permission/common.handle_all_urls", "delegate_permission/common.get_login_creds")
 
