@@ -1,10 +1,11 @@
 import hashlib
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
-from ..domain.accounts.model import User
+from ..domain.accounts.model import Consent, User
 from ..domain.oauth.client import Client
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
@@ -31,6 +32,12 @@ def from_item(item: Item) -> Client:
 @reader("consent")
 def _consent_from_item(item: Item) -> tuple[int, frozenset[str]]:
     return int(item["agreed_at"]["N"]), frozenset(item["scopes"]["SS"] if "scopes" in item else ())
+
+
+def _consent_of(item: Item) -> Consent:
+    agreed_at, scopes = _consent_from_item(item)
+    _, client_id, *of_api = item["sk"]["S"].split("#")
+    return Consent(client_id=unquote(client_id), scopes=scopes, agreed_at=agreed_at, api="".join(of_api))
 
 
 def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
@@ -142,18 +149,31 @@ class Clients:
                 return not failed
         return True  # somebody agreed in between, to the newer client
 
+    def consents(self, uid: str) -> list[Consent]:
+        """All that a user has agreed to, for every client and API."""
+        return [_consent_of(item) for item in self._consent_items(uid)]
+
+    def consent_deletion(self, uid: str, consent: Consent) -> Write:
+        """A consent gone, if it is there."""
+        item_key = key(("user", uid), ("consent", escaped(consent.client_id), *([consent.api] if consent.api else [])))
+        return Write(({"Delete": {"TableName": self._users, "Key": item_key}},))
+
     def delete_consents(self, uid: str) -> None:
         """Erases all that a user has agreed to."""
+        # By their keys alone: one that cannot be read goes as well.
+        for item_key in self._consent_items(uid, ProjectionExpression="pk, sk"):
+            self._client.call("DeleteItem", TableName=self._users, Key=item_key)
+
+    def _consent_items(self, uid: str, **more: Any) -> list[Item]:
         pages = self._client.pages(
             "Query",
             TableName=self._users,
             KeyConditionExpression="pk = :user AND begins_with(sk, :consent)",
             ExpressionAttributeValues={":user": {"S": f"user#{uid}"}, ":consent": {"S": "consent#"}},
-            ProjectionExpression="pk, sk",
             ConsistentRead=True,
+            **more,
         )
-        for item_key in [item for page in pages for item in page["Items"]]:
-            self._client.call("DeleteItem", TableName=self._users, Key=item_key)
+        return [item for page in pages for item in page["Items"]]
 
     def _put(self, registered: Client, condition: str, values: dict[str, Any]) -> bool:
         item = {

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from chalicelib.domain.authentication.user_agent import UserAgent
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.accounts import mail_problems
 from chalicelib.flows.authentication import api_login
 from chalicelib.flows.authentication.factors import recovery_code
@@ -34,11 +35,21 @@ def bounced(svc: Services, email: str) -> None:
     assert mail_problems.note(svc, email, "bounce")
 
 
+def allowed_app(svc: Services, email: str) -> None:
+    """An application that may use the account, with scopes of ours and one without a text."""
+    client = Client(client_id="garden", client_name="Garden Planner", scopes=("openid", "email", "plants"))
+    svc.clients.create(client)
+    user = svc.users.read(svc.users.find(email) or "")
+    assert user
+    assert svc.clients.remember_consent(user, "garden", client.scopes, since=0, now=svc.now())
+
+
 # By path, for the account with an e-mail address and the password of everybody here; most pages need nothing.
 STATES: Mapping[str, Callable[[Services, str], None]] = {
     "/account/sessions": sessions_on_devices,
     "/account/factors": recovery_codes,
     "/account/email": bounced,
+    "/account/apps": allowed_app,
 }
 
 

@@ -70,6 +70,16 @@ class EnrolledFactor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a user has agreed to for a client at one API, and when last; `api` is the digest of its URI, "" for our own."""
+
+    client_id: str
+    scopes: frozenset[str]
+    agreed_at: int
+    api: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One session of one client for one user, for its whole life; times are epoch seconds.
 

@@ -1,6 +1,6 @@
 """The clients that take part in a logout are told that their sessions have ended (OpenID Connect Back-Channel Logout 1.0)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -36,6 +36,28 @@ def other_sessions_ended(svc: Services, user: User, keep: Session | None, *, net
     kept = keep.session_id if keep else ""
     ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=kept)
     return outbox.message(svc, ended)
+
+
+def client_sessions_ended(svc: Services, ended: Sequence[Session], *, network: str) -> list[Write]:
+    """What tells one client that its own sessions have ended; nothing for one that does not listen, or without sessions."""
+    if not ended or not _may_listen(svc, ended[0].client_id):
+        return []
+    session_ids: dict[int | None, list[str]] = {}
+    for session in ended:
+        session_ids.setdefault(session.client_since, []).append(session.session_id)
+    return [
+        outbox.message(
+            svc,
+            LogoutNotice(
+                uid=ended[0].uid,
+                network=network,
+                client_id=ended[0].client_id,
+                client_since=since,
+                session_ids=tuple(sorted(ids)),
+            ),
+        )
+        for since, ids in session_ids.items()
+    ]
 
 
 def notify_participants(svc: Services, message_id: str, ended: EndedSessions) -> Mapping[str, LogoutNotice]:

@@ -14,6 +14,7 @@ from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import (
     account,
+    account_apps,
     account_email,
     account_password,
     authorize,
@@ -81,6 +82,7 @@ APIS = (
     factor_pages.api,
     account_email.api,
     account_password.api,
+    account_apps.api,
     end_session.api,
     verify_email.api,
     change_email.api,

@@ -6,4 +6,5 @@ MENU = (
     ("account/email", "your_email.title"),
     ("account/factors", "factors.title"),
     ("account/sessions", "sessions"),
+    ("account/apps", "apps.title"),
 )

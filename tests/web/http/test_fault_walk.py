@@ -253,6 +253,17 @@ def at_email_page(world: World) -> None:
     world.state["page"] = world.browser.get("/account/email")
 
 
+def with_app(world: World) -> None:
+    """The page of applications of somebody who has just allowed one."""
+    world.browser.cookies.clear()
+    world.app.tokens(world.browser)
+    world.state["page"] = world.browser.get("/account/apps")
+
+
+def take_back(world: World) -> Answer:
+    return world.browser.submit(world.state["page"], "/account/apps", revoke=world.app.id)
+
+
 def at_password_page(world: World) -> None:
     """The page of the password of somebody who has just made an account and logged in."""
     at_new_code_app(world)
@@ -540,6 +551,7 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/logout/confirm": (at(LOGOUT), form(f"{LOGOUT}/confirm")),
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
     "POST /account": (at("/account"), form("/account", nickname="Annie")),
+    "POST /account/apps": (with_app, take_back),
     "POST /account/password": (at_password_page, form("/account/password", password=NEW_PASSWORD)),
     "POST /account/email": (at_email_page, form("/account/email", email="ann@new.example")),
     "POST /account/factors": (at_factors, new_codes_on_page),

@@ -32,6 +32,7 @@ PREFIXES = (
     *(f"{unit}." for unit in ("seconds", *html.UNITS)),
     "sessions.",
     "account.",
+    "apps.",
     "password.",
     "your_email.",
     "factor.",

@@ -1,0 +1,67 @@
+"""The applications that somebody has allowed to use their account: listed, and taken back."""
+
+import msgspec
+
+from ...domain.accounts.model import Session, User
+from ...domain.errors import NotFound, TemporarilyUnavailable
+from ...domain.oauth.client import host_of
+from ...services import Services
+from ..clients import documents
+from ..sessions import back_channel
+
+REVOKED = "access taken back"
+
+
+class App(msgspec.Struct, frozen=True):
+    """An application with what it may do, at whichever API, and when its user agreed to that last."""
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...]
+    agreed_at: int
+
+
+def list_apps(svc: Services, user: User) -> list[App]:
+    """What a user has agreed to that counts, by the application, the latest first."""
+    consents = svc.clients.consents(user.uid)
+    apps = []
+    for client_id in dict.fromkeys(each.client_id for each in consents):
+        client = svc.clients.read(client_id)
+        if client is None and not documents.is_address(client_id):
+            continue  # it is gone, and what was allowed with it
+        since = client.created_at if client else 0
+        own = [each for each in consents if each.client_id == client_id and each.agreed_at >= since]
+        if own:
+            scopes = sorted(frozenset().union(*(each.scopes for each in own)))
+            # A document is not fetched for its name: its host vouches for it anyway.
+            name = client.client_name or client_id if client else host_of(client_id)
+            apps.append(App(client_id, name, tuple(scopes), max(each.agreed_at for each in own)))
+    return sorted(apps, key=lambda app: (-app.agreed_at, app.client_id))
+
+
+def revoke(svc: Services, user: User, client_id: str, *, network: str) -> None:
+    """Takes back what a client may do, ends its sessions and has it notified; raises NotFound where there is no consent.
+
+    The consent goes last: should anything fail before, its user still sees the application and can try again.
+    """
+    consents = [each for each in svc.clients.consents(user.uid) if each.client_id == client_id]
+    if not consents:
+        raise NotFound("You have allowed no such application.", uid=user.uid)
+    _end_sessions(svc, user, client_id)
+    # Those of an earlier try too, whose notice was never written; to be told of one twice does no harm.
+    ended = [each for each in _sessions(svc, user, client_id) if each.ended == REVOKED and not each.waiting]
+    notices = back_channel.client_sessions_ended(svc, ended, network=network)
+    deletions = [svc.clients.consent_deletion(user.uid, each) for each in consents]
+    if svc.transactions.commit(*deletions, *notices) is not None:
+        raise TemporarilyUnavailable(reason="consent changed meanwhile", uid=user.uid)
+    _end_sessions(svc, user, client_id)  # what began between the two
+
+
+def _end_sessions(svc: Services, user: User, client_id: str) -> None:
+    for session in _sessions(svc, user, client_id):
+        if not session.ended:
+            svc.sessions.end(user.uid, session.session_id, why=REVOKED)
+
+
+def _sessions(svc: Services, user: User, client_id: str) -> list[Session]:
+    return [each for each in svc.sessions.of_user(user.uid) if each.client_id == client_id]
