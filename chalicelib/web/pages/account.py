@@ -52,7 +52,8 @@ def change_profile_on_page(page_request: PageRequest, browser_session: Browser) 
     wrong = next((name for name, text in values.items() if not profile.is_valid(name, text)), "")
     if wrong:
         error = "wrong_website" if wrong == "website" else "long_name"
-        refusal, form = errors.InvalidRequest(reason=wrong), (FORM, browser_session.session.session_id)
+        refusal = errors.InvalidRequest(f"The profile takes no such `{wrong}`.", reason=wrong)
+        form = (FORM, browser_session.session.session_id)
         return form_errors.redirect_with_errors(
             page_request, page_request.to, form, refusal, error, wrong=wrong, **values
         )
