@@ -20,6 +20,8 @@ SCOPES = {
     "DELETE /me/factors/{factor_id}": ACCOUNT,
     "POST /me/password": ACCOUNT,
     "POST /me/upgrade": ACCOUNT,
+    "POST /me/upgrade/passkey": ACCOUNT,
+    "POST /me/upgrade/passkey/confirm": ACCOUNT,
     "POST /me/email": ACCOUNT,
     "POST /me/email/confirm": ACCOUNT,
     "POST /me/email/verification": ACCOUNT,

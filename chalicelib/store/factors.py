@@ -73,6 +73,11 @@ class Factors:
         answer = self._client.call("GetItem", TableName=self._users, Key=key, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
+    def creation(self, factor: EnrolledFactor) -> Write:
+        """The factor of an account that names it from the beginning, for the write that makes the account."""
+        new = {"ConditionExpression": "attribute_not_exists(pk)"}
+        return Write(({"Put": {"TableName": self._users, "Item": to_item(factor), **new}},))
+
     def enrolment(self, user: User, factor: EnrolledFactor, *, instead_of: Sequence[str] = ()) -> Write:
         """One more factor, some others gone for it, while the account and its factors are as they were read."""
         named = self._naming(user, (user.factors - frozenset(instead_of)) | {factor.entry})

@@ -26,12 +26,12 @@ class Guests:
             **as_read(user),
             "UpdateExpression": (
                 "SET email = :email, email_verified = :verified, password_hash = :hash, #name = :name, "
-                "email_changed_at = :now "
+                f"email_changed_at = :now{', factors = :factors' if promoted.factors else ''} "
                 "REMOVE guest, expires_at"
             ),
             "ExpressionAttributeNames": {"#name": "name"},
         }
-        part["ConditionExpression"] += " AND guest = :guest"
+        part["ConditionExpression"] += " AND guest = :guest AND attribute_not_exists(factors)"
         part["ExpressionAttributeValues"] |= {
             ":guest": {"BOOL": True},
             ":email": {"S": promoted.email},
@@ -39,6 +39,7 @@ class Guests:
             ":hash": {"S": promoted.password_hash},
             ":name": {"S": promoted.name},
             ":now": {"N": str(now)},
+            **({":factors": {"SS": sorted(promoted.factors)}} if promoted.factors else {}),
         }
         claim = addresses.claim(self._users, email.canonical(promoted.email), user.uid, now=now)
         return Write(({"Update": part}, claim))

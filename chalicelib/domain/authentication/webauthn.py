@@ -136,7 +136,7 @@ def user_handle(uid: str) -> str:
 
 
 def creation_options(
-    party: RelyingParty, user: User, credentials: Iterable[Credential], *, challenge: bytes
+    party: RelyingParty, user: User, credentials: Iterable[Credential], *, challenge: bytes, verification: bool = False
 ) -> dict[str, Any]:
     """`PublicKeyCredentialCreationOptionsJSON`: a passkey more, on a device that has none of this account."""
     return {
@@ -153,7 +153,7 @@ def creation_options(
         "authenticatorSelection": {
             "residentKey": "required",
             "requireResidentKey": True,
-            "userVerification": "preferred",
+            "userVerification": "required" if verification else "preferred",
         },
         "attestation": "none",
         "extensions": {"credProps": True},

@@ -67,7 +67,7 @@ class LongRequest(OnceRecord, frozen=True, kw_only=True):
 
 
 class SpentSignUpLink(OnceRecord, frozen=True, kw_only=True):
-    """The link of a mail, under its id, that has made an account."""
+    """The link of a mail, or what a passkey was made for, under its id, that has made an account."""
 
     kind = "sign-up link"
 

@@ -141,6 +141,24 @@ class SealedInvitation(SealedRecord, frozen=True, kw_only=True):
     id: str
 
 
+class SealedPasskeySignUp(SealedRecord, frozen=True, kw_only=True):
+    """An account that is to be made with a passkey, or a guest's that is to get one: `uid` is in the passkey already.
+
+    `holder` is the browser, or the guest's session, that alone may go on; "" for an app that has nothing yet. `email` is ""
+    where the address comes with the passkey; `link` is that of a mail that has verified it. `id` is used up by the account.
+    """
+
+    purpose, seconds = b"latchkey passkey sign-up\x00", 3600
+
+    id: str
+    uid: str
+    holder: str
+    email: str
+    name: str
+    link: str
+    state: dict[str, str]
+
+
 class SealedEnrolment(SealedRecord, frozen=True, kw_only=True):
     """A further factor that an account is to have once its holder has confirmed it: nothing of it is stored before.
 
@@ -193,6 +211,7 @@ SEALED: tuple[type[SealedRecord], ...] = (
     SealedEmailUndo,
     SealedSignUpLink,
     SealedInvitation,
+    SealedPasskeySignUp,
     SealedEnrolment,
     SealedSessionEnd,
     SealedLoginLink,

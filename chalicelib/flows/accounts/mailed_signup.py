@@ -6,8 +6,6 @@ is sent. It keeps nothing of who asked: what a stranger does with somebody else'
 
 from collections.abc import Mapping
 
-import msgspec
-
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.user_agent import UserAgent
@@ -15,13 +13,10 @@ from ...domain.errors import EmailTaken, NotFound, SignUpClosed
 from ...domain.records.once import SpentSignUpLink
 from ...domain.records.outbox import Mail, SignUpRequest
 from ...domain.records.sealed import SealedInvitation, SealedSignUpLink
-from ...services import Services
+from ...services import Services, Write
 from ..authentication import api_login, login
-from ..authentication.login import Incomplete
-from ..clients import own
-from ..platform import keys, limits, outbox, sealing
+from ..platform import limits, outbox, sealing
 from ..platform.ids import derived_id, new_id
-from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
 from . import account_hooks, password_rules, signup
 
@@ -105,7 +100,7 @@ def draft(svc: Services, unverified_link: str, *, password: str, network: str, n
     return signup.draft(svc, address=address, password=password, network=network, name=name, email_verified=True)
 
 
-def create(svc: Services, unverified_link: str, user: User, *, first: Session | None) -> None:
+def create(svc: Services, unverified_link: str, user: User, *also: Write, first: Session | None) -> None:
     """Writes the account of a link, its address and its first session if any, and uses the link up, all or nothing.
 
     Raises NotFound for a link that was used, or whose address has an account by now.
@@ -114,7 +109,7 @@ def create(svc: Services, unverified_link: str, user: User, *, first: Session | 
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
     spent = svc.once.creation(SpentSignUpLink(), record.id, expires_at=now + SealedInvitation.seconds, now=now)
     session = [svc.sessions.creation_with_user(first)] if first else []
-    if svc.transactions.commit(account, *session, spent) is not None:
+    if svc.transactions.commit(account, *also, *session, spent) is not None:
         raise NotFound("This link was used already.")
     account_hooks.after_sign_up(svc, user)
 
@@ -123,13 +118,10 @@ def sign_up(
     svc: Services, unverified_link: str, *, password: str, agent: UserAgent, name: str, device: str
 ) -> tuple[User, TokenSet]:
     """The account of a link with its first session of the JSON API; raises what `draft` and `create` raise."""
-    client = own.json_api(svc)
     user = draft(svc, unverified_link, password=password, network=agent.network, name=name)
     first_login = login.of_new_account(svc, api_login.begin_attempt(svc, scope=None, device=device), user, agent)
-    if isinstance(first_login, Incomplete):
-        create(svc, unverified_link, user, first=None)
-        raise api_login.refusal(svc, first_login)
-    session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
-    issued = issue.issue(svc, keys.current(svc), user, session, client)
-    create(svc, unverified_link, user, first=session)
-    return user, msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))
+
+    def write(first: Session | None) -> None:
+        create(svc, unverified_link, user, first=first)
+
+    return user, signup.with_first_session(svc, user, first_login, device=device, write=write)

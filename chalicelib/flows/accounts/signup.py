@@ -1,12 +1,14 @@
+from collections.abc import Callable
+
 import msgspec
 
 from ...domain.accounts import email, passwords
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EmailDomainRefused, EmailTaken, LatchkeyError, SignUpClosed
-from ...services import Services
+from ...services import Services, Write
 from ..authentication import api_login, login
-from ..authentication.login import Incomplete
+from ..authentication.login import Incomplete, Progress
 from ..clients import own
 from ..platform import keys, limits
 from ..platform.ids import new_id
@@ -22,16 +24,30 @@ def sign_up(
 
     Raises EnrolmentRequired where a login needs more than the password; there is the account then, and no session.
     """
-    client = own.json_api(svc)
     user = draft(svc, address=address, password=password, network=agent.network, name=name)
     first_login = login.of_new_account(svc, api_login.begin_attempt(svc, scope=None, device=device), user, agent)
+
+    def write(first: Session | None) -> None:
+        create(svc, user, first=first, language=agent.language)
+
+    return user, with_first_session(svc, user, first_login, device=device, write=write)
+
+
+def with_first_session(
+    svc: Services, user: User, first_login: Progress, *, device: str, write: Callable[[Session | None], None]
+) -> TokenSet:
+    """The tokens of the JSON API for a new account, which is written with their session: signed first, as everywhere.
+
+    Raises what `write` does, or EnrolmentRequired once it has written the account without a session.
+    """
     if isinstance(first_login, Incomplete):
-        create(svc, user, first=None, language=agent.language)
+        write(None)
         raise api_login.refusal(svc, first_login)
+    client = own.json_api(svc)
     session = begin.draft(svc, first_login, client, scope=client.scopes, device=device)
     issued = issue.issue(svc, keys.current(svc), user, session, client)
-    create(svc, user, first=session, language=agent.language)
-    return user, msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))
+    write(session)
+    return msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))
 
 
 def draft(svc: Services, *, address: str, password: str, network: str, name: str, email_verified: bool = False) -> User:
@@ -77,7 +93,7 @@ def permitted(svc: Services, address: str) -> str:
     return normalised_address
 
 
-def create(svc: Services, user: User, *, first: Session | None, language: str) -> None:
+def create(svc: Services, user: User, *also: Write, first: Session | None, language: str) -> None:
     """Writes an account, its address, its first session if any, and a mail to verify the address, all or nothing.
 
     Raises EmailTaken.
@@ -85,6 +101,6 @@ def create(svc: Services, user: User, *, first: Session | None, language: str) -
     mail = verification.mail(svc, user, language=language)
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
     session = [svc.sessions.creation_with_user(first)] if first else []
-    if svc.transactions.commit(account, *session, *mail) is not None:
+    if svc.transactions.commit(account, *also, *session, *mail) is not None:
         raise EmailTaken()
     account_hooks.after_sign_up(svc, user)

@@ -7,15 +7,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
 from ...domain.accounts.attributes import Value
-from ...domain.accounts.model import User
-from ...domain.records.sealed import SealedSignUpLink
 from ...flows.accounts import account, guests, mailed_signup, signup
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
-from ..http.tokens import LoginTokens, login_tokens_of, tokens_of
-from .bodies import Body, ClaimsAnswer, ClaimsBody, Device, DeviceToken, Email, Name, Password, Token
+from ..http.tokens import login_tokens_of, tokens_of
+from .bodies import Body, ClaimsBody, Device, DeviceToken, Email, Name, Password, Token
 from .caller import GUARDED, current
+from .profile import Profile, SignedUp, SignUpMailed, profile_of
 
 api = Api(__name__)
 
@@ -83,41 +82,6 @@ class ChangePassword(Body, frozen=True):
     new_password: Password
 
 
-class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
-    """An account as its owner sees it; claims that are not known are left out (OpenID Connect Core 5.1)."""
-
-    sub: str
-    email: str
-    email_verified: bool
-    name: str
-    created_at: Annotated[int, Meta(description="Seconds since 1970.")]
-    attributes: Annotated[dict[str, Value], Meta(description="What the deployment keeps of its users besides.")] = (
-        msgspec.field(default_factory=dict)
-    )
-    updated_at: Annotated[int, Meta(description="When the profile was last changed, in seconds since 1970.")] = 0
-    guest: Annotated[bool, Meta(description="Whether the account has no address yet, and ends with its session.")] = (
-        False
-    )
-    email_problem: Annotated[
-        str,
-        Meta(
-            description="`bounce` if a mail to the address came back, `complaint` if its reader wanted none. Verify it again."
-        ),
-    ] = ""
-
-
-class SignedUp(LoginTokens, frozen=True, kw_only=True):
-    """The new account with the tokens of its first session."""
-
-    user: Profile
-
-
-class SignUpMailed(msgspec.Struct, frozen=True):
-    """A mail is on its way: its link makes the account, or says that there is one."""
-
-    expires_in: Annotated[int, Meta(description="For how many seconds the link is good.")] = SealedSignUpLink.seconds
-
-
 @api.route(
     "POST /signup",
     status=201,
@@ -147,7 +111,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
         device=body.device,
         agent=caller.user_agent(body.device_token),
     )
-    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route(
@@ -167,7 +131,7 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
         name=body.name,
         device=body.device,
     )
-    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
 
 @api.route(
@@ -181,7 +145,7 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
 def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
     """Creates an account without an address or a password. Nobody can log in to it: its session is all that it has."""
     user, token_set = guests.create(svc, network=caller.network, name=body.name, device=body.device)
-    return SignedUp(user=_profile(svc, user), **msgspec.structs.asdict(tokens_of(token_set)))
+    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(tokens_of(token_set)))
 
 
 @api.route(
@@ -210,14 +174,14 @@ def upgrade_guest(svc: Services, caller: Caller, body: Upgrade) -> Profile:
         network=caller.network,
         language=caller.language,
     )
-    return _profile(svc, promoted)
+    return profile_of(svc, promoted)
 
 
 @api.route("GET /me", answer=Profile, errors=GUARDED)
 def read_profile(svc: Services, caller: Caller) -> Profile:
     """The account of the caller."""
     user, _ = current(svc, caller)
-    return _profile(svc, user)
+    return profile_of(svc, user)
 
 
 @api.route("PATCH /me", body=ProfileChange, answer=Profile, errors=GUARDED)
@@ -228,7 +192,7 @@ def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profil
     attributes = values.pop("attributes", {})
     if not values and not attributes:
         raise errors.InvalidRequest(f"Name what is to be changed, of {', '.join(msgspec.structs.asdict(body))}.")
-    return _profile(svc, account.change_profile(svc, user, values, attributes=attributes))
+    return profile_of(svc, account.change_profile(svc, user, values, attributes=attributes))
 
 
 @api.route(
@@ -261,19 +225,4 @@ def change_password(svc: Services, caller: Caller, body: ChangePassword) -> None
         new_password=body.new_password,
         network=caller.network,
         language=caller.language,
-    )
-
-
-def _profile(svc: Services, user: User) -> Profile:
-    return Profile(
-        sub=user.uid,
-        email=user.email,
-        email_verified=user.email_verified,
-        name=user.name,
-        created_at=user.created_at,
-        updated_at=user.updated_at,
-        attributes=account.attributes(svc, user),
-        email_problem=user.email_problem,
-        guest=user.guest,
-        **user.claims,
     )

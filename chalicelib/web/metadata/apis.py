@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from ...services import Services
-from ..api import accounts, devices, email, factors, login_enrolment
+from ..api import accounts, devices, email, factors, login_enrolment, passkey_signup
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -56,6 +56,7 @@ def docs(svc: Services, _: Caller) -> Answer:
 
 APIS = (
     accounts.api,
+    passkey_signup.api,
     email.api,
     factors.api,
     devices.api,

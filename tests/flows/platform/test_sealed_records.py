@@ -21,6 +21,7 @@ from chalicelib.domain.records.sealed import (
     SealedInvitation,
     SealedLoginLink,
     SealedOperatorLink,
+    SealedPasskeySignUp,
     SealedResetLink,
     SealedSessionEnd,
     SealedSignUpLink,
@@ -144,6 +145,14 @@ PINS: list[tuple[SealedRecord, bytes, str]] = [
         SealedInvitation(email="a@x", id="3614e866d020405ba721370e5cbdb3b3"),
         b"latchkey invitation\x00",
         '{"v": 1, "email": "a@x", "id": "3614e866d020405ba721370e5cbdb3b3", "until": 1800604800}',
+    ),
+    (
+        SealedPasskeySignUp(id="i", uid="u", holder="s", email="a@x", name="Ann", link="", state={"id": "f"}),
+        b"latchkey passkey sign-up\x00",
+        (
+            '{"v": 1, "id": "i", "uid": "u", "holder": "s", "email": "a@x", "name": "Ann", "link": "",'
+            ' "state": {"id": "f"}, "until": 1800003600}'
+        ),
     ),
     (
         SealedEnrolment(uid="u", token_version=3, holder="s", kind="totp", state={"secret": "GEZDGNBV", "id": "f"}),

@@ -1,5 +1,6 @@
 """Guests: accounts without an address or a password, which become real ones in their place."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,11 +12,15 @@ import pytest
 
 from chalicelib.config import LIMITS
 from chalicelib.config.values import WrongSetting
+from chalicelib.flows.accounts import recovery
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import ses, wire
+from tests.support import passkey_sign_up, passkeys, ses, wire
+from tests.support.authenticator import Authenticator, Members
 from tests.support.custom import install
 from tests.support.delivery import DeliveringPhone
+from tests.support.login_clients import login_client
+from tests.support.passkey_sign_up import BEGIN_UPGRADE, CONFIRM_UPGRADE
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed, installed, refusal
 from tests.support.ses import Ses
 from tests.support.staged import before_write
@@ -411,3 +416,94 @@ def test_a_hook_hears_of_a_guest_that_is_real_by_now_and_of_one_that_has_shown_w
     assert f"real {EMAIL}" in capsys.readouterr().out
     assert confirm(phone, second, *tokens[second]).status == 409
     assert f"taken {claims(first)['sub']} True" in capsys.readouterr().out
+
+
+def begin_passkey(phone: Phone, access: str, email: str = EMAIL, **more: str) -> tuple[str, Members]:
+    return passkey_sign_up.opened(phone.call(BEGIN_UPGRADE, {"email": email, **more}, token=access))
+
+
+def confirm_passkey(phone: Phone, access: str, token: str, answer: object) -> Answer:
+    return phone.call(CONFIRM_UPGRADE, {"token": token, "answer": json.dumps(answer)}, token=access)
+
+
+def test_a_guest_becomes_real_by_an_address_and_a_passkey_and_keeps_all_that_it_has(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    tokens, device = guest(phone, name="Somebody"), Authenticator()
+    access, sub = tokens["access_token"], tokens["user"]["sub"]
+    token, options = begin_passkey(phone, access, name="Ann")
+    answer = confirm_passkey(phone, access, token, device.create(options))
+    assert answer.status == 200
+    after = profile(phone, access)
+    assert (after["sub"], after["email"], after["email_verified"], after["name"]) == (sub, EMAIL, False, "Ann")
+    assert "guest" not in after
+    assert [each.to for each in mailbox.mails] == [EMAIL]
+    assert claims(phone.refresh(tokens["refresh_token"])["access_token"])["sub"] == sub
+    at = login_client("json", svc, phone)
+    login, request = passkeys.begin(at)
+    assert claims(at.access_token(passkeys.prove(at, login, device.get(request))))["sub"] == sub
+
+
+def test_a_passkey_for_a_taken_address_leaves_the_guest_as_it_was(phone: DeliveringPhone) -> None:
+    phone.sign_up()
+    access = guest(phone)["access_token"]
+    token, options = begin_passkey(phone, access)
+    assert refusal(confirm_passkey(phone, access, token, Authenticator().create(options))) == (409, "email_taken")
+    assert_guest(phone, access)
+    assert phone.call("POST /me/factors", {"kind": "passkey"}, token=access).status == 401
+
+
+def test_a_passkey_that_was_made_for_one_guest_is_no_other_s(phone: DeliveringPhone, svc: Services) -> None:
+    mine, others = (guest(phone)["access_token"] for _ in range(2))
+    token, options = begin_passkey(phone, mine)
+    answer = Authenticator().create(options)
+    assert refusal(confirm_passkey(phone, others, token, answer)) == (401, "login_expired")
+    assert refusal(passkey_sign_up.confirm(phone, token, answer)) == (401, "login_expired")
+    theirs, _ = begin_passkey(phone, others, "bob@example.com")
+    assert refusal(confirm_passkey(phone, others, theirs, answer)) == (401, "invalid_credentials")
+    new, new_options = passkey_sign_up.begin(phone)
+    fresh = Authenticator().create(new_options)
+    assert refusal(confirm_passkey(phone, mine, new, fresh)) == (401, "login_expired")
+    assert svc.users.find(EMAIL) is None
+    assert_guest(phone, mine)
+
+
+def test_a_guest_that_has_an_address_gets_no_second_one_by_a_passkey(phone: DeliveringPhone) -> None:
+    access = guest(phone)["access_token"]
+    token, options = begin_passkey(phone, access, "bob@example.com")
+    answer = Authenticator().create(options)
+    assert upgrade(phone, access).status == 200
+    assert refusal(phone.call(BEGIN_UPGRADE, {"email": EMAIL}, token=access)) == (400, "invalid_request")
+    assert refusal(confirm_passkey(phone, access, token, answer)) == (400, "invalid_request")
+    assert phone.call("GET /me/factors", token=access).json()["factors"] == []
+
+
+def test_of_parallel_upgrades_by_passkeys_one_is_the_guest_s(phone: DeliveringPhone, svc: Services) -> None:
+    tokens = guest(phone)
+    access, addresses = tokens["access_token"], [f"{number}@example.com" for number in range(4)]
+    begun = [begin_passkey(phone, access, each) for each in addresses]
+    answers = [(token, Authenticator().create(options)) for token, options in begun]
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda each: confirm_passkey(phone, access, *each), answers))
+    assert sorted(each.status == 200 for each in made) == [False, False, False, True]
+    assert [svc.users.find(each) for each in addresses].count(tokens["user"]["sub"]) == 1
+    user = svc.users.read(tokens["user"]["sub"])
+    assert user
+    assert len(user.factors) == len(svc.factors.of_user(user)) == 1
+
+
+def test_whoever_reads_the_mail_of_an_address_that_a_guest_named_strips_its_passkey(
+    phone: DeliveringPhone, svc: Services
+) -> None:
+    tokens, device = guest(phone), Authenticator()
+    access = tokens["access_token"]
+    token, options = begin_passkey(phone, access)
+    assert confirm_passkey(phone, access, token, device.create(options)).status == 200
+    user = svc.users.read(tokens["user"]["sub"])
+    assert user
+    body = {"token": recovery.link(svc, user), "new_password": PASSWORD}
+    assert phone.call("POST /password/reset/confirm", body).status == 204
+    assert phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]}).status == 401
+    at = login_client("json", svc, phone)
+    login, request = passkeys.begin(at)
+    assert at.error(passkeys.prove(at, login, device.get(request))) == (401, "unknown_passkey")

@@ -20,7 +20,7 @@ from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import Services, use
 from chalicelib.web.metadata.apis import operations
 from local.gateway import Answer
-from tests.support import account_pages, code_app, counter, email_change, mailed_login, passkeys
+from tests.support import account_pages, code_app, counter, email_change, mailed_login, passkey_sign_up, passkeys
 from tests.support.authenticator import Authenticator
 from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
@@ -50,6 +50,7 @@ WITHOUT_CALLS = {
         "GET /authorize/login",
         "GET /authorize/signup",
         "POST /login/passkey",
+        "POST /signup/passkey",
         "GET /authorize/passkey",
         "GET /authorize/mailed",
         "GET /authorize/work",
@@ -396,6 +397,33 @@ def with_guest(world: World) -> None:
     world.state["guest"] = world.phone.call("POST /signup/guest").json()
 
 
+def with_new_passkey(world: World) -> None:
+    """What an app sends to make an account with the passkey that its device has made."""
+    begun = passkey_sign_up.begin(world.phone, f"key{world.number}-{len(world.state)}@example.com")
+    world.state["passkey"] = (begun[0], Authenticator().create(begun[1]))
+
+
+def with_guest_s_passkey(world: World) -> None:
+    """The same of a guest."""
+    with_guest(world)
+    guest = world.state["guest"]
+    body = {"email": f"{guest['user']['sub']}@example.com"}
+    begun = world.phone.call("POST /me/upgrade/passkey", body, token=guest["access_token"])
+    token, options = passkey_sign_up.opened(begun)
+    world.state["passkey"] = (token, Authenticator().create(options))
+
+
+def upgrade_by_passkey(world: World) -> Answer:
+    token, answer = world.state["passkey"]
+    body = {"token": token, "answer": json.dumps(answer)}
+    return world.phone.call("POST /me/upgrade/passkey/confirm", body, token=world.state["guest"]["access_token"])
+
+
+def begin_upgrade_by_passkey(world: World) -> Answer:
+    access = world.state["guest"]["access_token"]
+    return world.phone.call("POST /me/upgrade/passkey", {"email": EMAIL}, token=access)
+
+
 def upgrade(world: World) -> Answer:
     guest = world.state["guest"]
     body = {"email": f"{guest['user']['sub']}@example.com", "password": PASSWORD}
@@ -534,6 +562,12 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/mailed": (at_login_code, lambda w: form("/authorize/mailed", code=w.state["code"])(w)),
     "POST /signup/guest": (of_oauth.no_more, lambda w: w.phone.call("POST /signup/guest")),
     "POST /me/upgrade": (with_guest, upgrade),
+    "POST /me/upgrade/passkey": (with_guest, begin_upgrade_by_passkey),
+    "POST /me/upgrade/passkey/confirm": (with_guest_s_passkey, upgrade_by_passkey),
+    "POST /signup/passkey/confirm": (
+        with_new_passkey,
+        lambda w: passkey_sign_up.confirm(w.phone, *w.state["passkey"]),
+    ),
     "POST /password/reset": (of_oauth.no_more, ask_for_link),
     "POST /password/reset/challenge": (with_reset_link, ask_for_reset_challenge),
     "POST /password/reset/confirm": (at_new_password, with_link),

@@ -16,7 +16,8 @@ from chalicelib.guard import functions as guard
 from chalicelib.guard.events import policy
 from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
-from tests.support import forge
+from tests.support import forge, passkey_sign_up
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Browser, register, token_response
 from tests.support.code_app import CodeApp
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
@@ -73,6 +74,17 @@ def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(
     with in_order(svc, monkeypatch) as happened:
         phone.sign_up()
     assert happened == ["TransactWriteItems", HASH, "TransactWriteItems"]
+
+
+def test_a_sign_up_by_a_passkey_asks_nobody_at_first_then_counts_and_writes_all_at_once(
+    phone: Phone, svc: Services
+) -> None:
+    keys.current(svc)
+    with watched(svc) as traffic:
+        token, options = passkey_sign_up.begin(phone)
+        assert traffic.calls == []
+        assert passkey_sign_up.confirm(phone, token, Authenticator().create(options)).status == 201
+    assert traffic.calls == ["TransactWriteItems", "TransactWriteItems"]
 
 
 def test_a_refresh_is_one_read_and_one_write_and_its_retry_one_read(phone: Phone, svc: Services) -> None:

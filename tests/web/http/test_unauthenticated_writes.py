@@ -192,6 +192,10 @@ DEEDS: dict[str, Deed] = {
     "POST /signup/guest": lambda s: s.phone.call("POST /signup/guest"),
     "POST /login": lambda s: s.phone.call("POST /login", {"email": f"{s.new()}@example.com", "password": "a guess"}),
     "POST /login/passkey": lambda s: s.phone.call("POST /login/passkey", {}),
+    "POST /signup/passkey": lambda s: s.phone.call("POST /signup/passkey", {"email": f"{s.new()}@example.com"}),
+    "POST /signup/passkey/confirm": lambda s: s.phone.call(
+        "POST /signup/passkey/confirm", {"token": "x" * 400, "answer": "{}"}
+    ),
     "POST /login/challenge": lambda s: s.phone.call(
         "POST /login/challenge", {"mfa_token": "x" * 400, "factor": "password"}
     ),

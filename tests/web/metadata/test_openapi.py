@@ -1,4 +1,5 @@
 import hashlib
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
-from tests.support import code_app, counter, email_change, mailed_login
+from tests.support import code_app, counter, email_change, mailed_login, passkey_sign_up
+from tests.support.authenticator import Authenticator
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.remembered import DEVICE_ID, remember
@@ -179,6 +181,37 @@ def be_a_guest(phone: Phone) -> None:
     new = {"email": "guest@example.com", "password": PASSWORD}
     for change in ({"email": EMAIL}, {"password": "password"}, {}, {}):
         phone.call("POST /me/upgrade", {**new, **change}, token=access)
+    access = phone.call("POST /signup/guest").json()["access_token"]
+    for email in ("x", EMAIL, "key@example.com"):
+        begun = phone.call("POST /me/upgrade/passkey", {"email": email}, token=access)
+        if begun.status == 200:
+            token, options = passkey_sign_up.opened(begun)
+            answer = json.dumps(Authenticator().create(options))
+            for body in ({"token": "x", "answer": answer}, {"token": token, "answer": "x"}):
+                phone.call("POST /me/upgrade/passkey/confirm", body, token=access)
+            phone.call("POST /me/upgrade/passkey/confirm", {"token": token, "answer": answer}, token=access)
+    use(svc)
+
+
+def sign_up_by_passkey(phone: Phone) -> None:
+    """By an address, well and badly, and by a mail's link."""
+    svc = services()
+    for body in ({}, {"email": "x"}, {"token": "x"}):
+        phone.call("POST /signup/passkey", body)
+    for email in ("fay@example.com", EMAIL):
+        token, options = passkey_sign_up.begin(phone, email)
+        made = Authenticator().create(options)
+        for text, answer in (("x", made), (token, {}), (token, made)):
+            passkey_sign_up.confirm(phone, text, answer)
+    link = mailed_signup.link(svc, "gus@example.com")
+    for policy in ("closed", "verified"):
+        use(replace(svc, settings=replace(svc.settings, sign_up=policy, refused_mail_domains=("example.net",))))
+        phone.call("POST /signup/passkey", {"email": "gus@example.com"})
+    phone.call("POST /signup/passkey", {"email": "gus@example.net"})
+    passkey_sign_up.confirm(phone, token, made)
+    token, options = passkey_sign_up.begin_by_link(phone, link)
+    for _ in range(2):
+        passkey_sign_up.confirm(phone, token, Authenticator().create(options))
     use(svc)
 
 
@@ -222,6 +255,7 @@ def sign_up_by_mail(phone: Phone) -> None:
     for link, password in (("x", PASSWORD), (refused, PASSWORD), (token, "password"), (token, PASSWORD)):
         phone.call("POST /signup/confirm", {"token": link, "password": password})
     use(svc)
+    sign_up_by_passkey(phone)
 
 
 def change_factors(phone: Phone, clock: Clock) -> None:

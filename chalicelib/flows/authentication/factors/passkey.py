@@ -46,10 +46,21 @@ def begin_automatic(svc: Services, user: User, _: UserAgent) -> tuple[dict[str, 
     return _begin(svc, user, "1")
 
 
-def _begin(svc: Services, user: User, automatic: str) -> tuple[dict[str, str], dict[str, Any]]:
+def begin_only(svc: Services, user: User) -> tuple[dict[str, str], dict[str, Any]]:
+    """The same for an account that is to have nothing else to log in by: it has to verify its user."""
+    return _begin(svc, user, "", verification=True)
+
+
+def _begin(
+    svc: Services, user: User, automatic: str, *, verification: bool = False
+) -> tuple[dict[str, str], dict[str, Any]]:
     state = {"id": ids.new_id(), AUTOMATIC: automatic}
     options = webauthn.creation_options(
-        passkey_domain.relying_party(svc), user, credentials(svc, user), challenge=webauthn.challenge_of(state["id"])
+        passkey_domain.relying_party(svc),
+        user,
+        credentials(svc, user),
+        challenge=webauthn.challenge_of(state["id"]),
+        verification=verification,
     )
     return state, {PUBLIC_KEY: options}
 
@@ -73,6 +84,15 @@ def finish(svc: Services, user: User, state: Mapping[str, str], answer: str) -> 
     # At one that a browser made by itself perhaps nobody was there.
     methods = () if state[AUTOMATIC] else webauthn.methods(credential, user_verified=credential.user_verified)
     return factor, Proof(NAME, methods, svc.now())
+
+
+def finish_only(svc: Services, user: User, state: Mapping[str, str], answer: str) -> tuple[EnrolledFactor, Proof]:
+    """The passkey of an account that is to have nothing else; raises InvalidCredentials, also for one that did not verify
+    its user: nobody could log in by it alone."""
+    factor, proof = finish(svc, user, state, answer)
+    if levels.SEVERAL not in proof.amr:
+        raise InvalidCredentials("This passkey did not verify its user.", reason="passkey: user not verified")
+    return factor, proof
 
 
 def _identify(svc: Services, attempt: Attempt, answer: str) -> tuple[User, Proof]:
