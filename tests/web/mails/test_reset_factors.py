@@ -1,15 +1,17 @@
 """A reset beside further factors: those of a verified owner stay in force and are asked for, those of anybody else go."""
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import counter, email_change, passkeys
-from tests.support.authenticator import Authenticator
+from tests.support.authenticator import Authenticator, encode
 from tests.support.browser import Browser, forms
 from tests.support.code_app import CodeApp, enrol, log_in
 from tests.support.delivery import DeliveringPhone
@@ -162,6 +164,30 @@ def test_what_a_factor_shows_first_is_shown_inside_the_reset(
         assert first == second  # of one attempt, which the link is
         assert refusal(phone.call(CHALLENGE, {"token": link, "factor": "totp"})) == (400, "invalid_request")
         assert confirm(phone, link, factor="letter", answer=counter.code(uid, 1)).status == 204
+
+
+@pytest.mark.usefixtures("app")
+def test_a_passkey_stands_in_for_the_app_inside_the_reset_and_only_for_that_link(
+    phone: DeliveringPhone, owner: str, mailbox: Ses, svc: Services
+) -> None:
+    device = Authenticator()
+    passkeys.enrol(svc, peek(owner)[1]["sub"], device)
+    link, other = (mailed(phone, mailbox).token for _ in range(2))
+    assert set(confirm(phone, link).json()["factors"]) == {"totp", "passkey"}
+
+    def answer(of: str, by: Authenticator = device, **changes: Any) -> str:
+        options = phone.call(CHALLENGE, {"token": of, "factor": "passkey"}).json()["challenge"]["publicKey"]
+        assert [each["id"] for each in options["allowCredentials"]] == [encode(device.credential_id)]
+        return json.dumps(by.get(options, **changes))
+
+    thief = Authenticator(credential_id=device.credential_id, handle=device.handle)
+    for wrong in (answer(other), answer(link, origin="https://evil.example"), answer(link, thief), "{}"):
+        assert refusal(confirm(phone, link, factor="passkey", answer=wrong)) == (401, "invalid_credentials")
+    assert login_status(phone, NEW) == 401
+    right = answer(link)
+    assert confirm(phone, link, factor="passkey", answer=right).status == 204
+    assert refusal(confirm(phone, link, factor="passkey", answer=right)) == (404, "not_found")
+    assert phone.call("POST /login", {"email": EMAIL, "password": NEW}).json()["error"] == "mfa_required"
 
 
 def test_an_account_without_a_password_keeps_its_factor_too(
