@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from chalicelib.flows.accounts import mailed_signup
 from chalicelib.flows.authentication.factors import passkey
 from tests.pages import looks
 from tests.pages.conftest import Opener
@@ -268,3 +269,36 @@ def test_whoever_comes_back_to_the_login_page_after_an_hour_logs_in_all_the_same
     device.set_user()
     device.window.get_by_role("button", name=LOG_IN).click()
     expect(device.window.get_by_text(email)).to_be_visible()
+
+
+def test_whoever_signs_up_with_one_chooses_no_password_and_logs_in_by_it(device: Device, site: Site) -> None:
+    email = f"key{len(device.window.url)}{id(device)}@example.com"
+    device.open("authorize/signup")
+    button = device.window.get_by_role("button", name="Sign up with a passkey")
+    button.click()
+    assert device.passkeys == []  # the field for the address is empty
+    device.window.get_by_label("E-mail address").fill(email)
+    device.window.get_by_label("Name").fill("Ann")
+    button.click()
+    expect(device.window.get_by_text(email)).to_be_visible()
+    (made,) = device.passkeys
+    assert (made["userName"], made["userDisplayName"]) == (email, "Ann")
+    assert len(credentials_of(site, email)) == 1
+    device.log_out()
+    device.open("authorize/login")
+    expect(device.window.get_by_text(email)).to_be_visible()
+
+
+def test_the_page_of_a_mailed_link_makes_one_too(device: Device, site: Site) -> None:
+    email = f"link{id(device)}@example.com"
+    device.open(f"account/sign-up?{urlencode({'token': mailed_signup.link(site.svc, email)})}")
+    device.window.get_by_role("button", name="Sign up with a passkey").click()
+    expect(device.window.get_by_text(email)).to_be_visible()
+    assert len(credentials_of(site, email)) == len(device.passkeys) == 1
+
+
+def test_without_scripts_the_sign_up_page_shows_no_sign_of_it(open_page: Opener, site: Site) -> None:
+    window = open_page(java_script_enabled=False)
+    window.goto(f"{site.url}/authorize/signup")
+    expect(window.get_by_role("button", name="Sign up", exact=True)).to_be_visible()
+    expect(window.get_by_role("button", name="Sign up with a passkey")).to_be_hidden()

@@ -34,6 +34,9 @@ from ..pages import (
 )
 from ..pages import factors as factor_pages
 from ..pages import (
+    passkey_signup as passkey_signup_pages,
+)
+from ..pages import (
     passkeys as passkey_pages,
 )
 from . import discovery, openapi, passkeys
@@ -74,6 +77,7 @@ APIS = (
     proof.api,
     enrol.api,
     passkey_pages.api,
+    passkey_signup_pages.api,
     proof_of_work.api,
     authorize.api,
     device.api,

@@ -1,9 +1,12 @@
 """The login and the sign-up form: what they show, wherever they lead."""
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
+from ...domain.errors import EmailDomainRefused
 from ...domain.oauth.client import host_of, loopback_host
+from ...flows.accounts import passkey_signup
 from ...flows.oauth.client_request import ClientRequest
 from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
@@ -11,6 +14,9 @@ from ..http.answers import Answer
 from . import forms
 from .login_progress import attempt_by_mail, leads_here
 from .page_request import PageRequest, redirect
+
+# The form's token ties a sign-up to its browser; this keeps what was begun for an app apart.
+PAGES = "pages"
 
 
 def show_form(
@@ -37,6 +43,7 @@ def show_form(
         email=email,
         passkey_options=f"{page_request.svc.settings.issuer}/authorize/passkey?{urlencode({'to': page_request.to})}",
         rp=passkey_domain.relying_party(page_request.svc).id if passkey_domain.is_name(page_request.svc) else "",
+        sign_up_passkey=sign_up_options(page_request) if form == "signup" else "",
         mails=bool(page_request.svc.settings.mail_from),
         mailed_login=page_request.svc.settings.mailed_login,
         code_page=mailed_page(page_request) if attempt and leads_here(page_request, attempt) else "",
@@ -45,6 +52,21 @@ def show_form(
         other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
         **client_values(page_request, client_request),
     )
+
+
+def sign_up_options(page_request: PageRequest, link: str = "") -> str:
+    """What the script of a sign-up page makes a passkey by, "" where nobody can: no address has been named for it yet.
+
+    It is fetched by nobody after a click, which some browsers would not wait for.
+    """
+    svc = page_request.svc
+    if not passkey_domain.is_name(svc) or (not link and svc.settings.sign_up != "open"):
+        return ""
+    try:
+        begun = passkey_signup.begin(svc, holder=PAGES, link=link)
+    except EmailDomainRefused:  # which the form by a password says once it is sent
+        return ""
+    return json.dumps({"attempt": begun.token, **begun.challenge})
 
 
 def form_page(page_request: PageRequest, form: str) -> str:

@@ -8,7 +8,7 @@ from ...flows.authentication.login import Incomplete
 from ...flows.sessions import browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .login_form import form_page
+from .login_form import form_page, sign_up_options
 from .login_progress import begin_login, redirect_after_sign_up
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
@@ -35,7 +35,14 @@ def mailed_sign_up_page(page_request: PageRequest) -> Answer:
         address = mailed_signup.read_link(page_request.svc, token).email
     except errors.NotFound:
         return page_request.show("sign_up_state.html", state="too_old", onward="authorize/login")
-    return forms.show(page_request, "mailed_sign_up.html", FORM, signed={"token": token}, user=address)
+    return forms.show(
+        page_request,
+        "mailed_sign_up.html",
+        FORM,
+        signed={"token": token},
+        user=address,
+        sign_up_passkey=sign_up_options(page_request, token),
+    )
 
 
 @pages.form(f"/{PAGE}", name=FORM, signed=("token",), takes=frozenset({"password", "name"}))

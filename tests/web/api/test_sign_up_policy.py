@@ -129,10 +129,10 @@ def web(svc: Services, phone: Phone) -> App:
 def test_a_client_that_asks_for_a_new_account_gets_the_code_of_that_account(phone: Phone, web: App) -> None:
     browser = Browser(phone)
     page = browser.authorize(web, prompt="create", login_hint=BOB)
-    assert set(forms(page)) == {"/authorize/signup"}
+    assert set(forms(page)) == {"/authorize/signup", "/authorize/signup/passkey"}
     assert forms(page)["/authorize/signup"].typed["email"] == BOB
     weak = browser.submit(page, "/authorize/signup", email=BOB, password="password")
-    assert set(forms(weak)) == {"/authorize/signup"}
+    assert set(forms(weak)) == {"/authorize/signup", "/authorize/signup/passkey"}
     answer = browser.finish(browser.submit(weak, "/authorize/signup", email=BOB, password=PASSWORD))
     tokens = web.redeem(callback_params(answer)["code"]).json()
     userinfo = phone.call("GET /oauth/userinfo", token=tokens["access_token"]).json()
@@ -144,7 +144,7 @@ def test_who_is_logged_in_is_not_taken_for_the_new_account_and_may_log_in_from_t
     browser = Browser(phone)
     browser.log_in(web)
     page = browser.authorize(web, prompt="create")
-    assert set(forms(page)) == {"/authorize/signup"}
+    assert set(forms(page)) == {"/authorize/signup", "/authorize/signup/passkey"}
     (link,) = re.findall(r'href="([^"]+/authorize/login[^"]*)"', page.body.decode())
     login = browser.get(unescape(link).removeprefix(ISSUER))
     assert set(forms(login)) == {"/authorize/login", "/authorize/passkey"}

@@ -352,6 +352,23 @@ def at_sign_up_link(world: World) -> None:
     world.state["page"] = world.browser.get(f"{SIGN_UP}?{urlencode({'token': world.state['token']})}")
 
 
+def at_sign_up(world: World) -> None:
+    """The sign-up page of a browser in which nobody is logged in."""
+    at_login(world)
+    world.state["page"] = world.browser.sign_up_page(world.state["page"])
+
+
+def sign_up_with_passkey(path: str) -> Callable[[World], Answer]:
+    def act(world: World) -> Answer:
+        page = world.state["page"].body.decode()
+        options = json.loads(unescape(page.partition('data-options="')[2].partition('"')[0]))
+        answer = json.dumps(Authenticator().create(options["publicKey"]))
+        email = f"page{world.number}-{len(world.state)}-{options['publicKey']['user']['id']}@example.com"
+        return form(path, attempt=options["attempt"], answer=answer, email=email)(world)
+
+    return act
+
+
 def by_sign_up_link(world: World) -> Answer:
     return world.phone.call("POST /signup/confirm", {"token": world.state["token"], "password": PASSWORD})
 
@@ -552,6 +569,8 @@ DEEDS: dict[str, Deed] = {
     "POST /oauth/authorize": (of_oauth.no_more, long_request),
     "POST /signup/confirm": (at_sign_up_link, by_sign_up_link),
     "POST /account/sign-up": (at_sign_up_link, form(SIGN_UP, password=PASSWORD)),
+    "POST /account/sign-up/passkey": (at_sign_up_link, sign_up_with_passkey(f"{SIGN_UP}/passkey")),
+    "POST /authorize/signup/passkey": (at_sign_up, sign_up_with_passkey("/authorize/signup/passkey")),
     "POST /account/verify-email": (with_new_account, form(VERIFY)),
     "POST /login/code": (with_new_account, ask_for_login_mail),
     "POST /login/code/confirm": (

@@ -227,6 +227,12 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/signup": lambda s: s.page(
         "/authorize/signup", "", email=f"{s.new()}@example.com", password=PASSWORD
     ),
+    "POST /authorize/signup/passkey": lambda s: s.page(
+        "/authorize/signup/passkey", "", attempt="x" * 400, answer="{}", email=f"{s.new()}@example.com"
+    ),
+    "POST /account/sign-up/passkey": lambda s: s.page(
+        "/account/sign-up/passkey", "", token="x", attempt="x" * 400, answer="{}"
+    ),
     "POST /authorize/enrol": lambda s: s.page("/authorize/enrol", "", answer="123456"),
     "GET /authorize/passkey": get("/authorize/passkey"),
     "POST /authorize/passkey": lambda s: s.page("/authorize/passkey", "", attempt="x" * 400, answer="{}"),

@@ -96,5 +96,20 @@
     navigator.credentials.create({ publicKey: creation(automatic.publicKey), mediation: "conditional", signal: anew() })
       .then((credential) => credential && send(credential, automatic.attempt)).catch(() => {});
   };
-  ({ login, proof, add })[kind]?.()?.catch?.(() => {});
+  const signup = async () => {
+    const { attempt, publicKey } = JSON.parse(options);
+    const typed = (name) => document.getElementById(name);
+    button.addEventListener("click", (event) => {
+      event.preventDefault();
+      if (!typed("email").reportValidity()) return;
+      const [email, name] = [typed("email").value.trim(), typed("name").value.trim()];
+      form.elements.email.value = email;
+      form.elements.name.value = name;
+      const json = { ...publicKey, user: { ...publicKey.user, name: email, displayName: name || email } };
+      navigator.credentials.create({ publicKey: creation(json), signal: anew() })
+        .then((credential) => send(credential, attempt)).catch(failed);
+    });
+    form.hidden = false;
+  };
+  ({ login, proof, add, signup })[kind]?.()?.catch?.(() => {});
 })();

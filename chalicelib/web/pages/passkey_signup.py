@@ -1,0 +1,80 @@
+"""Sign-up with a passkey on the pages: beside the password, where the browser can make one."""
+
+from ...domain import errors
+from ...domain.accounts import profile
+from ...flows.accounts import passkey_signup
+from ...flows.authentication.login import Incomplete
+from ...flows.sessions import browser
+from ..http.answers import Answer
+from . import form_errors
+from .login_form import PAGES, form_page
+from .login_progress import begin_login, redirect_after_sign_up
+from .page_request import PageRequest, path_with_query, redirect
+from .page_routes import Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+MAILED, MAILED_FORM = "account/sign-up", "mailed sign-up"
+FORM_ERRORS = (
+    errors.InvalidCredentials,
+    errors.LoginExpired,
+    errors.TooManyRequests,
+    errors.EmailTaken,
+    errors.EmailDomainRefused,
+    errors.InvalidRequest,
+)
+FIELDS = frozenset({"attempt", "answer", "email", "name"})
+
+
+@pages.form("/authorize/signup/passkey", name="signup", takes=FIELDS)
+def sign_up_with_passkey(page_request: PageRequest) -> Answer:
+    """The passkey that was made on the sign-up page."""
+    try:
+        return _sign_up(page_request)
+    except FORM_ERRORS as refusal:
+        return _redirect_with_errors(page_request, "signup", form_page(page_request, "signup"), refusal)
+
+
+@pages.form("/account/sign-up/passkey", name=MAILED_FORM, signed=("token",), takes=FIELDS)
+def mailed_sign_up_with_passkey(page_request: PageRequest) -> Answer:
+    """The passkey that was made on the page of a mailed link."""
+    back = path_with_query(MAILED, [*page_request.query, ("token", page_request.fields["token"])])
+    try:
+        return _sign_up(page_request)
+    except errors.NotFound:
+        return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(MAILED, page_request.query)}")
+    except FORM_ERRORS as refusal:
+        return _redirect_with_errors(page_request, MAILED_FORM, back, refusal)
+
+
+def _sign_up(page_request: PageRequest) -> Answer:
+    svc = page_request.svc
+    text, answer, email, name = (page_request.fields.get(each, "") for each in ("attempt", "answer", "email", "name"))
+    if not profile.is_name(name):
+        raise form_errors.LongName()
+    new = passkey_signup.draft(
+        svc,
+        text,
+        answer=answer,
+        network=page_request.caller.network,
+        holder=PAGES,
+        address=email,
+        name=name,
+    )
+    first_login = passkey_signup.first_login(svc, begin_login(page_request), new, page_request.user_agent)
+    session = None if isinstance(first_login, Incomplete) else browser.draft(svc, first_login)
+    passkey_signup.create(svc, new, first=session, language=page_request.language)
+    return redirect_after_sign_up(page_request, first_login, session)
+
+
+def _redirect_with_errors(page_request: PageRequest, form: str, page: str, refusal: errors.LatchkeyError) -> Answer:
+    error = refusal.code
+    if isinstance(refusal, errors.InvalidCredentials | errors.LoginExpired):
+        error = "passkey_not_made"
+    elif refusal.code == errors.InvalidRequest.code:
+        error = "invalid_email"
+    fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
+    return form_errors.redirect_with_errors(
+        page_request, page, (form, page_request.browser_token()), refusal, error, **fields
+    )
