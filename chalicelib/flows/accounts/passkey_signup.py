@@ -25,7 +25,7 @@ from ..authentication.login import Progress
 from ..platform import limits, sealing
 from ..platform.ids import new_id
 from ..sessions.issue import TokenSet
-from . import guests, mailed_signup, signup, verification
+from . import account_hooks, guests, mailed_signup, signup, verification
 
 
 class NewAccount(msgspec.Struct, frozen=True):
@@ -151,6 +151,7 @@ def _finish(svc: Services, record: SealedPasskeySignUp, user: User, *, answer: s
     factor, proof = passkey.finish_only(svc, user, record.state, answer)
     unverified_email = "" if user.email_verified else email.canonical(address)
     limits.sign_up(svc, unverified_email=unverified_email, network=network)
+    account_hooks.before_sign_up(svc, address=address, name=user.name, network=network)
     return NewAccount(replace(user, email=address, factors=frozenset({factor.entry})), factor, proof, record)
 
 

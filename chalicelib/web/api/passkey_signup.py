@@ -20,7 +20,13 @@ from .profile import Profile, SignedUp, SignUpMailed, profile_of
 api = Api(__name__)
 
 ADDRESS_ERRORS = (errors.SignUpClosed, errors.EmailDomainRefused)
-ANSWER_ERRORS = (errors.InvalidCredentials, errors.LoginExpired, errors.EmailTaken, errors.TooManyRequests)
+ANSWER_ERRORS = (
+    errors.Refused,
+    errors.InvalidCredentials,
+    errors.LoginExpired,
+    errors.EmailTaken,
+    errors.TooManyRequests,
+)
 
 
 class BeginPasskeySignUp(Body, frozen=True):

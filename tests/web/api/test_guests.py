@@ -507,3 +507,16 @@ def test_whoever_reads_the_mail_of_an_address_that_a_guest_named_strips_its_pass
     at = login_client("json", svc, phone)
     login, request = passkeys.begin(at)
     assert at.error(passkeys.prove(at, login, device.get(request))) == (401, "unknown_passkey")
+
+
+def test_a_hook_that_lets_nobody_sign_up_lets_nobody_do_so_by_a_passkey(
+    phone: DeliveringPhone, svc: Services, tmp_path: Path
+) -> None:
+    access = guest(phone)["access_token"]
+    install(tmp_path, "from chalicelib.hooks import Refuse\ndef before_sign_up(event): raise Refuse(event.email)\n")
+    token, options = begin_passkey(phone, access)
+    assert refusal(confirm_passkey(phone, access, token, Authenticator().create(options))) == (403, "refused")
+    assert_guest(phone, access)
+    token, options = passkey_sign_up.begin(phone)
+    assert refusal(passkey_sign_up.confirm(phone, token, Authenticator().create(options))) == (403, "refused")
+    assert svc.users.find(EMAIL) is None
