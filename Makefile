@@ -74,6 +74,7 @@ release: $(DEV)  ## date the unreleased entry of the changelog and set the versi
 lock: $(DEV)  ## resolve the *.in files anew
 	$(BIN)/uv pip compile $(LOCK) --generate-hashes requirements.in --output-file requirements.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(BIN)/uv pip compile $(LOCK) --generate-hashes --no-deps requirements-docs.in --output-file requirements-docs.txt
 	$(BIN)/uv pip compile $(LOCK) requirements-aws.in --output-file requirements-aws.txt
 
 LOCK := --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -82,12 +83,13 @@ clean:  ## remove what was made here (not the local state: see `python -m local.
 	rm -rf build .venv .venv-aws tests/interop/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-$(DEV): requirements.txt requirements-dev.txt
+$(DEV): requirements.txt requirements-dev.txt requirements-docs.txt
 	@$(found-python)
 	@echo "Making .venv, about a minute."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python $(PIP) install --require-hashes -r requirements.txt
 	$(BIN)/python $(PIP) install -r requirements-dev.txt
+	$(BIN)/python $(PIP) install --require-hashes --no-deps -r requirements-docs.txt
 	@touch $@
 
 # The embedded AWS pins another botocore than ours: an environment of its own.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from deploy import bundle, bytecode, custom, vendor
+from deploy import bundle, bytecode, custom, reference, vendor
 from deploy.stages import PROJECT, Stage
 
 BUILD = PROJECT / "build"
@@ -46,6 +46,8 @@ def make(
         (copy / "chalicelib" / "jwks.json").write_text(json.dumps({"keys": jwks}, sort_keys=True))
     if registry is not None:
         (copy / "chalicelib" / "apis.json").write_text(json.dumps(registry, sort_keys=True))
+    if {**stage.environment(), **environment}.get(reference.SETTING) == "on":
+        reference.ship(copy / "chalicelib")
     _configure(copy, stage, architecture=architecture, environment=environment, project=project)
     wheels = vendor.build(project / "requirements.txt", architecture=architecture, cache=build / "vendor")
     shutil.copytree(wheels, copy / "vendor")

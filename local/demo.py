@@ -43,6 +43,16 @@ SERVICE = Client(
     scopes=("notes:read", "notes:write"),
     introspects=True,
 )
+# What "Authorize" of /docs logs in for.
+DOCS = Client(
+    client_id="demo-docs",
+    client_name="The reference of the API",
+    token_endpoint_auth_method="none",
+    application_type="native",
+    grant_types=(CODE,),
+    redirect_uris=("http://localhost/docs",),
+    scopes=APP.scopes,
+)
 
 
 def prepare(settings: config.Settings) -> None:
@@ -79,7 +89,7 @@ def _verify_sender() -> None:
 
 
 def _register(svc: Services) -> None:
-    for client, secret in ((APP, ""), (SERVICE, SERVICE_SECRET)):
+    for client, secret in ((APP, ""), (DOCS, ""), (SERVICE, SERVICE_SECRET)):
         known = svc.clients.read(client.client_id)
         if known and known.made_by_operator:
             continue
@@ -91,7 +101,7 @@ def _register(svc: Services) -> None:
 def _let_ask(svc: Services, registry: Mapping[str, Any]) -> None:
     """Let the demo's clients ask for what the APIs of this run need, which may be more than when they were made."""
     needed = {scope for api in registry.values() for scope in scopes.needed(api["scopes"])}
-    for client in (APP, SERVICE):
+    for client in (APP, DOCS, SERVICE):
         known = svc.clients.read(client.client_id)
         if known and (missing := sorted(needed.difference(known.scopes))):
             manage.replace_by(svc, known, replace(known, scopes=(*known.scopes, *missing)), network=limits.OPERATORS)

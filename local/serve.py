@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chalicelib import config
-from deploy import custom, local_state, registered_apis
+from deploy import custom, local_state, reference, registered_apis
 from deploy.errors import CannotDeployError
 from deploy.mcp_server import NAME as MCP_NAME
 from deploy.mcp_server import McpServer
@@ -112,7 +112,7 @@ def _set_up(
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"], "localhost"))
-    environment |= mcp.settings(mcp_server) if mcp_server else {}
+    environment |= reference.settings_here(demo.DOCS.client_id) | (mcp.settings(mcp_server) if mcp_server else {})
     registry = served_apis.registry(served) | mcp.registry(mcp_server, served)
     needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
     environment["LATCHKEY_SCOPES"] = " ".join(

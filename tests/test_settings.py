@@ -32,6 +32,8 @@ WRONG = {
     "LATCHKEY_ALGORITHM": "HS256",
     "LATCHKEY_SCOPES": 'account "all"',
     "LATCHKEY_ORIGINS": "https://app.example/",
+    "LATCHKEY_REFERENCE": "yes",
+    "LATCHKEY_REFERENCE_CLIENT": "demo docs",
     "LATCHKEY_BRAND_LOGO": "http://example.com/logo.png",
     "LATCHKEY_BRAND_COLOUR": "red",
     "LATCHKEY_REGISTRATION": "yes",

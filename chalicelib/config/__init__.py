@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from . import accounts, clients, custom, devices, passkeys, values
+from . import accounts, clients, custom, devices, passkeys, reference, values
 from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
@@ -24,7 +24,7 @@ __all__ = [
     "registered_apis",
 ]
 
-SUBJECTS = (accounts, clients, custom, devices, passkeys)
+SUBJECTS = (accounts, clients, custom, devices, passkeys, reference)
 LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
 
@@ -85,6 +85,8 @@ class Settings:
     passkey_origins: tuple[str, ...] = ()
     outbound_ports: frozenset[int] = frozenset({443})
     attributes: attribute_settings.Definitions = field(default_factory=dict)
+    reference: str = ""
+    reference_client: str = ""
     local: bool = False
     amazon_client: bool = False
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")

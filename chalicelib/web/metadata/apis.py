@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from ...config import Settings
+from ...domain.errors import NotFound
 from ...services import Services
 from ..api import accounts, devices, email, factors, login_enrolment, passkey_signup
 from ..api import login as api_login
@@ -39,7 +41,7 @@ from ..pages import (
 from ..pages import (
     passkeys as passkey_pages,
 )
-from . import discovery, openapi, passkeys
+from . import discovery, openapi, passkeys, reference
 from .discovery import CACHED
 
 api = Api(__name__)
@@ -51,10 +53,16 @@ def openapi_document(svc: Services, _: Caller) -> Answer:
     return Answer(body=msgspec.json.encode(_document(svc.settings.issuer)).decode(), headers=CACHED)
 
 
-@api.route("GET /docs", media=(openapi.HTML,))
+@api.route("GET /docs", media=(reference.HTML,))
 def docs(svc: Services, _: Caller) -> Answer:
-    """The same for people."""
-    return Answer(body=_page(svc.settings.issuer), headers={**CACHED, **openapi.PAGE_HEADERS})
+    """The same for people: this page."""
+    return Answer(body=_page(svc.settings), headers={**CACHED, **reference.page_headers(svc.settings)})
+
+
+@api.route("GET /docs/{file}", media=(reference.SCRIPT, reference.CSS), errors=(NotFound,))
+def docs_file(svc: Services, _: Caller, file: str) -> Answer:
+    """A script or a stylesheet of the page, where a deployment has its renderer."""
+    return reference.file(svc.settings, file)
 
 
 APIS = (
@@ -109,5 +117,5 @@ def _document(issuer: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4)
-def _page(issuer: str) -> str:
-    return openapi.page(_document(issuer))
+def _page(settings: Settings) -> str:
+    return reference.page(settings, _document(settings.issuer))

@@ -1,9 +1,7 @@
 import inspect
 import re
-from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -17,21 +15,12 @@ from ...guard.scope_map import ACCOUNT
 from ..http.answers import ErrorBody, status_of
 from ..http.decoding import Form
 from ..http.routing import Operation
-from ..pages import html
 from . import fields
+from .reference import HTML
 from .server import ENDPOINTS
 from .tags import OTHERS, TAGS, tag_of
 
-STYLE = (html.DIRECTORY / "static" / "docs.css").read_text()
-STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
-FORM, HTML = "application/x-www-form-urlencoded", "text/html; charset=utf-8"
-PAGE_HEADERS = {
-    "Content-Type": HTML,
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
+FORM = "application/x-www-form-urlencoded"
 ALWAYS = (errors.InvalidRequest, errors.LatchkeyError, errors.TemporarilyUnavailable)
 DESCRIPTION = "Accounts, sessions and access tokens. Every refusal has the one shape of ErrorBody; a page's is a page."
 FIRST_SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])|\n")
@@ -84,11 +73,6 @@ def _schemes(issuer: str, operations: Iterable[Operation]) -> dict[str, Any]:
         flow = {"tokenUrl": issuer + ENDPOINTS["token_endpoint"], "scopes": scopes}
         schemes["machine"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
     return schemes
-
-
-def page(doc: dict[str, Any]) -> str:
-    """The document as a page to read."""
-    return html.templates().get_template("docs.html").render(doc=doc, style=STYLE)
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:

@@ -15,12 +15,12 @@ class Tag(NamedTuple):
 
 
 TAGS = (
-    Tag("Apps: login", "For first-party apps: begins a session, by whatever proves its user.", "api.login"),
-    Tag("Apps: sessions", "For first-party apps: new tokens, the list of devices, the end.", "api.sessions"),
-    Tag("Apps: devices", "For first-party apps: where further factors are not asked for again.", "api.devices"),
-    Tag("Apps: accounts", "For first-party apps: sign-up, the profile, the password, the end.", "api.accounts"),
-    Tag("Apps: e-mail", "For first-party apps: an address verified or changed, a password reset.", "api.email"),
-    Tag("Apps: factors", "For first-party apps: what proves a user besides the password.", "api.factors"),
+    Tag("App login", "For first-party apps: begins a session, by whatever proves its user.", "api.login"),
+    Tag("App sessions", "For first-party apps: new tokens, the list of devices, the end.", "api.sessions"),
+    Tag("App devices", "For first-party apps: where further factors are not asked for again.", "api.devices"),
+    Tag("App accounts", "For first-party apps: sign-up, the profile, the password, the end.", "api.accounts"),
+    Tag("App e-mail", "For first-party apps: an address verified or changed, a password reset.", "api.email"),
+    Tag("App factors", "For first-party apps: what proves a user besides the password.", "api.factors"),
     Tag(
         "OAuth clients",
         "For standard clients: OAuth 2.1, OpenID Connect and what adds to them.",

@@ -45,6 +45,7 @@ WITHOUT_CALLS = {
     *(
         "GET /openapi.json",
         "GET /docs",
+        "GET /docs/{file}",
         "GET /pages.css",
         "GET /error",
         "GET /authorize/login",

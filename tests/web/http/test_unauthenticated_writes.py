@@ -295,6 +295,7 @@ DEEDS: dict[str, Deed] = {
             "/.well-known/oauth-protected-resource",
             "/openapi.json",
             "/docs",
+            "/docs/{file}",
             "/pages.css",
             "/account/email-verified",
             "/account/email-changed",

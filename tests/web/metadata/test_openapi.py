@@ -18,6 +18,7 @@ from chalicelib.guard.scope_map import SCOPES
 from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
 from chalicelib.web.metadata import apis
+from deploy import reference
 from local.gateway import Answer
 from tests.support import code_app, counter, email_change, mailed_login, passkey_sign_up
 from tests.support.authenticator import Authenticator
@@ -241,6 +242,12 @@ def ask_for_documents(phone: Phone) -> None:
             phone.call(f"GET /.well-known/{path}")
     phone.call("GET /openapi.json")
     phone.call("GET /docs")
+    phone.call("GET /docs/reference.js")
+    folder = reference.installed()
+    use(replace(svc, settings=replace(svc.settings, reference=str(folder))))
+    for name in ("reference.js", "swagger-ui.css"):
+        phone.call(f"GET /docs/{name}")
+    use(svc)
 
 
 def sign_up_by_mail(phone: Phone) -> None:
@@ -436,3 +443,62 @@ def test_the_page_allows_its_own_style_by_its_hash_and_nothing_else(page: Page, 
 def test_the_page_names_its_language_and_title(page: Page) -> None:
     assert page.tags[0] == ("html", {"lang": "en"})
     assert any(tag == "title" and text for tag, text in page.texts)
+
+
+@pytest.fixture
+def rendered(phone: Phone) -> Phone:
+    """A phone at a deployment that has asked for the renderer."""
+    settings = replace(services().settings, reference=str(reference.installed()), reference_client="docs")
+    use(replace(services(), settings=settings))
+    return phone
+
+
+def test_with_the_renderer_nothing_may_come_from_elsewhere_or_run_in_the_page_itself(rendered: Phone) -> None:
+    policy = rendered.call("GET /docs").header("Content-Security-Policy") or ""
+    directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
+    files = f"{services().settings.issuer}/docs/"
+    expected = {"script-src": files, "style-src": files, "img-src": "data:", "connect-src": "'self'"}
+    assert {name: directives.pop(name) for name in expected} == expected
+    assert set(directives.values()) == {"'none'"}
+    assert "form-action" in directives
+    assert directives["default-src"] == "'none'"
+
+
+def test_with_the_renderer_the_page_is_a_list_still_for_who_runs_no_scripts(
+    rendered: Phone, document: dict[str, Any]
+) -> None:
+    page = Page(rendered.call("GET /docs").body.decode())
+    assert lines(document) <= {text for tag, text in page.texts if tag == "code"}
+    sources = [attributes["src"] for tag, attributes in page.tags if tag == "script"]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "link"]
+    assert all(each and each.startswith("docs/") for each in [*sources, *links])
+    assert not {"style", "iframe", "object", "form", "base"} & {tag for tag, _ in page.tags}
+
+
+def test_each_file_of_the_page_is_there_and_may_be_kept_for_good_and_is_what_it_says(rendered: Phone) -> None:
+    page = Page(rendered.call("GET /docs").body.decode())
+    places = [
+        attributes.get("src") or attributes.get("href") or ""
+        for tag, attributes in page.tags
+        if tag in ("script", "link")
+    ]
+    assert len(places) == 4
+    for place in places:
+        answer = rendered.call(f"GET /{place}")
+        kind = "text/javascript" if ".js?" in place else "text/css"
+        assert (answer.status, answer.header("Content-Type")) == (200, f"{kind}; charset=utf-8")
+        assert "immutable" in (answer.header("Cache-Control") or "")
+        assert answer.header("X-Content-Type-Options") == "nosniff"
+        assert hashlib.sha256(answer.body).hexdigest().startswith(place.partition("?")[2])
+
+
+@pytest.mark.parametrize(
+    "name", ["pages.css", "..%2Freference.js", "LICENSE", "swagger-ui-bundle.js.LICENSE.txt", "docs.css"]
+)
+def test_no_other_file_is_served(rendered: Phone, name: str) -> None:
+    assert rendered.call(f"GET /docs/{name}").status == 404
+
+
+@pytest.mark.parametrize("name", ["reference.js", "swagger-ui-bundle.js"])
+def test_without_the_renderer_no_file_of_it_is_served(phone: Phone, name: str) -> None:
+    assert phone.call(f"GET /docs/{name}").status == 404

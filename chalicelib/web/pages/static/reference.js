@@ -1,0 +1,85 @@
+// The reference: Swagger UI on openapi.json of this server, with a search over all that an operation says.
+"use strict";
+const page = document.currentScript.dataset;
+const here = location.origin + location.pathname;
+const login = window.opener && window.opener.swaggerUIRedirectOauth2;
+
+// This page is also where "Authorize" comes back to, in the window that it has opened.
+function finishLogin() {
+  const answer = new URLSearchParams(location.search);
+  if (answer.get("state") !== login.state || !answer.get("code")) {
+    const message = answer.get("error_description") || answer.get("error") || "The answer is not to our request.";
+    login.errCb({ authId: login.auth.name, source: "auth", level: "error", message });
+  } else {
+    delete login.state;
+    login.auth.code = answer.get("code");
+    login.callback({ auth: login.auth, redirectUrl: login.redirectUrl });
+  }
+  window.close();
+}
+
+// Keeps the operations that have every word somewhere in them.
+function search(groups, typed) {
+  const words = String(typed).toLowerCase().split(/\s+/);
+  const fits = (each) => {
+    const operation = each.get("operation");
+    const texts = [each.get("method"), each.get("path"), operation.get("summary"), operation.get("description")];
+    const text = [...texts, operation.get("operationId"), fieldsOf(operation)].join(" ").toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+  return groups
+    .map((group) => group.set("operations", group.get("operations").filter(fits)))
+    .filter((group) => group.get("operations").size);
+}
+
+// What the renderer leaves without a name for who hears the page.
+function label() {
+  const servers = document.getElementById("servers");
+  if (!servers) {
+    requestAnimationFrame(label);
+    return;
+  }
+  servers.setAttribute("aria-label", "Server");
+  servers.closest(".scheme-container").setAttribute("role", "region");
+  servers.closest(".scheme-container").setAttribute("aria-label", "Server and login");
+}
+
+function fieldsOf(operation) {
+  const names = (operation.get("parameters") || []).map((each) => each.get("name"));
+  const contents = operation.getIn(["requestBody", "content"]);
+  const forms = contents ? contents.valueSeq().map((each) => (each.getIn(["schema", "properties"])?.keySeq() || []).join(" ")) : [];
+  return [...names, ...forms].join(" ");
+}
+
+function show() {
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+  dark.addEventListener("change", follow);
+  follow();
+  const ui = SwaggerUIBundle({
+    url: page.document,
+    dom_id: "#reference",
+    presets: [SwaggerUIBundle.presets.apis],
+    plugins: [() => ({ fn: { opsFilter: search } })],
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    displayOperationId: false,
+    displayRequestDuration: true,
+    filter: true,
+    persistAuthorization: false,
+    validatorUrl: null,
+    withCredentials: false,
+    queryConfigEnabled: false,
+    oauth2RedirectUrl: here,
+    onComplete: () => {
+      ui.initOAuth({ clientId: page.client, usePkceWithAuthorizationCodeGrant: true });
+      label();
+      document.documentElement.dataset.ready = "yes";
+    },
+  });
+  const box = document.getElementById("search");
+  box.addEventListener("input", () => ui.layoutActions.updateFilter(box.value.trim() || true));
+}
+
+if (login && location.search) finishLogin();
+else show();
