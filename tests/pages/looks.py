@@ -23,17 +23,18 @@ def look_at(window: Page, name: str) -> None:
         colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
         results = Axe().run(window, options={"resultTypes": ["violations"], **colours})
         assert results.violations_count == 0, results.generate_report()
-        _picture(window, f"{name}-{scheme}")
+        picture(window, f"{name}-{scheme}")
     window.set_viewport_size({"width": 320, "height": 640})
     assert window.evaluate(SIDEWAYS) <= 0
     assert is_docs or window.evaluate(SMALL) == []
-    _picture(window, f"{name}-320")
+    picture(window, f"{name}-320")
     # 1280 px at 200 % zoom, and text alone twice as large.
     window.set_viewport_size({"width": 640, "height": 400})
     window.evaluate("document.documentElement.style.fontSize = '200%'")
     assert window.evaluate(SIDEWAYS) <= 0
 
 
-def _picture(window: Page, name: str) -> None:
+def picture(window: Page, name: str) -> None:
+    """Keeps the page in a window as a picture, the reference without what is below the fold."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     window.screenshot(path=PICTURES / f"{name}.png", full_page=not window.url.endswith("/docs"))

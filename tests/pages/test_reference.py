@@ -13,8 +13,8 @@ from chalicelib.services import use
 from deploy import reference
 from local import demo
 from tests.pages.conftest import Opener
+from tests.pages.looks import SIDEWAYS, picture
 from tests.pages.site import Site, log_in
-from tests.pages.test_looks import SIDEWAYS, picture
 
 VIOLATIONS = "addEventListener('securitypolicyviolation', e => console.error('Security Policy ' + e.violatedDirective))"
 
