@@ -102,6 +102,7 @@ def verify_email(window: Page, application: Application) -> None:
     assert user
     query = urlencode({"token": verification.link(svc, user)})
     window.goto(f"{application.site.url}/account/verify-email?{query}")
+    log_in(window, user.email)
 
 
 def email_verified(window: Page, application: Application) -> None:
@@ -119,6 +120,7 @@ def change_email(window: Page, application: Application) -> None:
     assert user
     query = urlencode({"token": email_change.change_link(svc, user)})
     window.goto(f"{application.site.url}/account/change-email?{query}")
+    log_in(window, user.email)
 
 
 def email_changed(window: Page, application: Application) -> None:

@@ -127,6 +127,11 @@ class Browser:
                 page = self.submit(page, "/authorize/consent", decision="allow")
         return page
 
+    def follow_mail(self, link: str, *, email: str = EMAIL, password: str = PASSWORD) -> Answer:
+        """The page that the link of a mail leads to, after the login that it asks for if nobody is logged in."""
+        page, login = self.get(link.removeprefix("https://id.example")), "/authorize/login"
+        return self.submit(page, login, email=email, password=password) if login in forms(page) else page
+
     def log_in(self, app: "App", *, email: str = EMAIL, **changes: str | None) -> dict[str, str]:
         """The fields of the answer that a client gets at its redirect URI after a login that must succeed."""
         return callback_params(self.finish(self.authorize(app, **changes), email=email))

@@ -24,8 +24,8 @@ def change_token(svc: Services, user: User) -> tuple[str, str]:
 
 def undo_link(svc: Services, user: User) -> str:
     """The token of the mail to the address that an account had until just now."""
-    svc.users.verify_email(user)
-    email_change.confirm_link(svc, change_link(svc, user), language="en")
+    user = svc.users.verify_email(user) or user
+    email_change.confirm_link(svc, user, change_link(svc, user), language="en")
     changed = svc.users.read(user.uid)
     assert changed
     return email_change.undo_link(svc, changed)

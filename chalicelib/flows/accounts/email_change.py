@@ -108,10 +108,10 @@ def read_link(svc: Services, unverified_text: str) -> SealedEmailChangeLink:
     return sealing.unseal_link(svc, unverified_text, SealedEmailChangeLink)
 
 
-def confirm_link(svc: Services, unverified_text: str, *, language: str) -> None:
-    """Changes the address; raises NotFound, also where the account is not as it was or somebody has the address by now."""
-    change = read_link(svc, unverified_text)
-    _confirm(svc, svc.users.read(change.uid), change, language=language)
+def confirm_link(svc: Services, user: User, unverified_text: str, *, language: str) -> None:
+    """Changes the address of an account that is logged in; raises NotFound, also where the account is another, is not as it
+    was, or somebody has the address by now."""
+    _confirm(svc, user, read_link(svc, unverified_text), language=language)
 
 
 def confirm_code(svc: Services, user: User, unverified_text: str, typed: str, *, network: str, language: str) -> None:
@@ -127,10 +127,8 @@ def confirm_code(svc: Services, user: User, unverified_text: str, typed: str, *,
     _confirm(svc, user, change, language=language, optional=[svc.attempts.refund(spent, now=svc.now())])
 
 
-def _confirm(
-    svc: Services, user: User | None, change: EmailChange, *, language: str, optional: Sequence[Write] = ()
-) -> None:
-    if user is None or not _as_it_was(user, change):
+def _confirm(svc: Services, user: User, change: EmailChange, *, language: str, optional: Sequence[Write] = ()) -> None:
+    if not _as_it_was(user, change):
         raise NotFound("This change was made already, or is too old.", uid=change.uid)
     now = svc.now()
     if user.guest:

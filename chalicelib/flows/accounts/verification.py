@@ -50,14 +50,14 @@ def read_link(svc: Services, unverified_text: str) -> SealedEmailLink:
     return sealing.unseal_link(svc, unverified_text, SealedEmailLink)
 
 
-def confirm_link(svc: Services, unverified_text: str) -> User:
-    """The account, its address verified; raises NotFound, also where the account has another address by now."""
+def confirm_link(svc: Services, user: User, unverified_text: str) -> None:
+    """Verifies the address of an account that is logged in; raises NotFound for a link of another account or address.
+
+    The mail alone is not enough: its reader may not be who made the account, and would leave theirs to who did.
+    """
     record = read_link(svc, unverified_text)
-    user = svc.users.read(record.uid)
-    verified = svc.users.verify_email(user) if user and user.email == record.email else None
-    if verified is None:
-        raise NotFound("This link is of another address.", uid=record.uid)
-    return verified
+    if (record.uid, record.email) != (user.uid, user.email) or svc.users.verify_email(user) is None:
+        raise NotFound("This link is of another address.", uid=user.uid)
 
 
 def confirm_code(svc: Services, user: User, typed: str, *, network: str) -> None:

@@ -58,7 +58,6 @@ WITHOUT_CALLS = {
         "POST /authorize/work",
         "GET /account/sign-up",
         "GET /account/sign-up-mailed",
-        "GET /account/verify-email",
         "GET /account/forgot-password",
         "GET /account/reset-mailed",
         "GET /account/reset-password",
@@ -66,7 +65,6 @@ WITHOUT_CALLS = {
         "GET /account/email-verified",
         "GET /account/end-session",
         "GET /account/session-ended",
-        "GET /account/change-email",
         "GET /account/email-changed",
         "GET /account/undo-email-change",
         "GET /account/email-restored",
@@ -299,7 +297,16 @@ def with_new_account(world: World) -> None:
     assert user
     world.state |= {f"new {len(world.state)}": user, "token": tokens["access_token"]}
     world.state["code"] = verification.code(world.svc, user)
-    world.state["page"] = world.browser.get(f"{VERIFY}?{urlencode({'token': verification.link(world.svc, user)})}")
+    link = f"{VERIFY}?{urlencode({'token': verification.link(world.svc, user)})}"
+    world.state["page"] = world.browser.get(link)
+
+
+def at_verification(world: World) -> None:
+    """The page that their mail leads to, after their login."""
+    with_new_account(world)
+    link = f"{VERIFY}?{urlencode({'token': verification.link(world.svc, newest(world))})}"
+    world.state["link"] = link
+    world.state["page"] = world.browser.follow_mail(link, email=newest(world).email)
 
 
 def mailed(path: str, **body: str) -> Callable[[World], Answer]:
@@ -324,7 +331,10 @@ def at_email_change(path: str, link: Callable[[Services, User], str]) -> Callabl
 
     def before(world: World) -> None:
         with_new_account(world)
-        world.state["page"] = world.browser.get(f"{path}?{urlencode({'token': link(world.svc, newest(world))})}")
+        user = newest(world)
+        mailed_link = f"{path}?{urlencode({'token': link(world.svc, user)})}"
+        world.state["link"] = mailed_link
+        world.state["page"] = world.browser.follow_mail(mailed_link, email=user.email)
 
     return before
 
@@ -572,7 +582,8 @@ DEEDS: dict[str, Deed] = {
     "POST /account/sign-up": (at_sign_up_link, form(SIGN_UP, password=PASSWORD)),
     "POST /account/sign-up/passkey": (at_sign_up_link, sign_up_with_passkey(f"{SIGN_UP}/passkey")),
     "POST /authorize/signup/passkey": (at_sign_up, sign_up_with_passkey("/authorize/signup/passkey")),
-    "POST /account/verify-email": (with_new_account, form(VERIFY)),
+    "GET /account/verify-email": (at_verification, lambda w: w.browser.get(w.state["link"])),
+    "POST /account/verify-email": (at_verification, form(VERIFY)),
     "POST /login/code": (with_new_account, ask_for_login_mail),
     "POST /login/code/confirm": (
         with_login_mail,
@@ -598,6 +609,10 @@ DEEDS: dict[str, Deed] = {
     "POST /me/email": (with_new_account, ask_for_change),
     "POST /me/email/confirm": (with_email_change, mailed("/me/email/confirm", token="change", code="code")),
     "POST /account/end-session": (at_email_change(END_SESSION, session_end_link), form(END_SESSION)),
+    "GET /account/change-email": (
+        at_email_change(CHANGE, email_change.change_link),
+        lambda w: w.browser.get(w.state["link"]),
+    ),
     "POST /account/change-email": (at_email_change(CHANGE, email_change.change_link), form(CHANGE)),
     "POST /account/undo-email-change": (at_email_change(UNDO, email_change.undo_link), form(UNDO)),
     "GET /oauth/logout": (of_oauth.with_login, page(LOGOUT)),

@@ -21,7 +21,7 @@ from tests.support.ses import SentMail, Ses
 from tests.support.staged import before_write, just_before
 
 ASK, CONFIRM = "POST /me/email", "POST /me/email/confirm"
-CHANGE, UNDO = "/account/change-email", "/account/undo-email-change"
+CHANGE, UNDO, LOGIN = "/account/change-email", "/account/undo-email-change", "/authorize/login"
 NEW, THIRD = "ann@new.example", "ann@third.example"
 NEW_PASSWORD, DAY = "an entirely other phrase 7", 24 * 3600
 TOO_OLD = b"does not work any more"
@@ -36,17 +36,19 @@ def mails(mailbox: Ses, name: str) -> list[SentMail]:
     return [mail for mail in mailbox.mails if mail.subject == subject]
 
 
-def submit(phone: Phone, link: str, path: str) -> bytes:
-    """What a page says, with its button pressed if it has one."""
+def submit(phone: Phone, link: str, path: str, *, email: str = EMAIL, password: str = PASSWORD) -> bytes:
+    """What a page says, with its button pressed if it has one; after a login with these, if it asks for one."""
     browser = Browser(phone)
-    page = browser.get(link.removeprefix("https://id.example"))
+    page = browser.follow_mail(link, email=email, password=password)
     return browser.submit(page, path).body if path in forms(page) else page.body
 
 
 def change(phone: Phone, mailbox: Ses, access: str, email: str = NEW) -> None:
     """The address is changed by the link of the mail."""
+    before = address(phone, access)
     assert ask(phone, access, email).status == 202
-    assert b"Your address is changed" in submit(phone, mails(mailbox, "change_email")[-1].link, CHANGE)
+    link = mails(mailbox, "change_email")[-1].link
+    assert b"Your address is changed" in submit(phone, link, CHANGE, email=before)
 
 
 def sign_up(phone: DeliveringPhone, mailbox: Ses) -> dict[str, Any]:
@@ -86,6 +88,25 @@ def test_the_new_address_rules_once_its_reader_has_confirmed_it_and_sessions_sta
     assert phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]}).status == 200
     (notice,) = mails(mailbox, "email_changed")
     assert notice.to == EMAIL
+
+
+@pytest.mark.parametrize("reader", ["nobody", "another account"])
+def test_who_reads_the_mail_of_somebody_elses_change_cannot_confirm_it(
+    phone: DeliveringPhone, mailbox: Ses, reader: str
+) -> None:
+    """Whoever asked for it would have the reader's address, and an account that the reader takes for theirs."""
+    access = sign_up(phone, mailbox)["access_token"]
+    ask(phone, access)
+    (mail,) = mails(mailbox, "change_email")
+    browser = Browser(phone)
+    if reader == "another account":
+        phone.sign_up("bob@example.com")
+        browser.submit(browser.get(LOGIN), LOGIN, email="bob@example.com", password=PASSWORD)
+    page = browser.get(mail.link.removeprefix("https://id.example"))
+    assert LOGIN in forms(page)
+    assert CHANGE not in forms(page)
+    browser.post(CHANGE, {"token": mail.token})
+    assert address(phone, access) == EMAIL
 
 
 @pytest.mark.parametrize("typed", ["{}", "Your code is {}!"])
@@ -202,10 +223,28 @@ def erased(phone: Phone, _: Ses, access: str) -> None:
     assert phone.call("DELETE /me", {"password": PASSWORD}, token=access).status == 204
 
 
-@pytest.mark.parametrize("event", [other_password, reset, other_address, there_and_back, rival_sign_up, erased])
+# What the owner then logs in with, and what the link's page says.
+EVENTS: tuple[tuple[object, dict[str, str], bytes], ...] = (
+    (other_password, {"password": NEW_PASSWORD}, TOO_OLD),
+    (reset, {"password": NEW_PASSWORD}, TOO_OLD),
+    (other_address, {"email": THIRD}, TOO_OLD),
+    (there_and_back, {}, TOO_OLD),
+    (rival_sign_up, {}, TOO_OLD),
+    (erased, {}, b"Log in"),
+)
+
+
+@pytest.mark.parametrize(("event", "owner", "says"), EVENTS)
 @pytest.mark.parametrize("when", ["before the mail is sent", "after"])
 def test_what_happens_to_the_account_or_the_address_meanwhile_ends_the_change(
-    phone: DeliveringPhone, svc: Services, mailbox: Ses, clock: Clock, event: object, when: str
+    phone: DeliveringPhone,
+    svc: Services,
+    mailbox: Ses,
+    clock: Clock,
+    event: object,
+    owner: dict[str, str],
+    says: bytes,
+    when: str,
 ) -> None:
     access = phone.sign_up()["access_token"]
     uid = svc.users.find(EMAIL)
@@ -226,7 +265,7 @@ def test_what_happens_to_the_account_or_the_address_meanwhile_ends_the_change(
         svc.transactions.commit(svc.outbox.creation(item.message, item.message_id, now=svc.now()))
     deliver()
     assert len(mails(mailbox, "change_email")) == seen
-    assert all(TOO_OLD in submit(phone, link, CHANGE) for link in links)
+    assert all(says in submit(phone, link, CHANGE, **owner) for link in links)
     assert phone.call(CONFIRM, {"token": token, "code": "000000"}, token=access).status in (401, 404)
     assert uid is None or svc.users.find(canonical(NEW)) != uid
 
@@ -389,13 +428,13 @@ def test_who_took_an_account_over_cannot_use_up_the_undo_nor_has_one(phone: Deli
     change(phone, mailbox, access)
     other_password(phone, mailbox, access)
     assert ask(phone, access, THIRD, NEW_PASSWORD).status == 202
-    submit(phone, mails(mailbox, "change_email")[-1].link, CHANGE)
+    submit(phone, mails(mailbox, "change_email")[-1].link, CHANGE, email=NEW, password=NEW_PASSWORD)
     assert address(phone, access) == THIRD
     assert refusal(phone.call("POST /signup", {"email": EMAIL, "password": PASSWORD})) == (409, "email_taken")
     bob = phone.sign_up("bob@example.com")["access_token"]
     ask(phone, bob, EMAIL)
     assert mails(mailbox, "change_email")[-1].to == EMAIL  # which only the victim reads
-    assert TOO_OLD in submit(phone, mails(mailbox, "change_email")[-1].link, CHANGE)
+    assert TOO_OLD in submit(phone, mails(mailbox, "change_email")[-1].link, CHANGE, email="bob@example.com")
     (notice,) = [mail for mail in mails(mailbox, "email_changed") if mail.to == NEW]
     assert "https://" not in notice.text
     assert b"Your address is back" in submit(phone, undo_link(mailbox), UNDO)
@@ -510,7 +549,7 @@ def test_a_change_and_its_notice_are_one_write(phone: DeliveringPhone, svc: Serv
     access = phone.sign_up()["access_token"]
     ask(phone, access)
     browser = Browser(phone)
-    page = browser.get(mails(mailbox, "change_email")[0].link.removeprefix("https://id.example"))
+    page = browser.follow_mail(mails(mailbox, "change_email")[0].link)
     phone.delivers = False
     failure, afterwards = wire.MODES[mode]
     with wire.watched(svc, wire.Wire(fail_at=2, failure=failure, afterwards=afterwards)):

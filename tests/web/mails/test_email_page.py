@@ -53,9 +53,9 @@ def asks_for_login(page: Answer) -> bool:
 
 
 def follow(phone: Phone, link: str, path: str) -> bytes:
-    """What the page of a mail's link says once its button is pressed, in a browser where nobody is logged in."""
+    """What the page of a mail's link says once its button is pressed, in another browser, after a login."""
     browser = Browser(phone)
-    return browser.submit(browser.get(link.removeprefix("https://id.example")), path).body
+    return browser.submit(browser.follow_mail(link), path).body
 
 
 def address(phone: Phone, access: str) -> str:
@@ -166,7 +166,7 @@ def test_an_account_without_a_password_moves_as_well(
         ExpressionAttributeValues={":none": {"S": ""}},
     )
     ask(ann)
-    follow(phone, mailbox.mails[0].link, CHANGE)
+    ann.submit(ann.follow_mail(mailbox.mails[0].link), CHANGE)
     assert address(phone, access) == NEW
 
 

@@ -12,6 +12,7 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import wire
 from tests.support.browser import Browser, forms
+from tests.support.code_app import enrol
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.ses import Ses
@@ -25,9 +26,9 @@ def verified(phone: Phone, token: str) -> bool:
 
 
 def opened(phone: Phone, link: str) -> tuple[Browser, Answer]:
-    """A browser of its own with the page that a link leads to."""
+    """A browser of its own, in which its account has logged in, with the page that a link leads to."""
     browser = Browser(phone)
-    return browser, browser.get(link.removeprefix("https://id.example"))
+    return browser, browser.follow_mail(link)
 
 
 def test_who_signs_up_gets_a_mail_whose_button_verifies_the_address(phone: DeliveringPhone, mailbox: Ses) -> None:
@@ -54,9 +55,49 @@ def test_a_link_that_programs_open_does_nothing(phone: DeliveringPhone, mailbox:
 
 def test_a_link_logs_nobody_in(phone: DeliveringPhone, mailbox: Ses) -> None:
     phone.sign_up()
-    browser, page = opened(phone, mailbox.mails[0].link)
-    browser.submit(page, PATH)
+    browser = Browser(phone)
+    browser.get(mailbox.mails[0].link.removeprefix("https://id.example"))
     assert "/authorize/login" in forms(browser.get("/account/sessions"))
+
+
+@pytest.mark.parametrize("reader", ["nobody", "another account"])
+def test_who_reads_the_mail_of_an_account_that_is_not_theirs_cannot_confirm_it(
+    phone: DeliveringPhone, mailbox: Ses, reader: str
+) -> None:
+    """Whoever made it would have its factors, its password and its sessions, and the reader's address."""
+    stranger = phone.sign_up()["access_token"]
+    link = mailbox.mails[0].link.removeprefix("https://id.example")
+    browser = Browser(phone)
+    if reader == "another account":
+        phone.sign_up("bob@example.com")
+        own = browser.follow_mail(mailbox.mails[1].link, email="bob@example.com")
+        assert PATH in forms(own)
+    page = browser.get(link)
+    assert "/authorize/login" in forms(page)
+    assert PATH not in forms(page)
+    fields = {"token": mailbox.mails[0].token}
+    if reader == "another account":
+        fields = {**forms(own)[PATH].hidden, **fields}
+    browser.post(PATH, fields)
+    assert not verified(phone, stranger)
+
+
+def test_the_factor_of_a_stranger_goes_once_the_owner_of_the_address_has_a_new_password(
+    phone: DeliveringPhone, mailbox: Ses, clock: Clock
+) -> None:
+    """Also if they first press what there is to press in the mail about the sign-up that was not theirs."""
+    stranger = phone.sign_up()["access_token"]
+    enrol(phone, stranger, clock)
+    owner = Browser(phone)
+    page = owner.get(mailbox.mails[0].link.removeprefix("https://id.example"))
+    if PATH in forms(page):
+        owner.submit(page, PATH)
+    phone.call("POST /password/reset", {"email": EMAIL})
+    reset = {"token": mailbox.mails[-1].token, "new_password": "an entirely other phrase 7"}
+    assert phone.call("POST /password/reset/confirm", reset).status == 204
+    login = phone.call("POST /login", {"email": EMAIL, "password": reset["new_password"]})
+    assert login.status == 200
+    assert phone.call("GET /me/factors", token=login.json()["access_token"]).json()["factors"] == []
 
 
 @pytest.mark.parametrize("by", ["another site", "no form token", "another link's form token"])
@@ -65,7 +106,8 @@ def test_a_form_that_is_not_this_browsers_verifies_nothing(phone: DeliveringPhon
     phone.sign_up("bob@example.com")
     browser, page = opened(phone, mailbox.mails[0].link)
     form = forms(page)[PATH].hidden
-    others = forms(browser.get(mailbox.mails[1].link.removeprefix("https://id.example")))[PATH].hidden
+    other = Browser(phone).follow_mail(mailbox.mails[1].link, email="bob@example.com")
+    others = forms(other)[PATH].hidden
     fields = {
         "another site": form,
         "no form token": {"token": form["token"], "to": form["to"]},

@@ -96,7 +96,7 @@ def at_logout(browser: Browser, app: App) -> Answer:
 def at_link(browser: Browser, app: App) -> Answer:
     user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
     assert user
-    return browser.get(f"/account/verify-email?{urlencode({'token': verification.link(app.svc, user)})}")
+    return browser.follow_mail(f"/account/verify-email?{urlencode({'token': verification.link(app.svc, user)})}")
 
 
 def at_reset_link(browser: Browser, app: App) -> Answer:
@@ -108,7 +108,7 @@ def at_reset_link(browser: Browser, app: App) -> Answer:
 def at_email_change(browser: Browser, app: App) -> Answer:
     user = app.svc.users.read(app.svc.users.find(EMAIL) or "")
     assert user
-    return browser.get(f"/account/change-email?{urlencode({'token': email_change.change_link(app.svc, user)})}")
+    return browser.follow_mail(f"/account/change-email?{urlencode({'token': email_change.change_link(app.svc, user)})}")
 
 
 def at_undo(browser: Browser, app: App) -> Answer:
