@@ -32,7 +32,7 @@ def change_email_page(page_request: PageRequest) -> Answer:
         return _state(page_request, "too_old")
     browser_session = page_request.browser()
     if browser_session is None or browser_session.user.uid != link.uid:
-        return show_form(page_request, "login")
+        return show_form(page_request, "login", confirms=link.new_email)
     return _ask(page_request, CHANGE, CHANGE_FORM, "change", token, link.new_email, browser_session)
 
 

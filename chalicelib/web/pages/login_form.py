@@ -26,10 +26,11 @@ def show_form(
     client_request: ClientRequest | None = None,
     browser_session: Browser | None = None,
     email: str = "",
+    confirms: str = "",
 ) -> Answer:
     """The login or sign-up page, tied to this browser; who is logged in in `browser_session` may continue.
 
-    Where all strangers have to show work first, that page comes before.
+    It says which address a mail's link `confirms` afterwards. Where strangers have to show work, that page comes first.
     """
     if form == "login" and page_request.work_is_due:
         return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'work')}")
@@ -41,6 +42,7 @@ def show_form(
         user=browser_session.user.email if browser_session else "",
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
+        confirms=confirms,
         passkey_options=f"{page_request.svc.settings.issuer}/authorize/passkey?{urlencode({'to': page_request.to})}",
         rp=passkey_domain.relying_party(page_request.svc).id if passkey_domain.is_name(page_request.svc) else "",
         sign_up_passkey=sign_up_options(page_request) if form == "signup" else "",

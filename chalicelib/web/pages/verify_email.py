@@ -26,7 +26,7 @@ def verify_email_page(page_request: PageRequest) -> Answer:
         return page_request.show("email_verified.html", verified=False)
     browser_session = page_request.browser()
     if browser_session is None or browser_session.user.uid != link.uid:
-        return show_form(page_request, "login")
+        return show_form(page_request, "login", confirms=link.email)
     signed = {"token": token}
     return forms.show(page_request, "verify_email.html", FORM, browser_session, signed=signed, user=link.email)
 

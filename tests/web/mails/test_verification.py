@@ -74,6 +74,7 @@ def test_who_reads_the_mail_of_an_account_that_is_not_theirs_cannot_confirm_it(
         assert PATH in forms(own)
     page = browser.get(link)
     assert "/authorize/login" in forms(page)
+    assert "to confirm <b><bdi>ann@example.com</bdi></b>" in page.body.decode()  # and not just any login
     assert PATH not in forms(page)
     fields = {"token": mailbox.mails[0].token}
     if reader == "another account":
