@@ -42,7 +42,16 @@ URL_ALONE = re.compile(r"\s*<?https?://\S+")
 BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)")
 READS = {
-    *("Clients.read", "Clients.consent", "Clients.consents", "Once.read", "Refusals.read", "Users.read", "Users.find"),
+    *(
+        "Clients.read",
+        "Clients.consent",
+        "Clients.consents",
+        "Clients.read_all",
+        "Once.read",
+        "Refusals.read",
+        "Users.read",
+        "Users.find",
+    ),
     *("Users.is_free", "Users.unverified"),
     *("Factors.of_user", "Factors.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),

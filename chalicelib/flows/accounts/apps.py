@@ -24,9 +24,10 @@ class App(msgspec.Struct, frozen=True):
 def list_apps(svc: Services, user: User) -> list[App]:
     """What a user has agreed to that counts, by the application, the latest first."""
     consents = svc.clients.consents(user.uid)
+    clients = svc.clients.read_all([each.client_id for each in consents])
     apps = []
     for client_id in dict.fromkeys(each.client_id for each in consents):
-        client = svc.clients.read(client_id)
+        client = clients.get(client_id)
         if client is None and not documents.is_address(client_id):
             continue  # it is gone, and what was allowed with it
         since = client.created_at if client else 0
