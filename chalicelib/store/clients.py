@@ -50,6 +50,14 @@ def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
     return key(("user", uid), ("consent", escaped(client_id), *of_api))
 
 
+def _key_of_any(client_id: str) -> dict[str, Any] | None:
+    """The key of a client, None where no client can have such an id."""
+    try:
+        return client_key(client_id)
+    except ValueError:
+        return None
+
+
 class Clients:
     """OAuth clients, and what users have agreed to for each."""
 
@@ -59,20 +67,19 @@ class Clients:
 
     def read(self, client_id: str) -> Client | None:
         """One client, as of now; `client_id` may be any text."""
-        try:
-            item_key = client_key(client_id)
-        except ValueError:
+        item_key = _key_of_any(client_id)
+        if item_key is None:
             return None
         answer = self._client.call("GetItem", TableName=self._users, Key=item_key, ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def read_all(self, client_ids: Collection[str]) -> dict[str, Client]:
         """Those clients that there are, by their ids, as of now: a round trip for a hundred."""
-        ids, items = [*dict.fromkeys(client_ids)], list[Item]()
-        while ids:
-            some, ids = ids[:MOST_AT_ONCE], ids[MOST_AT_ONCE:]
-            keys = {"Keys": [client_key(each) for each in some], "ConsistentRead": True}
-            answer = self._client.call("BatchGetItem", RequestItems={self._users: keys})
+        keys, items = [each for each in map(_key_of_any, dict.fromkeys(client_ids)) if each], list[Item]()
+        while keys:
+            some, keys = keys[:MOST_AT_ONCE], keys[MOST_AT_ONCE:]
+            request = {self._users: {"Keys": some, "ConsistentRead": True}}
+            answer = self._client.call("BatchGetItem", RequestItems=request)
             if answer["UnprocessedKeys"]:
                 raise TemporarilyUnavailable(reason="UnprocessedKeys")
             items += answer["Responses"][self._users]
