@@ -112,9 +112,14 @@ def delete(svc: Services, user: User, last: Session, *, auth_time: int, password
     deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
     if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=[refund, *freed]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-    # What began between the two is swept. Nothing begins any more: every write for an owner asks whether they are there.
+    sweep(svc, user, freed)
+
+
+def sweep(svc: Services, user: User, freed: Sequence[Write]) -> None:
+    """Erases what an account that is gone has left, and frees its previous address, if that was in the way before."""
+    # Nothing begins any more: every write for an owner asks whether they are there.
     svc.sessions.erase(user.uid)
     remembered_devices.forget_all(svc, user.uid)
     svc.clients.delete_consents(user.uid)
     if freed:
-        svc.transactions.commit(*freed)  # which may have been in the way
+        svc.transactions.commit(*freed)

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from ...domain.accounts.model import User
 from ...services import Services
-from ..sessions import remembered_devices
-from . import email_change
+from . import account, email_change
 
 
 def erase_unverified(svc: Services) -> Iterator[User]:
@@ -24,9 +23,5 @@ def _erase(svc: Services, user: User) -> bool:
     # The sessions are not ended before: of one whose address is verified in this moment they stay.
     if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=freed) is not None:
         return False
-    svc.sessions.erase(user.uid)
-    remembered_devices.forget_all(svc, user.uid)
-    svc.clients.delete_consents(user.uid)
-    if freed:
-        svc.transactions.commit(*freed)  # which may have been in the way
+    account.sweep(svc, user, freed)
     return True
