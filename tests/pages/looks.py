@@ -13,10 +13,17 @@ SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clie
 SMALL = """[...document.querySelectorAll("main a, main button, main input:not([type=hidden]), main summary")]
     .filter(e => !e.closest("p:not(.aside)") && e.getBoundingClientRect().height < 44).map(e => e.outerHTML)"""
 
+MAX_BYTES = 30_000
+# What a browser waits for before it shows anything, besides the page.
+BLOCKING = """performance.getEntriesByType("resource")
+    .filter(e => ["link", "css", "script"].includes(e.initiatorType)).map(e => e.name)"""
+BYTES = 'performance.getEntriesByType("navigation")[0].decodedBodySize'
+
 
 def look_at(window: Page, name: str) -> None:
     """Holds the page in a window to all of it, and leaves the window small and its text large."""
     is_docs = window.url.endswith("/docs")
+    assert is_docs or (window.evaluate(BLOCKING) == [] and window.evaluate(BYTES) < MAX_BYTES)
     for scheme in SCHEMES:
         window.emulate_media(color_scheme=scheme)
         # Nothing but its colours changes with the scheme.

@@ -50,34 +50,38 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
             direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
             issuer=settings.issuer,
             brand=settings.brand,
-            style=stylesheet.version(settings.brand.colour),
+            style=_markup(stylesheet.stylesheet(settings.brand.colour)),
             submit=SUBMIT,
             passkeys=passkeys_script(),
-            work_script=_script(WORK),
+            work_script=_markup(WORK),
             **values,
         )
     )
-    return Answer(body=body, headers=headers(sends_to, local=settings.local, passkeys=template in WITH_PASSKEYS))
+    return Answer(body=body, headers=headers(settings, sends_to, passkeys=template in WITH_PASSKEYS))
 
 
-def headers(sends_to: str = "", *, local: bool = False, passkeys: bool = False) -> dict[str, str | list[str]]:
-    """The headers of every page; on a developer's machine (`local`) logos may come by plain http.
+def headers(settings: Settings, sends_to: str = "", *, passkeys: bool = False) -> dict[str, str | list[str]]:
+    """The headers of every page; on a developer's machine logos may come by plain http.
 
     A page with `passkeys` has their script, which asks this server for what to ask the browser.
     """
-    images = "'self' https: http:" if local else "'self' https:"  # a policy cannot name [::1]
+    images = "'self' https: http:" if settings.local else "'self' https:"  # a policy cannot name [::1]
     # Browsers hold a form to this list on every redirect that follows it, also when the client's own server
     # redirects once more: the redirect URI alone would be too little, and of what follows only the scheme is known.
     forms = f"'self' {_schemes(sends_to)}".strip()
     return {
         "Content-Type": "text/html; charset=utf-8",
-        "Content-Security-Policy": f"default-src 'none'; style-src 'self'; img-src {images}; "
+        "Content-Security-Policy": f"default-src 'none'; {_styles(settings)}; img-src {images}; "
         f"{_scripts(passkeys)}; form-action {forms}; frame-ancestors 'none'; base-uri 'none'",
         "X-Frame-Options": "DENY",
         "X-Content-Type-Options": "nosniff",
         # Not no-referrer: a form would then be sent with `Origin: null`, as a form of another site can be.
         "Referrer-Policy": "same-origin",
     }
+
+
+def _styles(settings: Settings) -> str:
+    return f"style-src 'sha256-{stylesheet.digest(settings.brand.colour)}'"
 
 
 def _scripts(passkeys: bool) -> str:
@@ -90,15 +94,13 @@ def _scripts(passkeys: bool) -> str:
 @lru_cache(maxsize=1)
 def passkeys_script() -> "Markup":
     """The script of the pages that ask a browser for a passkey; without it they show no sign of that."""
+    return _markup(PASSKEYS.read_text())
+
+
+def _markup(text: str) -> "Markup":
     from markupsafe import Markup
 
-    return Markup(PASSKEYS.read_text())  # noqa: S704 - a file of ours
-
-
-def _script(text: str) -> "Markup":
-    from markupsafe import Markup
-
-    return Markup(text)  # noqa: S704 - a file of ours
+    return Markup(text)  # noqa: S704 - of our own files
 
 
 def _schemes(uri: str) -> str:

@@ -7,11 +7,9 @@ from ...flows.authentication import login
 from ...flows.authentication.login import Incomplete, Progress
 from ...flows.oauth.authorize import UserAction
 from ...flows.sessions import browser
-from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
-from ..http.routing import Caller
-from . import cookies, form_errors, stylesheet
+from . import cookies, form_errors
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
@@ -32,8 +30,6 @@ SIGN_UP_FORM_ERRORS = (
     errors.EmailDomainRefused,
     errors.InvalidRequest,
 )
-CSS = "text/css; charset=utf-8"
-IMMUTABLE_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Type": CSS}
 
 
 # Links for developers, below the issuer.
@@ -162,12 +158,6 @@ def continue_as_known(page_request: PageRequest) -> Answer:
         return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
     page_request.verify_form_token("continue", browser_session)
     return redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
-
-
-@pages.route("GET /pages.css", media=(CSS,))
-def style(svc: Services, _: Caller) -> Answer:
-    """The stylesheet of all pages; they ask for it by its version, so it may be kept."""
-    return Answer(body=stylesheet.stylesheet(svc.settings.brand.colour), headers=IMMUTABLE_HEADERS)
 
 
 def _redirect_with_errors(page_request: PageRequest, form: str, refusal: LatchkeyError, error: str) -> Answer:

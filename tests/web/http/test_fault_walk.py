@@ -46,7 +46,6 @@ WITHOUT_CALLS = {
         "GET /openapi.json",
         "GET /docs",
         "GET /docs/{file}",
-        "GET /pages.css",
         "GET /error",
         "GET /authorize/login",
         "GET /authorize/signup",

@@ -296,7 +296,6 @@ DEEDS: dict[str, Deed] = {
             "/openapi.json",
             "/docs",
             "/docs/{file}",
-            "/pages.css",
             "/account/email-verified",
             "/account/email-changed",
             "/account/email-restored",

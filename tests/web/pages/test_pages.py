@@ -2,11 +2,12 @@
 
 import json
 import re
+from base64 import b64encode
 from dataclasses import replace
+from hashlib import sha256
 from html import unescape
 from pathlib import Path
 from string import Formatter
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -133,7 +134,7 @@ def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Br
     ):
         stale = browser.post("/authorize/login", {"to": f"oauth/authorize?{request}"})
         for link in re.findall(r'href="([^"]+)"', stale.body.decode()):
-            assert unescape(link).startswith((f"{ISSUER}/oauth/authorize?", f"{ISSUER}/pages.css?"))
+            assert unescape(link).startswith(f"{ISSUER}/oauth/authorize?")
             assert re.fullmatch(r"[\w:/?&=%.+-]+", unescape(link), re.ASCII)
 
 
@@ -456,18 +457,16 @@ def test_a_name_that_only_looks_like_ours_is_not(settings: Settings) -> None:
         assert cookies.read(settings, {"cookie": header}, cookies.FORM) == ""
 
 
-def test_the_stylesheet_may_be_kept_for_good_because_its_address_changes_with_it(
-    browser: Browser, settings: Settings
-) -> None:
-    page = browser.get("/device").body.decode()
-    (link,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
-    sheet = browser.get(urlsplit(link).path)
-    assert sheet.header("Content-Type") == "text/css; charset=utf-8"
-    assert "immutable" in (sheet.header("Cache-Control") or "")
-    branded = replace(settings, brand=settings.brand._replace(colour="#aa3355"))
-    other = html.page(branded, "device_done.html", language="en", approved=True).body
-    assert link not in str(other)
-    assert "style=" not in page
+@pytest.mark.parametrize("colour", ["#1f5fbf", "#aa3355"])
+def test_a_page_has_its_style_in_it_and_its_policy_allows_no_other(settings: Settings, colour: str) -> None:
+    branded = replace(settings, brand=settings.brand._replace(colour=colour))
+    answer = html.page(branded, "device_done.html", language="en", approved=True)
+    (sheet,) = re.findall(r"<style>(.*?)</style>", str(answer.body), re.DOTALL)
+    policy = str(answer.headers["Content-Security-Policy"]).split("; ")
+    assert f"style-src 'sha256-{b64encode(sha256(sheet.encode()).digest()).decode()}'" in policy
+    assert colour in sheet
+    assert 'rel="stylesheet"' not in str(answer.body)
+    assert "style=" not in str(answer.body)
 
 
 @pytest.mark.parametrize(
