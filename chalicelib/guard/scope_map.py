@@ -12,6 +12,8 @@ SCOPES = {
     "GET /me/devices": ACCOUNT,
     "DELETE /me/devices": ACCOUNT,
     "DELETE /me/devices/{device_id}": ACCOUNT,
+    "GET /me/consents": ACCOUNT,
+    "DELETE /me/consents/{consent_id}": ACCOUNT,
     "GET /me/factors": ACCOUNT,
     "POST /me/factors": ACCOUNT,
     "POST /me/factors/confirm": ACCOUNT,

@@ -1,10 +1,13 @@
 """The applications that somebody has allowed to use their account: listed, and taken back."""
 
+import hashlib
+from collections.abc import Callable
+
 import msgspec
 
-from ...domain.accounts.model import Session, User
+from ...domain.accounts.model import Consent, Session, User
 from ...domain.errors import NotFound, TemporarilyUnavailable
-from ...domain.oauth.client import host_of
+from ...domain.oauth.client import Client, host_of
 from ...services import Services
 from ..clients import documents
 from ..sessions import back_channel
@@ -13,18 +16,28 @@ REVOKED = "access taken back"
 
 
 class App(msgspec.Struct, frozen=True):
-    """An application with what it may do, at whichever API, and when its user agreed to that last."""
+    """An application with what it may do, at whichever API, and when its user agreed to that last.
+
+    `last_used_at` is when it last got tokens for that, as far as its sessions are still known; 0 where none is.
+    """
 
     client_id: str
     name: str
     scopes: tuple[str, ...]
     agreed_at: int
+    last_used_at: int = 0
+
+    @property
+    def id(self) -> str:
+        """What a path can name it by: a client's id can be a URL."""
+        return _id_of(self.client_id)
 
 
 def list_apps(svc: Services, user: User) -> list[App]:
     """What a user has agreed to that counts, by the application, the latest first."""
     consents = svc.clients.consents(user.uid)
     clients = svc.clients.read_all([each.client_id for each in consents])
+    sessions = svc.sessions.of_user(user.uid) if consents else []
     apps = []
     for client_id in dict.fromkeys(each.client_id for each in consents):
         client = clients.get(client_id)
@@ -33,11 +46,25 @@ def list_apps(svc: Services, user: User) -> list[App]:
         since = client.created_at if client else 0
         own = [each for each in consents if each.client_id == client_id and each.agreed_at >= since]
         if own:
-            scopes = sorted(frozenset().union(*(each.scopes for each in own)))
-            # A document is not fetched for its name: its host vouches for it anyway.
-            name = client.client_name or client_id if client else host_of(client_id)
-            apps.append(App(client_id, name, tuple(scopes), max(each.agreed_at for each in own)))
+            apps.append(_app(client_id, client, own, sessions))
     return sorted(apps, key=lambda app: (-app.agreed_at, app.client_id))
+
+
+def _app(client_id: str, client: Client | None, consents: list[Consent], sessions: list[Session]) -> App:
+    # A document is not fetched for its name: its host vouches for it anyway.
+    name = client.client_name or client_id if client else host_of(client_id)
+    used = [
+        each.last_used_at
+        for each in sessions
+        if not each.waiting and (client.owns(each) if client else each.client_id == client_id)
+    ]
+    return App(
+        client_id=client_id,
+        name=name,
+        scopes=tuple(sorted(frozenset().union(*(each.scopes for each in consents)))),
+        agreed_at=max(each.agreed_at for each in consents),
+        last_used_at=max(used, default=0),
+    )
 
 
 def revoke(svc: Services, user: User, client_id: str, *, network: str) -> None:
@@ -45,9 +72,19 @@ def revoke(svc: Services, user: User, client_id: str, *, network: str) -> None:
 
     The consent goes last: should anything fail before, its user still sees the application and can try again.
     """
-    consents = [each for each in svc.clients.consents(user.uid) if each.client_id == client_id]
+    _revoke(svc, user, lambda consent: consent.client_id == client_id, network=network)
+
+
+def revoke_by_id(svc: Services, user: User, app_id: str, *, network: str) -> None:
+    """The same by the id that `App` has."""
+    _revoke(svc, user, lambda consent: _id_of(consent.client_id) == app_id, network=network)
+
+
+def _revoke(svc: Services, user: User, is_meant: Callable[[Consent], bool], *, network: str) -> None:
+    consents = [each for each in svc.clients.consents(user.uid) if is_meant(each)]
     if not consents:
         raise NotFound("You have allowed no such application.", uid=user.uid)
+    client_id = consents[0].client_id
     _end_sessions(svc, user, client_id)
     # Those of an earlier try too, whose notice was never written; to be told of one twice does no harm.
     ended = [each for each in _sessions(svc, user, client_id) if each.ended == REVOKED and not each.waiting]
@@ -56,6 +93,10 @@ def revoke(svc: Services, user: User, client_id: str, *, network: str) -> None:
     if svc.transactions.commit(*deletions, *notices) is not None:
         raise TemporarilyUnavailable(reason="consent changed meanwhile", uid=user.uid)
     _end_sessions(svc, user, client_id)  # what began between the two
+
+
+def _id_of(client_id: str) -> str:
+    return hashlib.sha256(client_id.encode()).hexdigest()
 
 
 def _end_sessions(svc: Services, user: User, client_id: str) -> None:

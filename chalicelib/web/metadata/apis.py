@@ -8,7 +8,7 @@ import msgspec
 from ...config import Settings
 from ...domain.errors import NotFound
 from ...services import Services
-from ..api import accounts, devices, email, factors, login_enrolment, passkey_signup
+from ..api import accounts, consents, devices, email, factors, login_enrolment, passkey_signup
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -71,6 +71,7 @@ APIS = (
     email.api,
     factors.api,
     devices.api,
+    consents.api,
     api_sessions.api,
     api_login.api,
     login_enrolment.api,

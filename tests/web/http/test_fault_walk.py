@@ -263,6 +263,21 @@ def take_back(world: World) -> Answer:
     return world.browser.submit(world.state["page"], "/account/apps", revoke=world.app.id)
 
 
+def with_consent(world: World) -> None:
+    """A token of somebody who has just allowed an application, and the id of that."""
+    with_app(world)
+    world.state["token"] = world.phone.log_in()["access_token"]
+    world.state["consent"] = list_consents(world).json()["consents"][0]["id"]
+
+
+def list_consents(world: World) -> Answer:
+    return world.phone.call("GET /me/consents", token=world.state["token"])
+
+
+def revoke_consent(world: World) -> Answer:
+    return world.phone.call(f"DELETE /me/consents/{world.state['consent']}", token=world.state["token"])
+
+
 def at_password_page(world: World) -> None:
     """The page of the password of somebody who has just made an account and logged in."""
     at_new_code_app(world)
@@ -554,6 +569,8 @@ DEEDS: dict[str, Deed] = {
         lambda w: w.phone.call("DELETE /me/devices", token=w.state["token"]),
     ),
     "DELETE /me/devices/{device_id}": (with_remembered_device, forget_device),
+    "GET /me/consents": (with_consent, list_consents),
+    "DELETE /me/consents/{consent_id}": (with_consent, revoke_consent),
     "GET /me/factors": (with_factor, lambda w: w.phone.call("GET /me/factors", token=w.state["token"])),
     "POST /me/factors": (with_factor, add_factor),
     "POST /me/factors/confirm": (with_code_app, confirm_factor),

@@ -163,6 +163,22 @@ def test_second_factors_are_read_and_changed_within_their_budget(phone: Phone, s
         assert calls_of(f"DELETE {path}")[1] == ["BatchGetItem", limit, written]
 
 
+def test_what_applications_may_do_is_read_and_taken_back_within_its_budget(phone: Phone, svc: Services) -> None:
+    token = phone.sign_up()["access_token"]
+    app = register(svc, phone)
+    with watched(svc) as traffic:
+        phone.call("GET /me/consents", token=token)
+        assert traffic.calls == ["BatchGetItem", "Query"]
+        app.tokens(Browser(phone))
+        traffic.calls.clear()
+        (consent,) = phone.call("GET /me/consents", token=token).json()["consents"]
+        assert traffic.calls == ["BatchGetItem", "Query", "BatchGetItem", "Query"]
+        traffic.calls.clear()
+        phone.call(f"DELETE /me/consents/{consent['id']}", token=token)
+        read = ["BatchGetItem", "Query", "Query"]
+        assert traffic.calls == [*read, "UpdateItem", "Query", "GetItem", "TransactWriteItems", "Query"]
+
+
 def test_a_factor_that_a_login_needs_is_added_in_its_budget(phone: Phone, svc: Services, clock: Clock) -> None:
     phone.sign_up()
     demanding = replace(svc, settings=replace(svc.settings, second_factor="required"))

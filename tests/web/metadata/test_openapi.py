@@ -12,8 +12,9 @@ from openapi_spec_validator import validate
 
 from app import app
 from chalicelib.domain import errors
+from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
-from chalicelib.flows.clients import authenticate
+from chalicelib.flows.clients import authenticate, manage
 from chalicelib.guard.scope_map import SCOPES
 from chalicelib.services import services, use
 from chalicelib.web.http.answers import STATUS
@@ -22,6 +23,7 @@ from deploy import reference
 from local.gateway import Answer
 from tests.support import code_app, counter, email_change, mailed_login, passkey_sign_up
 from tests.support.authenticator import Authenticator
+from tests.support.browser import CALLBACK
 from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.remembered import DEVICE_ID, remember
@@ -310,6 +312,18 @@ def add_factor_in_login(phone: Phone, clock: Clock) -> None:
     use(svc)
 
 
+def take_consent_back(phone: Phone, access: str) -> None:
+    """Of an application, and of none."""
+    svc = services()
+    client, _ = manage.create(svc, Client(client_id="notes-app", client_name="Notes", redirect_uris=(CALLBACK,)))
+    user = svc.users.read(svc.users.find(EMAIL) or "")
+    assert user
+    svc.clients.remember_consent(user, client.client_id, ("openid", "email"), since=client.created_at, now=svc.now())
+    (consent,) = phone.call("GET /me/consents", token=access).json()["consents"]
+    for _ in range(2):
+        phone.call(f"DELETE /me/consents/{consent['id']}", token=access)
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -337,11 +351,11 @@ def walk(phone: Phone, clock: Clock) -> None:
     access = session["access_token"]
     phone.call("POST /verify", {"token": access})
     phone.call("POST /verify", {"token": "x"})
-    phone.call("GET /me", token=access)
-    phone.call("GET /me")
-    phone.call("GET /me", token=phone.log_in(scope="notes:read")["access_token"])
+    for token in (access, None, phone.log_in(scope="notes:read")["access_token"]):
+        phone.call("GET /me", token=token)
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
     verify_address(phone, access)
+    take_consent_back(phone, access)
     change_factors(phone, clock)
     sessions = phone.call("GET /me/sessions", token=access)
     other = next(s["id"] for s in sessions.json()["sessions"] if not s["current"])
