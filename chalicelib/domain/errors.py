@@ -130,14 +130,24 @@ class EmailDomainRefused(LatchkeyError):
 
 
 class WeakPassword(LatchkeyError):
-    """A new password that breaks a rule: `short`, `profile`, `guessable`, `reused` or `breached`."""
+    """A new password that breaks a rule: `short`, `profile`, `guessable`, `reused` or `breached`.
+
+    Of one that was judged `score` is what zxcvbn gave it, and `advice` the codes of what it says of it.
+    """
 
     code = "weak_password"
     default = "This password is too easy to guess."
 
-    def __init__(self, description: str | None = None, *, rule: str = "guessable") -> None:
+    def __init__(
+        self,
+        description: str | None = None,
+        *,
+        rule: str = "guessable",
+        score: int | None = None,
+        advice: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(description, reason=rule)
-        self.rule = rule
+        self.rule, self.score, self.advice = rule, score, advice
         self.members = {"rule": rule}
 
 

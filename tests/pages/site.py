@@ -142,7 +142,7 @@ def decide(window: Page, decision: str) -> None:
 
 
 def press(window: Page, button: str) -> None:
-    """Presses a button and waits for the page that it leads to."""
+    """Presses a button and waits for the page that it leads to; those that a script adds lead nowhere."""
     with window.expect_navigation(wait_until="commit"):
-        window.locator(button).click()
+        window.locator(button).and_(window.locator(":not([type=button])")).click()
     window.locator("body").wait_for()

@@ -6,7 +6,7 @@ from chalicelib.domain.oauth.client import DEVICE_CODE
 from tests.pages.conftest import Opener
 from tests.pages.site import PASSWORD, Application, decide, log_in, press
 
-LOG_IN = "form[action$='/authorize/login'] button:not([formaction])"
+LOG_IN = "form[action$='/authorize/login'] button:not([formaction]):not([type=button])"
 SIGN_UP = "form[action$='/authorize/signup'] button"
 
 

@@ -8,6 +8,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from ..errors import LongPassword, WeakPassword
+from .password_advice import ADVICE
 
 MIN_LENGTH, MAX_LENGTH = 8, 256
 # A character has at most 4 bytes, and three times as many when it is decomposed (Unicode Standard Annex 15, expansion factors).
@@ -67,8 +68,10 @@ def check_strength(password: str, *, about: tuple[str, ...], score: int = MIN_SC
 
     estimate = zxcvbn(_estimated_part(password), user_inputs=[text for text in about if text])
     if estimate["score"] < score:
-        advice = " ".join(filter(None, [estimate["feedback"]["warning"], *estimate["feedback"]["suggestions"]]))
-        raise WeakPassword(f"This password is too easy to guess. {advice}".strip())
+        advice = [text for text in (estimate["feedback"]["warning"], *estimate["feedback"]["suggestions"]) if text]
+        description = " ".join(["This password is too easy to guess.", *advice])
+        codes = tuple(ADVICE[text] for text in advice if text in ADVICE)
+        raise WeakPassword(description, score=estimate["score"], advice=codes)
 
 
 def _beside_profile(password: str, about: tuple[str, ...]) -> int:

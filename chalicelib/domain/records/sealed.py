@@ -22,7 +22,10 @@ class SealedInteraction(SealedRecord, frozen=True, kw_only=True):
 
 
 class SealedFormError(SealedRecord, frozen=True, kw_only=True):
-    """What was wrong in a form, with what was typed; `form_token` ties it to the form and the browser."""
+    """What was wrong in a form, with what was typed; `form_token` ties it to the form and the browser.
+
+    `mistakes` has the errors of fields, `error` is the first or only one. `score` and `advice` are a weak password's.
+    """
 
     purpose, seconds = b"latchkey mistake\x00", 300
 
@@ -30,6 +33,9 @@ class SealedFormError(SealedRecord, frozen=True, kw_only=True):
     retry_at: int
     form_token: str
     fields: dict[str, str] = field(name="typed")
+    mistakes: dict[str, str] = field(default_factory=dict)
+    score: int | None = None
+    advice: tuple[str, ...] = ()
 
 
 class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):

@@ -49,13 +49,17 @@ def account_page(page_request: PageRequest, browser_session: Browser) -> Answer:
 def change_profile_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Saves what its owner says of themselves; an empty field takes it away."""
     values = {name: page_request.fields[name].strip() for name in FIELDS if name in page_request.fields}
-    wrong = next((name for name, text in values.items() if not profile.is_valid(name, text)), "")
-    if wrong:
-        error = "wrong_website" if wrong == "website" else "long_name"
+    mistakes = {
+        name: "wrong_website" if name == "website" else "long_name"
+        for name, text in values.items()
+        if not profile.is_valid(name, text)
+    }
+    if mistakes:
+        wrong, error = next(iter(mistakes.items()))
         refusal = errors.InvalidRequest(f"The profile takes no such `{wrong}`.", reason=wrong)
         form = (FORM, browser_session.session.session_id)
         return form_errors.redirect_with_errors(
-            page_request, page_request.to, form, refusal, error, wrong=wrong, **values
+            page_request, page_request.to, form, refusal, error, mistakes=mistakes, **values
         )
     if values:
         account.change_profile(page_request.svc, browser_session.user, values)

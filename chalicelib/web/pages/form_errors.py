@@ -25,11 +25,18 @@ class LongName(InvalidRequest):
 
 
 class FormError(msgspec.Struct, frozen=True):
-    """What was wrong, "" for nothing, and the fields as they were typed; `wait` seconds until a try may help."""
+    """What was wrong, "" for nothing, and the fields as they were typed; `wait` seconds until a try may help.
+
+    `mistakes` has the errors of single fields, in the order in which they are on the page. `score` and `advice` are what
+    zxcvbn gave and says of a password that is easy to guess.
+    """
 
     error: str = ""
     wait: int = 0
-    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+    fields: Mapping[str, str] = {}
+    mistakes: Mapping[str, str] = {}
+    score: int | None = None
+    advice: tuple[str, ...] = ()
 
 
 # A password that breaks a rule, by the rule.
@@ -40,6 +47,14 @@ OF_RULE = {
     "reused": "reused_password",
     "breached": "breached_password",
 }
+# The field that an error is about. A form without it shows the error above itself.
+FIELD_OF = {
+    "long_name": "name",
+    **dict.fromkeys(("invalid_email", "email_taken", "email_domain_refused"), "email"),
+    **dict.fromkeys((*OF_RULE.values(), "long_password"), "password"),
+    "wrong_answer": "answer",
+    "wrong_code": "user_code",
+}
 
 
 def of_password(refusal: LatchkeyError) -> str:
@@ -49,14 +64,34 @@ def of_password(refusal: LatchkeyError) -> str:
     return OF_RULE[refusal.rule] if isinstance(refusal, WeakPassword) else refusal.code
 
 
+def of_field(refusal: LatchkeyError) -> str:
+    """The same of any field: what is none of the refusals with a code of their own is no e-mail address."""
+    error = of_password(refusal)
+    return "invalid_email" if error == InvalidRequest.code else error
+
+
 def redirect_with_errors(
-    page_request: PageRequest, page: str, form: tuple[str, str], refusal: LatchkeyError, error: str, **fields: str
+    page_request: PageRequest,
+    page: str,
+    form: tuple[str, str],
+    refusal: LatchkeyError,
+    error: str,
+    *,
+    mistakes: Mapping[str, str] = {},
+    **fields: str,
 ) -> Answer:
-    """Redirects to the page of a form, which shows the error; `form` is its name and what ties it to the browser."""
+    """Redirects to the page of a form, which shows the error; `form` is its name and what ties it to the browser.
+
+    `mistakes` has the errors of fields, if there can be several; without it the error's own field has it.
+    """
     svc = page_request.svc
     request_log.set_outcome(refusal)
+    weak = refusal if isinstance(refusal, WeakPassword) else WeakPassword()
     record = SealedFormError(
         error=error,
+        mistakes=dict(mistakes) or ({FIELD_OF[error]: error} if error in FIELD_OF else {}),
+        score=weak.score,
+        advice=weak.advice,
         retry_at=svc.now() + getattr(refusal, "retry_after", 0),
         form_token=macs.mac(svc, "mistake", *form, page_request.to),
         # What is too long for a cookie cannot be right.
@@ -75,7 +110,8 @@ def read(page_request: PageRequest, form: tuple[str, str]) -> FormError:
     record = sealing.unseal(svc, cookie, SealedFormError) if cookie else None
     if record is None or not macs.verify_mac(svc, record.form_token, "mistake", *form, page_request.to):
         return FormError()
-    return FormError(record.error, max(0, record.retry_at - svc.now()), record.fields)
+    wait = max(0, record.retry_at - svc.now())
+    return FormError(record.error, wait, record.fields, record.mistakes, record.score, record.advice)
 
 
 def clear(page_request: PageRequest, form_error: FormError, page: Answer) -> Answer:

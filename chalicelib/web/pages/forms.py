@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors
@@ -22,13 +24,14 @@ def show(
     """A page with a form of this name; without a browser session a cookie ties it to a browser where nobody is logged in.
 
     `signed` are fields that have to come back as they are.
-    The template gets `hidden`, and of the form's error, if it had one, `error`, `wait` and the fields as they were `typed`.
+    The template gets `hidden`, and what form_errors.FormError says if the form had one, the fields by the name `typed`.
     """
     browser = browser_session.session.session_id if browser_session else page_request.browser_token()
     browser = browser or secrets.token_urlsafe(16)
     form_error = form_errors.read(page_request, (form, browser))
     hidden = page_request.hidden(form, browser, **signed)
-    of_error: dict[str, Any] = {"error": form_error.error, "wait": form_error.wait, "typed": form_error.fields}
+    of_error = msgspec.structs.asdict(form_error)
+    of_error["typed"] = of_error.pop("fields")
     page = form_errors.clear(page_request, form_error, page_request.show(template, hidden=hidden, **of_error, **values))
     if browser_session:
         return page

@@ -1,5 +1,6 @@
+from collections.abc import Mapping
+
 from ...domain import errors
-from ...domain.accounts import profile
 from ...domain.accounts.model import User
 from ...domain.errors import InvalidRequest, LatchkeyError
 from ...flows.accounts import mailed_signup, signup
@@ -9,7 +10,7 @@ from ...flows.oauth.authorize import UserAction
 from ...flows.sessions import browser
 from ..http import request_log
 from ..http.answers import Answer
-from . import cookies, form_errors
+from . import cookies, form_errors, sign_up_fields
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
@@ -30,6 +31,7 @@ SIGN_UP_FORM_ERRORS = (
     errors.EmailDomainRefused,
     errors.InvalidRequest,
 )
+SIGN_UP_FIELDS = ("email", "password", "name")
 
 
 # Links for developers, below the issuer.
@@ -105,16 +107,17 @@ def _log_in(page_request: PageRequest) -> Progress:
     return login.with_password(page_request.svc, attempt, address=address, password=password, agent=agent)
 
 
-@pages.form("/authorize/signup", name="signup", takes=frozenset({"email", "password", "name"}))
+@pages.form("/authorize/signup", name="signup", takes=frozenset(SIGN_UP_FIELDS))
 def sign_up_on_page(page_request: PageRequest) -> Answer:
     """The sign-up form, filled in."""
     try:
         return _sign_up(page_request)
-    except (errors.LongPassword, errors.WeakPassword) as refusal:
-        return _redirect_with_errors(page_request, "signup", refusal, form_errors.of_password(refusal))
     except SIGN_UP_FORM_ERRORS as refusal:
-        malformed = refusal.code == InvalidRequest.code
-        return _redirect_with_errors(page_request, "signup", refusal, "invalid_email" if malformed else refusal.code)
+        error = form_errors.of_field(refusal)
+        by_mail = page_request.svc.settings.sign_up == "verified"
+        typed = {name: page_request.fields.get(name, "") for name in (("email",) if by_mail else SIGN_UP_FIELDS)}
+        mistakes = sign_up_fields.mistakes(page_request.svc, error, typed)
+        return _redirect_with_errors(page_request, "signup", refusal, error, mistakes)
 
 
 def _sign_up(page_request: PageRequest) -> Answer:
@@ -142,9 +145,8 @@ def _mail_sign_up(page_request: PageRequest) -> Answer:
 
 
 def _draft_user(page_request: PageRequest) -> User:
-    address, password, name = (page_request.fields.get(field, "") for field in ("email", "password", "name"))
-    if not profile.is_name(name):
-        raise form_errors.LongName()
+    address, password, name = (page_request.fields.get(field, "") for field in SIGN_UP_FIELDS)
+    sign_up_fields.check_name(name)
     return signup.draft(
         page_request.svc, address=address, password=password, name=name, network=page_request.caller.network
     )
@@ -160,8 +162,11 @@ def continue_as_known(page_request: PageRequest) -> Answer:
     return redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
 
 
-def _redirect_with_errors(page_request: PageRequest, form: str, refusal: LatchkeyError, error: str) -> Answer:
+def _redirect_with_errors(
+    page_request: PageRequest, form: str, refusal: LatchkeyError, error: str, mistakes: Mapping[str, str] = {}
+) -> Answer:
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
+    back, browser = form_page(page_request, form), page_request.browser_token()
     return form_errors.redirect_with_errors(
-        page_request, form_page(page_request, form), (form, page_request.browser_token()), refusal, error, **fields
+        page_request, back, (form, browser), refusal, error, mistakes=mistakes, **fields
     )

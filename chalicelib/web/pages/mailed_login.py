@@ -107,9 +107,10 @@ def log_in_by_mail_on_page(page_request: PageRequest) -> Answer:
             return page_request.start_over()
         return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
     except FORM_ERRORS as refusal:
-        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
-        form = (FORM, page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, mailed_page(page_request), form, refusal, error)
+        limited = isinstance(refusal, errors.TooManyRequests)
+        error, mistakes = (refusal.code, {}) if limited else ("wrong_answer", {"code": "wrong_answer"})
+        form, page = (FORM, page_request.browser_token()), mailed_page(page_request)
+        return form_errors.redirect_with_errors(page_request, page, form, refusal, error, mistakes=mistakes)
 
 
 def _prove(page_request: PageRequest, attempt: Attempt) -> Progress:

@@ -1,13 +1,12 @@
 """The page of a mailed link that makes an account."""
 
 from ...domain import errors
-from ...domain.accounts import profile
 from ...flows.accounts import mailed_signup
 from ...flows.authentication import login
 from ...flows.authentication.login import Incomplete
 from ...flows.sessions import browser
 from ..http.answers import Answer
-from . import form_errors, forms
+from . import form_errors, forms, sign_up_fields
 from .login_form import form_page, sign_up_options
 from .login_progress import begin_login, redirect_after_sign_up
 from .page_request import PageRequest, path_with_query, redirect
@@ -55,17 +54,16 @@ def mailed_sign_up_on_page(page_request: PageRequest) -> Answer:
     except FORM_ERRORS as refusal:
         error = form_errors.of_password(refusal)
         back = path_with_query(PAGE, [*page_request.query, ("token", page_request.fields["token"])])
-        typed = {"name": page_request.fields.get("name", "")}
-        return form_errors.redirect_with_errors(
-            page_request, back, (FORM, page_request.browser_token()), refusal, error, **typed
-        )
+        typed = {name: page_request.fields.get(name, "") for name in ("password", "name")}
+        mistakes = sign_up_fields.mistakes(page_request.svc, error, typed)
+        form, name = (FORM, page_request.browser_token()), typed["name"]
+        return form_errors.redirect_with_errors(page_request, back, form, refusal, error, mistakes=mistakes, name=name)
 
 
 def _sign_up(page_request: PageRequest) -> Answer:
     svc = page_request.svc
     token, password, name = (page_request.fields.get(field, "") for field in ("token", "password", "name"))
-    if not profile.is_name(name):
-        raise form_errors.LongName()
+    sign_up_fields.check_name(name)
     user = mailed_signup.draft(svc, token, password=password, name=name, network=page_request.caller.network)
     first_login = login.of_new_account(svc, begin_login(page_request), user, page_request.user_agent)
     session = None if isinstance(first_login, Incomplete) else browser.draft(svc, first_login)

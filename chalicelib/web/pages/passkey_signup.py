@@ -1,12 +1,11 @@
 """Sign-up with a passkey on the pages: beside the password, where the browser can make one."""
 
 from ...domain import errors
-from ...domain.accounts import profile
 from ...flows.accounts import passkey_signup
 from ...flows.authentication.login import Incomplete
 from ...flows.sessions import browser
 from ..http.answers import Answer
-from . import form_errors
+from . import form_errors, sign_up_fields
 from .login_form import PAGES, form_page
 from .login_progress import begin_login, redirect_after_sign_up
 from .page_request import PageRequest, path_with_query, redirect
@@ -51,8 +50,7 @@ def mailed_sign_up_with_passkey(page_request: PageRequest) -> Answer:
 def _sign_up(page_request: PageRequest) -> Answer:
     svc = page_request.svc
     text, answer, email, name = (page_request.fields.get(each, "") for each in ("attempt", "answer", "email", "name"))
-    if not profile.is_name(name):
-        raise form_errors.LongName()
+    sign_up_fields.check_name(name)
     new = passkey_signup.draft(
         svc,
         text,
@@ -75,6 +73,7 @@ def _redirect_with_errors(page_request: PageRequest, form: str, page: str, refus
     elif refusal.code == errors.InvalidRequest.code:
         error = "invalid_email"
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
+    mistakes = sign_up_fields.mistakes(page_request.svc, error, fields)
     return form_errors.redirect_with_errors(
-        page_request, page, (form, page_request.browser_token()), refusal, error, **fields
+        page_request, page, (form, page_request.browser_token()), refusal, error, mistakes=mistakes, **fields
     )

@@ -42,6 +42,15 @@ INTERACTION = SealedInteraction(
     to="9e7e24e0",
 )
 FORM_ERROR = SealedFormError(error="invalid_credentials", retry_at=START, form_token="m4c", fields={"email": "ä@x"})
+FORM_MISTAKES = SealedFormError(
+    error="weak_password",
+    retry_at=START,
+    form_token="m4c",
+    fields={},
+    mistakes={"password": "weak_password"},
+    score=0,
+    advice=("top_10", "add_words"),
+)
 ERROR_PAGE = SealedErrorPage(
     error="too_many_requests",
     description="Too many attempts.",
@@ -224,6 +233,17 @@ def test_what_was_sealed_before_versions_is_read(
 ) -> None:
     unversioned = plaintext.replace('"v": 1, ', "")
     assert sealing.unseal(svc, sealed_by_hand(svc, purpose, unversioned), type(record)) == record
+
+
+def test_a_form_error_with_the_mistakes_of_its_fields_has_its_bytes(svc: Services) -> None:
+    plaintext = (
+        '{"v": 1, "error": "weak_password", "retry_at": 1800000000, "form_token": "m4c", "typed": {}, '
+        '"mistakes": {"password": "weak_password"}, "score": 0, "advice": ["top_10", "add_words"], '
+        '"until": 1800000300}'
+    )
+    text = sealing.seal(svc, FORM_MISTAKES)
+    assert plaintext_of(svc, SealedFormError.purpose, text) == plaintext
+    assert sealing.unseal(svc, text, SealedFormError) == FORM_MISTAKES
 
 
 def spoilt(plaintext: str) -> dict[str, str]:

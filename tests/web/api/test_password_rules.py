@@ -80,7 +80,7 @@ def test_a_person_reads_at_the_field_what_is_wrong_with_a_password(
         page = browser.authorize(register(svc, phone), prompt="create")
         page = browser.submit(page, "/authorize/signup", email=EMAIL, password=password, name="")
         assert ON_PAGES[password].encode() in page.body
-        assert b'aria-invalid="true" aria-describedby="error password-hint"' in page.body
+        assert b'aria-invalid="true" aria-describedby="password-error password-hint"' in page.body
 
 
 def test_a_deployment_chooses_how_hard_to_guess_a_password_has_to_be(svc: Services, phone: Phone) -> None:

@@ -425,10 +425,10 @@ def test_who_has_tried_too_often_reads_when_to_try_again_and_no_field_is_called_
     page = at_login(browser, app)
     for _ in range(5):
         page = browser.submit(page, "/authorize/login", **WRONG)
-    assert b"aria-invalid" in page.body
+    assert b'aria-invalid="true"' in page.body
     page = browser.submit(page, "/authorize/login", **LOGIN)
     assert "You can try again in one second." in text(page)
-    assert b"aria-invalid" not in page.body
+    assert b'aria-invalid="true"' not in page.body
     for wait in range(8):
         clock.advance(1 << wait)
         page = browser.submit(page, "/authorize/login", **WRONG)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.config import Settings, load
+from chalicelib.domain.accounts.password_advice import ADVICE
 from chalicelib.services import Services
 from chalicelib.web.http.languages import LANGUAGES
 from chalicelib.web.pages import cookies, html
@@ -44,6 +45,8 @@ PREFIXES = (
     "reset.",
     "email.",
     "sign_up.",
+    "strength.",
+    "advice.",
 )
 
 
@@ -334,6 +337,55 @@ def test_a_mistake_at_sign_up_is_told_in_the_form_with_what_was_typed(
     assert (typed_again["email"], typed_again["name"], typed_again["password"]) == (typed["email"], typed["name"], "")
 
 
+def marked(page: Answer) -> dict[str, str]:
+    """What is said below each field that is marked as wrong, in the order of the page."""
+    body = page.body.decode()
+    wrong = re.findall(r'<input id="(\w+)"[^>]*aria-invalid="true" aria-describedby="\1-error[" ]', body)
+    below = {
+        field: re.findall(rf'<div class="error" id="{field}-error">(.*?)</div>', body, re.DOTALL) for field in wrong
+    }
+    return {field: unescape(re.sub(r"<[^>]*>", "", "".join(text))) for field, text in below.items()}
+
+
+def test_all_that_is_wrong_in_a_form_is_told_at_once_each_at_its_field(app: App, browser: Browser) -> None:
+    page = browser.sign_up_page(browser.authorize(app))
+    wrong = {"name": "n" * 201, "email": "no address", "password": "short"}
+    again = browser.submit(page, "/authorize/signup", **wrong)
+    assert list(marked(again)) == ["name", "email", "password"]
+    for text, message in zip(marked(again).values(), ("too long", "not an e-mail address", "too short"), strict=True):
+        assert message in text
+    assert re.findall(r'<input id="(\w+)"[^>]* autofocus', again.body.decode()) == ["name"]
+    assert b'id="error"' not in again.body
+    again = browser.submit(again, "/authorize/signup", **{**wrong, "name": "Nora"})
+    assert list(marked(again)) == ["email", "password"]
+
+
+def test_a_profile_with_several_mistakes_has_each_at_its_field(app: App, browser: Browser) -> None:
+    browser.log_in(app)
+    page = browser.get("/account")
+    again = browser.submit(page, "/account", given_name="n" * 201, nickname="fine", website="no site")
+    assert list(marked(again)) == ["given_name", "website"]
+    assert forms(again)["/account"].typed["nickname"] == "fine"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "texts"),
+    [
+        ("en", ("very weak", "It is one of the hundred most used passwords.", "Add another word or two.")),
+        ("ar", ("ضعيفة جدًا", "هذه من أكثر مئة كلمة مرور استخدامًا.", "أضف كلمة أو كلمتين.")),
+    ],
+)
+def test_a_password_that_is_easy_to_guess_is_refused_with_advice_in_the_readers_language(
+    app: App, browser: Browser, accepted: str, texts: tuple[str, ...]
+) -> None:
+    page = browser.sign_up_page(browser.authorize(app, ui_locales=accepted))
+    # zxcvbn: rank 26 of its list of common passwords
+    again = browser.submit(page, "/authorize/signup", email="new@example.com", password="superman")
+    for text in texts:
+        assert text in marked(again)["password"]
+    assert "superman" not in again.body.decode()
+
+
 @pytest.mark.parametrize("fields", [{}, {"email": EMAIL}, {"email": "?", "password": "x" * 2000}])
 def test_a_malformed_login_is_a_wrong_one(app: App, browser: Browser, fields: dict[str, str]) -> None:
     again = browser.submit(browser.authorize(app), "/authorize/login", **fields)
@@ -397,6 +449,12 @@ def test_every_language_has_every_text_with_the_same_places_in_it() -> None:
         for key, text in texts(tongue).items():
             assert places(text) == places(english[key]), key
             assert text.strip()
+
+
+def test_every_language_has_the_advice_for_a_password() -> None:
+    codes = {f"advice.{code}" for code in ADVICE.values()}
+    for tongue in LANGUAGES:
+        assert {key for key in texts(tongue) if key.startswith("advice.")} == codes
 
 
 def places(text: str) -> set[str]:

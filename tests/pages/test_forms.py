@@ -1,0 +1,96 @@
+"""What a script adds to the forms: nothing that they need, and nothing that is in the way."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page, expect
+
+from tests.pages.conftest import Opener
+from tests.pages.site import PASSWORD, Application, log_in, press
+
+LOG_IN = "form[action$='/authorize/login'] button:not([formaction]):not([type=button])"
+SHOW = ".password button"
+
+
+@pytest.fixture
+def login(window: Page, application: Application) -> Page:
+    window.goto(application.link())
+    return window
+
+
+def test_a_password_is_shown_at_a_press_and_hidden_when_it_is_sent(login: Page, application: Application) -> None:
+    field, show = login.locator("#password"), login.locator(SHOW)
+    login.keyboard.press("Tab")
+    login.keyboard.press("Tab")
+    expect(show).to_be_focused()
+    assert (show.get_attribute("aria-pressed"), show.get_attribute("aria-label")) == ("false", "Show password")
+    login.keyboard.press("Enter")
+    assert (field.get_attribute("type"), show.get_attribute("aria-pressed")) == ("text", "true")
+    assert Axe().run(login).violations_count == 0
+    login.evaluate("addEventListener('submit', () => { window.name = document.getElementById('password').type; })")
+    log_in(login, application.site.person())
+    assert login.evaluate("window.name") == "password"
+
+
+def test_who_types_with_caps_lock_on_is_told_so(login: Page) -> None:
+    login.locator("#password").focus()
+    event = "e => e.dispatchEvent(new KeyboardEvent('keydown', {key: 'A', modifierCapsLock: true}))"
+    login.locator("#password").evaluate(event)
+    note = login.locator(".password + .hint")
+    expect(note).to_have_text("Caps Lock is on.")
+    assert note.get_attribute("aria-live") == "polite"
+    login.locator("#password").dispatch_event("input")
+    expect(note).to_have_text("Caps Lock is on.")
+    login.locator("#email").focus()
+    expect(note).to_have_text("")
+
+
+def test_a_new_password_is_long_enough_where_the_server_says_so(login: Page) -> None:
+    press(login, "a[href*='/authorize/signup']")
+    note = login.locator(".password + .hint")
+    for typed, text in (("é" * 7, ""), ("e\u0301" * 7, ""), ("é" * 8, "✓ Long enough."), ("😀" * 7, "")):
+        login.locator("#password").fill(typed)
+        expect(note).to_have_text(text)
+
+
+def test_a_form_that_is_on_its_way_is_not_sent_twice_and_can_be_after_going_back(
+    login: Page, application: Application
+) -> None:
+    login.locator("#email").fill(application.site.person())
+    login.locator("#password").fill(PASSWORD)
+    refused, state, after = login.locator(LOG_IN).evaluate("""button => {
+        const refused = [];
+        addEventListener("submit", event => { refused.push(event.defaultPrevented); event.preventDefault(); });
+        button.click();
+        button.click();
+        button.form.requestSubmit();
+        const while_sent = button.getAttribute("aria-disabled");
+        dispatchEvent(new Event("pageshow"));
+        return [refused, while_sent, button.getAttribute("aria-disabled")];
+    }""")
+    assert (refused, state, after) == ([False, True, True], "true", None)
+    login.reload()
+    log_in(login, application.site.person())
+    expect(login.locator("button[value=allow]")).to_be_visible()
+    login.go_back()
+    expect(login.locator("[aria-disabled]")).to_have_count(0)
+
+
+def test_what_the_browser_itself_refuses_can_be_sent_again(login: Page) -> None:
+    login.locator("#email").fill("no address")
+    login.locator(LOG_IN).click()
+    expect(login.locator("[aria-disabled]")).to_have_count(0)
+
+
+def test_who_forgot_the_password_does_not_type_the_address_again(login: Page) -> None:
+    login.locator("#email").fill("layla@example.com")
+    press(login, ".field a")
+    expect(login.locator("#email")).to_have_value("layla@example.com")
+    assert "layla" not in login.url
+
+
+def test_without_a_script_the_forms_have_nothing_that_does_nothing(open_page: Opener, application: Application) -> None:
+    window = open_page(java_script_enabled=False)
+    window.goto(application.link())
+    expect(window.locator("button[type=button], [hidden] button")).to_have_count(0)
+    log_in(window, application.site.person())
+    expect(window.locator("button[value=allow]")).to_be_visible()
