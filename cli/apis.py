@@ -116,7 +116,11 @@ def _add_mcp(
     chosen = {option: value for option, value in registered.items() if value is not None}
     reading = scope_map(file) if file else None
     api = server.entry(
-        name, scope_map=reading.scopes if reading else None, acr=reading.acr if reading else None, **chosen
+        name,
+        scope_map=reading.scopes if reading else None,
+        acr=reading.acr if reading else None,
+        scope_descriptions=reading.descriptions if reading else None,
+        **chosen,
     )
     _refuse_our_own(register, own_id)
     registry = register.read()
@@ -134,7 +138,7 @@ def _add_mcp(
 def _add(register: Register, chosen: Stage, *, api_id: str, file: Path, keep_scopes: bool, **registered: Any) -> None:
     _check_names(api_id, registered["name"])
     reading = scope_map(file)
-    api = entry(scopes=reading.scopes, acr=reading.acr, **registered)
+    api = entry(scopes=reading.scopes, acr=reading.acr, scope_descriptions=reading.descriptions, **registered)
     _refuse_our_own(register, api_id)
     registry = register.read()
     check_same_tokens(registry, api_id, api)

@@ -140,11 +140,12 @@ def entry(
     step_up_scopes: Iterable[str] = (),
     mcp: bool = False,
     acr: Mapping[str, str] | None = None,
+    scope_descriptions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Return an API's entry in the register; raise CannotRegisterError unless the guard can keep its promise.
 
     `step_up_scopes` are those that no route needs and that its handlers ask for by themselves, `acr` the levels that some
-    routes need.
+    routes need, `scope_descriptions` what people read of its scopes where the texts of the pages have nothing of them.
     """
     if problems := _problems(scopes, acr or {}, answer):
         raise CannotRegisterError("\n".join(problems))
@@ -160,6 +161,7 @@ def entry(
         "step_up_scopes": list(step_up_scopes),
         "mcp": mcp,
         "acr": dict(acr or {}),
+        "scope_descriptions": dict(scope_descriptions or {}),
     }
     required = {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes)}
     return {**required, **{option: value for option, value in chosen.items() if value}}

@@ -143,6 +143,12 @@ class Settings:
         named = [api for api in of_apis if (api.get("audience") or self.audience) == audience]
         return frozenset(name for api in named for name in api.get("access_token_claims", ()))
 
+    def scope_descriptions(self, audience: str) -> dict[str, str]:
+        """What the APIs of an audience say of their scopes themselves, for people."""
+        of_apis = registered_apis(self.apis_file).values()
+        named = [api for api in of_apis if (api.get("audience") or self.audience) == audience]
+        return {scope: text for api in named for scope, text in api.get("scope_descriptions", {}).items()}
+
     @property
     def known_scopes(self) -> frozenset[str]:
         """The scopes that something here knows, beside OpenID Connect's own: a login, or an API that is registered."""

@@ -194,6 +194,34 @@ def test_a_line_with_a_level_is_registered_with_it(register: Register, tmp_path:
     assert "acr" not in register.read()["abc123"]
 
 
+SCHEME: dict[str, Any] = {
+    "type": "oauth2",
+    "flows": {"authorizationCode": {"scopes": {"one": " First\nmore ", "two": "", "x": "X"}}},
+}
+
+
+@pytest.mark.parametrize(
+    "schemes",
+    [
+        {"components": {"securitySchemes": {"a": SCHEME, "b": {"type": "http", "scheme": "bearer"}}}},
+        {"securityDefinitions": {"a": {"type": "oauth2", "flow": "implicit", **SCHEME["flows"]["authorizationCode"]}}},
+    ],
+    ids=["OpenAPI", "Swagger"],
+)
+def test_what_an_openapi_document_says_of_its_scopes_is_registered_for_people_to_read(
+    register: Register, tmp_path: Path, schemes: dict[str, Any]
+) -> None:
+    add(register, written(tmp_path, {**openapi([{"a": ["one", "two"]}]), **schemes}))
+    assert register.read()["abc123"]["scope_descriptions"] == {"one": "First"}
+    add(register, written(tmp_path, SCOPES))
+    assert "scope_descriptions" not in register.read()["abc123"]
+
+
+def test_a_description_that_fills_no_line_is_cut() -> None:
+    long = {"components": {"securitySchemes": {"a": {"flows": {"implicit": {"scopes": {"one": "x" * 300}}}}}}}
+    assert openapi_scopes.read({**openapi([{"a": ["one"]}]), **long}).descriptions == {"one": "x" * 200}
+
+
 def test_an_operation_of_openapi_says_its_level_by_an_extension() -> None:
     document = openapi([{"a": ["one"]}])
     document["paths"]["/notes"]["get"]["x-acr"] = "aal2"
