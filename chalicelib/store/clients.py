@@ -1,4 +1,3 @@
-import hashlib
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
@@ -6,7 +5,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ..domain.accounts.model import Consent, User
+from ..domain.accounts.model import Consent, User, api_digest
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
 from .aws.client import AwsClient
@@ -46,7 +45,7 @@ def _consent_of(item: Item) -> Consent:
 
 def _consent_key(uid: str, client_id: str, resource: str) -> dict[str, Any]:
     # A digest, for client id and resource together may be longer than a key. Our own API has none, as before there were others.
-    of_api = (hashlib.sha256(resource.encode()).hexdigest(),) if resource else ()
+    of_api = (api_digest(resource),) if resource else ()
     return key(("user", uid), ("consent", escaped(client_id), *of_api))
 
 

@@ -96,6 +96,14 @@ def consent(window: Page, application: Application) -> None:
     log_in(window, application.site.person())
 
 
+def consent_to_more(window: Page, application: Application) -> None:
+    """Of an application that registered itself, whose user has allowed a part of it before."""
+    window.goto(application.link(client_id=application.stranger, scope="openid email"))
+    log_in(window, application.site.person())
+    decide(window, "allow")
+    window.goto(application.link(client_id=application.stranger))
+
+
 def verify_email(window: Page, application: Application) -> None:
     svc = application.site.svc
     user = svc.users.read(svc.users.find(application.site.person()) or "")
@@ -365,6 +373,7 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         enrolment_refused,
         proof_of_work,
         consent,
+        consent_to_more,
         verify_email,
         email_verified,
         email_not_verified,

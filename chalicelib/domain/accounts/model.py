@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,11 @@ class Consent:
     scopes: frozenset[str]
     agreed_at: int
     api: str = ""
+
+
+def api_digest(resource: str) -> str:
+    """What a consent keeps of an API's URI; "" for our own, which is ""."""
+    return hashlib.sha256(resource.encode()).hexdigest() if resource else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from ...domain.accounts.model import Consent, Session, User
+from ...domain.accounts.model import Consent, Session, User, api_digest
 from ...domain.errors import NotFound, TemporarilyUnavailable
+from ...domain.oauth.claims import OPENID_SCOPES
 from ...domain.oauth.client import Client, host_of
 from ...services import Services
 from ..clients import documents
@@ -15,17 +16,29 @@ from ..sessions import back_channel
 REVOKED = "access taken back"
 
 
+class Allowed(msgspec.Struct, frozen=True):
+    """What an application may do at one API: "" for our own, None for one that nothing here knows any more."""
+
+    resource: str | None
+    scopes: tuple[str, ...]
+
+
 class App(msgspec.Struct, frozen=True):
-    """An application with what it may do, at whichever API, and when its user agreed to that last.
+    """An application with what it may do, our own API first, and when its user agreed to that last.
 
     `last_used_at` is when it last got tokens for that, as far as its sessions are still known; 0 where none is.
     """
 
     client_id: str
     name: str
-    scopes: tuple[str, ...]
+    allowed: tuple[Allowed, ...]
     agreed_at: int
     last_used_at: int = 0
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All that it may do, at whichever API."""
+        return tuple(sorted({scope for each in self.allowed for scope in each.scopes}))
 
     @property
     def id(self) -> str:
@@ -46,11 +59,11 @@ def list_apps(svc: Services, user: User) -> list[App]:
         since = client.created_at if client else 0
         own = [each for each in consents if each.client_id == client_id and each.agreed_at >= since]
         if own:
-            apps.append(_app(client_id, client, own, sessions))
+            apps.append(_app(svc, client_id, client, own, sessions))
     return sorted(apps, key=lambda app: (-app.agreed_at, app.client_id))
 
 
-def _app(client_id: str, client: Client | None, consents: list[Consent], sessions: list[Session]) -> App:
+def _app(svc: Services, client_id: str, client: Client | None, consents: list[Consent], sessions: list[Session]) -> App:
     # A document is not fetched for its name: its host vouches for it anyway.
     name = client.client_name or client_id if client else host_of(client_id)
     used = [
@@ -61,10 +74,25 @@ def _app(client_id: str, client: Client | None, consents: list[Consent], session
     return App(
         client_id=client_id,
         name=name,
-        scopes=tuple(sorted(frozenset().union(*(each.scopes for each in consents)))),
+        allowed=tuple(
+            Allowed(_resource_of(svc, client, each), _in_order(each.scopes))
+            for each in sorted(consents, key=lambda consent: consent.api)
+        ),
         agreed_at=max(each.agreed_at for each in consents),
         last_used_at=max(used, default=0),
     )
+
+
+def _in_order(scopes: frozenset[str]) -> tuple[str, ...]:
+    """Those first that open the account itself, as consent pages mostly have them."""
+    known = [each for each in OPENID_SCOPES if each in scopes]
+    return (*known, *sorted(scopes.difference(known)))
+
+
+def _resource_of(svc: Services, client: Client | None, consent: Consent) -> str | None:
+    # A consent keeps no more than a digest of it.
+    resources = ("", *svc.settings.audiences, *(client.resources if client else ()))
+    return next((each for each in resources if api_digest(each) == consent.api), None)
 
 
 def revoke(svc: Services, user: User, client_id: str, *, network: str) -> None:

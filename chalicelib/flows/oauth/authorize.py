@@ -53,7 +53,8 @@ class AskProof(msgspec.Struct, frozen=True):
 class AskConsent(msgspec.Struct, frozen=True):
     """Have the user agree to these scopes at an API first; `resource` is "" for our own.
 
-    `interaction_id` is that of what the user did before for this request, "" for nothing.
+    `interaction_id` is that of what the user did before for this request, "" for nothing; `allowed` are the scopes that
+    the user has agreed to before, those of other requests included.
     """
 
     client: Client
@@ -61,6 +62,7 @@ class AskConsent(msgspec.Struct, frozen=True):
     scope: tuple[str, ...]
     resource: str
     interaction_id: str
+    allowed: frozenset[str] = frozenset()
 
 
 class AskToLeave(msgspec.Struct, frozen=True):
@@ -127,7 +129,7 @@ def _browser_without_interaction(
     """
     if browser is None:
         raise LoginRequired("The user has to log in.")
-    if _consent_is_due(svc, client, request, browser):
+    if _consent_is_due(client, request, _allowed_scopes(svc, client, request, browser)):
         raise ConsentRequired()
     if _may_be_another_app(client, request):
         raise InteractionRequired()
@@ -165,9 +167,8 @@ def _step_with_user(
     least = policy.least_level(svc, client, request.scope)
     if _proof_is_missing(svc, request, browser, least):
         return AskProof(browser, request.acr_values, request.acr_essential, least)
-    app_unconfirmed = action is None and _may_be_another_app(client, request)
-    if action is not UserAction.CONSENTED and (app_unconfirmed or _consent_is_due(svc, client, request, browser)):
-        return AskConsent(client, browser, request.consent, request.resource, interaction.id if interaction else "")
+    if action is not UserAction.CONSENTED and (step := _consent_step(svc, client, request, browser, interaction)):
+        return step
     if interaction and not interactions.spend(svc, interaction):
         return _step_with_user(svc, client_request, request, browser, None)
     if action is UserAction.CONSENTED and not client.first_party:
@@ -183,6 +184,18 @@ def _step_with_user(
         if not consent_stored:
             raise LoginRequired("The user has logged out meanwhile.", uid=browser.user.uid)
     return _redirect_with_code(svc, client_request, request, browser)
+
+
+def _consent_step(
+    svc: Services, client: Client, request: AuthorizationRequest, browser: Browser, interaction: Interaction | None
+) -> AskConsent | None:
+    """What the user has to agree to first, if anything."""
+    allowed = _allowed_scopes(svc, client, request, browser)
+    app_unconfirmed = interaction is None and _may_be_another_app(client, request)
+    if not (app_unconfirmed or _consent_is_due(client, request, allowed)):
+        return None
+    interaction_id = interaction.id if interaction else ""
+    return AskConsent(client, browser, request.consent, request.resource, interaction_id, allowed or frozenset())
 
 
 def _action_in_force(request: AuthorizationRequest, interaction: Interaction | None) -> UserAction | None:
@@ -261,11 +274,18 @@ def _id_token_hint(svc: Services, client: Client, request: AuthorizationRequest)
     return hint if hint and hint["iat"] >= client.created_at else None
 
 
-def _consent_is_due(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> bool:
+def _allowed_scopes(
+    svc: Services, client: Client, request: AuthorizationRequest, browser: Browser
+) -> frozenset[str] | None:
+    """What the user has agreed to for the client at the API, None before they were asked; nobody asks for a first-party app."""
+    if client.first_party:
+        return None
+    return svc.clients.consent(browser.user.uid, client.client_id, resource=request.resource, since=client.created_at)
+
+
+def _consent_is_due(client: Client, request: AuthorizationRequest, allowed: frozenset[str] | None) -> bool:
     if "consent" in request.prompt:
         return True
     if client.first_party:
         return False
-    uid, resource = browser.user.uid, request.resource
-    consented_scopes = svc.clients.consent(uid, client.client_id, resource=resource, since=client.created_at)
-    return consented_scopes is None or not set(request.consent) <= consented_scopes
+    return allowed is None or not set(request.consent) <= allowed

@@ -8,6 +8,7 @@ from ..http.answers import Answer
 from . import forms
 from .page_request import PageRequest
 from .page_routes import Pages
+from .scopes import apis_of
 
 pages = Pages(__name__)
 api = pages.api
@@ -26,7 +27,9 @@ def apps_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         FORM,
         browser_session,
         user=browser_session.user.email,
-        apps=[(app, svc.now() - app.agreed_at) for app in listed],
+        apps=listed,
+        now=svc.now(),
+        apis=apis_of(svc.settings, [each.resource for app in listed for each in app.allowed]),
         done=interaction.action if interaction else "",
         query=page_request.to.removeprefix(PAGE),
     )

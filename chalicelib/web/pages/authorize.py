@@ -13,11 +13,11 @@ from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
-from . import html
 from .login_form import form_page, show_form
 from .login_progress import redirect_to_step_up
 from .page_request import AUTHORIZE, PageRequest, path_with_query, redirect, redirect_to_client, uri_with_query
 from .page_routes import Pages
+from .scopes import api_texts
 
 pages = Pages(__name__)
 api = pages.api
@@ -136,7 +136,8 @@ def _ask_consent(page_request: PageRequest, step: AskConsent, client_request: Cl
         client=step.client,
         user=step.browser.user.email,
         scope=step.scope,
-        api=html.api_name(page_request.svc.settings, step.resource),
+        allowed=step.allowed,
+        api=api_texts(page_request.svc.settings, step.resource),
         user_code="",
         place=host_of(client_request.params["redirect_uri"]),
         loopback=loopback_host(client_request.params["redirect_uri"]),

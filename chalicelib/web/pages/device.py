@@ -7,11 +7,12 @@ from ...flows.oauth import device
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import form_errors, forms, html
+from . import form_errors, forms
 from .login_form import form_page
 from .login_progress import redirect_to_step_up
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import LANGUAGE, Pages
+from .scopes import api_texts
 
 pages = Pages(__name__)
 api = pages.api
@@ -104,7 +105,8 @@ def _ask_decision(page_request: PageRequest, browser_session: Browser, code: str
         client=device_request.client,
         user=browser_session.user.email,
         scope=device_request.scope,
-        api=html.api_name(page_request.svc.settings, device_request.resource),
+        allowed=frozenset(),
+        api=api_texts(page_request.svc.settings, device_request.resource),
         user_code=device_request.user_code,
         loopback="",
         action="device",
