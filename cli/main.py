@@ -20,6 +20,7 @@ COMMANDS = {
     "package": "cli.package",
     "release": "cli.release",
     "smoke": "cli.smoke",
+    "texts": "cli.texts",
     "users": "cli.users",
 }
 

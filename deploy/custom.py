@@ -5,9 +5,11 @@ from pathlib import Path
 
 from chalicelib.config.custom import CLAIMS_FILE, HOOKS_FILE
 from chalicelib.flows.platform.hooks import WrongHooks, load
+from deploy import texts
 from deploy.errors import CannotDeployError
 from deploy.stages import PROJECT
 
+TEXTS = "texts"
 VARIABLE = "LATCHKEY_CUSTOM_FOLDER"
 NEVER_SHIPS = shutil.ignore_patterns("__pycache__", ".*", "*.orig", "*.rej", "*~", "*.md")
 
@@ -17,13 +19,17 @@ def folder(project: Path = PROJECT) -> Path:
     return project / "custom"
 
 
-def check(project: Path = PROJECT) -> None:
-    """Raise CannotDeployError for hooks that could not be called; settings have the claims checked."""
+def check(project: Path = PROJECT) -> list[str]:
+    """Say what texts are missing; raise CannotDeployError for hooks and texts that are wrong.
+
+    The claims are checked where settings are read.
+    """
     file = folder(project) / HOOKS_FILE
     try:
         load(str(file))
     except WrongHooks as error:
         raise CannotDeployError(f"{file} cannot be used: {error}") from None
+    return texts.check(folder(project) / TEXTS)
 
 
 def copy(project: Path, package: Path) -> None:
@@ -34,5 +40,5 @@ def copy(project: Path, package: Path) -> None:
 
 def environment(project: Path = PROJECT) -> dict[str, str]:
     """What has a function on this machine look there."""
-    files = (folder(project) / name for name in (HOOKS_FILE, CLAIMS_FILE))
+    files = (folder(project) / name for name in (HOOKS_FILE, CLAIMS_FILE, TEXTS))
     return {VARIABLE: str(folder(project))} if any(file.exists() for file in files) else {}

@@ -51,7 +51,8 @@ def check_settings(stage: Stage, *, project: Path = PROJECT) -> None:
 
     The operator's own files are settings as well.
     """
-    custom.check(project)
+    for notice in custom.check(project):
+        print(notice)
     for function in stage.functions:
         own = {"LATCHKEY_ISSUER": UNKNOWN_ISSUER, **custom.environment(project), **stage.environment(function)}
         environment = _ReadNames(own)

@@ -194,7 +194,8 @@ def _check_settings() -> None:
     """Before anything is started: a setting of the stage, of the shell or in a file that nobody could start with."""
     own = {**custom.environment(ROOT), **_dev_stage(), **_developers_settings()}
     try:
-        custom.check(ROOT)
+        for notice in custom.check(ROOT):
+            print(notice)
         config.load({"LATCHKEY_ISSUER": "http://localhost", **own})
     except (config.WrongSetting, CannotDeployError) as error:
         raise CannotServe(str(error)) from None

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from . import accounts, clients, custom, devices, passkeys, reference, values
+from . import accounts, clients, custom, devices, languages, passkeys, reference, values
 from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
@@ -24,7 +24,7 @@ __all__ = [
     "registered_apis",
 ]
 
-SUBJECTS = (accounts, clients, custom, devices, passkeys, reference)
+SUBJECTS = (accounts, clients, custom, devices, languages, passkeys, reference)
 LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
 
@@ -94,6 +94,8 @@ class Settings:
     unverified_account_seconds: int = 0
     unused_registration_seconds: int = 30 * 24 * 3600
     claims: Mapping[str, Mapping[str, custom.Template]] = field(default_factory=dict)
+    languages: tuple[str, ...] = languages.SHIPPED
+    texts_folder: str = ""
     hooks_file: str = ""
     hook_seconds: float = 2
     slow_hook_refuses: bool = True

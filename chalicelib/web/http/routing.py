@@ -18,7 +18,7 @@ from ...guard.scope_map import SCOPES
 from ...services import Services, services
 from . import decoding, request_log
 from .answers import Answer, refusal_response, success
-from .languages import language_of
+from .languages import LANGUAGES, language_of
 from .user_agents import names_of
 
 
@@ -34,6 +34,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     sid: str = ""
     auth_time: int = 0
     machine: str = ""
+    languages: tuple[str, ...] = LANGUAGES
 
     @property
     def network(self) -> str:
@@ -49,7 +50,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def language(self) -> str:
         """The language of ours that the caller reads best."""
-        return language_of("", self.headers.get("accept-language", ""))
+        return language_of(self.languages, "", self.headers.get("accept-language", ""))
 
     def user_agent(
         self, device_token: str = "", *, proof_of_work: str = "", language: str = "", remember: bool = False
@@ -176,8 +177,9 @@ class Api:
 
 
 def _caller(svc: Services, request: Request, operation: Operation) -> Caller:
+    languages = svc.settings.languages
     if operation.scope is None:
-        return Caller(request=request)
+        return Caller(request=request, languages=languages)
     authorizer_context = request.context.get("authorizer") or {}
     sub, sid = authorizer_context.get("sub", ""), authorizer_context.get("sid", "")
     machine = not sid and sub == authorizer_context.get("client_id")
@@ -187,7 +189,8 @@ def _caller(svc: Services, request: Request, operation: Operation) -> Caller:
     request_log.set_user(sub)
     _check_scope(operation.scope, authorizer_context.get("scope", "").split(" "))
     if not machine:
-        return Caller(request=request, uid=sub, sid=sid, auth_time=int(authorizer_context.get("auth_time") or 0))
+        auth_time = int(authorizer_context.get("auth_time") or 0)
+        return Caller(request=request, uid=sub, sid=sid, auth_time=auth_time, languages=languages)
     if not operation.machines:
         raise errors.UserRequired()
     return _machine(svc, request, operation.scope)

@@ -1,6 +1,9 @@
 from collections.abc import Mapping
 
+import msgspec
+
 from ... import mailer
+from ...domain.accounts.model import User
 from ...domain.records.outbox import Mail, Message
 from ...flows.platform.outbox import NotDelivered
 from ...services import Services
@@ -49,12 +52,16 @@ MAILS = {kind.name: kind for kind in KINDS}
 
 def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Message]:
     """Sends a mail, unless its account is gone by now; raises NotDelivered."""
-    contents = _contents(svc, message)
+    settings, kind = svc.settings, MAILS[message.name]
+    user = svc.users.read(message.uid) if isinstance(kind, MailKind) else None
+    # Their own language before that of the request, which may be a stranger's; of a profile it may be any text.
+    locale = user.claims.get("locale", "") if user else ""
+    language = language_of(settings.languages, f"{locale} {message.language}", "")
+    message = msgspec.structs.replace(message, language=language)
+    contents = _contents(svc, kind, user, message)
     if contents is None:
         return {}
-    # Of a profile it may be any text.
-    language = language_of(message.language, "")
-    of_mail = (message.name, language, svc.settings.brand)
+    of_mail = (message.name, mail.texts(language, settings.texts_folder), settings.brand)
     own = own_text.of_hook(svc, message_id, message, language, contents)
     subject, text, html = own or (
         mail.subject(*of_mail),
@@ -76,11 +83,9 @@ def deliver(svc: Services, message_id: str, message: Mail) -> Mapping[str, Messa
     return {}
 
 
-def _contents(svc: Services, message: Mail) -> Contents | None:
-    kind = MAILS[message.name]
+def _contents(svc: Services, kind: MailKind | FirstMailKind, user: User | None, message: Mail) -> Contents | None:
     if isinstance(kind, FirstMailKind):
         return kind.contents(svc, message)
-    user = svc.users.read(message.uid)
     if user is None or (kind.unauthenticated and user.email_problem):
         return None
     return kind.contents(svc, user, message)

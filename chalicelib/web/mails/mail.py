@@ -1,9 +1,7 @@
 """What a mail is made of, and how that looks in text and in HTML."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -11,7 +9,8 @@ from ...config import Brand
 from ...domain.accounts.model import User
 from ...domain.records import outbox
 from ...services import Services
-from ..http.languages import LANGUAGES, RIGHT_TO_LEFT
+from ..http import languages
+from ..http.languages import Texts
 
 DIRECTORY = Path(__file__).parent / "texts"
 
@@ -56,21 +55,18 @@ class FirstMailKind:
     contents: Callable[[Services, outbox.Mail], Contents]
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def texts(language: str) -> Mapping[str, str]:
-    """All texts of one language."""
-    read: dict[str, str] = json.loads((DIRECTORY / f"{language}.json").read_text())
-    return read
+def texts(language: str, texts_folder: str = "") -> Texts:
+    """All texts of one language, those of a deployment's own folder among them."""
+    return languages.texts(DIRECTORY, "mails", language, texts_folder)
 
 
-def subject(name: str, language: str, brand: Brand) -> str:
+def subject(name: str, of_mail: Texts, brand: Brand) -> str:
     """The subject; it has no code, for a locked telephone shows it."""
-    return texts(language)[f"{name}.subject"].format(brand=brand.name)
+    return of_mail[f"{name}.subject"].format(brand=brand.name)
 
 
-def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
+def as_text(name: str, of_mail: Texts, brand: Brand, to: str, contents: Contents) -> str:
     """The mail as plain text."""
-    of_mail = texts(language)
     lines = [of_mail[f"{name}.lead"].format(brand=brand.name, address=to, **contents.values)]
     if contents.link:
         lines += [of_mail[f"{name}.button"] + ":", contents.link]
@@ -80,9 +76,8 @@ def as_text(name: str, language: str, brand: Brand, to: str, contents: Contents)
     return "\n\n".join([*lines, of_mail[f"{name}.otherwise"], f"-- \n{brand.name}", *bound_code]) + "\n"
 
 
-def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents) -> str:
+def as_html(name: str, of_mail: Texts, brand: Brand, to: str, contents: Contents) -> str:
     """The mail as HTML: no script, no image but the brand's, and nothing that tells who reads it and when."""
-    of_mail = texts(language)
     values = {place: _isolated(value) for place, value in {**contents.values, "address": to}.items()}
     parts = [_paragraph(escape(of_mail[f"{name}.lead"]).format(brand=escape(brand.name), **values))]
     if contents.link:
@@ -95,10 +90,10 @@ def as_html(name: str, language: str, brand: Brand, to: str, contents: Contents)
     parts.append(f'<p style="color:#555;margin:16px 0">{escape(of_mail[f"{name}.otherwise"])}</p>')
     if contents.bound_code:
         parts.append(f'<p dir="ltr" style="color:#555;margin:16px 0">{escape(contents.bound_code)}</p>')
-    direction = "rtl" if language in RIGHT_TO_LEFT else "ltr"
+    tag, _, direction = of_mail.language
     return (
-        f'<!doctype html>\n<html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
-        f"<title>{escape(subject(name, language, brand))}</title></head>\n"
+        f'<!doctype html>\n<html lang="{tag}" dir="{direction}"><head><meta charset="utf-8">'
+        f"<title>{escape(subject(name, of_mail, brand))}</title></head>\n"
         '<body style="font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff;margin:0">'
         f'<div style="max-width:480px;margin:0 auto;padding:24px">\n{_brand(brand)}\n' + "\n".join(parts) + "\n"
         "</div></body></html>\n"

@@ -12,7 +12,6 @@ from ...domain.oauth import claims, client, dpop
 from ...flows.authentication import policy
 from ...flows.clients import authenticate as clients
 from ...flows.oauth.grants import GRANTS
-from ..http.languages import LANGUAGES
 
 # Where each endpoint is announced.
 ENDPOINTS: Mapping[str, str] = {
@@ -105,7 +104,7 @@ def _request_metadata(settings: Settings) -> dict[str, Any]:
         "prompt_values_supported": [each for each in oauth.PROMPTS if each != "create" or settings.sign_up_open],
         "acr_values_supported": list(policy.supported_levels()),
         "display_values_supported": ["page"],
-        "ui_locales_supported": list(LANGUAGES),
+        "ui_locales_supported": list(settings.languages),
         "subject_types_supported": list(client.SUBJECT_TYPES),
         "claim_types_supported": ["normal"],
         "claims_supported": [*TOKEN_CLAIMS, *claims.OF_USER],

@@ -65,7 +65,7 @@ def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage)
     page = html.page(
         svc.settings,
         "error.html",
-        language=language_of(content.locales, headers.get("accept-language", "")),
+        language=language_of(svc.settings.languages, content.locales, headers.get("accept-language", "")),
         error=content.error,
         wait=wait,
         description=content.description,

@@ -1,8 +1,6 @@
 """Pages: the frame around every template, in the reader's language and the operator's brand, and the headers they need."""
 
-import json
 from base64 import b64encode
-from collections.abc import Mapping
 from functools import lru_cache, partial
 from hashlib import sha256
 from math import ceil
@@ -12,8 +10,9 @@ from urllib.parse import urlsplit
 
 from ...config import Settings
 from ...domain.oauth.client import host_of
+from ..http import languages, plurals
 from ..http.answers import Answer
-from ..http.languages import LANGUAGES, RIGHT_TO_LEFT
+from ..http.languages import Texts
 from . import stylesheet
 
 if TYPE_CHECKING:
@@ -40,17 +39,17 @@ UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 
 
 def page(settings: Settings, template: str, *, language: str, sends_to: str = "", **values: Any) -> Answer:
     """A page; `sends_to` is the redirect URI that its forms may lead to besides ourselves."""
+    texts = messages(language, settings.texts_folder)
     body = (
         templates()
         .get_template(template)
         .render(
-            t=messages(language),
-            error_text=partial(error_text, messages(language)),
-            ago=partial(ago, messages(language)),
+            t=texts,
+            error_text=partial(error_text, texts),
+            ago=partial(ago, texts),
             fill=fill,
             host_of=host_of,
-            language=language,
-            direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+            language=texts.language,
             issuer=settings.issuer,
             brand=settings.brand,
             style=_markup(stylesheet.stylesheet(settings.brand.colour)),
@@ -138,7 +137,7 @@ def fill(text: str, **values: str) -> "Markup":
     return escape(text).format(**{name: isolated.format(value) for name, value in values.items()})
 
 
-def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
+def error_text(texts: Texts, error: str, wait: int) -> str:
     """What a person reads about an error, "" for none; `wait` seconds until a try may help."""
     text = texts.get(f"error.{error}", texts["error.other"]) if error else ""
     if wait < UNITS["minutes"]:
@@ -148,7 +147,7 @@ def error_text(texts: Mapping[str, str], error: str, wait: int) -> str:
     return text.replace("{wait}", _count(texts, unit, ceil(wait / UNITS[unit])))
 
 
-def ago(texts: Mapping[str, str], seconds: int) -> str:
+def ago(texts: Texts, seconds: int) -> str:
     """How long something is past, in the largest unit of which there is one: nobody's time zone is known here."""
     for unit, length in UNITS.items():
         if seconds >= length:
@@ -156,14 +155,11 @@ def ago(texts: Mapping[str, str], seconds: int) -> str:
     return texts["time.now"]
 
 
-def _count(texts: Mapping[str, str], unit: str, n: int) -> str:
-    """A number of units, in the forms that our languages have (CLDR's plural rules of Arabic; English knows fewer)."""
-    form = {1: "one", 2: "two"}.get(n) or ("few" if 3 <= n % 100 <= 10 else "many")
-    return texts[f"{unit}.{form}"].format(n=n)
+def _count(texts: Texts, unit: str, n: int) -> str:
+    """A number of units, in the form that the language has for it."""
+    return texts[f"{unit}.{plurals.form(texts.language.tag, n)}"].format(n=n)
 
 
-@lru_cache(maxsize=len(LANGUAGES))
-def messages(language: str) -> Mapping[str, str]:
-    """All texts of one language."""
-    texts: dict[str, str] = json.loads((DIRECTORY / "messages" / f"{language}.json").read_text())
-    return texts
+def messages(language: str, texts_folder: str = "") -> Texts:
+    """All texts of one language, those of a deployment's own folder among them."""
+    return languages.texts(DIRECTORY / "messages", "pages", language, texts_folder)

@@ -113,7 +113,7 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     def _language(self, locales: str) -> str:
         ui_locales = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
-        return language_of(ui_locales, self.caller.headers.get("accept-language", ""))
+        return language_of(self.svc.settings.languages, ui_locales, self.caller.headers.get("accept-language", ""))
 
     def interaction(self, browser_session: Browser | None) -> Interaction | None:
         """What the user has just done for this page, as our redirect to it says."""
