@@ -52,12 +52,12 @@ READS = {
         "Users.read",
         "Users.find",
     ),
-    *("Users.is_free", "Users.unverified"),
+    *("Users.is_free", "Users.unverified", "Users.to_be_deleted"),
     *("Factors.of_user", "Factors.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Outbox.read", "Outbox.undelivered"),
     *("RememberedDevices.read", "RememberedDevices.of_user"),
-    *("Sessions.of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
+    *("Sessions.of_user", "Sessions.readable_of_user", "Sessions.with_user", "Sessions.with_user_and_client"),
 }
 ADDING = (DOCS / "contributing.md").read_text().partition("\n## To add\n")[2].partition("\n## ")[0]
 PARTS = dict(re.findall(r"^### (.+?)\n\n(.*?)(?=^### |\Z)", ADDING, re.MULTILINE | re.DOTALL))

@@ -46,6 +46,7 @@ WRONG = {
     "LATCHKEY_SECOND_FACTOR": "always",
     "LATCHKEY_AAL2_SCOPES": 'pay "all"',
     "LATCHKEY_ATTRIBUTES": "level:float:person",
+    "LATCHKEY_DELETION_DAYS": "91",
     "LATCHKEY_MAIL_DOMAINS": "*.Example.com",
     "LATCHKEY_REFUSED_MAIL_DOMAINS": "@example.com",
     "LATCHKEY_APPLE_APPS": "com.example.app",

@@ -92,6 +92,7 @@ class Settings:
     self_registered_scopes: tuple[str, ...] = ("openid", "profile", "email", "offline_access")
     self_registered_resources: tuple[str, ...] = ()
     unverified_account_seconds: int = 0
+    deletion_seconds: int = 0
     unused_registration_seconds: int = 30 * 24 * 3600
     claims: Mapping[str, Mapping[str, custom.Template]] = field(default_factory=dict)
     languages: tuple[str, ...] = languages.SHIPPED

@@ -46,6 +46,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         "ses_configuration_set": values.text(environ, "LATCHKEY_SES_CONFIGURATION_SET", *CONFIGURATION_SET),
         "login_by_mail": values.one_of(environ, "LATCHKEY_LOGIN_BY_MAIL", "on", "off") == "on",
         "unverified_account_seconds": DAY * values.number(environ, "LATCHKEY_UNVERIFIED_ACCOUNT_DAYS", 0, highest=3650),
+        "deletion_seconds": DAY * values.number(environ, "LATCHKEY_DELETION_DAYS", 0, highest=90),
         "mail_domains": values.words(environ, "LATCHKEY_MAIL_DOMAINS", *MAIL_DOMAINS),
         "refused_mail_domains": values.words(environ, "LATCHKEY_REFUSED_MAIL_DOMAINS", *MAIL_DOMAINS),
         "password_score": values.number(environ, "LATCHKEY_PASSWORD_SCORE", 3, highest=4),

@@ -22,6 +22,8 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "factor_alarm_mail_account": (1, DAY),
     "factor_change_account": (20, DAY),
     "password_change_account": (10, DAY),
+    "deletion_account": (10, DAY),
+    "export_account": (10, HOUR),
     "new_device_mail_account": (10, DAY),
     "sign_up_network": (20, HOUR),
     "sign_up_address": (20, HOUR),

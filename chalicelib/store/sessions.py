@@ -1,9 +1,10 @@
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.rotation import Use, use_of
-from ..domain.errors import TemporarilyUnavailable
+from ..domain.errors import TemporarilyUnavailable, UnreadableRecord
 from ..domain.oauth.client import Client
 from .aws.client import AwsClient
 from .clients import client_key
@@ -33,6 +34,14 @@ def _with_key(jkt: str) -> str:
 
 def _one(items: list[Item], key: dict[str, Any], decode: Callable[[Item], T]) -> T | None:
     return next((decode(item) for item in items if key.items() <= item.items()), None)
+
+
+def _readable(items: list[Item]) -> list[Session]:
+    sessions = []
+    for item in items:
+        with suppress(UnreadableRecord):
+            sessions.append(from_item(item))
+    return sessions
 
 
 class Sessions:
@@ -241,16 +250,21 @@ class Sessions:
         """All sessions of a user that are still stored, ended ones too."""
         return [from_item(item) for item in self._items(uid)]
 
-    def erase(self, uid: str, *, but: str = "") -> None:
-        """Erases every session of a user, or every one but one."""
+    def readable_of_user(self, uid: str) -> list[Session]:
+        """The same without those that this release cannot read, for what none of them may be in the way of."""
+        return _readable(self._items(uid))
+
+    def erase(self, uid: str, *, but: str = "") -> list[Session]:
+        """Erases every session of a user, or every one but one, and gives those that could be read."""
+        items = [item for item in self._items(uid) if not but or item["sk"] != session_key(uid, but)["sk"]]
         # By their keys alone: one that cannot be read goes as well.
-        keys = [{name: item[name] for name in ("pk", "sk")} for item in self._items(uid)]
-        keys = [key for key in keys if not but or key != session_key(uid, but)]
+        keys = [{name: item[name] for name in ("pk", "sk")} for item in items]
         for start in range(0, len(keys), BATCH):
             requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH]]
             answer = self._client.call("BatchWriteItem", RequestItems={self._grants: requests})
             if answer["UnprocessedItems"]:
                 raise TemporarilyUnavailable(reason="UnprocessedItems")
+        return _readable(items)
 
     def _items(self, uid: str) -> list[Item]:
         pages = self._client.pages(

@@ -60,6 +60,7 @@ def to_item(user: User) -> dict[str, Any]:
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
         **({"email_problem": {"S": user.email_problem}} if user.email_problem else {}),
         **({"guest": {"BOOL": True}} if user.guest else {}),
+        **({"delete_after": {"N": str(user.delete_after)}} if user.delete_after else {}),
     }
 
 
@@ -100,6 +101,7 @@ def from_item(item: Item) -> User:
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
         email_problem=item["email_problem"]["S"] if "email_problem" in item else "",
         guest="guest" in item,
+        delete_after=_number(item, "delete_after"),
     )
 
 

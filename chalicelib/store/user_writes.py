@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..domain.accounts.model import User
-from .user_items import address_history, as_read, with_same_factors
+from .user_items import address_history, as_read, user_key, with_same_factors
 
 
 def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
@@ -46,3 +46,41 @@ def new_password(user: User, password_hash: str, remembered: tuple[str, ...]) ->
         return change, values
     kept = {":remembered": {"L": [{"S": stored} for stored in remembered]}}
     return f"{change}, previous_password_hashes = :remembered", {**values, **kept}
+
+
+def deletion_request(users: str, user: User, delete_after: int) -> dict[str, Any]:
+    """The time from which on an account is erased, and the end of its sessions, while it is as it was read."""
+    part = {"TableName": users, **as_read(user)}
+    part["UpdateExpression"] = "SET delete_after = :after, token_version = :next"
+    part["ExpressionAttributeValues"] |= {
+        ":after": {"N": str(delete_after)},
+        ":next": {"N": str(user.token_version + 1)},
+    }
+    return {"Update": part}
+
+
+def deletion_withdrawal(users: str, user: User) -> dict[str, Any]:
+    """No such time any more, while it is there and the account is as it was read."""
+    part = {"TableName": users, **as_read(user), "UpdateExpression": "REMOVE delete_after"}
+    part["ConditionExpression"] += " AND delete_after = :after"
+    part["ExpressionAttributeValues"] |= {":after": {"N": str(user.delete_after)}}
+    return {"Update": part}
+
+
+def deletion(users: str, user: User) -> dict[str, Any]:
+    """The end of an account, while it is as it was read, and still to be erased if it was to be."""
+    same, values = with_same_factors(user)
+    wanted = "delete_after = :after" if user.delete_after else "attribute_not_exists(delete_after)"
+    part = {
+        "TableName": users,
+        "Key": user_key(user.uid),
+        # Of an account that has another address by now that one would be left behind, and be nobody's for ever.
+        "ConditionExpression": f"token_version = :version AND email = :email AND {wanted} AND {same}",
+        "ExpressionAttributeValues": {
+            ":version": {"N": str(user.token_version)},
+            ":email": {"S": user.email},
+            **({":after": {"N": str(user.delete_after)}} if user.delete_after else {}),
+            **values,
+        },
+    }
+    return {"Delete": part}

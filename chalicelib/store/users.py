@@ -211,23 +211,30 @@ class Users:
         """Every session but one ended, while the account and that session are as they were read."""
         return self._move_on(user, keep, "", {})
 
-    def deletion(self, user: User, *, canonical_email: str, last: Session) -> Write:
+    def deletion_request(self, user: User, *, delete_after: int) -> Write:
+        """The account to be erased from a time on, and all its sessions ended, while it is as it was read."""
+        return Write((user_writes.deletion_request(self._users, user, delete_after),))
+
+    def deletion_withdrawal(self, user: User) -> Write:
+        """The account not to be erased, while that is so still, and it is as it was read."""
+        return Write((user_writes.deletion_withdrawal(self._users, user),))
+
+    def deletion(self, user: User, *, canonical_email: str, last: Session | None = None) -> Write:
         """The account, its address and its last session erased, while the account is as it was read."""
-        same, values = with_same_factors(user)
-        account = {
-            "TableName": self._users,
-            "Key": user_key(user.uid),
-            # Of an account that has another address by now that one would be left behind, and be nobody's for ever.
-            "ConditionExpression": f"token_version = :version AND email = :email AND {same}",
-            "ExpressionAttributeValues": {
-                ":version": {"N": str(user.token_version)},
-                ":email": {"S": user.email},
-                **values,
-            },
-        }
         address = [addresses.deletion(self._users, canonical_email, user.uid)] if canonical_email else []
-        session = {"Delete": {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)}}
-        return Write(({"Delete": account}, *address, session))
+        session = {"TableName": self._grants, "Key": session_key(last.uid, last.session_id)} if last else {}
+        account = user_writes.deletion(self._users, user)
+        return Write((account, *address, *([{"Delete": session}] if session else [])))
+
+    def to_be_deleted(self, *, now: int) -> Iterator[User]:
+        """All accounts whose time has come that their owners gave them; for a job, and on no request's path."""
+        pages = self._client.pages(
+            "Scan",
+            TableName=self._users,
+            FilterExpression="sk = :profile AND delete_after <= :now",
+            ExpressionAttributeValues={":profile": {"S": "profile"}, ":now": {"N": str(now)}},
+        )
+        return (from_item(item) for page in pages for item in page["Items"])
 
     def unverified(self, *, before: int) -> Iterator[User]:
         """All accounts whose address nobody has verified since before a time; for a job, and on no request's path.

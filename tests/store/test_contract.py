@@ -292,6 +292,28 @@ def test_an_unverified_account_is_found_by_its_age_and_goes_with_its_address(sto
     assert (store.users.read(other.uid), store.users.find("bob@example.com")) == (None, None)
 
 
+def test_who_wants_to_be_deleted_is_found_when_that_is_due_and_goes_only_while_they_want_it(store: Deployment) -> None:
+    owner, session = started(store)
+    address = f"{owner.uid}@example.com"
+    assert store.commit(store.users.deletion_request(owner, delete_after=NOW + 9)) is Outcome.DONE
+    leaving = replace(owner, delete_after=NOW + 9, token_version=owner.token_version + 1)
+    assert store.commit(store.sessions.use(session, now=NOW)) is Outcome.STALE  # all have ended
+    assert leaving not in list(store.users.to_be_deleted(now=NOW + 8))
+    assert leaving in list(store.users.to_be_deleted(now=NOW + 9))
+    for stale in (owner, replace(leaving, delete_after=0), replace(leaving, delete_after=NOW + 8)):
+        assert store.commit(store.users.deletion(stale, canonical_email=address)) is Outcome.STALE
+    assert store.commit(store.users.deletion_withdrawal(replace(leaving, delete_after=NOW + 8))) is Outcome.STALE
+    assert store.commit(store.users.deletion_withdrawal(leaving)) is Outcome.DONE
+    assert store.commit(store.users.deletion_withdrawal(leaving)) is Outcome.STALE
+    assert store.commit(store.users.deletion(leaving, canonical_email=address)) is Outcome.STALE
+    staying = replace(leaving, delete_after=0)
+    assert staying not in list(store.users.to_be_deleted(now=NOW + 9))
+    assert store.commit(store.users.deletion_request(staying, delete_after=NOW + 9)) is Outcome.DONE
+    leaving = replace(leaving, token_version=staying.token_version + 1)
+    assert store.commit(store.users.deletion(leaving, canonical_email=address)) is Outcome.DONE
+    assert (store.users.read(owner.uid), store.users.find(address)) == (None, None)
+
+
 def moved(owner: User, email: str, *, previous: str = "", at: int = NOW) -> User:
     """An account with another address, and the one that stays reserved for it for 100 seconds."""
     until = at + 100 if previous else 0

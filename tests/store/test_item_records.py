@@ -314,6 +314,18 @@ def test_passwords_that_are_remembered_are_written_as_they_are_pinned(table: Tab
     assert to_item(user) == item
 
 
+def test_a_wish_to_be_deleted_is_written_as_it_is_pinned_and_leaves_nothing_when_it_is_taken_back(table: Table) -> None:
+    table.put("users", PROFILE)
+    assert table.transactions.commit(table.users.deletion_request(ANN, delete_after=1_801_209_600)) is None
+    wanted = {**PROFILE, "delete_after": {"N": "1801209600"}, "token_version": {"N": "4"}}
+    assert table.items("users") == [wanted]
+    user = replace(ANN, delete_after=1_801_209_600, token_version=4)
+    assert table.users.read(UID) == user
+    assert to_item(user) == wanted
+    assert table.transactions.commit(table.users.deletion_withdrawal(user)) is None
+    assert table.items("users") == [{**PROFILE, "token_version": {"N": "4"}}]
+
+
 def test_a_change_of_address_is_written_as_it_is_pinned(table: Table) -> None:
     ann = replace(ANN, email="ann#1@example.com")
     moved = replace(

@@ -12,6 +12,7 @@ from chalicelib.domain.records.outbox import (
     MESSAGES,
     EmailChangeMail,
     EndedSessions,
+    ErasedSessions,
     LoginMail,
     LoginRequest,
     LogoutNotice,
@@ -39,6 +40,14 @@ PINS: list[tuple[Message, str]] = [
     (
         EndedSessions(uid="u", network="192.0.2.1", token_version=3, kept="s"),
         '{"v": 1, "uid": "u", "network": "192.0.2.1", "token_version": 3, "kept": "s"}',
+    ),
+    (
+        EndedSessions(uid="u", network="192.0.2.1", token_version=3, of_account=True),
+        '{"v": 1, "uid": "u", "network": "192.0.2.1", "token_version": 3, "of_account": true}',
+    ),
+    (
+        ErasedSessions(uid="u", network="192.0.2.1", sessions=(("c", 7, "s"), ("d", None, ""))),
+        '{"v": 1, "uid": "u", "network": "192.0.2.1", "sessions": [["c", 7, "s"], ["d", null, ""]]}',
     ),
     (
         LogoutNotice(uid="u", network="192.0.2.1", client_id="c", client_since=None, session_ids=("a", "")),

@@ -19,6 +19,7 @@ class User:
     as `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
     `previous_password_hashes`, the latest first, are kept where none of those passwords may come back.
     A `guest` has no address and no password, and lasts as long as its first session may.
+    From `delete_after` on it is erased, unless its owner logs in before; 0 for an account whose owner wants to keep it.
     """
 
     uid: str
@@ -40,6 +41,7 @@ class User:
     guest: bool = False
     previous_password_hashes: tuple[str, ...] = ()
     factors: frozenset[str] = frozenset()
+    delete_after: int = 0
 
     def has_factor(self, kind: str) -> bool:
         """Whether it has a further factor of a kind."""
@@ -157,7 +159,10 @@ class Session:
 
 
 def in_force(user: User | None, session: Session | None, now: int) -> tuple[User, Session] | None:
-    """A user and their session as they are, if it is live: the user exists, is not disabled, has not ended all sessions."""
-    if user is None or session is None or user.disabled:
+    """A user and their session as they are, if it is live: the user exists, is not disabled, has not ended all sessions.
+
+    Nor is it live where the account is to be erased: a login takes that back first.
+    """
+    if user is None or session is None or user.disabled or user.delete_after:
         return None
     return (user, session) if session.alive(now) and session.token_version == user.token_version else None

@@ -22,6 +22,7 @@ class Message(Record, frozen=True):
 class EndedSessions(Message, frozen=True, kw_only=True):
     """Sessions of a user have ended: one, with what began in it, or with "" all of a `token_version` but the one that is kept.
 
+    With `of_account` the account has ended, and with it what began in no browser.
     What is fetched to tell the clients counts against `network`.
     """
 
@@ -32,6 +33,20 @@ class EndedSessions(Message, frozen=True, kw_only=True):
     session_id: str = ""
     token_version: int = 0
     kept: str = ""
+    of_account: bool = False
+
+
+class ErasedSessions(Message, frozen=True, kw_only=True):
+    """Sessions of a user that are gone by the time it is delivered: of each its client, when that was made, and its own id.
+
+    What is fetched to tell the clients counts against `network`.
+    """
+
+    kind, seconds = "erased sessions", 3 * DAY
+
+    uid: str
+    network: str
+    sessions: tuple[tuple[str, int | None, str], ...]
 
 
 class SessionCap(Message, frozen=True, kw_only=True):
@@ -140,6 +155,7 @@ MESSAGES: Mapping[str, type[Message]] = {
     message.kind: message
     for message in (
         EndedSessions,
+        ErasedSessions,
         SessionCap,
         LogoutNotice,
         Mail,

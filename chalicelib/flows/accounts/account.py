@@ -2,16 +2,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...domain.accounts import attributes as user_attributes
-from ...domain.accounts import email, passwords
+from ...domain.accounts import passwords
 from ...domain.accounts.model import Session, User
-from ...domain.errors import InvalidToken, LoginRequired, TemporarilyUnavailable
+from ...domain.errors import InvalidToken, TemporarilyUnavailable
 from ...services import Services, Write
 from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
 from ..platform import limits, mails
 from ..platform.attributes import all_of, definitions
-from ..sessions import back_channel, remembered_devices
-from . import email_change, password_rules
+from ..sessions import back_channel
+from . import password_rules
 
 
 def change_profile(
@@ -89,37 +89,3 @@ def _commit_password(
     mail = mails.mail(svc, "password_changed", user, language=language)
     if svc.transactions.commit(change, notice, *mail, optional=optional) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-
-
-def delete(svc: Services, user: User, last: Session, *, auth_time: int, password: str | None, network: str) -> None:
-    """Erases the account and all it has; raises LoginRequired without the password or a login of the last minutes.
-
-    A guest has neither, and nobody else has their session.
-    `auth_time` is the login's that the access token says it has; 0 for none: a token that was exchanged has the session's id,
-    and not its login.
-    """
-    spent = None
-    if password is not None and not user.guest:
-        spent = password_factor.reauthenticate(svc, user, password, network=network)
-    elif not user.guest and svc.now() - auth_time > svc.settings.fresh_login_seconds:
-        raise LoginRequired(uid=user.uid)
-    # The account goes last: should anything fail before, its owner can still try again.
-    svc.sessions.erase(user.uid, but=last.session_id)
-    svc.clients.delete_consents(user.uid)
-    # With the account and not before: whoever took it over could have the erasure fail, and be rid of the owner's undo.
-    freed = email_change.reservation_end(svc, user)
-    refund = svc.attempts.refund(spent, now=svc.now())
-    deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
-    if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=[refund, *freed]) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
-    sweep(svc, user, freed)
-
-
-def sweep(svc: Services, user: User, freed: Sequence[Write]) -> None:
-    """Erases what an account that is gone has left, and frees its previous address, if that was in the way before."""
-    # Nothing begins any more: every write for an owner asks whether they are there.
-    svc.sessions.erase(user.uid)
-    remembered_devices.forget_all(svc, user.uid)
-    svc.clients.delete_consents(user.uid)
-    if freed:
-        svc.transactions.commit(*freed)

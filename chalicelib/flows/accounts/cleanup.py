@@ -1,27 +1,40 @@
-"""Accounts whose address nobody has verified for days: erased, so that nobody keeps an address that is not theirs."""
+"""Accounts that a job erases: whose address nobody has verified for days, and whose owners wanted that days ago."""
 
 from collections.abc import Iterator
 
+from ...domain.accounts import email
 from ...domain.accounts.model import User
 from ...services import Services
-from . import account, email_change
+from ..platform import limits
+from . import deletion
 
 
 def erase_unverified(svc: Services) -> Iterator[User]:
-    """Erases them one by one, and gives each that is gone; none where the deployment does not want that."""
+    """Erases them one by one, and gives each that is gone; none where the deployment does not want that.
+
+    So nobody keeps an address that is not theirs.
+    """
     if not svc.settings.unverified_account_seconds:
         return
     for user in svc.users.unverified(before=svc.now() - svc.settings.unverified_account_seconds):
-        if _erase(svc, user):
+        if _erase_unverified(svc, user):
             yield user
 
 
-def _erase(svc: Services, user: User) -> bool:
+def _erase_unverified(svc: Services, user: User) -> bool:
     svc.clients.delete_consents(user.uid)  # before, so that none is left behind should the next fail
-    freed = email_change.reservation_end(svc, user)
-    deletion = svc.users.unverified_deletion(user)
+    stored = svc.sessions.readable_of_user(user.uid)
     # The sessions are not ended before: of one whose address is verified in this moment they stay.
-    if svc.transactions.commit(deletion, svc.factors.deletion(user), optional=freed) is not None:
-        return False
-    account.sweep(svc, user, freed)
-    return True
+    messages = deletion.notices(svc, user, stored, network=limits.OPERATORS)
+    write = svc.users.unverified_deletion(user)
+    return deletion.erase(svc, user, write, *messages, notified=stored, network=limits.OPERATORS)
+
+
+def erase_scheduled(svc: Services) -> Iterator[User]:
+    """Erases accounts whose owners wanted that, and have not logged in since, and gives each that is gone."""
+    for user in svc.users.to_be_deleted(now=svc.now()):
+        write = svc.users.deletion(user, canonical_email=email.canonical(user.email))
+        mail = deletion.mail_of_end(svc, user, language=user.claims.get("locale", ""))
+        # Its sessions have ended, and their clients know. They go after it: a login in this moment takes it back.
+        if deletion.erase(svc, user, write, *mail, network=limits.OPERATORS):
+            yield user

@@ -208,6 +208,16 @@ def password_change(svc: Services, user: User) -> None:
     _spend(svc, _limit(svc, "password_change_account", email.canonical(user.email)))
 
 
+def deletion(svc: Services, user: User) -> None:
+    """Counts one wish to have an account erased, which is a mail to whoever has its address; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "deletion_account", email.canonical(user.email)))
+
+
+def export(svc: Services, user: User) -> None:
+    """Counts one look at all that is kept of a user; raises TooManyRequests."""
+    _spend(svc, _limit(svc, "export_account", user.uid))
+
+
 def mail(svc: Services, user: User, *, network: str) -> None:
     """Counts one mail to an account that somebody asked for; raises TooManyRequests."""
     _spend(svc, _limit(svc, "mail_network", network), _limit(svc, "mail_account", email.canonical(user.email)))

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
-from ...domain.accounts.model import Session, User
+from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import LatchkeyError
 from ...domain.oauth import tokens
 from ...domain.oauth.client import Client
-from ...domain.records.outbox import EndedSessions, LogoutNotice
+from ...domain.records.outbox import EndedSessions, ErasedSessions, LogoutNotice
 from ...services import Services, Write
 from ..clients import authenticate as clients
 from ..clients import own
@@ -24,6 +24,8 @@ BROWSER_LEFT = "logout in its browser"
 
 # A client's id, and when it was made, None where that was not kept.
 Participant = tuple[str, int | None]
+# What one message has room for, in characters of ids: an item of DynamoDB has 400 kB, and so has a message of its stream.
+MOST_IDS = 100_000
 
 
 def session_ended(svc: Services, user: User, session_id: str, *, network: str) -> Write:
@@ -36,6 +38,33 @@ def other_sessions_ended(svc: Services, user: User, keep: Session | None, *, net
     kept = keep.session_id if keep else ""
     ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=kept)
     return outbox.message(svc, ended)
+
+
+def account_ended(svc: Services, user: User, *, network: str) -> Write:
+    """What tells the clients that an account has ended as it was before, whose sessions are stored still."""
+    ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, of_account=True)
+    return outbox.message(svc, ended)
+
+
+def sessions_erased(svc: Services, user: User, stored: Sequence[Session], *, network: str) -> list[Write]:
+    """What tells the clients that an account's sessions are gone: to be written before they are erased, or with that.
+
+    It has all that there is to tell, for nobody can read it any more when it is delivered.
+    """
+    live = [each for each in stored if in_force(user, each, svc.now())]
+    participants = _participants(stored, _browsers(live), _of_clients(svc, live))
+    messages: list[list[tuple[str, int | None, str]]] = []
+    room = 0
+    for (client_id, since), session_ids in participants.items():
+        for session_id in sorted(session_ids):
+            room -= len(client_id) + len(session_id)
+            if room < 0:
+                messages.append([])
+                room = MOST_IDS
+            messages[-1].append((client_id, since, session_id))
+    return [
+        outbox.message(svc, ErasedSessions(uid=user.uid, network=network, sessions=tuple(each))) for each in messages
+    ]
 
 
 def client_sessions_ended(svc: Services, ended: Sequence[Session], *, network: str) -> list[Write]:
@@ -63,27 +92,53 @@ def client_sessions_ended(svc: Services, ended: Sequence[Session], *, network: s
 def notify_participants(svc: Services, message_id: str, ended: EndedSessions) -> Mapping[str, LogoutNotice]:
     """A notice for each client that took part in sessions that have ended, by ids that are the same each time."""
     stored = [each for each in svc.sessions.of_user(ended.uid) if each.session_id != ended.kept]
-    browsers = {ended.session_id} if ended.session_id else _browsers(svc, stored, ended.token_version)
+    live = [each for each in stored if each.alive(svc.now()) and each.token_version == ended.token_version]
+    browsers = {ended.session_id} if ended.session_id else _browsers(live)
+    elsewhere = _of_clients(svc, live) if ended.of_account else []
+    return _notices(svc, message_id, ended, _participants(stored, browsers, elsewhere))
+
+
+def notify_of_erased(svc: Services, message_id: str, erased: ErasedSessions) -> Mapping[str, LogoutNotice]:
+    """The same for sessions that are gone, and most often their account with them."""
+    participants: dict[Participant, set[str]] = {}
+    for client_id, since, session_id in erased.sessions:
+        participants.setdefault((client_id, since), set()).add(session_id)
+    return _notices(svc, message_id, erased, participants)
+
+
+def _notices(
+    svc: Services,
+    message_id: str,
+    message: EndedSessions | ErasedSessions,
+    participants: Mapping[Participant, set[str]],
+) -> Mapping[str, LogoutNotice]:
     notices = [
         LogoutNotice(
-            uid=ended.uid,
-            network=ended.network,
+            uid=message.uid,
+            network=message.network,
             client_id=client_id,
             client_since=since,
             session_ids=tuple(sorted(session_ids)),
         )
-        for (client_id, since), session_ids in _participants(stored, browsers).items()
+        for (client_id, since), session_ids in participants.items()
         if _may_listen(svc, client_id)
     ]
     return {derived_id(message_id, f"{notice.client_id} {notice.client_since}"): notice for notice in notices}
 
 
-def _browsers(svc: Services, stored: Iterable[Session], token_version: int) -> set[str]:
-    ended = [each for each in stored if each.alive(svc.now()) and each.token_version == token_version]
-    return {each.session_id for each in ended if each.client_id == own.BROWSER.client_id}
+def _browsers(live: Iterable[Session]) -> set[str]:
+    return {each.session_id for each in live if each.client_id == own.BROWSER.client_id}
 
 
-def _participants(stored: Iterable[Session], browsers: set[str]) -> dict[Participant, set[str]]:
+def _of_clients(svc: Services, live: Iterable[Session]) -> list[str]:
+    """Those of the sessions that are a client's, in whichever browser they began, or in none."""
+    ours = (own.BROWSER.client_id, svc.settings.client_id)
+    return [each.participating_session for each in live if each.client_id not in ours and not each.waiting]
+
+
+def _participants(
+    stored: Iterable[Session], browsers: set[str], elsewhere: Iterable[str] = ()
+) -> dict[Participant, set[str]]:
     """The clients that took part in browsers' sessions, and which sessions of them: "" for one that is not known any more."""
     stored = [*stored]
     began = [each for each in stored if each.browser in browsers and not each.waiting]
@@ -91,7 +146,7 @@ def _participants(stored: Iterable[Session], browsers: set[str]) -> dict[Partici
     # The table deletes sessions whose tokens have expired, but the clients that had them are notified as well.
     noted_at_logins = [noted for each in stored if each.session_id in browsers for noted in each.logout_participants]
     participants: dict[Participant, set[str]] = {}
-    for noted in [*of_clients, *noted_at_logins]:
+    for noted in [*of_clients, *noted_at_logins, *elsewhere]:
         client_id, since, session_id = [*noted.split("\n"), "", ""][:3]
         participants.setdefault((client_id, int(since) if since else None), set()).add(session_id)
     return participants

@@ -11,7 +11,7 @@ from ...domain.records.outbox import SessionCap
 from ...services import Services, Write
 from ..platform import outbox
 from ..platform.ids import new_id
-from . import known_devices, lifetimes, login_hooks, remembered_devices
+from . import kept_account, known_devices, lifetimes, login_hooks, remembered_devices
 
 
 def draft(svc: Services, login: Authenticated, client: Client, *, scope: tuple[str, ...], device: str = "") -> Session:
@@ -47,9 +47,11 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
     It gives back what its `login` spent, which was no failure, and has the owner mailed where the device is a new one.
+    Of an account that is to be erased it takes that back first.
     Raises LoginExpired if the login has begun a session already, TemporarilyUnavailable if only its user, or
     that the device is remembered, is no longer as it was read: whoever tries again is told why.
     """
+    login = kept_account.keep(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
     device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]

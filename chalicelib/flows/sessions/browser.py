@@ -12,7 +12,7 @@ from ...domain.errors import InvalidGrant, LoginExpired
 from ...services import Services
 from ..clients import own
 from ..platform import keys
-from . import begin, login_hooks, remembered_devices, session_handles
+from . import begin, kept_account, login_hooks, remembered_devices, session_handles
 
 TRIES = 4  # of logins at once in one browser
 
@@ -77,8 +77,9 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     """The session of a browser in which a user has just logged in: their own of `previous`, raised, else a new one.
 
     What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
-    It gives back what the login spent.
+    It gives back what the login spent, and takes back that the account is to be erased.
     """
+    login = kept_account.keep(svc, login)
     user, new_session, finish = login.user, draft(svc, login), begin.finishing(svc, login)
     device = remembered_devices.writes(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())

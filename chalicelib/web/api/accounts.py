@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ...domain import errors
 from ...domain.accounts.attributes import Value
-from ...flows.accounts import account, guests, mailed_signup, signup
+from ...flows.accounts import account, deletion, guests, mailed_signup, signup
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
@@ -73,6 +73,12 @@ class Delete(Body, frozen=True):
     """The password, unless the login is minutes old."""
 
     password: Password | None = None
+
+
+class DeletionScheduled(msgspec.Struct, frozen=True):
+    """All sessions have ended, and the account is erased later: a login before that keeps it."""
+
+    delete_after: int
 
 
 class ChangePassword(Body, frozen=True):
@@ -200,12 +206,25 @@ def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profil
     status=204,
     body=Delete,
     body_optional=True,
+    accepted=DeletionScheduled,
     errors=(*GUARDED, errors.LoginRequired, *GUESSES),
 )
-def delete_account(svc: Services, caller: Caller, body: Delete) -> None:
-    """Erases the account and all its sessions. Needs the password, or a login not older than five minutes."""
+def delete_account(svc: Services, caller: Caller, body: Delete) -> Answer | None:
+    """Erases the account and all its sessions. Needs the password, or a login not older than five minutes.
+
+    Where the deployment gives its users time to think again, the sessions end, and the rest goes later.
+    """
     user, session = current(svc, caller)
-    account.delete(svc, user, session, auth_time=caller.auth_time, password=body.password, network=caller.network)
+    delete_after = deletion.delete(
+        svc,
+        user,
+        session,
+        auth_time=caller.auth_time,
+        password=body.password,
+        network=caller.network,
+        language=caller.language,
+    )
+    return Answer(status=202, body=DeletionScheduled(delete_after)) if delete_after else None
 
 
 @api.route(

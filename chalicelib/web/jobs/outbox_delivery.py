@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from ...domain.records.outbox import (
     EmailChangeMail,
     EndedSessions,
+    ErasedSessions,
     LoginMail,
     LoginRequest,
     LogoutNotice,
@@ -39,6 +40,7 @@ def _deliver_mail(svc: Services, message_id: str, message: Mail) -> Mapping[str,
 # A kind of message is a line here, and a record in `MESSAGES`.
 DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
+    ErasedSessions.kind: back_channel.notify_of_erased,
     SessionCap.kind: session_cap.end_oldest,
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,

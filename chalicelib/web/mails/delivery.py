@@ -9,8 +9,11 @@ from ...flows.platform.outbox import NotDelivered
 from ...services import Services
 from ..http.languages import language_of
 from . import (
+    account_deleted,
     account_exists,
     change_email,
+    deletion_scheduled,
+    deletion_withdrawn,
     email_changed,
     email_code,
     factor_added,
@@ -31,8 +34,11 @@ from .mail import Contents, FirstMailKind, MailKind
 
 # A kind of mail is a file of this room, and a line here.
 KINDS: tuple[MailKind | FirstMailKind, ...] = (
+    account_deleted.MAIL,
     account_exists.MAIL,
     change_email.MAIL,
+    deletion_scheduled.MAIL,
+    deletion_withdrawn.MAIL,
     email_changed.MAIL,
     email_code.MAIL,
     factor_added.MAIL,

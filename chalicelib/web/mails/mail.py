@@ -49,7 +49,7 @@ class MailKind:
 
 @dataclass(frozen=True, slots=True)
 class FirstMailKind:
-    """A kind of mail to an address that nobody has an account with yet."""
+    """A kind of mail to an address that nobody has an account with, yet or any more."""
 
     name: str
     contents: Callable[[Services, outbox.Mail], Contents]

@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.domain.accounts.model import Session, User
 from chalicelib.domain.errors import LoginRequired
-from chalicelib.flows.accounts import account
+from chalicelib.flows.accounts import deletion
 from chalicelib.flows.oauth import introspection
 from chalicelib.flows.platform import keys
 from chalicelib.flows.sessions import begin, issue
@@ -55,7 +55,9 @@ def test_it_is_refused_where_a_fresh_login_is_needed_and_nowhere_else(
     assert phone.call("GET /me", token=tokens.access_token).status == 200
     assert refusal(phone.call("DELETE /me", token=tokens.access_token)) == (401, "login_required")
     with pytest.raises(LoginRequired):
-        account.delete(svc, user, session, auth_time=session.auth_time, password=None, network="198.51.100.7")
+        deletion.delete(
+            svc, user, session, auth_time=session.auth_time, password=None, network="198.51.100.7", language="en"
+        )
 
 
 def test_it_stays_what_it_is_as_it_is_stored_and_read(svc: Services, user: User, app: App) -> None:

@@ -115,10 +115,30 @@ def mail_code(_phone: Phone, _mailbox: Ses, language: str) -> None:
     svc.transactions.commit(outbox.message(svc, mail))
 
 
+def sign_up_and_delete(phone: Phone, _: Ses, language: str) -> None:
+    token = phone.sign_up("gone@example.com", name=NAME)["access_token"]
+    assert phone.call("DELETE /me", token=token, headers={"Accept-Language": language}).status == 204
+
+
+def delete_later(phone: Phone, _: Ses, language: str) -> None:
+    svc = services()
+    use(replace(svc, settings=replace(svc.settings, deletion_seconds=24 * 3600)))
+    token = phone.log_in()["access_token"]
+    phone.call("DELETE /me", token=token, headers={"Accept-Language": language})
+
+
+def think_again(phone: Phone, mailbox: Ses, language: str) -> None:
+    delete_later(phone, mailbox, language)
+    phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}, headers={"Accept-Language": language})
+
+
 # What has a mail of each kind sent, in a language, as often as it is called.
 DEEDS: Mapping[str, Deed] = {
+    "account_deleted": sign_up_and_delete,
     "account_exists": by_mail(EMAIL),
     "change_email": with_token("POST /me/email", {"email": "new@example.com", "password": PASSWORD}),
+    "deletion_scheduled": delete_later,
+    "deletion_withdrawn": think_again,
     "email_changed": move,
     "email_code": mail_code,
     "factor_added": news("factor_added"),

@@ -212,14 +212,14 @@ def test_a_mail_server_that_is_not_there_is_tried_again(
     assert [mail.to for mail in mailbox.mails] == [EMAIL]
 
 
-def test_no_mail_is_sent_for_an_account_that_is_gone(phone: DeliveringPhone, mailbox: Ses) -> None:
+def test_no_mail_is_sent_for_an_account_that_is_gone_but_that_it_is(phone: DeliveringPhone, mailbox: Ses) -> None:
     token = phone.sign_up()["access_token"]
     phone.delivers = False
     change_password(phone, token)
     mailbox.mails.clear()
     assert phone.call("DELETE /me", {"password": NEW_PASSWORD}, token=token).status == 204
     deliver()
-    assert (mailbox.mails, waiting()) == ([], [])
+    assert (mailbox.mails, waiting()) == ([only(mailbox, "account_deleted")], [])
 
 
 def test_where_nobody_is_named_to_send_mail_none_is_written(svc: Services, clock: Clock, mailbox: Ses) -> None:

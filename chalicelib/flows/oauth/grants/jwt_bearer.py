@@ -100,7 +100,7 @@ def _user(svc: Services, client: Client, subject: object, *, by_email: bool) -> 
     user = None
     if isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT:
         user = _by_email(svc, subject) if by_email else _by_identifier(svc, client, subject)
-    if user is None or user.disabled:
+    if user is None or user.disabled or user.delete_after:  # which its owner alone takes back, by a login
         raise InvalidGrant(REFUSAL, reason=f"{UNFIT}: about nobody in force", uid=user.uid if user else "")
     return user
 
