@@ -26,6 +26,7 @@ from tests.support.documented import check
 from tests.support.forge import b64, jwk, stranger
 from tests.support.internet import Internet, running
 from tests.support.phone import PASSWORD, installed
+from tests.support.strength import judged_once
 
 API = "https://notes.example"
 CALLBACK = "https://app.example/cb"
@@ -129,6 +130,6 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
     with running(files, "app.example", "wiki.example", "localhost") as internet:
         svc = replace(container(settings), fetch=internet.fetch())
         gateway = Recording(app)
-        with installed(svc), serving(gateway, listening) as issuer:
+        with installed(svc), judged_once(), serving(gateway, listening) as issuer:
             yield Served(issuer, svc, internet)
             gateway.check()

@@ -1,5 +1,7 @@
 """The AWS of this process: no network, nothing to encode, and each of its calls is atomic across threads."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import boto3
@@ -38,6 +40,13 @@ def deploy(settings: Settings) -> None:
     """Makes the tables of a deployment."""
     for table in tables.definition(**settings.tables):
         DYNAMODB("CreateTable", table)
+
+
+@contextmanager
+def undone(settings: Settings) -> Iterator[None]:
+    """Undoes what is written into the tables of a deployment within a `with` block, so that many tests begin with the same."""
+    with DYNAMODB.undone(table["TableName"] for table in tables.definition(**settings.tables)):
+        yield
 
 
 def undeploy(settings: Settings) -> None:

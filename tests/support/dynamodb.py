@@ -5,7 +5,8 @@ it is held against one. Expiry is noted by nobody: the real one sweeps late.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -100,6 +101,17 @@ class DynamoDB:
             raise AwsError(operation, "ValidationException", str(error)) from None
         except Refusal as error:
             raise AwsError(operation, error.code, error.message, **error.more) from None
+
+    @contextmanager
+    def undone(self, names: Iterable[str]) -> Iterator[None]:
+        """Undoes all that is written into these tables within a `with` block, at its end."""
+        with self._lock:
+            before = {name: dict(self._table(name)) for name in names}  # an item is never changed, only replaced
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._tables |= before
 
     def _create(self, request: Request) -> dict[str, Any]:
         if request["TableName"] in self._tables:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
-from hypothesis.strategies import text
+from hypothesis.strategies import lists, text
 from zxcvbn import matching, zxcvbn
 
 from chalicelib.domain.accounts import passwords
@@ -25,6 +25,7 @@ from chalicelib.domain.accounts.passwords import (
     verify_password,
 )
 from chalicelib.domain.errors import InvalidRequest, LongPassword, WeakPassword
+from tests.support import strength
 
 # The reference implementation's own vectors: github.com/P-H-C/phc-winner-argon2, src/test.c, "Argon2id test vectors".
 REFERENCE = (
@@ -234,6 +235,20 @@ def test_a_password_that_people_or_generators_make_is_judged_as_zxcvbn_judges_it
         assert not strong
     else:
         assert strong
+
+
+WORD = text("aehorst0@.xA", min_size=1, max_size=5)
+
+
+@given(lists(WORD, min_size=2, max_size=4), lists(WORD, max_size=3))
+@example(["horse", "kq@xv"], ["zoe@example.com", "Kqaxv"])
+@settings(max_examples=60, deadline=None)
+def test_what_other_tests_remember_of_a_password_is_what_zxcvbn_says_of_it_and_its_user(
+    syllables: list[str], about: list[str]
+) -> None:
+    for password in ("".join(syllables), "".join([*syllables, *about])):
+        real = {**zxcvbn(password, about), "calc_time": None}
+        assert {**strength.judgement(password, about), "calc_time": None} == real
 
 
 def test_a_password_that_is_too_long_is_refused_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:

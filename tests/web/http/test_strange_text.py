@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -28,11 +29,13 @@ from chalicelib.web.http.routing import Operation
 from chalicelib.web.metadata import apis
 from local.gateway import Answer
 from tests.support import account_pages, wire
+from tests.support.aws import container, undeploy, undone
 from tests.support.browser import ASSERTION_TYPE, CALLBACK, ISSUER, App, Browser, forms, register
 from tests.support.forge import by, compact, peek
 from tests.support.issuer import Issuer, trusting
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed, installed
 from tests.support.prover import Prover
+from tests.support.strength import judged_once
 from tests.web.http.test_unauthenticated_writes import written
 
 TOKEN_TYPE = "urn:ietf:params:oauth:token-type:"
@@ -89,6 +92,12 @@ def escaped(text: str) -> str:
     """A text in a form, with as little escaped as can be."""
     plain = [c not in "%&+=#;" and ord(c) > 32 and not 0xD800 <= ord(c) < 0xE000 for c in text]
     return "".join(c if ok else quote(c, errors="surrogatepass") for c, ok in zip(text, plain, strict=True))
+
+
+@lru_cache(maxsize=200)
+def in_query(text: str) -> str:
+    """A text in a query, the same; what is not ASCII is always escaped there."""
+    return "".join(c if " " < c < "\x7f" and c not in "%&+=#;" else quote(c, errors="surrogatepass") for c in text)
 
 
 def as_form(fields: Mapping[str, Any]) -> bytes:
@@ -176,15 +185,17 @@ class Sender:
 
     def query(self, line: str, fields: Mapping[str, str]) -> Answer:
         """A query, the same."""
-        return self.phone.call(f"{line}?{urlencode(fields, errors='surrogatepass')}")
+        return self.phone.call(f"{line}?{'&'.join(f'{name}={in_query(text)}' for name, text in fields.items())}")
 
 
-@pytest.fixture
-def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
-    """With an account, two clients and a key."""
-    limits = load({"LATCHKEY_ISSUER": ISSUER, "LATCHKEY_LIMITS": "*=1000000"}).limits
-    svc = replace(svc, settings=replace(svc.settings, limits=limits, registration_open=True, client_documents=True))
-    with installed(svc):
+@pytest.fixture(scope="module")
+def prepared(files: Path) -> Iterator[Sender]:
+    """With an account, two clients and a key: made once, for it takes longer than most of the tests."""
+    names = {f"LATCHKEY_{kind}_FILE": str(files / f"strange-{kind}.json") for kind in ("APIS", "JWKS")}
+    own = deployed(LATCHKEY_ORIGINS="https://app.example", LATCHKEY_LIMITS="*=1000000", **names)
+    clock = Clock()
+    svc = container(replace(own, registration_open=True, client_documents=True), now=clock)
+    with installed(svc), judged_once():
         phone = Phone(clock)
         access = phone.sign_up()["access_token"]
         account_pages.prepare(svc, EMAIL)
@@ -201,7 +212,17 @@ def sender(svc: Services, clock: Clock) -> Iterator[Sender]:
             TOKEN_EXCHANGE: register(svc, phone, "exchanger", token_endpoint_auth_method="client_secret_post"),
         }
         registered = phone.call("POST /oauth/register", {"redirect_uris": [CALLBACK]}).json()
-        yield Sender(svc, phone, spa, others, registered, forms_of_pages(phone, spa, television), Prover(clock), access)
+        page_forms = forms_of_pages(phone, spa, television)
+        ready = Sender(svc, phone, spa, others, registered, page_forms, Prover(clock), access)
+    yield ready
+    undeploy(own)
+
+
+@pytest.fixture
+def sender(prepared: Sender) -> Iterator[Sender]:
+    """As it was prepared, whatever a test before did to the account and the clients."""
+    with installed(prepared.svc), judged_once(), undone(prepared.svc.settings):
+        yield replace(prepared, prover=Prover(prepared.svc.now))
 
 
 def forms_of_pages(phone: Phone, spa: App, television: App) -> dict[str, tuple[Browser, Mapping[str, str]]]:
