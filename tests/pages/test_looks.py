@@ -245,11 +245,6 @@ def device(window: Page, application: Application) -> None:
     log_in(window, application.site.person())
 
 
-def device_prefilled(window: Page, application: Application) -> None:
-    window.goto(application.device()["verification_uri_complete"])
-    log_in(window, application.site.person())
-
-
 def device_refused(window: Page, application: Application) -> None:
     device(window, application)
     window.locator("#user_code").fill("BCDF-GHJK")
@@ -257,8 +252,8 @@ def device_refused(window: Page, application: Application) -> None:
 
 
 def device_consent(window: Page, application: Application) -> None:
-    device_prefilled(window, application)
-    press(window, "main form button")
+    window.goto(application.device()["verification_uri_complete"])
+    log_in(window, application.site.person())
 
 
 def device_connected(window: Page, application: Application) -> None:
@@ -400,7 +395,6 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         reset_too_old,
         password_reset,
         device,
-        device_prefilled,
         device_refused,
         device_consent,
         device_connected,

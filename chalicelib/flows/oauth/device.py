@@ -19,7 +19,7 @@ from ...domain.errors import (
     SlowDown,
     TemporarilyUnavailable,
 )
-from ...domain.oauth import client_rights, scopes
+from ...domain.oauth import client_rights, scopes, user_codes
 from ...domain.oauth.client import DEVICE_CODE, Client
 from ...domain.oauth.dpop import Proof
 from ...domain.records.once import DeviceCode, OnceItem, UserCode
@@ -32,9 +32,6 @@ from ..sessions.browser import Browser
 from ..sessions.issue import TokenSet
 from . import dpop
 
-# No vowels, so no words, and nothing that looks like another (RFC 8628 section 6.1): 20^8 codes, each good for minutes.
-LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
-MAX_TYPED_CODE = 64  # eight letters, with spaces or hyphens
 INTERVAL, MAX_INTERVAL = 5, 60
 ENDED = "The user agreed, but that is no longer in force: begin anew."
 NO_LONGER_PERMITTED = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
@@ -75,7 +72,7 @@ def authorize(svc: Services, client: Client, *, scope: str | None, resource: str
         limits.device_request(svc, network=network)
     now, life = svc.now(), svc.settings.device_code_seconds
     device_code = secrets.token_urlsafe(32)
-    user_code = "".join(secrets.choice(LETTERS) for _ in range(8))
+    user_code = user_codes.new()
     record = DeviceCode(
         client_id=client.client_id,
         client_since=client.created_at,
@@ -89,7 +86,7 @@ def authorize(svc: Services, client: Client, *, scope: str | None, resource: str
     svc.once.put_if_absent(record, code_digest, expires_at=now + life, now=now)
     if not svc.once.put_if_absent(UserCode(code_digest=code_digest), user_code, expires_at=now + life, now=now):
         raise TemporarilyUnavailable(reason="user code in use")
-    return DeviceCodes(device_code, f"{user_code[:4]}-{user_code[4:]}", life, INTERVAL)
+    return DeviceCodes(device_code, user_codes.display(user_code), life, INTERVAL)
 
 
 def _digest(device_code: str) -> str:
@@ -101,7 +98,7 @@ def _belongs_to(code: DeviceCode, client: Client) -> bool:
 
 
 def find_by_typed_code(svc: Services, user_code: str, *, network: str, browser: Browser) -> DeviceRequest:
-    """The device behind a code that a user typed, with spaces or without; raises NotFound, or TooManyRequests for guessing.
+    """The device behind a code that a user typed or that a link has; raises NotFound, or TooManyRequests for guessing.
 
     The user who has decided finds it again: a button may be pressed twice.
     """
@@ -113,16 +110,15 @@ def find_by_typed_code(svc: Services, user_code: str, *, network: str, browser: 
 
 def find(svc: Services, user_code: str, browser: Browser, *, network: str) -> DeviceRequest:
     """The device behind a code that was typed before, for which nothing is counted; raises NotFound."""
-    letters = "".join(c for c in user_code.upper() if c in LETTERS) if len(user_code) <= MAX_TYPED_CODE else ""
-    user_code_item = svc.once.read(UserCode, letters, now=svc.now()) if len(letters) == 8 else None
+    letters = user_codes.read(user_code)
+    user_code_item = svc.once.read(UserCode, letters, now=svc.now()) if letters else None
     item = svc.once.read(DeviceCode, user_code_item.record.code_digest, now=svc.now()) if user_code_item else None
     code = item.record if item else None
     client = clients.find(svc, code.client_id, network=network) if code else None
     if not (item and code and client and _belongs_to(code, client)) or code.uid not in ("", browser.user.uid):
         raise NotFound("This code is wrong, has been used, or has expired.")
-    displayed_code = f"{letters[:4]}-{letters[4:]}"
     scope = scopes.common(tuple(code.scope.split()), client.scopes)
-    return DeviceRequest(client, scope, code.resource, displayed_code, item.text)
+    return DeviceRequest(client, scope, code.resource, user_codes.display(letters), item.text)
 
 
 def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, approve: bool) -> None:

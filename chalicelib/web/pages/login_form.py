@@ -4,6 +4,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+from ...domain.accounts.model import User
 from ...domain.errors import EmailDomainRefused
 from ...domain.oauth.client import host_of, loopback_host
 from ...flows.accounts import passkey_signup
@@ -40,6 +41,7 @@ def show_form(
         f"{form}.html",
         form,
         user=browser_session.user.email if browser_session else "",
+        account=_account(browser_session.user) if browser_session else {},
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         confirms=confirms,
@@ -79,6 +81,16 @@ def form_page(page_request: PageRequest, form: str) -> str:
 def mailed_page(page_request: PageRequest) -> str:
     """The path of the page that asks for the code of a mail."""
     return f"authorize/mailed?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/mailed"
+
+
+def _account(user: User) -> dict[str, str]:
+    """What somebody knows an account by at a glance."""
+    picture = user.claims.get("picture", "")
+    return {
+        "name": user.name,
+        "initial": next((letter for letter in f"{user.name}{user.email}" if letter.isalnum()), "").upper(),
+        "picture": picture if picture.startswith("https://") else "",
+    }
 
 
 def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:

@@ -23,7 +23,7 @@ FORM_ERRORS = (errors.WeakPassword, errors.EmailDomainRefused, errors.TooManyReq
 def sign_up_mailed_page(page_request: PageRequest) -> Answer:
     """Says that a mail is on its way, to whomever."""
     onward = form_page(page_request, "login")
-    return page_request.show("sign_up_state.html", state="mailed", onward=onward)
+    return page_request.show("sign_up_state.html", state="mailed", onward=onward, again=_again(page_request))
 
 
 @pages.page(f"/{PAGE}", takes=LANGUAGE | {"token"})
@@ -33,7 +33,9 @@ def mailed_sign_up_page(page_request: PageRequest) -> Answer:
     try:
         address = mailed_signup.read_link(page_request.svc, token).email
     except errors.NotFound:
-        return page_request.show("sign_up_state.html", state="too_old", onward="authorize/login")
+        return page_request.show(
+            "sign_up_state.html", state="too_old", onward="authorize/login", again=_again(page_request)
+        )
     return forms.show(
         page_request,
         "mailed_sign_up.html",
@@ -58,6 +60,11 @@ def mailed_sign_up_on_page(page_request: PageRequest) -> Answer:
         mistakes = sign_up_fields.mistakes(page_request.svc, error, typed)
         form, name = (FORM, page_request.browser_token()), typed["name"]
         return form_errors.redirect_with_errors(page_request, back, form, refusal, error, mistakes=mistakes, name=name)
+
+
+def _again(page_request: PageRequest) -> str:
+    """Where somebody asks for the mail once more, "" where nobody may by themselves."""
+    return form_page(page_request, "signup") if page_request.svc.settings.sign_up_open else ""
 
 
 def _sign_up(page_request: PageRequest) -> Answer:

@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.services import Services
-from tests.support.browser import App, Browser, register, token_response
+from tests.support.browser import App, Browser, forms, register, token_response
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.staged import before_write
 
@@ -22,9 +22,7 @@ def list_sessions(phone: Phone, session: dict[str, Any]) -> list[dict[str, Any]]
 def approve(browser: Browser, television: App) -> dict[str, Any]:
     codes = token_response(television.post("/oauth/device", {"scope": "notes:read"}))
     page = browser.get("/device")
-    if EMAIL.encode() not in page.body and b"user_code" not in page.body.replace(
-        b'type="hidden" name="user_code"', b""
-    ):
+    if "/device" not in forms(page):
         page = browser.submit(page, "/authorize/login", email=EMAIL, password=PASSWORD)
     page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")

@@ -316,7 +316,6 @@ def test_a_device_is_approved_in_a_session_that_is_strong_enough(
     page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
     page = step_up(browser, page, enrolled_later)
     assert codes["user_code"].encode() in page.body
-    page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
     tokens = token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
     assert (scopes_of(tokens), peek(tokens["access_token"])[1]["acr"]) == ({"openid", STRONG}, "aal2")

@@ -264,7 +264,6 @@ def test_a_device_is_connected_after_both_proofs(browser: Browser, uid: str, svc
     codes = television.post("/oauth/device", {}).json()
     page = browser.submit(browser.get("/device", {"user_code": codes["user_code"]}), "/authorize/login", **LOGIN)
     page = prove(browser, page, counter.code(uid, 1))
-    page = browser.submit(page, "/device", user_code=codes["user_code"])
     browser.submit(page, "/device", decision="allow")
     device_code = "urn:ietf:params:oauth:grant-type:device_code"
     tokens = token_response(television.token(device_code, device_code=codes["device_code"]))

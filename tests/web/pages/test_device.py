@@ -80,13 +80,41 @@ def test_a_device_gets_the_tokens_of_whoever_approved(browser: Browser, televisi
 
 
 @pytest.mark.parametrize(
-    "spelling", [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c[:2]} {c[2:]} ", lambda c: c.replace("-", "—")]
-)
+    "spelling",
+    [str.lower, lambda c: c.replace("-", ""), lambda c: f" {c[:2]} {c[2:]} ", lambda c: c.replace("-", "—"),
+     lambda c: f"Your code is {c}!", lambda c: f"code: {c.replace('-', ' ')}\n"],
+)  # fmt: skip
 def test_the_user_may_type_the_code_in_any_spelling(browser: Browser, television: App, spelling: Any) -> None:
     codes = begin(television)
     page = typed(browser, spelling(codes["user_code"]))
     browser.submit(page, "/device", decision="allow")
     token_response(poll(television, codes))
+
+
+def test_a_link_with_the_code_asks_at_once_and_shows_the_code(browser: Browser, television: App) -> None:
+    codes = begin(television)
+    link = codes["verification_uri_complete"].removeprefix(ISSUER)
+    page = browser.submit(browser.get(link), "/authorize/login", email=EMAIL, password=PASSWORD)
+    assert f'<code class="shown" dir="ltr">{codes["user_code"]}</code>'.encode() in page.body
+    assert refusal(poll(television, codes)) == PENDING
+    done = browser.submit(page, "/device", decision="allow")
+    assert b"Device connected" in done.body
+    token_response(poll(television, codes))
+
+
+def test_a_link_with_a_wrong_code_counts_as_a_guess_and_ends_at_the_field(
+    svc: Services, browser: Browser, television: App
+) -> None:
+    decided(browser, begin(television))
+    most, _ = svc.settings.limits["user_code_network"]
+    for _ in range(most):
+        page = browser.get("/device", {"user_code": "BBBB-BBBB"})
+        assert b'aria-invalid="true" aria-describedby="user_code-error"' in page.body
+        assert forms(page)["/device"].typed["user_code"].startswith("BBBB-BBB")
+    limited = browser.get("/device", {"user_code": begin(television)["user_code"]})
+    assert b"too many attempts" in limited.body
+    assert b'aria-invalid="true"' not in limited.body
+    assert "/device" in forms(browser.get("/device"))
 
 
 def test_a_client_that_has_said_all_in_a_header_sends_no_body(svc: Services, phone: Phone) -> None:

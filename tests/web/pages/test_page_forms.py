@@ -474,13 +474,13 @@ def test_the_language_that_a_device_asks_for_lasts_through_all_its_pages(
 ) -> None:
     television = register(svc, phone, "television")
     code = television.post("/oauth/device", {}).json()["user_code"]
-    login = browser.get("/device", {"user_code": code, "ui_locales": "ar"})
+    login = browser.get("/device", {"user_code": "BBBB-BBBB", "ui_locales": "ar"})
     wrong = browser.submit(login, "/authorize/login", **WRONG)
-    typing = browser.submit(wrong, "/authorize/login", **LOGIN)
-    mistyped = browser.submit(typing, "/device", user_code="BBBB-BBBB")
+    mistaken = browser.submit(wrong, "/authorize/login", **LOGIN)
+    mistyped = browser.submit(mistaken, "/device", user_code="BBBB-BBBC")
     decision = browser.submit(mistyped, "/device", user_code=code)
     done = browser.submit(decision, "/device", decision="allow")
-    for page in (login, browser.sign_up_page(login), wrong, typing, mistyped, decision, done):
+    for page in (login, browser.sign_up_page(login), wrong, mistaken, mistyped, decision, done):
         assert b'lang="ar" dir="rtl"' in page.body
     assert callback_params(browser.authorize(app, prompt="none"))["error"] == "consent_required"
 

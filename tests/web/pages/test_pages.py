@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from chalicelib.config import Settings, load
 from chalicelib.domain.accounts.password_advice import ADVICE
+from chalicelib.flows.accounts import account
 from chalicelib.services import Services
 from chalicelib.web.http.languages import LANGUAGES
 from chalicelib.web.pages import cookies, html
@@ -121,9 +122,9 @@ def test_a_stale_device_form_leads_back_to_its_code(svc: Services, phone: Phone,
     page = browser.finish(browser.get("/device", {"user_code": code}))
     other = Browser(phone)
     other.finish(other.authorize(app))
-    stale = other.submit(page, "/device", user_code=code)
+    stale = other.submit(page, "/device", decision="allow")
     assert stale.status == 403
-    assert forms(other.get(start_again(stale)))["/device"].typed["user_code"] == code
+    assert forms(other.get(start_again(stale)))["/device"].hidden["user_code"] == code
 
 
 def test_where_to_start_again_is_on_this_server_whatever_a_form_says(browser: Browser) -> None:
@@ -257,8 +258,7 @@ def test_the_sign_up_form_is_no_way_round_the_limit_of_guesses(app: App, browser
 def test_a_device_decision_pressed_twice_is_made_once(svc: Services, phone: Phone, browser: Browser) -> None:
     television = register(svc, phone, "television")
     codes = television.post("/oauth/device", {}).json()
-    page = browser.finish(browser.get("/device", {"user_code": codes["user_code"]}))
-    question = browser.submit(page, "/device", user_code=codes["user_code"])
+    question = browser.finish(browser.get("/device", {"user_code": codes["user_code"]}))
     for _ in range(2):
         done = browser.submit(question, "/device", decision="allow")
         assert "Device connected" in done.body.decode()
@@ -310,6 +310,41 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
     assert phone.call("GET /oauth/userinfo", token=app.redeem(code).json()["access_token"]).json()["email"] == (
         "bob@example.com"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "claims", "face"),
+    [
+        ("Ann", {}, ">A</span>"),
+        ("", {}, ">A</span>"),  # ann@example.com
+        ("\u202e\u200f", {"picture": "http://ann.example/me.png"}, ">A</span>"),
+        ('"><script>x</script>', {}, ">S</span>"),
+        ("\u0639\u0628\u064a\u0631", {}, ">\u0639</span>"),
+        (
+            "x" * 200,
+            {"picture": "https://ann.example/me.png?a=1&b=2"},
+            '>X<img src="https://ann.example/me.png?a=1&amp;b=2"',
+        ),
+    ],
+)
+def test_who_is_logged_in_is_shown_as_an_account_to_choose_with_another_behind_it(
+    app: App, browser: Browser, svc: Services, name: str, claims: dict[str, str], face: str
+) -> None:
+    browser.finish(browser.authorize(app))
+    user = svc.users.read(svc.users.find(EMAIL) or "")
+    assert user
+    account.change_profile(svc, user, {"name": name, **claims})
+    page = browser.authorize(app, prompt="select_account")
+    body = page.body.decode()
+    assert "Choose an account" in body
+    row = body.partition('<button class="account')[2].partition("</button>")[0]
+    assert face in row
+    assert "<script" not in row
+    assert f"<bdi>{EMAIL}</bdi>" in row
+    assert '<details class="another">' in body
+    again = browser.submit(page, "/authorize/login", email="", password="x")
+    assert "The e-mail address or the password is wrong." in again.body.decode()
+    assert "code" in callback_params(browser.submit(page, "/authorize/continue"))
 
 
 # --- mistakes in a form ---
