@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from chalicelib.flows.accounts import mailed_signup
+from chalicelib.flows.accounts import mailed_signup, recovery
 from chalicelib.flows.authentication.factors import passkey
 from tests.pages import looks
 from tests.pages.conftest import Opener
@@ -64,7 +64,7 @@ class Device:
         """By the password."""
         self.open("authorize/login")
         self.window.get_by_label("E-mail address").fill(email)
-        self.window.get_by_label("Password").fill(PASSWORD)
+        self.window.get_by_label("Password", exact=True).fill(PASSWORD)
         self.window.get_by_role("button", name="Log in", exact=True).click()
 
     def log_out(self) -> None:
@@ -118,6 +118,33 @@ def test_the_field_of_the_login_page_offers_it_by_itself(device: Device, site: S
     device.open("authorize/login")
     expect(device.window.get_by_text(email)).to_be_visible()
     assert device.path == "/"
+
+
+def test_a_passkey_is_the_proof_for_a_new_password(device: Device, site: Site) -> None:
+    email = site.person()
+    add(device, email)
+    device.log_out()
+    user = site.svc.users.read(site.svc.users.find(email) or "")
+    assert user
+    site.svc.users.verify_email(user)
+    with counter.installed():
+        counter.enrol(site.svc, user.uid)
+        user = site.svc.users.read(user.uid)
+        assert user
+        token = recovery.link(site.svc, user)
+        device.open(f"account/reset-password?{urlencode({'token': token, 'factor': 'passkey'})}")
+        _save_new_password(device)
+
+
+def _save_new_password(device: Device) -> None:
+    save = device.window.get_by_role("button", name="Save the new password")
+    expect(device.window.get_by_text("you are asked for your passkey")).to_be_visible()
+    save.click()  # without a password nothing is asked of the authenticator
+    assert device.path == "/account/reset-password"
+    looks.picture(device.window, "reset_password_by_passkey-en-light")
+    device.window.get_by_label("Password", exact=True).fill("an entirely other phrase 7")
+    save.click()
+    expect(device.window.get_by_role("heading", level=1)).to_have_text("You have a new password")
 
 
 def test_an_offer_that_is_declined_leads_on_and_does_not_come_back(device: Device, site: Site) -> None:

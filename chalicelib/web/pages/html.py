@@ -25,7 +25,15 @@ SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 PASSKEYS = DIRECTORY / "static" / "passkeys.js"
 WITH_PASSKEYS = frozenset(
-    {"login.html", "proof.html", "add_passkey.html", "factors.html", "signup.html", "mailed_sign_up.html"}
+    {
+        "login.html",
+        "proof.html",
+        "add_passkey.html",
+        "factors.html",
+        "signup.html",
+        "mailed_sign_up.html",
+        "reset_password.html",
+    }
 )
 # What a browser works before a password is looked at; it asks nobody for anything.
 WORK = (DIRECTORY / "static" / "proof_of_work.js").read_text()

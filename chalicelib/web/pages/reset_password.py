@@ -1,6 +1,8 @@
+import json
+
 from ...domain import errors
 from ...flows.accounts import recovery
-from ...flows.authentication.factors import FACTORS
+from ...flows.authentication.factors import FACTORS, passkey
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
@@ -70,9 +72,10 @@ def reset_password_page(page_request: PageRequest) -> Answer:
     svc, token = page_request.svc, page_request.fields.get("token", "")
     try:
         address = recovery.read_link(svc, token).email
-        factors = [name for name in recovery.missing_factors(svc, token) if not FACTORS[name].challenge]
+        missing = recovery.missing_factors(svc, token)
     except errors.NotFound:
         return page_request.show("reset_state.html", state="reset_too_old")
+    factors = [name for name in missing if name == passkey.NAME or not FACTORS[name].challenge]
     chosen = page_request.fields.get("factor", "")
     factor = chosen if chosen in factors else next(iter(factors), "")
     others = {name: path_with_query(PAGE, _back(page_request, token, name)) for name in factors if name != factor}
@@ -85,7 +88,13 @@ def reset_password_page(page_request: PageRequest) -> Answer:
         factor=factor,
         is_number=bool(factor) and FACTORS[factor].is_number,
         others=others,
+        options=_passkey_options(page_request, token) if factor == passkey.NAME else "",
     )
+
+
+def _passkey_options(page_request: PageRequest, token: str) -> str:
+    challenge = recovery.challenge(page_request.svc, token, factor=passkey.NAME, agent=page_request.user_agent)
+    return json.dumps(challenge[passkey.PUBLIC_KEY])
 
 
 def _back(page_request: PageRequest, token: str, factor: str) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.ses import Ses
 from tests.web.mails.test_recovery import CONFIRM, NEW, RESET, login_status, mailed
 
+RESET_PAGE = "/account/reset-password"
 CHALLENGE = "POST /password/reset/challenge"
 
 
@@ -188,6 +189,35 @@ def test_a_passkey_stands_in_for_the_app_inside_the_reset_and_only_for_that_link
     assert confirm(phone, link, factor="passkey", answer=right).status == 204
     assert refusal(confirm(phone, link, factor="passkey", answer=right)) == (404, "not_found")
     assert phone.call("POST /login", {"email": EMAIL, "password": NEW}).json()["error"] == "mfa_required"
+
+
+@pytest.mark.usefixtures("app")
+def test_the_page_takes_a_passkey_for_its_own_link_alone(
+    phone: DeliveringPhone, owner: str, mailbox: Ses, svc: Services
+) -> None:
+    device = Authenticator()
+    passkeys.enrol(svc, peek(owner)[1]["sub"], device)
+    first, browser = Browser(phone), Browser(phone)
+    earlier, page = (opened(each, mailed(phone, mailbox).link) for each in (first, browser))
+    assert forms(page)[RESET_PAGE].hidden["factor"] == "passkey"
+    assert b'name="answer" value=""' in page.body
+    for wrong in ("", "x", json.dumps(device.get(options_of(earlier)))):
+        page = browser.submit(page, RESET_PAGE, password=NEW, answer=wrong)
+        assert b"This is wrong" in page.body
+        assert login_status(phone, NEW) == 401
+    done = browser.submit(page, RESET_PAGE, password=NEW, answer=json.dumps(device.get(options_of(page))))
+    assert b"You have a new password" in done.body
+
+
+def opened(browser: Browser, link: str) -> Answer:
+    """The page of a link, with the passkey chosen."""
+    return browser.get(f"{link.removeprefix('https://id.example')}&factor=passkey")
+
+
+def options_of(page: Answer) -> Any:
+    """What the page asks a browser for a passkey with."""
+    (options,) = re.findall(r'data-options="([^"]*)"', page.body.decode())
+    return json.loads(unescape(options))
 
 
 def test_an_account_without_a_password_keeps_its_factor_too(

@@ -3,7 +3,7 @@
   const form = document.getElementById("passkey");
   if (!form || !window.PublicKeyCredential || !navigator.credentials) return;
   const { kind, url, options, rp, unknown, accepted, user } = form.dataset;
-  const button = form.querySelector("button");
+  const button = form.querySelector("button:not([type])"); // not the one that shows a password
   const note = document.getElementById("passkey-note");
   const RENEW = 4 * 60 * 1000; // a login is good for ten minutes
   const LAST = "latchkey-passkey";
@@ -31,7 +31,7 @@
     if (attempt) form.elements.attempt.value = attempt;
     form.elements.answer.value = answer(credential);
     try { sessionStorage.setItem(LAST, credential.id); } catch { /* private windows may have none */ }
-    form.submit();
+    form.requestSubmit(button);
   };
   const show = (name) => { note.textContent = note.dataset[name] || ""; note.hidden = !note.textContent; };
 
@@ -78,6 +78,7 @@
     const publicKey = request(JSON.parse(options));
     button.addEventListener("click", (event) => {
       event.preventDefault();
+      if (!form.reportValidity()) return;
       navigator.credentials.get({ publicKey, signal: anew() }).then((credential) => send(credential)).catch(failed);
     });
     form.hidden = false;
