@@ -150,6 +150,28 @@ def test_each_group_is_one_press_away_by_keyboard(window: Page, docs: str) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_the_dialog_of_authorize(
+    open_page: Opener, docs: str, scheme: Literal["light", "dark"]
+) -> None:
+    window = open_page(viewport={"width": 1280, "height": 800}, color_scheme=scheme)
+    show(window, docs)
+    window.locator(".scheme-container .authorize").click()
+    window.locator(".dialog-ux .auth-container").first.wait_for()
+    expect(window.locator("#client_id_authorizationCode")).to_be_focused()
+    picture(window, f"reference-authorize-{scheme}")
+    results = Axe().run(window, options={"resultTypes": ["violations"]})
+    assert results.violations_count == 0, results.generate_report()
+
+
+def test_the_dialog_of_authorize_is_closed_by_escape(window: Page, docs: str) -> None:
+    show(window, docs)
+    window.locator(".scheme-container .authorize").click()
+    window.get_by_role("dialog", name="Available authorizations").wait_for()
+    window.keyboard.press("Escape")
+    expect(window.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_and_it_fits_a_telephone(
     open_page: Opener, docs: str, scheme: Literal["light", "dark"]
 ) -> None:

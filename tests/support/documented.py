@@ -18,12 +18,19 @@ def operation(document: Mapping[str, Any], line: str) -> tuple[str, dict[str, An
     raise AssertionError(f"{line} is not in the document")
 
 
+def required_headers(document: Mapping[str, Any], response: Mapping[str, Any]) -> list[str]:
+    """The headers that a described answer always has."""
+    headers = response.get("headers", {})
+    own = {name: document["components"]["headers"][name] if "$ref" in each else each for name, each in headers.items()}
+    return [name for name, each in own.items() if each.get("required")]
+
+
 def check(document: Mapping[str, Any], line: str, answer: Answer) -> str:
     """Asserts that an answer is one that the document describes; gives its operation's line."""
     line_of_operation, described = operation(document, line)
     assert str(answer.status) in described["responses"], (line, answer)
     response = described["responses"][str(answer.status)]
-    for header in response.get("headers", {}):
+    for header in required_headers(document, response):
         assert answer.header(header), (line, header)
     content = response.get("content")
     if content is None:

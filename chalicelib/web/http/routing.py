@@ -73,6 +73,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return decoding.query(self.request)
 
 
+# What a route may verify by itself besides access tokens: the token of a registration, or that to register with.
+REGISTRATION, INITIAL = "registration", "initial"
+
 # Makes the page of an error, from the request's headers and those of its fields that could be read.
 RefusalPage = Callable[[Services, Mapping[str, str], tuple[tuple[str, str], ...], LatchkeyError], Answer]
 
@@ -85,7 +88,8 @@ class Operation:
     it is for clients that act for themselves as well. With `page`, refusals are pages and not JSON. What has no type of
     its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
     `logged_in` is a page, or a form of one, that is for who is logged in in the browser. `accepted` is the
-    shape of an answer with 202, where a mail has to come first.
+    shape of an answer with 202, where a mail has to come first. An open route may verify what it needs by itself: an
+    access token with `verified_scope`, or `credentials` of another kind.
     """
 
     method: str
@@ -104,6 +108,8 @@ class Operation:
     takes: frozenset[str] = frozenset()
     media: tuple[str, ...] = ()
     logged_in: bool = False
+    verified_scope: str = ""
+    credentials: str = ""
 
     def __post_init__(self) -> None:
         if self.machines and not self.scope:

@@ -11,21 +11,20 @@ from ...domain import errors
 from ...domain.errors import LatchkeyError
 from ...domain.oauth import authorization_request as oauth
 from ...flows.oauth.grants import GRANTS
-from ...guard.scope_map import ACCOUNT
 from ..http.answers import ErrorBody, status_of
 from ..http.decoding import Form
 from ..http.routing import Operation
-from . import fields
+from . import answer_headers, fields, security
 from .reference import HTML
-from .server import ENDPOINTS
-from .tags import OTHERS, TAGS, tag_of
+from .tags import OTHERS, TAGS, Tag, callers_of, tag_of
 
 FORM = "application/x-www-form-urlencoded"
 ALWAYS = (errors.InvalidRequest, errors.LatchkeyError, errors.TemporarilyUnavailable)
-DESCRIPTION = "Accounts, sessions and access tokens. Every refusal has the one shape of ErrorBody; a page's is a page."
+DESCRIPTION = (
+    "Accounts, sessions and access tokens. For an app of your own, begin with App accounts and App login; with a library "
+    "that speaks OAuth or OpenID Connect, with OAuth clients. Every refusal has the one shape of ErrorBody; a page's is a page."
+)
 FIRST_SENTENCE = re.compile(r"(?<=[.]) (?=[A-Z])|\n")
-CODE_FLOW = "authorizationCode"
-SCOPES = {ACCOUNT: "The user's own account."}
 # Fields of which only these values mean something.
 CHOICES: Mapping[str, Sequence[str]] = {
     "grant_type": tuple(GRANTS),
@@ -47,32 +46,23 @@ def document(issuer: str, operations: Sequence[Operation]) -> dict[str, Any]:
         "info": {"title": "Latchkey", "version": __version__, "description": DESCRIPTION},
         "servers": [{"url": issuer}],
         "tags": [{"name": tag.name, "description": tag.description} for tag in (*TAGS, OTHERS) if tag in used],
+        "x-tagGroups": _groups(used),
         "paths": dict(paths),
-        "components": {"schemas": _components(operations), "securitySchemes": _schemes(issuer, operations)},
-    }
-
-
-def _schemes(issuer: str, operations: Iterable[Operation]) -> dict[str, Any]:
-    """The token of a user, and that of a client that acts for itself where some operation takes it."""
-    login = {
-        "authorizationUrl": issuer + ENDPOINTS["authorization_endpoint"],
-        "tokenUrl": issuer + ENDPOINTS["token_endpoint"],
-        "scopes": {scope: SCOPES.get(scope, "") for scope in sorted({each.scope for each in operations if each.scope})},
-    }
-    schemes: dict[str, Any] = {
-        "login": {"type": "oauth2", "description": "Logs a user in, by code and PKCE.", "flows": {CODE_FLOW: login}},
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "at+jwt (RFC 9068)",
-            "description": "An access token that is there already.",
+        "components": {
+            "schemas": _components(operations),
+            "headers": dict(answer_headers.COMPONENTS),
+            "securitySchemes": security.schemes(issuer, operations),
         },
     }
-    scopes = {each.scope: "" for each in operations if each.scope and each.machines}
-    if scopes:
-        flow = {"tokenUrl": issuer + ENDPOINTS["token_endpoint"], "scopes": scopes}
-        schemes["machine"] = {"type": "oauth2", "flows": {"clientCredentials": flow}}
-    return schemes
+
+
+def _groups(used: Iterable[Tag]) -> list[dict[str, Any]]:
+    """The tags by who calls what they have, which some renderers know."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for tag in (*TAGS, OTHERS):
+        if tag in used:
+            groups[callers_of(tag)].append(tag.name)
+    return [{"name": name, "tags": tags} for name, tags in groups.items()]
 
 
 def _types(operations: Iterable[Operation]) -> list[type]:
@@ -91,8 +81,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
     description: dict[str, Any] = {
         "operationId": operation.handler.__name__,
         "tags": [tag_of(operation).name],
-        "summary": FIRST_SENTENCE.split(text, maxsplit=1)[0],
-        "description": f"{text}\n\n{_callers(operation)}",
+        "summary": FIRST_SENTENCE.split(text, maxsplit=1)[0].replace("`", ""),  # no markup is known there
+        "description": f"{text}\n\n{security.callers(operation)}",
         "responses": {**_answers(operation), **_refusals(operation)},
     }
     if parameters := _parameters(operation):
@@ -102,20 +92,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "required": not operation.body_optional,
             "content": _form(operation) if operation.body is Form else _content(operation.body),
         }
-    if operation.scope:
-        schemes = ("login", "bearer", "machine") if operation.machines else ("login", "bearer")
-        description["security"] = [{scheme: [operation.scope]} for scheme in schemes]
+    if requirements := security.requirements(operation):
+        description["security"] = requirements
     return description
-
-
-def _callers(operation: Operation) -> str:
-    """Who may call it, as a sentence."""
-    if operation.scope:
-        of_machine = " or of a client that acts for itself" if operation.machines else ""
-        return f"Needs the scope `{operation.scope}`, of a user{of_machine}."
-    if operation.logged_in:
-        return "For who is logged in in the browser; anybody else logs in first."
-    return "Needs no access token."
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -144,9 +123,15 @@ def _field(operation: Operation, name: str) -> dict[str, Any]:
 
 def _answers(operation: Operation) -> dict[str, Any]:
     responses = {str(operation.status): _answer(operation)}
+    if headers := answer_headers.headers(operation, operation.status):
+        responses[str(operation.status)]["headers"] = headers
     if operation.accepted:
         description = (operation.accepted.__doc__ or "").strip()
-        responses["202"] = {"description": description, "content": _content(operation.accepted)}
+        responses["202"] = {
+            "description": description,
+            "headers": answer_headers.headers(operation, 202),
+            "content": _content(operation.accepted),
+        }
     if operation.page and not operation.media:
         responses["303"] = {
             "description": "On to the next page, or back to the client.",
@@ -183,13 +168,16 @@ def _refusals(operation: Operation) -> dict[str, Any]:
     return {
         status: {
             "description": " ".join(f"`{error.code}`: {error.default}" for error in errors_of_status),
-            "content": {HTML: {"schema": {}}} if operation.page else _refusal(errors_of_status[0]),
+            **(
+                {"content": {HTML: {"schema": {}}}} if operation.page else _refusal(operation, status, errors_of_status)
+            ),
         }
         for status, errors_of_status in sorted(by_status.items())
     }
 
 
-def _refusal(error: type[LatchkeyError]) -> dict[str, Any]:
+def _refusal(operation: Operation, status: str, errors_of_status: Sequence[type[LatchkeyError]]) -> dict[str, Any]:
+    error = errors_of_status[0]
     (content,) = (body := _content(ErrorBody)).values()
     content["example"] = {"error": error.code, "error_description": error.default}
-    return body
+    return {"headers": answer_headers.headers(operation, int(status), errors_of_status), "content": body}

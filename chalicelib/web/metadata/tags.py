@@ -6,7 +6,10 @@ from ..http.routing import Operation
 
 
 class Tag(NamedTuple):
-    """A group of operations: those of files of `chalicelib/web/` whose names begin so, and some by name from elsewhere."""
+    """A group of operations: those of files of `chalicelib/web/` whose names begin so, and some by name from elsewhere.
+
+    Its description begins with who calls them, the same words for all groups of theirs, and a colon.
+    """
 
     name: str
     description: str
@@ -49,3 +52,9 @@ def tag_of(operation: Operation) -> Tag:
     by_name = [tag for tag in TAGS if name in tag.operations]
     by_file = [tag for tag in TAGS if tag.module and module.startswith(tag.module)]
     return max(by_name or by_file, key=lambda tag: len(tag.module), default=OTHERS)
+
+
+def callers_of(tag: Tag) -> str:
+    """Who calls the operations of a group: what its description begins with."""
+    callers, colon, _ = tag.description.partition(":")
+    return callers if colon else tag.name

@@ -6,7 +6,7 @@ from ...domain.oauth.registration import ClientMetadata
 from ...flows.clients import registration as client_registration
 from ...flows.clients.registration import RegisteredClient
 from ...services import Services
-from ..http.routing import Api, Caller
+from ..http.routing import INITIAL, REGISTRATION, Api, Caller
 
 api = Api(__name__)
 
@@ -30,6 +30,7 @@ class ClientInformation(ClientMetadata, frozen=True, kw_only=True, omit_defaults
     body=ClientMetadata,
     answer=ClientInformation,
     errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
+    credentials=INITIAL,
 )
 def register_client(svc: Services, caller: Caller, metadata: ClientMetadata) -> ClientInformation:
     """Registers a client at its own request (RFC 7591)."""
@@ -37,7 +38,12 @@ def register_client(svc: Services, caller: Caller, metadata: ClientMetadata) -> 
     return _information(svc, registered)
 
 
-@api.route(f"GET {PATH}/{{client_id}}", answer=ClientInformation, errors=(errors.InvalidToken,))
+@api.route(
+    f"GET {PATH}/{{client_id}}",
+    answer=ClientInformation,
+    errors=(errors.InvalidToken,),
+    credentials=REGISTRATION,
+)
 def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformation:
     """A client's registration, for the client itself (RFC 7592)."""
     token = _bearer(caller)
@@ -49,6 +55,7 @@ def read_client(svc: Services, caller: Caller, client_id: str) -> ClientInformat
     body=ClientMetadata,
     answer=ClientInformation,
     errors=(*REFUSALS, errors.InvalidToken, errors.TooManyRequests),
+    credentials=REGISTRATION,
 )
 def change_client(svc: Services, caller: Caller, metadata: ClientMetadata, client_id: str) -> ClientInformation:
     """Replaces what a client says of itself (RFC 7592 section 2.2)."""
@@ -61,6 +68,7 @@ def change_client(svc: Services, caller: Caller, metadata: ClientMetadata, clien
     status=204,
     errors=(errors.InvalidToken, errors.AccessDenied),
     statuses={errors.AccessDenied.code: 403},
+    credentials=REGISTRATION,
 )
 def delete_client(svc: Services, caller: Caller, client_id: str) -> None:
     """Deletes a client at its own request (RFC 7592 section 2.3)."""

@@ -17,6 +17,7 @@ api = Api(__name__)
 STATUSES = {each.code: 401 for each in PROOF_ERRORS}
 OPERATION: dict[str, Any] = {
     "media": ("application/json", "application/jwt"),
+    "verified_scope": "openid",
     "statuses": STATUSES,
     "errors": (errors.InvalidToken, errors.InsufficientScope, *PROOF_ERRORS),
 }

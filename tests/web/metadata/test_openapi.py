@@ -5,6 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from tests.support.documented import check
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.remembered import DEVICE_ID, remember
 
+OPERATIONS = Path(__file__).with_name("operations.json")
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 
@@ -63,9 +65,32 @@ def is_page(operation: dict[str, Any]) -> bool:
 
 def test_what_a_route_needs_is_in_the_document(document: dict[str, Any]) -> None:
     needed = {line: operation_of(document, line).get("security") for line in lines(document)}
-    assert {line: security for line, security in needed.items() if security} == {
-        line: [{"login": [scope]}, {"bearer": [scope]}] for line, scope in SCOPES.items()
+    guarded = {line: [{"login": [scope]}, {"bearer": [scope]}] for line, scope in SCOPES.items()}
+    of_clients = [f"POST /oauth/{name}" for name in (*authenticate.ENDPOINTS, "introspect")]
+    own: dict[str, Any] = {
+        **{f"{method} /oauth/userinfo": [{"login": ["openid"]}, {"bearer": ["openid"]}] for method in ("GET", "POST")},
+        **{line: [{"client": []}, {}] for line in of_clients},
+        "POST /oauth/register": [{"initial": []}, {}],
+        **{f"{method} /oauth/register/{{client_id}}": [{"registration": []}] for method in ("GET", "PUT", "DELETE")},
     }
+    assert {line: security for line, security in needed.items() if security} == {**guarded, **own}
+
+
+def test_each_scheme_is_one_that_an_operation_takes_with_scopes_that_it_has(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    needs = [each for line in lines(document) for each in operation_of(document, line).get("security", [])]
+    assert {name for requirement in needs for name in requirement} == schemes.keys()
+    (flow,) = schemes["login"]["flows"].values()
+    assert {scope for each in needs for scope in each.get("login", [])} == flow["scopes"].keys()
+    assert all(flow["scopes"].values())
+    assert all(scheme["description"] for scheme in schemes.values())
+
+
+def test_an_operation_s_name_stays_as_it_is_for_clients_are_generated_of_it(document: dict[str, Any]) -> None:
+    names = {operation_of(document, line)["operationId"]: line for line in lines(document)}
+    of_programs = {name: line for name, line in names.items() if not is_page(operation_of(document, line))}
+    # A new one is a line more there; a line that is there never changes.
+    assert of_programs == json.loads(OPERATIONS.read_text())
 
 
 def test_every_operation_is_named_once_and_explained(document: dict[str, Any]) -> None:
@@ -430,7 +455,18 @@ def test_the_page_explains_every_operation_and_leads_to_the_document(page: Page,
     texts = {text for tag, text in page.texts}
     assert {operation_of(document, line)["summary"] for line in lines(document)} <= texts
     assert {tag["name"] for tag in document["tags"]} <= texts
-    assert {attributes["href"] for tag, attributes in page.tags if tag == "a"} == {"openapi.json"}
+    ids = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert links[0] == "openapi.json"
+    assert len(links[1:]) == len(document["tags"])
+    assert set(links[1:]) <= ids
+
+
+def test_the_groups_are_by_who_calls_and_each_is_in_one(page: Page, document: dict[str, Any]) -> None:
+    groups = {group["name"]: group["tags"] for group in document["x-tagGroups"]}
+    assert [name for tags in groups.values() for name in tags] == [tag["name"] for tag in document["tags"]]
+    assert {name.partition(" ")[0] for name in groups} == {"For"}
+    assert groups.keys() <= {text for _, text in page.texts}
 
 
 def test_the_page_loads_nothing_and_runs_nothing(page: Page) -> None:

@@ -44,6 +44,25 @@ function label() {
   servers.closest(".scheme-container").setAttribute("aria-label", "Server and login");
 }
 
+// The renderer opens the dialog of "Authorize" at its last field, and without a name for its cross.
+function labelDialog() {
+  const dialog = document.querySelector("#reference .dialog-ux .modal-ux:not([role])");
+  if (!dialog) return;
+  const heading = dialog.querySelector("h3");
+  const cross = dialog.querySelector(".close-modal");
+  dialog.setAttribute("role", "dialog");
+  dialog.setAttribute("aria-modal", "true");
+  dialog.setAttribute("aria-label", heading.textContent);
+  cross.setAttribute("aria-label", "Close");
+  for (const each of dialog.querySelectorAll(".scopes h2")) each.setAttribute("aria-level", "5");
+  const first = dialog.querySelector(".auth-container input, .auth-container button");
+  dialog.querySelector(".modal-ux-content").scrollTop = 0;
+  (first || cross).focus();
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") cross.click();
+  });
+}
+
 function fieldsOf(operation) {
   const names = (operation.get("parameters") || []).map((each) => each.get("name"));
   const contents = operation.getIn(["requestBody", "content"]);
@@ -74,6 +93,7 @@ function show() {
     onComplete: () => {
       ui.initOAuth({ clientId: page.client, usePkceWithAuthorizationCodeGrant: true });
       label();
+      new MutationObserver(labelDialog).observe(document.getElementById("reference"), { childList: true, subtree: true });
       document.documentElement.dataset.ready = "yes";
     },
   });
