@@ -30,7 +30,11 @@ from local.workers import Worker
 ROOT = Path(__file__).parents[1]
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
 # What a developer may choose; all else is this run's to say, whatever is exported in the shell.
-DEVELOPERS_SETTINGS = ("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES")
+DEVELOPERS_SETTINGS = (
+    *("LATCHKEY_ALGORITHM", "LATCHKEY_LIMITS", "LATCHKEY_ORIGINS", "LATCHKEY_SCOPES"),
+    *("LATCHKEY_BRAND_NAME", "LATCHKEY_BRAND_LOGO", "LATCHKEY_BRAND_COLOUR", "LATCHKEY_BRAND_FAVICON"),
+    *("LATCHKEY_BRAND_HELP", "LATCHKEY_BRAND_PRIVACY", "LATCHKEY_BRAND_TERMS"),
+)
 NO_LIMITS = {"LATCHKEY_LIMITS": "*=1000000"}  # no developer's test suite should run into one
 
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from . import accounts, clients, custom, devices, languages, passkeys, reference, values
+from . import accounts, brand, clients, custom, devices, languages, passkeys, reference, values
 from . import attributes as attribute_settings
 from . import limits as limit_settings
 from .apis import PACKAGE, RESOURCE_METADATA, apis_file, read_json, registered_apis, scopes_of_api
+from .brand import BRAND, Brand
 from .limits import DAY, LIMITS
 from .values import WrongSetting
 
@@ -24,21 +25,9 @@ __all__ = [
     "registered_apis",
 ]
 
-SUBJECTS = (accounts, clients, custom, devices, languages, passkeys, reference)
+SUBJECTS = (accounts, brand, clients, custom, devices, languages, passkeys, reference)
 LOOPBACK = r"http://(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]+)?(/|$)"
 TABLE = (r"[A-Za-z0-9_.:/-]{3,}", "the name of a table")
-
-
-# What the guard imports has tuples where they do: a frozen dataclass takes five times as long to make, at each cold start.
-class Brand(NamedTuple):
-    """How the pages present themselves; the colour is #rrggbb."""
-
-    name: str = "Latchkey"
-    logo: str = ""
-    colour: str = "#1f5fbf"
-
-
-BRAND = Brand()
 
 
 # Compared as one object, not by its many values: some answers are kept per settings.
@@ -193,7 +182,6 @@ def load(environ: Mapping[str, str]) -> Settings:
             "/latchkey/keys",
         ),
         algorithm=values.one_of(environ, "LATCHKEY_ALGORITHM", "RS256", "ES256", "EdDSA"),
-        brand=_brand(environ),
         scopes=values.words(environ, "LATCHKEY_SCOPES", *clients.SCOPES, "account"),
         origins=frozenset(
             values.words(
@@ -231,15 +219,6 @@ def _outbound_ports(environ: Mapping[str, str]) -> frozenset[int]:
 
 def _jwks_url(environ: Mapping[str, str]) -> str:
     return values.text(environ, "LATCHKEY_JWKS_URL", r"(https?://\S+)?", "a URL")
-
-
-def _brand(environ: Mapping[str, str]) -> Brand:
-    logo, colour = environ.get("LATCHKEY_BRAND_LOGO", ""), environ.get("LATCHKEY_BRAND_COLOUR") or BRAND.colour
-    if logo and not logo.startswith("https://"):
-        raise values.wrong_setting("LATCHKEY_BRAND_LOGO", "an https URL", logo)
-    if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
-        raise values.wrong_setting("LATCHKEY_BRAND_COLOUR", "a colour as #rrggbb", colour)
-    return Brand(environ.get("LATCHKEY_BRAND_NAME") or BRAND.name, logo, colour)
 
 
 def _local(environ: Mapping[str, str]) -> bool:

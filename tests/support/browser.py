@@ -55,9 +55,13 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
+        self.in_footer = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
+        self.in_footer = self.in_footer or tag == "footer"
+        if self.in_footer:
+            return
         if tag == "form":
             self.forms.append(Form(attributes["action"]))
         elif tag == "input" and self.forms and "name" in attributes:
@@ -68,7 +72,7 @@ class _Reader(HTMLParser):
 
 
 def forms(page: Answer) -> dict[str, Form]:
-    """The forms of a page by the path that they are sent to."""
+    """The forms of a page by the path that they are sent to, without that of its footer."""
     reader = _Reader()
     reader.feed(page.body.decode())
     return {form.action.removeprefix(ISSUER): form for form in reader.forms}

@@ -76,8 +76,9 @@ def _of(languages: str, names: Iterable[str], rule: Rule) -> dict[str, tuple[tup
     return dict.fromkeys(languages.split(), (tuple(names), rule))
 
 
-# Any other language has one and many, as English has.
+# Any other language has one and many. English has no more, but we write "two days" there.
 OF_LANGUAGE = {
+    **_of("en", (ONE, TWO, MANY), _hebrew),
     **_of("ar", FORMS, _arabic),
     **_of("ru uk be sr hr bs sh", (ONE, FEW, MANY), _east_slavic),
     **_of("pl", (ONE, FEW, MANY), _polish),

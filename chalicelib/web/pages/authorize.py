@@ -31,6 +31,7 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     """Begins a login for a client (RFC 6749 section 3.1)."""
     browser_session, client_request = page_request.browser(), page_request.client_request
     interaction = page_request.interaction(browser_session)
+    page_request = page_request.of_account(browser_session.user if browser_session else None)
     step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
     # An object may end while its user logs in, so what it said is kept.
     keeps = len(page_request.request) > MAX_QUERY or "request" in dict(page_request.query)

@@ -7,6 +7,7 @@ from ...config import Settings
 SESSION, FORM, ARRIVAL, FORM_ERROR, ATTEMPT, DEVICE = "session", "form", "arrived", "mistake", "attempt", "device"
 PASSKEY_OFFER = "passkey"
 WORK = "work"
+LANGUAGE = "language"
 # What is in all of them: base64url, padded or not, with dots between.
 WRITTEN = re.compile(r"[A-Za-z0-9_.=-]+")
 

@@ -10,7 +10,7 @@ from ...flows.platform import sealing
 from ...services import Services
 from ..http.answers import Answer, status_of
 from ..http.languages import language_of
-from . import html
+from . import html, language_choice
 from .page_request import StalePage, redirect, verified_path
 
 Pairs = tuple[tuple[str, str], ...]
@@ -62,10 +62,12 @@ def unseal_page(svc: Services, headers: Mapping[str, str], unverified_text: str)
 
 def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage) -> Answer:
     wait = max(0, content.retry_at - svc.now())
+    wanted = language_choice.wanted(svc.settings, headers, content.locales)
     page = html.page(
         svc.settings,
         "error.html",
-        language=language_of(svc.settings.languages, content.locales, headers.get("accept-language", "")),
+        language=language_of(svc.settings.languages, wanted, headers.get("accept-language", "")),
+        instead_of=language_choice.digest(content.locales),
         error=content.error,
         wait=wait,
         description=content.description,

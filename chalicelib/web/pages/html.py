@@ -45,8 +45,20 @@ FORMS_HASH = b64encode(sha256(FORMS.encode()).digest()).decode()
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
 
 
-def page(settings: Settings, template: str, *, language: str, sends_to: str = "", **values: Any) -> Answer:
-    """A page; `sends_to` is the redirect URI that its forms may lead to besides ourselves."""
+def page(
+    settings: Settings,
+    template: str,
+    *,
+    language: str,
+    sends_to: str = "",
+    here: str = "",
+    instead_of: str = "",
+    **values: Any,
+) -> Answer:
+    """A page; `sends_to` is the redirect URI that its forms may lead to besides ourselves.
+
+    Who chooses another language on it comes back to where they were, or `here`; `instead_of` is what the request wanted.
+    """
     texts = messages(language, settings.texts_folder)
     body = (
         templates()
@@ -58,6 +70,9 @@ def page(settings: Settings, template: str, *, language: str, sends_to: str = ""
             fill=fill,
             host_of=host_of,
             language=texts.language,
+            languages=[languages.language(tag, settings.texts_folder) for tag in settings.languages],
+            choice={"to": here, "instead_of": instead_of},
+            footer=settings.brand.links(language),
             issuer=settings.issuer,
             brand=settings.brand,
             style=_markup(stylesheet.stylesheet(settings.brand.colour)),

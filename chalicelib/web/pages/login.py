@@ -48,6 +48,7 @@ LINKS = (
 def home(page_request: PageRequest) -> Answer:
     """What runs here, for whoever wonders, and who is logged in."""
     browser_session = page_request.browser()
+    page_request = page_request.of_account(browser_session.user if browser_session else None)
     forms = {form: form_page(page_request, form) for form in ("login", "signup")}
     return page_request.show(
         "home.html",

@@ -22,7 +22,7 @@ from ..http import request_log
 from ..http.answers import Answer
 from ..http.languages import language_of
 from ..http.routing import Caller
-from . import cookies, html
+from . import cookies, html, language_choice
 
 FORM_SECONDS = 24 * 3600
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.
@@ -47,13 +47,15 @@ class StalePage(LatchkeyError):
 class PageRequest(msgspec.Struct, frozen=True):
     """One request for a page, with the fields that it brought (the last of each name).
 
-    `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back.
+    `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back. `locale` is the
+    language of the account, where it is known whose page this is.
     """
 
     svc: Services
     caller: Caller
     fields: Mapping[str, str]
     to: str = ""
+    locale: str = ""
 
     @property
     def query(self) -> tuple[tuple[str, str], ...]:
@@ -104,16 +106,32 @@ class PageRequest(msgspec.Struct, frozen=True):
 
     def show(self, template: str, *, locales: str = "", **values: Any) -> Answer:
         """A page in the user's language; `locales` are the `ui_locales` of a request that the URL does not have."""
-        return html.page(self.svc.settings, template, language=self._language(locales), **values)
+        ui_locales = self._ui_locales(locales)
+        return html.page(
+            self.svc.settings,
+            template,
+            language=self._language(ui_locales),
+            here=self.to if self.request else self.to.partition("?")[0],
+            instead_of=language_choice.digest(ui_locales),
+            **values,
+        )
+
+    def of_account(self, user: User | None) -> "PageRequest":
+        """The same request where it is known whose page it shows."""
+        return msgspec.structs.replace(self, locale=user.claims.get("locale", "") if user else "")
 
     @property
     def language(self) -> str:
         """The user's language."""
-        return self._language("")
+        return self._language(self._ui_locales(""))
 
-    def _language(self, locales: str) -> str:
-        ui_locales = dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
-        return language_of(self.svc.settings.languages, ui_locales, self.caller.headers.get("accept-language", ""))
+    def _ui_locales(self, locales: str) -> str:
+        return dict(self.query).get("ui_locales") or self.fields.get("ui_locales") or locales
+
+    def _language(self, ui_locales: str) -> str:
+        settings, headers = self.svc.settings, self.caller.headers
+        wanted = language_choice.wanted(settings, headers, ui_locales, self.locale)
+        return language_of(settings.languages, wanted, headers.get("accept-language", ""))
 
     def interaction(self, browser_session: Browser | None) -> Interaction | None:
         """What the user has just done for this page, as our redirect to it says."""
@@ -161,15 +179,20 @@ class PageRequest(msgspec.Struct, frozen=True):
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVAL)
         return cookie.split(".")[:MAX_ARRIVALS] if cookie else []
 
+    def verify_origin(self) -> None:
+        """Raises StalePage for a form of another site, as far as the browser says whose it is."""
+        issuer = urlsplit(self.svc.settings.issuer)
+        if self.caller.headers.get("origin") not in (None, f"{issuer.scheme}://{issuer.netloc}"):
+            raise StalePage()
+
     def verify_form_token(self, page: str, browser_session: Browser | None = None, *also: str) -> None:
         """Raises StalePage for a form that this browser did not get from us (RFC 9700 section 4.7).
 
         `also` are the fields, besides the request, that have to be as we sent them.
         """
-        origin = self.caller.headers.get("origin")
-        issuer = urlsplit(self.svc.settings.issuer)
+        self.verify_origin()
         browser_token = browser_session.session.session_id if browser_session else self.browser_token()
-        if origin not in (None, f"{issuer.scheme}://{issuer.netloc}") or not browser_token:
+        if not browser_token:
             raise StalePage()
         if not macs.verify_mac(self.svc, self.fields.get("form_token", ""), page, browser_token, self.to, *also):
             raise StalePage()

@@ -53,7 +53,9 @@ class Pages:
                 if not logged_in:
                     return handler(page_request)
                 browser_session = page_request.browser()
-                return handler(page_request, browser_session) if browser_session else show_form(page_request, "login")
+                if browser_session is None:
+                    return show_form(page_request, "login")
+                return handler(page_request.of_account(browser_session.user), browser_session)
 
             return self.route(f"GET {path}", takes=takes, logged_in=logged_in, **more)(serve)
 
@@ -89,7 +91,9 @@ class Pages:
                 if name:
                     values = (page_request.fields.get(each, "") for each in signed)
                     page_request.verify_form_token(name, browser_session, *values)
-                return handler(page_request, browser_session) if browser_session else handler(page_request)
+                if browser_session is None:
+                    return handler(page_request)
+                return handler(page_request.of_account(browser_session.user), browser_session)
 
             declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in}
             return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared)(serve)

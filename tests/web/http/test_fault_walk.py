@@ -47,6 +47,8 @@ WITHOUT_CALLS = {
         "GET /docs",
         "GET /docs/{file}",
         "GET /error",
+        "GET /favicon.ico",
+        "POST /language",
         "GET /authorize/login",
         "GET /authorize/signup",
         "POST /login/passkey",

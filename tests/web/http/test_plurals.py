@@ -7,7 +7,8 @@ from chalicelib.web.http import plurals
 # As ICU has them (`new Intl.PluralRules(language).select(n)` of Node 22), whose `other` is our `many`: the numbers at
 # which a form begins or ends to be right.
 ICU = {
-    "en de es it nl sv tr hu el fa hi pt-BR fr": "1 one, 2 many, 11 many, 21 many, 101 many",
+    "de es it nl sv tr hu el fa hi pt-BR fr": "1 one, 2 many, 11 many, 21 many, 101 many",
+    "en": "1 one, 2 two, 3 many, 22 many",  # which ICU has no form of its own for, and we write as a word
     "ar": "1 one, 2 two, 3 few, 10 few, 11 many, 99 many, 100 many, 102 many, 103 few, 110 few, 111 many",
     "ru uk be": "1 one, 2 few, 4 few, 5 many, 11 many, 12 many, 14 many, 20 many, 21 one, 22 few, 25 many, 101 one, 111 many",
     "pl": "1 one, 2 few, 4 few, 5 many, 12 many, 14 many, 21 many, 22 few, 24 few, 25 many, 101 many, 102 few, 112 many",

@@ -36,6 +36,7 @@ PREFIXES = (
     "sessions.",
     "account.",
     "apps.",
+    "footer.",
     "password.",
     "your_email.",
     "factor.",

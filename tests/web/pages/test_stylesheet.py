@@ -77,7 +77,7 @@ def test_the_sheet_of_a_page_is_the_file_without_what_only_its_writers_read() ->
     assert "</" not in sheet
     # Spaces that mean something are still there.
     assert ":is(.app,.factors) :is(form,details){margin:0}" in sheet
-    assert 'font:1rem/1.55 system-ui,-apple-system,"Segoe UI"' in sheet
+    assert 'font:1rem/1.55 system-ui,"Noto Sans"' in sheet
     assert "*,::before,::after{" in sheet
 
 
