@@ -12,6 +12,7 @@ from .store.attempts import Attempts
 from .store.aws.client import USUAL, AwsClient, Seconds, Transport, round_trips
 from .store.aws.http_transport import HttpTransport
 from .store.clients import Clients
+from .store.events import Events
 from .store.factors import Factors
 from .store.guests import Guests
 from .store.keys import Keys
@@ -42,6 +43,7 @@ class Services:
     clients: Clients
     once: Once
     attempts: Attempts
+    events: Events
     refusals: Refusals
     transactions: Transactions
     outbox: Outbox
@@ -76,6 +78,7 @@ def build(
         clients=Clients(client, users=settings.users_table),
         once=Once(client, grants=settings.grants_table),
         attempts=Attempts(client, grants=settings.grants_table),
+        events=Events(client, grants=settings.grants_table),
         refusals=Refusals(client, grants=settings.grants_table),
         transactions=Transactions(client),
         outbox=Outbox(client, outbox=settings.outbox_table),

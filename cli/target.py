@@ -78,9 +78,11 @@ def with_services(function: Callable[..., None]) -> Callable[..., None]:
     @with_target
     @wraps(function)
     def command(target: Target, **options: Any) -> None:
+        from chalicelib.flows.platform import log
         from chalicelib.services import Services
 
         # Who calls a command from a program may bring Services of their own.
-        function(click.get_current_context().find_object(Services) or target.services(), **options)
+        with log.on_stderr():
+            function(click.get_current_context().find_object(Services) or target.services(), **options)
 
     return command

@@ -36,7 +36,9 @@ def find(svc: "Services", *, email: str) -> None:
 @with_services
 def verify_email(svc: "Services", *, email: str) -> None:
     """Say that the address is its user's: `email_verified` in what clients are told from then on."""
-    _print(_changed(svc.users.verify_email(_find(svc, email)), email))
+    from chalicelib.flows.accounts import administration
+
+    _print(_changed(administration.verify_email(svc, _find(svc, email)), email))
 
 
 @command.command()
@@ -93,11 +95,12 @@ def link(svc: "Services", *, email: str, without_factors: bool, mail: bool, oper
 @with_services
 def roles(svc: "Services", *, email: str, names: tuple[str, ...]) -> None:
     """Replace the roles: those that are named, or none. Tokens have them from the next refresh on."""
+    from chalicelib.flows.accounts import administration
     from cli.errors import CannotRunError
 
     if len(names) > MAX_ROLES or not all(ROLE.fullmatch(each) for each in names):
         raise CannotRunError(f"Roles are {MAX_ROLES} at most, of up to 64 letters without spaces and quotation marks.")
-    _print(_changed(svc.users.set_roles(_find(svc, email).uid, roles=tuple(dict.fromkeys(names))), email))
+    _print(_changed(administration.set_roles(svc, _find(svc, email), tuple(dict.fromkeys(names))), email))
 
 
 @command.command("attributes")
@@ -106,12 +109,12 @@ def roles(svc: "Services", *, email: str, names: tuple[str, ...]) -> None:
 @with_services
 def set_attributes(svc: "Services", *, email: str, assignments: tuple[str, ...]) -> None:
     """Set attributes of LATCHKEY_ATTRIBUTES, or take away those without a value; numbers and lists as JSON has them."""
-    from chalicelib.flows.accounts import account
+    from chalicelib.flows.accounts import account, administration
 
     user = _find(svc, email)
     if assignments:
         values = dict(_assignment(svc, each) for each in assignments)
-        user = _changed(account.set_attributes(svc, user, values), email)
+        user = _changed(administration.set_attributes(svc, user, values), email)
     print(json.dumps(account.attributes(svc, user), indent=2, ensure_ascii=False))
 
 
@@ -120,9 +123,23 @@ def set_attributes(svc: "Services", *, email: str, assignments: tuple[str, ...])
 @with_services
 def forget_devices(svc: "Services", *, email: str) -> None:
     """Have all remembered devices asked for every factor again. Sessions go on."""
+    from chalicelib.domain.accounts.events import OPERATOR
     from chalicelib.flows.sessions import remembered_devices
 
-    remembered_devices.forget_all(svc, _find(svc, email).uid)
+    remembered_devices.forget_all(svc, _find(svc, email).uid, by=OPERATOR)
+
+
+@command.command()
+@EMAIL
+@with_services
+def disable(svc: "Services", *, email: str) -> None:
+    """Close the account: nobody logs in to it any more, and all its sessions end."""
+    from chalicelib.flows.accounts import administration
+
+    user = _find(svc, email)
+    if not user.disabled:
+        administration.disable(svc, user)
+    _print(_find(svc, email))
 
 
 def _assignment(svc: "Services", text: str) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ import pytest
 
 from chalicelib import config
 from chalicelib.domain import errors
+from chalicelib.domain.accounts.events import EVENTS
 from chalicelib.domain.accounts.profile import CLAIMS
 from chalicelib.domain.oauth.client import OPERATORS_ALONE, PRIVILEGES, SELF_REGISTRABLE
 from chalicelib.domain.records.once import ONCE
@@ -17,6 +18,7 @@ from chalicelib.domain.records.sealed import SEALED
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.clients import Clients
+from chalicelib.store.events import Events
 from chalicelib.store.factors import Factors
 from chalicelib.store.guests import Guests
 from chalicelib.store.key_parameters import PARAMETERS
@@ -53,6 +55,7 @@ READS = {
         "Users.find",
     ),
     *("Users.is_free", "Users.unverified", "Users.to_be_deleted"),
+    "Events.of_user",
     *("Factors.of_user", "Factors.find"),
     *("Keys.read", "Keys.recent", "Keys.pairwise_alone"),
     *("Outbox.read", "Outbox.undelivered"),
@@ -166,6 +169,7 @@ def test_each_page_has_its_line() -> None:
 STORES = (
     Attempts,
     Clients,
+    Events,
     Factors,
     Guests,
     Keys,
@@ -205,6 +209,13 @@ def test_each_kind_of_message_is_in_the_data_model() -> None:
 def test_each_mail_is_in_its_document() -> None:
     documented = re.findall(r"^\| `(.+?)` \|", section("mail.md", "## What is mailed"), re.MULTILINE)
     assert sorted(documented) == sorted(MAILS)
+
+
+def test_each_event_is_in_its_document_as_it_is_in_the_code() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (\S+) \| (.+) \|$", section("events.md", "## The events"), re.MULTILINE)
+    kept = {(True, True): "matters", (True, False): "yes", (False, False): "—"}
+    of_code = [(name, kind.outcome, kept[kind.kept, kind.matters], kind.meaning) for name, kind in EVENTS.items()]
+    assert rows == of_code
 
 
 def test_each_sealed_record_is_in_the_data_model() -> None:

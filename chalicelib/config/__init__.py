@@ -52,6 +52,7 @@ class Settings:
     new_device_mail: bool = True
     remembered_device_days: int = 30
     sessions_per_account: int = 0
+    activity_days: int = 90
     login_by_mail: bool = True
     guests: bool = False
     email_codes: bool = False

@@ -1,4 +1,4 @@
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
@@ -9,9 +9,9 @@ from ..domain.accounts.model import Consent, User, api_digest
 from ..domain.errors import TemporarilyUnavailable
 from ..domain.oauth.client import Client
 from .aws.client import AwsClient
-from .dynamo import ConditionFailed, Item, conditionally, escaped, key, transact
+from .dynamo import ConditionFailed, Item, conditionally, escaped, key
 from .items import ONE, VERSION, reader
-from .transactions import Write
+from .transactions import Write, with_optional
 from .user_items import as_read
 
 NOTHING = Write(())
@@ -144,11 +144,13 @@ class Clients:
         since: int,
         now: int,
         also: Write = NOTHING,
+        optional: Sequence[Write] = (),
+        lost: dict[Write, str] | None = None,
     ) -> bool:
         """Adds to what a user has agreed to for a client at an API; replaces what was for another client of its id.
 
         False if the user is gone, disabled, or has ended all sessions since they were read, or the conditions of what is
-        `also` written do not hold.
+        `also` written do not hold. What is `optional` is as in `Transactions.commit`.
         """
         values: dict[str, Any] = {":now": {"N": str(now)}, ":since": {"N": str(since)}, ":v": ONE}
         if scopes:  # DynamoDB has no empty sets
@@ -166,7 +168,8 @@ class Clients:
                 "ExpressionAttributeValues": values,
             }
             owner = {"TableName": self._users, **as_read(user)}
-            failed = transact(self._client, [{"Update": consent}, {"ConditionCheck": owner}, *also.parts])
+            parts = [{"Update": consent}, {"ConditionCheck": owner}, *also.parts]
+            failed = with_optional(self._client, parts, optional, lost)
             if [*failed] != [0]:
                 return not failed
         return True  # somebody agreed in between, to the newer client

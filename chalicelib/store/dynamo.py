@@ -1,6 +1,5 @@
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from ..domain.errors import TemporarilyUnavailable
@@ -10,6 +9,8 @@ Item = Mapping[str, Any]
 
 # Two transactions on one item at the same moment cancel each other, which says nothing about their conditions.
 CONFLICT, TRIES = "TransactionConflict", 4
+FAILED = "ConditionalCheckFailed"
+BATCH = 25  # BatchWriteItem takes no more
 # Why a part of a transaction is refused that can be tried again as it is.
 THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
 
@@ -39,15 +40,22 @@ class Contended(TemporarilyUnavailable):
         super().__init__(reason=reason)
 
 
-def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = ()) -> dict[int, Item | None]:
+def transact(
+    client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = (), lost: dict[int, str] | None = None
+) -> dict[int, Item | None]:
     """Writes all parts or none: {} for all, else the places of the parts whose conditions do not hold.
 
     With each place its item, for a part that asks for it by ReturnValuesOnConditionCheckFailure. The `spare` ones are
-    written with them if nothing is in the way of that, else each by itself, if it can be. Raises TemporarilyUnavailable,
-    Contended where others write the same items time and again.
+    written with them if nothing is in the way of that, else, or without parts, each by itself, if it can be; the places of
+    those that cannot are in `lost`, with the reason.
+    Raises TemporarilyUnavailable, Contended where others write the same items time and again.
     """
     writes = [*parts, *spare]
-    left: list[Any] = []
+    left: dict[int, Any] = {}
+    lost = {} if lost is None else lost
+    if not parts:
+        lost |= _write_each(client, dict(enumerate(spare)))
+        return {}
     reasons: list[str] = []
     for _ in range(TRIES):
         try:
@@ -56,27 +64,45 @@ def transact(client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = 
         except AwsError as error:
             reasons = [reason.get("Code", "None") for reason in error.reasons]
             if len(writes) > len(parts):
-                of_spare = zip(spare, reasons[len(parts) :], strict=False)
-                left = [part for part, reason in of_spare if reason != "ConditionalCheckFailed"]
+                of_spare = [*enumerate(zip(spare, reasons[len(parts) :], strict=False))]
+                left = {place: part for place, (part, reason) in of_spare if reason != FAILED}
+                lost |= {place: FAILED for place, (_, reason) in of_spare if reason == FAILED}
             writes = [*parts]
             if CONFLICT in reasons or set(reasons[len(parts) :]) - {"None"}:
                 continue
-            if "ConditionalCheckFailed" in reasons:
-                failed = [place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"]
+            if FAILED in reasons:
+                failed = [place for place, reason in enumerate(reasons) if reason == FAILED]
                 return {place: error.reasons[place].get("Item") for place in failed}
             if hot := [place for place, reason in enumerate(reasons) if reason in THROTTLED]:
                 raise Contended(hot, reason=error.code) from None
             raise
-        _write_each(client, left)
+        lost |= _write_each(client, left)
         return {}
     raise Contended([place for place, reason in zip(range(len(parts)), reasons, strict=False) if reason == CONFLICT])
 
 
-def _write_each(client: AwsClient, parts: Sequence[Any]) -> None:
-    for part in parts:
+def _write_each(client: AwsClient, parts: Mapping[int, Any]) -> dict[int, str]:
+    """Those that could not be written, each with the reason."""
+    lost = {}
+    for place, part in parts.items():
         for kind, write in part.items():
-            with suppress(ConditionFailed, TemporarilyUnavailable):
+            try:
                 conditionally(client, f"{kind}Item", **write)
+            except ConditionFailed:
+                lost[place] = FAILED
+            except TemporarilyUnavailable as failure:
+                lost[place] = failure.reason
+            except AwsError as defect:  # which is ours, and no reason to fail what was written without it
+                lost[place] = defect.code
+    return lost
+
+
+def delete_all(client: AwsClient, table: str, keys: Sequence[Any]) -> None:
+    """Deletes the items of these keys, unconditionally; raises TemporarilyUnavailable, and then some of them are there."""
+    for start in range(0, len(keys), BATCH):
+        requests = [{"DeleteRequest": {"Key": item_key}} for item_key in keys[start : start + BATCH]]
+        if client.call("BatchWriteItem", RequestItems={table: requests})["UnprocessedItems"]:
+            raise TemporarilyUnavailable(reason="UnprocessedItems")
 
 
 class ConditionFailed(Exception):

@@ -86,6 +86,10 @@ class RememberedDevices:
         )
         return [from_item(item) for page in pages for item in page["Items"]]
 
+    def deletion(self, uid: str, device_id: str) -> Write:
+        """A device forgotten, if it was remembered; raises ValueError where none has such an id."""
+        return Write(({"Delete": {"TableName": self._grants, "Key": device_key(uid, device_id)}},))
+
     def delete(self, uid: str, device_id: str) -> None:
         """Forgets a device, if it was remembered; raises ValueError where none has such an id."""
         self._client.call("DeleteItem", TableName=self._grants, Key=device_key(uid, device_id))

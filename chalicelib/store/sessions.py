@@ -9,14 +9,13 @@ from ..domain.oauth.client import Client
 from .aws.client import AwsClient
 from .clients import client_key
 from .clients import from_item as client_from_item
-from .dynamo import ConditionFailed, Item, attempt, conditionally
+from .dynamo import ConditionFailed, Item, attempt, conditionally, delete_all
 from .session_items import from_item
 from .session_writes import ADD_PARTICIPANT, SessionWrites
 from .transactions import Write
 from .user_items import from_item as user_from_item
 from .user_items import session_key, user_key
 
-BATCH = 25  # BatchWriteItem takes no more
 MAX_NOTED = 50  # clients and their sessions, in one browser's session: it is read with every page
 
 T = TypeVar("T")
@@ -242,9 +241,9 @@ class Sessions:
             return False
         return True
 
-    def ending(self, uid: str, session_id: str, *, why: str) -> Write:
-        """The end of a session for good, if it is there and has not ended; raises ValueError where none has such an id."""
-        return Write(({"Update": self._writes.end(uid, session_id, why, None)},))
+    def ending(self, uid: str, session_id: str, *, why: str, owner: Client | None = None) -> Write:
+        """The same to be written with its event, or its clients' notice; raises ValueError where none has such an id."""
+        return Write(({"Update": self._writes.end(uid, session_id, why, owner)},))
 
     def of_user(self, uid: str) -> list[Session]:
         """All sessions of a user that are still stored, ended ones too."""
@@ -258,12 +257,7 @@ class Sessions:
         """Erases every session of a user, or every one but one, and gives those that could be read."""
         items = [item for item in self._items(uid) if not but or item["sk"] != session_key(uid, but)["sk"]]
         # By their keys alone: one that cannot be read goes as well.
-        keys = [{name: item[name] for name in ("pk", "sk")} for item in items]
-        for start in range(0, len(keys), BATCH):
-            requests: Any = [{"DeleteRequest": {"Key": key}} for key in keys[start : start + BATCH]]
-            answer = self._client.call("BatchWriteItem", RequestItems={self._grants: requests})
-            if answer["UnprocessedItems"]:
-                raise TemporarilyUnavailable(reason="UnprocessedItems")
+        delete_all(self._client, self._grants, [{name: item[name] for name in ("pk", "sk")} for item in items])
         return _readable(items)
 
     def _items(self, uid: str) -> list[Item]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .aws.client import AwsClient
-from .dynamo import transact
+from .dynamo import Item, transact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,13 +21,26 @@ class Transactions:
     def __init__(self, client: AwsClient) -> None:
         self._client = client
 
-    def commit(self, *writes: Write, optional: Sequence[Write] = ()) -> Write | None:
+    def commit(
+        self, *writes: Write, optional: Sequence[Write] = (), lost: dict[Write, str] | None = None
+    ) -> Write | None:
         """Writes everything or nothing: None once it is written, else the first write whose conditions do not hold.
 
         What is `optional` is written with the rest if nothing is in the way of that, else part by part by itself, if it can
-        be. Raises TemporarilyUnavailable.
+        be; those that cannot are in `lost` then, with DynamoDB's reason. Raises TemporarilyUnavailable.
         """
         parts = [(part, write) for write in writes for part in write.parts]
-        spare = [part for write in optional for part in write.parts]
-        failed = transact(self._client, [part for part, _ in parts], spare=spare)
+        failed = with_optional(self._client, [part for part, _ in parts], optional, lost)
         return parts[min(failed)][1] if failed else None
+
+
+def with_optional(
+    client: AwsClient, parts: Sequence[Any], optional: Sequence[Write], lost: dict[Write, str] | None
+) -> dict[int, Item | None]:
+    """`transact` of parts, with writes that are `optional`, and in `lost` those that are left out."""
+    spare = [(part, write) for write in optional for part in write.parts]
+    places: dict[int, str] = {}
+    failed = transact(client, parts, spare=[part for part, _ in spare], lost=places)
+    if lost is not None:
+        lost |= {spare[place][1]: reason for place, reason in places.items()}
+    return failed

@@ -86,6 +86,22 @@ class Users:
             uid, "SET disabled = :true ADD token_version :one", {}, {":true": {"BOOL": True}, ":one": {"N": "1"}}
         )
 
+    def disabling(self, user: User) -> Write:
+        """The same to be written with what tells of it, for a user who is there and not disabled."""
+        part = {
+            "TableName": self._users,
+            "Key": user_key(user.uid),
+            "UpdateExpression": "SET disabled = :true ADD token_version :one",
+            "ConditionExpression": "disabled = :false",
+            "ExpressionAttributeValues": {":true": {"BOOL": True}, ":false": {"BOOL": False}, ":one": {"N": "1"}},
+        }
+        return Write(({"Update": part},))
+
+    def presence(self, uid: str) -> Write:
+        """That a user is there, for what is written of one."""
+        condition = {"ConditionExpression": "attribute_exists(pk)"}
+        return Write(({"ConditionCheck": {"TableName": self._users, "Key": user_key(uid), **condition}},))
+
     def verify_email(self, user: User) -> User | None:
         """The account with its e-mail address verified; None if it is gone, or has another address by now."""
         return self._update(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
@@ -12,6 +13,7 @@ from uuid import uuid4
 import boto3
 import pytest
 
+from chalicelib.domain.accounts.events import Event
 from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
 from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
 from chalicelib.domain.accounts.remembered_device import RememberedDevice
@@ -26,6 +28,7 @@ from chalicelib.store.aws.boto3_transport import boto3_transport
 from chalicelib.store.aws.client import PATIENT, AwsClient, Transport
 from chalicelib.store.aws.http_transport import HttpTransport
 from chalicelib.store.clients import Clients
+from chalicelib.store.events import Events
 from chalicelib.store.factors import Factors
 from chalicelib.store.keys import Keys
 from chalicelib.store.once import Once
@@ -124,6 +127,7 @@ class Deployment:
         self.once = Once(self.client, grants=names["grants"])
         self.attempts = Attempts(self.client, grants=names["grants"])
         self.refusals = Refusals(self.client, grants=names["grants"])
+        self.events = Events(self.client, grants=names["grants"])
         self.transactions = Transactions(self.client)
         self.keys = Keys(self.ssm, path=f"/{own}/keys", token_life=900)
 
@@ -1075,6 +1079,69 @@ def test_of_a_clients_refusals_the_latest_of_each_cause_is_kept_for_a_day(store:
     assert store.refusals.read("https://a.example/#1", now=NOW + 80) == both
     assert store.refusals.read("https://a.example/#1", now=NOW + 60 + 86400) == {"no PKCE": NOW + 70}
     assert store.refusals.read("another", now=NOW) == {}
+
+
+def events(*types: str, at: int = NOW) -> tuple[Event, ...]:
+    """Events of these types, each another one."""
+    return tuple(Event(id=uuid4().hex, type=name, at=at) for name in types)
+
+
+def test_an_hour_of_an_account_takes_so_many_events_and_then_those_alone_that_matter(store: Deployment) -> None:
+    uid = uuid4().hex
+    logins, changes = events(*["login"] * 50), events(*["password_changed"] * 50)
+    for event in logins:
+        assert store.commit(store.events.addition(uid, (event,), seconds=60, now=NOW)) is Outcome.DONE
+    spare = store.events.addition(uid, events("login"), seconds=60, now=NOW + 1)
+    assert store.commit(spare) is Outcome.STALE
+    for event in changes:
+        assert store.commit(store.events.addition(uid, (event,), seconds=60, now=NOW)) is Outcome.DONE
+    assert store.commit(store.events.addition(uid, events("password_changed"), seconds=60, now=NOW)) is Outcome.STALE
+    # Another hour, and another account, have room of their own.
+    assert store.commit(store.events.addition(uid, events("login"), seconds=60, now=NOW + 3600)) is Outcome.DONE
+    assert store.commit(store.events.addition(uuid4().hex, events("login"), seconds=60, now=NOW)) is Outcome.DONE
+    stored, _ = store.events.of_user(uid, before=NOW + 3600, since=0, least=1000)
+    assert stored == [*reversed((*logins, *changes))]
+
+
+def test_events_come_the_latest_first_in_whole_hours_until_there_are_enough(store: Deployment) -> None:
+    uid, hour = uuid4().hex, NOW // 3600 * 3600
+    by_hour = {at: events("login", "logout", at=at + 7) for at in (hour, hour - 3600, hour - 30 * 3600)}
+    for at, pair in by_hour.items():
+        assert store.commit(store.events.addition(uid, pair, seconds=60, now=at + 7)) is Outcome.DONE
+    newest, middle, oldest = ([*reversed(pair)] for pair in by_hour.values())
+    assert store.events.of_user(uid, before=hour + 3600, since=0, least=3) == ([*newest, *middle], hour - 3600)
+    assert store.events.of_user(uid, before=hour - 3600, since=0, least=3) == (oldest, 0)
+    assert store.events.of_user(uid, before=hour + 3600, since=hour + 7, least=9) == (newest, 0)
+    assert store.events.of_user(uid, before=hour + 3600, since=hour + 8, least=9) == ([], 0)
+    assert store.events.of_user(uid, before=0, since=hour, least=9) == ([], 0)
+
+
+def test_an_event_that_was_written_twice_counts_once_and_all_are_erased_with_their_account(store: Deployment) -> None:
+    uid, other = uuid4().hex, uuid4().hex
+    (event,) = events("login")
+    for each in (uid, uid, other):
+        store.commit(store.events.addition(each, (event,), seconds=60, now=NOW))
+    for hours in range(1, 40):
+        store.commit(store.events.addition(uid, events("login"), seconds=60, now=NOW + 3600 * hours))
+    stored, _ = store.events.of_user(uid, before=NOW + 3600, since=0, least=9)
+    assert stored == [event]
+    store.events.erase(uid)
+    assert store.events.of_user(uid, before=NOW + 10**6, since=0, least=9) == ([], 0)
+    assert store.events.of_user(other, before=NOW + 3600, since=0, least=9)[0] == [event]
+
+
+def test_what_is_optional_is_left_out_with_the_reason_and_alone_it_is_written_or_not(store: Deployment) -> None:
+    owner, _ = started(store)
+    full, other = uuid4().hex, uuid4().hex
+    store.commit(store.events.addition(full, events(*["login"] * 50), seconds=60, now=NOW))
+    addition = partial(store.events.addition, events=events("login"), seconds=60, now=NOW)
+    lost: dict[Write, str] = {}
+    left_out, written = addition(full), addition(other)
+    assert store.transactions.commit(store.users.presence(owner.uid), optional=[left_out, written], lost=lost) is None
+    assert lost == {left_out: "ConditionalCheckFailed"}
+    assert store.transactions.commit(optional=[left_out, addition(other)], lost=lost) is None
+    assert len(store.events.of_user(other, before=NOW + 3600, since=0, least=9)[0]) == 1  # of the same id
+    assert store.commit(store.users.presence(uuid4().hex), addition(other)) is Outcome.STALE
 
 
 def test_a_session_begins_and_takes_its_attempt_back_or_begins_all_the_same(store: Deployment) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 
 from chalicelib.domain.accounts import attributes
+from chalicelib.domain.accounts.events import Event
 from chalicelib.domain.accounts.limits import Backoff, Limit, Spent
 from chalicelib.domain.accounts.model import EnrolledFactor, Session, User
 from chalicelib.domain.accounts.remembered_device import RememberedDevice
@@ -20,6 +21,7 @@ from chalicelib.store import tables
 from chalicelib.store.attempts import Attempts
 from chalicelib.store.aws.client import AwsClient
 from chalicelib.store.clients import Clients
+from chalicelib.store.events import Events
 from chalicelib.store.factors import Factors
 from chalicelib.store.guests import Guests
 from chalicelib.store.key_parameters import PARAMETERS
@@ -239,6 +241,30 @@ REFUSALS: dict[str, Any] = {
     "wrong secret": {"N": str(NOW)},
 }
 
+EVENT = Event(
+    id="kZ0c5m1pQx8d",
+    type="login",
+    at=NOW,
+    session="3614e866",
+    client="latchkey",
+    network="203.0.113.7",
+    browser="Firefox",
+    system="Linux",
+    device="new",
+    amr=("pwd",),
+)
+EVENT_TEXT = (
+    '{"v": 1, "id": "kZ0c5m1pQx8d", "type": "login", "at": 1800000000, "session": "3614e866", "client": "latchkey", '
+    '"network": "203.0.113.7", "browser": "Firefox", "system": "Linux", "device": "new", "amr": ["pwd"]}'
+)
+EVENTS_ITEM: dict[str, Any] = {
+    "pk": {"S": f"user#{UID}"},
+    "sk": {"S": "event#001800000000"},
+    "v": ONE,
+    "expires_at": {"N": str(NOW + 60)},
+    "events": {"L": [{"S": EVENT_TEXT}]},
+}
+
 
 class Table:
     """Fresh tables with the store's verbs on them."""
@@ -256,6 +282,7 @@ class Table:
         self.clients = Clients(client, users=self.names["users"])
         self.attempts = Attempts(client, grants=self.names["grants"])
         self.refusals = Refusals(client, grants=self.names["grants"])
+        self.events = Events(client, grants=self.names["grants"])
         self.transactions = Transactions(client)
 
     def items(self, table: str) -> list[Mapping[str, Any]]:
@@ -431,6 +458,30 @@ def test_a_users_attributes_are_written_as_they_are_pinned_and_read_again(table:
 def test_the_refusals_of_a_client_are_written_as_they_are_pinned(table: Table) -> None:
     table.refusals.keep("shop", "wrong secret", now=NOW)
     assert table.items("grants") == [REFUSALS]
+
+
+def test_events_are_written_as_they_are_pinned_and_read_as_they_were(table: Table) -> None:
+    table.transactions.commit(table.events.addition(UID, (EVENT,), seconds=60, now=NOW))
+    assert table.items("grants") == [EVENTS_ITEM]
+    for stored in (EVENTS_ITEM, without(EVENTS_ITEM, "v")):
+        table.put("grants", stored)
+        assert table.events.of_user(UID, before=NOW + 3600, since=0, least=1) == ([EVENT], 1_800_000_000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"v": {"N": "2"}},
+        {"events": {"S": "x"}},
+        {"events": {"L": [{"N": "1"}]}},
+        {"events": {"L": [{"S": "x"}, {"S": "[]"}, {"S": EVENT_TEXT.replace('"v": 1', '"v": 2')}, {"S": "{}"}]}},
+        {"events": {"L": [{"S": EVENT_TEXT.replace('"at": 1800000000', '"at": "x"')}]}},
+    ],
+    ids=str,
+)
+def test_events_that_cannot_be_read_are_as_good_as_absent(table: Table, change: dict[str, Any]) -> None:
+    table.put("grants", {**EVENTS_ITEM, **change})
+    assert table.events.of_user(UID, before=NOW + 3600, since=0, least=1) == ([], 0)
 
 
 def without(item: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -355,6 +355,8 @@ def _set(reader: Reader, _: str) -> Operand:
 
 
 def _settable(reader: Reader) -> Operand:
+    if reader.peek() == "list_append":
+        return _list_append(reader)
     if reader.peek() != "if_not_exists":
         return reader.operand()
     reader.take()
@@ -364,6 +366,23 @@ def _settable(reader: Reader) -> Operand:
     otherwise = _settable(reader)
     reader.expect(")")
     return lambda item, values: item[name] if name in item else otherwise(item, values)
+
+
+def _list_append(reader: Reader) -> Operand:
+    reader.take()
+    reader.expect("(")
+    first = _settable(reader)
+    reader.expect(",")
+    second = _settable(reader)
+    reader.expect(")")
+
+    def append(item: Item, values: Values) -> Value:
+        both = [_there(first(item, values)), _there(second(item, values))]
+        if any("L" not in each for each in both):
+            raise Unfit("an operand in the update expression has an incorrect data type")
+        return {"L": [element for each in both for element in each["L"]]}
+
+    return append
 
 
 def _there(value: Value | None) -> Value:

@@ -8,7 +8,7 @@ from ...domain.errors import InvalidToken, TemporarilyUnavailable
 from ...services import Services, Write
 from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
-from ..platform import limits, mails
+from ..platform import audit, limits, mails
 from ..platform.attributes import all_of, definitions
 from ..sessions import back_channel
 from . import password_rules
@@ -87,5 +87,6 @@ def _commit_password(
     change = svc.users.password_change(user, password_hash=hashed, keep=keep, remembered=remembered)
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
-    if svc.transactions.commit(change, notice, *mail, optional=optional) is not None:
+    events = [audit.event(svc, "password_changed", session=keep.session_id)]
+    if audit.commit(svc, user.uid, events, change, notice, *mail, optional=optional) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)

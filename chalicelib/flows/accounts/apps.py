@@ -11,6 +11,7 @@ from ...domain.oauth.claims import OPENID_SCOPES
 from ...domain.oauth.client import Client, host_of
 from ...services import Services
 from ..clients import documents
+from ..platform import audit
 from ..sessions import back_channel
 
 REVOKED = "access taken back"
@@ -118,7 +119,8 @@ def _revoke(svc: Services, user: User, is_meant: Callable[[Consent], bool], *, n
     ended = [each for each in _sessions(svc, user, client_id) if each.ended == REVOKED and not each.waiting]
     notices = back_channel.client_sessions_ended(svc, ended, network=network)
     deletions = [svc.clients.consent_deletion(user.uid, each) for each in consents]
-    if svc.transactions.commit(*deletions, *notices) is not None:
+    events = [audit.event(svc, "consent_revoked", client=client_id)]
+    if audit.commit(svc, user.uid, events, *deletions, *notices) is not None:
         raise TemporarilyUnavailable(reason="consent changed meanwhile", uid=user.uid)
     _end_sessions(svc, user, client_id)  # what began between the two
 

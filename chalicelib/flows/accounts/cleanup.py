@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ...domain.accounts import email
+from ...domain.accounts.events import SERVER
 from ...domain.accounts.model import User
 from ...services import Services
 from ..platform import limits
@@ -27,7 +28,16 @@ def _erase_unverified(svc: Services, user: User) -> bool:
     # The sessions are not ended before: of one whose address is verified in this moment they stay.
     messages = deletion.notices(svc, user, stored, network=limits.OPERATORS)
     write = svc.users.unverified_deletion(user)
-    return deletion.erase(svc, user, write, *messages, notified=stored, network=limits.OPERATORS)
+    return deletion.erase(
+        svc,
+        user,
+        write,
+        *messages,
+        notified=stored,
+        network=limits.OPERATORS,
+        reason=deletion.UNVERIFIED,
+        by=SERVER,
+    )
 
 
 def erase_scheduled(svc: Services) -> Iterator[User]:
@@ -36,5 +46,5 @@ def erase_scheduled(svc: Services) -> Iterator[User]:
         write = svc.users.deletion(user, canonical_email=email.canonical(user.email))
         mail = deletion.mail_of_end(svc, user, language=user.claims.get("locale", ""))
         # Its sessions have ended, and their clients know. They go after it: a login in this moment takes it back.
-        if deletion.erase(svc, user, write, *mail, network=limits.OPERATORS):
+        if deletion.erase(svc, user, write, *mail, network=limits.OPERATORS, reason=deletion.BY_USER, by=SERVER):
             yield user

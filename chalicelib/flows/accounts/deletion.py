@@ -13,11 +13,13 @@ from ...domain.errors import LoginRequired, TemporarilyUnavailable
 from ...domain.records.outbox import Mail
 from ...services import Services, Write
 from ..authentication.factors import password as password_factor
-from ..platform import limits, mails, outbox
+from ..platform import audit, limits, mails, outbox
 from ..sessions import back_channel, remembered_devices
 from . import email_change
 
 SCHEDULED, DELETED = "deletion_scheduled", "account_deleted"
+# Why an account is erased, for the log.
+BY_USER, UNVERIFIED = "by its user", "never verified"
 ROOM = 30  # messages in one transaction, which has 4 MB
 
 
@@ -50,7 +52,8 @@ def _schedule(svc: Services, user: User, spent: Spent | None, *, network: str, l
     notice = back_channel.account_ended(svc, user, network=network)
     mail = mails.mail(svc, SCHEDULED, user, language=language)
     refund = svc.attempts.refund(spent, now=svc.now())
-    if svc.transactions.commit(request, notice, *mail, optional=[refund]) is not None:
+    events = [audit.event(svc, "deletion_requested")]
+    if audit.commit(svc, user.uid, events, request, notice, *mail, optional=[refund]) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
     return delete_after
 
@@ -71,7 +74,7 @@ def _delete_now(svc: Services, user: User, last: Session, spent: Spent | None, *
     refund = svc.attempts.refund(spent, now=svc.now())
     deletion = svc.users.deletion(user, canonical_email=email.canonical(user.email), last=last)
     mail = mail_of_end(svc, user, language=language)
-    if not erase(svc, user, deletion, *mail, optional=[refund], notified=stored, network=network):
+    if not erase(svc, user, deletion, *mail, optional=[refund], notified=stored, network=network, reason=BY_USER):
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 
 
@@ -111,10 +114,13 @@ def erase(
     optional: Sequence[Write] = (),
     notified: Sequence[Session] = (),
     network: str,
+    reason: str,
+    by: str = "",
 ) -> bool:
     """Erases an account by a write that has its condition, with what is written besides, and then whatever it leaves.
 
     False if it is not as it was read, and then nothing has changed. Of the `notified` sessions the clients know.
+    `reason` and `by` are for the line of the log, after which none names it.
     """
     # With the account and not before: whoever took it over could have the erasure fail, and be rid of the owner's undo.
     freed = email_change.reservation_end(svc, user)
@@ -123,8 +129,10 @@ def erase(
         return False
     # Nothing begins any more: every write for an owner asks whether they are there.
     _tell_rest(svc, user, svc.sessions.erase(user.uid), notified, network=network)
-    remembered_devices.forget_all(svc, user.uid)
+    svc.events.erase(user.uid)
+    remembered_devices.erase(svc, user.uid)
     svc.clients.delete_consents(user.uid)
     if freed:  # which another address's change was in the way of
         svc.transactions.commit(*freed)
+    audit.record(svc, user.uid, audit.event(svc, "account_erased", reason=reason, by=by))
     return True

@@ -19,11 +19,12 @@ from ...domain.records.sealed import EmailChange, SealedEmailChange, SealedEmail
 from ...services import Services, Write
 from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
-from ..platform import limits, macs, mails, outbox, sealing
+from ..platform import audit, limits, macs, mails, outbox, sealing
 from ..sessions import back_channel
 from . import account_hooks, guests, recovery, signup
 
 MAIL, NOTICE, GUEST_MAIL = "change_email", "email_changed", "guest_email"
+REQUESTED = "email_change_requested"
 TRIES = 4  # to put an address back while whoever took the account over goes on changing it
 C = TypeVar("C", bound=EmailChange)
 
@@ -42,7 +43,8 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
     with limits.give_back_if_refused(svc, spent):
         limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     mail = _mail(user, new_email, language)
-    svc.transactions.commit(outbox.message(svc, mail), optional=[svc.attempts.refund(spent, now=svc.now())])
+    refund = svc.attempts.refund(spent, now=svc.now())
+    audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], outbox.message(svc, mail), optional=[refund])
     return sealing.seal(svc, _change(mail, SealedEmailChange))
 
 
@@ -56,7 +58,8 @@ def request_after_login(
     enrolment.check_fresh(svc, user, session, auth_time=session.auth_time)
     new_email = _permitted(svc, user, address)
     limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
-    svc.transactions.commit(outbox.message(svc, _mail(user, new_email, language)))
+    message = outbox.message(svc, _mail(user, new_email, language))
+    audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], message)
     return new_email
 
 
@@ -144,7 +147,8 @@ def _confirm(svc: Services, user: User, change: EmailChange, *, language: str, o
         until = now + SealedEmailUndo.seconds
         changed = replace(changed, previous_email=user.email, previous_email_until=until)
     notice = mails.mail(svc, NOTICE, user, language=language)
-    if svc.transactions.commit(svc.users.address_change(user, changed), *notice, optional=optional) is not None:
+    events, change_write = [audit.event(svc, "email_changed")], svc.users.address_change(user, changed)
+    if audit.commit(svc, user.uid, events, change_write, *notice, optional=optional) is not None:
         raise NotFound("This change was made already, or the address is taken.", uid=user.uid)
 
 
@@ -209,7 +213,9 @@ def _put_back(svc: Services, link: SealedEmailUndo, *, network: str, language: s
     notice = back_channel.other_sessions_ended(svc, user, None, network=network)
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)
     change = (svc.users.address_change(user, restored), svc.factors.deletion(user, added))
-    return svc.transactions.commit(*change, notice, *mail) is None
+    events = [audit.event(svc, "email_change_undone")]
+    events += [audit.event(svc, "factor_removed", reason="undone")] if added else []
+    return audit.commit(svc, user.uid, events, *change, notice, *mail) is None
 
 
 def _as_it_was(user: User, change: EmailChange) -> bool:

@@ -13,7 +13,7 @@ from ...domain.accounts.model import User
 from ...domain.errors import EmailTaken, InvalidRequest, SignUpClosed, TemporarilyUnavailable
 from ...services import Services, Write
 from ..clients import own
-from ..platform import keys, limits
+from ..platform import audit, keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue, lifetimes
 from ..sessions.issue import TokenSet
@@ -32,7 +32,8 @@ def create(svc: Services, *, network: str, name: str = "", device: str = "") -> 
     issued = issue.issue(svc, keys.current(svc), user, session, client)
     expires_at = now + lifetimes.absolute_seconds(svc, client)
     account = svc.guests.creation(user, expires_at=expires_at)
-    if svc.transactions.commit(account, svc.sessions.creation_with_user(session)) is not None:
+    events = [audit.event(svc, "guest_created", session=session.session_id, client=session.client_id)]
+    if audit.commit(svc, user.uid, events, account, svc.sessions.creation_with_user(session)) is not None:
         raise TemporarilyUnavailable(reason="uid exists", uid=user.uid)
     account_hooks.after_sign_up(svc, user)
     return user, issued
@@ -57,7 +58,8 @@ def upgrade(
 def promote(svc: Services, user: User, promoted: User, *also: Write, optional: Sequence[Write] = ()) -> None:
     """Writes what a guest has become, its address with it, all or nothing; raises EmailTaken, and then nothing has changed."""
     write = svc.guests.promotion(user, promoted, now=svc.now())
-    if svc.transactions.commit(write, *also, optional=optional) is None:
+    events = [audit.event(svc, "guest_upgraded")]
+    if audit.commit(svc, user.uid, events, write, *also, optional=optional) is None:
         account_hooks.after_upgrade(svc, promoted)
         return
     holder = svc.users.find(email.canonical(promoted.email))

@@ -15,7 +15,7 @@ from ...domain.records.outbox import Mail, SignUpRequest
 from ...domain.records.sealed import SealedInvitation, SealedSignUpLink
 from ...services import Services, Write
 from ..authentication import api_login, login
-from ..platform import limits, outbox, sealing
+from ..platform import audit, limits, outbox, sealing
 from ..platform.ids import derived_id, new_id
 from ..sessions.issue import TokenSet
 from . import account_hooks, password_rules, signup
@@ -109,7 +109,8 @@ def create(svc: Services, unverified_link: str, user: User, *also: Write, first:
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
     spent = svc.once.creation(SpentSignUpLink(), record.id, expires_at=now + SealedInvitation.seconds, now=now)
     session = [svc.sessions.creation_with_user(first)] if first else []
-    if svc.transactions.commit(account, *also, *session, spent) is not None:
+    events = [signup.signed_up(svc, user, first)]
+    if audit.commit(svc, user.uid, events, account, *also, *session, spent) is not None:
         raise NotFound("This link was used already.")
     account_hooks.after_sign_up(svc, user)
 

@@ -11,6 +11,7 @@ from uuid import uuid5
 import msgspec
 
 from ...domain.accounts import email, passwords
+from ...domain.accounts.events import OPERATOR, Event
 from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import User
 from ...domain.authentication import levels
@@ -24,7 +25,7 @@ from ...services import Services, Write
 from ..authentication import attempts, enrolment, login, policy
 from ..authentication.factors import password as password_factor
 from ..clients import own
-from ..platform import limits, mails, outbox, sealing
+from ..platform import audit, limits, mails, outbox, sealing
 from ..platform.ids import derived_id
 from ..sessions import back_channel
 from . import password_rules
@@ -50,7 +51,7 @@ def mail_link(svc: Services, user: User) -> None:
         raise NotFound("No mail is sent here: LATCHKEY_MAIL_FROM is not set.")
     if user.email_problem:
         raise NotFound("Mail to this address came back: print the link, and hand it over in another way.")
-    svc.transactions.commit(*writes)
+    audit.commit(svc, user.uid, [audit.event(svc, "operator_link_created", reason="mailed", by=OPERATOR)], *writes)
 
 
 def mail_of(svc: Services, message_id: str, wish: ResetRequest) -> Mapping[str, Mail]:
@@ -59,6 +60,7 @@ def mail_of(svc: Services, message_id: str, wish: ResetRequest) -> Mapping[str, 
     user = svc.users.read(uid) if uid else None
     if user is None or user.disabled:
         return {}
+    audit.record(svc, user.uid, audit.event(svc, "password_reset_requested"))
     return {derived_id(message_id, MAIL): Mail(name=MAIL, uid=user.uid, to=user.email, language=wish.language)}
 
 
@@ -76,6 +78,8 @@ def operator_link(svc: Services, user: User, *, without_factors: bool, operator:
         without_factors=without_factors,
         operator=operator,
     )
+    event = audit.event(svc, "operator_link_created", reason="handed over", by=OPERATOR)
+    audit.record(svc, user.uid, event, operator=operator)
     return sealing.seal(svc, record)
 
 
@@ -125,11 +129,19 @@ def reset(
     writes = [*_new_password(svc, link, user, hashed, language=agent.language), notice, *mail]
     # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
-    if svc.transactions.commit(*writes, optional=[svc.attempts.refund(spent, now=svc.now())]) is not None:
+    refund = svc.attempts.refund(spent, now=svc.now())
+    if audit.commit(svc, user.uid, _events(svc, link, user, factor), *writes, optional=[refund]) is not None:
         raise NotFound("This link was used already.", uid=user.uid)
     # What was allowed between the two is swept. Nothing is any more: the sessions that could have ended.
     svc.clients.delete_consents(user.uid)
     return link
+
+
+def _events(svc: Services, link: ResetLink, user: User, factor: str) -> list[Event]:
+    by, operator = (OPERATOR, link.without_factors) if isinstance(link, SealedOperatorLink) else ("", False)
+    reset_event = audit.event(svc, "password_reset", factor=factor, by=by)
+    factors_go = user.factors and (operator if by else not user.email_verified)
+    return [reset_event, audit.event(svc, "factor_removed", reason="all", by=by)] if factors_go else [reset_event]
 
 
 def _new_password(svc: Services, link: ResetLink, user: User, password_hash: str, *, language: str) -> list[Write]:

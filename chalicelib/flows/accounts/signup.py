@@ -3,14 +3,17 @@ from collections.abc import Callable
 import msgspec
 
 from ...domain.accounts import email, passwords
+from ...domain.accounts.events import Event
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EmailDomainRefused, EmailTaken, LatchkeyError, SignUpClosed
 from ...services import Services, Write
 from ..authentication import api_login, login
+from ..authentication.factors import passkey as passkey_factor
+from ..authentication.factors import password as password_factor
 from ..authentication.login import Incomplete, Progress
 from ..clients import own
-from ..platform import keys, limits
+from ..platform import audit, keys, limits
 from ..platform.ids import new_id
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
@@ -101,6 +104,14 @@ def create(svc: Services, user: User, *also: Write, first: Session | None, langu
     mail = verification.mail(svc, user, language=language)
     account = svc.users.creation(user, canonical_email=email.canonical(user.email))
     session = [svc.sessions.creation_with_user(first)] if first else []
-    if svc.transactions.commit(account, *also, *session, *mail) is not None:
+    events = [signed_up(svc, user, first)]
+    if audit.commit(svc, user.uid, events, account, *also, *session, *mail) is not None:
         raise EmailTaken()
     account_hooks.after_sign_up(svc, user)
+
+
+def signed_up(svc: Services, user: User, first: Session | None) -> Event:
+    """The event that an account's making is."""
+    session, client = (first.session_id, first.client_id) if first else ("", "")
+    factor = password_factor.NAME if user.password_hash else passkey_factor.NAME
+    return audit.event(svc, "signed_up", session=session, client=client, factor=factor)

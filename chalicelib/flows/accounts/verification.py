@@ -8,7 +8,7 @@ from ...domain.accounts.model import User
 from ...domain.errors import GuestAccount, InvalidCredentials, NotFound
 from ...domain.records.sealed import SealedEmailLink
 from ...services import Services, Write
-from ..platform import limits, macs, mails, sealing
+from ..platform import audit, limits, macs, mails, sealing
 
 MAIL = "verify_email"
 
@@ -56,7 +56,9 @@ def confirm_link(svc: Services, user: User, unverified_text: str) -> None:
     The mail alone is not enough: its reader may not be who made the account, and would leave theirs to who did.
     """
     record = read_link(svc, unverified_text)
-    if (record.uid, record.email) != (user.uid, user.email) or svc.users.verify_email(user) is None:
+    of_account = (record.uid, record.email) == (user.uid, user.email)
+    events = [audit.event(svc, "email_verified")]
+    if not of_account or audit.commit(svc, user.uid, events, svc.users.email_verification(user)) is not None:
         raise NotFound("This link is of another address.", uid=user.uid)
 
 
@@ -68,7 +70,8 @@ def confirm_code(svc: Services, user: User, typed: str, *, network: str) -> None
     if not macs.verify_code(svc, typed, *_parts(user)):
         raise InvalidCredentials("The code is wrong or too old.", uid=user.uid)
     refund = svc.attempts.refund(spent, now=svc.now())
-    if svc.transactions.commit(svc.users.email_verification(user), optional=[refund]) is not None:
+    events, verified = [audit.event(svc, "email_verified")], svc.users.email_verification(user)
+    if audit.commit(svc, user.uid, events, verified, optional=[refund]) is not None:
         raise InvalidCredentials("The code is of another address.", uid=user.uid)
 
 

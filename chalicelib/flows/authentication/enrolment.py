@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ...domain.accounts.events import Event
 from ...domain.accounts.model import EnrolledFactor, Session, User
 from ...domain.authentication import levels
 from ...domain.authentication.model import Proof
@@ -24,7 +25,7 @@ from ...domain.errors import (
 )
 from ...domain.records.sealed import SealedEnrolment
 from ...services import Services, Write
-from ..platform import limits, mails, sealing
+from ..platform import audit, limits, mails, sealing
 from . import policy
 from .factors import FACTORS, recovery_code
 from .factors.factor import Enrolment
@@ -135,7 +136,8 @@ def finish(
     raised = [svc.sessions.proof(session, amr=levels.united(session.amr, methods))] if session else []
     refund = svc.attempts.refund(spent, now=svc.now())
     writes = (svc.factors.enrolment(user, factor), *raised)
-    _commit(svc, user, *writes, mail=ADDED, language=agent.language, optional=[refund])
+    events = [audit.event(svc, ADDED, factor=record.kind)]
+    _commit(svc, user, events, *writes, mail=ADDED, language=agent.language, optional=[refund])
     return factor, proof
 
 
@@ -151,7 +153,7 @@ def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_
     factor, codes = recovery_code.new_codes(svc, user)
     before = sorted(entry for entry in user.factors if kinds([entry]) == {recovery_code.NAME})
     writes = (svc.factors.enrolment(user, factor, instead_of=before), svc.sessions.proof(session, amr=session.amr))
-    _commit(svc, user, *writes, mail=ADDED, language=language)
+    _commit(svc, user, [audit.event(svc, "recovery_codes_replaced")], *writes, mail=ADDED, language=language)
     return codes
 
 
@@ -182,7 +184,8 @@ def remove(svc: Services, user: User, session: Session, factor_id: str, *, auth_
         raise LastFactor(uid=user.uid)
     limits.factor_change(svc, user)
     writes = (svc.factors.removal(user, sorted(gone)), svc.sessions.proof(session, amr=session.amr))
-    _commit(svc, user, *writes, mail=REMOVED, language=language)
+    events = [audit.event(svc, REMOVED, factor=kind) for kind in sorted(kinds(gone))]
+    _commit(svc, user, events, *writes, mail=REMOVED, language=language)
 
 
 def kinds(entries: Iterable[str]) -> set[str]:
@@ -218,7 +221,14 @@ def _enrolment(svc: Services, kind: str) -> Enrolment:
 
 
 def _commit(
-    svc: Services, user: User, *writes: Write, mail: str, language: str, optional: Sequence[Write] = ()
+    svc: Services,
+    user: User,
+    events: Sequence[Event],
+    *writes: Write,
+    mail: str,
+    language: str,
+    optional: Sequence[Write] = (),
 ) -> None:
-    if svc.transactions.commit(*writes, *mails.mail(svc, mail, user, language=language), optional=optional) is not None:
+    mail_writes = mails.mail(svc, mail, user, language=language)
+    if audit.commit(svc, user.uid, events, *writes, *mail_writes, optional=optional) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)

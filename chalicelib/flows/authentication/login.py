@@ -14,16 +14,18 @@ from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import (
+    AccountDisabled,
     EnrolmentRequired,
     InvalidCredentials,
     InvalidRequest,
     LatchkeyError,
     LoginExpired,
+    Refused,
     UnmetAuthentication,
     WrongAnswer,
 )
 from ...services import Services
-from ..platform import limits, mails
+from ..platform import audit, limits, mails
 from ..sessions import known_devices, login_hooks, remembered_devices
 from . import policy
 from .factors import FACTORS
@@ -108,7 +110,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
     Raises WrongAnswer, TooManyRequests, LoginExpired, AccountDisabled, or InvalidRequest for a factor that is not missing.
     """
     if discovery := _discovery(attempt, factor):
-        return _identify(svc, attempt, discovery, answer, agent)
+        return _identify(svc, attempt, factor, discovery, answer, agent)
     user, factors = missing(svc, attempt)
     _check_missing(factors, factor)
     spent = FACTORS[factor].count(svc, user, agent.network)
@@ -116,6 +118,7 @@ def prove(svc: Services, attempt: Attempt, *, factor: str, answer: str, agent: U
         with limits.keep_failure(svc, spent):
             proof = FACTORS[factor].verify(svc, attempt, user, answer)
     except InvalidCredentials as wrong:
+        audit.record(svc, user.uid, audit.event(svc, "factor_failed", client=attempt.client_id, factor=factor))
         _warn_owner(svc, user)
         raise WrongAnswer(factors=factors, reason=wrong.reason or f"wrong {factor}", uid=user.uid) from None
     return _proceed(svc, attempt.with_proof(proof), user, spent, agent)
@@ -125,13 +128,20 @@ def _discovery(attempt: Attempt, factor: str) -> Discovery | None:
     return FACTORS[factor].discovery if not attempt.uid and factor in FACTORS else None
 
 
-def _identify(svc: Services, attempt: Attempt, discovery: Discovery, answer: str, agent: UserAgent) -> Progress:
+def _identify(
+    svc: Services, attempt: Attempt, factor: str, discovery: Discovery, answer: str, agent: UserAgent
+) -> Progress:
     """Begins a login by an answer that says whose it is. Nobody guesses such a one, so nothing is counted."""
     try:
         user, proof = discovery.identify(svc, attempt, answer)
-    except WrongAnswer:
+    except AccountDisabled as refusal:
+        event = audit.event(svc, "login_refused", client=attempt.client_id, factor=factor, reason="account disabled")
+        audit.record(svc, refusal.uid, event)
         raise
     except InvalidCredentials as wrong:
+        audit.record(svc, wrong.uid, audit.event(svc, "login_failed", client=attempt.client_id, factor=factor))
+        if isinstance(wrong, WrongAnswer):
+            raise
         raise WrongAnswer(factors=(), reason=wrong.reason, uid=wrong.uid) from None
     return with_proof(svc, attempt, user, proof, None, agent, once=True)
 
@@ -167,8 +177,11 @@ def _proceed(
     )
     try:
         login_hooks.before_login(svc, authenticated, attempt.client_id)
-    except LatchkeyError:
+    except LatchkeyError as refusal:
         _give_back(svc, spent)  # nothing was guessed
+        if isinstance(refusal, Refused):
+            event = audit.event(svc, "login_refused", client=attempt.client_id, amr=authenticated.amr, reason="hook")
+            audit.record(svc, user.uid, event)
         raise
     return authenticated
 

@@ -6,7 +6,8 @@ through mail do, is logged in nowhere, and sees the code. Neither code nor link 
 no account by it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ...domain.accounts import email
@@ -20,7 +21,7 @@ from ...domain.errors import InvalidCredentials, LoginExpired, NotFound
 from ...domain.records.outbox import LoginMail, LoginRequest, Mail
 from ...domain.records.sealed import SealedLoginLink
 from ...services import Services
-from ..platform import limits, macs, outbox, sealing
+from ..platform import audit, limits, macs, outbox, sealing
 from ..platform.ids import derived_id, new_id
 from ..sessions import back_channel
 from . import login
@@ -101,7 +102,7 @@ def with_code(svc: Services, attempt: Attempt, typed: str, *, agent: UserAgent) 
     """Begins the login by what was typed, in which the digits count; raises InvalidCredentials, TooManyRequests, LoginExpired."""
     address = _address(svc, attempt)
     spent = limits.login_code(svc, canonical_email=address, network=agent.network)
-    with limits.keep_failure(svc, spent):
+    with _trail(svc, attempt), limits.keep_failure(svc, spent):
         user = _user_of_code(svc, attempt, address, typed)
     return _log_in(svc, attempt, user, spent, agent)
 
@@ -118,6 +119,12 @@ def _user_of_code(svc: Services, attempt: Attempt, address: str, typed: str) -> 
 def with_link(svc: Services, attempt: Attempt, unverified_text: str, *, agent: UserAgent) -> Progress:
     """Begins the login by the link's token; raises InvalidCredentials, for the link of another attempt too, LoginExpired."""
     _address(svc, attempt)
+    with _trail(svc, attempt):
+        user = _user_of_link(svc, attempt, unverified_text)
+    return _log_in(svc, attempt, user, Spent((), svc.now()), agent)
+
+
+def _user_of_link(svc: Services, attempt: Attempt, unverified_text: str) -> User:
     try:
         link = read_link(svc, unverified_text)
     except NotFound:
@@ -127,7 +134,16 @@ def with_link(svc: Services, attempt: Attempt, unverified_text: str, *, agent: U
     user = svc.users.read(link.uid)
     if user is None or user.disabled or _link(user, attempt_id=attempt.id, expires_at=link.expires_at) != link:
         raise InvalidCredentials(WRONG, reason="account changed meanwhile", uid=link.uid)
-    return _log_in(svc, attempt, user, Spent((), svc.now()), agent)
+    return user
+
+
+@contextmanager
+def _trail(svc: Services, attempt: Attempt) -> Iterator[None]:
+    try:
+        yield
+    except InvalidCredentials as wrong:
+        audit.record(svc, wrong.uid, audit.event(svc, "login_failed", client=attempt.client_id, factor=PROOF))
+        raise
 
 
 def with_answer(svc: Services, attempt: Attempt, answer: str, *, agent: UserAgent) -> Progress:
@@ -163,7 +179,8 @@ def _first_proof(svc: Services, user: User, *, network: str) -> User:
     # Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
     writes = (svc.users.first_proof(user), svc.factors.deletion(user), notice)
-    if svc.transactions.commit(*writes) is not None:
+    events = [audit.event(svc, "email_verified", reason="first proof")]
+    if audit.commit(svc, user.uid, events, *writes) is not None:
         raise LoginExpired(reason="account changed meanwhile", uid=user.uid)
     svc.clients.delete_consents(user.uid)  # what was allowed between the two
     return replace(

@@ -20,9 +20,9 @@ from ...domain.errors import (
 from ...domain.oauth import parameters
 from ...domain.oauth.authorization_request import AuthorizationRequest
 from ...domain.oauth.client import Client, loopback_host
-from ...services import Services
+from ...services import Services, Write
 from ..authentication import policy
-from ..platform import subjects
+from ..platform import audit, subjects
 from ..sessions import verify
 from ..sessions.browser import Browser
 from . import codes, interactions, pushed_requests, request_validation
@@ -172,17 +172,7 @@ def _step_with_user(
     if interaction and not interactions.spend(svc, interaction):
         return _step_with_user(svc, client_request, request, browser, None)
     if action is UserAction.CONSENTED and not client.first_party:
-        consent_stored = svc.clients.remember_consent(
-            browser.user,
-            client.client_id,
-            request.consent,
-            resource=request.resource,
-            since=client.created_at,
-            now=svc.now(),
-            also=svc.clients.keep(client),
-        )
-        if not consent_stored:
-            raise LoginRequired("The user has logged out meanwhile.", uid=browser.user.uid)
+        _remember_consent(svc, client, request, browser)
     return _redirect_with_code(svc, client_request, request, browser)
 
 
@@ -196,6 +186,25 @@ def _consent_step(
         return None
     interaction_id = interaction.id if interaction else ""
     return AskConsent(client, browser, request.consent, request.resource, interaction_id, allowed or frozenset())
+
+
+def _remember_consent(svc: Services, client: Client, request: AuthorizationRequest, browser: Browser) -> None:
+    uid, lost = browser.user.uid, dict[Write, str]()
+    trail = audit.trail(svc, uid, [audit.event(svc, "consent_given", client=client.client_id)])
+    consent_stored = svc.clients.remember_consent(
+        browser.user,
+        client.client_id,
+        request.consent,
+        resource=request.resource,
+        since=client.created_at,
+        now=svc.now(),
+        also=svc.clients.keep(client),
+        optional=trail.writes,
+        lost=lost,
+    )
+    if not consent_stored:
+        raise LoginRequired("The user has logged out meanwhile.", uid=uid)
+    trail.finish(lost)
 
 
 def _action_in_force(request: AuthorizationRequest, interaction: Interaction | None) -> UserAction | None:

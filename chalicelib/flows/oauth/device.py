@@ -26,7 +26,7 @@ from ...domain.records.once import DeviceCode, OnceItem, UserCode
 from ...services import Services
 from ..authentication import policy
 from ..clients import authenticate as clients
-from ..platform import keys, limits, subjects
+from ..platform import audit, keys, limits, subjects
 from ..sessions import begin, issue, resources
 from ..sessions.browser import Browser
 from ..sessions.issue import TokenSet
@@ -146,7 +146,9 @@ def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, ap
         )
         use = svc.sessions.use(session, now=svc.now())
         own = [use, svc.clients.keep(device_request.client)] if approve else [use]
-        failed = svc.transactions.commit(*own, svc.once.replacement(item, decided, now=svc.now()))
+        events = [audit.event(svc, "consent_given", client=item.record.client_id, reason="device")] if approve else []
+        replaced = svc.once.replacement(item, decided, now=svc.now())
+        failed = audit.commit(svc, browser.user.uid, events, *own, replaced)
         if failed is None:
             return
         if failed in own:

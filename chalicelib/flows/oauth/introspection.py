@@ -10,7 +10,7 @@ from ...domain.oauth import scopes, tokens
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..platform import keys, subjects
-from ..sessions import live, resources, session_handles, verify
+from ..sessions import ending, live, resources, session_handles, verify
 from ..sessions.live import LiveToken
 
 RESPONSE_TYPE = "token-introspection+jwt"
@@ -25,7 +25,7 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return _revoke_by_access_token(svc, client, unverified_token)
-    revoked = svc.sessions.end(handle.uid, handle.session_id, why="revoked", owner=client)
+    revoked = ending.end(svc, handle.uid, handle.session_id, why="revoked", owner=client)
     return handle.uid if revoked else ""
 
 
@@ -39,7 +39,7 @@ def _revoke_by_access_token(svc: Services, client: Client, unverified_token: str
     if not claims.sid:
         raise UnsupportedTokenType()
     uid, sid = subjects.uid(svc, claims), subjects.sid(svc, claims)
-    if svc.sessions.end(uid, sid, why="revoked", owner=client):
+    if ending.end(svc, uid, sid, why="revoked", owner=client):
         return uid
     # It has ended before, or it is the session of the client whose token this one was exchanged for.
     _, session = svc.sessions.with_user(uid, sid)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...domain.errors import Refused, TemporarilyUnavailable
 from ...services import Services
-from . import notes, security_log
+from . import audit, notes
 from .ids import new_id
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _of_this_container(file: str) -> Mapping[str, Callable[[Any], Any]] | str:
         return load(file)
     except WrongHooks as error:
         # Deploying refuses such a file, so it is one that is wrong here alone: without what it imports, perhaps.
-        security_log.report(f"hooks cannot be used: {error}", uid="")
+        audit.report("hooks_unusable", reason=str(error))
         return "hooks cannot be used"
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ...domain.accounts.events import KNOWN, NEW, Event
 from ...domain.accounts.model import Session, User
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import LoginExpired, LoginRequired, TemporarilyUnavailable
@@ -9,7 +10,7 @@ from ...domain.oauth.client import Client
 from ...domain.records.once import FinishedLogin
 from ...domain.records.outbox import SessionCap
 from ...services import Services, Write
-from ..platform import outbox
+from ..platform import audit, outbox
 from ..platform.ids import new_id
 from . import kept_account, known_devices, lifetimes, login_hooks, remembered_devices
 
@@ -56,7 +57,9 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
     finish = finishing(svc, login)
     device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]
     cap = _session_cap(svc, session, network=login.agent.network) if login.agent else ()
-    failed = svc.transactions.commit(svc.sessions.creation(session), *finish, *device, *cap, optional=[refund])
+    events = login_events(svc, login, session)
+    writes = (svc.sessions.creation(session), *finish, *device, *cap)
+    failed = audit.commit(svc, session.uid, events, *writes, optional=[refund])
     if failed in finish:
         if login.spent:
             svc.attempts.give_back(login.spent, now=svc.now())
@@ -66,6 +69,24 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
     login_hooks.after_login(svc, login, session.client_id)
+
+
+def login_events(svc: Services, login: Authenticated, session: Session, *, name: str = "login") -> list[Event]:
+    """The events of a session that a login begins or raises; none for what its user begins inside a session."""
+    if login.agent is None:
+        return []
+    known = login.device is not None and login.device.is_known_to(login.user)
+    event = audit.event(
+        svc,
+        name,
+        session=session.session_id,
+        client=session.client_id,
+        device=KNOWN if known else NEW,
+        amr=login.amr,
+    )
+    if not remembered_devices.is_new(svc, login):
+        return [event]
+    return [event, audit.event(svc, "device_remembered", session=session.session_id)]
 
 
 def _session_cap(svc: Services, session: Session, *, network: str) -> tuple[Write, ...]:

@@ -11,7 +11,7 @@ from ...domain.crypto.handles import Handle
 from ...domain.errors import InvalidGrant, LoginExpired
 from ...services import Services
 from ..clients import own
-from ..platform import keys
+from ..platform import audit, keys
 from . import begin, kept_account, login_hooks, remembered_devices, session_handles
 
 TRIES = 4  # of logins at once in one browser
@@ -87,7 +87,8 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
         if previous is None or previous.user.uid != user.uid:
             break
         renewed = _renewed(new_session, previous)
-        failed = svc.transactions.commit(svc.sessions.renewal(renewed), *finish, *device, optional=[refund])
+        events = begin.login_events(svc, login, renewed)
+        failed = audit.commit(svc, user.uid, events, svc.sessions.renewal(renewed), *finish, *device, optional=[refund])
         if failed is None:
             login_hooks.after_login(svc, login, own.BROWSER.client_id)
             return Browser(user, renewed)
@@ -103,7 +104,9 @@ def raise_session(svc: Services, login: Authenticated, browser: Browser) -> Brow
     renewed, finish = _renewed(draft(svc, login), browser), begin.finishing(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
     device = remembered_devices.writes(svc, login)
-    if svc.transactions.commit(svc.sessions.renewal(renewed), *finish, *device, optional=[refund]) is not None:
+    events, writes = begin.login_events(svc, login, renewed, name="step_up"), (*finish, *device)
+    failed = audit.commit(svc, renewed.uid, events, svc.sessions.renewal(renewed), *writes, optional=[refund])
+    if failed is not None:
         raise LoginExpired(reason="session changed meanwhile", uid=login.user.uid)
     return Browser(login.user, renewed)
 

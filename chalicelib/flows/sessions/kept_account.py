@@ -7,7 +7,7 @@ import msgspec
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import TemporarilyUnavailable
 from ...services import Services
-from ..platform import mails
+from ..platform import audit, mails
 
 MAIL = "deletion_withdrawn"
 
@@ -23,7 +23,8 @@ def keep(svc: Services, login: Authenticated) -> Authenticated:
     language = login.agent.language if login.agent else user.claims.get("locale", "")
     mail = mails.mail(svc, MAIL, user, language=language)
     kept = replace(user, delete_after=0)
-    if svc.transactions.commit(svc.users.deletion_withdrawal(user), *mail) is not None:
+    events = [audit.event(svc, "deletion_cancelled")]
+    if audit.commit(svc, user.uid, events, svc.users.deletion_withdrawal(user), *mail) is not None:
         now = svc.users.read(user.uid)
         # Another login may have taken it back in this moment; what the session needs is a condition of its own.
         if now is None or now.delete_after or now.token_version != user.token_version:

@@ -6,14 +6,15 @@ from typing import Any
 
 import msgspec
 
+from ...domain.accounts.events import SERVER
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
 from ..clients import current, own
-from ..platform import subjects
-from . import back_channel, verify
+from ..platform import audit, subjects
+from . import back_channel, ending, verify
 from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
@@ -75,11 +76,12 @@ def check_request(svc: Services, params: Mapping[str, str], *, network: str) -> 
 def end(svc: Services, current: Browser, *, network: str) -> None:
     """Ends a browser's session and what began in it, and has the clients notified."""
     user, session_id = current.user, current.session.session_id
-    if _end(svc, user, session_id, network=network, why="logout"):
+    if _end(svc, user, session_id, network=network, why=ending.LOGOUT, event=ending.LOGOUT):
         return
     if session_id not in [each.session_id for each in svc.sessions.of_user(user.uid)]:
         # The table has deleted it, but not what began in it.
-        svc.transactions.commit(back_channel.session_ended(svc, user, session_id, network=network))
+        events = [audit.event(svc, ending.LOGOUT, session=session_id)]
+        audit.commit(svc, user.uid, events, back_channel.session_ended(svc, user, session_id, network=network))
         _end_begun(svc, user, session_id)
 
 
@@ -99,7 +101,7 @@ def end_by_hint(svc: Services, request: LogoutRequest, *, network: str) -> bool:
             end(svc, Browser(user, each), network=network)
             return True
         if each.session_id == request.hint.get("sid") and not each.browser and client.owns(each):
-            svc.sessions.end(uid, each.session_id, why="logout")
+            ending.end(svc, uid, each.session_id, why=ending.LOGOUT, event=ending.LOGOUT, owner=client)
             return True
     return False
 
@@ -112,7 +114,7 @@ def end_one(svc: Services, user: User, *, sid: str, network: str) -> None:
 
 def end_excess(svc: Services, user: User, *, sid: str, network: str) -> None:
     """Ends a session of which there are too many, as by logout there."""
-    _end(svc, user, sid, network=network, why=TOO_MANY)
+    _end(svc, user, sid, network=network, why=TOO_MANY, by=SERVER)
 
 
 def end_strangers(svc: Services, user: User, *, sid: str, network: str) -> None:
@@ -123,14 +125,12 @@ def end_strangers(svc: Services, user: User, *, sid: str, network: str) -> None:
             svc.sessions.end(session.uid, session.session_id, why=BY_USER)
 
 
-def _end(svc: Services, user: User, session_id: str, *, network: str, why: str) -> bool:
+def _end(
+    svc: Services, user: User, session_id: str, *, network: str, why: str, event: str = ending.ENDED, by: str = ""
+) -> bool:
     """Ends a session with what began in it; False if there is none that has not ended."""
-    try:
-        ending = svc.sessions.ending(user.uid, session_id, why=why)
-    except ValueError:
-        return False
     notice = back_channel.session_ended(svc, user, session_id, network=network)
-    if svc.transactions.commit(ending, notice) is not None:
+    if not ending.end(svc, user.uid, session_id, notice, why=why, event=event, by=by):
         return False
     _end_begun(svc, user, session_id)
     return True
@@ -146,5 +146,7 @@ def _end_begun(svc: Services, user: User, session_id: str) -> None:
 def end_other_sessions(svc: Services, user: User, keep: Session, *, network: str) -> None:
     """Ends all sessions of a user but one and has the clients notified as a logout in each browser would, in one write."""
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
-    if svc.transactions.commit(svc.users.end_of_other_sessions(user, keep=keep), notice) is not None:
+    events = [audit.event(svc, "other_sessions_ended", session=keep.session_id)]
+    ended = svc.users.end_of_other_sessions(user, keep=keep)
+    if audit.commit(svc, user.uid, events, ended, notice) is not None:
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)

@@ -5,7 +5,7 @@ from ...domain.crypto import handles
 from ...domain.errors import InvalidGrant, InvalidToken
 from ...domain.oauth.client import Client
 from ...services import Services
-from . import session_handles
+from . import ending, session_handles
 
 
 def current(svc: Services, *, uid: str, sid: str) -> tuple[User, Session]:
@@ -34,5 +34,5 @@ def revoke(svc: Services, client: Client, unverified_token: str) -> str:
         _, handle = session_handles.decode_handle(svc, unverified_token, handles.REFRESH)
     except InvalidGrant:
         return ""
-    ended = svc.sessions.end(handle.uid, handle.session_id, why="logout", owner=client)
+    ended = ending.end(svc, handle.uid, handle.session_id, why="logout", event=ending.LOGOUT, owner=client)
     return handle.uid if ended else ""

@@ -4,7 +4,7 @@ from ...domain.records.outbox import NewDeviceMail
 from ...domain.records.sealed import SealedSessionEnd
 from ...services import Services
 from ..platform import sealing
-from . import logout
+from . import logout, remembered_devices
 
 
 def link(svc: Services, mail: NewDeviceMail) -> str:
@@ -25,4 +25,4 @@ def end(svc: Services, unverified_text: str, *, network: str) -> None:
     if user:
         logout.end_strangers(svc, user, sid=record.session_id, network=network)
         if record.device_id:
-            svc.remembered_devices.delete(user.uid, record.device_id)
+            remembered_devices.forget_if_remembered(svc, user, record.device_id)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from ...domain.accounts.events import SERVER
 from ...domain.accounts.model import Session, in_force
 from ...domain.accounts.rotation import Use, use_of
 from ...domain.crypto import handles
@@ -11,7 +12,7 @@ from ...domain.errors import InvalidGrant, InvalidTarget
 from ...domain.oauth import scopes
 from ...domain.oauth.client import Client
 from ...services import Services
-from . import issue, lifetimes, resources, session_handles
+from . import ending, issue, lifetimes, resources, session_handles
 from .issue import TokenSet
 
 DAY = 24 * 3600
@@ -43,7 +44,7 @@ def refresh(
         raise InvalidGrant(reason="disabled or ended", uid=handle.uid)
     user, session = live
     if not resources.still_granted(svc, client, session):
-        svc.sessions.end(session.uid, session.session_id, why="taken from its client")
+        ending.end(svc, session.uid, session.session_id, why="taken from its client", by=SERVER)
         raise InvalidGrant(reason="taken from its client: session ended", uid=user.uid)
     narrowed = scopes.narrow(scope, allowed=resources.scopes_in_force(svc, client, session))
     # RFC 8707 section 2.2: no other than the user agreed to.
@@ -90,5 +91,5 @@ def _retry_window(svc: Services, session: Session | None) -> int:
 def _refuse(svc: Services, handle: Handle, use: Use) -> InvalidGrant:
     if use is not Use.REUSE:
         return InvalidGrant(reason="ended, expired or unknown, or bound to another key", uid=handle.uid)
-    svc.sessions.end(handle.uid, handle.session_id, why="reuse")
+    ending.end(svc, handle.uid, handle.session_id, why="reuse", by=SERVER)
     return InvalidGrant(reason="refresh token reused: session ended", uid=handle.uid)

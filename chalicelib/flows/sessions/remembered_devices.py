@@ -10,6 +10,10 @@ from ...domain.authentication.known_device import DAY, KnownDevice
 from ...domain.authentication.model import Authenticated
 from ...domain.errors import NotFound
 from ...services import Services, Write
+from ..platform import audit
+
+FORGOTTEN = "device_forgotten"
+MAX_WRITES = 99  # of one transaction, beside its event
 
 
 def find(svc: Services, device: KnownDevice, user: User) -> RememberedDevice | None:
@@ -25,9 +29,7 @@ def writes(svc: Services, login: Authenticated) -> list[Write]:
     now, days, agent, device = svc.now(), svc.settings.remembered_device_days, login.agent, login.device
     if login.remembered:
         return [svc.remembered_devices.use(login.remembered, now=now)]
-    if agent is None or device is None or not (agent.remember and days and login.user.factors):
-        return []
-    if not levels.reaches(login.amr, (levels.AAL2,)):
+    if agent is None or device is None or not is_new(svc, login):
         return []
     remembered = RememberedDevice(
         uid=login.user.uid,
@@ -43,6 +45,14 @@ def writes(svc: Services, login: Authenticated) -> list[Write]:
     return [svc.remembered_devices.creation(remembered)]
 
 
+def is_new(svc: Services, login: Authenticated) -> bool:
+    """Whether a login has its device remembered from now on."""
+    if login.remembered or login.agent is None or login.device is None:
+        return False
+    wanted = login.agent.remember and svc.settings.remembered_device_days and login.user.factors
+    return bool(wanted) and levels.reaches(login.amr, (levels.AAL2,))
+
+
 def list_devices(svc: Services, user: User) -> list[RememberedDevice]:
     """The devices of an account that count, the latest used first; no read where there can be none."""
     stored = svc.remembered_devices.of_user(user.uid) if user.factors else []
@@ -54,10 +64,25 @@ def forget(svc: Services, user: User, device_id: str) -> None:
     """Has a device asked for everything again; raises NotFound if it is not one of the account's."""
     if device_id not in [each.device_id for each in svc.remembered_devices.of_user(user.uid)]:
         raise NotFound("You have no such device.", uid=user.uid)
-    svc.remembered_devices.delete(user.uid, device_id)
+    forget_if_remembered(svc, user, device_id)
 
 
-def forget_all(svc: Services, uid: str) -> None:
+def forget_if_remembered(svc: Services, user: User, device_id: str) -> None:
+    """The same for whoever does not know whether it is one; raises ValueError where none has such an id."""
+    events = [audit.event(svc, FORGOTTEN)]
+    audit.commit(svc, user.uid, events, svc.remembered_devices.deletion(user.uid, device_id))
+
+
+def forget_all(svc: Services, uid: str, *, by: str = "") -> None:
     """Has every device of an account asked for everything again."""
+    stored = svc.remembered_devices.of_user(uid)
+    deletions = [svc.remembered_devices.deletion(uid, each.device_id) for each in stored]
+    for start in range(0, len(deletions), MAX_WRITES):
+        events = [] if start else [audit.event(svc, FORGOTTEN, reason="all", by=by)]
+        audit.commit(svc, uid, events, *deletions[start : start + MAX_WRITES])
+
+
+def erase(svc: Services, uid: str) -> None:
+    """Forgets the devices of an account that is gone."""
     for device in svc.remembered_devices.of_user(uid):
         svc.remembered_devices.delete(uid, device.device_id)

@@ -48,6 +48,11 @@ def readable_fields(request: Request) -> tuple[tuple[str, str], ...]:
     return (*query(request), *parse_qsl(raw[:MAX_BODY_BYTES].decode(errors="replace")))
 
 
+def network_of_request(request: Request) -> str:
+    """The network that a request comes from, as `network_of` has it."""
+    return network_of(request.context.get("identity", {}).get("sourceIp") or "")
+
+
 def network_of(address: str) -> str:
     """The network that rate limits count: an IPv4 address, or the /64 that an IPv6 customer usually has."""
     try:

@@ -10,9 +10,11 @@ from ...domain import errors
 from ...domain.oauth.client import Client
 from ...flows.clients import current, refusals
 from ...flows.platform import notes
+from ...flows.platform.origin import OfRequest, Origin
 from ...services import RoundTrips, services
-from . import request_log
+from . import decoding, request_log
 from .answers import error_response
+from .user_agents import names_of
 
 ALLOWED_METHODS = "GET,POST,PUT,PATCH,DELETE,OPTIONS"
 ALLOWED_HEADERS = "Authorization,Content-Type,DPoP"
@@ -41,7 +43,8 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
     context = request.context if request else {}
     request_id = context.get("requestId") or str(uuid4())  # `chalice local` gives none
     route = f"{context.get('httpMethod')} {context.get('resourcePath')}"
-    with RoundTrips() as calls, request_log.Line(request_id, route) as entry:
+    of_request = OfRequest(lambda: _origin(request, request_id))
+    with RoundTrips() as calls, request_log.Line(request_id, route) as entry, of_request:
         try:
             response = _with_our_error_shape(get_response(request), entry)
         finally:
@@ -55,6 +58,13 @@ def middleware(request: Request | None, get_response: Callable[[Any], Response])
         entry.status, entry.dynamodb_calls = response.status_code, len(calls)
         entry.ms = round((perf_counter() - started) * 1000, 1)
     return response
+
+
+def _origin(request: Request | None, request_id: str) -> Origin:
+    if request is None:
+        return Origin(request_id)
+    browser, system = names_of(request.headers.get("user-agent", ""))
+    return Origin(request_id, decoding.network_of_request(request), browser, system)
 
 
 def _note_client(client: Client, entry: request_log.Entry) -> None:

@@ -1,7 +1,6 @@
 """The one log line of a request, as JSON. Nothing that a caller sent enters it, but for the route that matched, and the id of
 the client that was read."""
 
-import sys
 import traceback
 from contextvars import ContextVar
 
@@ -9,6 +8,7 @@ import msgspec
 
 from ...config import WrongSetting
 from ...domain.errors import LatchkeyError
+from ...flows.platform.log import write_line
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -47,7 +47,7 @@ class Line:
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None:
-            _print(self._entry)
+            write_line(self._entry)
         _entry.reset(self._reset_token)
 
 
@@ -83,7 +83,7 @@ def set_outcome(refusal: LatchkeyError) -> None:
 def write(**fields: str | list[str]) -> None:
     """A line beside the request's own."""
     entry = _entry.get()
-    _print({"request_id": entry.request_id if entry else "", **fields})
+    write_line({"request_id": entry.request_id if entry else "", **fields})
 
 
 def fault(error: Exception) -> None:
@@ -94,9 +94,3 @@ def fault(error: Exception) -> None:
     where = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
     reason = {"reason": str(error)} if isinstance(error, WrongSetting) else {}
     write(level="error", fault=type(error).__name__, **reason, where=where)
-
-
-def _print(line: object) -> None:
-    # Lambda keeps what is printed; logging's machinery would cost more than some answers do.
-    sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
-    sys.stdout.flush()

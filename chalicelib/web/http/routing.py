@@ -12,6 +12,7 @@ from ...domain import errors
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import LatchkeyError
 from ...domain.oauth.tokens import credentials
+from ...flows.platform import origin
 from ...flows.sessions import live
 from ...guard.functions import guard
 from ...guard.scope_map import SCOPES
@@ -39,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def network(self) -> str:
         """The network that rate limits count."""
-        return decoding.network_of(self.request.context.get("identity", {}).get("sourceIp") or "")
+        return decoding.network_of_request(self.request)
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -195,6 +196,7 @@ def _caller(svc: Services, request: Request, operation: Operation) -> Caller:
     request_log.set_user(sub)
     _check_scope(operation.scope, authorizer_context.get("scope", "").split(" "))
     if not machine:
+        origin.set_session(sub, sid)
         auth_time = int(authorizer_context.get("auth_time") or 0)
         return Caller(request=request, uid=sub, sid=sid, auth_time=auth_time, languages=languages)
     if not operation.machines:

@@ -14,7 +14,7 @@ from ...domain.errors import LatchkeyError
 from ...flows.oauth import client_request, interactions
 from ...flows.oauth.client_request import ClientRequest
 from ...flows.oauth.interactions import Interaction
-from ...flows.platform import macs, proof_of_work
+from ...flows.platform import macs, origin, proof_of_work
 from ...flows.sessions import browser
 from ...flows.sessions.browser import Browser
 from ...services import Services
@@ -80,6 +80,7 @@ class PageRequest(msgspec.Struct, frozen=True):
         browser_session = browser.current(self.svc, cookie) if cookie else None
         if browser_session:
             request_log.set_user(browser_session.user.uid)
+            origin.set_session(browser_session.user.uid, browser_session.session.session_id)
         return browser_session
 
     def browser_before_login(self, user: User) -> Browser | None:

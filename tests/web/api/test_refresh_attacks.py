@@ -232,7 +232,7 @@ def test_a_logout_just_before_the_write_leaves_the_session_ended(phone: Phone, s
 def test_a_refresh_just_before_a_logouts_write_does_not_outlive_it(phone: Phone, svc: Services) -> None:
     first = phone.sign_up()["refresh_token"]
     answers: list[dict[str, Any]] = []
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: answers.append(phone.refresh(first))):
+    with just_before(wire.clients(svc)[0], "TransactWriteItems", lambda: answers.append(phone.refresh(first))):
         assert phone.call("POST /logout", {"refresh_token": first}).status == 204
     dead(phone, first, answers[0]["refresh_token"])
     assert phone.call("POST /verify", {"token": answers[0]["access_token"]}).json() == {"active": False}

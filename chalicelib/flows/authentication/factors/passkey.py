@@ -12,7 +12,7 @@ from ....domain.authentication.webauthn import AssertionAnswer, Credential
 from ....domain.errors import AccountDisabled, InvalidCredentials, UnknownPasskey
 from ....domain.versioned import Record
 from ....services import Services
-from ...platform import ids, passkey_domain, security_log
+from ...platform import audit, ids, passkey_domain
 from . import factor as records
 from .factor import Discovery, Enrolment, Factor
 
@@ -155,7 +155,7 @@ def _verify(svc: Services, attempt: Attempt, user: User, answer: AssertionAnswer
     if not svc.factors.update_record(kept, record, now=svc.now()):
         raise InvalidCredentials(reason="passkey: removed meanwhile", uid=user.uid)
     for oddity in assertion.oddities:
-        security_log.report(f"passkey_{oddity}", uid=user.uid)
+        audit.record(svc, user.uid, audit.event(svc, f"passkey_{oddity}", factor=NAME))
     return Proof(NAME, assertion.amr, svc.now())
 
 

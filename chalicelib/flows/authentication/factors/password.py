@@ -1,3 +1,6 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ....domain.accounts import email, passwords
 from ....domain.accounts.limits import Spent
 from ....domain.accounts.model import User
@@ -6,7 +9,7 @@ from ....domain.authentication.model import Proof
 from ....domain.authentication.user_agent import UserAgent
 from ....domain.errors import AccountDisabled, GuestAccount, InvalidCredentials
 from ....services import Services
-from ...platform import limits
+from ...platform import audit, limits
 from ...platform.ids import new_id
 from ...sessions import known_devices
 from .factor import Factor
@@ -34,7 +37,7 @@ def identify(svc: Services, *, address: str, password: str, agent: UserAgent) ->
         device_id=device.id if user and device.is_known_to(user) else "",
         work=agent.proof_of_work,
     )
-    with limits.keep_failure(svc, spent):
+    with _trail(svc, "login_failed"), limits.keep_failure(svc, spent):
         if not device.accounts:
             uid = svc.users.find(canonical)
         # An unknown address costs the second read too, of an account that is not there; of another one each time,
@@ -49,9 +52,22 @@ def reauthenticate(svc: Services, user: User, password: str, *, network: str) ->
         raise GuestAccount(uid=user.uid)
     passwords.check_length(password)
     spent = _count(svc, user, network)
-    with limits.keep_failure(svc, spent):
+    with _trail(svc, "factor_failed"), limits.keep_failure(svc, spent):
         _verify(svc, user, passwords.normalise(password))
     return spent
+
+
+@contextmanager
+def _trail(svc: Services, failed: str) -> Iterator[None]:
+    """The event of a password that was wrong, or was right and is of no use."""
+    try:
+        yield
+    except InvalidCredentials as wrong:
+        audit.record(svc, wrong.uid, audit.event(svc, failed, factor=NAME))
+        raise
+    except AccountDisabled as refusal:
+        audit.record(svc, refusal.uid, audit.event(svc, "login_refused", factor=NAME, reason="account disabled"))
+        raise
 
 
 def proof(svc: Services) -> Proof:

@@ -7,6 +7,7 @@ from ....domain.authentication.model import Proof
 from ....domain.errors import InvalidCredentials
 from ....domain.versioned import Record
 from ....services import Services
+from ...platform import audit
 from ...platform.ids import new_id
 from .factor import Factor, encode
 
@@ -39,6 +40,7 @@ def _verify(svc: Services, _: Attempt, user: User, answer: str) -> Proof:
     digest = typed_codes.recovery_code_digest(answer, uid=user.uid)
     for enrolled in svc.factors.of_user(user, NAME):
         if digest in enrolled.codes and svc.factors.use_code(enrolled, digest, now=svc.now()):
+            audit.record(svc, user.uid, audit.event(svc, "recovery_code_used", factor=NAME))
             return Proof(NAME, AMR, svc.now())
     raise InvalidCredentials(reason="wrong or used recovery code", uid=user.uid)
 

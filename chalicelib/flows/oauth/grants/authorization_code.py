@@ -1,13 +1,14 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ....domain.accounts.events import SERVER
 from ....domain.accounts.model import Session, in_force
 from ....domain.crypto import handles
 from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ....domain.oauth import pkce
 from ....domain.oauth.client import CODE, Client
 from ....services import Services
-from ...sessions import issue, lifetimes, resources, session_handles
+from ...sessions import ending, issue, lifetimes, resources, session_handles
 from ...sessions.issue import TokenSet
 from .. import dpop
 from ..token_request import TokenRequest
@@ -78,5 +79,5 @@ def _proves_challenge(session: Session, client: Client, params: Mapping[str, str
 
 def _end_replayed_session(svc: Services, session: Session) -> InvalidGrant:
     """RFC 6749 section 4.1.2: a code that is used twice, with its verifier, may be stolen, so its session ends."""
-    svc.sessions.end(session.uid, session.session_id, why="code replayed")
+    ending.end(svc, session.uid, session.session_id, why="code replayed", by=SERVER)
     return InvalidGrant("The code has been used.", reason="code replayed: session ended", uid=session.uid)
