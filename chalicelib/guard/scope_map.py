@@ -9,6 +9,7 @@ SCOPES = {
     "GET /me/sessions": ACCOUNT,
     "DELETE /me/sessions": ACCOUNT,
     "DELETE /me/sessions/{sid}": ACCOUNT,
+    "GET /me/activity": ACCOUNT,
     "GET /me/devices": ACCOUNT,
     "DELETE /me/devices": ACCOUNT,
     "DELETE /me/devices/{device_id}": ACCOUNT,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from chalicelib.domain.accounts.events import EVENTS, Event
 from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.accounts import mail_problems
@@ -44,12 +45,24 @@ def allowed_app(svc: Services, email: str) -> None:
     assert svc.clients.remember_consent(user, "garden", client.scopes, since=0, now=svc.now())
 
 
+def activity(svc: Services, email: str) -> None:
+    """An event of each kind that is kept, from a browser, by an application and by an operator."""
+    uid = svc.users.find(email) or ""
+    kept = [name for name, kind in EVENTS.items() if kind.kept]
+    where = {"network": "2001:db8:0:1::/64", "browser": "Firefox", "system": "Windows", "client": "garden"}
+    events = [Event(id=name, type=name, at=svc.now(), factor="totp", **where) for name in kept]
+    events += [Event(id="operator", type="roles_changed", at=svc.now(), by="operator")]
+    events += [Event(id="new", type="login", at=svc.now() - 3000, device="new", system="iOS", network="192.0.2.1")]
+    svc.transactions.commit(svc.events.addition(uid, tuple(events), seconds=86400, now=svc.now()))
+
+
 # By path, for the account with an e-mail address and the password of everybody here; most pages need nothing.
 STATES: Mapping[str, Callable[[Services, str], None]] = {
     "/account/sessions": sessions_on_devices,
     "/account/factors": recovery_codes,
     "/account/email": bounced,
     "/account/apps": allowed_app,
+    "/account/activity": activity,
 }
 
 

@@ -8,7 +8,7 @@ import msgspec
 from ...config import Settings
 from ...domain.errors import NotFound
 from ...services import Services
-from ..api import accounts, consents, devices, email, factors, login_enrolment, passkey_signup
+from ..api import accounts, activity, consents, devices, email, factors, login_enrolment, passkey_signup
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -16,6 +16,7 @@ from ..http.routing import Api, Caller, Operation
 from ..oauth import introspection, login_requests, registration, token, userinfo
 from ..pages import (
     account,
+    account_activity,
     account_apps,
     account_email,
     account_password,
@@ -73,6 +74,7 @@ APIS = (
     factors.api,
     devices.api,
     consents.api,
+    activity.api,
     api_sessions.api,
     api_login.api,
     login_enrolment.api,
@@ -98,6 +100,7 @@ APIS = (
     account_email.api,
     account_password.api,
     account_apps.api,
+    account_activity.api,
     end_session.api,
     footer.api,
     verify_email.api,

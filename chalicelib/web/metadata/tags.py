@@ -22,6 +22,7 @@ TAGS = (
     Tag("App sessions", "For first-party apps: new tokens, the list of devices, the end.", "api.sessions"),
     Tag("App devices", "For first-party apps: where further factors are not asked for again.", "api.devices"),
     Tag("App consents", "For first-party apps: what other applications may do with the account.", "api.consents"),
+    Tag("App activity", "For first-party apps: what has happened to the account lately.", "api.activity"),
     Tag("App accounts", "For first-party apps: sign-up, the profile, the password, the end.", "api.accounts"),
     Tag("App passkeys", "For first-party apps: an account that begins with a passkey.", "api.passkey"),
     Tag("App e-mail", "For first-party apps: an address verified or changed, a password reset.", "api.email"),

@@ -7,4 +7,5 @@ MENU = (
     ("account/factors", "factors.title"),
     ("account/sessions", "sessions"),
     ("account/apps", "apps.title"),
+    ("account/activity", "activity.title"),
 )

@@ -566,6 +566,7 @@ DEEDS: dict[str, Deed] = {
     "POST /login/enrolment": (with_login_enrolment, begin_login_enrolment),
     "POST /login/enrolment/confirm": (with_login_enrolment, confirm_login_enrolment),
     "GET /me/devices": (with_remembered_device, lambda w: w.phone.call("GET /me/devices", token=w.state["token"])),
+    "GET /me/activity": (with_factor, lambda w: w.phone.call("GET /me/activity", token=w.state["token"])),
     "DELETE /me/devices": (
         with_remembered_device,
         lambda w: w.phone.call("DELETE /me/devices", token=w.state["token"]),
@@ -643,6 +644,7 @@ DEEDS: dict[str, Deed] = {
     "POST /account/email": (at_email_page, form("/account/email", email="ann@new.example")),
     "POST /account/factors": (at_factors, new_codes_on_page),
     "POST /account/add-factor": (at_new_code_app, add_code_app_on_page),
+    "POST /account/activity": (at("/account/activity"), form("/account/activity", others="end")),
     "POST /account/sessions": (at_sessions, form(ACCOUNT_SESSIONS, others="end")),
 }
 

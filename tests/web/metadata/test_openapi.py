@@ -304,6 +304,8 @@ def change_factors(phone: Phone, clock: Clock) -> None:
         phone.call("POST /me/factors/confirm", {"token": begun, "answer": answer}, token=access)
     (factor,) = phone.call("GET /me/factors", token=access).json()["factors"]
     phone.call("GET /me/devices", token=access)
+    for query in ("", "?before=x"):
+        phone.call(f"GET /me/activity{query}", token=access)
     for device_id in ("x", DEVICE_ID):
         phone.call(f"DELETE /me/devices/{device_id}", token=access)
     phone.call("DELETE /me/devices", token=access)
