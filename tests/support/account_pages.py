@@ -1,6 +1,7 @@
 """The pages that are for who is logged in, as they are declared, and what an account needs so that each shows its forms."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from chalicelib.domain.accounts.events import EVENTS, Event
 from chalicelib.domain.authentication.user_agent import UserAgent
@@ -49,7 +50,12 @@ def activity(svc: Services, email: str) -> None:
     """An event of each kind that is kept, from a browser, by an application and by an operator."""
     uid = svc.users.find(email) or ""
     kept = [name for name, kind in EVENTS.items() if kind.kept]
-    where = {"network": "2001:db8:0:1::/64", "browser": "Firefox", "system": "Windows", "client": "garden"}
+    where: dict[str, Any] = {
+        "network": "2001:db8:0:1::/64",
+        "browser": "Firefox",
+        "system": "Windows",
+        "client": "garden",
+    }
     events = [Event(id=name, type=name, at=svc.now(), factor="totp", **where) for name in kept]
     events += [Event(id="operator", type="roles_changed", at=svc.now(), by="operator")]
     events += [Event(id="new", type="login", at=svc.now() - 3000, device="new", system="iOS", network="192.0.2.1")]

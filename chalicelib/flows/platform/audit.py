@@ -109,6 +109,8 @@ def _write(svc: Services, uid: str, writes: tuple[Write, ...]) -> dict[Write, st
         failed = svc.transactions.commit(svc.users.presence(uid), *writes)
     except TemporarilyUnavailable as failure:
         return dict.fromkeys(writes, failure.reason)
+    except Exception as defect:  # which is mended later: what the record is of is done
+        return dict.fromkeys(writes, type(defect).__name__)
     if failed is None:
         return {}
     return dict.fromkeys(writes, FULL if failed in writes else "account gone")
