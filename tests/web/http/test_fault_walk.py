@@ -649,13 +649,17 @@ DEEDS: dict[str, Deed] = {
 }
 
 
+def with_everything(svc: Services) -> Services:
+    """Services where clients may register themselves, mail is sent, and there are guests."""
+    settings = replace(svc.settings, registration_open=True, mail_from="login@id.example", guests=True)
+    return replace(svc, settings=settings)
+
+
 @pytest.fixture
 def worlds(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], World]]:
     """As many browsers and clients of one user as a test wants, where clients may register themselves."""
     phone.sign_up(name="Ann")
-    svc = replace(
-        svc, settings=replace(svc.settings, registration_open=True, mail_from="login@id.example", guests=True)
-    )
+    svc = with_everything(svc)
     with counter.installed(), installed(svc):
         yield lambda: World(phone, svc, clock)
 
