@@ -125,6 +125,7 @@ def erase(
     # With the account and not before: whoever took it over could have the erasure fail, and be rid of the owner's undo.
     freed = email_change.reservation_end(svc, user)
     writes = (deletion, svc.factors.deletion(user), *also)
+    svc.events.erase(user.uid)  # before too: should what follows the end fail, nobody comes again for the rest
     if svc.transactions.commit(*writes, optional=[*optional, *freed]) is not None:
         return False
     # Nothing begins any more: every write for an owner asks whether they are there.

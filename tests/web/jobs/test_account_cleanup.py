@@ -114,7 +114,7 @@ def test_the_function_says_whom_it_erased_and_not_their_address(
     scheduled = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}, "account": "1", "region": "x"}
     app.app.handler_map["erase_unverified"]({**scheduled, "version": "0", "id": "1", "time": "", "resources": []}, None)
     line = json.loads(capsys.readouterr().out)
-    assert (line["event"], line["uid"]) == ("account erased", uid)
+    assert (line["event"], line["uid"]) == ("account_erased", uid)
     assert EMAIL not in json.dumps(line)
     assert svc.users.find(EMAIL) is None
 
