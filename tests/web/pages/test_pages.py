@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.config import Settings, load
+from chalicelib.domain.accounts.events import EVENTS
 from chalicelib.domain.accounts.password_advice import ADVICE
 from chalicelib.flows.accounts import account
 from chalicelib.services import Services
@@ -28,6 +29,7 @@ ROOM = Path(html.__file__).parent
 # Of texts that are named as the program runs.
 PREFIXES = (
     "scope.",
+    "event.",
     "error.",
     "mailed_login.",
     "end_session.",
@@ -510,6 +512,12 @@ def test_the_templates_use_all_texts_and_no_others() -> None:
     keys = set(re.findall(r"\bt\.(\w+)", sources)) - {"get"}
     keys |= {key for key in texts("en") if key.startswith(PREFIXES)} | set(re.findall(r'\bt\["([\w.]+)"\]', sources))
     assert keys == set(texts("en"))
+
+
+def test_each_kind_of_event_that_is_kept_has_its_words() -> None:
+    names = {tuple(key.split(".")[1:]) for key in texts("en") if key.startswith("event.")}
+    assert {name for name, *reason in names if not reason} == {name for name, kind in EVENTS.items() if kind.kept}
+    assert {name for name, *_ in names} <= {*EVENTS}
 
 
 # --- cookies and headers ---
