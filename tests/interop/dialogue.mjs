@@ -1,10 +1,5 @@
-// How a script and its test talk: a line of JSON each way, over the script's own input and output.
-import { createInterface } from 'node:readline'
-
-const input = createInterface({ input: process.stdin })
-const lines = input[Symbol.asyncIterator]()
-const nextMessage = async () => JSON.parse((await lines.next()).value)
-const say = (what) => process.stdout.write(JSON.stringify(what) + '\n')
+// How a script and its test talk.
+import { hangUp, nextMessage, say } from './lines.mjs'
 
 /** What the developer of this client knows: issuer, client_id, credentials, and what the test adds. */
 export const params = await nextMessage()
@@ -20,7 +15,7 @@ export async function visit(address) {
 /** The script's last word. */
 export function answer(what) {
   say({ answer: what })
-  input.close()
+  if (!new URL(import.meta.url).search) hangUp() // nobody else is to be run in this process
 }
 
 /** What an error says that a client can act on. */

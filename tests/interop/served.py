@@ -20,6 +20,7 @@ from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer, Gateway
 from local.server import listen, serving, url
+from tests.interop.javascript import resident
 from tests.interop.person import Person
 from tests.support.aws import container, deploy
 from tests.support.documented import check
@@ -130,6 +131,6 @@ def latchkey(algorithm: str, files: Path, **more: str) -> Iterator[Served]:
     with running(files, "app.example", "wiki.example", "localhost") as internet:
         svc = replace(container(settings), fetch=internet.fetch())
         gateway = Recording(app)
-        with installed(svc), judged_once(), serving(gateway, listening) as issuer:
+        with installed(svc), judged_once(), serving(gateway, listening) as issuer, resident():
             yield Served(issuer, svc, internet)
             gateway.check()

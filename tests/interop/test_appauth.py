@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.interop import javascript
-from tests.interop.javascript import run
+from tests.interop.javascript import run_alone
 from tests.interop.served import Served, free_port
 from tests.support.forge import peek
 
@@ -22,7 +22,7 @@ def registration(served: Served) -> dict[str, Any]:
 
 def test_a_native_app_logs_its_user_in_refreshes_and_revokes(served: Served, registration: dict[str, Any]) -> None:
     person = served.person()
-    answer = run("appauth/login.mjs", registration, person)
+    answer = run_alone("appauth/login.mjs", registration, person)
     assert answer["state"] == answer["sentState"]
     assert peek(answer["first"]["idToken"])[1]["aud"] == registration["client_id"]
     assert answer["first"]["refreshToken"] != answer["second"]["refreshToken"]
@@ -31,5 +31,5 @@ def test_a_native_app_logs_its_user_in_refreshes_and_revokes(served: Served, reg
 
 
 def test_a_native_app_hears_that_its_user_refused(served: Served, registration: dict[str, Any]) -> None:
-    answer = run("appauth/login.mjs", registration, served.person("deny"))
+    answer = run_alone("appauth/login.mjs", registration, served.person("deny"))
     assert (answer["error"], answer["state"]) == ("access_denied", answer["sentState"])
