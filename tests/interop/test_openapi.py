@@ -1,6 +1,6 @@
 """schemathesis, which asks every operation of the OpenAPI document for what the document does not promise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from schemathesis.transport.requests import ManagedCookiesSession
 
 from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.domain.oauth.client import GRANT_TYPES
@@ -58,6 +59,14 @@ def client(served: Served) -> str:
     return basic(registration["client_id"], registration["client_secret"])
 
 
+@pytest.fixture(scope="module")
+def session() -> Iterator[ManagedCookiesSession]:
+    """One connection for all requests; no cookie of one goes with the next."""
+    with ManagedCookiesSession() as session:
+        session.trust_env = False  # loopback needs no proxy, which would be looked for anew each time
+        yield session
+
+
 def user(served: Served) -> str:
     """The access token of a new user: some operations are the end of the one who asks for them."""
     email = f"{uuid4().hex}@example.com"
@@ -88,23 +97,28 @@ def takes_anything(line: str) -> bool:
 
 
 @pytest.mark.parametrize("line", OPERATIONS)
-def test_whatever_is_asked_the_answer_is_no_5xx_and_as_documented(served: Served, line: str) -> None:
+def test_whatever_is_asked_the_answer_is_no_5xx_and_as_documented(
+    served: Served, session: ManagedCookiesSession, line: str
+) -> None:
     of_user = "/me" in line or "/userinfo" in line
 
     def send(case: Any) -> None:
         bearer = user(served) if of_user else REGISTRATION_TOKEN
         headers = {"Authorization": f"Bearer {bearer}"}
-        case.call_and_validate(headers=headers, base_url=served.issuer, checks=CHECKS)
+        case.call_and_validate(headers=headers, base_url=served.issuer, checks=CHECKS, session=session)
 
     call(line, send, examples=15)
 
 
 @pytest.mark.parametrize("line", OF_CLIENTS)
-def test_so_it_is_for_a_client_that_has_proved_itself(served: Served, client: str, line: str) -> None:
+def test_so_it_is_for_a_client_that_has_proved_itself(
+    served: Served, session: ManagedCookiesSession, client: str, line: str
+) -> None:
     def send(case: Any) -> None:
         if isinstance(case.body, dict):
             # What is made up would be a second way to authenticate, and nothing else would be looked at.
             case.body = {name: value for name, value in case.body.items() if name not in clients.CREDENTIALS}
-        case.call_and_validate(headers={"Authorization": client}, base_url=served.issuer, checks=CHECKS)
+        headers = {"Authorization": client}
+        case.call_and_validate(headers=headers, base_url=served.issuer, checks=CHECKS, session=session)
 
     call(line, send, examples=30)
