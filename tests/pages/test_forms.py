@@ -4,9 +4,23 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
+from chalicelib.domain.oauth.client import Client
+from chalicelib.flows.accounts import account
+from chalicelib.flows.authentication import api_login
+from tests.pages import looks
 from tests.pages.conftest import Opener
 from tests.pages.site import PASSWORD, Application, log_in, press
+from tests.support import account_pages
 
+# Where text that turns its direction is not kept apart from what is around it.
+TURNED = """() => {
+    const texts = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT), open = [];
+    while (texts.nextNode()) {
+        const { data, parentElement } = texts.currentNode;
+        if (data.includes("\u202e") && !parentElement.closest("bdi, [dir=auto]")) open.push(parentElement.outerHTML);
+    }
+    return open;
+}"""
 LOG_IN = "form[action$='/authorize/login'] button:not([formaction]):not([type=button])"
 SHOW = ".password button"
 
@@ -86,6 +100,32 @@ def test_who_forgot_the_password_does_not_type_the_address_again(login: Page) ->
     press(login, ".field a")
     expect(login.locator("#email")).to_have_value("layla@example.com")
     assert "layla" not in login.url
+
+
+# Right to left from here on, markup, and no place to break a line.
+STRANGE = "\u202e<b>" + "w" * 180
+
+
+def test_no_name_that_somebody_gives_breaks_a_page_or_turns_its_text_round(
+    window: Page, application: Application
+) -> None:
+    svc, address = application.site.svc, application.site.person()
+    user = svc.users.read(svc.users.find(address) or "")
+    assert user
+    account.change_profile(svc, user, dict.fromkeys(("name", "given_name", "nickname"), STRANGE))
+    api_login.with_password(svc, address=address, password=PASSWORD, agent=account_pages.AGENT, device=STRANGE[:100])
+    client = Client(client_id="strange", client_name=STRANGE[:100], scopes=("openid", STRANGE[4:60]))
+    svc.clients.create(client)
+    assert svc.clients.remember_consent(user, "strange", client.scopes, since=0, now=svc.now())
+    window.set_viewport_size({"width": 320, "height": 640})
+    window.goto(f"{application.site.url}/authorize/login")
+    log_in(window, address)
+    own_pages = [f"{application.site.url}{path}" for path in account_pages.PATHS]
+    for page in (*own_pages, application.link(prompt="select_account"), application.link()):
+        window.goto(page)
+        assert window.evaluate(looks.SIDEWAYS) <= 0, page
+        assert window.evaluate(TURNED) == [], page
+    window.set_viewport_size({"width": 1000, "height": 800})
 
 
 def test_without_a_script_the_forms_have_nothing_that_does_nothing(open_page: Opener, application: Application) -> None:
