@@ -6,6 +6,7 @@ SCOPES = {
     "GET /me": ACCOUNT,
     "PATCH /me": ACCOUNT,
     "DELETE /me": ACCOUNT,
+    "GET /me/export": ACCOUNT,
     "GET /me/sessions": ACCOUNT,
     "DELETE /me/sessions": ACCOUNT,
     "DELETE /me/sessions/{sid}": ACCOUNT,

@@ -165,6 +165,10 @@ def session_ended(window: Page, application: Application) -> None:
     press(window, "main form button")
 
 
+def deleted(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/deleted")
+
+
 def session_not_ended(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/end-session?token=x")
 
@@ -378,6 +382,7 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         end_session,
         session_ended,
         session_not_ended,
+        deleted,
         undo_email_change,
         email_restored,
         mailed_login_code,

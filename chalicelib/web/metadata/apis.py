@@ -8,7 +8,7 @@ import msgspec
 from ...config import Settings
 from ...domain.errors import NotFound
 from ...services import Services
-from ..api import accounts, activity, consents, devices, email, factors, login_enrolment, passkey_signup
+from ..api import accounts, activity, consents, devices, email, export, factors, login_enrolment, passkey_signup
 from ..api import login as api_login
 from ..api import sessions as api_sessions
 from ..http.answers import Answer
@@ -18,7 +18,9 @@ from ..pages import (
     account,
     account_activity,
     account_apps,
+    account_delete,
     account_email,
+    account_export,
     account_password,
     authorize,
     change_email,
@@ -69,6 +71,7 @@ def docs_file(svc: Services, _: Caller, file: str) -> Answer:
 
 APIS = (
     accounts.api,
+    export.api,
     passkey_signup.api,
     email.api,
     factors.api,
@@ -101,6 +104,8 @@ APIS = (
     account_password.api,
     account_apps.api,
     account_activity.api,
+    account_export.api,
+    account_delete.api,
     end_session.api,
     footer.api,
     verify_email.api,

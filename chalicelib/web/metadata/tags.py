@@ -24,6 +24,7 @@ TAGS = (
     Tag("App consents", "For first-party apps: what other applications may do with the account.", "api.consents"),
     Tag("App activity", "For first-party apps: what has happened to the account lately.", "api.activity"),
     Tag("App accounts", "For first-party apps: sign-up, the profile, the password, the end.", "api.accounts"),
+    Tag("App export", "For first-party apps: a copy of all that is kept of their user.", "api.export"),
     Tag("App passkeys", "For first-party apps: an account that begins with a passkey.", "api.passkey"),
     Tag("App e-mail", "For first-party apps: an address verified or changed, a password reset.", "api.email"),
     Tag("App factors", "For first-party apps: what proves a user besides the password.", "api.factors"),

@@ -8,4 +8,6 @@ MENU = (
     ("account/sessions", "sessions"),
     ("account/apps", "apps.title"),
     ("account/activity", "activity.title"),
+    ("account/export", "export.title"),
+    ("account/delete", "delete.title"),
 )

@@ -67,6 +67,7 @@ def page(
             t=texts,
             error_text=partial(error_text, texts),
             ago=partial(ago, texts),
+            lasting=partial(lasting, texts),
             fill=fill,
             host_of=host_of,
             language=texts.language,
@@ -176,6 +177,11 @@ def ago(texts: Texts, seconds: int) -> str:
         if seconds >= length:
             return texts["time.ago"].replace("{time}", _count(texts, unit, seconds // length))
     return texts["time.now"]
+
+
+def lasting(texts: Texts, seconds: int, text: str) -> str:
+    """A text with a time of whole days in its place for that."""
+    return text.replace("{days}", _count(texts, "days", seconds // UNITS["days"]))
 
 
 def _count(texts: Texts, unit: str, n: int) -> str:

@@ -70,6 +70,7 @@ class Pages:
         takes: frozenset[str] = frozenset(),
         page: str = "",
         logged_in: bool = False,
+        **more: Any,
     ) -> Declare:
         """Declares `POST path`, a form of a page; the function gets a PageRequest, and who is `logged_in` if that is due.
 
@@ -95,7 +96,7 @@ class Pages:
                     return handler(page_request)
                 return handler(page_request.of_account(browser_session.user), browser_session)
 
-            declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in}
+            declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in, **more}
             return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared)(serve)
 
         return declare

@@ -66,6 +66,8 @@ WITHOUT_CALLS = {
         "GET /account/email-verified",
         "GET /account/end-session",
         "GET /account/session-ended",
+        "GET /account/deleted",
+        "GET /account/deletion-scheduled",
         "GET /account/email-changed",
         "GET /account/undo-email-change",
         "GET /account/email-restored",
@@ -280,10 +282,14 @@ def revoke_consent(world: World) -> Answer:
     return world.phone.call(f"DELETE /me/consents/{world.state['consent']}", token=world.state["token"])
 
 
-def at_password_page(world: World) -> None:
-    """The page of the password of somebody who has just made an account and logged in."""
-    at_new_code_app(world)
-    world.state["page"] = world.browser.get("/account/password")
+def at_own_page(path: str) -> Callable[[World], None]:
+    """A page of somebody who has just made an account and logged in."""
+
+    def before(world: World) -> None:
+        at_new_code_app(world)
+        world.state["page"] = world.browser.get(path)
+
+    return before
 
 
 def at_new_code_app(world: World) -> None:
@@ -640,7 +646,10 @@ DEEDS: dict[str, Deed] = {
     **{f"GET {path}": (of_oauth.with_login, page(path)) for path in account_pages.PATHS},
     "POST /account": (at("/account"), form("/account", nickname="Annie")),
     "POST /account/apps": (with_app, take_back),
-    "POST /account/password": (at_password_page, form("/account/password", password=NEW_PASSWORD)),
+    "POST /account/password": (at_own_page("/account/password"), form("/account/password", password=NEW_PASSWORD)),
+    "POST /account/export": (at_own_page("/account/export"), form("/account/export")),
+    "POST /account/delete": (at_own_page("/account/delete"), form("/account/delete", decision="delete")),
+    "GET /me/export": (with_new_account, lambda w: w.phone.call("GET /me/export", token=w.state["token"])),
     "POST /account/email": (at_email_page, form("/account/email", email="ann@new.example")),
     "POST /account/factors": (at_factors, new_codes_on_page),
     "POST /account/add-factor": (at_new_code_app, add_code_app_on_page),

@@ -303,6 +303,8 @@ DEEDS: dict[str, Deed] = {
             "/account/sign-up-mailed",
             "/account/reset-mailed",
             "/account/password-reset",
+            "/account/deleted",
+            "/account/deletion-scheduled",
             "/",
             "/error",
             "/favicon.ico",

@@ -351,6 +351,15 @@ def take_consent_back(phone: Phone, access: str) -> None:
         phone.call(f"DELETE /me/consents/{consent['id']}", token=access)
 
 
+def read_all_and_delete_later(phone: Phone) -> None:
+    """An account that has a copy of itself, and can be had back for a day."""
+    phone.call("GET /me/export", token=phone.log_in()["access_token"])
+    usual = services()
+    use(replace(usual, settings=replace(usual.settings, deletion_seconds=24 * 3600)))
+    phone.call("DELETE /me", token=phone.sign_up("carl@example.com")["access_token"])
+    use(usual)
+
+
 def walk(phone: Phone, clock: Clock) -> None:
     """Does all that can be done at the door, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
@@ -381,6 +390,7 @@ def walk(phone: Phone, clock: Clock) -> None:
     for token in (access, None, phone.log_in(scope="notes:read")["access_token"]):
         phone.call("GET /me", token=token)
     phone.call("PATCH /me", {"name": "Ann B."}, token=access)
+    read_all_and_delete_later(phone)
     verify_address(phone, access)
     take_consent_back(phone, access)
     change_factors(phone, clock)

@@ -17,6 +17,7 @@ from tests.web.http.test_unauthenticated_writes import written
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 LANGUAGES = {"en": b'<html lang="en" dir="ltr"', "ar": b'<html lang="ar" dir="rtl"'}
+DOWNLOADS = {"/account/export"}
 pytestmark = pytest.mark.parametrize("path", account_pages.PATHS)
 
 
@@ -117,9 +118,12 @@ def test_a_form_without_this_browsers_token_does_nothing(
     assert keys == []
 
 
-def test_each_button_is_answered_with_a_redirect(ann: Browser, path: str) -> None:
+def test_each_button_is_answered_with_a_redirect_or_a_file_to_keep(ann: Browser, path: str) -> None:
     for to, hidden, (name, value) in buttons(ann.get(path)):
         answer = send(ann, to, {**hidden, name: value})
+        if to in DOWNLOADS:
+            assert (answer.header("Content-Disposition") or "").startswith("attachment; ")
+            continue
         assert (answer.status, answer.body) == (303, b"")
         assert (answer.header("Location") or "").startswith(f"{ISSUER}/")
 

@@ -39,6 +39,8 @@ PREFIXES = (
     "account.",
     "apps.",
     "footer.",
+    "export.",
+    "delete.",
     "password.",
     "your_email.",
     "factor.",

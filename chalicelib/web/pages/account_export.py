@@ -1,0 +1,54 @@
+"""A copy of all that is kept of somebody, for who has just logged in: what is in it, and the button that fetches it."""
+
+import msgspec
+
+from ...domain import errors
+from ...flows.accounts import export
+from ...flows.sessions.browser import Browser
+from ..http.answers import Answer
+from . import form_errors, forms
+from .fresh_login import login_unless_fresh
+from .page_request import PageRequest
+from .page_routes import Pages
+
+pages = Pages(__name__)
+api = pages.api
+
+PAGE, FORM = "account/export", "export"
+JSON = "application/json"
+
+
+@pages.page(f"/{PAGE}", logged_in=True)
+def export_page(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """Says what is in the copy; whoever has not just logged in does so first."""
+    if login := login_unless_fresh(page_request, browser_session):
+        return login
+    return forms.show(
+        page_request,
+        "export.html",
+        FORM,
+        browser_session,
+        user=browser_session.user.email,
+        query=page_request.to.removeprefix(PAGE),
+    )
+
+
+@pages.form(f"/{PAGE}", name=FORM, logged_in=True, media=(JSON,))
+def export_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
+    """The copy, as a file: the browser stays at the page."""
+    svc, session = page_request.svc, browser_session.session
+    try:
+        exported = export.read(svc, browser_session.user, session, auth_time=session.auth_time)
+    except errors.LoginRequired:
+        return page_request.start_over(PAGE)  # which asks for the login
+    except errors.TooManyRequests as refusal:
+        form = (FORM, session.session_id)
+        return form_errors.redirect_with_errors(page_request, page_request.to, form, refusal, refusal.code)
+    text = msgspec.json.format(msgspec.json.encode(exported)).decode()
+    disposition = f'attachment; filename="{export.FILE}"'
+    headers: dict[str, str | list[str]] = {
+        "Content-Type": JSON,
+        "Content-Disposition": disposition,
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Answer(body=text, headers=headers)
