@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .events import Event
 from .model import Consent, EnrolledFactor, Session, User
 from .remembered_device import RememberedDevice
 
@@ -80,6 +81,25 @@ class ExportedConsent(msgspec.Struct, frozen=True):
     agreed_at: int
 
 
+class ExportedEvent(msgspec.Struct, frozen=True):
+    """Something that happened to the account, as the list of its activity has it."""
+
+    id: str
+    type: str
+    outcome: str
+    at: int
+    session: str
+    client_id: str
+    network: str
+    browser: str
+    system: str
+    device: str
+    amr: tuple[str, ...]
+    factor: str
+    reason: str
+    by: str
+
+
 class Export(msgspec.Struct, frozen=True, kw_only=True):
     """All that is kept of a person. A later `version` may mean something else; the same has more members at most."""
 
@@ -91,6 +111,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     sessions: list[ExportedSession]
     devices: list[ExportedDevice]
     consents: list[ExportedConsent]
+    events: list[ExportedEvent]
 
 
 def account_of(user: User) -> ExportedAccount:
@@ -152,3 +173,23 @@ def consents_of(consents: Sequence[Consent]) -> list[ExportedConsent]:
     """What was agreed to, the latest first."""
     latest = sorted(consents, key=lambda each: (-each.agreed_at, each.client_id, each.api))
     return [ExportedConsent(each.client_id, each.api, tuple(sorted(each.scopes)), each.agreed_at) for each in latest]
+
+
+def event_of(event: Event) -> ExportedEvent:
+    """Something that happened."""
+    return ExportedEvent(
+        id=event.id,
+        type=event.type,
+        outcome=event.kind.outcome,
+        at=event.at,
+        session=event.session,
+        client_id=event.client,
+        network=event.network,
+        browser=event.browser,
+        system=event.system,
+        device=event.device,
+        amr=event.amr,
+        factor=event.factor,
+        reason=event.reason,
+        by=event.by,
+    )

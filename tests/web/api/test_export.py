@@ -1,12 +1,14 @@
 """The copy of all that is kept of somebody: what is in it, what is not, and who gets it."""
 
+import inspect
 import json
-from collections.abc import Iterator
-from dataclasses import fields, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.accounts.events import Event
 from chalicelib.domain.accounts.model import Consent, EnrolledFactor, Session, User
 from chalicelib.domain.accounts.remembered_device import RememberedDevice
 from chalicelib.services import Services
@@ -98,6 +100,21 @@ DECISIONS: dict[type, dict[str, tuple[str] | str]] = {
         "browser": ("browser",),
         "system": ("system",),
     },
+    Event: {
+        "id": ("id",),
+        "type": ("type",),
+        "at": ("at",),
+        "session": ("session",),
+        "client": ("client_id",),
+        "network": ("network",),
+        "browser": ("browser",),
+        "system": ("system",),
+        "device": ("device",),
+        "amr": ("amr",),
+        "factor": ("factor",),
+        "reason": ("reason",),
+        "by": ("by",),
+    },
     Consent: {
         "client_id": ("client_id",),
         "scopes": ("scopes",),
@@ -137,11 +154,11 @@ def export(phone: Phone, token: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", DECISIONS, ids=lambda kind: kind.__name__)
 def test_of_each_member_that_is_kept_somebody_has_decided_whether_it_is_in_the_copy(kind: type) -> None:
-    assert {each.name for each in fields(kind)} == set(DECISIONS[kind])
+    names: Iterable[str] = Event.__struct_fields__ if kind is Event else inspect.get_annotations(kind)
+    assert set(names) == set(DECISIONS[kind])
 
 
 def test_what_is_decided_to_be_in_it_is_in_it_as_it_is_kept(life: Life, rich: Services) -> None:
-    exported = export(life.phone, life.access_token)
     user = life.user()
     kept: dict[str, list[Any]] = {
         "account": [user],
@@ -149,16 +166,22 @@ def test_what_is_decided_to_be_in_it_is_in_it_as_it_is_kept(life: Life, rich: Se
         "sessions": rich.sessions.of_user(user.uid),
         "devices": rich.remembered_devices.of_user(user.uid),
         "consents": rich.clients.consents(user.uid),
+        "events": rich.events.of_user(user.uid, before=life.clock() + 3600, since=0, least=10**6)[0],
     }
+    exported = export(life.phone, life.access_token)  # which is an event itself, of after that
     assert set(exported) == {*kept, "format", "version", "exported_at"}
     for part, records in kept.items():
         copies = [exported["account"]] if part == "account" else exported[part]
         assert len(copies) == len(records) > 0, part
         names = {name: place[0] for name, place in DECISIONS[type(records[0])].items() if isinstance(place, tuple)}
         of_records = [_plain({copy: getattr(each, name) for name, copy in names.items()}) for each in records]
-        own = {"has_password"} if part == "account" else set()
+        own = {"account": {"has_password"}, "events": {"outcome"}}.get(part, set())
         of_copies = [{name: value for name, value in each.items() if name not in own} for each in copies]
-        assert sorted(of_copies, key=str) == sorted(of_records, key=str), part
+        assert sorted(map(in_order, of_copies)) == sorted(map(in_order, of_records)), part
+
+
+def in_order(copy: dict[str, Any]) -> str:
+    return json.dumps(copy, sort_keys=True)
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
@@ -281,7 +304,8 @@ def test_the_page_s_file_is_the_same(ann: Browser, phone: Phone) -> None:
     assert answer.header("Cache-Control") == "no-store"
     assert answer.header("X-Content-Type-Options") == "nosniff"
     exported = json.loads(answer.body)
-    assert exported == {**export(phone, phone.log_in()["access_token"]), "sessions": exported["sessions"]}
+    own = {name: exported[name] for name in ("sessions", "events")}  # which a login and a copy each add to
+    assert exported == {**export(phone, phone.log_in()["access_token"]), **own}
     assert exported["account"]["name"] == "Ann <b>"
     assert "browser" in {each["client_id"] for each in exported["sessions"]}
 

@@ -75,6 +75,8 @@ ROUTES: Mapping[str, set[str]] = {
     "DELETE /me/consents/{consent_id}": {"consent_revoked"},
     "POST /device": {"consent_given"},
     "DELETE /me": {"account_erased"},
+    "POST /account/delete": {"account_erased"},
+    "POST /account/export": {"data_exported"},
 }
 NOTHING, MAIL, STEP = "changes nothing", "a mail is asked for", "a step of what has its event at the end"
 # What has none, and why.

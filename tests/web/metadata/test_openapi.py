@@ -389,8 +389,8 @@ def walk(phone: Phone, clock: Clock) -> None:
     phone.call("POST /verify", {"token": "x"})
     for token in (access, None, phone.log_in(scope="notes:read")["access_token"]):
         phone.call("GET /me", token=token)
-    phone.call("PATCH /me", {"name": "Ann B."}, token=access)
     read_all_and_delete_later(phone)
+    phone.call("PATCH /me", {"name": "Ann B."}, token=access)
     verify_address(phone, access)
     take_consent_back(phone, access)
     change_factors(phone, clock)
