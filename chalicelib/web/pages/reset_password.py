@@ -9,7 +9,7 @@ from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, forms
 from .error_pages import REFUSALS
-from .page_request import PageRequest, path_with_query, redirect, redirect_to_page
+from .page_request import PageRequest, page_request_of, path_with_query, redirect, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
@@ -21,6 +21,7 @@ ASK, MAILED, PAGE, DONE = (
     "account/reset-password",
     "account/password-reset",
 )
+OF_ACCOUNT = "account/password"  # where who is logged in chooses one
 FORM_ERRORS = (
     errors.WeakPassword,
     errors.InvalidRequest,
@@ -32,8 +33,13 @@ ASK_FORM, FORM = "forgotten password", "new password"
 
 
 @pages.route("GET /.well-known/change-password", errors=(*REFUSALS, errors.NotFound))
-def well_known_page(svc: Services, _: Caller) -> Answer:
-    """Where password managers send people for a new password (W3C, A Well-Known URL for Changing Passwords)."""
+def well_known_page(svc: Services, caller: Caller) -> Answer:
+    """Where password managers send people for a new password (W3C, A Well-Known URL for Changing Passwords).
+
+    Who is logged in chooses one on their own page; anybody else by a mail.
+    """
+    if page_request_of(svc, caller, caller.query).browser():
+        return redirect(f"{svc.settings.issuer}/{OF_ACCOUNT}")
     if not svc.settings.mail_from:
         raise errors.NotFound("No mail is sent here.")
     return redirect(f"{svc.settings.issuer}/{ASK}")

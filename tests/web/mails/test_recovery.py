@@ -80,6 +80,17 @@ def test_who_finds_the_address_taken_or_the_link_too_old_is_led_to_a_new_one(pho
     assert FORGOT.encode() in browser.get(f"{RESET}?token=x").body
 
 
+def test_password_managers_lead_who_is_logged_in_to_their_own_page(phone: DeliveringPhone, svc: Services) -> None:
+    phone.sign_up()
+    browser = Browser(phone)
+    browser.submit(browser.get("/authorize/login"), "/authorize/login", email=EMAIL, password=PASSWORD)
+    assert "/account/password" in forms(browser.get("/.well-known/change-password"))
+    with installed(replace(svc, settings=replace(svc.settings, mail_from=""))):
+        assert "/account/password" in forms(browser.get("/.well-known/change-password"))
+        svc.users.disable(svc.users.find(EMAIL) or "")
+        assert browser.get("/.well-known/change-password").status == 404
+
+
 def test_password_managers_find_the_page_for_a_new_password(phone: DeliveringPhone, svc: Services) -> None:
     answer = phone.call("GET /.well-known/change-password")
     assert (answer.status, answer.header("Location")) == (303, f"https://id.example{FORGOT}")
