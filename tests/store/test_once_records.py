@@ -51,6 +51,17 @@ APPROVED = DeviceCode(
     auth_time=1_799_999_500,
     amr="pwd otp",
 )
+DECIDED = DeviceCode(
+    client_id="tv",
+    client_since=1_799_999_000,
+    scope="account",
+    status="approved",
+    polled_at=1_799_999_990,
+    interval=10,
+    auth_time=1_799_999_500,
+    amr="pwd otp",
+    decided_by="c2VhbGVk",
+)
 PUSHED = PushedRequest(params={"client_id": "app", "state": "ä"}, client_since=0, until=1_800_000_060)
 SPENT = PushedRequest(
     params={"client_id": "app"}, client_since=0, until=1_800_000_060, spent=("21b2efff", 1_800_000_090)
@@ -63,6 +74,14 @@ PINS: list[tuple[OnceRecord, str]] = [
         (
             '{"v": 1, "client_id": "tv", "client_since": 1799999000, "scope": "account notes:read",'
             ' "resource": "https://notes.example", "status": "pending", "polled_at": 1799999990, "interval": 5}'
+        ),
+    ),
+    (
+        DECIDED,
+        (
+            '{"v": 1, "client_id": "tv", "client_since": 1799999000, "scope": "account", "status": "approved",'
+            ' "polled_at": 1799999990, "interval": 10, "auth_time": 1799999500, "amr": "pwd otp",'
+            ' "decided_by": "c2VhbGVk"}'
         ),
     ),
     (

@@ -17,7 +17,8 @@ class OnceRecord(Record, frozen=True):
 class DeviceCode(OnceRecord, frozen=True, kw_only=True):
     """A device that waits for its user, under the digest of its device code (RFC 8628).
 
-    Once decided it has the user, the browser's session in which they decided, and how they had logged in there.
+    Once decided it has how its user had logged in and, sealed in `decided_by`, who that is and the browser's session in
+    which they decided: nobody finds it to erase it with their account. Older ones have both as `uid` and `browser`.
     """
 
     kind = "device"
@@ -33,6 +34,7 @@ class DeviceCode(OnceRecord, frozen=True, kw_only=True):
     browser: str = ""
     auth_time: int = 0
     amr: str = ""
+    decided_by: str = ""
 
 
 class UserCode(OnceRecord, frozen=True, kw_only=True):
@@ -46,7 +48,8 @@ class UserCode(OnceRecord, frozen=True, kw_only=True):
 class PushedRequest(OnceRecord, frozen=True, kw_only=True):
     """A request under its request_uri (RFC 9126), which a browser has to bring before `until`.
 
-    `spent` is by whom it was used, and until when they may press the same button again.
+    `spent` is by whom it was used, as a MAC of theirs (of older ones their id), and until when they may press the same
+    button again.
     """
 
     kind = "pushed request"

@@ -26,13 +26,15 @@ from ...domain.records.once import DeviceCode, OnceItem, UserCode
 from ...services import Services
 from ..authentication import policy
 from ..clients import authenticate as clients
-from ..platform import audit, keys, limits, subjects
+from ..platform import audit, keys, limits, sealing, subjects
 from ..sessions import begin, issue, resources
 from ..sessions.browser import Browser
 from ..sessions.issue import TokenSet
 from . import dpop
 
 INTERVAL, MAX_INTERVAL = 5, 60
+# What a decision is sealed for; "for good", though it is good for minutes: it is in our own table.
+DECISION = b"latchkey device decision\x00"
 ENDED = "The user agreed, but that is no longer in force: begin anew."
 NO_LONGER_PERMITTED = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
@@ -115,7 +117,10 @@ def find(svc: Services, user_code: str, browser: Browser, *, network: str) -> De
     item = svc.once.read(DeviceCode, user_code_item.record.code_digest, now=svc.now()) if user_code_item else None
     code = item.record if item else None
     client = clients.find(svc, code.client_id, network=network) if code else None
-    if not (item and code and client and _belongs_to(code, client)) or code.uid not in ("", browser.user.uid):
+    if not (item and code and client and _belongs_to(code, client)) or _decision(svc, code)[0] not in (
+        "",
+        browser.user.uid,
+    ):
         raise NotFound("This code is wrong, has been used, or has expired.")
     scope = scopes.common(tuple(code.scope.split()), client.scopes)
     return DeviceRequest(client, scope, code.resource, user_codes.display(letters), item.text)
@@ -132,17 +137,16 @@ def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, ap
     for _ in range(3):
         item = svc.once.read(DeviceCode, device_request.code_digest, now=svc.now())
         if item is None or item.record.status != PENDING:
-            if item and (item.record.uid, item.record.status) == (browser.user.uid, status):
+            if item and (_decision(svc, item.record)[0], item.record.status) == (browser.user.uid, status):
                 return
             break
         decided = msgspec.structs.replace(
             item.record,
             status=status,
             scope=" ".join(device_request.scope),  # which can be less than the device asked for
-            uid=browser.user.uid,
-            browser=session.session_id,
             auth_time=session.auth_time,
             amr=" ".join(session.amr),
+            decided_by=_decided_by(svc, browser),
         )
         use = svc.sessions.use(session, now=svc.now())
         own = [use, svc.clients.keep(device_request.client)] if approve else [use]
@@ -154,6 +158,19 @@ def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, ap
         if failed in own:
             break
     raise NotFound("This code has been used or has expired.")
+
+
+def _decided_by(svc: Services, browser: Browser) -> str:
+    members = {"uid": browser.user.uid, "browser": browser.session.session_id}
+    return sealing.seal_for_good(svc, members, purpose=DECISION)
+
+
+def _decision(svc: Services, code: DeviceCode) -> tuple[str, str]:
+    """Who has decided, and in which browser's session; "" for nobody yet."""
+    if not code.decided_by:
+        return code.uid, code.browser
+    members = sealing.unseal_for_good(svc, code.decided_by, purpose=DECISION)
+    return members["uid"], members["browser"]
 
 
 def poll(svc: Services, client: Client, device_code: str, *, resource: str | None, proof: Proof) -> TokenSet:
@@ -188,7 +205,8 @@ def _polling_error(svc: Services, item: OnceItem[DeviceCode], now: int) -> SlowD
 
 def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], proof: Proof) -> TokenSet:
     code = item.record
-    user_and_session = in_force(*svc.sessions.with_user(code.uid, code.browser), svc.now())
+    uid, browser = _decision(svc, code)
+    user_and_session = in_force(*svc.sessions.with_user(uid, browser), svc.now())
     # Nobody sees an approval in the list of sessions, so it must not outlive the session that it was given in.
     if user_and_session is None:
         raise AccessDenied(ENDED, reason="user gone or disabled, or logged out since")
@@ -196,8 +214,8 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
     login = of_session(user, replace(browser_session, amr=tuple(code.amr.split()), auth_time=code.auth_time))
     session = replace(
         begin.draft(svc, login, client, scope=tuple(code.scope.split()), device=client.label),
-        session_id=subjects.new_session_id(svc, code.browser),
-        browser=code.browser,
+        session_id=subjects.new_session_id(svc, browser),
+        browser=browser,
         resource=code.resource,
         jkt=proof.jkt if client.public else "",
     )

@@ -14,13 +14,15 @@ from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
-from ..platform import limits
+from ..platform import limits, macs
 from ..sessions.browser import Browser
 from . import request_objects, request_validation
 
 PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
 # Not a pushed one: the client has not authenticated for it.
 LONG_REQUEST = "urn:latchkey:request:"
+# What ties a spent request to its user, whose account may end before it does.
+SPENT = "spent request"
 # How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
 PUSHED_LOGIN_SECONDS = 24 * 3600
 
@@ -84,13 +86,17 @@ def spend(svc: Services, client: Client, request_uri: str, browser: Browser) -> 
         item = svc.once.read(PushedRequest, request_uri, now=now)
         if item is None:
             break
-        uid, until = item.record.spent or (browser.user.uid, now)
-        if uid != browser.user.uid or now > until:
+        user, until = item.record.spent or (macs.mac(svc, SPENT, request_uri, browser.user.uid), now)
+        if not _is_of(svc, user, request_uri, browser) or now > until:
             break
-        spent = msgspec.structs.replace(item.record, spent=(uid, good_until))
+        spent = msgspec.structs.replace(item.record, spent=(user, good_until))
         if item.record.spent or svc.once.change(item, spent, now=now):
             return
     raise InvalidRequestUri()
+
+
+def _is_of(svc: Services, user: str, request_uri: str, browser: Browser) -> bool:
+    return user == browser.user.uid or macs.verify_mac(svc, user, SPENT, request_uri, browser.user.uid)
 
 
 def shorten(
