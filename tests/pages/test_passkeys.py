@@ -139,7 +139,9 @@ def test_a_passkey_is_the_proof_for_a_new_password(device: Device, site: Site) -
 def _save_new_password(device: Device) -> None:
     save = device.window.get_by_role("button", name="Save the new password")
     expect(device.window.get_by_text("you are asked for your passkey")).to_be_visible()
+    before = device.passkeys[0]["signCount"]
     save.click()  # without a password nothing is asked of the authenticator
+    assert device.passkeys[0]["signCount"] == before
     assert device.path == "/account/reset-password"
     looks.picture(device.window, "reset_password_by_passkey-en-light")
     device.window.get_by_label("Password", exact=True).fill("an entirely other phrase 7")
