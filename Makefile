@@ -22,7 +22,7 @@ BIN := .venv/bin
 PYTEST := env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest
 PIP := -m pip --disable-pip-version-check --quiet
 
-.PHONY: help serve test products test-fast mutants debian check bench release lock clean
+.PHONY: help serve test products pictures test-fast mutants debian check bench release lock clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ FAST := tests/domain tests/store tests/flows tests/guard tests/test_arrows.py
 mutants: $(DEV)  ## break the domain's code in 60 small ways and print what its tests do not notice (SAMPLE=60 SEED=1)
 	@$(BIN)/python -m local.mutants --workers $(WORKERS) \
 		$(call typed,SAMPLE,--sample) $(call typed,SEED,--seed)
+
+pictures: $(DEV) debian  ## take a picture of every page, on every screen and in each language, into build/pictures (OF="login consent")
+	@$(BIN)/python -m tests.pages.pictures $(OF)
 
 debian:  ## install the browser and the Apache that some tests need (as root on Debian)
 	@missing=; test -x /usr/bin/chromium || missing=" chromium"; \

@@ -8,9 +8,11 @@ from chalicelib.guard import functions as guard
 from chalicelib.web.http.middleware import middleware
 from chalicelib.web.jobs import account_cleanup, key_rotation, mail_events, outbox_delivery
 from chalicelib.web.metadata.apis import APIS
+from chalicelib.web.pages import browser_errors
 
 app = Chalice(app_name="latchkey")
 app.api.binary_types = []  # all that comes and goes is text; Chalice would look through its list three times a request
+app.register_middleware(browser_errors.middleware, "http")
 app.register_middleware(middleware, "http")
 for api in APIS:
     app.register_blueprint(api.blueprint)

@@ -58,6 +58,9 @@ def site(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[Site]:
             "LATCHKEY_KEYS_PATH": f"/{own}/keys",
             "LATCHKEY_ALGORITHM": "ES256",
             "LATCHKEY_MAIL_FROM": "login@id.example",
+            "LATCHKEY_BRAND_HELP": "https://garden.example/{language}/help",
+            "LATCHKEY_BRAND_PRIVACY": "https://garden.example/{language}/privacy",
+            "LATCHKEY_BRAND_TERMS": "https://garden.example/{language}/terms",
             "LATCHKEY_APIS_FILE": str(tmp_path_factory.mktemp("site") / "apis.json"),
         }
     )

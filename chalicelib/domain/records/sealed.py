@@ -49,6 +49,7 @@ class SealedErrorPage(SealedRecord, frozen=True, kw_only=True):
     retry_at: int
     again: str
     locales: str
+    request_id: str = ""
 
 
 class SealedWork(SealedRecord, frozen=True, kw_only=True):

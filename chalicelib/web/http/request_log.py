@@ -51,6 +51,12 @@ class Line:
         _entry.reset(self._reset_token)
 
 
+def request_id() -> str:
+    """The id of the request that is being answered, which its answer has in X-Request-Id; "" outside of any."""
+    entry = _entry.get()
+    return entry.request_id if entry else ""
+
+
 def set_user(uid: str) -> None:
     """Notes whose account the request is about."""
     entry = _entry.get()

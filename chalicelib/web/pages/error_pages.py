@@ -8,6 +8,7 @@ from ...domain.errors import LatchkeyError
 from ...domain.records.sealed import SealedErrorPage
 from ...flows.platform import sealing
 from ...services import Services
+from ..http import request_log
 from ..http.answers import Answer, status_of
 from ..http.languages import language_of
 from . import html, language_choice
@@ -62,20 +63,46 @@ def unseal_page(svc: Services, headers: Mapping[str, str], unverified_text: str)
 
 def _render(svc: Services, headers: Mapping[str, str], content: SealedErrorPage) -> Answer:
     wait = max(0, content.retry_at - svc.now())
-    wanted = language_choice.wanted(svc.settings, headers, content.locales)
-    page = html.page(
-        svc.settings,
-        "error.html",
-        language=language_of(svc.settings.languages, wanted, headers.get("accept-language", "")),
-        instead_of=language_choice.digest(content.locales),
+    page = page_of(
+        svc,
+        headers,
         error=content.error,
-        wait=wait,
         description=content.description,
-        own_words=content.error == errors.Refused.code,
-        again=f"{svc.settings.issuer}/{content.again}" if content.again else "",
+        wait=wait,
+        request_id=content.request_id,
+        again=content.again,
+        ui_locales=content.locales,
     )
     retry_headers = {"Retry-After": str(max(1, wait))} if content.status in (429, 503) else {}
     return Answer(body=page.body, status=content.status, headers={**page.headers, **retry_headers})
+
+
+def page_of(
+    svc: Services,
+    headers: Mapping[str, str],
+    *,
+    error: str,
+    description: str,
+    wait: int,
+    request_id: str,
+    again: str = "",
+    ui_locales: str = "",
+) -> Answer:
+    """The page of an error, with the id of the request that ended in it and a way on."""
+    settings = svc.settings
+    wanted = language_choice.wanted(settings, headers, ui_locales)
+    return html.page(
+        settings,
+        "error.html",
+        language=language_of(settings.languages, wanted, headers.get("accept-language", "")),
+        instead_of=language_choice.digest(ui_locales),
+        error=error,
+        wait=wait,
+        description=description,
+        own_words=error == errors.Refused.code,
+        again=f"{settings.issuer}/{again}" if again else "",
+        request_id=request_id,
+    )
 
 
 def _page_content(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> SealedErrorPage:
@@ -88,4 +115,5 @@ def _page_content(svc: Services, pairs: Pairs, refusal: LatchkeyError) -> Sealed
         retry_at=svc.now() + getattr(refusal, "retry_after", 0),
         again=to if refusal.code in RETRYABLE else "",
         locales=dict(parse_qsl(to.partition("?")[2])).get("ui_locales") or fields.get("ui_locales", ""),
+        request_id=request_log.request_id(),
     )

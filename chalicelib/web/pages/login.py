@@ -34,13 +34,13 @@ SIGN_UP_FORM_ERRORS = (
 SIGN_UP_FIELDS = ("email", "password", "name")
 
 
-# Links for developers, below the issuer.
+# For developers, below the issuer, and what is there.
 LINKS = (
-    "docs",
-    "openapi.json",
-    ".well-known/openid-configuration",
-    ".well-known/oauth-authorization-server",
-    ".well-known/jwks.json",
+    ("docs", "The API, call by call"),
+    ("openapi.json", "The same for tools (OpenAPI 3.1)"),
+    (".well-known/openid-configuration", "Discovery for OpenID Connect"),
+    (".well-known/oauth-authorization-server", "Metadata for OAuth 2"),
+    (".well-known/jwks.json", "The public keys of tokens"),
 )
 
 
