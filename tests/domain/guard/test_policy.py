@@ -4,6 +4,8 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import combinations, product
 from typing import Any
 
@@ -41,20 +43,46 @@ def rest_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
     """
     if path and path[-1] == "":
         path = path[:-1]
-    if "" in path:
-        return None
-    templates = {line: line.split(" ")[1].strip("/").split("/") for line in scope_map if line.startswith(f"{method} ")}
-    return descend({line: [s for s in segments if s] for line, segments in templates.items()}, path)
+    return None if "" in path else descend(resources_of(tuple(scope_map), method), path)
 
 
-def descend(templates: Mapping[str, list[str]], path: Path) -> str | None:
-    if not path:
-        return next((line for line, segments in templates.items() if not segments), None)
-    longer = {line: segments for line, segments in templates.items() if segments}
-    literal = {line: segments[1:] for line, segments in longer.items() if segments[0] == path[0]}
-    with_parameter = {line: segments[1:] for line, segments in longer.items() if re.fullmatch(r"\{\w+\}", segments[0])}
-    greedy = (line for line, segments in longer.items() if segments[0].endswith("+}"))
-    return descend(literal, path[1:]) or descend(with_parameter, path[1:]) or next(greedy, None) if longer else None
+@dataclass
+class Resource:
+    """A resource as API Gateway shows them, in a tree: the lines that end here, and what lies below."""
+
+    line: str | None = None
+    greedy: str | None = None
+    literals: dict[str, "Resource"] = field(default_factory=dict)
+    parameter: "Resource | None" = None
+
+
+@lru_cache(maxsize=16)
+def resources_of(lines: tuple[str, ...], method: str) -> Resource:
+    """The tree of a method's routes; one is asked for some hundred paths."""
+    root = Resource()
+    for line in lines:
+        if line.startswith(f"{method} "):
+            add(root, line, [segment for segment in line.split(" ")[1].split("/") if segment])
+    return root
+
+
+def add(resource: Resource, line: str, segments: list[str]) -> None:
+    if not segments:
+        resource.line = resource.line or line
+    elif segments[0].endswith("+}"):
+        resource.greedy = resource.greedy or line
+    elif re.fullmatch(r"\{\w+\}", segments[0]):
+        resource.parameter = resource.parameter or Resource()
+        add(resource.parameter, line, segments[1:])
+    else:
+        add(resource.literals.setdefault(segments[0], Resource()), line, segments[1:])
+
+
+def descend(resource: Resource | None, path: Path) -> str | None:
+    if not path or not resource:
+        return resource.line if resource else None
+    literal = descend(resource.literals.get(path[0]), path[1:])
+    return literal or descend(resource.parameter, path[1:]) or resource.greedy
 
 
 def http_api(scope_map: ScopeMap, method: str, path: Path) -> str | None:
