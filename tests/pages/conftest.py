@@ -17,6 +17,7 @@ from local.gateway import Gateway
 from tests.pages.site import Application, Site
 from tests.support.aws import container, deploy
 from tests.support.phone import installed
+from tests.support.strength import judged_once
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -66,7 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[Site]:
     )
     deploy(settings)
     svc = container(settings)
-    with installed(svc), server.serving(Gateway(app), listening):
+    with installed(svc), judged_once(), server.serving(Gateway(app), listening):
         yield Site(svc)
 
 

@@ -239,18 +239,18 @@ def test_a_page_with_passkeys_is_readable_by_everybody_on_every_screen(
     device = Device(open_page(locale=language), site)
     button = device.window.locator("#passkey button")
 
-    def look(name: str, path: str) -> None:
+    def look(path: str) -> None:
         button.wait_for()
         assert device.path == path
-        looks.look_at(device.window, f"{name}-{language}")
+        looks.look_at(device.window)
 
     with counter.installed():
         email = site.person()
         device.set_user(present=False)
         device.open("authorize/login")
-        look("login_passkey", "/authorize/login")
+        look("/authorize/login")
         log_in(device.window, email)
-        look("add_passkey_offered", "/account/add-passkey")
+        look("/account/add-passkey")
         device.set_user()
         button.click()
         device.window.wait_for_url(lambda url: "add-passkey" not in url)
@@ -259,7 +259,7 @@ def test_a_page_with_passkeys_is_readable_by_everybody_on_every_screen(
         device.set_user(present=False)
         device.open("authorize/login")
         log_in(device.window, email)
-        look("proof_passkey", "/authorize/proof")
+        look("/authorize/proof")
 
 
 def test_without_scripts_there_is_no_sign_of_it(open_page: Opener, site: Site) -> None:
