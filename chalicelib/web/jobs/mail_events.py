@@ -1,5 +1,6 @@
 """What Amazon SES says of mails that it has sent, as EventBridge brings it; nobody but AWS can say it under this source."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,12 +8,13 @@ from chalice.app import Blueprint, CloudWatchEvent
 
 from ...domain.accounts.model import BOUNCE, COMPLAINT
 from ...flows.accounts import mail_problems
+from ...flows.platform import audit
 from ...services import Services, services
-from ..http import request_log
 
 functions = Blueprint(__name__)
 
 PROBLEMS = {"Email Bounced": BOUNCE, "Email Complaint Received": COMPLAINT}
+KIND = re.compile(r"[A-Za-z-]{1,40}")
 PATTERN = {"source": ["aws.ses"], "detail-type": list(PROBLEMS)}
 
 
@@ -35,9 +37,9 @@ def note(svc: Services, event: Mapping[str, Any]) -> None:
     # forwarded the mail. A mail of ours has one receiver.
     (address,) = detail["mail"]["destination"]
     user = mail_problems.note(svc, address, problem)
-    request_log.write(
-        level="warning", event="mail problem", problem=problem, reason=subtype, uid=user.uid if user else ""
-    )
+    # A complaint's kind is a word of the receiver's server.
+    reason = f"{problem} {subtype}" if KIND.fullmatch(subtype) else problem
+    audit.record(svc, user.uid if user else "", audit.event(svc, "mail_problem", reason=reason))
 
 
 def _configuration_sets(detail: Mapping[str, Any]) -> list[str]:

@@ -210,7 +210,8 @@ def test_the_function_takes_the_event_as_eventbridge_brings_it_and_logs_no_addre
     capsys.readouterr()
     app.app.handler_map["mail_events"](event(), None)
     line = json.loads(capsys.readouterr().out)
-    assert (line["event"], line["problem"], line["uid"]) == ("mail problem", "bounce", signed_up["user"]["sub"])
+    assert (line["event"], line["reason"].split()[0]) == ("mail_problem", "bounce")
+    assert line["uid"] == signed_up["user"]["sub"]
     assert EMAIL not in json.dumps(line)
     assert problem_of(phone, signed_up["access_token"]) == "bounce"
     assert svc.settings.ses_configuration_set == SET
