@@ -7,7 +7,8 @@ import pytest
 from chalicelib.domain.records.outbox import Mail
 from chalicelib.services import Services
 from tests.support.commands import run
-from tests.support.phone import EMAIL, Phone
+from tests.support.phone import EMAIL, PASSWORD, Phone
+from tests.support.remembered import remember
 
 
 def did(capsys: pytest.CaptureFixture[str], svc: Services, *arguments: str) -> dict[str, Any]:
@@ -56,7 +57,43 @@ def test_roles_are_replaced(svc: Services, phone: Phone, capsys: pytest.CaptureF
             run("users", "roles", EMAIL, wrong, on=svc)
 
 
-@pytest.mark.parametrize("command", ["find", "verify-email", "roles"])
+def test_a_disabled_account_is_closed_and_has_no_session_any_more(
+    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tokens = phone.sign_up()
+    for _ in range(2):
+        assert did(capsys, svc, "disable", EMAIL)["disabled"] is True
+    assert phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}).json()["error"] == "account_disabled"
+    assert phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]}).status == 401
+    (message,) = svc.outbox.undelivered()
+    assert message.kind == "ended sessions"
+
+
+def test_what_an_operator_does_is_in_the_account_s_activity_and_on_the_standard_error(
+    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    remember(svc, uid)
+    capsys.readouterr()
+    for command, *more in (
+        ("verify-email",),
+        ("roles", "admin"),
+        ("forget-devices",),
+        ("link", "--operator", "olive"),
+        ("disable",),
+    ):
+        run("users", command, EMAIL, *more, on=svc)
+    printed = capsys.readouterr()
+    lines = [json.loads(line) for line in printed.err.splitlines()]
+    names = ["email_verified", "roles_changed", "device_forgotten", "operator_link_created", "account_disabled"]
+    assert [(line["event"], line["by"], line["uid"]) for line in lines] == [(each, "operator", uid) for each in names]
+    assert [line.get("operator", "") for line in lines] == ["", "", "", "olive", ""]
+    assert '"event"' not in printed.out
+    stored, _ = svc.events.of_user(uid, before=svc.now() + 3600, since=0, least=99)
+    assert [event.type for event in stored] == [*reversed(["signed_up", *names])]
+
+
+@pytest.mark.parametrize("command", ["find", "verify-email", "roles", "disable"])
 @pytest.mark.parametrize("address", ["nobody@example.com", "", "no address"])
 def test_nobody_else_is_found(svc: Services, command: str, address: str) -> None:
     with pytest.raises(SystemExit, match="no account"):
