@@ -64,5 +64,4 @@ def _values(event: Event, listed: Activity, *, now: int) -> dict[str, Any]:
         "client": listed.client_names.get(event.client, ""),
         "is_new_device": event.device == NEW,
         "by_operator": event.by == OPERATOR,
-        "failed": event.kind.outcome != "ok",
     }
