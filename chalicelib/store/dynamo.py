@@ -97,11 +97,11 @@ def _write_each(client: AwsClient, parts: Mapping[int, Any]) -> dict[int, str]:
     return lost
 
 
-def delete_all(client: AwsClient, table: str, keys: Sequence[Any]) -> None:
-    """Deletes the items of these keys, unconditionally; raises TemporarilyUnavailable, and then some of them are there."""
+def delete_all(client: AwsClient, grants: str, keys: Sequence[Any]) -> None:
+    """Deletes items of that table, unconditionally; raises TemporarilyUnavailable, and then some of them are there."""
     for start in range(0, len(keys), BATCH):
         requests = [{"DeleteRequest": {"Key": item_key}} for item_key in keys[start : start + BATCH]]
-        if client.call("BatchWriteItem", RequestItems={table: requests})["UnprocessedItems"]:
+        if client.call("BatchWriteItem", RequestItems={grants: requests})["UnprocessedItems"]:
             raise TemporarilyUnavailable(reason="UnprocessedItems")
 
 

@@ -93,6 +93,7 @@ WITHOUT: Mapping[str, str] = {
     **dict.fromkeys(["POST /authorize/continue", "POST /authorize/consent", "POST /oauth/authorize"], STEP),
     **dict.fromkeys(["POST /oauth/logout", "POST /oauth/device", "POST /oauth/par"], STEP),
     **dict.fromkeys(["PATCH /me", "POST /account"], "says who its user is, and protects nothing"),
+    "POST /language": "which language pages are in",
     "PATCH /me/factors/{factor_id}": "a name for its owner's eyes",
     **dict.fromkeys(["POST /oauth/register", "PUT /oauth/register/{client_id}"], "of a client, and of no account"),
     "DELETE /oauth/register/{client_id}": "of a client, and of no account",
