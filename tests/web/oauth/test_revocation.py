@@ -117,7 +117,7 @@ def test_a_storage_failure_is_a_503_and_never_a_false_success(
     failing = wire.Wire(fail_at=place, failure=wire.refusing("ThrottlingException"))
     with wire.watched(svc, failing):
         assert refusal(app.post("/oauth/revoke", {"token": tokens[kind]})) == (503, "temporarily_unavailable")
-    assert failing.calls == ["GetItem", "UpdateItem"][:place]
+    assert failing.calls == ["GetItem", "TransactWriteItems"][:place]
     assert alive(app, tokens)
     assert app.post("/oauth/revoke", {"token": tokens[kind]}).status == 200
     assert not alive(app, tokens)

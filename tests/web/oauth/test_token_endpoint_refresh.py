@@ -178,7 +178,9 @@ def test_a_refresh_just_before_the_revocations_write_does_not_outlive_it(
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
     answers: list[dict[str, Any]] = []
-    with just_before(wire.clients(svc)[0], "UpdateItem", lambda: answers.append(token_response(app.refresh(first)))):
+    with just_before(
+        wire.clients(svc)[0], "TransactWriteItems", lambda: answers.append(token_response(app.refresh(first)))
+    ):
         assert app.post("/oauth/revoke", {"token": first}).status == 200
     assert refusal(app.refresh(answers[0]["refresh_token"])) == INVALID_GRANT
     assert refusal(phone.call("GET /oauth/userinfo", token=answers[0]["access_token"])) == (401, "invalid_token")
