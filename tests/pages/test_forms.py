@@ -95,6 +95,15 @@ def test_what_the_browser_itself_refuses_can_be_sent_again(login: Page) -> None:
     expect(login.locator("[aria-disabled]")).to_have_count(0)
 
 
+def test_a_form_whose_answer_is_a_file_can_be_sent_again(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/export")
+    log_in(window, application.site.person())
+    for _ in range(2):
+        with window.expect_download():
+            window.locator("form[data-download] button").click()
+    expect(window.locator("[aria-disabled]")).to_have_count(0)
+
+
 def test_who_forgot_the_password_does_not_type_the_address_again(login: Page) -> None:
     login.locator("#email").fill("layla@example.com")
     press(login, ".field a")

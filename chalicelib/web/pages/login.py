@@ -14,7 +14,7 @@ from . import cookies, form_errors, sign_up_fields
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
 from .login_form import form_page, show_form
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
-from .page_request import PageRequest, path_with_query, redirect, with_cookie
+from .page_request import HOME, PageRequest, path_with_query, redirect, with_cookie
 from .page_routes import LANGUAGE, Pages
 from .passkey_offer import offer_passkey
 
@@ -68,8 +68,9 @@ def error_page(page_request: PageRequest) -> Answer:
 
 @pages.page("/authorize/login", takes=LANGUAGE | {"to"})
 def login_page(page_request: PageRequest) -> Answer:
-    """The login form by itself."""
-    return show_form(page_request, "login")
+    """The login form by itself, behind the account of who is logged in, unless another one is wanted for something."""
+    leads_home = page_request.to.partition("?")[0] == HOME
+    return show_form(page_request, "login", browser_session=page_request.browser() if leads_home else None)
 
 
 @pages.page("/authorize/signup", takes=LANGUAGE | {"to"}, errors=(*REFUSALS, errors.SignUpClosed))

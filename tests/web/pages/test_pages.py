@@ -352,6 +352,20 @@ def test_who_is_logged_in_is_shown_as_an_account_to_choose_with_another_behind_i
     assert "code" in callback_params(browser.submit(page, "/authorize/continue"))
 
 
+def test_who_logs_in_for_nothing_in_particular_and_is_logged_in_finds_the_own_account_first(
+    app: App, browser: Browser, phone: Phone
+) -> None:
+    assert "/authorize/continue" not in forms(browser.get("/authorize/login"))
+    consent = logged_in(browser, browser.authorize(app))
+    page = browser.get("/authorize/login")
+    assert f"You are logged in as <b><bdi>{EMAIL}".encode() in browser.submit(page, "/authorize/continue").body
+    # Whoever wants another account for something gets the form for that at once.
+    assert "/authorize/continue" not in forms(browser.submit(consent, "/authorize/consent", decision="switch"))
+    phone.sign_up("bob@example.com", PASSWORD)
+    other = browser.submit(page, "/authorize/login", email="bob@example.com", password=PASSWORD)
+    assert b"You are logged in as <b><bdi>bob@example.com" in other.body
+
+
 # --- mistakes in a form ---
 
 

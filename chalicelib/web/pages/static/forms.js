@@ -23,7 +23,7 @@
     button.show(false);
     let caps;
     note.className = "hint";
-    note.ariaLive = "polite";
+    note.setAttribute("aria-live", "polite");
     field.onkeydown = field.onkeyup = field.oninput = field.onblur = (event) => {
       if (event.type != "input") caps = event.getModifierState?.("CapsLock");
       const enough = field.minLength > 0 && [...field.value.normalize()].length >= field.minLength;
