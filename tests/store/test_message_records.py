@@ -12,6 +12,7 @@ from chalicelib.domain.records.outbox import (
     MESSAGES,
     EmailChangeMail,
     EndedSessions,
+    ErasedAccount,
     ErasedSessions,
     LoginMail,
     LoginRequest,
@@ -49,6 +50,7 @@ PINS: list[tuple[Message, str]] = [
         ErasedSessions(uid="u", network="192.0.2.1", sessions=(("c", 7, "s"), ("d", None, ""))),
         '{"v": 1, "uid": "u", "network": "192.0.2.1", "sessions": [["c", 7, "s"], ["d", null, ""]]}',
     ),
+    (ErasedAccount(uid="u"), '{"v": 1, "uid": "u"}'),
     (
         LogoutNotice(uid="u", network="192.0.2.1", client_id="c", client_since=None, session_ids=("a", "")),
         '{"v": 1, "uid": "u", "network": "192.0.2.1", "client_id": "c", "client_since": null, "session_ids": ["a", ""]}',

@@ -49,6 +49,14 @@ class ErasedSessions(Message, frozen=True, kw_only=True):
     sessions: tuple[tuple[str, int | None, str], ...]
 
 
+class ErasedAccount(Message, frozen=True, kw_only=True):
+    """An account has been erased: whatever is left of it goes as well, should that have failed at once."""
+
+    kind, seconds = "erased account", 3 * DAY
+
+    uid: str
+
+
 class SessionCap(Message, frozen=True, kw_only=True):
     """Somebody has logged in where an account may have so many sessions: those beyond are ended.
 
@@ -156,6 +164,7 @@ MESSAGES: Mapping[str, type[Message]] = {
     for message in (
         EndedSessions,
         ErasedSessions,
+        ErasedAccount,
         SessionCap,
         LogoutNotice,
         Mail,

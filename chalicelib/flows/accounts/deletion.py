@@ -3,14 +3,14 @@
 The clients are told by messages that have all there is to tell: nothing is left to be read when they are delivered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...domain.accounts import email
 from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import Session, User
 from ...domain.errors import LoginRequired, TemporarilyUnavailable
-from ...domain.records.outbox import Mail
+from ...domain.records.outbox import ErasedAccount, Mail, Message
 from ...services import Services, Write
 from ..authentication.factors import password as password_factor
 from ..platform import audit, limits, mails, outbox
@@ -124,16 +124,28 @@ def erase(
     """
     # With the account and not before: whoever took it over could have the erasure fail, and be rid of the owner's undo.
     freed = email_change.reservation_end(svc, user)
-    writes = (deletion, svc.factors.deletion(user), *also)
-    svc.events.erase(user.uid)  # before too: should what follows the end fail, nobody comes again for the rest
+    sweep = outbox.message(svc, ErasedAccount(uid=user.uid))
+    writes = (deletion, svc.factors.deletion(user), *also, sweep)
     if svc.transactions.commit(*writes, optional=[*optional, *freed]) is not None:
         return False
+    audit.record(svc, user.uid, audit.event(svc, "account_erased", reason=reason, by=by))
     # Nothing begins any more: every write for an owner asks whether they are there.
     _tell_rest(svc, user, svc.sessions.erase(user.uid), notified, network=network)
-    svc.events.erase(user.uid)
-    remembered_devices.erase(svc, user.uid)
-    svc.clients.delete_consents(user.uid)
+    _sweep(svc, user.uid)
     if freed:  # which another address's change was in the way of
         svc.transactions.commit(*freed)
-    audit.record(svc, user.uid, audit.event(svc, "account_erased", reason=reason, by=by))
     return True
+
+
+def sweep_again(svc: Services, _: str, erased: ErasedAccount) -> Mapping[str, Message]:
+    """Erases what an erased account has left where that failed before, or was written at the same moment."""
+    svc.sessions.erase(erased.uid)
+    _sweep(svc, erased.uid)
+    return {}
+
+
+def _sweep(svc: Services, uid: str) -> None:
+    # Never before the account: an erasure that comes to nothing would be the end of its trail.
+    svc.events.erase(uid)
+    remembered_devices.erase(svc, uid)
+    svc.clients.delete_consents(uid)

@@ -7,6 +7,7 @@ from chalice.app import Blueprint
 from ...domain.records.outbox import (
     EmailChangeMail,
     EndedSessions,
+    ErasedAccount,
     ErasedSessions,
     LoginMail,
     LoginRequest,
@@ -19,7 +20,7 @@ from ...domain.records.outbox import (
     SessionCap,
     SignUpRequest,
 )
-from ...flows.accounts import mailed_signup, recovery
+from ...flows.accounts import deletion, mailed_signup, recovery
 from ...flows.authentication import mailed_login
 from ...flows.platform import outbox
 from ...flows.platform.outbox import Delivery, FailedDelivery, Retry
@@ -41,6 +42,7 @@ def _deliver_mail(svc: Services, message_id: str, message: Mail) -> Mapping[str,
 DELIVERIES: Mapping[str, Delivery] = {
     EndedSessions.kind: back_channel.notify_participants,
     ErasedSessions.kind: back_channel.notify_of_erased,
+    ErasedAccount.kind: deletion.sweep_again,
     SessionCap.kind: session_cap.end_oldest,
     LogoutNotice.kind: back_channel.deliver,
     Mail.kind: _deliver_mail,
