@@ -27,6 +27,7 @@ SCOPES = {
     "POST /me/upgrade/passkey": ACCOUNT,
     "POST /me/upgrade/passkey/confirm": ACCOUNT,
     "POST /me/email": ACCOUNT,
+    "DELETE /me/email": ACCOUNT,
     "POST /me/email/confirm": ACCOUNT,
     "POST /me/email/verification": ACCOUNT,
     "POST /me/email/verification/code": ACCOUNT,

@@ -4,7 +4,7 @@ from ..domain.accounts import email
 from ..domain.accounts.model import User
 from . import addresses
 from .transactions import Write
-from .user_items import as_read, to_item
+from .user_items import PENDING_ADDRESS, as_read, same_pending_address, to_item
 
 
 class Guests:
@@ -27,12 +27,14 @@ class Guests:
             "UpdateExpression": (
                 "SET email = :email, email_verified = :verified, password_hash = :hash, #name = :name, "
                 f"email_changed_at = :now{', factors = :factors' if promoted.factors else ''} "
-                "REMOVE guest, expires_at"
+                f"REMOVE guest, expires_at, {PENDING_ADDRESS}"
             ),
             "ExpressionAttributeNames": {"#name": "name"},
         }
-        part["ConditionExpression"] += " AND guest = :guest AND attribute_not_exists(factors)"
+        same, values = same_pending_address(user)
+        part["ConditionExpression"] += f" AND guest = :guest AND attribute_not_exists(factors) AND {same}"
         part["ExpressionAttributeValues"] |= {
+            **values,
             ":guest": {"BOOL": True},
             ":email": {"S": promoted.email},
             ":verified": {"BOOL": promoted.email_verified},

@@ -8,6 +8,7 @@ from ..domain.accounts.profile import CLAIMS
 from .dynamo import Item, key
 from .items import VERSION, reader
 
+PENDING_ADDRESS = "pending_email, pending_email_until, pending_email_version"
 ATTRIBUTE = "attribute#"  # before the name of one, so that it is none of the profile's own
 
 
@@ -56,6 +57,7 @@ def to_item(user: User) -> dict[str, Any]:
         **({"updated_at": {"N": str(user.updated_at)}} if user.updated_at else {}),
         **{f"{ATTRIBUTE}{name}": {"S": attributes.encode(value)} for name, value in user.attributes.items()},
         **address_history(user),
+        **pending_address(user),
         **password_history(user.previous_password_hashes),
         **({"factors": {"SS": sorted(user.factors)}} if user.factors else {}),  # DynamoDB has no empty sets
         **({"email_problem": {"S": user.email_problem}} if user.email_problem else {}),
@@ -71,6 +73,22 @@ def address_history(user: User) -> dict[str, Any]:
         return changed
     until = {"N": str(user.previous_email_until)}
     return {**changed, "previous_email": {"S": user.previous_email}, "previous_email_until": until}
+
+
+def pending_address(user: User) -> dict[str, Any]:
+    """What is stored of an address that waits to be confirmed, and of one that does not wait any more."""
+    until = {"pending_email_until": {"N": str(user.pending_email_until)}} if user.pending_email_until else {}
+    if not user.pending_email:
+        return until
+    version = {"N": str(user.pending_email_version)}
+    return {**until, "pending_email": {"S": user.pending_email}, "pending_email_version": version}
+
+
+def same_pending_address(user: User) -> tuple[str, dict[str, Any]]:
+    """The condition that the address that waits is the one that was read, with its values."""
+    if not user.pending_email:
+        return "attribute_not_exists(pending_email)", {}
+    return "pending_email = :pending", {":pending": {"S": user.pending_email}}
 
 
 def password_history(hashes: tuple[str, ...]) -> dict[str, Any]:
@@ -97,6 +115,9 @@ def from_item(item: Item) -> User:
         email_changed_at=_number(item, "email_changed_at"),
         previous_email=item["previous_email"]["S"] if "previous_email" in item else "",
         previous_email_until=_number(item, "previous_email_until"),
+        pending_email=item["pending_email"]["S"] if "pending_email" in item else "",
+        pending_email_until=_number(item, "pending_email_until"),
+        pending_email_version=_number(item, "pending_email_version"),
         previous_password_hashes=tuple(each["S"] for each in item.get("previous_password_hashes", {"L": []})["L"]),
         factors=frozenset(item["factors"]["SS"] if "factors" in item else ()),
         email_problem=item["email_problem"]["S"] if "email_problem" in item else "",

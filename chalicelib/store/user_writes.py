@@ -3,7 +3,15 @@
 from typing import Any
 
 from ..domain.accounts.model import User
-from .user_items import address_history, as_read, user_key, with_same_factors
+from .user_items import (
+    PENDING_ADDRESS,
+    address_history,
+    as_read,
+    pending_address,
+    same_pending_address,
+    user_key,
+    with_same_factors,
+)
 
 
 def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
@@ -17,7 +25,8 @@ def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
     }
     if changed.password_hash != user.password_hash:  # else a stronger hash of the same may be written meanwhile
         values["password_hash"] = {"S": changed.password_hash}
-    gone = "email_problem" if changed.previous_email else "email_problem, previous_email, previous_email_until"
+    gone = f"email_problem, {PENDING_ADDRESS}"
+    gone += "" if changed.previous_email else ", previous_email, previous_email_until"
     # Whoever ends all sessions has looked at the factors: none may have come since.
     ends_sessions = changed.token_version != user.token_version
     same, same_values = with_same_factors(user) if ends_sessions or changed.factors != user.factors else ("", {})
@@ -29,14 +38,43 @@ def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
     part["ConditionExpression"] += " AND email = :email AND " + (
         "email_changed_at = :changed_at" if user.email_changed_at else "attribute_not_exists(email_changed_at)"
     )
-    part["ConditionExpression"] += f" AND {same}" if same else ""
+    # One that was taken back, or gave way to another one, since this one was read is not to come after all.
+    pending, pending_values = same_pending_address(user)
+    part["ConditionExpression"] += f" AND {pending}" + (f" AND {same}" if same else "")
     part["ExpressionAttributeValues"] |= {
         **same_values,
+        **pending_values,
         ":email": {"S": user.email},
         **({":changed_at": {"N": str(user.email_changed_at)}} if user.email_changed_at else {}),
         **{f":new_{name}": value for name, value in values.items()},
     }
     return {"Update": part}
+
+
+def email_change_request(users: str, user: User, waiting: User) -> dict[str, Any]:
+    """An address that waits to be confirmed in the place of any before, while the account is as it was read."""
+    values = pending_address(waiting)
+    part = {"TableName": users, **as_read(user)}
+    part["UpdateExpression"] = f"SET {', '.join(f'{name} = :new_{name}' for name in values)}"
+    part["ConditionExpression"] += " AND email = :email"
+    part["ExpressionAttributeValues"] |= {
+        ":email": {"S": user.email},
+        **{f":new_{name}": value for name, value in values.items()},
+    }
+    return {"Update": part}
+
+
+def email_change_withdrawal(users: str, user: User, now: int) -> dict[str, Any]:
+    """No address waits any more, if it is the one that was read; what was mailed to it is good for nothing."""
+    same, values = same_pending_address(user)
+    withdrawal = {
+        "TableName": users,
+        "Key": user_key(user.uid),
+        "UpdateExpression": "SET pending_email_until = :now REMOVE pending_email, pending_email_version",
+        "ConditionExpression": f"attribute_exists(pk) AND {same}",
+        "ExpressionAttributeValues": {":now": {"N": str(now)}, **values},
+    }
+    return {"Update": withdrawal}
 
 
 def new_password(user: User, password_hash: str, remembered: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

@@ -8,15 +8,7 @@ from . import addresses, user_writes
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
-from .user_items import (
-    ATTRIBUTE,
-    as_read,
-    from_item,
-    session_key,
-    to_item,
-    user_key,
-    with_same_factors,
-)
+from .user_items import ATTRIBUTE, as_read, from_item, session_key, to_item, user_key, with_same_factors
 
 # Whoever shows that they read an address's mail shows as well that it arrives.
 VERIFIED = "SET email_verified = :true REMOVE email_problem"
@@ -144,6 +136,14 @@ class Users:
                 else addresses.deletion(self._users, old, user.uid),
             ]
         return Write(tuple(parts))
+
+    def email_change_request(self, user: User, waiting: User) -> Write:
+        """The account with an address that waits to be confirmed, in the place of any before, while it is as it was read."""
+        return Write((user_writes.email_change_request(self._users, user, waiting),))
+
+    def email_change_withdrawal(self, user: User, *, now: int) -> Write:
+        """No address waits any more, if it is the one that was read."""
+        return Write((user_writes.email_change_withdrawal(self._users, user, now),))
 
     def reservation_end(self, user: User) -> Write:
         """The previous address is free, if it is reserved for this account."""

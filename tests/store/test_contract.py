@@ -342,6 +342,30 @@ def test_an_account_moves_to_another_address_and_the_one_before_leads_nowhere(st
         assert store.create_user(user(), free)
 
 
+def test_an_address_that_waits_gives_way_to_the_next_and_is_taken_back_once(store: Deployment) -> None:
+    owner = replace(user(), email="ann@example.com")
+    assert store.create_user(owner, "ann@example.com")
+    first, second = (replace(owner, pending_email=f"{each}@example.com", pending_email_until=NOW + 9) for each in "ab")
+    assert store.commit(store.users.email_change_withdrawal(first, now=NOW)) is Outcome.STALE
+    for waiting in (first, second):
+        assert store.commit(store.users.email_change_request(owner, waiting)) is Outcome.DONE
+        assert store.users.read(owner.uid) == waiting
+    gone = replace(owner, token_version=owner.token_version + 1)
+    for stale in (gone, replace(owner, email="x@example.com")):
+        assert store.commit(store.users.email_change_request(stale, first)) is Outcome.STALE
+    moved_to = moved(owner, "a@example.com")
+    for stale in (first, owner):  # what was read before the second came
+        assert store.commit(store.users.address_change(stale, moved_to)) is Outcome.STALE
+        assert store.commit(store.users.email_change_withdrawal(first, now=NOW)) is Outcome.STALE
+    assert store.commit(store.users.email_change_withdrawal(second, now=NOW)) is Outcome.DONE
+    assert store.commit(store.users.email_change_withdrawal(second, now=NOW)) is Outcome.STALE
+    withdrawn = replace(owner, pending_email_until=NOW)
+    assert store.users.read(owner.uid) == withdrawn
+    assert store.commit(store.users.address_change(second, moved_to)) is Outcome.STALE
+    assert store.commit(store.users.address_change(withdrawn, moved_to)) is Outcome.DONE
+    assert store.users.read(owner.uid) == moved_to
+
+
 def test_a_reserved_address_is_its_accounts_until_its_time_is_over_or_the_account_frees_it(store: Deployment) -> None:
     owner = replace(user(), email="ann@example.com")
     assert store.create_user(owner, "ann@example.com")

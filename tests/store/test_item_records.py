@@ -341,6 +341,29 @@ def test_passwords_that_are_remembered_are_written_as_they_are_pinned(table: Tab
     assert to_item(user) == item
 
 
+def test_an_address_that_waits_is_written_as_it_is_pinned_and_leaves_its_end_when_it_is_taken_back(
+    table: Table,
+) -> None:
+    table.put("users", PROFILE)
+    waiting = replace(ANN, pending_email="new@example.com", pending_email_until=NOW + 3600, pending_email_version=3)
+    assert table.transactions.commit(table.users.email_change_request(ANN, waiting)) is None
+    item = {
+        **PROFILE,
+        "pending_email": {"S": "new@example.com"},
+        "pending_email_until": {"N": str(NOW + 3600)},
+        "pending_email_version": {"N": "3"},
+    }
+    assert table.items("users") == [item]
+    assert table.users.read(UID) == waiting
+    assert to_item(waiting) == item
+    assert table.transactions.commit(table.users.email_change_withdrawal(waiting, now=NOW + 9)) is None
+    withdrawn = {**PROFILE, "pending_email_until": {"N": str(NOW + 9)}}
+    assert table.items("users") == [withdrawn]
+    user = table.users.read(UID)
+    assert user
+    assert to_item(user) == withdrawn
+
+
 def test_a_wish_to_be_deleted_is_written_as_it_is_pinned_and_leaves_nothing_when_it_is_taken_back(table: Table) -> None:
     table.put("users", PROFILE)
     assert table.transactions.commit(table.users.deletion_request(ANN, delete_after=1_801_209_600)) is None

@@ -1,6 +1,7 @@
 """The pages that are for who is logged in, as they are declared, and what an account needs so that each shows its forms."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.domain.accounts.events import EVENTS, Event
@@ -33,8 +34,13 @@ def recovery_codes(svc: Services, email: str) -> None:
 
 
 def bounced(svc: Services, email: str) -> None:
-    """An address to which mail came back."""
+    """An address to which mail came back, and another one that waits to be confirmed."""
     assert mail_problems.note(svc, email, "bounce")
+    user = svc.users.read(svc.users.find(email) or "")
+    assert user
+    until, version = svc.now() + 3600, user.token_version
+    waiting = replace(user, pending_email="new@example.com", pending_email_until=until, pending_email_version=version)
+    assert svc.transactions.commit(svc.users.email_change_request(user, waiting)) is None
 
 
 def allowed_app(svc: Services, email: str) -> None:

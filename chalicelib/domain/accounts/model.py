@@ -17,6 +17,8 @@ class User:
     `previous_email`, the address before, may undo that and every change since. `email_problem` is what became of a mail to
     the address, BOUNCE or COMPLAINT, until its owner shows again that they read it. `factors` are its further factors, each
     as `EnrolledFactor.entry` has it: what is not among them counts for nothing, whatever is stored of it.
+    `pending_email` is what its address is to be once that is confirmed, as `pending_email_at` says; `pending_email_until`
+    is 0 where no change has waited since the last one.
     `previous_password_hashes`, the latest first, are kept where none of those passwords may come back.
     A `guest` has no address and no password, and lasts as long as its first session may.
     From `delete_after` on it is erased, unless its owner logs in before; 0 for an account whose owner wants to keep it.
@@ -37,11 +39,19 @@ class User:
     email_changed_at: int = 0
     previous_email: str = ""
     previous_email_until: int = 0
+    pending_email: str = ""
+    pending_email_until: int = 0
+    pending_email_version: int = 0
     email_problem: str = ""
     guest: bool = False
     previous_password_hashes: tuple[str, ...] = ()
     factors: frozenset[str] = frozenset()
     delete_after: int = 0
+
+    def pending_email_at(self, now: int) -> str:
+        """The address that waits to be confirmed; "" for none, also once all sessions have ended since it was asked for."""
+        waits = now < self.pending_email_until and self.pending_email_version == self.token_version
+        return self.pending_email if waits else ""
 
     def has_factor(self, kind: str) -> bool:
         """Whether it has a further factor of a kind."""

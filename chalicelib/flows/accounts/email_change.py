@@ -1,6 +1,7 @@
 """Another address for an account: what is mailed to the new one confirms it, and the reader of the old one may undo it.
 
-Until it is confirmed the old address is the account's. A change is bound to the account as it was when it was asked for, and
+Until it is confirmed the old address is the account's, and the change can be taken back; the latest is the one that waits.
+A change is bound to the account as it was when it was asked for, and
 its write to the account as it was read: of two that race one is written (CVE-2026-32700 was such a race).
 An undo is the right of one address: the one before the first change of the last days, if it was verified. So whoever took an
 account over cannot use up the right by changing it twice, nor have one too. Its address stays reserved for that time.
@@ -13,7 +14,7 @@ from typing import TypeVar
 from ...domain.accounts import email
 from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import Session, User
-from ...domain.errors import InvalidCredentials, NotFound
+from ...domain.errors import InvalidCredentials, NotFound, TemporarilyUnavailable
 from ...domain.records.outbox import EmailChangeMail
 from ...domain.records.sealed import EmailChange, SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
 from ...services import Services, Write
@@ -44,7 +45,7 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
         limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     mail = _mail(user, new_email, language)
     refund = svc.attempts.refund(spent, now=svc.now())
-    audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], outbox.message(svc, mail), optional=[refund])
+    _write(svc, user, mail, optional=[refund])
     return sealing.seal(svc, _change(mail, SealedEmailChange))
 
 
@@ -58,9 +59,30 @@ def request_after_login(
     enrolment.check_fresh(svc, user, session, auth_time=session.auth_time)
     new_email = _permitted(svc, user, address)
     limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
-    message = outbox.message(svc, _mail(user, new_email, language))
-    audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], message)
+    _write(svc, user, _mail(user, new_email, language))
     return new_email
+
+
+def withdraw(svc: Services, user: User) -> None:
+    """Takes back the change that waits: its link and its code are good for nothing; raises NotFound where none waits."""
+    # Also after its hour: a mail that was late has a link that is good still.
+    if (
+        not user.pending_email
+        or svc.transactions.commit(svc.users.email_change_withdrawal(user, now=svc.now())) is not None
+    ):
+        raise NotFound("No change of the address waits to be confirmed.", uid=user.uid)
+
+
+def _write(svc: Services, user: User, mail: EmailChangeMail, *, optional: Sequence[Write] = ()) -> None:
+    waiting = replace(
+        user,
+        pending_email=mail.to,
+        pending_email_until=svc.now() + SealedEmailChangeLink.seconds,
+        pending_email_version=user.token_version,
+    )
+    writes = (svc.users.email_change_request(user, waiting), outbox.message(svc, mail))
+    if audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], *writes, optional=optional) is not None:
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
 
 
 def _permitted(svc: Services, user: User, address: str) -> str:
@@ -220,6 +242,9 @@ def _put_back(svc: Services, link: SealedEmailUndo, *, network: str, language: s
 
 def _as_it_was(user: User, change: EmailChange) -> bool:
     bound_to = (change.uid, change.email, change.token_version, change.email_changed_at)
+    # What was mailed before accounts kept what waits is good still.
+    if user.pending_email_until and user.pending_email != change.new_email:
+        return False
     return not user.disabled and (user.uid, user.email, user.token_version, user.email_changed_at) == bound_to
 
 

@@ -120,6 +120,13 @@ def _password(user: User, body: EmailChange) -> str:
     return body.password or ""
 
 
+@api.route("DELETE /me/email", status=204, errors=(*GUARDED, errors.NotFound))
+def withdraw_email_change(svc: Services, caller: Caller) -> None:
+    """Takes back the change of the address that waits to be confirmed: its mail is good for nothing."""
+    user, _ = current(svc, caller)
+    email_change.withdraw(svc, user)
+
+
 @api.route(
     "POST /me/email/confirm",
     status=204,

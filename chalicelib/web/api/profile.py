@@ -35,6 +35,7 @@ class Profile(ClaimsAnswer, frozen=True, kw_only=True, omit_defaults=True):
             description="`bounce` if a mail to the address came back, `complaint` if its reader wanted none. Verify it again."
         ),
     ] = ""
+    pending_email: Annotated[str, Meta(description="The address that waits to be confirmed, within the hour.")] = ""
 
 
 class SignedUp(LoginTokens, frozen=True, kw_only=True):
@@ -61,5 +62,6 @@ def profile_of(svc: Services, user: User) -> Profile:
         attributes=account.attributes(svc, user),
         email_problem=user.email_problem,
         guest=user.guest,
+        pending_email=user.pending_email_at(svc.now()),
         **user.claims,
     )

@@ -14,7 +14,7 @@ pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM = "account/email", "email"
-VERIFICATION, CHANGE = "verification_mailed", "change_mailed"
+VERIFICATION, CHANGE, WITHDRAWN = "verification_mailed", "change_mailed", "withdrawn"
 FORM_ERRORS = (errors.InvalidRequest, errors.EmailDomainRefused, errors.TooManyRequests)
 
 
@@ -33,6 +33,7 @@ def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         user=user.email,
         verified=user.email_verified,
         problem=user.email_problem,
+        pending=user.pending_email_at(page_request.svc.now()),
         sends_mail=bool(page_request.svc.settings.mail_from),
         verification_wanted=verification.wanted(user),
         done=interaction.action if interaction else "",
@@ -41,9 +42,9 @@ def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"verify", "email"}), logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"verify", "email", "withdraw"}), logged_in=True)
 def change_email_on_account_page(page_request: PageRequest, browser_session: Browser) -> Answer:
-    """Has a link mailed: to the address for its verification, or to the one that the account is to have."""
+    """Has a link mailed: to the address for its verification, or to the one that the account is to have; or takes that back."""
     try:
         return page_request.redirect_after(browser_session, _request(page_request, browser_session))
     except (errors.LoginRequired, errors.NotFound):
@@ -61,6 +62,9 @@ def _request(page_request: PageRequest, browser_session: Browser) -> Interaction
     if "verify" in fields:
         verification.request(svc, user, network=network, language=language)
         return Interaction(VERIFICATION, user.email)
+    if "withdraw" in fields:
+        email_change.withdraw(svc, user)
+        return Interaction(WITHDRAWN)
     mailed_to = email_change.request_after_login(
         svc, user, session, address=fields.get("email", ""), network=network, language=language
     )

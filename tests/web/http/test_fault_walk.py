@@ -379,6 +379,12 @@ def ask_for_change(world: World) -> Answer:
     return world.phone.call("POST /me/email", body, token=world.state["token"])
 
 
+def with_waiting_address(world: World) -> None:
+    """A new account that has asked for another address."""
+    with_new_account(world)
+    assert ask_for_change(world).status == 202
+
+
 def at_sign_up_link(world: World) -> None:
     """The page that makes an account, whose link is in the state."""
     world.state["token"] = mailed_signup.link(world.svc, f"link{world.number}-{len(world.state)}@example.com")
@@ -632,6 +638,10 @@ DEEDS: dict[str, Deed] = {
     "POST /me/email/verification": (with_new_account, mailed("/me/email/verification")),
     "POST /me/email/verification/code": (with_new_account, mailed("/me/email/verification/code", code="code")),
     "POST /me/email": (with_new_account, ask_for_change),
+    "DELETE /me/email": (
+        with_waiting_address,
+        lambda w: w.phone.call("DELETE /me/email", token=w.state["token"]),
+    ),
     "POST /me/email/confirm": (with_email_change, mailed("/me/email/confirm", token="change", code="code")),
     "POST /account/end-session": (at_email_change(END_SESSION, session_end_link), form(END_SESSION)),
     "GET /account/change-email": (

@@ -150,7 +150,7 @@ def test_an_address_of_another_account_gets_no_mail_and_the_same_answer(
         with wire.watched(svc) as traffic:
             answers.append(ask(phone, access, each))
         calls.append([call[0] for call in traffic.calls])
-    deliver()
+        deliver()  # before the next one takes its place
     assert [answer.status for answer in answers] == [202, 202]
     assert calls[0] == calls[1]
     assert [mail.to for mail in mails(mailbox, "change_email")] == [NEW]

@@ -244,15 +244,17 @@ def sign_up_by_passkey(phone: Phone) -> None:
 
 
 def change_address(phone: Phone, access: str) -> None:
-    """With what is wrong, and by a wrong code and the right one."""
-    body = {"email": "ann@new.example", "password": "an entirely other phrase 7"}
-    for change in ({}, {"password": "wrong"}, {"email": "x"}):
-        phone.call("POST /me/email", {**body, **change}, token=access)
+    """By a wrong code and the right one; with what is wrong; and taken back."""
     user = services().users.read(services().users.find(EMAIL) or "")
     assert user
     token, code = email_change.change_token(services(), user)
     for change in ({"code": "000000"}, {"token": "x"}, {}):
         phone.call("POST /me/email/confirm", {"token": token, "code": code, **change}, token=access)
+    body = {"email": "ann@new.example", "password": "an entirely other phrase 7"}
+    for change in ({}, {"password": "wrong"}, {"email": "x"}):
+        phone.call("POST /me/email", {**body, **change}, token=access)
+    for _ in range(2):
+        phone.call("DELETE /me/email", token=access)
 
 
 def ask_for_documents(phone: Phone) -> None:
