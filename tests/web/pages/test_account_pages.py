@@ -12,6 +12,7 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import account_pages
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms
+from tests.support.marks import TYPED, check_marks
 from tests.support.phone import EMAIL, PASSWORD, Phone
 from tests.web.http.test_unauthenticated_writes import written
 
@@ -139,3 +140,15 @@ def test_a_form_of_a_session_that_has_ended_meanwhile_asks_for_the_login_and_doe
             assert (login.status, set(forms(login))) == (200, {"/authorize/login", "/authorize/passkey"})
     assert keys == []
     assert heading(ann.submit(login, "/authorize/login", **LOGIN)) == heading(page)
+
+
+def test_whatever_is_typed_stays_text_and_what_is_wrong_is_at_its_field(ann: Browser, path: str) -> None:
+    page = ann.get(path)
+    for action, form in forms(page).items():
+        for typed in TYPED if form.typed else ():
+            name, value = form.buttons[0]
+            fields = dict.fromkeys(form.typed, typed) | ({name: value} if name else {})
+            after = ann.submit(page, action, **fields)
+            check_marks(after)
+            assert b"<script>x" not in after.body
+    check_marks(ann.get(path))

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import unescape
-from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
@@ -17,6 +16,7 @@ from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.support import counter, email_change, mailed_login
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
+from tests.support.marks import TYPED, check_marks
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.session_end import session_end_link
 
@@ -270,47 +270,26 @@ def test_what_is_too_long_for_a_cookie_is_a_mistake_without_what_was_typed(brows
     assert "too long" in text(follow(browser, answer))
 
 
-class Marks(HTMLParser):
-    """What refers to what in a page, and where its focus is."""
-
-    def __init__(self, page: Answer) -> None:
-        super().__init__()
-        self.ids: list[str] = []
-        self.references: set[str] = set()
-        self.labelled: set[str] = set()
-        self.fields: dict[str, dict[str, str]] = {}
-        self.focused: list[str] = []
-        self.feed(page.body.decode())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in attrs}
-        if "id" in attributes:
-            self.ids.append(attributes["id"])
-        self.references |= set(attributes.get("aria-describedby", "").split())
-        if tag == "label":
-            self.labelled.add(attributes.get("for", ""))
-        if "autofocus" in attributes:
-            self.focused.append(attributes.get("id", tag))
-        if tag == "input" and attributes.get("type") not in ("hidden", "checkbox"):
-            self.fields[attributes["id"]] = attributes
-
-
 @pytest.mark.parametrize("deed", DEEDS)
 def test_the_page_after_a_form_refers_to_what_is_there_and_has_one_focus(browser: Browser, app: App, deed: str) -> None:
     page, path, typed = DEEDS[deed]
     after = browser.submit(page(browser, app), path, **typed)
-    if not after.body:  # back at the client
-        return
-    marks = Marks(after)
-    assert len(set(marks.ids)) == len(marks.ids)
-    assert marks.references <= set(marks.ids)
-    assert set(marks.fields) <= marks.labelled
-    assert len(marks.focused) <= 1
-    wrong = [field for field, attributes in marks.fields.items() if "aria-invalid" in attributes]
-    assert all("error" in marks.fields[field]["aria-describedby"] for field in wrong)
-    # The first that is wrong, or the password where it is not known which of two is.
-    assert not wrong or marks.focused[0] in wrong
-    assert typed.get("password", PASSWORD) not in {each.get("value") for each in marks.fields.values()}
+    if after.body:  # or back at the client
+        marks = check_marks(after)
+        assert typed.get("password", PASSWORD) not in {each.get("value") for each in marks.fields.values()}
+
+
+@pytest.mark.parametrize(("page", "path"), dict.fromkeys((page, path) for page, path, _ in DEEDS.values()))
+def test_whatever_is_typed_stays_text_and_what_is_wrong_is_at_its_field(
+    browser: Browser, app: App, page: Callable[[Browser, App], Answer], path: str
+) -> None:
+    at_form = page(browser, app)
+    for each in TYPED:
+        after = browser.submit(at_form, path, **dict.fromkeys(forms(at_form)[path].typed, each))
+        if after.body:
+            check_marks(after)
+            assert b"<script>x" not in after.body
+            at_form = after if path in forms(after) else at_form
 
 
 # --- bound to what it showed ---
