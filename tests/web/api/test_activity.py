@@ -10,7 +10,7 @@ import pytest
 
 from chalicelib.domain.accounts.events import EVENTS
 from chalicelib.flows.accounts import recovery
-from chalicelib.flows.platform import audit
+from chalicelib.flows.platform import audit, origin
 from chalicelib.services import Services, use
 from tests.support import code_app, counter, wire
 from tests.support.browser import Browser, register
@@ -197,6 +197,29 @@ def test_a_deed_that_fails_leaves_neither_line_nor_record(
     assert types(phone, token) == ["signed_up"]
 
 
+def test_a_deed_that_is_refused_as_it_is_written_leaves_no_line(
+    phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phone.sign_up()
+    capsys.readouterr()
+    assert refusal(phone.call("POST /signup", {"email": EMAIL, "password": PASSWORD})) == (409, "email_taken")
+    assert event_lines(capsys) == []
+
+
+def test_what_is_done_to_one_account_in_the_session_of_another_names_no_session(
+    phone: Phone, svc: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, bob = (phone.sign_up(f"{name}@example.com")["user"]["sub"] for name in ("one", "two"))
+    capsys.readouterr()
+    with origin.OfRequest(lambda: origin.Origin("r1", "203.0.113.7", "Firefox", "Linux")):
+        origin.set_session(ann, "s1")
+        for uid in (ann, bob):
+            audit.record(svc, uid, audit.event(svc, "factor_failed"))
+    audit.record(svc, ann, audit.event(svc, "factor_failed"))
+    lines = [(line.get("session"), line.get("network"), line["request_id"]) for line in event_lines(capsys)]
+    assert lines == [("s1", "203.0.113.7", "r1"), (None, "203.0.113.7", "r1"), (None, None, "")]
+
+
 def test_nobody_hides_a_change_behind_logins(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
     token = phone.sign_up()["access_token"]
     for _ in range(52):
@@ -274,7 +297,7 @@ def test_more_than_an_answer_holds_is_in_the_next_and_nothing_is_left_out(phone:
     second = phone.call(f"GET /me/activity?before={first['next']}", token=token).json()
     third = phone.call(f"GET /me/activity?before={second['next']}", token=token).json()
     listed = [*first["events"], *second["events"], *third["events"]]
-    assert (len({each["id"] for each in listed}), third["next"]) == (expected + 1, 0)
+    assert (len({each["id"] for each in listed}), len(listed), third["next"]) == (expected + 1, expected + 1, 0)
     assert [each["at"] for each in listed] == sorted((each["at"] for each in listed), reverse=True)
     assert 50 <= len(first["events"]) <= 52
 
