@@ -179,6 +179,9 @@ def _changed(user: "User | None", email: str) -> "User":
 def _print(user: "User") -> None:
     members = {
         name: getattr(user, name)
-        for name in ("uid", "email", "email_verified", "name", "roles", "disabled", "created_at", "email_problem")
+        for name in (
+            *("uid", "email", "email_verified", "name", "roles"),
+            *("disabled", "created_at", "email_problem", "delete_after"),
+        )
     }
     print(json.dumps(members, indent=2, ensure_ascii=False))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.accounts.model import User
+from chalicelib.domain.accounts.model import User, in_force
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.accounts import cleanup, deletion
 from chalicelib.flows.clients import manage
@@ -106,8 +106,9 @@ def items(svc: Services) -> list[dict[str, object]]:
 # Who hears of it.
 
 
+@pytest.mark.parametrize("days", [0, DAYS])
 def test_every_client_with_a_session_hears_of_it_once_nothing_of_the_account_is_left(
-    svc: Services, phone: DeliveringPhone, internet: Internet
+    svc: Services, phone: DeliveringPhone, internet: Internet, days: int
 ) -> None:
     """Also one whose user has logged out of the browser since, and one that knows them by another name."""
     token = phone.sign_up()["access_token"]
@@ -116,19 +117,20 @@ def test_every_client_with_a_session_hears_of_it_once_nothing_of_the_account_is_
     online = peek(app.tokens(web, scope="openid")["id_token"])[1]
     absent = peek(app.tokens(other_browser, scope="openid offline_access")["id_token"])[1]
     known_otherwise = peek(pairwise.tokens(web, scope="openid")["id_token"])[1]
-    other_browser.get("/oauth/logout", {"id_token_hint": "", "client_id": app.id})
+    other_browser.submit(other_browser.get("/oauth/logout"), "/oauth/logout/confirm")
     internet.requests.clear()
     phone.delivers = False
-    assert delete(phone, token).status == 204
-    assert items(svc) == []
-    deliver()
+    with installed(replace(svc, settings=replace(svc.settings, deletion_seconds=days * DAY))):
+        assert delete(phone, token).status == (202 if days else 204)
+        assert days or items(svc) == []
+        deliver()
     claims = logout_tokens(internet)
     assert {each["sid"] for each in claims} == {online["sid"], absent["sid"]}
     assert {each["sub"] for each in claims} == {online["sub"]}
     (theirs,) = logout_tokens(internet, PAIRWISE_HOOK)
     assert (theirs["sub"], theirs["sid"]) == (known_otherwise["sub"], known_otherwise["sid"])
     assert theirs["sub"] != online["sub"]
-    assert waiting() == []
+    assert list(svc.outbox.undelivered()) == []
 
 
 def test_whose_session_had_ended_before_is_told_nothing(
@@ -461,6 +463,15 @@ def test_two_logins_at_once_both_get_in_and_one_mail_says_so(
     assert [answer.status for answer in answers] == [200, 200]
     assert account(later).delete_after == 0
     assert len(mails_of(mailbox, "deletion_withdrawn")) == 1
+
+
+def test_no_session_of_an_account_that_is_to_be_erased_is_in_force(phone: DeliveringPhone, svc: Services) -> None:
+    """Whatever began it: a login takes the erasure back first."""
+    sid = peek(phone.sign_up()["access_token"])[1]["sid"]
+    user, session = svc.sessions.with_user(account(svc).uid, sid)
+    assert user
+    assert in_force(user, session, svc.now())
+    assert in_force(replace(user, delete_after=svc.now() + DAY), session, svc.now()) is None
 
 
 def test_a_guest_is_gone_at_once(phone: DeliveringPhone, later: Services) -> None:

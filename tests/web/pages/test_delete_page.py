@@ -67,7 +67,7 @@ def test_it_names_the_applications_that_keep_something_of_their_own(ann: Browser
 def test_where_there_is_time_to_think_again_it_says_how_much_and_a_login_keeps_the_account(
     ann: Browser, later: Services
 ) -> None:
-    assert b"For 14 days it can be had back" in ann.get(PAGE).body
+    assert b"For 14 days you can have it back" in ann.get(PAGE).body
     page = press(ann)
     assert b"In 14 days the account is erased." in page.body
     assert b'href="https://id.example/account"' in page.body
