@@ -5,14 +5,22 @@ A call without a right fails in AWS; a right without a call is a gift to whoever
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.flows.accounts import cleanup
+from chalicelib.services import Services
 from deploy import outbox, stages
 from deploy.stages import PROJECT
+from tests.support import counter
+from tests.support.browser import Browser, register
+from tests.support.phone import Clock, Phone, installed
+from tests.support.remembered import remember
+from tests.support.wire import watched
 
 STORE = PROJECT / "chalicelib" / "store"
 # Making tables is the operator's, at deployment; no function does it.
@@ -161,7 +169,50 @@ def test_the_function_that_erases_accounts_reads_no_key_and_changes_none(stage: 
     assert rights_given(f"policy-erase_unverified-{stage}.json") == {
         *((action, "users") for action in ("DeleteItem", "Query", "Scan")),
         *((action, "grants") for action in ("BatchWriteItem", "DeleteItem", "Query")),
+        ("PutItem", "outbox"),
     }
+
+
+def test_the_function_that_erases_accounts_makes_no_call_that_it_has_no_right_to(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    """Of accounts that have something of everything: one that nobody has verified, and one whose user deleted it."""
+    given = replace(svc.settings, mail_from="x@id.example", unverified_account_seconds=1, deletion_seconds=1)
+    svc = replace(svc, settings=given)
+    with installed(svc):
+        app = register(svc, phone)
+        for email in ("ann@example.com", "ben@example.com"):
+            uid = phone.sign_up(email)["user"]["sub"]
+            app.tokens(Browser(phone), email=email, scope="openid")
+            counter.enrol(svc, uid)
+            remember(svc, uid)
+        user = svc.users.read(uid)
+        assert user
+        assert svc.users.verify_email(user)
+        assert svc.transactions.commit(svc.users.deletion_request(user, delete_after=svc.now())) is None
+        clock.advance(2)
+        with watched(svc) as traffic:
+            erased = [*cleanup.erase_unverified(svc), *cleanup.erase_scheduled(svc)]
+    assert [user.email for user in erased] == ["ann@example.com", "ben@example.com"]
+    by_name = {name: table for table, name in svc.settings.tables.items()}
+    rights = {
+        (action, by_name[table])
+        for operation, request in zip(traffic.calls, traffic.requests, strict=True)
+        for action, table in rights_of(operation, request)
+    }
+    assert rights <= rights_given("policy-erase_unverified-dev.json")
+    assert ("PutItem", "outbox") in rights
+
+
+def rights_of(operation: str, request: Mapping[str, Any]) -> Iterator[Right]:
+    """What one call needs to be allowed, by the names of tables."""
+    for part in request.get("TransactItems", ()):
+        ((kind, members),) = part.items()
+        yield f"{kind}Item", members["TableName"]
+    for table in request.get("RequestItems", ()):
+        yield operation, table
+    if "TableName" in request:
+        yield operation, request["TableName"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
