@@ -35,8 +35,9 @@ serve: $(DEV) $(AWS)  ## run it here, with a demo user and the notes example (PO
 # Names like these may stand in anybody's environment for something else: only the command line counts.
 typed = $(if $(filter command%,$(origin $(1))),$(2) '$($(1))')
 
-test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=2)
-	$(PYTEST) -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Many tests wait for programs of theirs: a worker more than there are processors has something to do meanwhile.
+test: check $(AWS) $(CLIENTS) debian  ## check the code, then run every test (WORKERS=3)
+	$(PYTEST) -n $(if $(filter file,$(origin WORKERS)),3,$(WORKERS)) --dist loadfile --no-loadscope-reorder
 
 products: $(DEV) $(CLIENTS) debian  ## run the products of docs/clients.md against it, those whose toolchain is here (ONLY="dex grafana")
 	$(BIN)/python -m tests.products $(if $(filter command%,$(origin ONLY)),$(ONLY))

@@ -1,3 +1,4 @@
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,12 @@ from chalicelib.services import Services
 from tests.support.aws import container, undeploy
 from tests.support.phone import Clock, Phone, deployed, installed
 from tests.support.strength import judged_once
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays, and no collection of garbage has to look through it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

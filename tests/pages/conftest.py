@@ -133,7 +133,7 @@ def application(site: Site) -> Iterator[Application]:
             pass
 
     waiting = ThreadingHTTPServer(("127.0.0.1", 0), Waiting)
-    thread = threading.Thread(target=waiting.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=waiting.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield Application(site, f"http://127.0.0.1:{waiting.server_address[1]}/cb", answers, onward)
     waiting.shutdown()

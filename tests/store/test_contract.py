@@ -72,6 +72,20 @@ def by_our_client(where: dict[str, str]) -> Callable[[str], Transport]:
     return lambda service: HttpTransport(service, trust=trust, environ=environ, seconds=PATIENT)
 
 
+_opened: dict[tuple[str, str], Transport] = {}
+
+
+def once(engine: str, way: Callable[[str], Transport]) -> Callable[[str], Transport]:
+    """A way to an engine's services that all tests take: it knows no tables, and takes longer to open than most calls."""
+
+    def to(service: str) -> Transport:
+        if (engine, service) not in _opened:
+            _opened[engine, service] = way(service)
+        return _opened[engine, service]
+
+    return to
+
+
 @pytest.fixture(
     params=[
         "in process",
@@ -90,9 +104,9 @@ def store(request: pytest.FixtureRequest) -> Any:
         dynamodb = by_our_client({"endpoint_url": AMAZONS, **keys})
         return Deployment(lambda service: dynamodb(service) if service == "dynamodb" else aws.transport(service))
     if request.param in OURS:
-        return Deployment(by_our_client(request.getfixturevalue(OURS[request.param])))
+        return Deployment(once(request.param, by_our_client(request.getfixturevalue(OURS[request.param]))))
     where = address(request)
-    return Deployment(lambda service: boto3_transport(service, seconds=PATIENT, **where))
+    return Deployment(once(request.param, lambda service: boto3_transport(service, seconds=PATIENT, **where)))
 
 
 @pytest.fixture(params=OTHERS)
