@@ -13,6 +13,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -37,11 +38,11 @@ def free_port() -> int:
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until and process.poll() is None:
-        try:
+        with suppress(OSError):
             urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            continue
-        return
+            return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)  # to ask all the while would take the time that it needs to start
     raise AssertionError("moto's server did not start")
 
 
