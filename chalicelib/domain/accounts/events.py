@@ -46,6 +46,7 @@ EVENTS: Mapping[str, EventType] = {
     "operator_link_created": EventType("An operator made a link to a new password, or had it mailed.", matters=True),
     "email_verified": EventType("The address was verified.", matters=True),
     "email_change_requested": EventType("A change of the address was asked for.", matters=True),
+    "email_change_cancelled": EventType("That was taken back before it was confirmed.", matters=True),
     "email_changed": EventType("The address was changed.", matters=True),
     "email_change_undone": EventType("The previous address was put back; all sessions ended.", matters=True),
     "mail_problem": EventType("Mail to the address came back, or was unwanted.", outcome=FAILED, kept=False),

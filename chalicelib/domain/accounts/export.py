@@ -25,6 +25,8 @@ class ExportedAccount(msgspec.Struct, frozen=True):
     email_changed_at: int
     previous_email: str
     previous_email_until: int
+    pending_email: str
+    pending_email_until: int
     name: str
     claims: Mapping[str, str]
     attributes: Mapping[str, Any]
@@ -124,6 +126,8 @@ def account_of(user: User) -> ExportedAccount:
         email_changed_at=user.email_changed_at,
         previous_email=user.previous_email,
         previous_email_until=user.previous_email_until,
+        pending_email=user.pending_email,
+        pending_email_until=user.pending_email_until,
         name=user.name,
         claims=user.claims,
         attributes=user.attributes,

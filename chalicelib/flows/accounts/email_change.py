@@ -25,7 +25,7 @@ from ..sessions import back_channel
 from . import account_hooks, guests, recovery, signup
 
 MAIL, NOTICE, GUEST_MAIL = "change_email", "email_changed", "guest_email"
-REQUESTED = "email_change_requested"
+REQUESTED, CANCELLED = "email_change_requested", "email_change_cancelled"
 TRIES = 4  # to put an address back while whoever took the account over goes on changing it
 C = TypeVar("C", bound=EmailChange)
 
@@ -65,11 +65,9 @@ def request_after_login(
 
 def withdraw(svc: Services, user: User) -> None:
     """Takes back the change that waits: its link and its code are good for nothing; raises NotFound where none waits."""
+    withdrawal, event = svc.users.email_change_withdrawal(user, now=svc.now()), audit.event(svc, CANCELLED)
     # Also after its hour: a mail that was late has a link that is good still.
-    if (
-        not user.pending_email
-        or svc.transactions.commit(svc.users.email_change_withdrawal(user, now=svc.now())) is not None
-    ):
+    if not user.pending_email or audit.commit(svc, user.uid, [event], withdrawal) is not None:
         raise NotFound("No change of the address waits to be confirmed.", uid=user.uid)
 
 

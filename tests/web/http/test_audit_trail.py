@@ -57,6 +57,7 @@ ROUTES: Mapping[str, set[str]] = {
     "POST /password/reset/confirm": {"password_reset"},
     "POST /account/reset-password": {"password_reset"},
     "POST /me/email": {"email_change_requested"},
+    "DELETE /me/email": {"email_change_cancelled"},
     "POST /account/email": {"email_change_requested"},
     "POST /me/email/confirm": {"email_changed"},
     "POST /account/change-email": {"email_changed"},
