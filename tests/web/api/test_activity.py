@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.accounts.events import EVENTS
+from chalicelib.domain.records.outbox import ResetRequest
 from chalicelib.flows.accounts import recovery
 from chalicelib.flows.platform import audit, origin
 from chalicelib.services import Services, use
 from tests.support import code_app, counter, wire
 from tests.support.browser import Browser, register
+from tests.support.delivery import waiting
 from tests.support.forge import peek
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.wire import Wire, intercepted, watched
 
 DAY, HOUR = 24 * 3600, 3600
@@ -269,6 +271,25 @@ def test_an_application_that_is_allowed_is_named(phone: Phone, svc: Services, br
     app.tokens(browser)
     given = activity(phone, token)[0]
     assert (given["type"], given["client_id"], given["client_name"]) == ("consent_given", app.id, "Garden Planner")
+
+
+def test_a_link_that_is_asked_for_is_a_line_for_an_account_that_is_there_and_no_record(
+    svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with installed(replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))):
+        phone = Phone(clock)
+        signed_up = phone.sign_up()
+        capsys.readouterr()
+        for email in ("nobody@example.com", EMAIL):
+            phone.call("POST /password/reset", {"email": email})
+        assert event_lines(capsys) == []
+        requests = [item for item in waiting() if item.kind == "password reset"]
+        for item in requests:
+            assert isinstance(item.message, ResetRequest)
+            recovery.mail_of(svc, item.message_id, item.message)
+        (line,) = event_lines(capsys)
+        assert (line["event"], line["uid"]) == ("password_reset_requested", signed_up["user"]["sub"])
+        assert types(phone, signed_up["access_token"]) == ["signed_up"]
 
 
 def test_an_operator_s_link_is_in_the_account_and_so_is_its_use(phone: Phone, svc: Services) -> None:

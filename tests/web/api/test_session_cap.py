@@ -43,6 +43,16 @@ def test_the_session_that_is_unused_the_longest_ends_for_a_new_one(phone: Delive
     assert [is_live(phone, each) for each in (first, second, third, fourth)] == [True, False, True, True]
 
 
+def test_who_is_logged_out_for_a_new_session_can_see_why(phone: DeliveringPhone, clock: Clock) -> None:
+    phone.sign_up()
+    for _ in range(CAP):
+        clock.advance(1)
+        tokens = phone.log_in()
+    events = phone.call("GET /me/activity", token=tokens["access_token"]).json()["events"]
+    (ended,) = [each for each in events if each["type"] == "session_ended"]
+    assert (ended["reason"], ended["by"], ended["network"]) == ("too many sessions", "server", "")
+
+
 def test_logins_at_once_leave_no_more_and_no_fewer(phone: DeliveringPhone) -> None:
     first = phone.sign_up()["refresh_token"]
     phone.delivers = False

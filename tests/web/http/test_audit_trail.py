@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.web.http import test_fault_walk as fault_walk
 from tests.web.http.test_fault_walk import DEEDS, NEW_PASSWORD
 from tests.web.oauth.test_oauth_faults import World
 
+ROOT = Path(__file__).parents[3]
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 # What each deed is an event of, by its route; of several each is there.
 ROUTES: Mapping[str, set[str]] = {
@@ -158,6 +160,14 @@ def test_each_route_that_changes_something_has_its_event_or_a_reason_and_none_sa
     assert {*ROUTES} | {*WITHOUT} == unsafe
     assert not {*ROUTES} & {*WITHOUT}
     _says_too_much(svc, phone, lines)
+
+
+def test_each_event_of_the_list_is_caused_somewhere() -> None:
+    flows = "".join(path.read_text() for path in (ROOT / "chalicelib").rglob("*.py") if path.name != "events.py")
+    oddities = {
+        name for name in EVENTS if name.startswith("passkey_") and f'"{name.removeprefix("passkey_")}"' in flows
+    }
+    assert {name for name in EVENTS if f'"{name}"' in flows} | oddities == {*EVENTS}
 
 
 def _acts_of_deeds(phone: Phone, svc: Services, clock: Clock) -> Iterator[Callable[[], Answer]]:
