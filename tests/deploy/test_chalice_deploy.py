@@ -68,6 +68,7 @@ class Operator:
     def __init__(self, project: Path, endpoint: str) -> None:
         self.project = project
         self.endpoint = endpoint
+        self.clients: dict[str, Any] = {}
         self.credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
     def runs(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,8 +90,10 @@ class Operator:
         return done.stdout
 
     def client(self, service: str) -> Any:
-        session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
-        return session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        if service not in self.clients:  # each reads megabytes of what the service is
+            session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+            self.clients[service] = session.client(service, endpoint_url=self.endpoint)  # type: ignore[call-overload]
+        return self.clients[service]
 
     def functions(self) -> dict[str, dict[str, Any]]:
         listing = self.client("lambda").list_functions()["Functions"]

@@ -15,6 +15,7 @@ import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -277,12 +278,34 @@ def exists(pid: int) -> bool:
     return True
 
 
-def test_nothing_is_logged_but_what_was_asked_for(checkout: Path, tmp_path: Path) -> None:
-    with running(checkout, tmp_path / "state") as run:
-        assert run.log.read_text() == ""
-        run.log_in()
-        assert run.stop() == 0
-    assert re.fullmatch(r"[0-9:]{8} latchkey: POST /login 200 \d+ ms\n", run.log.read_text())
+@dataclass
+class Ended:
+    """A run that was stopped: its tokens of the demo user, its processes, its status, and its log at start and end."""
+
+    run: Run
+    tokens: dict[str, Any]
+    processes: set[int]
+    status: int
+    logs: tuple[str, str]
+
+
+def ended_by(number: int, checkout: Path, state: Path) -> Ended:
+    with running(checkout, state) as run:
+        log, processes, tokens = run.log.read_text(), descendants(run.process.pid), run.log_in()
+        return Ended(run, tokens, processes, run.stop(number), (log, run.log.read_text()))
+
+
+@pytest.fixture(scope="module")
+def interrupted(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """A run that Ctrl-C has stopped; several tests look at what is left of it."""
+    return ended_by(signal.SIGINT, checkout, tmp_path_factory.mktemp("interrupted") / "state")
+
+
+def test_nothing_is_logged_but_what_was_asked_for(interrupted: Ended) -> None:
+    before, after = interrupted.logs
+    assert before == ""
+    assert interrupted.status == 0
+    assert re.fullmatch(r"[0-9:]{8} latchkey: POST /login 200 \d+ ms\n", after)
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="the lines that are printed call curl")
@@ -319,11 +342,10 @@ def test_the_example_keeps_the_notes_of_each_user_apart_and_obeys_scopes(run: Ru
     assert run.call(notes, "GET", "/notes", token=mine) == (200, {"notes": []})
 
 
-def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path, tmp_path: Path) -> None:
-    with running(checkout, tmp_path / "state") as first:
-        tokens = first.log_in()
-        assert first.stop() == 0
-    with running(checkout, tmp_path / "state", ports=first.ports) as second:
+def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path, interrupted: Ended) -> None:
+    first, tokens = interrupted.run, interrupted.tokens
+    assert interrupted.status == 0
+    with running(checkout, first.state, ports=first.ports) as second:
         assert second.call(second.ports[0], "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
         refresh = {"refresh_token": tokens["refresh_token"]}
         assert second.call(second.ports[0], "POST", "/refresh", refresh)[0] == 200
@@ -378,13 +400,14 @@ def gone(pid: int) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stopped_it_leaves_no_process_behind_and_its_ports_free(checkout: Path, tmp_path: Path, number: int) -> None:
-    with running(checkout, tmp_path / "state") as run:
-        started = descendants(run.process.pid)
-        assert len(started) == 4
-        assert run.stop(number) == 0
-    assert [pid for pid in started if exists(pid)] == []
-    for port in run.ports:
+def test_stopped_it_leaves_no_process_behind_and_its_ports_free(
+    checkout: Path, tmp_path: Path, interrupted: Ended, number: int
+) -> None:
+    stopped = interrupted if number == signal.SIGINT else ended_by(number, checkout, tmp_path / "state")
+    assert len(stopped.processes) == 4
+    assert stopped.status == 0
+    assert [pid for pid in stopped.processes if exists(pid)] == []
+    for port in stopped.run.ports:
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind(("127.0.0.1", port))

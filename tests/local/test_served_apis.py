@@ -8,7 +8,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -194,9 +194,10 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
     checkout: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "openapi.json").write_text(json.dumps(OPENAPI))
-    with echo() as url:
-        options = (f"--upstream={url}/v1/", f"--scopes={tmp_path / 'openapi.json'}", "--api-port=0")
-        with running(checkout, tmp_path / "state", options=options) as run:
+    with ExitStack() as stack:
+        with echo() as url:
+            options = (f"--upstream={url}/v1/", f"--scopes={tmp_path / 'openapi.json'}", "--api-port=0")
+            run = stack.enter_context(running(checkout, tmp_path / "state", options=options))
             port = port_of(run, "upstream")
             token = run.log_in(scope="items:read items:write")["access_token"]
             sub = run.call(run.ports[0], "GET", "/me", token=run.log_in()["access_token"])[1]["sub"]
@@ -228,10 +229,7 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
             assert run.call(port, "OPTIONS", "/items")[1]["line"] == "OPTIONS /v1/items"
             body = bytes(range(256))
             assert bytes(run.call(port, "POST", "/items", token=token, content=body)[1]["body"]) == body
-            run.stop()
-    with running(checkout, tmp_path / "state", options=options) as run:
-        reader = run.log_in(scope="items:read")["access_token"]
-        assert run.call(port_of(run, "upstream"), "GET", "/items", token=reader)[0] == 502
+        assert run.call(port, "GET", "/items", token=reader)[0] == 502
         assert f"{url}/v1/ does not answer" in run.log.read_text()
 
 
