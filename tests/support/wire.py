@@ -52,6 +52,13 @@ def is_note(operation: str, request: Mapping[str, Any]) -> bool:
     return operation == "UpdateItem" and request["Key"]["sk"] == {"S": "refusals"}
 
 
+def is_event(operation: str, request: Mapping[str, Any]) -> bool:
+    """Whether a call writes an event alone, after what it is of; tests/web/api/test_activity.py has that it hinders nothing."""
+    parts = [each for part in request.get("TransactItems", ()) for each in part.values()]
+    writes = [each for each in parts if "UpdateExpression" in each or "Item" in each]
+    return operation == "TransactWriteItems" and ["event#" in str(each.get("Key")) for each in writes] == [True]
+
+
 @dataclass
 class Wire:
     """The calls that were made, by name in order, with their requests, and what is to happen to them."""
