@@ -23,6 +23,7 @@ from .store.remembered_devices import RememberedDevices
 from .store.sessions import Sessions
 from .store.transactions import Transactions
 from .store.transactions import Write as Write  # for whoever hands one on: flows do not know the store
+from .store.user_items import accounts_read
 from .store.users import Users
 
 
@@ -125,6 +126,20 @@ class RoundTrips:
 
     def __exit__(self, *_: object) -> None:
         round_trips.reset(self._token)
+
+
+class AccountsRead:
+    """The ids of the accounts that are read meanwhile, and so are there; in threads as RoundTrips."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> set[str]:
+        accounts: set[str] = set()
+        self._token = accounts_read.set(accounts)
+        return accounts
+
+    def __exit__(self, *_: object) -> None:
+        accounts_read.reset(self._token)
 
 
 # A function in Lambda makes them while it starts: a wrong setting stops it, so that its log says which, and its first

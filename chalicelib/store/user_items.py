@@ -1,5 +1,6 @@
 """An account's profile as DynamoDB has it; what was written once can be read for ever."""
 
+from contextvars import ContextVar
 from typing import Any
 
 from ..domain.accounts import attributes
@@ -10,6 +11,9 @@ from .items import VERSION, reader
 
 PENDING_ADDRESS = "pending_email, pending_email_until, pending_email_version"
 ATTRIBUTE = "attribute#"  # before the name of one, so that it is none of the profile's own
+
+# The ids of the accounts that are read, where somebody wants to know which are there.
+accounts_read: ContextVar[set[str] | None] = ContextVar("accounts_read", default=None)
 
 
 def user_key(uid: str) -> dict[str, Any]:
@@ -98,9 +102,12 @@ def password_history(hashes: tuple[str, ...]) -> dict[str, Any]:
 
 @reader("profile")
 def from_item(item: Item) -> User:
-    """The user in a stored item."""
+    """The user in a stored item, noted in `accounts_read`."""
+    uid, read = item["pk"]["S"].partition("#")[2], accounts_read.get()
+    if read is not None:
+        read.add(uid)
     return User(
-        uid=item["pk"]["S"].partition("#")[2],
+        uid=uid,
         email=item["email"]["S"],
         name=item["name"]["S"],
         password_hash=item["password_hash"]["S"],

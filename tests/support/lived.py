@@ -159,6 +159,7 @@ def _add_factors(life: Life) -> None:
 def _make_mistakes(life: Life) -> None:
     login = {"email": EMAIL, "password": NEW_PASSWORD}
     text = life.phone.call("POST /login", login).json()["mfa_token"]
+    life.secrets.append(text)
     for factor in ("totp", "recovery_code"):
         wrong = {"mfa_token": text, "factor": factor, "answer": "000000"}
         _checked(life.phone.call("POST /login/proof", wrong), 401)

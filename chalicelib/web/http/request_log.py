@@ -9,6 +9,7 @@ import msgspec
 from ...config import WrongSetting
 from ...domain.errors import LatchkeyError
 from ...flows.platform.log import write_line
+from ...services import AccountsRead
 
 
 class Entry(msgspec.Struct, omit_defaults=True):
@@ -31,24 +32,33 @@ class Entry(msgspec.Struct, omit_defaults=True):
 
 
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
+_accounts: ContextVar[set[str]] = ContextVar("accounts")
 
 
 class Line:
-    """The line of the request that is answered meanwhile, written at the end."""
+    """The line of the request that is answered meanwhile, written at the end.
 
-    __slots__ = ("_entry", "_reset_token")
+    It names an account that was there: what still comes by a token or a link of one that is erased names nobody.
+    """
+
+    __slots__ = ("_entry", "_read", "_tokens")
 
     def __init__(self, request_id: str, route: str) -> None:
-        self._entry = Entry(request_id, route, "ok")
+        self._entry, self._read = Entry(request_id, route, "ok"), AccountsRead()
 
     def __enter__(self) -> Entry:
-        self._reset_token = _entry.set(self._entry)
+        self._tokens = _entry.set(self._entry), _accounts.set(self._read.__enter__())
         return self._entry
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        of_entry, of_accounts = self._tokens
+        if self._entry.uid not in _accounts.get():
+            self._entry.uid = ""
         if failed is None:
             write_line(self._entry)
-        _entry.reset(self._reset_token)
+        self._read.__exit__()
+        _accounts.reset(of_accounts)
+        _entry.reset(of_entry)
 
 
 def request_id() -> str:
@@ -58,17 +68,26 @@ def request_id() -> str:
 
 
 def set_user(uid: str) -> None:
-    """Notes whose account the request is about."""
+    """Notes whose account the request is about, which is there."""
     entry = _entry.get()
     if entry is not None:
         entry.uid = uid
+        _accounts.get().add(uid)
+
+
+def set_subject(unverified_uid: str) -> None:
+    """Notes whose account the request's token is of: the line has it if that is read meanwhile."""
+    entry = _entry.get()
+    if entry is not None:
+        entry.uid = unverified_uid
 
 
 def set_reset(uid: str, *, operator: str) -> None:
     """Notes whose password was replaced by a link, and which operator had made that, "" for none."""
+    set_user(uid)
     entry = _entry.get()
     if entry is not None:
-        entry.uid, entry.operator = uid, operator
+        entry.operator = operator
 
 
 def set_waived(names: tuple[str, ...]) -> None:

@@ -193,7 +193,7 @@ def _caller(svc: Services, request: Request, operation: Operation) -> Caller:
     # The gateway caches a policy for minutes, so it can outlive its token.
     if not sub or not (sid or machine) or int(authorizer_context.get("exp") or 0) <= svc.now():
         raise errors.InvalidToken()
-    request_log.set_user(sub)
+    request_log.set_subject(sub)
     _check_scope(operation.scope, authorizer_context.get("scope", "").split(" "))
     if not machine:
         origin.set_session(sub, sid)
@@ -209,6 +209,7 @@ def _machine(svc: Services, request: Request, scope: str) -> Caller:
     _, token = credentials(request.headers.get("authorization", ""))
     live_token = live.read(svc, token)
     _check_scope(scope, live_token.claims.scope)
+    request_log.set_user(live_token.client.client_id)
     return Caller(request=request, machine=live_token.client.client_id)
 
 

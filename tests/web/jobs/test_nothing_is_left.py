@@ -121,11 +121,34 @@ def test_of_an_account_that_has_done_everything_nothing_is_left(
     erase(life)
     with installed(svc):
         deliver()
+        come_back(life)
     left = stored(svc)
     assert left  # counters, clients, what is good once
     for text in (life.uid, "annabel", "1990-04-17", *names(lived.OLD, lived.EMAIL, lived.NEVER)):
         assert [item for item in left if text in item.casefold()] == [], text
     look_at_the_log(capfd.readouterr(), life)
+
+
+def come_back(life: Life) -> None:
+    """With whatever of the account is still on some device or in some mailbox: none of it opens anything."""
+    phone, web = life.phone, life.browser
+    assert web
+    for line in ("GET /me", "DELETE /me", "GET /me/activity", "GET /me/export", "GET /oauth/userinfo"):
+        assert phone.call(line, token=life.access_token).status == 401, line
+    assert phone.call("PATCH /me", {"name": 7}, token=life.access_token).status in (400, 401)
+    for text in life.secrets:
+        assert phone.call("POST /refresh", {"refresh_token": text}).status == 401
+        assert phone.call("POST /verify", {"token": text}).json() == {"active": False}
+        assert phone.call("POST /logout", {"refresh_token": text}).status == 204
+        proof = {"mfa_token": text, "factor": "totp", "answer": "123456"}
+        assert phone.call("POST /login/proof", proof).status == 401
+    links = [mail.token for mail in life.mailbox.mails if "?token=" in mail.text]
+    assert links
+    for token in links:
+        reset = {"token": token, "new_password": lived.NEW_PASSWORD}
+        assert phone.call("POST /password/reset/confirm", reset).status in (400, 404)
+    for path in ("/account", "/account/activity", "/device"):
+        assert b"/authorize/login" in web.get(path).body, path
 
 
 def look_at_the_log(output: Any, life: Life) -> None:
