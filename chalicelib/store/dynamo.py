@@ -1,6 +1,6 @@
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..domain.errors import TemporarilyUnavailable
 from .aws.client import AwsClient, AwsError
@@ -10,6 +10,8 @@ Item = Mapping[str, Any]
 # Two transactions on one item at the same moment cancel each other, which says nothing about their conditions.
 CONFLICT, TRIES = "TransactionConflict", 4
 FAILED = "ConditionalCheckFailed"
+# Why something optional is not there that was to be written under conditions on other items.
+ABSENT = "conditions on other items"
 BATCH = 25  # BatchWriteItem takes no more
 # Why a part of a transaction is refused that can be tried again as it is.
 THROTTLED = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded"})
@@ -40,8 +42,19 @@ class Contended(TemporarilyUnavailable):
         super().__init__(reason=reason)
 
 
+class Spare(NamedTuple):
+    """A part that is written with a transaction or by itself, and never but under the conditions `given`.
+
+    `beside` are those of them that the transaction has to have as well.
+    """
+
+    part: Any
+    given: Sequence[Any] = ()
+    beside: Sequence[Any] = ()
+
+
 def transact(
-    client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Any] = (), lost: dict[int, str] | None = None
+    client: AwsClient, parts: Sequence[Any], *, spare: Sequence[Spare] = (), lost: dict[int, str] | None = None
 ) -> dict[int, Item | None]:
     """Writes all parts or none: {} for all, else the places of the parts whose conditions do not hold.
 
@@ -50,8 +63,8 @@ def transact(
     those that cannot are in `lost`, with the reason.
     Raises TemporarilyUnavailable, Contended where others write the same items time and again.
     """
-    writes = [*parts, *spare]
-    left: dict[int, Any] = {}
+    writes = [*parts, *(part for each in spare for part in (*each.beside, each.part))]
+    left: dict[int, Spare] = {}
     lost = {} if lost is None else lost
     if not parts:
         lost |= _write_each(client, dict(enumerate(spare)))
@@ -64,9 +77,9 @@ def transact(
         except AwsError as error:
             reasons = [reason.get("Code", "None") for reason in error.reasons]
             if len(writes) > len(parts):
-                of_spare = [*enumerate(zip(spare, reasons[len(parts) :], strict=False))]
-                left = {place: part for place, (part, reason) in of_spare if reason != FAILED}
-                lost |= {place: FAILED for place, (_, reason) in of_spare if reason == FAILED}
+                hopeless = _hopeless(spare, reasons[len(parts) :])
+                left = {place: each for place, each in enumerate(spare) if reasons and place not in hopeless}
+                lost |= hopeless
             writes = [*parts]
             if CONFLICT in reasons or set(reasons[len(parts) :]) - {"None"}:
                 continue
@@ -81,20 +94,40 @@ def transact(
     raise Contended([place for place, reason in zip(range(len(parts)), reasons, strict=False) if reason == CONFLICT])
 
 
-def _write_each(client: AwsClient, parts: Mapping[int, Any]) -> dict[int, str]:
+def _hopeless(spare: Sequence[Spare], reasons: Sequence[str]) -> dict[int, str]:
+    """Those whose own conditions do not hold, or those that they are given under, by the reasons of all their parts."""
+    hopeless, start = {}, 0
+    for place, each in enumerate(spare):
+        end = start + len(each.beside)
+        if FAILED in reasons[start:end]:
+            hopeless[place] = ABSENT
+        elif FAILED in reasons[end : end + 1]:
+            hopeless[place] = FAILED
+        start = end + 1
+    return hopeless
+
+
+def _write_each(client: AwsClient, spare: Mapping[int, Spare]) -> dict[int, str]:
     """Those that could not be written, each with the reason."""
-    lost = {}
-    for place, part in parts.items():
-        for kind, write in part.items():
-            try:
-                conditionally(client, f"{kind}Item", **write)
-            except ConditionFailed:
-                lost[place] = FAILED
-            except TemporarilyUnavailable as failure:
-                lost[place] = failure.reason
-            except AwsError as defect:  # which is ours, and no reason to fail what was written without it
-                lost[place] = defect.code
-    return lost
+    reasons = {place: _write_alone(client, each) for place, each in spare.items()}
+    return {place: reason for place, reason in reasons.items() if reason}
+
+
+def _write_alone(client: AwsClient, spare: Spare) -> str:
+    """Why it could not be written, "" if it was."""
+    try:
+        if spare.given:
+            failed = transact(client, [*spare.given, spare.part])
+            return "" if not failed else ABSENT if min(failed) < len(spare.given) else FAILED
+        for kind, write in spare.part.items():
+            conditionally(client, f"{kind}Item", **write)
+    except ConditionFailed:
+        return FAILED
+    except TemporarilyUnavailable as failure:
+        return failure.reason
+    except AwsError as defect:  # which is ours, and no reason to fail what was written without it
+        return defect.code
+    return ""
 
 
 def delete_all(client: AwsClient, grants: str, keys: Sequence[Any]) -> None:

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from .aws.client import AwsClient
-from .dynamo import Item, transact
+from .dynamo import Item, Spare, transact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Write:
-    """What one store has to write, with the conditions that go with it: made by a store, and nobody else looks into it."""
+    """What one store has to write, with the conditions that go with it: made by a store, and nobody else looks into it.
+
+    `given` are conditions on other items, for what is optional: with the rest they count where that has none on the same
+    item, and where it is written by itself always.
+    """
 
     parts: tuple[Mapping[str, Any], ...]
+    given: tuple[Mapping[str, Any], ...] = ()
+
+    def only_if(self, condition: "Write") -> "Write":
+        """The same on another's conditions, if it is optional; `ABSENT` is then the reason where these do not hold."""
+        return Write(self.parts, condition.parts)
 
 
 class Transactions:
@@ -38,9 +47,22 @@ def with_optional(
     client: AwsClient, parts: Sequence[Any], optional: Sequence[Write], lost: dict[Write, str] | None
 ) -> dict[int, Item | None]:
     """`transact` of parts, with writes that are `optional`, and in `lost` those that are left out."""
-    spare = [(part, write) for write in optional for part in write.parts]
     places: dict[int, str] = {}
-    failed = transact(client, parts, spare=[part for part, _ in spare], lost=places)
+    items = [_item(part) for part in parts]
+    spare = [
+        # No transaction takes two parts on one item.
+        (Spare(part, write.given, tuple(each for each in write.given if _item(each) not in items)), write)
+        for write in optional
+        for part in write.parts
+    ]
+    failed = transact(client, parts, spare=[each for each, _ in spare], lost=places)
     if lost is not None:
         lost |= {spare[place][1]: reason for place, reason in places.items()}
     return failed
+
+
+def _item(part: Mapping[str, Any]) -> tuple[str, Any]:
+    """The table and the key of the item that a part is about."""
+    ((kind, request),) = part.items()
+    item = request["Item" if kind == "Put" else "Key"]
+    return request["TableName"], (item["pk"], item["sk"])

@@ -19,8 +19,8 @@ from . import log, origin
 
 DAY = 24 * 3600
 # Why a record is not there, where that is a matter of its condition.
-FULL = "full for this hour"
-BY_CONDITION = "ConditionalCheckFailed"
+FULL, GONE = "full for this hour", "account gone"
+REASONS = {"ConditionalCheckFailed": FULL, "conditions on other items": GONE}  # by the store's words
 
 
 class Trail(msgspec.Struct, frozen=True):
@@ -34,9 +34,11 @@ class Trail(msgspec.Struct, frozen=True):
     def finish(self, lost: Mapping[Write, str]) -> None:
         """Writes the lines of a deed that is done; `lost` is what could not be written with it, and why."""
         reason = next((lost[write] for write in self.writes if write in lost), "")
-        reason = FULL if reason == BY_CONDITION else reason
+        reason = REASONS.get(reason, reason)
+        # No line names an account that is gone.
+        uid = "" if reason == GONE else self.uid
         for event in self.events:
-            log.write_line(_line(self, event, unrecorded=reason if event.kind.kept else ""))
+            log.write_line(_line(self, event, uid=uid, unrecorded=reason if event.kind.kept else ""))
 
 
 def event(
@@ -82,7 +84,9 @@ def trail(svc: Services, uid: str, of_deed: Iterable[Event], *, operator: str = 
     kept = tuple(each for each in all_events if each.kind.kept)
     if not (uid and kept and svc.settings.activity_days):
         return Trail(uid, all_events, (), operator)
-    write = svc.events.addition(uid, kept, seconds=svc.settings.activity_days * DAY, now=svc.now())
+    # A deed may be done for who is gone by then, and its record may come after it.
+    addition = svc.events.addition(uid, kept, seconds=svc.settings.activity_days * DAY, now=svc.now())
+    write = addition.only_if(svc.users.presence(uid))
     return Trail(uid, all_events, (write,), operator)
 
 
@@ -113,7 +117,7 @@ def _write(svc: Services, uid: str, writes: tuple[Write, ...]) -> dict[Write, st
         return dict.fromkeys(writes, type(defect).__name__)
     if failed is None:
         return {}
-    return dict.fromkeys(writes, FULL if failed in writes else "account gone")
+    return dict.fromkeys(writes, FULL if failed in writes else GONE)
 
 
 def report(name: str, *, reason: str) -> None:
@@ -123,13 +127,13 @@ def report(name: str, *, reason: str) -> None:
     log.write_line({**line, "reason": reason})
 
 
-def _line(left_behind: Trail, each: Event, *, unrecorded: str) -> dict[str, Any]:
+def _line(left_behind: Trail, each: Event, *, uid: str, unrecorded: str) -> dict[str, Any]:
     members = {name: getattr(each, name) for name in each.__struct_fields__ if name not in ("id", "at", "type")}
     line = {
         "level": "info" if each.kind.outcome == events.OK and not unrecorded else "warning",
         "event": each.type,
         "outcome": each.kind.outcome,
-        "uid": left_behind.uid,
+        "uid": uid,
         **members,
         "operator": left_behind.operator,
         "unrecorded": unrecorded,

@@ -217,8 +217,8 @@ FLOWS: dict[str, Flow] = {
         delete,
         deleted,
         (
-            *("BatchGetItem", TRANSACT, "Query", "Query", "BatchWriteItem", "Query", "Query", "BatchWriteItem"),
-            *(TRANSACT, "Query", "Query", "Query", "Query"),
+            *("BatchGetItem", TRANSACT, "Query", "Query", "BatchWriteItem", "Query"),
+            *(TRANSACT, "Query", "Query", "BatchWriteItem", "Query", "Query"),
         ),
     ),
 }
@@ -341,7 +341,7 @@ def test_a_transaction_that_is_cancelled_for_no_fault_of_the_callers_is_a_503(
     for name, place in (
         ("sign up", 2),
         ("change the password", 4),
-        ("delete the account", 9),
+        ("delete the account", 7),
         ("end the other sessions", 2),
     ):
         act, done, _ = FLOWS[name]

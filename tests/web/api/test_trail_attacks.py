@@ -1,6 +1,8 @@
 """What has happened to an account stays known to its owner, whoever would rather not have it so, and goes with it for good."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -10,15 +12,28 @@ from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.accounts import cleanup
 from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
+from local.gateway import Answer
+from tests.support import wire
+from tests.support.browser import Browser, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
+from tests.support.forge import peek
 from tests.support.phone import PASSWORD, Clock, Phone, installed
-from tests.support.staged import just_before
+from tests.support.remembered import DEVICE_ID, remember
+from tests.support.staged import before_write, just_before
 from tests.support.wire import intercepted
 
 pytestmark = pytest.mark.usefixtures("aws")
 
 DAY = 24 * 3600
 NEW_PASSWORD = "an entirely other phrase 7"
+
+
+@pytest.fixture
+def mailing(svc: Services) -> Iterator[Services]:
+    """Services of a deployment that sends mail."""
+    given = replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))
+    with installed(given):
+        yield given
 
 
 @pytest.fixture
@@ -69,6 +84,83 @@ def test_who_keeps_their_account_at_the_last_moment_keeps_its_trail(
         assert list(cleanup.erase_scheduled(later)) == []
     expected = ["login", "deletion_cancelled", "deletion_requested", "signed_up"]
     assert sorted(types(phone, tokens[0]["access_token"])) == sorted(expected)
+
+
+Act = Callable[[], Answer]
+
+
+@contextmanager
+def apart(svc: Services) -> Iterator[None]:
+    """No record is written with its deed, for others write into the same item: it comes by itself, after that."""
+
+    def conflict(proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        parts = request.get("TransactItems", [])
+        reasons = ["TransactionConflict" if "event#" in str(part.get("Update")) else "None" for part in parts]
+        if len({*reasons}) > 1 and len(parts) > 2:
+            wire.refusing("TransactionCanceledException", reasons=tuple(reasons))(operation)
+        return proceed(operation, request)
+
+    with intercepted(svc.users._client, conflict, first=True):
+        yield
+
+
+def ask_for_another_address(phone: Phone, _: Services, token: str) -> Act:
+    return lambda: phone.call("POST /me/email", {"email": "eve@example.com", "password": PASSWORD}, token=token)
+
+
+def forget_a_device(phone: Phone, svc: Services, token: str) -> Act:
+    remember(svc, peek(token)[1]["sub"])
+    return lambda: phone.call(f"DELETE /me/devices/{DEVICE_ID}", token=token)
+
+
+def take_a_consent_back(phone: Phone, svc: Services, token: str) -> Act:
+    register(svc, phone).tokens(Browser(phone), email=phone.call("GET /me", token=token).json()["email"])
+    (consent,) = phone.call("GET /me/consents", token=token).json()["consents"]
+    return lambda: phone.call(f"DELETE /me/consents/{consent['id']}", token=token)
+
+
+def guess_the_password(phone: Phone, _: Services, token: str) -> Act:
+    body = {"current_password": "no idea at all", "new_password": NEW_PASSWORD}
+    return lambda: phone.call("POST /me/password", body, token=token)
+
+
+ACTS = (ask_for_another_address, forget_a_device, take_a_consent_back, guess_the_password)
+
+
+@pytest.mark.parametrize("prepare", ACTS, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("contended", [False, True], ids=["", "contended"])
+def test_nothing_is_kept_of_what_is_done_while_the_account_goes(
+    phone: Phone,
+    mailing: Services,
+    capsys: pytest.CaptureFixture[str],
+    prepare: Callable[[Phone, Services, str], Act],
+    contended: bool,
+) -> None:
+    """With the erasure before each write; also where the record is not written with its deed, for others write there too."""
+    for number in range(1, 20):
+        phone.address = f"10.0.0.{number}"
+        token = phone.sign_up(f"ann{number}@example.com")["access_token"]
+        uid = peek(token)[1]["sub"]
+        act = prepare(phone, mailing, token)
+        capsys.readouterr()
+
+        def erase(token: str = token) -> None:
+            assert phone.call("DELETE /me", token=token).status == 204
+
+        with (
+            before_write(mailing.users._client, number, erase) as writes,
+            apart(mailing) if contended else nullcontext(),
+        ):
+            act()
+        if len(writes) < number:
+            break
+        assert user_items(mailing) == [], writes
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        (end,) = [place for place, line in enumerate(lines) if line.get("event") == "account_erased"]
+        assert [line for line in lines[end + 1 :] if "event" in line and line.get("uid") == uid] == []
+        for item in waiting():
+            mailing.outbox.delete(item.message_id, item.kind)
+    assert number > 1
 
 
 def test_an_erasure_whose_end_fails_leaves_nothing_for_long(phone: DeliveringPhone, svc: Services) -> None:
