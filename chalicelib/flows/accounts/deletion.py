@@ -100,8 +100,11 @@ def _tell_rest(
 
 
 def mail_of_end(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
-    """What tells the owner that the account is gone; it names nobody but its receiver."""
-    if not svc.settings.mail_from or not user.email:
+    """What tells the owner that the account is gone; it names nobody but its receiver.
+
+    An address that nobody has verified may be a stranger's, who would be mailed at each account that is made and deleted.
+    """
+    if not svc.settings.mail_from or not user.email_verified:
         return ()
     return (outbox.message(svc, Mail(name=DELETED, uid="", to=user.email, language=language)),)
 

@@ -264,12 +264,21 @@ def test_an_account_goes_whatever_session_of_it_cannot_be_read(svc: Services, ph
     assert items(svc) == []
 
 
-def test_the_owner_is_mailed_that_it_is_gone(phone: DeliveringPhone, mailbox: Ses) -> None:
+def test_the_owner_is_mailed_that_it_is_gone(svc: Services, phone: DeliveringPhone, mailbox: Ses) -> None:
     token = phone.sign_up()["access_token"]
+    svc.users.verify_email(account(svc))
     delete(phone, token)
     (mail,) = mails_of(mailbox, "account_deleted")
     assert mail.to == EMAIL
     assert waiting() == []
+
+
+def test_an_address_that_nobody_has_verified_is_not_mailed_that_it_is_gone(
+    phone: DeliveringPhone, mailbox: Ses
+) -> None:
+    """Or whoever makes accounts with a stranger's address, and deletes them, floods that."""
+    delete(phone, phone.sign_up()["access_token"])
+    assert mails_of(mailbox, "account_deleted") == []
 
 
 # Days to think again.
@@ -396,6 +405,7 @@ def test_the_job_erases_it_once_its_time_has_come_and_not_before(
 ) -> None:
     app = listening(later, phone)
     token = phone.sign_up()["access_token"]
+    later.users.verify_email(account(later))
     app.tokens(Browser(phone), scope="openid offline_access")
     delete(phone, token)
     internet.requests.clear()
