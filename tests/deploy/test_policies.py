@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.flows.accounts import cleanup
+from chalicelib.domain.records.outbox import ErasedAccount
+from chalicelib.flows.accounts import cleanup, deletion
 from chalicelib.services import Services
 from deploy import outbox, stages
 from deploy.stages import PROJECT
@@ -20,7 +21,7 @@ from tests.support import counter
 from tests.support.browser import Browser, register
 from tests.support.phone import Clock, Phone, installed
 from tests.support.remembered import remember
-from tests.support.wire import watched
+from tests.support.wire import Wire, watched
 
 STORE = PROJECT / "chalicelib" / "store"
 # Making tables is the operator's, at deployment; no function does it.
@@ -116,7 +117,9 @@ def test_the_function_that_delivers_may_read_what_it_tells_of_and_change_what_it
         *(rights_used(STORE / "outbox.py") - {("Scan", "outbox")}),  # an operator's alone
         *((action, "outbox stream") for action in ("DescribeStream", "GetRecords", "GetShardIterator")),
         ("ListStreams", ""),
-        ("GetItem", "users"),
+        # What an erased account has left goes here once more.
+        *((action, "users") for action in ("DeleteItem", "GetItem", "Query")),
+        *((action, "grants") for action in ("BatchWriteItem", "DeleteItem")),
         *((action, "grants") for action in ("GetItem", "PutItem", "Query", "UpdateItem")),
         *((action, "") for action in ("GetParametersByPath", "PutParameter")),
     }
@@ -194,14 +197,34 @@ def test_the_function_that_erases_accounts_makes_no_call_that_it_has_no_right_to
         with watched(svc) as traffic:
             erased = [*cleanup.erase_unverified(svc), *cleanup.erase_scheduled(svc)]
     assert [user.email for user in erased] == ["ann@example.com", "ben@example.com"]
+    rights = rights_needed(svc, traffic)
+    assert rights <= rights_given("policy-erase_unverified-dev.json")
+    assert ("PutItem", "outbox") in rights
+
+
+def test_the_function_that_delivers_has_a_right_to_all_that_sweeps_an_erased_account(
+    phone: Phone, svc: Services
+) -> None:
+    """Of one whose own sweep has failed, so that there is something of everything."""
+    with installed(svc):
+        uid = phone.sign_up()["user"]["sub"]
+        register(svc, phone).tokens(Browser(phone), scope="openid")
+        remember(svc, uid)
+        with watched(svc) as traffic:
+            assert deletion.sweep_again(svc, "", ErasedAccount(uid=uid)) == {}
+    rights = rights_needed(svc, traffic)
+    assert rights <= rights_given("policy-deliver-dev.json")
+    assert {("BatchWriteItem", "grants"), ("DeleteItem", "grants"), ("DeleteItem", "users")} <= rights
+
+
+def rights_needed(svc: Services, traffic: Wire) -> set[Right]:
+    """What the calls that were watched need to be allowed."""
     by_name = {name: table for table, name in svc.settings.tables.items()}
-    rights = {
+    return {
         (action, by_name[table])
         for operation, request in zip(traffic.calls, traffic.requests, strict=True)
         for action, table in rights_of(operation, request)
     }
-    assert rights <= rights_given("policy-erase_unverified-dev.json")
-    assert ("PutItem", "outbox") in rights
 
 
 def rights_of(operation: str, request: Mapping[str, Any]) -> Iterator[Right]:
