@@ -92,6 +92,8 @@ function show() {
     oauth2RedirectUrl: here,
     onComplete: () => {
       ui.initOAuth({ clientId: page.client, usePkceWithAuthorizationCodeGrant: true });
+      // From 150 lines on the renderer keeps but those in sight, and links to groups lead nowhere.
+      ui.layoutActions.show(["operations-tag", "Pages"], false);
       label();
       new MutationObserver(labelDialog).observe(document.getElementById("reference"), { childList: true, subtree: true });
       document.documentElement.dataset.ready = "yes";
