@@ -47,14 +47,17 @@ def verify_email(svc: "Services", *, email: str) -> None:
 @with_services
 def invite(svc: "Services", *, email: str, language: str) -> None:
     """Mail a link that makes an account with this address, once, within a week; also where nobody else may sign up."""
+    from chalicelib.config import languages
     from chalicelib.flows.accounts import mailed_signup
-    from chalicelib.web.http.languages import LANGUAGES
     from cli.client_metadata import check_letters
     from cli.errors import CannotRunError
+    from deploy import custom
 
     check_letters(email, what="The address")
-    if language not in LANGUAGES:
-        raise CannotRunError(f"Mails are in {', '.join(LANGUAGES)}.")
+    # A stage has those of this checkout's own texts, too: they went there with it.
+    there = dict.fromkeys((*svc.settings.languages, *languages.tags_in(str(custom.folder() / custom.TEXTS))))
+    if language not in there:
+        raise CannotRunError(f"Mails are in {', '.join(there)}.")
     print(f"An invitation goes to {mailed_signup.invite(svc, address=email, language=language)}.")
 
 

@@ -1,11 +1,14 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.config.languages import SHIPPED
 from chalicelib.domain.records.outbox import Mail
 from chalicelib.services import Services
+from deploy import custom
 from tests.support.commands import run
 from tests.support.phone import EMAIL, PASSWORD, Phone
 from tests.support.remembered import remember
@@ -100,14 +103,22 @@ def test_nobody_else_is_found(svc: Services, command: str, address: str) -> None
         run("users", command, address, on=svc)
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
-def test_an_invitation_is_written_for_its_reader(
-    svc: Services, phone: Phone, capsys: pytest.CaptureFixture[str], language: str
+@pytest.mark.parametrize("language", [*SHIPPED, "fr", "pt-BR"])
+def test_an_invitation_is_in_any_language_of_the_deployment(
+    svc: Services,
+    phone: Phone,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    language: str,
 ) -> None:
     phone.sign_up()
     capsys.readouterr()
-    mailing = replace(svc, settings=replace(svc.settings, mail_from="login@id.example", sign_up="invitation"))
-    run("users", "invite", "Bob@Example.com", "--language", language, on=mailing)
+    settings = replace(svc.settings, mail_from="login@id.example", sign_up="invitation", languages=(*SHIPPED, "fr"))
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "pt-BR.json").write_text("{}")
+    monkeypatch.setattr(custom, "folder", lambda: tmp_path)
+    run("users", "invite", "Bob@Example.com", "--language", language, on=replace(svc, settings=settings))
     assert capsys.readouterr().out == "An invitation goes to Bob@example.com.\n"
     (item,) = svc.outbox.undelivered()
     assert item.message == Mail(name="invitation", uid="", to="Bob@example.com", language=language)

@@ -7,13 +7,12 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page
 
+from chalicelib.config.languages import SHIPPED
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from tests.pages import looks
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter, email_change, mailed_login
 from tests.support.session_end import session_end_link
-
-LANGUAGES = ("en", "ar")
 
 
 def login(window: Page, application: Application) -> None:
@@ -431,7 +430,7 @@ def _further_factors() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def windows(chromium: Browser) -> Iterator[Mapping[str, Page]]:
     """A window for each language: to open and close one costs a third of what is looked at in it."""
-    opened = {language: chromium.new_context(locale=language).new_page() for language in LANGUAGES}
+    opened = {language: chromium.new_context(locale=language).new_page() for language in SHIPPED}
     for window in opened.values():
         window.set_default_timeout(15_000)
     yield opened
@@ -455,7 +454,7 @@ def window_in(windows: Mapping[str, Page]) -> Callable[[str], Page]:
     return emptied
 
 
-@pytest.mark.parametrize(("page", "language"), [each for each in product(PAGES, LANGUAGES) if each != ("docs", "ar")])
+@pytest.mark.parametrize(("page", "language"), [each for each in product(PAGES, SHIPPED) if each != ("docs", "ar")])
 def test_a_page_is_readable_by_everybody_on_every_screen(
     window_in: Callable[[str], Page], application: Application, page: str, language: str
 ) -> None:

@@ -22,7 +22,6 @@ class Language(NamedTuple):
 
 
 OURS = {"en": Language("en", "English", "ltr"), "ar": Language("ar", "العربية", "rtl")}
-LANGUAGES = tuple(OURS)
 
 
 class Texts(dict[str, str]):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from chalice.app import Blueprint, Request, Response
 
+from ...config.languages import SHIPPED
 from ...domain import errors
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import LatchkeyError
@@ -19,7 +20,7 @@ from ...guard.scope_map import SCOPES
 from ...services import Services, services
 from . import decoding, request_log
 from .answers import Answer, refusal_response, success
-from .languages import LANGUAGES, language_of
+from .languages import language_of
 from .user_agents import names_of
 
 
@@ -35,7 +36,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     sid: str = ""
     auth_time: int = 0
     machine: str = ""
-    languages: tuple[str, ...] = LANGUAGES
+    languages: tuple[str, ...] = SHIPPED
 
     @property
     def network(self) -> str:
