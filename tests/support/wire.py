@@ -54,9 +54,10 @@ def is_note(operation: str, request: Mapping[str, Any]) -> bool:
 
 def is_event(operation: str, request: Mapping[str, Any]) -> bool:
     """Whether a call writes an event alone, after what it is of; tests/web/api/test_activity.py has that it hinders nothing."""
-    parts = [each for part in request.get("TransactItems", ()) for each in part.values()]
-    writes = [each for each in parts if "UpdateExpression" in each or "Item" in each]
-    return operation == "TransactWriteItems" and ["event#" in str(each.get("Key")) for each in writes] == [True]
+    parts = [(kind, each) for part in request.get("TransactItems", ()) for kind, each in part.items()]
+    writes = [each["Key"]["sk"]["S"] for kind, each in parts if kind != "ConditionCheck" and "Key" in each]
+    others = any("Key" not in each for _, each in parts)
+    return operation == "TransactWriteItems" and not others and [key[:6] for key in writes] == ["event#"]
 
 
 @dataclass
