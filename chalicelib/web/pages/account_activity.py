@@ -9,7 +9,7 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import forms
+from . import forms, long_lists
 from .page_request import PageRequest, path_with_query
 from .page_routes import LANGUAGE, Pages
 
@@ -25,7 +25,7 @@ def activity_page(page_request: PageRequest, browser_session: Browser) -> Answer
     """What has happened, the latest first, with when and where."""
     svc, interaction = page_request.svc, page_request.interaction(browser_session)
     listed = activity.read(svc, browser_session.user, before=_before(page_request), usual=USUAL)
-    language = [("ui_locales", dict(page_request.query).get("ui_locales", ""))]
+    language = long_lists.language(page_request)
     return forms.show(
         page_request,
         "activity.html",

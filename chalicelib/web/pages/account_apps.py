@@ -5,8 +5,8 @@ from ...flows.accounts import apps
 from ...flows.oauth.interactions import Interaction
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import forms
-from .page_request import PageRequest
+from . import forms, long_lists
+from .page_request import PageRequest, path_with_query
 from .page_routes import Pages
 from .scopes import apis_of
 
@@ -14,13 +14,14 @@ pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM, REVOKED, GONE = "account/apps", "apps", "revoked", "gone"
+MOST = 10  # applications of a page
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", takes=long_lists.TAKES, logged_in=True)
 def apps_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Each application, what it may do, and since when."""
     svc, interaction = page_request.svc, page_request.interaction(browser_session)
-    listed = apps.list_apps(svc, browser_session.user)
+    listed, more = long_lists.part(page_request, PAGE, apps.list_apps(svc, browser_session.user), most=MOST)
     return forms.show(
         page_request,
         "apps.html",
@@ -31,7 +32,8 @@ def apps_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         now=svc.now(),
         apis=apis_of(svc.settings, [each.resource for app in listed for each in app.allowed]),
         done=interaction.action if interaction else "",
-        query=page_request.to.removeprefix(PAGE),
+        more=more,
+        query=path_with_query("", long_lists.language(page_request)),
     )
 
 

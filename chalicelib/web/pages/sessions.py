@@ -9,37 +9,39 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import logout, manage, remembered_devices
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from . import forms
-from .page_request import PageRequest, redirect
+from . import forms, long_lists
+from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import Pages
 
 pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM = "account/sessions", "sessions"
+MOST = 20  # sessions and devices of a page
 ENDED, GONE, OTHERS_ENDED, FORGOTTEN = "session_ended", "session_gone", "others_ended", "device_forgotten"
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", takes=long_lists.TAKES, logged_in=True)
 def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Where somebody is logged in: every browser and application, since when, and when it was last used."""
-    current = browser_session.session
-    listed = manage.list_sessions(page_request.svc, browser_session.user, current)
+    svc, user, current = page_request.svc, browser_session.user, browser_session.session
+    listed = manage.list_sessions(svc, user, current)
     # This browser's own may have ended since it was read, and is then none of the list.
     others = [session for session in listed if session.session_id != current.session_id]
+    rows = [*others, *remembered_devices.list_devices(svc, user)]
+    rows_of_page, more = long_lists.part(page_request, PAGE, rows, most=MOST)
     interaction = page_request.interaction(browser_session)
     return forms.show(
         page_request,
         "sessions.html",
         FORM,
         browser_session,
-        user=browser_session.user.email,
+        user=user.email,
         current=_values(page_request, current),
-        others=[_values(page_request, session) for session in others],
-        devices=[
-            _device(page_request, each)
-            for each in remembered_devices.list_devices(page_request.svc, browser_session.user)
-        ],
+        has_others=bool(others),
+        others=[_values(page_request, each) for each in rows_of_page if isinstance(each, Session)],
+        devices=[_device(page_request, each) for each in rows_of_page if isinstance(each, RememberedDevice)],
+        more=more,
         done=interaction.action if interaction else "",
         query=_language(page_request),
     )
@@ -100,4 +102,4 @@ def _device(page_request: PageRequest, device: RememberedDevice) -> dict[str, An
 
 
 def _language(page_request: PageRequest) -> str:
-    return page_request.to.removeprefix(PAGE)
+    return path_with_query("", long_lists.language(page_request))

@@ -1,12 +1,14 @@
 """The page of connected applications: what each may do, and that nothing is left of it once that is taken back."""
 
+import re
+
 import pytest
 
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.browser import App, Browser, forms, register
 from tests.support.delivery import DeliveringPhone
-from tests.support.phone import EMAIL, Phone
+from tests.support.phone import EMAIL, PASSWORD, Phone
 
 PAGE, LOGIN = "/account/apps", "/authorize/login"
 HOOK = "https://app.example/backchannel"
@@ -90,3 +92,21 @@ def test_an_application_that_wants_to_know_is_notified(svc: Services, phone: Del
     app.tokens(ann)
     take_back(ann, app.id)
     assert [(item.kind, item.failures) for item in svc.outbox.undelivered()] == [("logout", 0)]
+
+
+def test_somebody_who_has_allowed_much_reads_a_list_in_parts(ann: Browser, phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    scopes = ("openid", "account", "email", "profile", "notes:read", "notes:write")
+    user = svc.users.read(svc.users.find(EMAIL) or "")
+    assert user
+    for number in range(24):
+        app = register(svc, phone, client_name=f"{number} ".ljust(100, "x"), scopes=scopes)
+        assert svc.clients.remember_consent(user, app.id, scopes, since=0, now=svc.now())
+    page = ann.submit(ann.get(PAGE), LOGIN, email=EMAIL, password=PASSWORD)
+    listed: list[str] = []
+    for path in ("", "?from=10", "?from=20"):
+        page = ann.get(f"{PAGE}{path}")
+        assert len(page.body) < 30_000
+        listed += re.findall(r'name="revoke" value="([^"]*)"', page.body.decode())
+        assert (f"{PAGE}?from=".encode() in page.body) == (path != "?from=20")
+    assert len(listed) == len(set(listed)) == 24
