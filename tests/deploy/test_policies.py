@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.records.outbox import ErasedAccount
+from chalicelib.domain.records.outbox import ErasedAccount, SessionCap
 from chalicelib.flows.accounts import cleanup, deletion
+from chalicelib.flows.sessions import session_cap
 from chalicelib.services import Services
 from deploy import outbox, stages
 from deploy.stages import PROJECT
@@ -118,7 +119,7 @@ def test_the_function_that_delivers_may_read_what_it_tells_of_and_change_what_it
         *((action, "outbox stream") for action in ("DescribeStream", "GetRecords", "GetShardIterator")),
         ("ListStreams", ""),
         # What an erased account has left goes here once more.
-        *((action, "users") for action in ("DeleteItem", "GetItem", "Query")),
+        *((action, "users") for action in ("ConditionCheckItem", "DeleteItem", "GetItem", "Query")),
         *((action, "grants") for action in ("BatchWriteItem", "DeleteItem")),
         *((action, "grants") for action in ("GetItem", "PutItem", "Query", "UpdateItem")),
         *((action, "") for action in ("GetParametersByPath", "PutParameter")),
@@ -215,6 +216,22 @@ def test_the_function_that_delivers_has_a_right_to_all_that_sweeps_an_erased_acc
     rights = rights_needed(svc, traffic)
     assert rights <= rights_given("policy-deliver-dev.json")
     assert {("BatchWriteItem", "grants"), ("DeleteItem", "grants"), ("DeleteItem", "users")} <= rights
+
+
+def test_the_function_that_delivers_has_a_right_to_all_that_ends_a_session_too_many(
+    phone: Phone, svc: Services
+) -> None:
+    """With its event, which is written for an account that is there."""
+    svc = replace(svc, settings=replace(svc.settings, sessions_per_account=1))
+    with installed(svc):
+        user = svc.users.read(phone.sign_up()["user"]["sub"])
+        assert user
+        phone.log_in()
+        with watched(svc) as traffic:
+            session_cap.end_oldest(svc, "", SessionCap(uid=user.uid, network=""))
+    rights = rights_needed(svc, traffic)
+    assert rights <= rights_given("policy-deliver-dev.json")
+    assert ("ConditionCheckItem", "users") in rights
 
 
 def rights_needed(svc: Services, traffic: Wire) -> set[Right]:
