@@ -86,6 +86,19 @@ def test_who_keeps_their_account_at_the_last_moment_keeps_its_trail(
     assert sorted(types(phone, tokens[0]["access_token"])) == sorted(expected)
 
 
+def test_whoever_got_in_hides_no_change_behind_what_can_be_done_without_end(phone: Phone, clock: Clock) -> None:
+    """All within an hour: what has no limit of its own leaves room for what protects the account."""
+    phone.sign_up()
+    token = phone.log_in()["access_token"]
+    clock.advance(1)
+    for _ in range(105):
+        assert phone.call("DELETE /me/sessions", token=token).status == 204
+        assert phone.call("POST /logout", {"refresh_token": phone.log_in()["refresh_token"]}).status == 204
+    clock.advance(1)
+    change_password(phone, token)
+    assert types(phone, token)[0] == "password_changed"
+
+
 Act = Callable[[], Answer]
 
 
