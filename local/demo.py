@@ -6,8 +6,9 @@ Run as a program it prepares the place that its environment names, once; repeati
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,15 @@ def prepare(settings: config.Settings) -> None:
     if svc.users.find(email.canonical(ADDRESS)) is None:
         # Whoever may sign up here, and whatever a hook says, the demo user is there.
         anybody = replace(settings, sign_up="open", mail_domains=(), refused_mail_domains=(), hooks_file="")
-        signup.sign_up(
-            replace(svc, settings=anybody),
-            address=ADDRESS,
-            password=PASSWORD,
-            name="Demo",
-            device="make serve",
-            agent=UserAgent(network="local", language="en"),
-        )
+        with redirect_stdout(StringIO()):  # the line of its event: the first that is read here is the welcome
+            signup.sign_up(
+                replace(svc, settings=anybody),
+                address=ADDRESS,
+                password=PASSWORD,
+                name="Demo",
+                device="make serve",
+                agent=UserAgent(network="local", language="en"),
+            )
     _register(svc)
     Path(settings.jwks_file).write_text(json.dumps({"keys": keys.published(svc)}))
     _let_ask(svc, config.read_json(settings.apis_file))

@@ -43,12 +43,16 @@ def keys_in(value: Any) -> Iterator[str]:
 
 
 @contextmanager
-def written(svc: Services) -> Iterator[list[str]]:
-    """The keys of what is written, or was to be, but for counters and notes of refusals, which have a bound of their own."""
+def written(svc: Services, *, logged_in: bool = False) -> Iterator[list[str]]:
+    """The keys of what is written, or was to be, but for counters and notes of refusals, which have a bound of their own.
+
+    So has what is kept of the mistakes of who is `logged_in`.
+    """
     keys: list[str] = []
 
     def note(proceed: Transport, operation: str, request: Mapping[str, Any]) -> Any:
-        if operation in WRITES and not wire.is_note(operation, request):
+        bounded = wire.is_note(operation, request) or (logged_in and wire.is_event(operation, request))
+        if operation in WRITES and not bounded:
             keys.extend(key for key in keys_in(request) if not key.startswith(COUNTERS))
         return proceed(operation, request)
 
