@@ -44,15 +44,14 @@ def draft_without_login(
     )
 
 
-def create(svc: Services, session: Session, *, login: Authenticated) -> None:
+def create(svc: Services, session: Session, *, login: Authenticated) -> User:
     """Writes a drafted session; raises LoginRequired if what it was to begin from has ended since: the browser's session.
 
     It gives back what its `login` spent, which was no failure, and has the owner mailed where the device is a new one.
-    Of an account that is to be erased it takes that back first.
+    Of an account that is to be erased it takes that back then, and gives its user as they are by now.
     Raises LoginExpired if the login has begun a session already, TemporarilyUnavailable if only its user, or
     that the device is remembered, is no longer as it was read: whoever tries again is told why.
     """
-    login = kept_account.keep(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
     finish = finishing(svc, login)
     device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]
@@ -68,7 +67,9 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> None:
         if session.browser:
             raise LoginRequired("The user has logged out meanwhile.", uid=session.uid)
         raise TemporarilyUnavailable(reason="account changed meanwhile", uid=session.uid)
+    login = kept_account.keep(svc, login)
     login_hooks.after_login(svc, login, session.client_id)
+    return login.user
 
 
 def login_events(svc: Services, login: Authenticated, session: Session, *, name: str = "login") -> list[Event]:

@@ -79,7 +79,6 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
     What began in a browser can be ended there as long as it lives, so a login does not leave its own session behind.
     It gives back what the login spent, and takes back that the account is to be erased.
     """
-    login = kept_account.keep(svc, login)
     user, new_session, finish = login.user, draft(svc, login), begin.finishing(svc, login)
     device = remembered_devices.writes(svc, login)
     refund = svc.attempts.refund(login.spent, now=svc.now())
@@ -90,13 +89,13 @@ def log_in(svc: Services, login: Authenticated, previous: Browser | None) -> Bro
         events = begin.login_events(svc, login, renewed)
         failed = audit.commit(svc, user.uid, events, svc.sessions.renewal(renewed), *finish, *device, optional=[refund])
         if failed is None:
+            login = kept_account.keep(svc, login)
             login_hooks.after_login(svc, login, own.BROWSER.client_id)
-            return Browser(user, renewed)
+            return Browser(login.user, renewed)
         if failed in finish:
             break
         previous = _read_unended(svc, user.uid, previous.session.session_id)
-    begin.create(svc, new_session, login=login)
-    return Browser(user, new_session)
+    return Browser(begin.create(svc, new_session, login=login), new_session)
 
 
 def raise_session(svc: Services, login: Authenticated, browser: Browser) -> Browser:

@@ -13,9 +13,10 @@ MAIL = "deletion_withdrawn"
 
 
 def keep(svc: Services, login: Authenticated) -> Authenticated:
-    """A login, before it begins its session, with the erasure taken back that its account waits for, if it does.
+    """A login that has begun its session, with the erasure taken back that its account waits for, if it does.
 
-    The owner is mailed. Raises TemporarilyUnavailable where the account is not as it was read: it may be gone.
+    Not before: a login that is used up begins none, and is nobody's word. The session is in force from here on. The owner
+    is mailed. Raises TemporarilyUnavailable where the account is not as it was read: it may be gone.
     """
     user = login.user
     if not user.delete_after:

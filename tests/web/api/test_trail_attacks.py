@@ -13,10 +13,12 @@ from chalicelib.flows.accounts import cleanup
 from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
 from local.gateway import Answer
-from tests.support import wire
+from tests.support import passkeys, wire
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Browser, register
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.forge import peek
+from tests.support.login_clients import login_client
 from tests.support.phone import PASSWORD, Clock, Phone, installed
 from tests.support.remembered import DEVICE_ID, remember
 from tests.support.staged import before_write, just_before
@@ -200,3 +202,19 @@ def test_an_erasure_whose_end_fails_leaves_nothing_for_long(phone: DeliveringPho
         if status == 204:
             break
     assert place > 2
+
+
+def test_a_login_that_was_used_before_keeps_no_account_that_is_to_be_erased(phone: Phone, later: Services) -> None:
+    """What a passkey has answered is in some proxy's log, perhaps: it is no login a second time, and so no owner's word."""
+    client, authenticator = login_client("json", later, phone), Authenticator()
+    uid = phone.sign_up()["user"]["sub"]
+    passkeys.enrol(later, uid, authenticator)
+    token, options = passkeys.begin(client)
+    proof = authenticator.get(options)
+    first = passkeys.prove(client, token, proof)
+    assert first.status == 200, first
+    assert phone.call("DELETE /me", token=first.json()["access_token"]).status == 202
+    assert passkeys.prove(client, token, proof).status == 401
+    user = later.users.read(uid)
+    assert user
+    assert user.delete_after
