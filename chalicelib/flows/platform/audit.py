@@ -128,7 +128,7 @@ def report(name: str, *, reason: str) -> None:
 
 
 def _line(left_behind: Trail, each: Event, *, uid: str, unrecorded: str) -> dict[str, Any]:
-    members = {name: getattr(each, name) for name in each.__struct_fields__ if name not in ("id", "at", "type")}
+    members = {name: getattr(each, name) for name in each.__struct_fields__ if name not in ("id", "type")}
     line = {
         "level": "info" if each.kind.outcome == events.OK and not unrecorded else "warning",
         "event": each.type,

@@ -82,6 +82,20 @@ def test_a_login_is_there_with_its_session_its_device_and_where_it_came_from(pho
     assert activity(phone, known["access_token"])[0]["device"] == "known"
 
 
+def test_the_line_of_an_event_says_all_that_is_kept_of_it(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
+    phone.sign_up()
+    capsys.readouterr()
+    tokens = phone.call("POST /login", RIGHT, headers=FIREFOX).json()
+    (line,) = event_lines(capsys)
+    event = activity(phone, tokens["access_token"])[0]
+    names = {"type": "event", "client_id": "client"}
+    kept = {names.get(name, name): value for name, value in event.items() if value}
+    for name in ("id", "current", "client_name"):  # which the answer alone has
+        kept.pop(name, None)
+    assert kept.items() <= line.items()
+    assert set(line) - set(kept) == {"request_id", "level", "uid"}
+
+
 def change_password(phone: Phone, token: str) -> None:
     body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
     assert phone.call("POST /me/password", body, token=token).status == 204
