@@ -19,7 +19,7 @@ from chalicelib.guard import scope_map
 from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge, wire
-from tests.support.phone import Clock, Phone, refusal
+from tests.support.phone import Clock, Phone, installed, refusal
 
 ACCOUNT = "123456789012"
 OWN = "ownapi1234"
@@ -581,6 +581,20 @@ def test_a_disabled_users_token_is_refused_where_the_api_asked_for_that(gate: Ga
     assert gate.policy(event)
     gate.svc.users.disable(gate.session["user"]["sub"])
     assert gate.authorize(event) == 401
+
+
+@pytest.mark.parametrize("revocation", ["bounded", "strict"])
+@pytest.mark.parametrize(("days", "status"), [(0, 204), (14, 202)], ids=["at once", "later"])
+def test_a_deleted_users_token_is_refused_where_the_api_asked_for_that(
+    gate: Gate, revocation: str, days: int, status: int
+) -> None:
+    gate.register(notes12345={"revocation": revocation})
+    event = rest_event(f"Bearer {gate.token('notes:read')}", "notes12345")
+    assert gate.policy(event)
+    with installed(replace(gate.svc, settings=replace(gate.svc.settings, deletion_seconds=days * 24 * 3600))):
+        assert gate.phone.call("DELETE /me", token=gate.session["access_token"]).status == status
+        gate.register(notes12345={"revocation": revocation})
+        assert gate.authorize(event) == 401
 
 
 @pytest.mark.parametrize("claim", ["sub", "sid"])
