@@ -134,7 +134,10 @@ def test_the_mail_is_in_the_language_of_the_login(known: str, phone: Phone, mail
     assert phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}, headers=headers).status == 200
     (mail,) = mails(mailbox)
     assert mail.subject == SUBJECTS[language == "ar"]
-    assert ("Chrome on ChromeOS" if language == "en" else "Chrome على ChromeOS") in mail.text
+    # It is set apart from the sentence, so it has to say itself that it runs from right to left.
+    device = "Chrome on ChromeOS" if language == "en" else "\u200fChrome على ChromeOS"
+    assert device in mail.text
+    assert f"<bdi>{device}</bdi>" in mail.html
     assert f"ui_locales={language}" in mail.link
 
 

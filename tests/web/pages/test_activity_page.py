@@ -46,6 +46,18 @@ def test_the_latest_is_first_and_says_when_and_where(ann: Browser, phone: Phone,
     assert second.startswith("You logged in 3 minutes ago")
 
 
+def test_a_device_is_named_in_the_direction_of_the_page(ann: Browser, phone: Phone) -> None:
+    assert (
+        phone.call("POST /login", {"email": EMAIL, "password": PASSWORD}, headers={"User-Agent": FIREFOX}).status == 200
+    )
+    assert '<bdi dir="rtl">Firefox على Linux</bdi>' in ann.get(f"{PAGE}?ui_locales=ar").body.decode()
+
+
+def test_the_way_out_is_said_before_the_list_that_it_is_below(ann: Browser) -> None:
+    page = ann.get(PAGE).body.decode()
+    assert page.index('<a href="#not-you">') < page.index('<ol class="events">') < page.index('id="not-you"')
+
+
 def test_a_reason_with_words_of_its_own_is_said_and_any_other_is_not(ann: Browser, svc: Services, clock: Clock) -> None:
     clock.advance(1)
     add(svc, *(Event(id=r, type="session_ended", at=clock(), reason=r) for r in ("reuse", "<b>x</b>")))
