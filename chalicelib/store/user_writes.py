@@ -27,6 +27,7 @@ def address_change(users: str, user: User, changed: User) -> dict[str, Any]:
         values["password_hash"] = {"S": changed.password_hash}
     gone = f"email_problem, {PENDING_ADDRESS}"
     gone += "" if changed.previous_email else ", previous_email, previous_email_until"
+    gone += "" if changed.delete_after else ", delete_after"
     # Whoever ends all sessions has looked at the factors: none may have come since.
     ends_sessions = changed.token_version != user.token_version
     same, same_values = with_same_factors(user) if ends_sessions or changed.factors != user.factors else ("", {})

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.accounts.email import canonical
+from chalicelib.flows.accounts import cleanup
 from chalicelib.services import Services
 from chalicelib.web.mails.mail import texts
 from local.gateway import Answer
@@ -440,6 +441,20 @@ def test_who_took_an_account_over_cannot_use_up_the_undo_nor_has_one(phone: Deli
     assert b"Your address is back" in submit(phone, undo_link(mailbox), UNDO)
     assert mails(mailbox, "reset_password")[-1].to == EMAIL
     assert login(phone, THIRD, NEW_PASSWORD) == 401
+
+
+def test_an_undo_keeps_an_account_that_whoever_took_it_over_wants_to_have_erased(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses, clock: Clock
+) -> None:
+    """The owner need not have logged in before its time comes: they have said that it is theirs."""
+    access = sign_up(phone, mailbox)["access_token"]
+    change(phone, mailbox, access)
+    with installed(replace(svc, settings=replace(svc.settings, deletion_seconds=DAY))):
+        assert phone.call("DELETE /me", {"password": PASSWORD}, token=access).status == 202
+        assert b"Your address is back" in submit(phone, undo_link(mailbox), UNDO)
+        clock.advance(2 * DAY)
+        assert list(cleanup.erase_scheduled(svc)) == []
+        assert svc.users.find(canonical(EMAIL))
 
 
 def test_an_undo_is_good_for_seven_days_and_the_old_address_is_then_free(
