@@ -14,7 +14,6 @@ from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated, Proof
 from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import (
-    AccountDisabled,
     EnrolmentRequired,
     InvalidCredentials,
     InvalidRequest,
@@ -133,15 +132,11 @@ def _identify(
 ) -> Progress:
     """Begins a login by an answer that says whose it is. Nobody guesses such a one, so nothing is counted."""
     try:
-        user, proof = discovery.identify(svc, attempt, answer)
-    except AccountDisabled as refusal:
-        event = audit.event(svc, "login_refused", client=attempt.client_id, factor=factor, reason="account disabled")
-        audit.record(svc, refusal.uid, event)
+        with audit.failures(svc, "login_failed", client=attempt.client_id, factor=factor):
+            user, proof = discovery.identify(svc, attempt, answer)
+    except WrongAnswer:
         raise
     except InvalidCredentials as wrong:
-        audit.record(svc, wrong.uid, audit.event(svc, "login_failed", client=attempt.client_id, factor=factor))
-        if isinstance(wrong, WrongAnswer):
-            raise
         raise WrongAnswer(factors=(), reason=wrong.reason, uid=wrong.uid) from None
     return with_proof(svc, attempt, user, proof, None, agent, once=True)
 

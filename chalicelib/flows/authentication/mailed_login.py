@@ -6,8 +6,7 @@ through mail do, is logged in nowhere, and sees the code. Neither code nor link 
 no account by it.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ...domain.accounts import email
@@ -102,7 +101,7 @@ def with_code(svc: Services, attempt: Attempt, typed: str, *, agent: UserAgent) 
     """Begins the login by what was typed, in which the digits count; raises InvalidCredentials, TooManyRequests, LoginExpired."""
     address = _address(svc, attempt)
     spent = limits.login_code(svc, canonical_email=address, network=agent.network)
-    with _trail(svc, attempt), limits.keep_failure(svc, spent):
+    with audit.failures(svc, "login_failed", client=attempt.client_id, factor=PROOF), limits.keep_failure(svc, spent):
         user = _user_of_code(svc, attempt, address, typed)
     return _log_in(svc, attempt, user, spent, agent)
 
@@ -119,7 +118,7 @@ def _user_of_code(svc: Services, attempt: Attempt, address: str, typed: str) -> 
 def with_link(svc: Services, attempt: Attempt, unverified_text: str, *, agent: UserAgent) -> Progress:
     """Begins the login by the link's token; raises InvalidCredentials, for the link of another attempt too, LoginExpired."""
     _address(svc, attempt)
-    with _trail(svc, attempt):
+    with audit.failures(svc, "login_failed", client=attempt.client_id, factor=PROOF):
         user = _user_of_link(svc, attempt, unverified_text)
     return _log_in(svc, attempt, user, Spent((), svc.now()), agent)
 
@@ -135,15 +134,6 @@ def _user_of_link(svc: Services, attempt: Attempt, unverified_text: str) -> User
     if user is None or user.disabled or _link(user, attempt_id=attempt.id, expires_at=link.expires_at) != link:
         raise InvalidCredentials(WRONG, reason="account changed meanwhile", uid=link.uid)
     return user
-
-
-@contextmanager
-def _trail(svc: Services, attempt: Attempt) -> Iterator[None]:
-    try:
-        yield
-    except InvalidCredentials as wrong:
-        audit.record(svc, wrong.uid, audit.event(svc, "login_failed", client=attempt.client_id, factor=PROOF))
-        raise
 
 
 def with_answer(svc: Services, attempt: Attempt, answer: str, *, agent: UserAgent) -> Progress:

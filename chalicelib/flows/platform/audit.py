@@ -5,7 +5,8 @@ once the deed is, and never for one that failed. Neither has anything that a cal
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from msgspec.structs import replace
 
 from ...domain.accounts import events
 from ...domain.accounts.events import Event
-from ...domain.errors import TemporarilyUnavailable
+from ...domain.errors import AccountDisabled, InvalidCredentials, TemporarilyUnavailable
 from ...services import Services, Write
 from . import log, origin
 
@@ -105,6 +106,19 @@ def record(svc: Services, uid: str, *of_deed: Event, operator: str = "") -> None
     """The events of a deed that is done, and was no transaction; whatever becomes of their records, this raises nothing."""
     left_behind = trail(svc, uid, of_deed, operator=operator)
     left_behind.finish(_write(svc, uid, left_behind.writes) if left_behind.writes else {})
+
+
+@contextmanager
+def failures(svc: Services, failed: str, *, client: str = "", factor: str) -> Iterator[None]:
+    """The event of a proof that turns out wrong, `failed`, or of one that is right and of no use; the refusal has whose."""
+    try:
+        yield
+    except InvalidCredentials as wrong:
+        record(svc, wrong.uid, event(svc, failed, client=client, factor=factor))
+        raise
+    except AccountDisabled as refusal:
+        record(svc, refusal.uid, event(svc, "login_refused", client=client, factor=factor, reason="account disabled"))
+        raise
 
 
 def _write(svc: Services, uid: str, writes: tuple[Write, ...]) -> dict[Write, str]:

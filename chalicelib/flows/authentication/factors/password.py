@@ -1,6 +1,3 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from ....domain.accounts import email, passwords
 from ....domain.accounts.limits import Spent
 from ....domain.accounts.model import User
@@ -37,7 +34,7 @@ def identify(svc: Services, *, address: str, password: str, agent: UserAgent) ->
         device_id=device.id if user and device.is_known_to(user) else "",
         work=agent.proof_of_work,
     )
-    with _trail(svc, "login_failed"), limits.keep_failure(svc, spent):
+    with audit.failures(svc, "login_failed", factor=NAME), limits.keep_failure(svc, spent):
         if not device.accounts:
             uid = svc.users.find(canonical)
         # An unknown address costs the second read too, of an account that is not there; of another one each time,
@@ -52,22 +49,9 @@ def reauthenticate(svc: Services, user: User, password: str, *, network: str) ->
         raise GuestAccount(uid=user.uid)
     passwords.check_length(password)
     spent = _count(svc, user, network)
-    with _trail(svc, "factor_failed"), limits.keep_failure(svc, spent):
+    with audit.failures(svc, "factor_failed", factor=NAME), limits.keep_failure(svc, spent):
         _verify(svc, user, passwords.normalise(password))
     return spent
-
-
-@contextmanager
-def _trail(svc: Services, failed: str) -> Iterator[None]:
-    """The event of a password that was wrong, or was right and is of no use."""
-    try:
-        yield
-    except InvalidCredentials as wrong:
-        audit.record(svc, wrong.uid, audit.event(svc, failed, factor=NAME))
-        raise
-    except AccountDisabled as refusal:
-        audit.record(svc, refusal.uid, audit.event(svc, "login_refused", factor=NAME, reason="account disabled"))
-        raise
 
 
 def proof(svc: Services) -> Proof:
