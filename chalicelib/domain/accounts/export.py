@@ -103,7 +103,10 @@ class ExportedEvent(msgspec.Struct, frozen=True):
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is kept of a person. A later `version` may mean something else; the same has more members at most."""
+    """All that is kept of a person. A later `version` may mean something else; the same has more members at most.
+
+    `events_before` is what the events are before that it has no room for, in seconds since 1970; 0 where it has all.
+    """
 
     format: str = FORMAT
     version: int = VERSION
@@ -114,6 +117,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     devices: list[ExportedDevice]
     consents: list[ExportedConsent]
     events: list[ExportedEvent]
+    events_before: int = 0
 
 
 def account_of(user: User) -> ExportedAccount:

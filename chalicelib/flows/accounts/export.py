@@ -8,11 +8,14 @@ from ..authentication import enrolment
 from ..platform import audit, limits
 
 FILE = "latchkey-export.json"
-HOUR, ALL = 3600, 10**6  # more events than an account can have
+HOUR = 3600
+MOST_EVENTS = 5000  # and the rest of their hour: an answer of Lambda has 6 MB
 
 
 def read(svc: Services, user: User, session: Session, *, auth_time: int) -> Export:
     """All of it, as of now, for who has just logged in with all factors that the account has, or is a guest.
+
+    Of very many events it has the latest, and says what the others are before, as their list takes it.
 
     Raises LoginRequired, TooManyRequests.
     """
@@ -21,7 +24,7 @@ def read(svc: Services, user: User, session: Session, *, auth_time: int) -> Expo
     limits.export(svc, user)
     sessions = sorted(svc.sessions.of_user(user.uid), key=lambda each: (-each.created_at, each.session_id))
     devices = sorted(svc.remembered_devices.of_user(user.uid), key=lambda each: (-each.created_at, each.device_id))
-    events, _ = svc.events.of_user(user.uid, before=svc.now() + HOUR, since=0, least=ALL)
+    events, earlier = svc.events.of_user(user.uid, before=svc.now() + HOUR, since=0, least=MOST_EVENTS)
     exported = Export(
         exported_at=svc.now(),
         account=export.account_of(user),
@@ -30,6 +33,7 @@ def read(svc: Services, user: User, session: Session, *, auth_time: int) -> Expo
         devices=[export.device_of(each) for each in devices],
         consents=export.consents_of(svc.clients.consents(user.uid)),
         events=[export.event_of(each) for each in events],
+        events_before=earlier,
     )
     audit.record(svc, user.uid, audit.event(svc, "data_exported"))
     return exported

@@ -15,6 +15,7 @@ from chalicelib.services import Services
 from tests.support import code_app, lived, ses
 from tests.support.browser import Browser, register, token_response
 from tests.support.delivery import DeliveringPhone
+from tests.support.forge import peek
 from tests.support.lived import Life
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import Ses
@@ -172,7 +173,7 @@ def test_what_is_decided_to_be_in_it_is_in_it_as_it_is_kept(life: Life, rich: Se
         "events": rich.events.of_user(user.uid, before=life.clock() + 3600, since=0, least=10**6)[0],
     }
     exported = export(life.phone, life.access_token)  # which is an event itself, of after that
-    assert set(exported) == {*kept, "format", "version", "exported_at"}
+    assert set(exported) == {*kept, "format", "version", "exported_at", "events_before"}
     for part, records in kept.items():
         copies = [exported["account"]] if part == "account" else exported[part]
         assert len(copies) == len(records) > 0, part
@@ -281,6 +282,39 @@ def test_whoever_asks_a_hundred_times_is_told_when_to_ask_again(phone: Phone, cl
     assert 0 < wait <= 3600
     clock.advance(wait)
     assert export(phone, phone.log_in()["access_token"])
+
+
+def test_who_logs_in_all_day_gets_a_copy_that_lambda_can_answer_and_the_rest_of_the_events_by_their_list(
+    phone: Phone, svc: Services, clock: Clock
+) -> None:
+    """AWS: an answer of a function has 6 MB at most. Without a bound nobody with such an account had a copy ever."""
+    token, now = phone.sign_up()["access_token"], clock()
+    uid = peek(token)[1]["sub"]
+    for hour in range(1, 241):
+        logins = tuple(
+            Event(
+                id=f"{hour:05}-{place:05}",
+                type="login",
+                at=now - hour * 3600,
+                session="5" * 32,
+                client="https://app.example/client",
+                network="2001:db8:1234:5678::/64",
+                browser="Firefox",
+                system="Windows",
+                device="known",
+                amr=("pwd", "otp", "mfa"),
+            )
+            for place in range(50)
+        )
+        addition = svc.events.addition(uid, logins, seconds=90 * 86400, now=now - hour * 3600)
+        assert svc.transactions.commit(addition) is None
+    answer = phone.call(LINE, token=token)
+    exported = answer.json()
+    assert len(answer.body) < 4_000_000
+    assert len(exported["events"]) >= 5000
+    rest = phone.call(f"GET /me/activity?before={exported['events_before']}", token=token).json()["events"]
+    ids = [each["id"] for each in exported["events"] if each["type"] == "login"]
+    assert int(ids[-1][:5]) + 1 == int(rest[0]["id"][:5])
 
 
 def test_it_is_a_file_that_no_cache_keeps(phone: Phone) -> None:
