@@ -2,7 +2,8 @@
 
 A name means the same wherever it is, so fields.json has it once; `Schema.name` or `operation.name` is for where it differs.
 What a type says of its own field comes first. A field of other schemas has no example of its own: it is made of theirs.
-`bodies` are examples of a whole, where one of all its fields would be none.
+`bodies` are examples of a whole, where one of all its fields would be none. `answers` names the members of an answer that
+has no type of its own.
 """
 
 import json
@@ -44,6 +45,16 @@ def form_examples(operation: str, fields: Mapping[str, Mapping[str, Any]]) -> di
     every_field = {name: field["examples"][0] for name, field in fields.items() if field.get("examples")}
     bodies = _file()["bodies"].get(operation) or {"every field": every_field}
     return {name: {"value": body} for name, body in bodies.items()}
+
+
+def answer(operation: str) -> dict[str, Any]:
+    """The members of an answer that has no type of its own, and an example of it; nothing for any other operation."""
+    names = _file()["answers"].get(operation, ())
+    members = {name: described(operation, name, {}) for name in names}
+    if not members:
+        return {}
+    examples = {name: member["examples"][0] for name, member in members.items()}
+    return {"schema": {"type": "object", "properties": members}, "example": examples}
 
 
 def _of_schema(schemas: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:

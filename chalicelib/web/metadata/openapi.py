@@ -18,7 +18,7 @@ from . import answer_headers, fields, security
 from .reference import HTML
 from .tags import OTHERS, TAGS, Tag, callers_of, tag_of
 
-FORM = "application/x-www-form-urlencoded"
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 ALWAYS = (errors.InvalidRequest, errors.LatchkeyError, errors.TemporarilyUnavailable)
 DESCRIPTION = (
     "Accounts, sessions and access tokens. For an app of your own, begin with App accounts and App login; with a library "
@@ -147,11 +147,13 @@ def _answer(operation: Operation) -> dict[str, Any]:
     response: dict[str, Any] = {"description": "The document." if media else "Done."}
     if media:
         response["content"] = {name: {"schema": {}} for name in media}
+        if members := fields.answer(operation.handler.__name__):
+            response["content"][JSON] = members
     return response
 
 
 def _content(shape: type) -> dict[str, Any]:
-    media_type = getattr(shape, "MEDIA_TYPE", "application/json")
+    media_type = getattr(shape, "MEDIA_TYPE", JSON)
     return {media_type: {"schema": {"$ref": f"#/components/schemas/{shape.__name__}"}}}
 
 

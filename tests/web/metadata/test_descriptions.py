@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from openapi_schema_validator import OAS31Validator
 
+from chalicelib.domain.oauth import claims
 from chalicelib.flows.clients import authenticate
 from chalicelib.flows.oauth.grants import GRANTS
 from chalicelib.web.http.decoding import Form
@@ -21,7 +22,7 @@ FORMS = {name: content[openapi.FORM] for name, content in FORMS.items() if opena
 
 
 def parts() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    """Every field of a schema, a form, a query or a path, with what it belongs to."""
+    """Every field of a schema, a form, a query, a path or an answer of claims, with what it belongs to."""
     for name, schema in SCHEMAS.items():
         yield from ((name, field, each) for field, each in schema.get("properties", {}).items())
     for name, form in FORMS.items():
@@ -29,6 +30,14 @@ def parts() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     for name, operation in OPERATIONS.items():
         for each in operation.get("parameters", ()):
             yield name, each["name"], {**each["schema"], "description": each["description"]}
+        yield from ((name, field, each) for field, each in claims_in(operation).get("properties", {}).items())
+
+
+def claims_in(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an answer in JSON that is no type's."""
+    content = operation["responses"].get("200", {}).get("content", {})
+    schema: Mapping[str, Any] = content.get("application/json", {}).get("schema", {})
+    return schema
 
 
 def of_others(schema: Mapping[str, Any]) -> bool:
@@ -38,6 +47,14 @@ def of_others(schema: Mapping[str, Any]) -> bool:
 
 def valid(schema: Mapping[str, Any], value: Any) -> bool:
     return bool(OAS31Validator({**schema, "components": DOCUMENT["components"]}).is_valid(value))
+
+
+def test_an_answer_of_claims_names_all_that_there_are() -> None:
+    about = {*claims.OF_USER, "sub"}
+    of_token = {"iss", "sub", "aud", "client_id", "scope", "exp", "iat", "jti", "sid", "auth_time", "amr", "acr", "cnf"}
+    of_introspection = of_token | {"active", "token_type", "username"}
+    for name, expected in (("read_userinfo", about), ("post_userinfo", about), ("introspect", of_introspection)):
+        assert claims_in(OPERATIONS[name])["properties"].keys() == expected
 
 
 def test_each_operation_is_described_and_has_one_group_that_is_described_too() -> None:
