@@ -132,7 +132,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
             "headers": answer_headers.headers(operation, 202),
             "content": _content(operation.accepted),
         }
-    if operation.page and not operation.media:
+    if operation.page and HTML in (operation.media or (HTML,)):
         responses["303"] = {
             "description": "On to the next page, or back to the client.",
             "headers": {"Location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
@@ -143,7 +143,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         return {"description": (operation.answer.__doc__ or "").strip(), "content": _content(operation.answer)}
-    media = operation.media or ((HTML,) if operation.page else ())
+    media = operation.media or ((HTML,) if operation.page and operation.status != 204 else ())
     response: dict[str, Any] = {"description": "The document." if media else "Done."}
     if media:
         response["content"] = {name: {"schema": {}} for name in media}

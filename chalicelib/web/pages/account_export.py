@@ -15,7 +15,7 @@ pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM = "account/export", "export"
-JSON = "application/json"
+JSON, HTML = "application/json", "text/html; charset=utf-8"
 
 
 @pages.page(f"/{PAGE}", logged_in=True)
@@ -33,7 +33,7 @@ def export_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, logged_in=True, media=(JSON,))
+@pages.form(f"/{PAGE}", name=FORM, logged_in=True, media=(JSON, HTML))
 def export_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """The copy, as a file: the browser stays at the page."""
     svc, session = page_request.svc, browser_session.session

@@ -32,4 +32,4 @@ def favicon(svc: Services, _: Caller) -> Answer:
     """The brand's sign for browsers that ask for it unbidden; nothing where there is none."""
     if not svc.settings.brand.favicon:
         return Answer(body=None, headers=DAY)
-    return Answer(body="", status=302, headers={**DAY, "Location": svc.settings.brand.favicon})
+    return Answer(body="", status=303, headers={**DAY, "Location": svc.settings.brand.favicon})

@@ -239,7 +239,7 @@ def test_the_browsers_own_request_for_a_sign_is_answered(svc: Services, clock: C
     brand = Brand(favicon="https://f.example/icon.png")
     with installed(replace(svc, settings=replace(svc.settings, brand=brand))):
         answer = Phone(clock).call("GET /favicon.ico")
-    assert (answer.status, answer.header("Location")) == (302, "https://f.example/icon.png")
+    assert (answer.status, answer.header("Location")) == (303, "https://f.example/icon.png")
     assert "max-age" in (answer.header("Cache-Control") or "")
 
 
