@@ -168,6 +168,27 @@ def deleted(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/deleted")
 
 
+def deletion_confirmed(window: Page, application: Application) -> None:
+    account_page("/account/delete")(window, application)
+    window.locator("summary").click()
+
+
+def no_applications(window: Page, application: Application) -> None:
+    """Of somebody who has just come, like the two after it."""
+    window.goto(f"{application.site.url}/account/apps")
+    log_in(window, application.site.person())
+
+
+def no_second_steps(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/factors")
+    log_in(window, application.site.person())
+
+
+def no_other_sessions(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account/sessions")
+    log_in(window, application.site.person())
+
+
 def session_not_ended(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/end-session?token=x")
 
@@ -380,6 +401,10 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         session_ended,
         session_not_ended,
         deleted,
+        deletion_confirmed,
+        no_applications,
+        no_second_steps,
+        no_other_sessions,
         undo_email_change,
         email_restored,
         mailed_login_code,

@@ -180,7 +180,7 @@ def test_the_page_leads_to_where_it_is_taken_back(svc: Services, phone: Phone, a
     assert b'href="https://id.example/account/sessions"' in page.body
     ann.submit(page, "/device", decision="allow")
     token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
-    assert "There are none." in words(ann.get(APPS))
+    assert "No application may use your account" in words(ann.get(APPS))
 
 
 @pytest.mark.parametrize("by_itself", [True, False])
