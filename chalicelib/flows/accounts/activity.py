@@ -12,6 +12,7 @@ from ..clients import documents, own
 from ..platform.audit import DAY
 
 HOUR, USUAL = 3600, 50
+MAX_DIGITS = 12  # of a time in a request
 
 
 class Activity(msgspec.Struct, frozen=True):

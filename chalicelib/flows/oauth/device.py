@@ -117,10 +117,7 @@ def find(svc: Services, user_code: str, browser: Browser, *, network: str) -> De
     item = svc.once.read(DeviceCode, user_code_item.record.code_digest, now=svc.now()) if user_code_item else None
     code = item.record if item else None
     client = clients.find(svc, code.client_id, network=network) if code else None
-    if not (item and code and client and _belongs_to(code, client)) or _decision(svc, code)[0] not in (
-        "",
-        browser.user.uid,
-    ):
+    if not (item and code and client and _belongs_to(code, client) and _is_open_to(svc, code, browser)):
         raise NotFound("This code is wrong, has been used, or has expired.")
     scope = scopes.common(tuple(code.scope.split()), client.scopes)
     return DeviceRequest(client, scope, code.resource, user_codes.display(letters), item.text)
@@ -163,6 +160,11 @@ def decide(svc: Services, device_request: DeviceRequest, browser: Browser, *, ap
 def _decided_by(svc: Services, browser: Browser) -> str:
     members = {"uid": browser.user.uid, "browser": browser.session.session_id}
     return sealing.seal_for_good(svc, members, purpose=DECISION)
+
+
+def _is_open_to(svc: Services, code: DeviceCode, browser: Browser) -> bool:
+    uid, _ = _decision(svc, code)
+    return uid in ("", browser.user.uid)
 
 
 def _decision(svc: Services, code: DeviceCode) -> tuple[str, str]:

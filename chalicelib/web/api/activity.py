@@ -7,12 +7,11 @@ from ...domain.accounts import events
 from ...flows.accounts import activity
 from ...flows.accounts.activity import Activity as Activities
 from ...services import Services
+from ..http.decoding import number
 from ..http.routing import Api, Caller
 from .caller import GUARDED, current
 
 api = Api(__name__)
-
-MAX_DIGITS = 12  # of a time
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -46,11 +45,12 @@ class Activity(msgspec.Struct, frozen=True):
 @api.route("GET /me/activity", answer=Activity, takes=frozenset({"before"}), errors=(*GUARDED, errors.InvalidRequest))
 def list_activity(svc: Services, caller: Caller) -> Activity:
     """What has happened to the caller's account in the last months."""
-    before = dict(caller.query).get("before", "")
-    if before and not (before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS):
+    text = dict(caller.query).get("before", "")
+    before = number(text, digits=activity.MAX_DIGITS) if text else 0
+    if before is None:
         raise errors.InvalidRequest("`before` is a time in seconds since 1970: the `next` of an answer.")
     user, session = current(svc, caller)
-    listed = activity.read(svc, user, before=int(before or 0))
+    listed = activity.read(svc, user, before=before)
     return Activity([_event(each, listed, session.session_id) for each in listed.events], listed.next)
 
 

@@ -42,6 +42,11 @@ def query(request: Request) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, values in parameters.items() for value in values)
 
 
+def number(text: str, *, digits: int) -> int | None:
+    """The whole number in a text of so many digits at most; None for any other text, also an empty one."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
+
+
 def readable_fields(request: Request) -> tuple[tuple[str, str], ...]:
     """All fields of a query and a form that can be read, valid or not: for an error page."""
     raw = request.raw_body if isinstance(request.raw_body, bytes) else request.raw_body.encode()

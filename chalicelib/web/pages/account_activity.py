@@ -9,6 +9,7 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.sessions import logout
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
+from ..http.decoding import number
 from . import forms, long_lists
 from .page_request import PageRequest, path_with_query
 from .page_routes import LANGUAGE, Pages
@@ -17,14 +18,15 @@ pages = Pages(__name__)
 api = pages.api
 
 PAGE, FORM, OTHERS_ENDED = "account/activity", "activity", "others_ended"
-USUAL, MAX_DIGITS = 25, 12  # events of a page, and digits of a time
+USUAL = 25  # events of a page
 
 
 @pages.page(f"/{PAGE}", takes=LANGUAGE | {"before"}, logged_in=True)
 def activity_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """What has happened, the latest first, with when and where."""
     svc, interaction = page_request.svc, page_request.interaction(browser_session)
-    listed = activity.read(svc, browser_session.user, before=_before(page_request), usual=USUAL)
+    before = number(dict(page_request.query).get("before", ""), digits=activity.MAX_DIGITS) or 0
+    listed = activity.read(svc, browser_session.user, before=before, usual=USUAL)
     language = long_lists.language(page_request)
     return forms.show(
         page_request,
@@ -45,11 +47,6 @@ def end_others_after_activity(page_request: PageRequest, browser_session: Browse
     user, session = browser_session.user, browser_session.session
     logout.end_other_sessions(page_request.svc, user, session, network=page_request.caller.network)
     return page_request.redirect_after(browser_session, Interaction(OTHERS_ENDED))
-
-
-def _before(page_request: PageRequest) -> int:
-    text = dict(page_request.query).get("before", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else 0
 
 
 def _values(event: Event, listed: Activity, *, now: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from ..http.decoding import number
 from .page_request import PageRequest, path_with_query
 
 T = TypeVar("T")
@@ -17,8 +18,7 @@ def part(page_request: PageRequest, page: str, rows: Sequence[T], *, most: int) 
 
     A list that has become shorter since, or a number that is none, begins anew.
     """
-    text = dict(page_request.query).get(FROM, "")
-    first = int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else 0
+    first = number(dict(page_request.query).get(FROM, ""), digits=MAX_DIGITS) or 0
     first = first if first < len(rows) else 0
     following = first + most
     pairs = [*language(page_request), (FROM, str(following))]
