@@ -1,11 +1,13 @@
 """An account's profile as DynamoDB has it; what was written once can be read for ever."""
 
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
 from ..domain.accounts import attributes
 from ..domain.accounts.model import Session, User
 from ..domain.accounts.profile import CLAIMS
+from ..domain.errors import UnreadableRecord
 from .dynamo import Item, key
 from .items import VERSION, reader
 
@@ -141,3 +143,13 @@ def _attributes(item: Item) -> dict[str, attributes.Value]:
 
 def _number(item: Item, name: str) -> int:
     return int(item[name]["N"]) if name in item else 0
+
+
+def readable(items: Iterable[Item]) -> Iterator[User]:
+    """The users in stored items, without those of another release: they are in no other's way, and that one reads them."""
+    for item in items:
+        try:
+            user = from_item(item)
+        except UnreadableRecord:
+            continue
+        yield user

@@ -8,7 +8,7 @@ from . import addresses, user_writes
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, conditionally
 from .transactions import Write
-from .user_items import ATTRIBUTE, as_read, from_item, session_key, to_item, user_key, with_same_factors
+from .user_items import ATTRIBUTE, as_read, from_item, readable, session_key, to_item, user_key, with_same_factors
 
 # Whoever shows that they read an address's mail shows as well that it arrives.
 VERIFIED = "SET email_verified = :true REMOVE email_problem"
@@ -250,7 +250,7 @@ class Users:
             FilterExpression="sk = :profile AND delete_after <= :now",
             ExpressionAttributeValues={":profile": {"S": "profile"}, ":now": {"N": str(now)}},
         )
-        return (from_item(item) for page in pages for item in page["Items"])
+        return readable(item for page in pages for item in page["Items"])
 
     def unverified(self, *, before: int) -> Iterator[User]:
         """All accounts whose address nobody has verified since before a time; for a job, and on no request's path.
@@ -267,7 +267,7 @@ class Users:
                 ":before": {"N": str(before)},
             },
         )
-        users = (from_item(item) for page in pages for item in page["Items"])
+        users = readable(item for page in pages for item in page["Items"])
         return (user for user in users if user.email and not user.roles and user.email_changed_at < before)
 
     def unverified_deletion(self, user: User) -> Write:

@@ -1,18 +1,22 @@
 """Accounts that nobody has verified for as long as the deployment says are erased; no other one is."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from chalicelib.domain.accounts.model import EnrolledFactor, User
+from chalicelib.domain.errors import TemporarilyUnavailable
 from chalicelib.flows.accounts import cleanup
 from chalicelib.services import Services, use
+from chalicelib.store.aws.client import Transport
 from tests.support import remembered
 from tests.support.browser import Browser, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, refusal
 from tests.support.staged import just_before
+from tests.support.wire import intercepted
 
 DAY = 24 * 3600
 
@@ -133,3 +137,34 @@ def test_a_guest_has_as_many_days_from_when_it_has_an_address(phone: Phone, svc:
     assert erased(svc) == []
     clock.advance(1)
     assert erased(svc) == [EMAIL]
+
+
+@pytest.mark.parametrize("failure", ["an error", "a record of another release"])
+def test_who_cannot_be_erased_is_in_nobody_s_way(
+    phone: Phone, svc: Services, clock: Clock, capsys: pytest.CaptureFixture[str], failure: str
+) -> None:
+    """The job comes by the same accounts in the same order each day: one of them would be the end for all behind it."""
+    uids = sorted(phone.sign_up(f"ann{number}@example.com")["user"]["sub"] for number in range(6))
+    clock.advance(31 * DAY)
+    use(svc)
+    table = svc.settings.users_table
+    if failure == "an error":
+
+        def fail(proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+            if operation == "TransactWriteItems" and uids[0] in str(request):
+                raise TemporarilyUnavailable(reason="throttled")
+            return proceed(operation, request)
+
+        with intercepted(svc.users._client, fail), pytest.raises(TemporarilyUnavailable):
+            erased(svc)
+        assert '"event":"not erased"' in capsys.readouterr().out
+    else:
+        (item,) = [
+            each
+            for each in svc.users._client.call("Scan", TableName=table)["Items"]
+            if each["pk"]["S"] == f"user#{uids[0]}" and each["sk"]["S"] == "profile"
+        ]
+        svc.users._client.call("PutItem", TableName=table, Item={**item, "v": {"N": "2"}})
+        assert len(erased(svc)) == 5
+    left = {each["pk"]["S"] for each in svc.users._client.call("Scan", TableName=table)["Items"]}
+    assert {each for each in left if each.startswith("user#")} == {f"user#{uids[0]}"}
