@@ -1,6 +1,7 @@
 """Every page, in both languages and both schemes: axe finds nothing, and it fits a small telephone."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from urllib.parse import urlencode
 
@@ -9,6 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from chalicelib.config.languages import SHIPPED
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
+from chalicelib.services import use
 from tests.pages import looks
 from tests.pages.site import Application, decide, log_in, press
 from tests.support import account_pages, counter, email_change, mailed_login
@@ -187,6 +189,13 @@ def no_second_steps(window: Page, application: Application) -> None:
 def no_other_sessions(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/sessions")
     log_in(window, application.site.person())
+
+
+def deletion_scheduled(window: Page, application: Application) -> None:
+    svc = application.site.svc
+    use(replace(svc, settings=replace(svc.settings, deletion_seconds=14 * 24 * 3600)))
+    window.goto(f"{application.site.url}/account/deletion-scheduled")
+    use(svc)
 
 
 def session_not_ended(window: Page, application: Application) -> None:
@@ -401,6 +410,7 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         session_ended,
         session_not_ended,
         deleted,
+        deletion_scheduled,
         deletion_confirmed,
         no_applications,
         no_second_steps,
