@@ -176,18 +176,13 @@ def deletion_confirmed(window: Page, application: Application) -> None:
 
 
 def no_applications(window: Page, application: Application) -> None:
-    """Of somebody who has just come, like the two after it."""
+    """Of somebody who has just come, as the next one."""
     window.goto(f"{application.site.url}/account/apps")
     log_in(window, application.site.person())
 
 
 def no_second_steps(window: Page, application: Application) -> None:
     window.goto(f"{application.site.url}/account/factors")
-    log_in(window, application.site.person())
-
-
-def no_other_sessions(window: Page, application: Application) -> None:
-    window.goto(f"{application.site.url}/account/sessions")
     log_in(window, application.site.person())
 
 
@@ -414,7 +409,6 @@ PAGES: Mapping[str, Callable[[Page, Application], None]] = {
         deletion_confirmed,
         no_applications,
         no_second_steps,
-        no_other_sessions,
         undo_email_change,
         email_restored,
         mailed_login_code,
