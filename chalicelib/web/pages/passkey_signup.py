@@ -67,11 +67,8 @@ def _sign_up(page_request: PageRequest) -> Answer:
 
 
 def _redirect_with_errors(page_request: PageRequest, form: str, page: str, refusal: errors.LatchkeyError) -> Answer:
-    error = refusal.code
-    if isinstance(refusal, errors.InvalidCredentials | errors.LoginExpired):
-        error = "passkey_not_made"
-    elif refusal.code == errors.InvalidRequest.code:
-        error = "invalid_email"
+    not_made = isinstance(refusal, errors.InvalidCredentials | errors.LoginExpired)
+    error = "passkey_not_made" if not_made else form_errors.of_field(refusal)
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
     mistakes = sign_up_fields.mistakes(page_request.svc, error, fields)
     return form_errors.redirect_with_errors(
