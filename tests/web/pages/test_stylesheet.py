@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.web.pages.stylesheet import (
@@ -40,6 +40,7 @@ def test_text_on_any_brand_colour_can_be_read(colour: str) -> None:
     assert contrast(text_on(colour), colour) >= TEXT
 
 
+@settings(deadline=None)  # the first one reads the sheet
 @given(colours)
 def test_links_in_any_brand_colour_can_be_read_in_both_schemes(colour: str) -> None:
     light, dark = schemes(stylesheet(colour))
