@@ -267,7 +267,7 @@ def test_its_owner_sees_and_forgets_it_on_the_page(phone: Phone, uid: str) -> No
     stranger = browser.submit(page, "/account/sessions", device="0" * 32)
     assert "Firefox on Linux" in stranger.body.decode()
     page = browser.submit(stranger, "/account/sessions", device=device["id"])
-    assert b"Forgotten" in page.body
+    assert b"The next login there asks for everything again." in page.body
     assert "Firefox on Linux" not in page.body.decode()
     assert error(log_in(phone, tokens["device_token"])) == MFA_REQUIRED
 
