@@ -112,6 +112,14 @@ PINS: list[tuple[OnceRecord, str]] = [
         LongRequest(pairs=(("client_id", "app"),), signed=True),
         '{"v": 1, "pairs": [["client_id", "app"]], "signed": true}',
     ),
+    (
+        LongRequest(pairs=(("client_id", "app"), ("login_hint", "")), hints="c2VhbGVk"),
+        '{"v": 1, "pairs": [["client_id", "app"], ["login_hint", ""]], "hints": "c2VhbGVk"}',
+    ),
+    (
+        PushedRequest(params={"client_id": "app", "login_hint": ""}, until=1_800_000_060, hints="c2VhbGVk"),
+        '{"v": 1, "params": {"client_id": "app", "login_hint": ""}, "until": 1800000060, "hints": "c2VhbGVk"}',
+    ),
     (SpentInteraction(until=1_800_000_030), '{"v": 1, "until": 1800000030}'),
     (SpentProof(), '{"v": 1}'),
     (SpentSignUpLink(), '{"v": 1}'),

@@ -116,7 +116,7 @@ def _use_applications(life: Life) -> None:
         life.secrets += [tokens["access_token"], tokens["refresh_token"]]
     site.refresh(tokens["refresh_token"])
     # A code that nobody redeems, of a request that the client has pushed, and a device that is never asked for again.
-    request_uri = site.post("/oauth/par", site.request()).json()["request_uri"]
+    request_uri = site.post("/oauth/par", site.request(login_hint=EMAIL)).json()["request_uri"]
     life.secrets.append(_code(web, {"client_id": site.id, "request_uri": request_uri}))
     _approve_device(life, register(life.svc, life.phone, "television"))
     native = register(life.svc, life.phone, "native", first_party=True)

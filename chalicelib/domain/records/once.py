@@ -49,7 +49,7 @@ class PushedRequest(OnceRecord, frozen=True, kw_only=True):
     """A request under its request_uri (RFC 9126), which a browser has to bring before `until`.
 
     `spent` is by whom it was used, as a MAC of theirs (of older ones their id), and until when they may press the same
-    button again.
+    button again. `hints` are the parameters that say who is to log in, sealed, whose values `params` has not.
     """
 
     kind = "pushed request"
@@ -58,15 +58,20 @@ class PushedRequest(OnceRecord, frozen=True, kw_only=True):
     client_since: int | None = None
     until: int
     spent: tuple[str, int] | None = None
+    hints: str = ""
 
 
 class LongRequest(OnceRecord, frozen=True, kw_only=True):
-    """A request that is too long for an address, under the request_uri that stands for it; `signed` if by its client."""
+    """A request that is too long for an address, under the request_uri that stands for it; `signed` if by its client.
+
+    `hints` are as a pushed request's.
+    """
 
     kind = "long request"
 
     pairs: tuple[tuple[str, str], ...]
     signed: bool = False
+    hints: str = ""
 
 
 class SpentSignUpLink(OnceRecord, frozen=True, kw_only=True):

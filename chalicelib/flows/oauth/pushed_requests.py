@@ -14,7 +14,7 @@ from ...domain.oauth import parameters
 from ...domain.oauth.client import Client
 from ...domain.records.once import LongRequest, PushedRequest
 from ...services import Services
-from ..platform import limits, macs
+from ..platform import limits, macs, sealing
 from ..sessions.browser import Browser
 from . import request_objects, request_validation
 
@@ -23,6 +23,8 @@ PUSHED_REQUEST = "urn:ietf:params:oauth:request_uri:"
 LONG_REQUEST = "urn:latchkey:request:"
 # What ties a spent request to its user, whose account may end before it does.
 SPENT = "spent request"
+# The parameters that say who is to log in, and what they are sealed for: nobody finds them to erase them with an account.
+HINTS, OF_REQUEST = frozenset({"login_hint", "id_token_hint"}), b"latchkey request's hints\x00"
 # How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
 PUSHED_LOGIN_SECONDS = 24 * 3600
 
@@ -53,10 +55,12 @@ def push(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, 
         limits.pushed_request(svc, network=network)
     request_uri = PUSHED_REQUEST + secrets.token_urlsafe(32)
     now = svc.now()
+    pairs, hints = _sealed(svc, {**params, "client_id": client.client_id}.items())
     record = PushedRequest(
-        params={**params, "client_id": client.client_id},
+        params=dict(pairs),
         client_since=client.created_at,
         until=now + svc.settings.pushed_request_seconds,
+        hints=hints,
     )
     svc.once.put_if_absent(record, request_uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return request_uri
@@ -71,7 +75,7 @@ def load(svc: Services, client: Client, request_uri: str, *, in_this_browser: bo
     _, spent_until = pushed.spent or ("", svc.now())
     if spent_until < svc.now() or (not in_this_browser and pushed.until <= svc.now()):
         raise InvalidRequestUri()
-    return pushed.params
+    return dict(_unsealed(svc, pushed.params.items(), pushed.hints))
 
 
 def spend(svc: Services, client: Client, request_uri: str, browser: Browser) -> None:
@@ -104,11 +108,11 @@ def shorten(
 ) -> list[tuple[str, str]]:
     """Stores a request of a client that is too long for a URL, or was `signed`; gives the short one that stands for it."""
     limits.pushed_request(svc, network=network)
-    known_pairs = tuple((name, value) for name, value in pairs if name in parameters.AUTHORIZATION_REQUEST and value)
+    known_pairs = ((name, value) for name, value in pairs if name in parameters.AUTHORIZATION_REQUEST and value)
+    stored_pairs, hints = _sealed(svc, known_pairs)
     uri, now = LONG_REQUEST + secrets.token_urlsafe(32), svc.now()
-    svc.once.put_if_absent(
-        LongRequest(pairs=known_pairs, signed=signed), uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now
-    )
+    record = LongRequest(pairs=stored_pairs, signed=signed, hints=hints)
+    svc.once.put_if_absent(record, uri, expires_at=now + PUSHED_LOGIN_SECONDS, now=now)
     return [("client_id", client.client_id), ("request_uri", uri)]
 
 
@@ -121,7 +125,23 @@ def expand(svc: Services, pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[
     item = svc.once.read(LongRequest, uris[0], now=svc.now())
     if item is None or _client_ids(sent_pairs) != _client_ids(item.record.pairs):
         raise InvalidRequestUri()
-    return list(item.record.pairs), item.record.signed
+    return list(_unsealed(svc, item.record.pairs, item.record.hints)), item.record.signed
+
+
+def _sealed(svc: Services, pairs: Iterable[tuple[str, str]]) -> tuple[tuple[tuple[str, str], ...], str]:
+    """Parameters without the values of hints, and these in a text of their own, "" for none."""
+    sent_pairs = tuple(pairs)
+    hints = {name: value for name, value in sent_pairs if name in HINTS}
+    if not hints:
+        return sent_pairs, ""
+    sealed = sealing.seal_for_good(svc, hints, purpose=OF_REQUEST)
+    return tuple((name, "" if name in HINTS else value) for name, value in sent_pairs), sealed
+
+
+def _unsealed(svc: Services, pairs: Iterable[tuple[str, str]], sealed: str) -> tuple[tuple[str, str], ...]:
+    """The parameters as they were sent. One that came twice does so still, for which the request is refused."""
+    hints = sealing.unseal_for_good(svc, sealed, purpose=OF_REQUEST) if sealed else {}
+    return tuple((name, hints.get(name, value)) for name, value in pairs)
 
 
 def _client_ids(pairs: Iterable[tuple[str, str]]) -> list[str]:

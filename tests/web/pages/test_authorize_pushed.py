@@ -1,7 +1,9 @@
 """Pushed requests (RFC 9126): a minute and a half to bring one to a browser, a day for the user in front of it, and no hoards."""
 
+import json
 import re
 from html import unescape
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -103,6 +105,32 @@ def test_what_a_browser_remembers_of_pushed_requests_does_not_grow_without_end(a
         browser.get("/oauth/authorize", pushed(app))
         sizes.append(len(str(browser.cookies)))
     assert sizes[-1] == sizes[-2] < 1000
+
+
+# --- what is kept of it ---
+
+
+def stored(svc: Services) -> str:
+    """All that the table of what ends has."""
+    items: Any = svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"]
+    return json.dumps(items)
+
+
+def test_whom_it_is_for_is_on_the_page_and_cannot_be_read_in_the_table(
+    svc: Services, app: App, browser: Browser
+) -> None:
+    """Nobody could find it there to erase it with the account."""
+    page = browser.get("/oauth/authorize", pushed(app, login_hint=EMAIL, state="kept"))
+    assert f'value="{EMAIL}"' in page.body.decode()
+    assert "kept" in stored(svc)
+    assert EMAIL not in stored(svc)
+
+
+def test_so_it_is_of_a_request_that_is_too_long_for_an_address(svc: Services, app: App, browser: Browser) -> None:
+    page = browser.authorize(app, login_hint=EMAIL, state="kept" * 500, nonce="kept" * 500)
+    assert f'value="{EMAIL}"' in page.body.decode()
+    assert "kept" in stored(svc)
+    assert EMAIL not in stored(svc)
 
 
 # --- what a push may cost ---
