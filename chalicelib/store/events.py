@@ -48,7 +48,7 @@ class Events:
         return Write(({"Update": part},))
 
     def of_user(self, uid: str, *, before: int, since: int, least: int) -> tuple[list[Event], int]:
-        """Events of before an hour and not before a time, the latest first: whole hours, until there are as many as `least`.
+        """Events of the hours that begin before a time, not before another, the latest first: until there are as many as `least`.
 
         With it the hour that the next ones are before, 0 where there are none.
         """
@@ -67,7 +67,7 @@ class Events:
         delete_all(self._client, self._grants, [*self._items(uid, 0, None, ProjectionExpression="pk, sk")])
 
     def _items(self, uid: str, since: int, before: int | None, **more: Any) -> Iterator[Item]:
-        first, last = _key(uid, since), _key(uid, LATEST if before is None else before - HOUR)
+        first, last = _key(uid, since), _key(uid, LATEST if before is None else before - 1)
         if first["sk"]["S"] > last["sk"]["S"]:
             return iter(())  # DynamoDB refuses to look between the two
         pages = self._client.pages(

@@ -11,7 +11,7 @@ from ...services import Services
 from ..clients import documents, own
 from ..platform.audit import DAY
 
-HOUR, USUAL = 3600, 50
+USUAL = 50
 MAX_DIGITS = 12  # of a time in a request
 
 
@@ -33,7 +33,7 @@ def read(svc: Services, user: User, *, before: int = 0, usual: int = USUAL) -> A
     before = before or now + 1
     stored, more = svc.events.of_user(
         user.uid,
-        before=(before - 1) // HOUR * HOUR + HOUR,
+        before=before,
         since=now - svc.settings.activity_days * DAY,
         least=usual + MOST_THAT_MATTER,
     )
