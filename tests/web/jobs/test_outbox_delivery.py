@@ -47,8 +47,9 @@ def svc(svc: Services, internet: Internet) -> Services:
 def log_out(svc: Services, phone: Phone) -> Callable[..., None]:
     """Somebody who has logged in at clients with these addresses logs out."""
     phone.sign_up()
-    for schedule in schedules():  # of other tests: the scheduler is the account's
-        boto3.client("scheduler").delete_schedule(Name=schedule)
+    while of_other_tests := schedules():  # the scheduler is the account's, and lists a hundred at once
+        for schedule in of_other_tests:
+            boto3.client("scheduler").delete_schedule(Name=schedule)
 
     def act(*hooks: str) -> None:
         browser = Browser(phone)
