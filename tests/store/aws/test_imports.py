@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
 
+from chalicelib.store import tables
+
 ROOT = Path(__file__).parents[3]
-# All that a container does is done here, from the tables on, by requests as API Gateway makes them.
+# All that a container does is done here by requests as API Gateway makes them.
 REQUESTS = """
 import json, os, sys
 from urllib.parse import urlencode
@@ -16,7 +19,6 @@ from app import app
 from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, Client
 from chalicelib.flows.clients import manage
 from chalicelib.services import services
-from chalicelib.store import tables
 from local.events import Api, Call, proxy_event
 
 
@@ -34,8 +36,6 @@ def post(path, body):
 
 
 svc = services()
-for table in tables.definition(**svc.settings.tables):
-    svc.users._client.call("CreateTable", **table)
 client, secret = manage.create(svc, Client(client_id="", token_endpoint_auth_method="client_secret_post",
     grant_types=(CLIENT_CREDENTIALS,), introspects=True))
 account = {"email": "ann@example.com", "password": "correct horse battery staple"}
@@ -55,6 +55,9 @@ print("LOADED", *sorted({"boto3", "botocore", "urllib3"} & sys.modules.keys()))
 def test_no_request_loads_amazons_client_unless_a_setting_says_so(
     served_moto: dict[str, str], client: str, loaded: list[str]
 ) -> None:
+    names = {table: f"{table}-{client}" for table in ("users", "grants", "outbox")}
+    for table in tables.definition(**names):
+        boto3.client("dynamodb").create_table(**table)
     environ = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))},
         "AWS_ENDPOINT_URL": served_moto["endpoint_url"],
@@ -64,7 +67,7 @@ def test_no_request_loads_amazons_client_unless_a_setting_says_so(
         "LATCHKEY_ISSUER": "https://id.example",
         "LATCHKEY_ALGORITHM": "ES256",
         "LATCHKEY_AWS_CLIENT": client,
-        **{f"LATCHKEY_{table}_TABLE": f"{table.lower()}-{client}" for table in ("USERS", "GRANTS", "OUTBOX")},
+        **{f"LATCHKEY_{table.upper()}_TABLE": name for table, name in names.items()},
         "LATCHKEY_KEYS_PATH": f"/{client}/keys",
     }
     run = [sys.executable, "-c", REQUESTS]
