@@ -32,7 +32,7 @@ def _erase_each(svc: Services, users: Iterable[User], erase: Callable[[Services,
             reason = failure.reason if isinstance(failure, LatchkeyError) else ""
             line = {
                 "level": "error",
-                "event": "not erased",
+                "failure": "not erased",
                 "uid": user.uid,
                 "reason": reason or type(failure).__name__,
             }

@@ -98,7 +98,7 @@ def deliver_all(svc: Services, messages: Iterable[tuple[str, str]], retry: Retry
 def _log(failure: FailedDelivery) -> None:
     request_log.write(
         level="warning" if failure.retry_at else "error",
-        event="not delivered",
+        failure="not delivered",
         message=failure.message_id,
         kind=failure.kind,
         receiver=failure.receiver,

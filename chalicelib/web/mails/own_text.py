@@ -39,7 +39,7 @@ def of_hook(svc: Services, message_id: str, message: outbox.Mail, language: str,
     if answer is not None and own is None:
         notes.note("hook mail: answers no mail that could be sent")
     for each in notes.take():
-        request_log.write(level="warning", event="hook", message=message_id, reason=each)
+        request_log.write(level="warning", failure="hook", message=message_id, reason=each)
     return own
 
 

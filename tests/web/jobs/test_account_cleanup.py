@@ -157,7 +157,7 @@ def test_who_cannot_be_erased_is_in_nobody_s_way(
 
         with intercepted(svc.users._client, fail), pytest.raises(TemporarilyUnavailable):
             erased(svc)
-        assert '"event":"not erased"' in capsys.readouterr().out
+        assert '"failure":"not erased"' in capsys.readouterr().out
     else:
         (item,) = [
             each

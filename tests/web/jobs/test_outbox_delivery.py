@@ -70,7 +70,7 @@ def jtis(internet: Internet) -> set[Any]:
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return [line for line in lines if line.get("event") == "not delivered"]
+    return [line for line in lines if line.get("failure") == "not delivered"]
 
 
 def scheduled_event() -> dict[str, Any]:

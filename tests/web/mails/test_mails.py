@@ -165,7 +165,7 @@ def test_a_mail_that_is_not_taken_is_tried_again_until_it_is(
     change_password(phone, phone.sign_up()["access_token"])
     assert mailbox.mails == []
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    failures = [line for line in lines if line.get("event") == "not delivered"]
+    failures = [line for line in lines if line.get("failure") == "not delivered"]
     assert {(line["receiver"], line["reason"]) for line in failures} == {("SES", code)}
     mailbox.refusal = ""
     for schedule in schedules().values():
