@@ -20,7 +20,7 @@ FRENCH = {
     "direction": "ltr",
     "pages": {
         "log_in": "Se connecter",
-        "forgot": "<i>Oublié ?</i>",
+        "forgot_password": "<i>Oublié ?</i>",
         "days.one": "{n} jour",
         "days.many": "{n} jours",
         "time.ago": "il y a {time}",
