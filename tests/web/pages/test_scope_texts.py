@@ -191,6 +191,15 @@ def test_of_an_application_that_registered_itself_it_is_said_that_nobody_has_che
     assert ("Nobody here has checked who made it." in words(ann.authorize(app))) is by_itself
 
 
+def test_what_an_application_may_do_follows_the_words_that_announce_it_and_the_warning_stands_before_both(
+    svc: Services, phone: Phone, ann: Browser
+) -> None:
+    page = ann.authorize(register(svc, phone, registration_token="a digest"))
+    sentence, rest = words(page).split("This application named itself. Nobody here has checked who made it.")
+    assert sentence.strip().endswith(f"asks to use your account {EMAIL}.")
+    assert rest.strip().startswith("If you allow that, the application can do this at Latchkey: Know who you are")
+
+
 # --- the page of applications ---
 
 
