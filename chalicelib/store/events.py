@@ -3,7 +3,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..domain import versioned
-from ..domain.accounts import events as event_types
 from ..domain.accounts.events import Event
 from .aws.client import AwsClient
 from .dynamo import Item, delete_all, key
@@ -41,7 +40,7 @@ class Events:
                 ":none": {"L": []},
                 ":new": {"L": texts},
                 ":end": {"N": str(now + seconds)},
-                ":most": {"N": str(event_types.most(events))},
+                ":most": {"N": str(max(event.most for event in events))},
                 ":v": ONE,
             },
         }

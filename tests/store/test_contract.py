@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import boto3
+import msgspec
 import pytest
 
 from chalicelib.domain.accounts.events import Event
@@ -1124,21 +1125,27 @@ def events(*types: str, at: int = NOW) -> tuple[Event, ...]:
     return tuple(Event(id=uuid4().hex, type=name, at=at) for name in types)
 
 
-def test_an_hour_of_an_account_takes_so_many_events_and_then_those_alone_that_matter(store: Deployment) -> None:
-    uid = uuid4().hex
-    logins, changes = events(*["login"] * 50), events(*["password_changed"] * 50)
-    for event in logins:
-        assert store.commit(store.events.addition(uid, (event,), seconds=60, now=NOW)) is Outcome.DONE
-    spare = store.events.addition(uid, events("login"), seconds=60, now=NOW + 1)
-    assert store.commit(spare) is Outcome.STALE
-    for event in changes:
-        assert store.commit(store.events.addition(uid, (event,), seconds=60, now=NOW)) is Outcome.DONE
-    assert store.commit(store.events.addition(uid, events("password_changed"), seconds=60, now=NOW)) is Outcome.STALE
+def test_an_hour_of_an_account_takes_so_many_events_and_what_says_more_where_it_has_no_room_for_others(
+    store: Deployment,
+) -> None:
+    uid, written = uuid4().hex, list[Event]()
+    for most, event in (
+        (50, Event(id="", type="logout", at=NOW)),
+        (75, Event(id="", type="login", device="known", at=NOW)),
+        (100, Event(id="", type="login", device="new", at=NOW)),
+        (150, Event(id="", type="password_changed", at=NOW)),
+    ):
+        fresh = [msgspec.structs.replace(event, id=uuid4().hex) for _ in range(len(written), most)]
+        for some in (tuple(fresh[:-1]), tuple(fresh[-1:])):
+            assert store.commit(store.events.addition(uid, some, seconds=60, now=NOW)) is Outcome.DONE
+        written += fresh
+        spare = store.events.addition(uid, (msgspec.structs.replace(event, id="spare"),), seconds=60, now=NOW + 1)
+        assert store.commit(spare) is Outcome.STALE
     # Another hour, and another account, have room of their own.
-    assert store.commit(store.events.addition(uid, events("login"), seconds=60, now=NOW + 3600)) is Outcome.DONE
-    assert store.commit(store.events.addition(uuid4().hex, events("login"), seconds=60, now=NOW)) is Outcome.DONE
+    assert store.commit(store.events.addition(uid, events("logout"), seconds=60, now=NOW + 3600)) is Outcome.DONE
+    assert store.commit(store.events.addition(uuid4().hex, events("logout"), seconds=60, now=NOW)) is Outcome.DONE
     stored, _ = store.events.of_user(uid, before=NOW + 3600, since=0, least=1000)
-    assert stored == [*reversed((*logins, *changes))]
+    assert stored == [*reversed(written)]
 
 
 def test_events_come_the_latest_first_in_whole_hours_until_there_are_enough(store: Deployment) -> None:
@@ -1171,8 +1178,8 @@ def test_an_event_that_was_written_twice_counts_once_and_all_are_erased_with_the
 def test_what_is_optional_is_left_out_with_the_reason_and_alone_it_is_written_or_not(store: Deployment) -> None:
     owner, _ = started(store)
     full, other = uuid4().hex, uuid4().hex
-    store.commit(store.events.addition(full, events(*["login"] * 50), seconds=60, now=NOW))
-    addition = partial(store.events.addition, events=events("login"), seconds=60, now=NOW)
+    store.commit(store.events.addition(full, events(*["logout"] * 50), seconds=60, now=NOW))
+    addition = partial(store.events.addition, events=events("logout"), seconds=60, now=NOW)
     lost: dict[Write, str] = {}
     left_out, written = addition(full), addition(other)
     assert store.transactions.commit(store.users.presence(owner.uid), optional=[left_out, written], lost=lost) is None

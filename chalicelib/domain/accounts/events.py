@@ -7,12 +7,15 @@ from ..versioned import Record
 
 # How an event came out.
 OK, FAILED, REFUSED = "ok", "failed", "refused"
+LOGIN = "login"
 # Whether an account knew the device of a login.
 KNOWN, NEW = "known", "new"
 # Who did it, where that was not the account's user.
 OPERATOR, SERVER = "operator", "server"
-# So many events an account keeps of one hour: those that change what protects it have room where logins have none left.
-MOST, MOST_THAT_MATTER = 50, 100
+# So many events an account keeps of one hour. What comes first in this line can be done without end by an application or
+# by whoever got in, and what comes later has room where that has none left: nobody hides a login behind it, nor a login on
+# a new device behind those on a known one, nor a change of what protects the account behind any login.
+MOST, MOST_OF_LOGINS, MOST_ON_NEW_DEVICES, MOST_THAT_MATTER = 50, 75, 100, 150
 
 
 class EventType(NamedTuple):
@@ -32,7 +35,7 @@ EVENTS: Mapping[str, EventType] = {
     "signed_up": EventType("An account was made."),
     "guest_created": EventType("A guest's account was made."),
     "guest_upgraded": EventType("A guest's account got an address.", matters=True),
-    "login": EventType("Somebody logged in, with `amr` and `device`."),
+    LOGIN: EventType("Somebody logged in, with `amr` and `device`."),
     "login_failed": EventType("A password, code or passkey to log in by was wrong.", outcome=FAILED, kept=False),
     "login_refused": EventType("The proof was right, and the login not allowed all the same.", outcome=REFUSED),
     "factor_failed": EventType("After a first proof, or in a session, a further one was wrong.", outcome=FAILED),
@@ -98,7 +101,11 @@ class Event(Record, frozen=True, kw_only=True):
         """What is known of its type; of one that a later release wrote, that it is one."""
         return EVENTS.get(self.type, EventType(""))
 
-
-def most(events: tuple[Event, ...]) -> int:
-    """How many an account may have of an hour for these to be added."""
-    return MOST_THAT_MATTER if any(event.kind.matters for event in events) else MOST
+    @property
+    def most(self) -> int:
+        """How many events of its hour an account may have with this one."""
+        if self.kind.matters:
+            return MOST_THAT_MATTER
+        if self.type == LOGIN:
+            return MOST_ON_NEW_DEVICES if self.device == NEW else MOST_OF_LOGINS
+        return MOST

@@ -236,14 +236,40 @@ def test_what_is_done_to_one_account_in_the_session_of_another_names_no_session(
     assert lines == [("s1", "203.0.113.7", "r1"), (None, "203.0.113.7", "r1"), (None, None, "")]
 
 
+def unrecorded(capsys: pytest.CaptureFixture[str], name: str) -> list[str]:
+    return [line.get("unrecorded", "") for line in event_lines(capsys) if line["event"] == name]
+
+
 def test_nobody_hides_a_change_behind_logins(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
     token = phone.sign_up()["access_token"]
-    for _ in range(52):
+    for _ in range(102):
         phone.log_in()
-    logins = [line for line in event_lines(capsys) if line["event"] == "login"]
-    assert [line.get("unrecorded", "") for line in logins] == [*[""] * 49, *["full for this hour"] * 3]
+    assert unrecorded(capsys, "login") == [*[""] * 99, *["full for this hour"] * 3]
     change_password(phone, token)
     assert types(phone, token)[0] == "password_changed"
+
+
+def test_nobody_hides_a_login_behind_what_a_session_can_do_without_end(
+    phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stolen access token ends sessions, as an application can, and has no password to log in by."""
+    token = phone.sign_up()["access_token"]
+    for _ in range(51):
+        assert phone.call("DELETE /me/sessions", token=token).status == 204
+    assert unrecorded(capsys, "other_sessions_ended") == [*[""] * 49, *["full for this hour"] * 2]
+    assert types(phone, phone.log_in()["access_token"])[0] == "login"
+
+
+def test_nobody_hides_a_login_on_a_new_device_behind_those_on_a_known_one(
+    phone: Phone, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a script's that logs in each minute, or those of whoever has got hold of such a device's token."""
+    known = {**RIGHT, "device_token": phone.sign_up()["device_token"]}
+    for _ in range(76):
+        assert phone.call("POST /login", known).status == 200
+    assert unrecorded(capsys, "login") == [*[""] * 74, *["full for this hour"] * 2]
+    phone.call("POST /login", RIGHT)
+    assert unrecorded(capsys, "login") == [""]
 
 
 def test_what_strangers_cause_is_a_line_and_no_record(phone: Phone, capsys: pytest.CaptureFixture[str]) -> None:
