@@ -11,8 +11,9 @@ from chalicelib.flows.accounts import mailed_signup, recovery
 from chalicelib.flows.authentication.factors import passkey
 from tests.pages import looks
 from tests.pages.conftest import Opener
-from tests.pages.site import PASSWORD, Site, log_in
-from tests.support import counter
+from tests.pages.site import PASSWORD, Application, Site, decide, log_in, press
+from tests.support import counter, passkeys
+from tests.support.authenticator import Authenticator
 
 OPTIONS = {
     "protocol": "ctap2",
@@ -23,7 +24,7 @@ OPTIONS = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-LOG_IN = "Log in with a passkey"
+LOG_IN, ADD = "Log in with a passkey", "Add a passkey"
 
 
 @pytest.fixture(scope="module")
@@ -233,7 +234,7 @@ def test_it_is_a_second_factor_beside_the_password(device: Device, site: Site) -
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_a_page_with_passkeys_is_readable_by_everybody_on_every_screen(
-    open_page: Opener, site: Site, language: str
+    open_page: Opener, site: Site, application: Application, language: str
 ) -> None:
     """The other pages are looked at at an address, where no browser has passkeys."""
     device = Device(open_page(locale=language), site)
@@ -260,6 +261,66 @@ def test_a_page_with_passkeys_is_readable_by_everybody_on_every_screen(
         device.open("authorize/login")
         log_in(device.window, email)
         look("/authorize/proof")
+        device.log_out()
+        at_enrolment(device.window, application, site.person())
+        look("/authorize/enrol")
+
+
+def at_enrolment(window: Page, application: Application, email: str) -> None:
+    """The page after the password, of an application that demands a second factor."""
+    window.goto(application.link(client_id=application.demanding))
+    log_in(window, email)
+    if "add-passkey" in window.url:  # offered to whoever could have one, and declined
+        window.locator("main .aside a").click()
+    expect(window.locator("button[value=totp]")).to_be_visible()
+
+
+def test_a_login_that_needs_a_second_factor_gets_one_on_its_way(
+    device: Device, site: Site, application: Application
+) -> None:
+    email = site.person()
+    at_enrolment(device.window, application, email)
+    device.window.get_by_role("button", name=ADD).click()
+    decide(device.window, "allow")
+    assert "code" in application.callback_params(device.window)
+    assert len(device.passkeys) == len(credentials_of(site, email)) == 1
+
+
+def test_a_device_that_makes_none_leaves_the_other_kinds(device: Device, site: Site, application: Application) -> None:
+    at_enrolment(device.window, application, site.person())
+    for error, text in (("NotAllowedError", ""), ("InvalidStateError", "This device already has a passkey")):
+        device.window.evaluate(
+            f"() => {{ navigator.credentials.create = () => Promise.reject(new DOMException('', '{error}')); }}"
+        )
+        device.window.get_by_role("button", name=ADD).click()
+        expect(device.window.locator("#passkey-note")).to_contain_text(text)
+    press(device.window, "button[value=totp]")
+    expect(device.window.locator("#answer")).to_be_visible()
+
+
+def test_a_tab_that_was_left_makes_no_passkey_in_the_place_of_one_that_is_in_use(
+    device: Device, site: Site, application: Application
+) -> None:
+    email = site.person()
+    at_enrolment(device.window, application, email)
+    come_back = "document.dispatchEvent(new Event('visibilitychange'))"
+    with device.window.expect_response(lambda response: "/authorize/enrol" in response.url):
+        device.window.evaluate(come_back)
+    expect(device.window.get_by_role("button", name=ADD)).to_be_visible()
+    passkeys.enrol(site.svc, site.svc.users.find(email) or "", Authenticator(origin=site.url))  # in another tab
+    device.window.evaluate(come_back)
+    expect(device.window.get_by_role("button", name="Use a passkey")).to_be_visible()
+    assert device.passkeys == []
+
+
+def test_without_scripts_or_passkeys_a_login_that_needs_a_factor_shows_the_other_kinds(
+    open_page: Opener, site: Site, application: Application
+) -> None:
+    for options, script in (({"java_script_enabled": False}, ""), ({}, "delete window.PublicKeyCredential")):
+        window = open_page(**options)
+        window.add_init_script(script)
+        at_enrolment(window, application, site.person())
+        expect(window.get_by_role("button", name=ADD)).to_be_hidden()
 
 
 def test_without_scripts_there_is_no_sign_of_it(open_page: Opener, site: Site) -> None:

@@ -1,12 +1,15 @@
 """A factor to be added before a login goes on: the page after the password, where more is needed than the account has."""
 
+import json
 from functools import partial
 
 from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired, LoginRequired
 from ...flows.authentication import enrolment, login_enrolment
-from ...flows.authentication.factors import FACTORS
+from ...flows.authentication.enrolment import Begun
+from ...flows.authentication.factors import FACTORS, passkey
+from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
@@ -34,7 +37,8 @@ def show_enrolment(page_request: PageRequest) -> Answer:
     except LoginRequired:
         return start_over(page_request, None)
     names = [kind for kind in kinds if kind in enrolment.kinds_on_pages(page_request.svc)]
-    if not names:
+    new_passkey = _begin_passkey(page_request, attempt, user) if passkey.NAME in kinds else None
+    if not names and not new_passkey:
         raise EnrolmentRequired(uid=user.uid)
     kind, challenge = _challenge_of(page_request, attempt, user)
     return forms.show(
@@ -47,6 +51,7 @@ def show_enrolment(page_request: PageRequest) -> Answer:
         is_number=bool(kind) and FACTORS[kind].is_number,
         others=[name for name in names if name != kind],
         challenge=challenge,
+        new_passkey=new_passkey and {"enrolment": new_passkey.token, "options": json.dumps(new_passkey.challenge)},
         **client_values(page_request),
     )
 
@@ -57,10 +62,27 @@ def enrol_on_page(page_request: PageRequest) -> Answer:
     return take_step(page_request, FORM, ENROL, partial(_take, page_request))
 
 
+@pages.form(f"/{ENROL}/passkey", name=FORM, signed=("attempt",), takes=frozenset({"answer", "enrolment"}))
+def enrol_passkey_on_page(page_request: PageRequest) -> Answer:
+    """The passkey that was made on the page."""
+    return take_step(page_request, FORM, ENROL, partial(_take_passkey, page_request), wrong="passkey_not_added")
+
+
 def _take(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
     if "choose" in page_request.fields:
         return _begin(page_request, attempt, page_request.fields["choose"])
-    return _finish(page_request, browser_session, attempt)
+    return _finish(page_request, browser_session, attempt, attempt.request.get("enrolment", ""))
+
+
+def _take_passkey(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
+    return _finish(page_request, browser_session, attempt, page_request.fields.get("enrolment", ""))
+
+
+def _begin_passkey(page_request: PageRequest, attempt: Attempt, user: User) -> Begun | None:
+    """What the page's script makes a passkey by, without a step before it, after which some browsers would make none."""
+    if not passkey_domain.is_name(page_request.svc):
+        return None
+    return enrolment.begin(page_request.svc, user, page_request.user_agent, kind=passkey.NAME, holder=attempt.id)
 
 
 def _challenge_of(page_request: PageRequest, attempt: Attempt, user: User) -> tuple[str, dict[str, str]]:
@@ -77,11 +99,11 @@ def _begin(page_request: PageRequest, attempt: Attempt, kind: str) -> Answer:
     return redirect_to_step(page_request, attempt.with_request(enrolment=begun.token), ENROL)
 
 
-def _finish(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt) -> Answer:
+def _finish(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt, token: str) -> Answer:
     progress = login_enrolment.finish(
         page_request.svc,
         attempt,
-        attempt.request.get("enrolment", ""),
+        token,
         answer=page_request.fields.get("answer", ""),
         name="",
         agent=page_request.user_agent,

@@ -33,6 +33,7 @@ WITH_PASSKEYS = frozenset(
         "signup.html",
         "mailed_sign_up.html",
         "reset_password.html",
+        "enrol.html",
     }
 )
 # What a browser works before a password is looked at; it asks nobody for anything.

@@ -72,9 +72,17 @@ def redirect_after(page_request: PageRequest, progress: Progress) -> Answer:
 
 
 def take_step(
-    page_request: PageRequest, form: str, page: str, take: Callable[[Browser | None, Attempt], Answer]
+    page_request: PageRequest,
+    form: str,
+    page: str,
+    take: Callable[[Browser | None, Attempt], Answer],
+    *,
+    wrong: str = "wrong_answer",
 ) -> Answer:
-    """Takes the step that a form of a login's page is, in the attempt that its page was shown for; mistakes lead back."""
+    """Takes the step that a form of a login's page is, in the attempt that its page was shown for.
+
+    Mistakes lead back; a `wrong` answer is what the page calls it.
+    """
     browser_session = page_request.browser()
     try:
         attempt = read_attempt(page_request, browser_session)
@@ -86,7 +94,7 @@ def take_step(
     except LoginRequired:
         return start_over(page_request, None)
     except STEP_ERRORS as refusal:
-        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else "wrong_answer"
+        error = refusal.code if isinstance(refusal, errors.TooManyRequests) else wrong
         shown_on = step_page(page_request, page)
         return form_errors.redirect_with_errors(
             page_request, shown_on, (form, page_request.browser_token()), refusal, error

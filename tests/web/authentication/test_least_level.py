@@ -113,7 +113,7 @@ def test_where_all_need_two_factors_the_password_alone_opens_nothing(
         assert error(json_login(phone)) == (403, "enrolment_required")
         assert error(json_login(phone, scope="notes:read")) == (403, "enrolment_required")
         page = browser.submit(browser.authorize(app), "/authorize/login", **LOGIN)
-        assert set(forms(page)) == {"/authorize/enrol"}
+        assert set(forms(page)) == {"/authorize/enrol", "/authorize/enrol/passkey"}
         assert "__Host-latchkey-session" not in browser.cookies
         assert len(svc.sessions.of_user(uid)) == before
         counter.enrol(svc, uid)
@@ -273,7 +273,7 @@ def test_who_has_no_second_factor_gets_no_code(scoped: Services, browser: Browse
     assert scoped.settings.aal2_scopes
     browser.log_in(app)
     page = browser.authorize(app, scope=f"openid {STRONG}")
-    assert set(forms(page)) == {"/authorize/enrol"}
+    assert set(forms(page)) == {"/authorize/enrol", "/authorize/enrol/passkey"}
     silent = callback_params(browser.authorize(app, scope=f"openid {STRONG}", prompt="none"))
     assert silent["error"] in ("login_required", "consent_required")
 
@@ -397,7 +397,7 @@ def test_no_client_says_for_itself_that_it_demands_less(svc: Services, phone: Ph
         assert client
         app = App(phone, changed, client, answer.json()["client_secret"])
         page = browser.submit(browser.authorize(app, scope="openid email"), "/authorize/login", **LOGIN)
-        assert set(forms(page)) == {"/authorize/enrol"}
+        assert set(forms(page)) == {"/authorize/enrol", "/authorize/enrol/passkey"}
 
 
 def test_the_settings_say_it() -> None:

@@ -1,8 +1,10 @@
 """A login that needs a second factor which its account has not: what it can do is add one, and nothing else."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from chalicelib.config import Settings
 from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support import code_app
+from tests.support.authenticator import BE, BS, UP, UV, Authenticator, encode
 from tests.support.browser import register
 from tests.support.code_app import CodeApp
 from tests.support.forge import peek
@@ -228,6 +231,50 @@ def test_a_kind_that_does_not_reach_the_level_or_is_none_is_refused(demanding: P
     for kind in ("recovery_code", "password", "nothing", ""):
         body = {"mfa_token": mfa_token, "kind": kind}
         assert refusal(demanding.call("POST /login/enrolment", body)) == (400, "invalid_request"), kind
+
+
+# A passkey
+def begin_passkey(phone: Phone, mfa_token: str) -> tuple[str, dict[str, Any]]:
+    begun = phone.call("POST /login/enrolment", {"mfa_token": mfa_token, "kind": "passkey"}).json()
+    return begun["token"], begun["challenge"]["publicKey"]
+
+
+@pytest.mark.parametrize("verified", [UV, 0])
+def test_a_passkey_is_added_beside_the_password(demanding: Phone, svc: Services, uid: str, verified: int) -> None:
+    device = Authenticator(flags=UP | BE | BS | verified)
+    mfa_token = begun(demanding)
+    token, options = begin_passkey(demanding, mfa_token)
+    tokens = confirm(demanding, mfa_token, token, json.dumps(device.create(options))).json()
+    claims = peek(tokens["access_token"])[1]
+    assert (claims["acr"], set(claims["amr"])) == ("phr", {"pwd", "swk", "user", "mfa"})
+    assert len(factors_of(svc, uid)) == 1
+    again = demanding.call("POST /login", LOGIN)
+    assert (error(again), again.json()["factors"]) == ((401, "mfa_required"), ["passkey"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"origin": "https://evil.example"}, {"challenge": encode(bytes(32))}, {"rp_id": "evil.example"}, {"flags": UV}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_passkey_that_was_made_for_something_else_is_not_added(
+    demanding: Phone, svc: Services, uid: str, changes: dict[str, Any]
+) -> None:
+    mfa_token = begun(demanding)
+    token, options = begin_passkey(demanding, mfa_token)
+    answer = json.dumps(Authenticator().create(options, **changes))
+    assert refusal(confirm(demanding, mfa_token, token, answer)) == (401, "invalid_credentials")
+    assert factors_of(svc, uid) == frozenset()
+
+
+def test_a_passkey_of_another_login_is_added_to_neither(demanding: Phone, svc: Services, uid: str) -> None:
+    first, second = begun(demanding), begun(demanding)
+    token, options = begin_passkey(demanding, first)
+    other_token, _ = begin_passkey(demanding, second)
+    answer = json.dumps(Authenticator().create(options))
+    assert refusal(confirm(demanding, second, token, answer)) == EXPIRED
+    assert refusal(confirm(demanding, second, other_token, answer)) == (401, "invalid_credentials")
+    assert factors_of(svc, uid) == frozenset()
 
 
 # Sign-up

@@ -45,6 +45,7 @@ ROUTES: Mapping[str, set[str]] = {
     "POST /authorize/passkey": {"login"},
     "POST /authorize/proof": {"login"},
     "POST /authorize/enrol": {"factor_added", "step_up"},
+    "POST /authorize/enrol/passkey": {"factor_added", "step_up"},
     "POST /logout": {"logout"},
     "POST /oauth/logout/confirm": {"logout"},
     "POST /oauth/revoke": {"session_ended"},

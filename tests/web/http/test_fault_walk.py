@@ -175,6 +175,13 @@ def enrolment_page(world: World) -> Answer:
     return world.browser.get(f"{ENROL}?to={quote(to, safe='')}")
 
 
+def enrol_passkey(world: World) -> Answer:
+    hidden = forms(world.state["page"])[f"{ENROL}/passkey"].hidden
+    text = world.state["page"].body.decode().partition('data-options="')[2].partition('"')[0]
+    answer = json.dumps(Authenticator().create(json.loads(unescape(text))["publicKey"]))
+    return form(f"{ENROL}/passkey", enrolment=hidden["enrolment"], answer=answer)(world)
+
+
 def begin_login_enrolment(world: World) -> Answer:
     return world.phone.call("POST /login/enrolment", world.state["enrolment"])
 
@@ -605,6 +612,7 @@ DEEDS: dict[str, Deed] = {
     "POST /authorize/proof": (at_proof, prove_on_page),
     "GET /authorize/enrol": (at_enrolment, enrolment_page),
     "POST /authorize/enrol": (at_enrolment, lambda w: form(ENROL, answer=w.state["code"])(w)),
+    "POST /authorize/enrol/passkey": (at_enrolment, enrol_passkey),
     "POST /authorize/passkey": (with_passkey, log_in_with_passkey),
     "POST /account/add-passkey": (at_passkey_offer, add_passkey),
     "POST /authorize/continue": (at_choice, form("/authorize/continue")),

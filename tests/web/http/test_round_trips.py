@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from chalicelib.guard.verifier import Guard
 from chalicelib.services import Services
 from tests.support import forge, passkey_sign_up
 from tests.support.authenticator import Authenticator
-from tests.support.browser import Browser, register, token_response
+from tests.support.browser import Browser, forms, register, token_response
 from tests.support.code_app import CodeApp
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.support.wire import Wire, watched
@@ -197,6 +198,23 @@ def test_a_factor_that_a_login_needs_is_added_in_its_budget(phone: Phone, svc: S
         confirmation = {"mfa_token": mfa_token, "token": begun["token"], "answer": answer}
         assert phone.call("POST /login/enrolment/confirm", confirmation).status == 200
         assert traffic.calls[1:] == ["GetItem", *["TransactWriteItems"] * 3, "GetItem", "TransactWriteItems"]
+
+
+def test_a_passkey_that_a_login_needs_is_added_in_its_budget(phone: Phone, svc: Services) -> None:
+    phone.sign_up()
+    demanding = replace(svc, settings=replace(svc.settings, second_factor="required"))
+    with installed(demanding), watched(demanding) as traffic:
+        browser = Browser(phone)
+        page = browser.submit(browser.get("/authorize/login"), "/authorize/login", **RIGHT)
+        traffic.calls.clear()
+        form = forms(page)["/authorize/enrol/passkey"].hidden
+        browser.get("/authorize/enrol", {"to": form["to"]})
+        assert traffic.calls == ["GetItem"]
+        text = unescape(page.body.decode().partition('data-options="')[2].partition('"')[0])
+        answer = json.dumps(Authenticator().create(json.loads(text)["publicKey"]))
+        traffic.calls.clear()
+        browser.submit(page, "/authorize/enrol/passkey", answer=answer)
+        assert traffic.calls[:6] == ["GetItem", *["TransactWriteItems"] * 3, "GetItem", "TransactWriteItems"]
 
 
 def test_the_guard_asks_nobody_once_it_has_its_keys(phone: Phone, svc: Services) -> None:

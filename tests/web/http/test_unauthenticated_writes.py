@@ -238,6 +238,7 @@ DEEDS: dict[str, Deed] = {
         "/account/sign-up/passkey", "", token="x", attempt="x" * 400, answer="{}"
     ),
     "POST /authorize/enrol": lambda s: s.page("/authorize/enrol", "", answer="123456"),
+    "POST /authorize/enrol/passkey": lambda s: s.page("/authorize/enrol/passkey", "", enrolment="x" * 400, answer="{}"),
     "GET /authorize/passkey": get("/authorize/passkey"),
     "POST /authorize/passkey": lambda s: s.page("/authorize/passkey", "", attempt="x" * 400, answer="{}"),
     "POST /language": lambda s: s.page("/language", "", language="ar"),

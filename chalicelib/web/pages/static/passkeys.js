@@ -97,6 +97,15 @@
     navigator.credentials.create({ publicKey: creation(automatic.publicKey), mediation: "conditional", signal: anew() })
       .then((credential) => credential && send(credential, automatic.attempt)).catch(() => {});
   };
+  const enrol = async () => {
+    await add();
+    // Once another tab has gone on, a passkey that is made here would take the place of that one on the device.
+    document.addEventListener("visibilitychange", async () => {
+      if (document.hidden) return;
+      const page = await fetch(location.href, { redirect: "manual", credentials: "same-origin", cache: "no-store" });
+      if (page.type === "opaqueredirect") location.reload();
+    });
+  };
   const signup = async () => {
     const { attempt, publicKey } = JSON.parse(options);
     const typed = (name) => document.getElementById(name);
@@ -112,5 +121,5 @@
     });
     form.hidden = false;
   };
-  ({ login, proof, add, signup })[kind]?.()?.catch?.(() => {});
+  ({ login, proof, add, enrol, signup })[kind]?.()?.catch?.(() => {});
 })();
