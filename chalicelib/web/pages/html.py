@@ -66,11 +66,7 @@ def page(
         .get_template(template)
         .render(
             t=texts,
-            error_text=partial(error_text, texts),
-            ago=partial(ago, texts),
-            lasting=partial(lasting, texts),
-            fill=fill,
-            host_of=host_of,
+            **_functions(texts),
             language=texts.language,
             languages=[languages.language(tag, settings.texts_folder) for tag in settings.languages],
             choice={"to": here, "instead_of": instead_of},
@@ -86,6 +82,18 @@ def page(
         )
     )
     return Answer(body=body, headers=headers(settings, sends_to, passkeys=template in WITH_PASSKEYS))
+
+
+def _functions(texts: Texts) -> dict[str, Any]:
+    """What templates call."""
+    return {
+        "error_text": partial(error_text, texts),
+        "ago": partial(ago, texts),
+        "lasting": partial(lasting, texts),
+        "fill": fill,
+        "initial": initial,
+        "host_of": host_of,
+    }
 
 
 def headers(settings: Settings, sends_to: str = "", *, passkeys: bool = False) -> dict[str, str | list[str]]:
@@ -160,6 +168,11 @@ def fill(text: str, **values: str) -> "Markup":
 
     isolated = Markup("<b><bdi>{}</bdi></b>")
     return escape(text).format(**{name: isolated.format(value) for name, value in values.items()})
+
+
+def initial(name: str) -> str:
+    """The first letter of a name, as a capital where its script has any; "" for a name without one."""
+    return next((letter.upper()[0] for letter in name if letter.isalpha()), "")
 
 
 def error_text(texts: Texts, error: str, wait: int) -> str:

@@ -88,7 +88,6 @@ def _account(user: User) -> dict[str, str]:
     picture = user.claims.get("picture", "")
     return {
         "name": user.name,
-        "initial": next((letter for letter in f"{user.name}{user.email}" if letter.isalnum()), "").upper(),
         "picture": picture if picture.startswith("https://") else "",
     }
 

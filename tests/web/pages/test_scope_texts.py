@@ -170,6 +170,40 @@ def test_a_name_is_shown_as_it_is_and_disturbs_nothing_around_it(
     assert name in [unescape(each) for each in re.findall(r"<bdi>(.*?)</bdi>", ann.get(APPS).body.decode())]
 
 
+@pytest.mark.parametrize(
+    ("name", "face"),
+    [
+        ("Garden Planner", ["G"]),
+        ("1st garden", ["S"]),
+        ("\u202e\u200fgarden", ["G"]),
+        ("\u062d\u062f\u064a\u0642\u0629", ["\u062d"]),
+        ("\u00dfaum", ["S"]),
+        ("\U0001f331 Garden", ["G"]),
+        ("\U0001f331\u200d\U0001f33b", []),
+        ('"><b>x</b>', ["B"]),
+        ("<1>", []),
+    ],
+    ids=ascii,
+)
+def test_an_application_without_a_logo_has_the_first_letter_of_its_name_for_eyes_alone(
+    svc: Services, phone: Phone, ann: Browser, name: str, face: list[str]
+) -> None:
+    consent = ann.authorize(register(svc, phone, client_name=name))
+    allow(ann, consent)
+    assert faces(consent) == faces(ann.get(APPS)) == face
+
+
+def test_an_application_with_a_logo_has_that(svc: Services, phone: Phone, ann: Browser) -> None:
+    page = ann.authorize(register(svc, phone, logo_uri="https://garden.example/logo.png"))
+    assert b'<img class="logo" src="https://garden.example/logo.png" alt="">' in page.body
+    assert faces(page) == []
+
+
+def faces(page: Answer) -> list[str]:
+    """The letters that stand for pictures, which nobody is read."""
+    return re.findall(r'<span class="face(?: logo)?" aria-hidden="true">([^<]*)</span>', page.body.decode())
+
+
 def test_the_page_leads_to_where_it_is_taken_back(svc: Services, phone: Phone, ann: Browser) -> None:
     page = ann.authorize(register(svc, phone))
     assert b'href="https://id.example/account/apps"' in page.body
