@@ -110,7 +110,7 @@ def test_who_reads_the_mail_of_somebody_elses_change_cannot_confirm_it(
     assert address(phone, access) == EMAIL
 
 
-@pytest.mark.parametrize("typed", ["{}", "Your code is {}!"])
+@pytest.mark.parametrize("typed", ["{}", "Your code is {}!", "رمزك هو {}"])
 def test_an_app_confirms_by_the_code(phone: DeliveringPhone, mailbox: Ses, typed: str) -> None:
     access = phone.sign_up()["access_token"]
     token = ask(phone, access).json()["token"]

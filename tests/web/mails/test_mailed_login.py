@@ -75,7 +75,7 @@ def test_who_reads_the_mail_is_logged_in_where_they_asked(phone: DeliveringPhone
 def test_a_code_may_come_with_what_was_pasted_around_it(phone: DeliveringPhone, mailbox: Ses) -> None:
     verify(phone, mailbox)
     login_token, mail = mailed(phone, mailbox)
-    assert confirm(phone, login_token, code=f"Your code is {mail.code[:3]} {mail.code[3:]}!").status == 200
+    assert confirm(phone, login_token, code=f"رمزك \N{EN DASH} {mail.code[:3]} {mail.code[3:]}!").status == 200
 
 
 @pytest.mark.parametrize("by", ["code", "token"])

@@ -161,13 +161,24 @@ def test_a_link_is_of_one_address_and_of_no_other_that_the_account_has_later(
     assert not verified(phone, token)
 
 
-@pytest.mark.parametrize("typed", ["{}", " {} ", "Your code is {}!", "{0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]}"])
+# What a telephone copies has marks, spaces and letters of its language around the digits, or has the digits of that.
+TYPED = ["{}", " {} ", "Your code is {}!", "code \N{EN DASH} {}\N{NO-BREAK SPACE}", "\N{RIGHT-TO-LEFT MARK}رمزك هو {}"]
+
+
+@pytest.mark.parametrize("typed", [*TYPED, "{0[0]}{0[1]}{0[2]} {0[3]}{0[4]}{0[5]}"])
 def test_the_code_of_the_mail_verifies_the_address_of_who_is_logged_in(
     phone: DeliveringPhone, mailbox: Ses, typed: str
 ) -> None:
     token = phone.sign_up()["access_token"]
     code = mailbox.mails[0].code
     assert phone.call(CODE, {"code": typed.format(code)}, token=token).status == 204
+    assert verified(phone, token)
+
+
+def test_a_code_may_be_typed_in_the_digits_of_another_script(phone: DeliveringPhone, mailbox: Ses) -> None:
+    token = phone.sign_up()["access_token"]
+    code = mailbox.mails[0].code.translate(str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩"))
+    assert phone.call(CODE, {"code": code}, token=token).status == 204
     assert verified(phone, token)
 
 

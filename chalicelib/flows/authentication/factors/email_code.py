@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from ....domain.accounts.model import EnrolledFactor, User
-from ....domain.authentication import typed_codes
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
 from ....domain.authentication.user_agent import UserAgent
@@ -53,7 +52,7 @@ def _challenge(svc: Services, attempt: Attempt, user: User, agent: UserAgent) ->
 
 def _verify(svc: Services, attempt: Attempt, user: User, answer: str) -> Proof:
     # Good in this attempt alone, which begins one session.
-    if not macs.verify_code(svc, typed_codes.digits(answer), *_parts(user, attempt.id)):
+    if not macs.verify_code(svc, answer, *_parts(user, attempt.id)):
         raise InvalidCredentials(reason="wrong mailed code", uid=user.uid)
     return Proof(NAME, AMR, svc.now())
 
@@ -67,7 +66,7 @@ def _begin(svc: Services, user: User, agent: UserAgent) -> tuple[dict[str, str],
 
 
 def _finish(svc: Services, user: User, state: Mapping[str, str], answer: str) -> tuple[EnrolledFactor, Proof]:
-    if not macs.verify_code(svc, typed_codes.digits(answer), *_parts(user, state["id"])):
+    if not macs.verify_code(svc, answer, *_parts(user, state["id"])):
         raise InvalidCredentials("This code is wrong or too old.", reason="wrong mailed code", uid=user.uid)
     record = encode(EmailCodeRecord())
     factor = EnrolledFactor(uid=user.uid, kind=NAME, id=state["id"], name="", created_at=svc.now(), record=record)
