@@ -28,6 +28,12 @@ def least_level(svc: Services, client: Client, scope: Iterable[str]) -> str:
     return policy.least_level(scope, second_factor=demanded, aal2_scopes=svc.settings.aal2_scopes)
 
 
+def reaches_demand(svc: Services, client: Client, amr: Iterable[str]) -> bool:
+    """Whether what was proved is what the deployment and a client demand by now of every login, whatever it is for."""
+    least = least_level(svc, client, ())
+    return not least or levels.reaches(amr, (least,))
+
+
 def missing(svc: Services, user: User, attempt: Attempt, *, remembered: bool = False) -> tuple[str, ...]:
     """The factors one of which has to be proved next, () where the login is complete; raises UnmetAuthentication.
 

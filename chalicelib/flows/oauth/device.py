@@ -36,6 +36,7 @@ INTERVAL, MAX_INTERVAL = 5, 60
 # What a decision is sealed for; "for good", though it is good for minutes: it is in our own table.
 DECISION = b"latchkey device decision\x00"
 ENDED = "The user agreed, but that is no longer in force: begin anew."
+TOO_WEAK = "The login in which the user agreed is too weak by now: begin anew."
 NO_LONGER_PERMITTED = "The client may not have what the user agreed to any more: see its `scopes` and `resources`."
 PENDING, APPROVED, DENIED = "pending", "approved", "denied"
 
@@ -213,6 +214,8 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
     if user_and_session is None:
         raise AccessDenied(ENDED, reason="user gone or disabled, or logged out since")
     user, browser_session = user_and_session
+    if not policy.reaches_demand(svc, client, code.amr.split()):
+        raise AccessDenied(TOO_WEAK, reason="login too weak", uid=user.uid)
     login = of_session(user, replace(browser_session, amr=tuple(code.amr.split()), auth_time=code.auth_time))
     session = replace(
         begin.draft(svc, login, client, scope=tuple(code.scope.split()), device=client.label),

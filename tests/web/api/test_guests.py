@@ -179,6 +179,28 @@ def test_a_guest_goes_without_a_password(phone: DeliveringPhone, svc: Services) 
     assert refusal(phone.call("POST /refresh", {"refresh_token": tokens["refresh_token"]})) == (401, "invalid_grant")
 
 
+def test_a_guest_of_before_two_factors_were_demanded_gets_nothing_that_wants_them(
+    phone: DeliveringPhone, svc: Services, mailbox: Ses
+) -> None:
+    """Neither as a guest, nor as the account that it becomes, before that has logged in with both."""
+    by_password, by_mail = guest(phone), guest(phone)
+    assert "notes:write" in by_password["scope"]
+    token = ask(phone, by_mail["access_token"], "bob@example.com")
+    settings = replace(svc.settings, guests=False, second_factor="required", aal2_scopes=frozenset({"notes:write"}))
+    with installed(replace(svc, settings=settings)):
+        assert refusal(phone.call(GUEST)) == (403, "sign_up_closed")
+        assert upgrade(phone, by_password["access_token"]).status == 200
+        assert confirm(phone, by_mail["access_token"], token, mailbox.mails[0].code).status == 204
+        for tokens in (by_password, by_mail):
+            refreshed = phone.refresh(tokens["refresh_token"])
+            assert "notes:write" not in refreshed["scope"]
+            assert not {"amr", "acr", "auth_time"} & set(claims(refreshed["access_token"]))
+            answer = phone.call("POST /me/factors", {"kind": "totp"}, token=refreshed["access_token"])
+            assert refusal(answer) == (401, "login_required")
+        answer = phone.call("POST /login", CREDENTIALS)
+        assert (answer.status, answer.json()["error"]) == (403, "enrolment_required")
+
+
 # An address with a password
 def test_a_guest_becomes_a_real_account_and_keeps_all_that_it_had(phone: DeliveringPhone, mailbox: Ses) -> None:
     tokens = guest(phone, name="Somebody")

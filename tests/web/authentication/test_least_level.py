@@ -11,7 +11,7 @@ from chalicelib.config import load
 from chalicelib.domain.oauth.client import DEVICE_CODE
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
-from tests.support import counter
+from tests.support import counter, mailed_login
 from tests.support.browser import API, App, Browser, callback_params, forms, register, token_response
 from tests.support.forge import peek
 from tests.support.issuer import Issuer, present, trusting
@@ -345,6 +345,99 @@ def test_a_device_that_was_approved_of_before_gets_what_its_login_is_strong_enou
         tokens = token_response(television.token(DEVICE_CODE, device_code=codes["device_code"]))
         assert scopes_of(tokens) == {"openid"}
     assert enrolled_later
+
+
+@pytest.mark.parametrize("by", ["client", "deployment"])
+def test_a_device_is_approved_by_two_factors_where_client_or_deployment_demands_them(
+    svc: Services, browser: Browser, phone: Phone, enrolled_later: str, by: str
+) -> None:
+    """Not in a weaker session, nor by an approval from before, nor by the form of a page from before."""
+    television = register(svc, phone, "television")
+    of_before, page = decision_page(browser, television)
+    browser.submit(page, "/device", decision="allow")
+    pending, page = decision_page(browser, television)
+    with demanding(svc, second_factor="required" if by == "deployment" else "optional"):
+        if by == "client":
+            demand(svc, television)
+        refused = television.token(DEVICE_CODE, device_code=of_before)
+        assert refusal(refused) == (400, "access_denied")
+        browser.submit(page, "/device", decision="allow")
+        refused = television.token(DEVICE_CODE, device_code=pending)
+        assert refusal(refused) == (400, "authorization_pending")
+        code, page = decision_page(browser, television)
+        browser.submit(step_up(browser, page, enrolled_later), "/device", decision="allow")
+        tokens = token_response(television.token(DEVICE_CODE, device_code=code))
+        assert peek(tokens["access_token"])[1]["acr"] == "aal2"
+
+
+def decision_page(browser: Browser, television: App) -> tuple[str, Any]:
+    """The code of a device, and the page that its user sees after typing theirs."""
+    codes = television.post("/oauth/device", {"scope": "openid"}).json()
+    page = browser.submit(browser.get("/device"), "/device", user_code=codes["user_code"])
+    return codes["device_code"], page
+
+
+@pytest.mark.parametrize("by", ["client", "deployment"])
+def test_a_code_from_before_two_factors_were_demanded_gives_nothing(
+    svc: Services, browser: Browser, app: App, by: str
+) -> None:
+    code = browser.code(app)
+    with demanding(svc, second_factor="required" if by == "deployment" else "optional"):
+        if by == "client":
+            demand(svc, app)
+        assert refusal(app.redeem(code)) == (400, "invalid_grant")
+
+
+def test_a_client_that_demands_two_factors_exchanges_no_token_of_a_weaker_login(
+    svc: Services, phone: Phone, app: App, browser: Browser
+) -> None:
+    exchanger = register(svc, phone, "exchanger", require_second_factor=True)
+    uid = str(svc.users.find(EMAIL))
+    weak = app.tokens(browser, scope="openid notes:read")["access_token"]
+    assert refusal(exchange(exchanger, weak, resource=API)) == (400, "invalid_request")
+    assert refusal(exchange(exchanger, phone.log_in()["access_token"])) == (400, "invalid_request")
+    by_another = token_response(exchange(register(svc, phone, "exchanger"), weak, resource=API))["access_token"]
+    assert refusal(exchange(exchanger, by_another, resource=API)) == (400, "invalid_request")
+    counter.enrol(svc, uid)
+    demand(svc, app)
+    code = callback_params(step_up(browser, browser.authorize(app, scope="openid notes:read"), uid))["code"]
+    strong = token_response(app.redeem(code))["access_token"]
+    assert scopes_of(token_response(exchange(exchanger, strong, resource=API))) == {"notes:read"}
+
+
+# A login by mail
+def ask_for_mail(browser: Browser, app: App) -> Any:
+    form = forms(browser.authorize(app))["/authorize/login"]
+    return browser.post("/authorize/mail", {**form.hidden, "email": EMAIL})
+
+
+def test_a_login_by_mail_is_no_second_factor_at_any_door(
+    svc: Services, phone: Phone, browser: Browser, app: App
+) -> None:
+    with demanding(svc, second_factor="required", mail_from="login@id.example") as changed:
+        token = phone.call("POST /login/code", {"email": EMAIL}).json()["login_token"]
+        code = mailed_login.code_for(changed, token)
+        answer = phone.call("POST /login/code/confirm", {"login_token": token, "code": code})
+        assert error(answer) == (403, "enrolment_required")
+        page = ask_for_mail(browser, app)
+        code = mailed_login.code_for(changed, browser.cookies[mailed_login.COOKIE])
+        page = browser.submit(page, "/authorize/mailed", code=code)
+        assert set(forms(page)) == {"/authorize/enrol", "/authorize/enrol/passkey"}
+        assert "__Host-latchkey-session" not in browser.cookies
+        # Who has proved the mail proves the password beside it for nothing.
+        assert "password" not in answer.json()["kinds"]
+        assert "email_code" not in answer.json()["kinds"]
+
+
+def test_a_client_that_demands_it_gets_no_code_by_a_mail_alone(svc: Services, browser: Browser, app: App) -> None:
+    with demanding(svc, mail_from="login@id.example") as changed:
+        demand(svc, app)
+        page = ask_for_mail(browser, app)
+        code = mailed_login.code_for(changed, browser.cookies[mailed_login.COOKIE])
+        page = browser.submit(page, "/authorize/mailed", code=code)
+        assert set(forms(page)) == {"/authorize/enrol", "/authorize/enrol/passkey"}
+        silent = callback_params(browser.authorize(app, prompt="none"))
+        assert silent["error"] in ("login_required", "consent_required")
 
 
 # First-party apps

@@ -8,6 +8,7 @@ from ....domain.errors import InvalidGrant, InvalidRequest, InvalidTarget
 from ....domain.oauth import pkce
 from ....domain.oauth.client import CODE, Client
 from ....services import Services
+from ...authentication import policy
 from ...sessions import ending, issue, lifetimes, resources, session_handles
 from ...sessions.issue import TokenSet
 from .. import dpop
@@ -38,10 +39,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     if user_and_session is None:
         raise InvalidGrant("The code has expired.", reason="code expired", uid=session.uid)
     user, session = user_and_session
-    if not resources.still_granted(svc, client, session):
-        raise InvalidGrant(
-            "The client may not have what the code was for any more.", reason="taken from its client", uid=user.uid
-        )
+    _check_granted(svc, client, session)
     if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
         raise InvalidTarget("`resource` is another than the code was issued for.")
     refresh_jkt = (
@@ -57,6 +55,15 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     ):
         raise _end_replayed_session(svc, session)
     return token_set
+
+
+def _check_granted(svc: Services, client: Client, session: Session) -> None:
+    if not policy.reaches_demand(svc, client, session.amr):
+        raise InvalidGrant("The code's login is too weak by now.", reason="login too weak", uid=session.uid)
+    if not resources.still_granted(svc, client, session):
+        raise InvalidGrant(
+            "The client may not have what the code was for any more.", reason="taken from its client", uid=session.uid
+        )
 
 
 def _misuse(session: Session, client: Client, params: Mapping[str, str], jkt: str) -> str:

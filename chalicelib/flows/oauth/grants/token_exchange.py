@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from ....domain.authentication import policy
+from ....domain.authentication import levels, policy
 from ....domain.errors import InvalidRequest, InvalidScope, InvalidTarget, InvalidToken, UnauthorizedClient
 from ....domain.oauth import scopes, uris
 from ....domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
@@ -51,6 +51,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         actor_claim = {"act": {**new_actor, **earlier_actors}}
     if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
         raise UnauthorizedClient(NO_EXCHANGE, reason="may not exchange")
+    _check_level(client, token)
     dpop.spend_proof(svc, proof)
     audience = _audience(svc, client, params, subject)
     scope = _scope(svc, client, token, params.get("scope"))
@@ -70,6 +71,13 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
         svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, user=token.user
     )
     return msgspec.structs.replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
+
+
+def _check_level(client: Client, subject: LiveToken) -> None:
+    # What the client demands of its users' logins it gets no way round. What the deployment does is for new logins alone.
+    amr = subject.session.amr if subject.session else ()
+    if client.require_second_factor and not levels.reaches(amr, (levels.AAL2,)):
+        raise InvalidRequest("`subject_token` is of a weaker login than this client's users need.")
 
 
 def _scope(svc: Services, client: Client, subject: LiveToken, requested: str | None) -> tuple[str, ...]:
