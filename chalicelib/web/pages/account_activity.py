@@ -34,7 +34,7 @@ def activity_page(page_request: PageRequest, browser_session: Browser) -> Answer
         FORM,
         browser_session,
         user=browser_session.user.email,
-        events=[_values(each, listed, now=svc.now()) for each in listed.events if each.type in EVENTS],
+        events=[_values(each, listed) for each in listed.events if each.type in EVENTS],
         older=path_with_query(PAGE, [*language, ("before", str(listed.next))]) if listed.next else "",
         done=interaction.action if interaction else "",
         query=path_with_query("", language),
@@ -49,11 +49,11 @@ def end_others_after_activity(page_request: PageRequest, browser_session: Browse
     return page_request.redirect_after(browser_session, Interaction(OTHERS_ENDED))
 
 
-def _values(event: Event, listed: Activity, *, now: int) -> dict[str, Any]:
+def _values(event: Event, listed: Activity) -> dict[str, Any]:
     return {
         "type": event.type,
         "reason": event.reason.replace(" ", "_"),
-        "seconds_since": now - event.at,
+        "at": event.at,
         "factor": event.factor,
         "browser": event.browser,
         "system": event.system,

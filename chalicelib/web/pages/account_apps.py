@@ -29,7 +29,6 @@ def apps_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         browser_session,
         user=browser_session.user.email,
         apps=listed,
-        now=svc.now(),
         apis=apis_of(svc.settings, [each.resource for app in listed for each in app.allowed]),
         done=interaction.action if interaction else "",
         more=more,

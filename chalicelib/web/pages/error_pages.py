@@ -95,6 +95,7 @@ def page_of(
         settings,
         "error.html",
         language=language_of(settings.languages, wanted, headers.get("accept-language", "")),
+        now=svc.now(),
         instead_of=language_choice.digest(ui_locales),
         error=error,
         wait=wait,

@@ -44,7 +44,7 @@ def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         FORM,
         browser_session,
         user=user.email,
-        factors=[_values(page_request, each) for each in listed],
+        factors=[_values(each) for each in listed],
         kinds=enrolment.kinds_on_pages(svc),
         passkeys_possible=passkey.NAME in enrolment.kinds_to_add(svc) and passkey_domain.is_name(svc),
         rp=passkey_domain.relying_party(svc).id,
@@ -168,13 +168,12 @@ def _language(page_request: PageRequest) -> list[tuple[str, str]]:
     return [pair for pair in page_request.query if pair[0] in LANGUAGE]
 
 
-def _values(page_request: PageRequest, factor: EnrolledFactor) -> dict[str, Any]:
-    now = page_request.svc.now()
+def _values(factor: EnrolledFactor) -> dict[str, Any]:
     return {
         "id": factor.id,
         "kind": factor.kind,
         "name": factor.name,
-        "seconds_since_creation": now - factor.created_at,
-        "seconds_since_use": now - factor.last_used_at if factor.last_used_at else None,
+        "created_at": factor.created_at,
+        "last_used_at": factor.last_used_at,
         "codes_left": len(factor.codes) if factor.kind == recovery_code.NAME else None,
     }

@@ -1,11 +1,12 @@
 """Pages: the frame around every template, in the reader's language and the operator's brand, and the headers they need."""
 
+import time
 from base64 import b64encode
 from functools import lru_cache, partial
 from hashlib import sha256
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...config import Settings
@@ -51,6 +52,7 @@ def page(
     template: str,
     *,
     language: str,
+    now: int,
     sends_to: str = "",
     here: str = "",
     instead_of: str = "",
@@ -66,7 +68,7 @@ def page(
         .get_template(template)
         .render(
             t=texts,
-            **_functions(texts),
+            **_functions(texts, now),
             language=texts.language,
             languages=[languages.language(tag, settings.texts_folder) for tag in settings.languages],
             choice={"to": here, "instead_of": instead_of},
@@ -84,11 +86,11 @@ def page(
     return Answer(body=body, headers=headers(settings, sends_to, passkeys=template in WITH_PASSKEYS))
 
 
-def _functions(texts: Texts) -> dict[str, Any]:
+def _functions(texts: Texts, now: int) -> dict[str, Any]:
     """What templates call."""
     return {
         "error_text": partial(error_text, texts),
-        "ago": partial(ago, texts),
+        "moment": partial(moment, texts, now),
         "lasting": partial(lasting, texts),
         "fill": fill,
         "initial": initial,
@@ -185,8 +187,24 @@ def error_text(texts: Texts, error: str, wait: int) -> str:
     return text.replace("{wait}", _count(texts, unit, ceil(wait / UNITS[unit])))
 
 
+class Moment(NamedTuple):
+    """When something was, as people read it and as programs do: `utc` is the value of a `<time>`."""
+
+    ago: str
+    date: str
+    utc: str
+
+
+def moment(texts: Texts, now: int, at: int) -> Moment:
+    """A moment of the past; nobody's time zone is known here, so its date says which one it has."""
+    utc = time.gmtime(at)
+    places = {"day": str(utc.tm_mday), "month": texts[f"month.{utc.tm_mon}"], "year": str(utc.tm_year)}
+    date = texts["time.date"].format(**places, time=time.strftime("%H:%M", utc))
+    return Moment(ago(texts, now - at), date, time.strftime("%Y-%m-%dT%H:%MZ", utc))
+
+
 def ago(texts: Texts, seconds: int) -> str:
-    """How long something is past, in the largest unit of which there is one: nobody's time zone is known here."""
+    """How long something is past, in the largest unit of which there is one."""
     for unit, length in UNITS.items():
         if seconds >= length:
             return texts["time.ago"].replace("{time}", _count(texts, unit, seconds // length))

@@ -112,6 +112,7 @@ class PageRequest(msgspec.Struct, frozen=True):
             self.svc.settings,
             template,
             language=self._language(ui_locales),
+            now=self.svc.now(),
             here=self.to if self.request else self.to.partition("?")[0],
             instead_of=language_choice.digest(ui_locales),
             **values,

@@ -37,10 +37,10 @@ def sessions_page(page_request: PageRequest, browser_session: Browser) -> Answer
         FORM,
         browser_session,
         user=user.email,
-        current=_values(page_request, current),
+        current=_values(current),
         has_others=bool(others),
-        others=[_values(page_request, each) for each in rows_of_page if isinstance(each, Session)],
-        devices=[_device(page_request, each) for each in rows_of_page if isinstance(each, RememberedDevice)],
+        others=[_values(each) for each in rows_of_page if isinstance(each, Session)],
+        devices=[_device(each) for each in rows_of_page if isinstance(each, RememberedDevice)],
         more=more,
         done=interaction.action if interaction else "",
         query=_language(page_request),
@@ -81,23 +81,23 @@ def _end_others(page_request: PageRequest, browser_session: Browser) -> str:
     return OTHERS_ENDED
 
 
-def _values(page_request: PageRequest, session: Session) -> dict[str, Any]:
-    now, is_browser = page_request.svc.now(), session.client_id == own.BROWSER.client_id
+def _values(session: Session) -> dict[str, Any]:
+    is_browser = session.client_id == own.BROWSER.client_id
     return {
         "id": session.session_id,
         "is_browser": is_browser,
         "name": "" if is_browser else session.device,
-        "seconds_since_use": now - session.last_used_at,
-        "seconds_since_login": now - session.created_at,
+        "last_used_at": session.last_used_at,
+        "created_at": session.created_at,
     }
 
 
-def _device(page_request: PageRequest, device: RememberedDevice) -> dict[str, Any]:
+def _device(device: RememberedDevice) -> dict[str, Any]:
     return {
         "id": device.device_id,
         "browser": device.browser,
         "system": device.system,
-        "seconds_since_use": page_request.svc.now() - device.last_used_at,
+        "last_used_at": device.last_used_at,
     }
 
 

@@ -39,11 +39,11 @@ def test_the_latest_is_first_and_says_when_and_where(ann: Browser, phone: Phone,
     assert phone.call("POST /login", body, headers={"User-Agent": FIREFOX}).status == 200
     clock.advance(60)
     first, second, *_ = rows(ann.get(PAGE))
-    assert (
-        first
-        == f"You logged in one minute ago · Firefox on Linux · {phone.address} This device was new to your account."
+    assert first == (
+        "You logged in one minute ago · 15 January 2027, 08:02 UTC · Firefox on Linux · "
+        f"{phone.address} This device was new to your account."
     )
-    assert second.startswith("You logged in 3 minutes ago")
+    assert second.startswith("You logged in 3 minutes ago · 15 January 2027, 08:00 UTC")
 
 
 def test_a_device_is_named_in_the_direction_of_the_page(ann: Browser, phone: Phone) -> None:

@@ -266,7 +266,10 @@ def test_the_page_says_when_an_application_was_last_used(
     clock.advance(2 * 24 * 3600)
     app.refresh(tokens["refresh_token"])
     clock.advance(3600)
-    assert re.search(r"Allowed two days ago\s*Last used one hour ago", words(ann.get(APPS)))
+    assert (
+        "Allowed two days ago · 15 January 2027, 08:00 UTC Last used one hour ago · 17 January 2027, 08:00 UTC"
+        in words(ann.get(APPS))
+    )
 
 
 def test_a_use_by_another_application_of_the_same_id_is_none(

@@ -70,8 +70,12 @@ def test_the_list_says_what_is_logged_in_and_when_it_was_last_used(ann: Browser,
     page = ann.get(PATH)
     assert names(page)[0] == "This browser"
     assert sorted(names(page)[1:3]) == ["An application", "Another browser"]
-    assert "Ann\u2019s phone Last used two hours ago Logged in two hours ago" in text(page)
-    assert "Another browser Last used 5 minutes ago" in text(page)
+    assert (
+        "Ann\u2019s phone Last used two hours ago · 15 January 2027, 08:00 UTC "
+        "Logged in two hours ago · 15 January 2027, 08:00 UTC" in text(page)
+    )
+    assert "Another browser Last used 5 minutes ago · 15 January 2027, 10:00 UTC" in text(page)
+    assert b'<time datetime="2027-01-15T08:00Z">two hours ago&nbsp;' in page.body
 
 
 def test_one_session_is_ended_and_the_others_are_not(ann: Browser, phone: Phone) -> None:
@@ -258,6 +262,25 @@ def test_how_long_ago_is_said_in_the_largest_unit_and_as_each_language_counts(
     """CLDR's plural rules."""
     assert html.ago(html.messages("en"), seconds) == english
     assert html.ago(html.messages("ar"), seconds) == arabic
+
+
+@pytest.mark.parametrize(
+    ("at", "english", "arabic", "utc"),
+    [
+        (0, "1 January 1970, 00:00 UTC", "1 يناير 1970، 00:00 بتوقيت غرينتش", "1970-01-01T00:00Z"),
+        (
+            1_709_251_199,
+            "29 February 2024, 23:59 UTC",
+            "29 فبراير 2024، 23:59 بتوقيت غرينتش",
+            "2024-02-29T23:59Z",
+        ),
+        (1_798_761_599, "31 December 2026, 23:59 UTC", "31 ديسمبر 2026، 23:59 بتوقيت غرينتش", "2026-12-31T23:59Z"),
+    ],
+)
+def test_a_moment_has_its_date_in_each_language_and_for_programs(at: int, english: str, arabic: str, utc: str) -> None:
+    moments = {tag: html.moment(html.messages(tag), at + 3 * DAY, at) for tag in ("en", "ar")}
+    assert moments["en"] == ("3 days ago", english, utc)
+    assert moments["ar"] == ("قبل 3 أيام", arabic, utc)
 
 
 def buttons_of(page: Answer) -> list[tuple[str, str]]:
