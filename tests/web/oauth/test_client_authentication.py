@@ -323,11 +323,22 @@ def test_an_assertion_may_be_for_the_issuer_or_the_token_endpoint(key_client: Ap
     token_response(send_assertion(key_client, key_client.assertion(aud=aud)))
 
 
-@pytest.mark.parametrize("path", [*AUTHENTICATED, "/oauth/authorize-challenge"])
-def test_an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(key_client: App, path: str) -> None:
+# What a client that was authenticated is answered which has registered for tokens of its own alone.
+AUTHENTICATED_ANSWERS = {
+    "/oauth/token": "",
+    "/oauth/par": "invalid_request",
+    "/oauth/device": "unauthorized_client",
+    "/oauth/revoke": "",
+    "/oauth/introspect": "unauthorized_client",
+    "/oauth/authorize-challenge": "unauthorized_client",
+}
+
+
+@pytest.mark.parametrize(("path", "error"), AUTHENTICATED_ANSWERS.items())
+def test_an_assertion_may_be_for_the_endpoint_that_it_is_sent_to(key_client: App, path: str, error: str) -> None:
     proof = {"client_assertion_type": ASSERTION_TYPE, "client_assertion": key_client.assertion(aud=ISSUER + path)}
     answer = send(key_client.phone, path, {**ASK, "token": "x", **proof})
-    assert answer.status == 200 or answer.json()["error"] != "invalid_client"
+    assert (json.loads(answer.body or b"{}").get("error", ""), answer.status == 200) == (error, not error)
 
 
 def test_times_may_have_fractions_and_an_assertion_with_them_is_good_once_too(key_client: App, clock: Clock) -> None:

@@ -47,6 +47,7 @@ def buttons(page: Answer) -> Iterator[tuple[str, dict[str, str], tuple[str, str]
     page_forms = forms(page)
     assert page_forms
     for path, form in page_forms.items():
+        assert form.buttons, path
         for button in form.buttons:
             yield path, form.hidden, button
 
