@@ -1,9 +1,10 @@
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..domain import versioned
-from ..domain.accounts.events import Event
+from ..domain.accounts.events import MOST_THAT_RECUR, Event
 from .aws.client import AwsClient
 from .dynamo import Item, delete_all, key
 from .items import ONE
@@ -12,6 +13,7 @@ from .transactions import Write
 HOUR = 3600
 HOURS_AT_ONCE = 25  # of one read; a year has more
 LATEST = 10**12 - 1  # of what a key has digits for
+FIRST = "first_"  # of each kind that recurs, in an attribute of its own
 
 
 class Events:
@@ -27,7 +29,7 @@ class Events:
 
     def addition(self, uid: str, events: tuple[Event, ...], *, seconds: int, now: int) -> Write:
         """Events of now, kept for so many seconds, if their hour has room; raises ValueError where no user has such an id."""
-        texts = [{"S": json.dumps(versioned.to_members(event))} for event in events]
+        texts = [{"S": _text(event)} for event in events]
         part = {
             "TableName": self._grants,
             "Key": _key(uid, now),
@@ -41,6 +43,30 @@ class Events:
                 ":new": {"L": texts},
                 ":end": {"N": str(now + seconds)},
                 ":most": {"N": str(max(event.most for event in events))},
+                ":v": ONE,
+            },
+        }
+        return Write(({"Update": part},))
+
+    def first(self, uid: str, event: Event, *, seconds: int, now: int) -> Write:
+        """The same of an event that recurs: nothing where its client was the cause before in this hour, from its network.
+
+        It takes none of the others' places, and nothing is in its way before there are so many clients and networks.
+        """
+        of_client = hashlib.sha256(f"{event.type} {event.client} {event.network}".encode()).hexdigest()[:16]
+        part = {
+            "TableName": self._grants,
+            "Key": _key(uid, now),
+            "UpdateExpression": (
+                "SET #first = if_not_exists(#first, :new), expires_at = :end, v = :v ADD firsts :of_client"
+            ),
+            "ConditionExpression": ("attribute_exists(#first) OR attribute_not_exists(firsts) OR size(firsts) < :most"),
+            "ExpressionAttributeNames": {"#first": FIRST + of_client},
+            "ExpressionAttributeValues": {
+                ":new": {"S": _text(event)},
+                ":of_client": {"SS": [of_client]},
+                ":end": {"N": str(now + seconds)},
+                ":most": {"N": str(MOST_THAT_RECUR)},
                 ":v": ONE,
             },
         }
@@ -86,10 +112,15 @@ def _events_of(item: Item) -> Sequence[Event]:
     if item.get("v", ONE) != ONE:
         return ()
     try:
-        texts = [each["S"] for each in item["events"]["L"]]
+        texts = [each["S"] for each in item["events"]["L"]] if "events" in item else []
+        texts += [value["S"] for name, value in item.items() if name.startswith(FIRST)]
     except (LookupError, TypeError):
         return ()
-    return [event for text in texts for event in _decode(text)]
+    return sorted((event for text in texts for event in _decode(text)), key=lambda event: event.at)
+
+
+def _text(event: Event) -> str:
+    return json.dumps(versioned.to_members(event))
 
 
 def _decode(text: str) -> tuple[Event, ...]:

@@ -1148,6 +1148,30 @@ def test_an_hour_of_an_account_takes_so_many_events_and_what_says_more_where_it_
     assert stored == [*reversed(written)]
 
 
+def test_of_what_recurs_an_hour_takes_the_first_of_each_client_and_network_beside_all_others(
+    store: Deployment,
+) -> None:
+    uid = uuid4().hex
+    store.commit(store.events.addition(uid, events(*["password_changed"] * 150), seconds=60, now=NOW))
+    beginnings = [
+        Event(id=uuid4().hex, type="session_began", at=NOW + number, client=f"c{number % 5}", network=f"n{number // 5}")
+        for number in range(25)
+    ]
+    for event in beginnings:
+        again = msgspec.structs.replace(event, id=uuid4().hex, session="another", at=event.at + 1)
+        for each in (event, event, again):
+            assert store.commit(store.events.first(uid, each, seconds=60, now=NOW)) is Outcome.DONE
+    late = msgspec.structs.replace(beginnings[0], client="late")
+    assert store.commit(store.events.first(uid, late, seconds=60, now=NOW)) is Outcome.STALE
+    assert store.commit(store.events.first(uid, beginnings[0], seconds=60, now=NOW)) is Outcome.DONE
+    # Another hour, which has nothing else.
+    assert store.commit(store.events.first(uid, late, seconds=60, now=NOW + 3600)) is Outcome.DONE
+    assert store.events.of_user(uid, before=NOW + 7200, since=0, least=1)[0] == [late]
+    stored, _ = store.events.of_user(uid, before=NOW + 3600, since=0, least=1000)
+    assert [each for each in stored if each.type == "session_began"] == [*reversed(beginnings)]
+    assert (len(stored), stored[-1].type) == (175, "password_changed")
+
+
 def test_events_come_the_latest_first_in_whole_hours_until_there_are_enough(store: Deployment) -> None:
     uid, hour = uuid4().hex, NOW // 3600 * 3600
     by_hour = {at: events("login", "logout", at=at + 7) for at in (hour, hour - 3600, hour - 30 * 3600)}

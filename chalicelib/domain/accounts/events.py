@@ -16,16 +16,21 @@ OPERATOR, SERVER = "operator", "server"
 # by whoever got in, and what comes later has room where that has none left: nobody hides a login behind it, nor a login on
 # a new device behind those on a known one, nor a change of what protects the account behind any login.
 MOST, MOST_OF_LOGINS, MOST_ON_NEW_DEVICES, MOST_THAT_MATTER = 50, 75, 100, 150
+# Beside these, so many that recur.
+MOST_THAT_RECUR = 25
 
 
 class EventType(NamedTuple):
     """A kind of event: what it means, and whether it `matters`, as a change does of what protects an account.
 
-    What is not `kept` is a line of the log alone: a stranger can cause it, or the account is gone.
+    What is not `kept` is a line of the log alone: a stranger can cause it, or the account is gone, or a machine does it at
+    each request. What `recurs` a program causes time and again, and its user need not be there: of an hour the first is
+    kept of each client and network. It is alone in its deed.
     """
 
     meaning: str
     matters: bool = False
+    recurs: bool = False
     outcome: str = OK
     kept: bool = True
 
@@ -36,6 +41,8 @@ EVENTS: Mapping[str, EventType] = {
     "guest_created": EventType("A guest's account was made."),
     "guest_upgraded": EventType("A guest's account got an address.", matters=True),
     LOGIN: EventType("Somebody logged in, with `amr` and `device`."),
+    "session_began": EventType("A session began by a login of before, or on somebody's word: `reason`.", recurs=True),
+    "token_exchanged": EventType("A token of a session was exchanged for another, with `reason`.", kept=False),
     "login_failed": EventType("A password, code or passkey to log in by was wrong.", outcome=FAILED, kept=False),
     "login_refused": EventType("The proof was right, and the login not allowed all the same.", outcome=REFUSED),
     "factor_failed": EventType("After a first proof, or in a session, a further one was wrong.", outcome=FAILED),

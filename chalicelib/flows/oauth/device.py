@@ -231,6 +231,7 @@ def _issue_tokens(svc: Services, client: Client, item: OnceItem[DeviceCode], pro
     if not token_set.refresh_token:
         session = replace(session, expires_at=svc.now() + token_set.expires_in)
     spent = svc.once.deletion(item, now=svc.now())
-    if svc.transactions.commit(svc.sessions.creation(session), spent) is not None:
+    events = [begin.beginning(svc, session, by="device")]
+    if audit.commit(svc, user.uid, events, svc.sessions.creation(session), spent) is not None:
         raise InvalidGrant("The device code has been used, or its approval has ended.", uid=user.uid)
     return token_set

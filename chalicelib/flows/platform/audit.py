@@ -86,7 +86,11 @@ def trail(svc: Services, uid: str, of_deed: Iterable[Event], *, operator: str = 
     if not (uid and kept and svc.settings.activity_days):
         return Trail(uid, all_events, (), operator)
     # A deed may be done for who is gone by then, and its record may come after it.
-    addition = svc.events.addition(uid, kept, seconds=svc.settings.activity_days * DAY, now=svc.now())
+    seconds, now = svc.settings.activity_days * DAY, svc.now()
+    if kept[0].kind.recurs:
+        addition = svc.events.first(uid, kept[0], seconds=seconds, now=now)
+    else:
+        addition = svc.events.addition(uid, kept, seconds=seconds, now=now)
     write = addition.only_if(svc.users.presence(uid))
     return Trail(uid, all_events, (write,), operator)
 

@@ -56,7 +56,7 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> User:
     finish = finishing(svc, login)
     device = [*known_devices.new_device_mail(svc, login, session), *remembered_devices.writes(svc, login)]
     cap = _session_cap(svc, session, network=login.agent.network) if login.agent else ()
-    events = login_events(svc, login, session)
+    events = login_events(svc, login, session) or [beginning(svc, session, by="code")]
     writes = (svc.sessions.creation(session), *finish, *device, *cap)
     failed = audit.commit(svc, session.uid, events, *writes, optional=[refund])
     if failed in finish:
@@ -88,6 +88,13 @@ def login_events(svc: Services, login: Authenticated, session: Session, *, name:
     if not remembered_devices.is_new(svc, login):
         return [event]
     return [event, audit.event(svc, "device_remembered", session=session.session_id)]
+
+
+def beginning(svc: Services, session: Session, *, by: str) -> Event:
+    """The event of a session that begins without a login of its own: `by` a code, a device or somebody's assertion."""
+    return audit.event(
+        svc, "session_began", session=session.session_id, client=session.client_id, amr=session.amr, reason=by
+    )
 
 
 def _session_cap(svc: Services, session: Session, *, network: str) -> tuple[Write, ...]:

@@ -49,7 +49,8 @@ ROUTES: Mapping[str, set[str]] = {
     "POST /logout": {"logout"},
     "POST /oauth/logout/confirm": {"logout"},
     "POST /oauth/revoke": {"session_ended"},
-    "POST /oauth/token": {"session_ended"},  # by a code that comes again
+    # By a code that comes again, a device's or an assertion, and an exchange.
+    "POST /oauth/token": {"session_ended", "session_began", "token_exchanged"},
     "POST /refresh": {"session_ended"},  # by a token that comes again
     "DELETE /me/sessions": {"other_sessions_ended"},
     "DELETE /me/sessions/{sid}": {"session_ended"},

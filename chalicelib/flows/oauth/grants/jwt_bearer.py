@@ -13,7 +13,7 @@ from ....domain.oauth import scopes
 from ....domain.oauth.client import JWT_BEARER, Client
 from ....services import Services
 from ...clients import assertions
-from ...platform import subjects
+from ...platform import audit, subjects
 from ...sessions import begin, issue, lifetimes, resources
 from ...sessions.issue import TokenSet
 from .. import dpop
@@ -55,7 +55,8 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     dpop.spend_proof(svc, request.proof)
     # No client is called "": what it signs itself, and what one of its issuers does, are never taken for each other.
     spent = assertions.consumption(svc, claims, signer=f"\0{claims['iss']}")
-    failed = svc.transactions.commit(spent, svc.sessions.creation(session))
+    events = [begin.beginning(svc, session, by="assertion")]
+    failed = audit.commit(svc, user.uid, events, spent, svc.sessions.creation(session))
     if failed is spent:
         raise InvalidGrant("The assertion has been used.", reason=f"{UNFIT}: replayed", uid=user.uid)
     if failed is not None:

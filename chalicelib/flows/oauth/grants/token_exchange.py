@@ -8,7 +8,7 @@ from ....domain.oauth import scopes, uris
 from ....domain.oauth.client import DELEGATION, IMPERSONATION, TOKEN_EXCHANGE, Client
 from ....domain.oauth.tokens import VerifiedClaims
 from ....services import Services
-from ...platform import subjects
+from ...platform import audit, subjects
 from ...sessions import issue, lifetimes, live
 from ...sessions.issue import TokenSet
 from ...sessions.live import LiveToken
@@ -42,14 +42,9 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     subject = token.claims
     if not subject.sid:
         raise InvalidRequest("`subject_token` is not a user's.")
-    # Earlier actors stay in the claim (RFC 8693 section 4.1).
-    earlier_actors = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
-    actor_claim = earlier_actors
-    if "actor_token" in params or "actor_token_type" in params:
-        actor = _verify_token(svc, client, params, "actor", proof.jkt).claims
-        new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
-        actor_claim = {"act": {**new_actor, **earlier_actors}}
-    if (DELEGATION if "actor_token" in params else IMPERSONATION) not in client.exchanges:
+    actor_claim = _actor_claim(svc, client, params, subject, jkt=proof.jkt)
+    exchange = DELEGATION if "actor_token" in params else IMPERSONATION
+    if exchange not in client.exchanges:
         raise UnauthorizedClient(NO_EXCHANGE, reason="may not exchange")
     _check_level(client, token)
     dpop.spend_proof(svc, proof)
@@ -70,6 +65,11 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     token_set = issue.issue_access_token(
         svc, client, claims, scope=scope, lifetime=lifetime, jkt=proof.jkt, user=token.user
     )
+    session_id = subjects.sid(svc, subject)
+    # No record: it would be a call more for each, of what a program does at each request, inside of a session that has one.
+    audit.record(
+        svc, uid, audit.event(svc, "token_exchanged", session=session_id, client=client.client_id, reason=exchange)
+    )
     return msgspec.structs.replace(token_set, issued_token_type=ACCESS_TOKEN_TYPE)
 
 
@@ -78,6 +78,18 @@ def _check_level(client: Client, subject: LiveToken) -> None:
     amr = subject.session.amr if subject.session else ()
     if client.require_second_factor and not levels.reaches(amr, (levels.AAL2,)):
         raise InvalidRequest("`subject_token` is of a weaker login than this client's users need.")
+
+
+def _actor_claim(
+    svc: Services, client: Client, params: Mapping[str, str], subject: VerifiedClaims, *, jkt: str
+) -> Mapping[str, object]:
+    """Who acts by the new token, {} for nobody but its subject; earlier actors stay inside (RFC 8693 section 4.1)."""
+    earlier_actors = {"act": subjects.actor(svc, client, subject.all["act"], subject)} if "act" in subject.all else {}
+    if "actor_token" not in params and "actor_token_type" not in params:
+        return earlier_actors
+    actor = _verify_token(svc, client, params, "actor", jkt).claims
+    new_actor = subjects.actor(svc, client, {"sub": actor.sub, "client_id": actor.client_id}, actor)
+    return {"act": {**new_actor, **earlier_actors}}
 
 
 def _scope(svc: Services, client: Client, subject: LiveToken, requested: str | None) -> tuple[str, ...]:
