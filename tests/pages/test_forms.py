@@ -143,3 +143,17 @@ def test_without_a_script_the_forms_have_nothing_that_does_nothing(open_page: Op
     expect(window.locator("button[type=button], [hidden] button")).to_have_count(0)
     log_in(window, application.site.person())
     expect(window.locator("button[value=allow]")).to_be_visible()
+
+
+def test_a_choice_that_is_longer_than_its_field_has_lines(window: Page, application: Application) -> None:
+    window.goto(f"{application.site.url}/account")
+    log_in(window, application.site.person())
+    choice = window.locator("select")
+    height = "select => select.offsetHeight"
+    line = choice.evaluate(height)
+    choice.locator("option:checked").evaluate("option => option.textContent = 'A language with a long name '.repeat(4)")
+    assert choice.evaluate(height) > line
+    assert window.evaluate(looks.SIDEWAYS) <= 0
+    choice.select_option("ar")
+    press(window, "main form button")
+    assert choice.input_value() == "ar"
