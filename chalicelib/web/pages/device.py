@@ -26,13 +26,14 @@ CODE_FORM, DECISION_FORM = "device code", "device decision"
 def device_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Where a device sends its user to type a code (RFC 8628 section 3.3).
 
-    With the code in the link it asks for the decision at once, and shows the code to compare (section 3.3.1).
+    With the code in the link it asks for the decision at once, and shows the code to compare (section 3.3.1). In a link
+    of another site the code is but typed in: that site could use up the tries of everybody in this network.
     """
-    interaction = page_request.interaction(browser_session)
-    if interaction is None and page_request.fields.get("user_code"):
+    interaction, user_code = page_request.interaction(browser_session), page_request.fields.get("user_code", "")
+    if interaction is None and user_code and not page_request.is_from_another_site:
         return _open(page_request, browser_session)
     if interaction is None:
-        return forms.show(page_request, "device.html", CODE_FORM, browser_session)
+        return forms.show(page_request, "device.html", CODE_FORM, browser_session, user_code=user_code)
     if interaction.action == TYPED:
         return _ask_again(page_request, browser_session, interaction.detail)
     return page_request.show("device_done.html", approved=interaction.action == ALLOWED)

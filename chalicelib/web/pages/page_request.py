@@ -181,6 +181,11 @@ class PageRequest(msgspec.Struct, frozen=True):
         cookie = cookies.read(self.svc.settings, self.caller.headers, cookies.ARRIVAL)
         return cookie.split(".")[:MAX_ARRIVALS] if cookie else []
 
+    @property
+    def is_from_another_site(self) -> bool:
+        """Whether another site has led the browser here, as far as it says so (Fetch Metadata)."""
+        return self.caller.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+
     def verify_origin(self) -> None:
         """Raises StalePage for a form of another site, as far as the browser says whose it is."""
         issuer = urlsplit(self.svc.settings.issuer)

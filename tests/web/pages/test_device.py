@@ -117,6 +117,32 @@ def test_a_link_with_a_wrong_code_counts_as_a_guess_and_ends_at_the_field(
     assert "/device" in forms(browser.get("/device"))
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_links_of_another_site_use_up_no_tries_and_the_code_in_them_needs_a_press(
+    svc: Services, browser: Browser, television: App, site: str
+) -> None:
+    decided(browser, begin(television))
+    most, _ = svc.settings.limits["user_code_network"]
+    led_here = [("Sec-Fetch-Site", site)]
+    for _ in range(most + 10):
+        page = browser.get("/device", {"user_code": "BBBB-BBBB"}, headers=led_here)
+        assert forms(page)["/device"].typed["user_code"] == "BBBB-BBBB"
+    codes = begin(television)
+    page = browser.get("/device", {"user_code": codes["user_code"]}, headers=led_here)
+    assert ("decision", "allow") not in forms(page)["/device"].buttons
+    page = browser.submit(page, "/device", user_code=codes["user_code"])
+    browser.submit(page, "/device", decision="allow")
+    token_response(poll(television, codes))
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_a_link_that_a_person_has_opened_asks_at_once(browser: Browser, television: App, site: str) -> None:
+    decided(browser, begin(television))
+    code = begin(television)["user_code"]
+    page = browser.get("/device", {"user_code": code}, headers=[("Sec-Fetch-Site", site)])
+    assert ("decision", "allow") in forms(page)["/device"].buttons
+
+
 def test_a_client_that_has_said_all_in_a_header_sends_no_body(svc: Services, phone: Phone) -> None:
     app = register(svc, phone, grant_types=(DEVICE_CODE,), redirect_uris=())
     by_basic = [("Authorization", basic(app.id, app.secret))]
