@@ -6,13 +6,15 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import chalicelib.services
 from app import app
-from chalicelib.config import WrongSetting, load
+from chalicelib.config import Settings, WrongSetting, load
 from chalicelib.config.custom import OF_PROFILE
 from chalicelib.domain.accounts.profile import CLAIMS
 from deploy import custom, deployment, stages
@@ -80,6 +82,36 @@ def test_a_wrong_setting_is_told_with_its_name_and_its_value(name: str, value: s
         load({**GOOD, name: value})
     assert name in str(error.value)
     assert any(word.partition("=")[0] in str(error.value) for word in value.split())
+
+
+# What a document gives as the default of a setting, where it is a value: "- `LATCHKEY_SIGN_UP` (`open`)", "(30)", "(0, never)".
+DEFAULT = re.compile(r"^- `(LATCHKEY_[A-Z0-9_]+)` \(`?([^`),;<]+)`?[),;]", re.MULTILINE)
+NO_VALUES = re.compile(r"none|all\b|the issuer|the API's|those |a |as |unset|yours")
+
+
+def members(settings: Settings) -> dict[str, Any]:
+    return {each.name: getattr(settings, each.name) for each in fields(settings)}
+
+
+def test_a_default_in_the_code_is_what_is_there_where_the_environment_says_nothing() -> None:
+    loaded = members(load(GOOD))
+    plain = {name: loaded[name] for name in ("issuer", "audience", "keys_path", "jwks_url", "hooks_file")}
+    tables = {f"{name}_table": table for name, table in load(GOOD).tables.items()}
+    assert loaded == members(Settings(**plain, **tables))
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [
+        found
+        for found in DEFAULT.findall((ROOT / "docs" / "operations.md").read_text())
+        if not NO_VALUES.match(found[1])
+    ],
+)
+def test_a_default_in_the_documents_is_what_is_there_where_the_environment_says_nothing(
+    name: str, default: str
+) -> None:
+    assert members(load({**GOOD, name: default})) == members(load(GOOD))
 
 
 @pytest.mark.parametrize("sign_up", ["verified", "invitation"])
