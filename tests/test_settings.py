@@ -96,7 +96,7 @@ def members(settings: Settings) -> dict[str, Any]:
 def test_a_default_in_the_code_is_what_is_there_where_the_environment_says_nothing() -> None:
     loaded = members(load(GOOD))
     plain = {name: loaded[name] for name in ("issuer", "audience", "keys_path", "jwks_url", "hooks_file")}
-    tables = {f"{name}_table": table for name, table in load(GOOD).tables.items()}
+    tables: dict[str, Any] = {f"{name}_table": table for name, table in load(GOOD).tables.items()}
     assert loaded == members(Settings(**plain, **tables))
 
 

@@ -19,7 +19,6 @@ MAX_BESIDE_PROFILE = 4
 # one way, a second for those with 700 ways. Ways times the square of the length is what it costs; no random password of
 # 20 characters comes near, and what is made of symbols alone is judged by its first 10 at least.
 JUDGED_LENGTH, MAX_LOOKUPS = 20, 1 << 14
-MIN_SCORE = 3  # zxcvbn's "safely unguessable": more than 10^8 guesses
 
 
 class Profile(msgspec.Struct, frozen=True):
@@ -53,7 +52,7 @@ def normalise(password: str) -> str:
     return text
 
 
-def check_strength(password: str, *, about: tuple[str, ...], score: int = MIN_SCORE) -> None:
+def check_strength(password: str, *, about: tuple[str, ...], score: int) -> None:
     """Raises WeakPassword for one under 8 characters, made of what is known `about` its owner, or easy to guess.
 
     A long one is judged by how it begins; `score` is what zxcvbn has to give it at least, 0 for anything.

@@ -18,7 +18,8 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 IMPERSONATION, DELEGATION = EXCHANGES = ("impersonation", "delegation")
-NO_PROFILE, FAPI2 = SECURITY_PROFILES = ("none", "fapi2")
+FAPI2 = "fapi2"
+SECURITY_PROFILES = ("none", FAPI2)
 SUBJECT_TYPES = ("public", "pairwise")
 # In metadata too, where some clients take the first that they know, whatever they hold: most hold a secret.
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")

@@ -5,16 +5,14 @@ from typing import Any
 from chalice.app import Blueprint
 
 from ...domain.records.outbox import (
-    EmailChangeMail,
+    MESSAGES,
     EndedSessions,
     ErasedAccount,
     ErasedSessions,
-    LoginMail,
     LoginRequest,
     LogoutNotice,
     Mail,
     Message,
-    NewDeviceMail,
     OutboxItem,
     ResetRequest,
     SessionCap,
@@ -38,18 +36,15 @@ def _deliver_mail(svc: Services, message_id: str, message: Mail) -> Mapping[str,
     return delivery.deliver(svc, message_id, message)
 
 
-# A kind of message is a line here, and a record in `MESSAGES`.
+# A kind of message is a line here, and a record in `MESSAGES`; one that is a mail is that record alone.
 DELIVERIES: Mapping[str, Delivery] = {
+    **{kind: _deliver_mail for kind, message in MESSAGES.items() if issubclass(message, Mail)},
     EndedSessions.kind: back_channel.notify_participants,
     ErasedSessions.kind: back_channel.notify_of_erased,
     ErasedAccount.kind: deletion.sweep_again,
     SessionCap.kind: session_cap.end_oldest,
     LogoutNotice.kind: back_channel.deliver,
-    Mail.kind: _deliver_mail,
-    EmailChangeMail.kind: _deliver_mail,
-    LoginMail.kind: _deliver_mail,
     LoginRequest.kind: mailed_login.mail_of,
-    NewDeviceMail.kind: _deliver_mail,
     ResetRequest.kind: recovery.mail_of,
     SignUpRequest.kind: mailed_signup.mail_of,
 }

@@ -25,18 +25,6 @@ DIRECTORY = Path(__file__).parent
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
 PASSKEYS = DIRECTORY / "static" / "passkeys.js"
-WITH_PASSKEYS = frozenset(
-    {
-        "login.html",
-        "proof.html",
-        "add_passkey.html",
-        "factors.html",
-        "signup.html",
-        "mailed_sign_up.html",
-        "reset_password.html",
-        "enrol.html",
-    }
-)
 # What a browser works before a password is looked at; it asks nobody for anything.
 WORK = (DIRECTORY / "static" / "proof_of_work.js").read_text()
 WORK_HASH = b64encode(sha256(WORK.encode()).digest()).decode()
@@ -83,7 +71,7 @@ def page(
             **values,
         )
     )
-    return Answer(body=body, headers=headers(settings, sends_to, passkeys=template in WITH_PASSKEYS))
+    return Answer(body=body, headers=headers(settings, sends_to, passkeys=passkeys_script() in body))
 
 
 def _functions(texts: Texts, now: int) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def test_the_length_is_counted_in_characters_after_normalisation() -> None:
 )
 def test_a_short_or_guessable_password_is_weak(password: str, about: tuple[str, ...]) -> None:
     with pytest.raises(WeakPassword):
-        check_strength(password, about=about)
+        check_strength(password, about=about, score=3)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_short_or_guessable_password_is_weak(password: str, about: tuple[str, 
 )
 def test_a_weak_password_is_refused_with_the_reason_and_with_advice(password: str, reason: str) -> None:
     with pytest.raises(WeakPassword) as refusal:
-        check_strength(password, about=())
+        check_strength(password, about=(), score=3)
     assert refusal.value.description.startswith(reason)
     feedback = zxcvbn(password)["feedback"]
     for advice in (feedback["warning"], *feedback["suggestions"]):
@@ -171,7 +171,7 @@ def test_a_weak_password_is_refused_with_the_reason_and_with_advice(password: st
     ],
 )
 def test_a_password_that_is_hard_to_guess_is_taken(password: str) -> None:
-    check_strength(password, about=("ann", "example.com", ""))
+    check_strength(password, about=("ann", "example.com", ""), score=3)
 
 
 SYMBOLS = "".join(sorted({symbol for symbols in matching.L33T_TABLE.values() for symbol in symbols}))
@@ -199,7 +199,7 @@ def looked_up() -> Iterator[list[int]]:
 @settings(max_examples=60, deadline=None)
 def test_no_password_makes_zxcvbn_look_up_more_than_so_much(password: str) -> None:
     with looked_up() as lengths, suppress(WeakPassword):
-        check_strength(password, about=())
+        check_strength(password, about=(), score=3)
     # As much again for what is looked up as it is, backwards, and once more where it repeats itself.
     assert sum(length**2 for length in lengths) <= 2 * MAX_LOOKUPS
 
@@ -215,7 +215,7 @@ def test_symbols_alone_are_judged_by_as_many_as_tell(password: str) -> None:
 
     with pytest.MonkeyPatch.context() as patch, suppress(WeakPassword):
         patch.setattr("zxcvbn.zxcvbn", noted)
-        check_strength(password, about=())
+        check_strength(password, about=(), score=3)
     (beginning,) = judged
     assert password.startswith(beginning)
     assert len(beginning) >= 10
@@ -230,7 +230,7 @@ def test_symbols_alone_are_judged_by_as_many_as_tell(password: str) -> None:
 def test_a_password_that_people_or_generators_make_is_judged_as_zxcvbn_judges_it(password: str) -> None:
     strong = zxcvbn(password)["score"] >= 3
     try:
-        check_strength(password, about=())
+        check_strength(password, about=(), score=3)
     except WeakPassword:
         assert not strong
     else:
@@ -264,5 +264,5 @@ def test_a_password_that_is_too_long_is_refused_before_it_is_normalised(monkeypa
 
 def test_the_advice_does_not_repeat_the_password() -> None:
     with pytest.raises(WeakPassword) as refusal:
-        check_strength("annexample1", about=("annexample",))
+        check_strength("annexample1", about=("annexample",), score=3)
     assert "annexample" not in refusal.value.description
