@@ -102,11 +102,7 @@ def test_a_default_in_the_code_is_what_is_there_where_the_environment_says_nothi
 
 @pytest.mark.parametrize(
     ("name", "default"),
-    [
-        found
-        for found in DEFAULT.findall((ROOT / "docs" / "operations.md").read_text())
-        if not NO_VALUES.match(found[1])
-    ],
+    [pair for pair in DEFAULT.findall((ROOT / "docs" / "operations.md").read_text()) if not NO_VALUES.match(pair[1])],
 )
 def test_a_default_in_the_documents_is_what_is_there_where_the_environment_says_nothing(
     name: str, default: str
