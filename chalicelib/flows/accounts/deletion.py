@@ -12,6 +12,7 @@ from ...domain.accounts.model import Session, User
 from ...domain.errors import LoginRequired, TemporarilyUnavailable
 from ...domain.records.outbox import ErasedAccount, Mail, Message
 from ...services import Services, Write
+from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
 from ..platform import audit, limits, mails, outbox
 from ..sessions import back_channel, remembered_devices
@@ -28,17 +29,21 @@ def delete(
 ) -> int:
     """Erases the account and all it has, or has that done later: from when on, in epoch seconds, 0 where it is gone.
 
-    Raises LoginRequired without the password or a login of the last minutes; a guest has neither, and nobody else has their
-    session. `auth_time` is the login's that the access token says it has; 0 for none: a token that was exchanged has the
-    session's id, and not its login. Raises InvalidCredentials, TooManyRequests, TemporarilyUnavailable too.
+    Raises LoginRequired in a session below the account's own level, to which no password raises it, and without the password
+    or a login of the last minutes. A guest has neither, and nobody else has their session. `auth_time` is the login's that
+    the access token says it has; 0 for none: a token that was exchanged has the session's id, and not its login. Raises
+    InvalidCredentials, TooManyRequests, TemporarilyUnavailable too.
     """
-    spent = None
-    if password is not None and not user.guest:
-        spent = password_factor.reauthenticate(svc, user, password, network=network)
-    elif not user.guest and svc.now() - auth_time > svc.settings.fresh_login_seconds:
+    if user.guest:  # who could take nothing back
+        _delete_now(svc, user, last, None, network=network, language=language)
+        return 0
+    if password is None and svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
-    # A guest could take nothing back.
-    if svc.settings.deletion_seconds and not user.guest:
+    enrolment.check_level(svc, user, last)
+    spent = None
+    if password is not None:
+        spent = password_factor.reauthenticate(svc, user, password, network=network)
+    if svc.settings.deletion_seconds:
         return _schedule(svc, user, spent, network=network, language=language)
     _delete_now(svc, user, last, spent, network=network, language=language)
     return 0

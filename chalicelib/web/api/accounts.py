@@ -212,6 +212,7 @@ def change_profile(svc: Services, caller: Caller, body: ProfileChange) -> Profil
 def delete_account(svc: Services, caller: Caller, body: Delete) -> Answer | None:
     """Erases the account and all its sessions. Needs the password, or a login not older than five minutes.
 
+    Of an account with further factors it needs a session besides that was begun or raised with one of them.
     Where the deployment gives its users time to think again, the sessions end, and the rest goes later.
     """
     user, session = current(svc, caller)

@@ -2,7 +2,6 @@
 
 from ...domain import errors
 from ...flows.accounts import apps, deletion
-from ...flows.authentication import enrolment
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import cookies, form_errors, forms
@@ -41,7 +40,6 @@ def delete_on_page(page_request: PageRequest, browser_session: Browser) -> Answe
     if page_request.fields.get("decision") != "delete":
         return page_request.start_over(PAGE)
     try:
-        enrolment.check_fresh(svc, user, session, auth_time=session.auth_time)
         delete_after = deletion.delete(
             svc,
             user,

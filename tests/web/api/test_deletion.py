@@ -17,7 +17,7 @@ from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
 from chalicelib.web.mails.mail import texts
 from local.gateway import Answer
-from tests.support import mailed_login, ses, wire
+from tests.support import counter, mailed_login, ses, wire
 from tests.support.browser import App, Browser, register, token_response
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.forge import peek
@@ -485,6 +485,67 @@ def test_no_session_of_an_account_that_is_to_be_erased_is_in_force(phone: Delive
     assert user
     assert in_force(user, session, svc.now())
     assert in_force(replace(user, delete_after=svc.now() + DAY), session, svc.now()) is None
+
+
+@pytest.fixture
+def counted() -> Iterator[None]:
+    with counter.installed():
+        yield
+
+
+def of_both_factors(phone: Phone, uid: str, step: int, **more: object) -> dict[str, Any]:
+    """A login by the password and by the factor that counts."""
+    begun = phone.call("POST /login", RIGHT).json()
+    proof = {"mfa_token": begun["mfa_token"], "factor": "counter", "answer": counter.code(uid, step)}
+    answer = phone.call("POST /login/proof", {**proof, **more})
+    assert answer.status == 200, answer
+    tokens: dict[str, Any] = answer.json()
+    return tokens
+
+
+@pytest.mark.parametrize("days", [0, DAYS])
+@pytest.mark.usefixtures("counted")
+def test_a_stolen_token_and_the_password_delete_no_account_that_has_a_second_factor(
+    svc: Services, phone: DeliveringPhone, clock: Clock, days: int
+) -> None:
+    """The token is of a session of before the factor, or of a device that is asked for none: the password proves nothing new."""
+    with installed(replace(svc, settings=replace(svc.settings, deletion_seconds=days * DAY))):
+        signed_up = phone.sign_up()
+        uid = signed_up["user"]["sub"]
+        counter.enrol(svc, uid)
+        whole = of_both_factors(phone, uid, 1, remember_device=True)
+        remembered = phone.call("POST /login", {**RIGHT, "device_token": whole["device_token"]}).json()
+        for stolen in (signed_up["access_token"], remembered["access_token"]):
+            for body in ({"password": PASSWORD}, {"password": "a guess at it"}, {}):
+                assert refusal(phone.call("DELETE /me", body, token=stolen)) == (401, "login_required"), body
+        # None of these was a guess, and nothing has changed.
+        assert phone.call("GET /me", token=signed_up["access_token"]).json()["email"] == EMAIL
+        assert account(svc).delete_after == 0
+        clock.advance(6 * 60)
+        token = phone.refresh(whole["refresh_token"])["access_token"]
+        assert refusal(phone.call("DELETE /me", token=token)) == (401, "login_required")
+        assert refusal(phone.call("DELETE /me", {"password": "no"}, token=token)) == (401, "invalid_credentials")
+        assert delete(phone, token).status == (202 if days else 204)
+
+
+@pytest.mark.usefixtures("counted")
+def test_a_fresh_login_by_all_factors_deletes_without_the_password(svc: Services, phone: DeliveringPhone) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    counter.enrol(svc, uid)
+    assert phone.call("DELETE /me", token=of_both_factors(phone, uid, 1)["access_token"]).status == 204
+    assert items(svc) == []
+
+
+@pytest.mark.usefixtures("counted")
+def test_the_page_s_button_deletes_no_account_that_got_a_factor_since(svc: Services, phone: DeliveringPhone) -> None:
+    uid = phone.sign_up()["user"]["sub"]
+    browser = Browser(phone)
+    login = "/authorize/login"
+    browser.submit(browser.get(login), login, email=EMAIL, password=PASSWORD)
+    page = browser.get("/account/delete")
+    counter.enrol(svc, uid)
+    browser.submit(page, "/account/delete", decision="delete")
+    assert account(svc).uid == uid
 
 
 def test_a_guest_is_gone_at_once(phone: DeliveringPhone, later: Services) -> None:
