@@ -35,9 +35,8 @@ def read(svc: Services, kind: type[D], url: str, usable_text: UsableText, *, net
     if item is None:
         fetched = _fetch(svc, kind, url, usable_text, network)
         svc.once.put_if_absent(fetched, url, expires_at=_end(fetched), now=now)
-        return OnceItem(
-            url, fetched, ""
-        )  # not as it was read: a change of it fails, and nothing changes it for a minute
+        # Not as it was read: a change of it fails, and nothing changes it for a minute.
+        return OnceItem(url, fetched, "")
     return item if now < item.record.until else read_again(svc, item, usable_text, network=network)
 
 

@@ -42,9 +42,8 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     _check_granted(svc, client, session)
     if not resources.same_api(svc, params.get("resource", session.resource), session.resource):
         raise InvalidTarget("`resource` is another than the code was issued for.")
-    refresh_jkt = (
-        proof.jkt if client.public else ""
-    )  # RFC 9449 section 5: a confidential client's refresh tokens need no key
+    # RFC 9449 section 5: a confidential client's refresh tokens need no key.
+    refresh_jkt = proof.jkt if client.public else ""
     started_session = replace(session, generation=1, jkt=refresh_jkt)
     token_set = issue.issue(svc, keyset, user, started_session, client, nonce=session.nonce, jkt=proof.jkt)
     if client.backchannel_logout_uri and session.browser:
