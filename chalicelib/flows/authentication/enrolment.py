@@ -41,14 +41,9 @@ class Begun(msgspec.Struct, frozen=True):
     challenge: Mapping[str, Any]
 
 
-def kinds_to_add(svc: Services) -> tuple[str, ...]:
-    """The kinds of factors that an account can get by `begin` and `finish`."""
-    return policy.possible_kinds(svc)
-
-
 def kinds_on_pages(svc: Services) -> tuple[str, ...]:
-    """Those of them that a page can add which has no script."""
-    return tuple(kind for kind in kinds_to_add(svc) if _enrolment(svc, kind).show)
+    """The kinds of factors that an account can get by a page that has no script."""
+    return tuple(kind for kind in policy.possible_kinds(svc) if _enrolment(svc, kind).show)
 
 
 def list_factors(svc: Services, user: User) -> list[EnrolledFactor]:
@@ -213,7 +208,7 @@ def _unseal(svc: Services, user: User, unverified_text: str, holder: str) -> Sea
 
 
 def _enrolment(svc: Services, kind: str) -> Enrolment:
-    possible = kinds_to_add(svc)
+    possible = policy.possible_kinds(svc)
     enrolment = FACTORS[kind].enrolment if kind in possible else None
     if enrolment is None:
         raise InvalidRequest(f"`kind` is one of {', '.join(possible)}." if possible else "No factor can be added here.")

@@ -151,7 +151,7 @@ def _proceed(
         raise
     except EnrolmentRequired:
         _give_back(svc, spent)
-        return Incomplete(attempt, (), policy.kinds_to_add(svc, attempt))
+        return Incomplete(attempt, (), policy.kinds_that_complete(svc, attempt))
     device = known_devices.of_user_agent(svc, agent)
     remembered = _remembered(svc, attempt, user, device) if factors else None
     if factors and not remembered:

@@ -21,7 +21,7 @@ def due(svc: Services, attempt: Attempt) -> tuple[User, tuple[str, ...]]:
         policy.missing(svc, user, attempt)
     except EnrolmentRequired:
         _check_fresh(svc, attempt)
-        return user, policy.kinds_to_add(svc, attempt)
+        return user, policy.kinds_that_complete(svc, attempt)
     raise LoginExpired(reason="no factor has to be added any more", uid=user.uid)
 
 

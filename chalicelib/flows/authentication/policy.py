@@ -84,7 +84,7 @@ def possible_kinds(svc: Services) -> tuple[str, ...]:
     return tuple(name for name in allowed if further or FACTORS[name].begins_login)
 
 
-def kinds_to_add(svc: Services, attempt: Attempt) -> tuple[str, ...]:
+def kinds_that_complete(svc: Services, attempt: Attempt) -> tuple[str, ...]:
     """The kinds of factors one of which, added to an account, lets a login reach what it has to reach."""
     is_by_mail = levels.EMAIL in levels.united(*attempt.amr)
     kinds = [name for name in possible_kinds(svc) if not (is_by_mail and name == email_code.NAME)]

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from ...domain import errors
 from ...domain.accounts.model import EnrolledFactor
-from ...flows.authentication import enrolment
+from ...flows.authentication import enrolment, policy
 from ...flows.authentication.factors import recovery_code
 from ...services import Services
 from ..http.routing import Api, Caller
@@ -61,7 +61,7 @@ class Factors(Struct, frozen=True):
 def list_factors(svc: Services, caller: Caller) -> Factors:
     """The further factors of the caller's account."""
     user, _ = current(svc, caller)
-    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], enrolment.kinds_to_add(svc))
+    return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], policy.possible_kinds(svc))
 
 
 @api.route("POST /me/factors", body=Begin, answer=Begun, errors=(*FRESH, errors.TooManyFactors))

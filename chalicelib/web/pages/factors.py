@@ -9,7 +9,7 @@ import msgspec
 from ...domain import errors
 from ...domain.accounts.model import EnrolledFactor
 from ...domain.authentication import webauthn
-from ...flows.authentication import enrolment
+from ...flows.authentication import enrolment, policy
 from ...flows.authentication.factors import FACTORS, passkey, recovery_code
 from ...flows.oauth.interactions import Interaction
 from ...flows.platform import passkey_domain
@@ -46,7 +46,7 @@ def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         user=user.email,
         factors=[_values(each) for each in listed],
         kinds=enrolment.kinds_on_pages(svc),
-        passkeys_possible=passkey.NAME in enrolment.kinds_to_add(svc) and passkey_domain.is_name(svc),
+        passkeys_possible=passkey.NAME in policy.possible_kinds(svc) and passkey_domain.is_name(svc),
         rp=passkey_domain.relying_party(svc).id,
         user_handle=webauthn.user_handle(user.uid),
         accepted=json.dumps(

@@ -1,7 +1,7 @@
 """The offer of a passkey to whoever has just logged in by a password."""
 
 from ...domain.authentication.model import Authenticated
-from ...flows.authentication import enrolment
+from ...flows.authentication import policy
 from ...flows.authentication.factors import passkey
 from ...flows.authentication.login import Progress
 from ..http.answers import Answer
@@ -21,7 +21,7 @@ def offer_passkey(page_request: PageRequest, progress: Progress, answer: Answer)
     offered = cookies.read(svc.settings, page_request.caller.headers, cookies.PASSKEY_OFFER)
     if not isinstance(progress, Authenticated) or page_request.fields.get("passkeys") != "1" or offered:
         return answer
-    if passkey.NAME not in enrolment.kinds_to_add(svc) or progress.user.has_factor(passkey.NAME):
+    if passkey.NAME not in policy.possible_kinds(svc) or progress.user.has_factor(passkey.NAME):
         return answer
     # A request that wants a fresh login would not know it again after another page.
     if parameters.keys() & {"prompt", "max_age", "acr_values", "claims"}:
