@@ -11,6 +11,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 from chalice.app import Chalice, ChaliceAuthorizer, CORSConfig, CustomAuthorizer, RouteEntry
@@ -48,7 +49,7 @@ class Route(NamedTuple):
 
     pattern: str
     regex: re.Pattern[str]
-    names: list[str]
+    names: tuple[str, ...]
     methods: dict[str, RouteEntry]
 
 
@@ -168,18 +169,24 @@ def _preflight(route: Route, call: Call) -> Answer:
 def _routes(app: Chalice) -> list[Route]:
     """Return the app's routes, those with fewer and later variables first: `/me` goes before `/{name}`."""
     routes = [_route(pattern, methods) for pattern, methods in app.routes.items()]
-    return sorted(routes, key=lambda route: [_looseness(part) for part in route.pattern.split("/")])
+    return sorted(routes, key=lambda route: _looseness(route.pattern))
 
 
 def _route(pattern: str, methods: dict[str, RouteEntry]) -> Route:
+    return Route(pattern, *_matcher(pattern), dict(methods))
+
+
+@cache  # an app has many gateways in a process: one for each who calls it
+def _matcher(pattern: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
     parts = re.split(r"\{([^{}]+)\}", pattern)
     wild = {True: "(.+)", False: "([^/]+)"}
     regex = "".join(wild[part.endswith("+")] if number % 2 else re.escape(part) for number, part in enumerate(parts))
-    return Route(pattern, re.compile(regex), [name.removesuffix("+") for name in parts[1::2]], dict(methods))
+    return re.compile(regex), tuple(name.removesuffix("+") for name in parts[1::2])
 
 
-def _looseness(part: str) -> int:
-    return part.startswith("{") + part.endswith("+}")
+@cache
+def _looseness(pattern: str) -> list[int]:
+    return [part.startswith("{") + part.endswith("+}") for part in pattern.split("/")]
 
 
 def _authorizers(routes: Iterable[Route], custom: Mapping[str, Handler]) -> dict[str, TokenAuthorizer]:
