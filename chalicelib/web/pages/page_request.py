@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from operator import itemgetter
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
@@ -44,7 +45,7 @@ class StalePage(LatchkeyError):
     default = "The form's token does not fit the browser's cookie."
 
 
-class PageRequest(msgspec.Struct, frozen=True):
+class PageRequest(msgspec.Struct, frozen=True, dict=True):
     """One request for a page, with the fields that it brought (the last of each name).
 
     `to` is where it leads in the end, below the issuer: one value, which a page hands over and gets back. `locale` is the
@@ -57,7 +58,7 @@ class PageRequest(msgspec.Struct, frozen=True):
     to: str = ""
     locale: str = ""
 
-    @property
+    @cached_property
     def query(self) -> tuple[tuple[str, str], ...]:
         """The parameters of where it leads."""
         return tuple(parse_qsl(self.to.partition("?")[2]))
