@@ -18,6 +18,7 @@ from chalicelib.store.aws.client import Transport
 from chalicelib.web.mails.mail import texts
 from local.gateway import Answer
 from tests.support import counter, mailed_login, ses, wire
+from tests.support.aws import undone
 from tests.support.browser import App, Browser, register, token_response
 from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.forge import peek
@@ -155,22 +156,21 @@ def test_whose_session_had_ended_before_is_told_nothing(
 def test_whatever_call_fails_the_clients_hear_of_it_where_the_account_goes(
     svc: Services, phone: DeliveringPhone, internet: Internet, mode: str
 ) -> None:
-    app, (failure, afterwards) = listening(svc, phone), wire.MODES[mode]
+    failure, afterwards = wire.MODES[mode]
+    token = phone.sign_up()["access_token"]
+    sid = peek(listening(svc, phone).tokens(Browser(phone), scope="openid")["id_token"])[1]["sid"]
+    phone.delivers = False
     for place in count(1):
-        email = f"ann{place}@example.com"
-        phone.delivers = True
-        token = phone.sign_up(email)["access_token"]
-        sid = peek(app.tokens(Browser(phone), email=email, scope="openid")["id_token"])[1]["sid"]
         internet.requests.clear()
-        phone.delivers = False
         failing = wire.Wire(fail_at=place, failure=failure, afterwards=afterwards)
-        with wire.watched(svc, failing):
-            first = delete(phone, token)
-        again = first if first.status == 204 else delete(phone, token)
-        assert again.status == 204 or refusal(again) == (401, "invalid_token")
-        deliver()
-        assert {each["sid"] for each in logout_tokens(internet)} == {sid}, place
-        assert items(svc) == []
+        with undone(svc.settings):
+            with wire.watched(svc, failing):
+                first = delete(phone, token)
+            again = first if first.status == 204 else delete(phone, token)
+            assert again.status == 204 or refusal(again) == (401, "invalid_token")
+            deliver()
+            assert {each["sid"] for each in logout_tokens(internet)} == {sid}, place
+            assert items(svc) == []
         if len(failing.calls) < place:
             break
     assert place > 8

@@ -16,6 +16,7 @@ from local.gateway import Answer
 from tests.support import wire
 from tests.support.aws import container
 from tests.support.phone import PASSWORD, Clock, Phone, installed, refusal
+from tests.support.prepared import from_here
 from tests.support.wire import CONFLICT, MODES, UNAVAILABLE, Wire, watched
 
 NEW_PASSWORD = "an entirely other phrase 7"
@@ -265,22 +266,23 @@ def test_a_fault_at_any_call_is_a_503_and_trying_again_works(
 ) -> None:
     act, done, calls = FLOWS[name]
     failure, afterwards = MODES[mode]
+    prepared = worlds()
+    prepare(name, prepared)
     for place, operation in enumerate(calls, start=1):
         if mode == "in conflict" and operation != TRANSACT:
             continue
-        world = worlds()
-        prepare(name, world)
         failing = Wire(fail_at=place, failure=failure, afterwards=afterwards)
-        with watched(svc, failing):
-            answer = act(world)
-        assert len(failing.calls) >= place
-        if mode == "in conflict":  # which a transaction tries again by itself
-            assert answer.status < 300 or name == "replay"
-        else:
-            assert refusal(answer) == UNAVAILABLE, (place, operation)
-        no_half_made_user(svc)
-        done(world, act(world))
-        no_half_made_user(svc)
+        with from_here(prepared) as world:
+            with watched(svc, failing):
+                answer = act(world)
+            assert len(failing.calls) >= place
+            if mode == "in conflict":  # which a transaction tries again by itself
+                assert answer.status < 300 or name == "replay"
+            else:
+                assert refusal(answer) == UNAVAILABLE, (place, operation)
+            no_half_made_user(svc)
+            done(world, act(world))
+            no_half_made_user(svc)
 
 
 @every_flow
@@ -289,16 +291,17 @@ def test_a_fault_that_trying_again_does_not_mend_is_a_500_and_blames_nobody(
     worlds: Callable[[], World], svc: Services, name: str, code: str
 ) -> None:
     act, done, calls = FLOWS[name]
+    prepared = worlds()
+    prepare(name, prepared)
     for place in range(1, len(calls) + 1):
-        world = worlds()
-        prepare(name, world)
-        with watched(svc, Wire(fail_at=place, failure=wire.refusing(code))):
-            answer = act(world)
-        assert refusal(answer) == (500, "server_error"), place
-        assert b"injected" not in answer.body
-        no_half_made_user(svc)
-    if name != "delete the account":
-        done(world, act(world))
+        with from_here(prepared) as world:
+            with watched(svc, Wire(fail_at=place, failure=wire.refusing(code))):
+                answer = act(world)
+            assert refusal(answer) == (500, "server_error"), place
+            assert b"injected" not in answer.body
+            no_half_made_user(svc)
+            if name != "delete the account" and place == len(calls):
+                done(world, act(world))
 
 
 RETRYABLE = [

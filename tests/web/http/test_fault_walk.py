@@ -26,6 +26,7 @@ from tests.support.browser import CALLBACK, forms
 from tests.support.grants import EXPECTED
 from tests.support.login_clients import REQUEST
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+from tests.support.prepared import from_here
 from tests.support.remembered import DEVICE_ID, remember
 from tests.support.session_end import session_end_link
 from tests.support.wire import MODES, Wire, is_event, watched
@@ -697,21 +698,22 @@ def test_an_answer_that_is_lost_at_any_call_is_a_503_and_beginning_anew_works(
 ) -> None:
     before, act = DEEDS[line]
     failure, afterwards = MODES["answer lost"]
+    prepared = worlds()
+    before(prepared)
     for at_call in count(1):
-        world = worlds()
-        before(world)
         failing = Wire(fail_at=at_call, failure=failure, afterwards=afterwards)
-        with watched(svc, failing):
+        with from_here(prepared) as world:
+            with watched(svc, failing):
+                answer = act(world)
+            if len(failing.calls) < at_call:
+                break
+            if is_event(failing.calls[at_call - 1], failing.requests[at_call - 1]):
+                assert answer.status < 400, answer
+                continue
+            unavailable(answer, page=line in PAGES)
+            before(world)
             answer = act(world)
-        if len(failing.calls) < at_call:
-            break
-        if is_event(failing.calls[at_call - 1], failing.requests[at_call - 1]):
             assert answer.status < 400, answer
-            continue
-        unavailable(answer, page=line in PAGES)
-        before(world)
-        answer = act(world)
-        assert answer.status < 400, answer
     assert answer.status < 400, answer
     assert at_call > 1
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -20,13 +21,14 @@ from chalicelib.store.aws.retries import ATTEMPTS
 from local.gateway import Answer
 from tests.support import aws as in_process
 from tests.support.phone import Clock, Phone, refusal
+from tests.support.prepared import from_here
 from tests.support.scripted import Request, ScriptedAws, http, scripted_aws
 from tests.support.wire import UNAVAILABLE
 from tests.web.api import test_faults as of_accounts
 from tests.web.oauth import test_oauth_faults as of_oauth
 
-# What is done before, the act whose answers are cut, and what must be true then.
-Deed = tuple[Callable[[], object], Callable[[], Answer], Callable[[Answer], None]]
+# Who is ready, the act whose answers are cut, and what must be true then.
+Deed = tuple[Any, Callable[[Any], Answer], Callable[[Any, Answer], None]]
 
 
 def reply(request: Request) -> bytes:
@@ -72,13 +74,16 @@ def over_http(aws: ScriptedAws, svc: Services) -> Iterator[None]:
 def of_account(name: str, phone: Phone, svc: Services, clock: Clock) -> Deed:
     act, done, _ = of_accounts.FLOWS[name]
     world = of_accounts.World(phone, svc, clock)
-    return partial(of_accounts.prepare, name, world), partial(act, world), partial(done, world)
+    of_accounts.prepare(name, world)
+    return world, act, done
 
 
 def of_client(name: str, phone: Phone, svc: Services, clock: Clock) -> Deed:
     flow = of_oauth.FLOWS[name]
+    phone.sign_up(name="Ann")
     world = of_oauth.World(phone, svc, clock)
-    return partial(flow.before, world), partial(flow.act, world), partial(flow.after, world)
+    flow.before(world)
+    return world, flow.act, flow.after
 
 
 FLOWS = [*(("account", name) for name in of_accounts.FLOWS), *(("client", name) for name in of_oauth.FLOWS)]
@@ -88,22 +93,18 @@ FLOWS = [*(("account", name) for name in of_accounts.FLOWS), *(("client", name) 
 def test_a_call_whose_answer_is_cut_twice_is_sent_again_and_its_caller_gets_what_it_would_have(
     phone: Phone, svc: Services, clock: Clock, aws: ScriptedAws, door: str, name: str
 ) -> None:
-    make = partial(of_account if door == "account" else of_client, name, phone, svc, clock)
-    if door == "client":
-        phone.sign_up(name="Ann")
-    before, act, _ = make()
-    before()
-    usual = act().status
+    prepared, act, done = (of_account if door == "account" else of_client)(name, phone, svc, clock)
+    with from_here(prepared) as world:
+        usual = act(world).status
     for at in count(1):
-        before, act, done = make()
-        before()
         aws.steps[:] = [carried_out] * (at - 1) + [cut] * (ATTEMPTS["ssm"] - 1)
-        with over_http(aws, svc):
-            answer = act()
-        if aws.steps:
-            break
-        assert (answer.status, at) == (usual, at), aws.targets
-        done(answer)
+        with from_here(prepared) as world:
+            with over_http(aws, svc):
+                answer = act(world)
+            if aws.steps:
+                break
+            assert (answer.status, at) == (usual, at), aws.targets
+            done(world, answer)
     assert at > 1
 
 
@@ -111,15 +112,15 @@ def test_a_call_whose_answer_is_cut_twice_is_sent_again_and_its_caller_gets_what
 def test_a_call_whose_answers_are_all_cut_is_a_503_and_trying_again_works(
     phone: Phone, svc: Services, clock: Clock, aws: ScriptedAws, name: str
 ) -> None:
+    prepared, act, done = of_account(name, phone, svc, clock)
     for at in count(1):
-        before, act, done = of_account(name, phone, svc, clock)
-        before()
         aws.requests.clear()
         aws.steps[:] = [carried_out] * (at - 1) + [cut] * max(ATTEMPTS.values())
-        with over_http(aws, svc):
-            answer = act()
-        if len(aws.requests) < at:
-            break
-        assert refusal(answer) == UNAVAILABLE, aws.targets
-        done(act())
+        with from_here(prepared) as world:
+            with over_http(aws, svc):
+                answer = act(world)
+            if len(aws.requests) < at:
+                break
+            assert refusal(answer) == UNAVAILABLE, aws.targets
+            done(world, act(world))
     assert at > 1
