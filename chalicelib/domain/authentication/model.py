@@ -40,6 +40,11 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
         """How strong it was."""
         return levels.acr_of(self.amr)
 
+    @property
+    def withdraws_deletion(self) -> bool:
+        """Whether its account was to be erased as it was read: once the login has begun a session, it is not any more."""
+        return bool(self.user.delete_after)
+
 
 def of_session(user: User, session: Session) -> Authenticated:
     """The login that a session began with, for what its user begins inside it: nobody proves anything anew."""

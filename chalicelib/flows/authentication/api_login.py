@@ -109,4 +109,5 @@ def _answer(svc: Services, attempt: Attempt, progress: Progress) -> TokenSet:
     session = begin.draft(svc, progress, client, scope=scope, device=attempt.request["device"])
     token_set = issue.issue(svc, keys.current(svc), progress.user, session, client)
     begin.create(svc, session, login=progress)
-    return msgspec.structs.replace(token_set, device_token=begin.device_token(svc, progress))
+    device_token = begin.device_token(svc, progress)
+    return msgspec.structs.replace(token_set, device_token=device_token, deletion_withdrawn=progress.withdraws_deletion)

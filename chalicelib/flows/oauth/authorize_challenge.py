@@ -1,7 +1,7 @@
 """The authorization challenge endpoint (draft-ietf-oauth-first-party-apps): first-party apps ask for the password."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...domain.authentication.attempt import Attempt
 from ...domain.authentication.user_agent import UserAgent
@@ -57,10 +57,18 @@ PARAMETERS = REQUEST_PARAMETERS | {
 }
 
 
+class FirstPartyCode(NamedTuple):
+    """An authorization code, what the device has from now on, and whether the account was to be erased before."""
+
+    code: str
+    device_token: str
+    deletion_withdrawn: bool
+
+
 def challenge(
     svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, agent: UserAgent
-) -> tuple[str, str]:
-    """A code for a login that is complete, and the device's token.
+) -> FirstPartyCode:
+    """A code for a login that is complete, and what the app is told with it.
 
     Raises InsufficientAuthorization with what the app has to come back with.
     `jkt` is the thumbprint of the DPoP proof's key, "" without one; the code is bound to it.
@@ -86,7 +94,8 @@ def challenge(
             raise EnrolmentRequired(uid=progress.attempt.uid)
         if isinstance(progress, Incomplete):
             raise _insufficient(svc, progress.attempt, None, progress.factors)
-        return codes.issue(svc, client, progress, request), begin.device_token(svc, progress)
+        code = codes.issue(svc, client, progress, request)
+        return FirstPartyCode(code, begin.device_token(svc, progress), progress.withdraws_deletion)
     except LoginExpired as error:
         raise InvalidSession(reason=error.reason, uid=error.uid) from None
     except Refused as error:

@@ -29,6 +29,7 @@ class TokenSet(msgspec.Struct, frozen=True, kw_only=True):
     id_token: str = ""
     issued_token_type: str = ""
     device_token: str = ""
+    deletion_withdrawn: bool = False
     waived: tuple[str, ...] = ()  # for the log
 
 

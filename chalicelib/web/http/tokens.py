@@ -25,12 +25,13 @@ class LoginTokens(Tokens, frozen=True, omit_defaults=True):
     device_token: Annotated[
         str, Meta(description="To keep on this device, and to send with its next login: the account knows it then.")
     ] = ""
+    deletion_withdrawn: bool = False
 
 
 def login_tokens_of(token_set: TokenSet) -> LoginTokens:
     """The answer to a login."""
     tokens = msgspec.structs.asdict(tokens_of(token_set))
-    return LoginTokens(**tokens, device_token=token_set.device_token)
+    return LoginTokens(**tokens, device_token=token_set.device_token, deletion_withdrawn=token_set.deletion_withdrawn)
 
 
 def tokens_of(token_set: TokenSet) -> Tokens:

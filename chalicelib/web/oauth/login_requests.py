@@ -42,11 +42,12 @@ class DeviceAuthorization(msgspec.Struct, frozen=True):
     interval: Annotated[int, Meta(description="Seconds between two polls.")]
 
 
-class AuthorizationCode(msgspec.Struct, frozen=True):
+class AuthorizationCode(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a first-party app gets for the right password."""
 
     authorization_code: str
     device_token: Annotated[str, Meta(description="To keep on this device, and to send with its next login.")]
+    deletion_withdrawn: bool = False
 
 
 @api.route(
@@ -81,10 +82,10 @@ def challenge(svc: Services, caller: Caller, form: Form) -> AuthorizationCode:
         proof_of_work=params.get("proof_of_work", ""),
         remember=params.get("remember_device") == "true",
     )
-    code, device_token = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, agent=agent)
+    issued = authorize_challenge.challenge(svc, client, params, jkt=proof.jkt, agent=agent)
     # The id of a public client is nobody's secret: what is written is for who has logged in.
     dpop.spend_proof(svc, proof)
-    return AuthorizationCode(code, device_token)
+    return AuthorizationCode(issued.code, issued.device_token, issued.deletion_withdrawn)
 
 
 def _refuse_foreign_origin(svc: Services, caller: Caller) -> None:

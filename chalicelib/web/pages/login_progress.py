@@ -27,6 +27,7 @@ from .page_request import PageRequest, StalePage, redirect, with_cookie
 # A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
 LOGIN, STEP_UP = "pages", "step up"
 PROOF, ENROL = "authorize/proof", "authorize/enrol"  # the pages between the password and what a login is for
+ACCOUNT, KEPT = "account", "kept"  # the page that says so, where a login has taken back that the account is erased
 STEP_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
 
 
@@ -213,7 +214,10 @@ def redirect_logged_in(page_request: PageRequest, browser_session: Browser, logi
     cookie = cookies.write(
         svc.settings, cookies.SESSION, browser.cookie_of(svc, browser_session.session), seconds=seconds
     )
-    answer = with_cookie(redirect_onward(page_request, browser_session, UserAction.LOGGED_IN), cookie)
+    onward = redirect_onward(page_request, browser_session, UserAction.LOGGED_IN)
+    if login.withdraws_deletion and page_request.to.partition("?")[0] == ACCOUNT:
+        onward = page_request.redirect_after(browser_session, Interaction(KEPT))
+    answer = with_cookie(onward, cookie)
     device_token = begin.device_token(svc, login)
     answer = with_cookie(answer, cookies.write(svc.settings, cookies.DEVICE, device_token, seconds=KnownDevice.seconds))
     if not cookies.read(svc.settings, page_request.caller.headers, cookies.ATTEMPT):

@@ -24,6 +24,7 @@ from tests.support.delivery import DeliveringPhone, deliver, waiting
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.issuer import Issuer, present, trusting
+from tests.support.login_clients import LOGIN_CLIENTS, login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed, refusal
 from tests.support.ses import Ses
 from tests.support.staged import just_before
@@ -485,6 +486,69 @@ def test_no_session_of_an_account_that_is_to_be_erased_is_in_force(phone: Delive
     assert user
     assert in_force(user, session, svc.now())
     assert in_force(replace(user, delete_after=svc.now() + DAY), session, svc.now()) is None
+
+
+NOTICE = b"This account was to be deleted."
+
+
+@pytest.mark.parametrize("name", LOGIN_CLIENTS)
+@pytest.mark.parametrize("factors", [1, 2])
+@pytest.mark.usefixtures("counted")
+def test_the_answer_to_the_login_that_keeps_the_account_says_so_and_no_other(
+    phone: DeliveringPhone, later: Services, name: str, factors: int
+) -> None:
+    """The one that completes the login: the password of somebody who has a second factor takes nothing back, and says so."""
+    client, token = login_client(name, later, phone), phone.sign_up()["access_token"]
+    uid = account(later).uid
+    assert delete(phone, token).status == 202
+    if factors == 2:
+        counter.enrol(later, uid)
+    answers = [client.password()]
+    for step in range(1, factors):
+        assert b"deletion_withdrawn" not in answers[-1].body
+        assert account(later).delete_after
+        answers.append(client.prove(client.token(answers[-1]), "counter", counter.code(uid, step)))
+    assert answers[-1].status == 200, answers
+    assert answers[-1].json()["deletion_withdrawn"] is True
+    assert account(later).delete_after == 0
+    again = client.password()
+    if factors == 2:
+        again = client.prove(client.token(again), "counter", counter.code(uid, 9))
+    assert again.status == 200
+    assert "deletion_withdrawn" not in again.json()
+
+
+def test_a_login_by_mail_that_keeps_the_account_says_so(phone: DeliveringPhone, later: Services) -> None:
+    token = phone.sign_up()["access_token"]
+    later.users.verify_email(account(later))
+    assert delete(phone, token).status == 202
+    attempt = phone.call("POST /login/code", {"email": EMAIL}).json()["login_token"]
+    body = {"login_token": attempt, "code": mailed_login.code_for(later, attempt)}
+    assert phone.call("POST /login/code/confirm", body).json()["deletion_withdrawn"] is True
+
+
+def test_the_account_page_says_it_to_whom_a_login_has_led_there_and_once(
+    phone: DeliveringPhone, later: Services
+) -> None:
+    assert delete(phone, phone.sign_up()["access_token"]).status == 202
+    browser, login = Browser(phone), "/authorize/login"
+    page = browser.submit(browser.get("/account?ui_locales=en"), login, **RIGHT)
+    assert NOTICE in page.body
+    assert account(later).delete_after == 0
+    assert NOTICE not in browser.get("/account").body
+    other = Browser(phone)
+    assert NOTICE not in other.submit(other.get("/account"), login, **RIGHT).body
+
+
+def test_a_wrong_password_learns_nothing_of_an_account_that_is_to_be_erased(
+    phone: DeliveringPhone, later: Services
+) -> None:
+    assert delete(phone, phone.sign_up()["access_token"]).status == 202
+    answers = [
+        phone.call("POST /login", {"email": email, "password": "no idea"}) for email in (EMAIL, "nobody@example.com")
+    ]
+    assert answers[0].body == answers[1].body
+    assert account(later).delete_after
 
 
 @pytest.fixture
