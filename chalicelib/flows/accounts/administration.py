@@ -29,7 +29,7 @@ def set_attributes(svc: Services, user: User, values: Mapping[str, Any]) -> User
 def disable(svc: Services, user: User) -> bool:
     """Closes an account to logins, ends its sessions and has the clients notified; False if it is gone."""
     event = audit.event(svc, "account_disabled", by=OPERATOR)
-    notice = back_channel.other_sessions_ended(svc, user, None, network="")
+    notice = back_channel.all_sessions_ended(svc, user, network="")
     return audit.commit(svc, user.uid, [event], svc.users.disabling(user), notice) is None
 
 

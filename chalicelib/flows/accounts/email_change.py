@@ -231,7 +231,7 @@ def _put_back(svc: Services, link: SealedEmailUndo, *, network: str, language: s
         factors=user.factors - added,
         delete_after=0,  # which whoever took it over may have wanted
     )
-    notice = back_channel.other_sessions_ended(svc, user, None, network=network)
+    notice = back_channel.all_sessions_ended(svc, user, network=network)
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)
     change = (svc.users.address_change(user, restored), svc.factors.deletion(user, added))
     events = [audit.event(svc, "email_change_undone")]

@@ -124,7 +124,7 @@ def reset(
     hashed = password_rules.hash_next(svc, user, new_password)
     # After the password was looked at: a code that is good once is not used up for one that is refused.
     spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else None
-    notice = back_channel.other_sessions_ended(svc, user, None, network=agent.network)
+    notice = back_channel.all_sessions_ended(svc, user, network=agent.network)
     mail = mails.mail(svc, "password_changed", user, language=agent.language)
     writes = [*_new_password(svc, link, user, hashed, language=agent.language), notice, *mail]
     # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.

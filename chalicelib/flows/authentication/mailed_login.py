@@ -165,7 +165,7 @@ def _first_proof(svc: Services, user: User, *, network: str) -> User:
 
     Whoever signed up with the address of somebody else waits for them to come: with a password, in sessions, by apps.
     """
-    notice = back_channel.other_sessions_ended(svc, user, None, network=network)
+    notice = back_channel.all_sessions_ended(svc, user, network=network)
     # Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
     writes = (svc.users.first_proof(user), svc.factors.deletion(user), notice)

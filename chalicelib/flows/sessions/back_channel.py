@@ -33,11 +33,15 @@ def session_ended(svc: Services, user: User, session_id: str, *, network: str) -
     return outbox.message(svc, EndedSessions(uid=user.uid, network=network, session_id=session_id))
 
 
-def other_sessions_ended(svc: Services, user: User, keep: Session | None, *, network: str) -> Write:
-    """What tells the clients that all sessions have ended but one, or all, of a user as they were before."""
-    kept = keep.session_id if keep else ""
-    ended = EndedSessions(uid=user.uid, network=network, token_version=user.token_version, kept=kept)
-    return outbox.message(svc, ended)
+def all_sessions_ended(svc: Services, user: User, *, network: str) -> Write:
+    """What tells the clients that all sessions have ended of a user as they were before."""
+    return outbox.message(svc, EndedSessions(uid=user.uid, network=network, token_version=user.token_version))
+
+
+def other_sessions_ended(svc: Services, user: User, keep: Session, *, network: str) -> Write:
+    """What tells the clients that all sessions have ended but one of a user as they were before."""
+    version, kept = user.token_version, keep.session_id
+    return outbox.message(svc, EndedSessions(uid=user.uid, network=network, token_version=version, kept=kept))
 
 
 def account_ended(svc: Services, user: User, *, network: str) -> Write:
