@@ -6,7 +6,7 @@ The account's own set is the truth: a factor that it does not name is none. So a
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ..domain.accounts.model import EnrolledFactor, User
+from ..domain.accounts.model import EnrolledFactor, User, kind_and_id
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, attempt, conditionally, key
 from .items import VERSION, reader
@@ -16,8 +16,7 @@ from .user_items import as_read, with_same_factors
 
 def factor_key(uid: str, entry: str) -> dict[str, Any]:
     """The key of one factor, by what its account names it; raises ValueError where none has such a name."""
-    kind, _, factor_id = entry.partition("#")
-    return key(("user", uid), ("factor", kind, factor_id))
+    return key(("user", uid), ("factor", *kind_and_id(entry)))
 
 
 def to_item(factor: EnrolledFactor) -> dict[str, Any]:

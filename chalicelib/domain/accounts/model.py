@@ -55,7 +55,7 @@ class User:
 
     def has_factor(self, kind: str) -> bool:
         """Whether it has a further factor of a kind."""
-        return any(entry.partition("#")[0] == kind for entry in self.factors)
+        return any(kind_of(entry) == kind for entry in self.factors)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,23 @@ class EnrolledFactor:
     @property
     def entry(self) -> str:
         """What the account names it by."""
-        return f"{self.kind}#{self.id}"
+        return factor_entry(self.kind, self.id)
+
+
+def factor_entry(kind: str, factor_id: str) -> str:
+    """What an account names a factor by."""
+    return f"{kind}#{factor_id}"
+
+
+def kind_and_id(entry: str) -> tuple[str, str]:
+    """The kind and the id in what an account names a factor by."""
+    kind, _, factor_id = entry.partition("#")
+    return kind, factor_id
+
+
+def kind_of(entry: str) -> str:
+    """The kind in what an account names a factor by."""
+    return kind_and_id(entry)[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

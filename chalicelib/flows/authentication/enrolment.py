@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ...domain.accounts.events import Event
-from ...domain.accounts.model import EnrolledFactor, Session, User
+from ...domain.accounts.model import EnrolledFactor, Session, User, kind_and_id, kind_of
 from ...domain.authentication import levels
 from ...domain.authentication.model import Proof
 from ...domain.authentication.user_agent import UserAgent
@@ -146,7 +146,7 @@ def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_
         raise InvalidRequest("Recovery codes stand in for another factor: add one first.")
     limits.factor_change(svc, user)
     factor, codes = recovery_code.new_codes(svc, user)
-    before = sorted(entry for entry in user.factors if kinds([entry]) == {recovery_code.NAME})
+    before = sorted(entry for entry in user.factors if kind_of(entry) == recovery_code.NAME)
     writes = (svc.factors.enrolment(user, factor, instead_of=before), svc.sessions.proof(session, amr=session.amr))
     _commit(svc, user, [audit.event(svc, "recovery_codes_replaced")], *writes, mail=ADDED, language=language)
     return codes
@@ -154,7 +154,7 @@ def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_
 
 def check_room(svc: Services, user: User, kind: str) -> None:
     """That an account can have one more factor of a kind; raises InvalidRequest, TooManyFactors."""
-    of_kind = [entry for entry in user.factors if kinds([entry]) == {kind}]
+    of_kind = [entry for entry in user.factors if kind_of(entry) == kind]
     if len(of_kind) >= _enrolment(svc, kind).most or len(user.factors) >= MOST:
         raise TooManyFactors(uid=user.uid)
 
@@ -185,7 +185,7 @@ def remove(svc: Services, user: User, session: Session, factor_id: str, *, auth_
 
 def kinds(entries: Iterable[str]) -> set[str]:
     """The kinds of what an account names."""
-    return {entry.partition("#")[0] for entry in entries}
+    return {kind_of(entry) for entry in entries}
 
 
 def _can_begin_login(svc: Services, user: User, entries: frozenset[str]) -> bool:
@@ -195,7 +195,7 @@ def _can_begin_login(svc: Services, user: User, entries: frozenset[str]) -> bool
 
 def _entry(user: User, factor_id: str) -> str:
     for entry in user.factors:
-        if entry.partition("#")[2] == factor_id:
+        if kind_and_id(entry)[1] == factor_id:
             return entry
     raise NotFound(uid=user.uid)
 

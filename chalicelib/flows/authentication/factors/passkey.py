@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ....domain.accounts.model import EnrolledFactor, User
+from ....domain.accounts.model import EnrolledFactor, User, factor_entry
 from ....domain.authentication import authenticators, levels, webauthn
 from ....domain.authentication.attempt import Attempt
 from ....domain.authentication.model import Proof
@@ -165,7 +165,7 @@ def credential_of(kept: EnrolledFactor) -> Credential:
 
 
 def _entry(answer: AssertionAnswer) -> str:
-    return f"{NAME}#{answer.factor_id}"
+    return factor_entry(NAME, answer.factor_id)
 
 
 FACTOR = Factor(
