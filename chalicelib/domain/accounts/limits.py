@@ -3,18 +3,23 @@
 import msgspec
 
 
-class Limit(msgspec.Struct, frozen=True):
-    """At most `most` attempts by one subject in each window of `seconds`."""
+class Counted(msgspec.Struct, frozen=True):
+    """One subject's attempts of a kind, which are counted."""
 
     kind: str
     subject: str
-    most: int
-    seconds: int
 
     @property
     def contended(self) -> str:
         """The reason in the log where too many requests count at once."""
         return f"{self.kind} contended"
+
+
+class Limit(Counted, frozen=True):
+    """At most `most` attempts by one subject in each window of `seconds`."""
+
+    most: int
+    seconds: int
 
     def window(self, now: int) -> int:
         """The number of the window that `now` lies in."""
@@ -37,23 +42,16 @@ class SingleUse(Limit, frozen=True):
         return self.seconds
 
 
-class Backoff(msgspec.Struct, frozen=True):
+class Backoff(Counted, frozen=True):
     """Guesses by one subject: `free` wrong ones, then a wait that doubles with each, from a second to `longest`.
 
     Twice as many as are free may be made at the same moment, for nobody knows yet which of them are right; one at a time
     after that. `blocked_until` is when the next may be made, where that was looked up.
     """
 
-    kind: str
-    subject: str
     free: int
     longest: int
     blocked_until: int = 0
-
-    @property
-    def contended(self) -> str:
-        """The reason in the log where too many requests count at once."""
-        return f"{self.kind} contended"
 
     @property
     def most_at_once(self) -> int:
