@@ -4,7 +4,7 @@ from typing import Any
 from ...domain.accounts import attributes as user_attributes
 from ...domain.accounts import passwords
 from ...domain.accounts.model import Session, User
-from ...domain.errors import InvalidToken, TemporarilyUnavailable
+from ...domain.errors import InvalidToken
 from ...services import Services, Write
 from ..authentication import enrolment
 from ..authentication.factors import password as password_factor
@@ -88,5 +88,4 @@ def _commit_password(
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     mail = mails.mail(svc, "password_changed", user, language=language)
     events = [audit.event(svc, "password_changed", session=keep.session_id)]
-    if audit.commit(svc, user.uid, events, change, notice, *mail, optional=optional) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    audit.commit_or_unavailable(svc, user.uid, events, change, notice, *mail, optional=optional)

@@ -58,8 +58,7 @@ def _schedule(svc: Services, user: User, spent: Spent | None, *, network: str, l
     mail = mails.mail(svc, SCHEDULED, user, language=language)
     refund = svc.attempts.refund(spent, now=svc.now())
     events = [audit.event(svc, "deletion_requested")]
-    if audit.commit(svc, user.uid, events, request, notice, *mail, optional=[refund]) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    audit.commit_or_unavailable(svc, user.uid, events, request, notice, *mail, optional=[refund])
     return delete_after
 
 

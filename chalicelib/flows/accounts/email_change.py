@@ -14,7 +14,7 @@ from typing import TypeVar
 from ...domain.accounts import email
 from ...domain.accounts.limits import Spent
 from ...domain.accounts.model import Session, User
-from ...domain.errors import InvalidCredentials, NotFound, TemporarilyUnavailable
+from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.outbox import EmailChangeMail
 from ...domain.records.sealed import EmailChange, SealedEmailChange, SealedEmailChangeLink, SealedEmailUndo
 from ...services import Services, Write
@@ -79,8 +79,7 @@ def _write(svc: Services, user: User, mail: EmailChangeMail, *, optional: Sequen
         pending_email_version=user.token_version,
     )
     writes = (svc.users.email_change_request(user, waiting), outbox.message(svc, mail))
-    if audit.commit(svc, user.uid, [audit.event(svc, REQUESTED)], *writes, optional=optional) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    audit.commit_or_unavailable(svc, user.uid, [audit.event(svc, REQUESTED)], *writes, optional=optional)
 
 
 def _permitted(svc: Services, user: User, address: str) -> str:

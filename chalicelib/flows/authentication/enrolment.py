@@ -20,7 +20,6 @@ from ...domain.errors import (
     LoginExpired,
     LoginRequired,
     NotFound,
-    TemporarilyUnavailable,
     TooManyFactors,
 )
 from ...domain.records.sealed import SealedEnrolment
@@ -225,5 +224,4 @@ def _commit(
     optional: Sequence[Write] = (),
 ) -> None:
     mail_writes = mails.mail(svc, mail, user, language=language)
-    if audit.commit(svc, user.uid, events, *writes, *mail_writes, optional=optional) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    audit.commit_or_unavailable(svc, user.uid, events, *writes, *mail_writes, optional=optional)

@@ -106,6 +106,14 @@ def commit(
     return failed
 
 
+def commit_or_unavailable(
+    svc: Services, uid: str, of_deed: Iterable[Event], *writes: Write, optional: Sequence[Write] = ()
+) -> None:
+    """`commit` of a deed to an account as it was read; raises TemporarilyUnavailable where it is another by now."""
+    if commit(svc, uid, of_deed, *writes, optional=optional) is not None:
+        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=uid)
+
+
 def record(svc: Services, uid: str, *of_deed: Event, operator: str = "") -> None:
     """The events of a deed that is done, and was no transaction; whatever becomes of their records, this raises nothing."""
     left_behind = trail(svc, uid, of_deed, operator=operator)

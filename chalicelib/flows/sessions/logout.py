@@ -8,7 +8,7 @@ import msgspec
 
 from ...domain.accounts.events import SERVER
 from ...domain.accounts.model import Session, User, in_force
-from ...domain.errors import InvalidRequest, NotFound, TemporarilyUnavailable
+from ...domain.errors import InvalidRequest, NotFound
 from ...domain.oauth.client import Client
 from ...services import Services
 from ..clients import authenticate as clients
@@ -148,5 +148,4 @@ def end_other_sessions(svc: Services, user: User, keep: Session, *, network: str
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
     events = [audit.event(svc, "other_sessions_ended", session=keep.session_id)]
     ended = svc.users.end_of_other_sessions(user, keep=keep)
-    if audit.commit(svc, user.uid, events, ended, notice) is not None:
-        raise TemporarilyUnavailable(reason="account changed meanwhile", uid=user.uid)
+    audit.commit_or_unavailable(svc, user.uid, events, ended, notice)
