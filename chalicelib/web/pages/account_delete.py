@@ -28,7 +28,7 @@ def delete_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         browser_session,
         user=user.email,
         apps=[app.name for app in apps.list_apps(svc, user)],
-        days=svc.settings.deletion_seconds,
+        seconds=svc.settings.deletion_seconds,
         query=page_request.to.removeprefix(PAGE),
     )
 
@@ -61,11 +61,11 @@ def delete_on_page(page_request: PageRequest, browser_session: Browser) -> Answe
 @pages.page(f"/{DONE}")
 def deleted_page(page_request: PageRequest) -> Answer:
     """Says that the account is gone."""
-    return page_request.show("deleted.html", state="deleted", days=0)
+    return page_request.show("deleted.html", state="deleted", seconds=0)
 
 
 @pages.page(f"/{LATER}")
 def deletion_scheduled_page(page_request: PageRequest) -> Answer:
     """Says that the account will go, and how it is kept."""
-    days = page_request.svc.settings.deletion_seconds
-    return page_request.show("deleted.html", state="scheduled" if days else "deleted", days=days)
+    seconds = page_request.svc.settings.deletion_seconds
+    return page_request.show("deleted.html", state="scheduled" if seconds else "deleted", seconds=seconds)
