@@ -22,8 +22,8 @@ from .scopes import api_texts
 pages = Pages(__name__)
 api = pages.api
 
-# The longest request in a page's URL, where it is encoded twice: the cookies need room beside it.
-MAX_QUERY = 3000
+# The longest request that a page carries itself: the login form has it in four forms and two links, encoded twice there.
+MAX_QUERY = 1200
 
 
 @pages.page(f"/{AUTHORIZE}", takes=parameters.AUTHORIZATION_REQUEST, destination=True)

@@ -21,15 +21,22 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 DIRECTORY = Path(__file__).parent
+
+
+def _script(name: str) -> str:
+    """A script as pages have it inside: without indentation, and without lines that say what the next ones do."""
+    lines = map(str.strip, (DIRECTORY / "static" / name).read_text().splitlines())
+    return "\n".join(line for line in lines if not line.startswith("// "))
+
+
 # It saves a click on the page that posts an answer back to a client.
 SUBMIT = "document.forms[0].submit()"
 SUBMIT_HASH = b64encode(sha256(SUBMIT.encode()).digest()).decode()
-PASSKEYS = DIRECTORY / "static" / "passkeys.js"
 # What a browser works before a password is looked at; it asks nobody for anything.
 WORK = (DIRECTORY / "static" / "proof_of_work.js").read_text()
 WORK_HASH = b64encode(sha256(WORK.encode()).digest()).decode()
 # What helps in forms, and does nothing that they need.
-FORMS = "\n".join(map(str.strip, (DIRECTORY / "static" / "forms.js").read_text().splitlines()))
+FORMS = _script("forms.js")
 FORMS_HASH = b64encode(sha256(FORMS.encode()).digest()).decode()
 # In seconds, the largest first.
 UNITS = {"months": 30 * 24 * 3600, "days": 24 * 3600, "hours": 3600, "minutes": 60}
@@ -120,7 +127,7 @@ def _scripts(passkeys: bool) -> str:
 @lru_cache(maxsize=1)
 def passkeys_script() -> "Markup":
     """The script of the pages that ask a browser for a passkey; without it they show no sign of that."""
-    return _markup(PASSKEYS.read_text())
+    return _markup(_script("passkeys.js"))
 
 
 def _markup(text: str) -> "Markup":

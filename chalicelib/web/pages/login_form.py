@@ -45,7 +45,6 @@ def show_form(
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         confirms=confirms,
-        passkey_options=f"{page_request.svc.settings.issuer}/authorize/passkey?{urlencode({'to': page_request.to})}",
         rp=passkey_domain.relying_party(page_request.svc).id if passkey_domain.is_name(page_request.svc) else "",
         sign_up_passkey=sign_up_options(page_request) if form == "signup" else "",
         mails=bool(page_request.svc.settings.mail_from),

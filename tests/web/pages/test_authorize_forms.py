@@ -1,11 +1,16 @@
 """Forms of other sites, other browsers and other requests (RFC 9700 section 4.7), and old tabs."""
 
+from dataclasses import replace
+
 import pytest
 
 from chalicelib.services import Services
+from chalicelib.web.pages.authorize import MAX_QUERY
 from local.gateway import Answer
-from tests.support.browser import App, Browser, callback_params, forms, register
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.browser import App, Browser, callback_params, encoded, forms, register
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
+
+MAX_BYTES = 30_000  # of a page
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 FOREIGN_ORIGINS = [
@@ -219,3 +224,23 @@ def test_going_on_as_who_is_logged_in_is_offered_where_an_account_is_to_be_chose
     browser.log_in(app)
     page = browser.authorize(app, prompt="select_account")
     assert "code" in callback_params(browser.submit(page, "/authorize/continue"))
+
+
+def test_the_login_page_is_small_with_the_longest_request_that_it_carries_itself(
+    svc: Services, browser: Browser, app: App
+) -> None:
+    settings = replace(svc.settings, mail_from="login@id.example", login_by_mail=True)
+    short = len(encoded(app.request(prompt="select_account", state="")))
+    most = (MAX_QUERY - short) // 3  # a slash is three bytes in a form and five in a link
+    with installed(replace(svc, settings=settings)):
+        browser.log_in(app)
+        for slashes, is_carried in ((most, True), (most + 1, False), (3000, False)):
+            request = {"prompt": "select_account", "state": "/" * slashes}
+            hidden = forms(browser.authorize(app, **request))["/authorize/login"].hidden
+            assert ("%2F%2F" in hidden["to"]) is is_carried
+            browser.post("/authorize/mail", {**hidden, "email": EMAIL})
+            # All that the page can have: an account to choose, and a login by mail that waits for its code.
+            page = browser.get(f"/{hidden['to']}")
+            assert {"/authorize/continue", "/authorize/login", "/authorize/passkey"} == set(forms(page))
+            assert b"I have a code from a mail" in page.body
+            assert len(page.body) < MAX_BYTES

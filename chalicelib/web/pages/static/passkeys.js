@@ -2,7 +2,7 @@
   "use strict";
   const form = document.getElementById("passkey");
   if (!form || !window.PublicKeyCredential || !navigator.credentials) return;
-  const { kind, url, options, rp, unknown, accepted, user } = form.dataset;
+  const { kind, options, rp, unknown, accepted, user } = form.dataset;
   const button = form.querySelector("button:not([type])"); // not the one that shows a password
   const note = document.getElementById("passkey-note");
   const RENEW = 4 * 60 * 1000; // a login is good for ten minutes
@@ -57,7 +57,8 @@
         .then((credential) => credential && send(credential, attempt)).catch(() => {});
     };
     const renew = async () => {
-      const response = await fetch(url, { credentials: "same-origin", cache: "no-store" });
+      const to = encodeURIComponent(form.elements.to.value);
+      const response = await fetch(`${form.action}?to=${to}`, { credentials: "same-origin", cache: "no-store" });
       if (!response.ok) return;
       now = await response.json();
       form.hidden = false;
