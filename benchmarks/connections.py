@@ -15,7 +15,7 @@ from chalice.local import LocalDevServer
 
 from benchmarks.rounds import Comparison, of_pairs
 from benchmarks.routes import empty_app
-from local import server
+from local import ports, server
 from local.gateway import Gateway
 
 ROUNDS, REQUESTS = 7, 20
@@ -23,7 +23,7 @@ ROUNDS, REQUESTS = 7, 20
 
 def measure() -> Iterator[Comparison]:
     """The time of one request on each; the target is a tenth of Chalice's."""
-    with server.serving(Gateway(empty_app()), server.listen()) as base, _chalice_server() as port:
+    with server.serving(Gateway(empty_app()), ports.listen()) as base, _chalice_server() as port:
         ours = int(base.rpartition(":")[2])
         with redirect_stderr(io.StringIO()):  # Chalice's server writes a line for each request
             pairs = [(_seconds(ours), _seconds(port)) for _ in range(ROUNDS)]

@@ -66,7 +66,7 @@ def build(
 
     `transport` gives another way to `dynamodb` and `ssm` than the settings have, which takes at most these `seconds`.
     """
-    transport = transport or _transport(settings, seconds)
+    transport = transport or transports(settings, seconds)
     client = AwsClient(transport("dynamodb"))
     tables = {"users": settings.users_table, "grants": settings.grants_table}
     return Services(
@@ -90,7 +90,8 @@ def build(
     )
 
 
-def _transport(settings: Settings, seconds: Seconds) -> Callable[[str], Transport]:
+def transports(settings: Settings, seconds: Seconds) -> Callable[[str], Transport]:
+    """The settings' own way to `dynamodb` and `ssm`, by which a call takes at most these `seconds`."""
     if settings.amazon_client:
         from .store.aws.boto3_transport import boto3_transport
 

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 from chalicelib.config.custom import CLAIMS_FILE, HOOKS_FILE
-from chalicelib.flows.platform.hooks import WrongHooks, load
 from deploy import texts
 from deploy.errors import CannotDeployError
 from deploy.stages import PROJECT
@@ -25,11 +24,18 @@ def check(project: Path = PROJECT) -> list[str]:
     The claims are checked where settings are read.
     """
     file = folder(project) / HOOKS_FILE
+    if file.is_file():
+        _check_hooks(file)
+    return texts.check(folder(project) / TEXTS)
+
+
+def _check_hooks(file: Path) -> None:
+    from chalicelib.flows.platform.hooks import WrongHooks, load  # with them come all flows, and few have hooks
+
     try:
         load(str(file))
     except WrongHooks as error:
         raise CannotDeployError(f"{file} cannot be used: {error}") from None
-    return texts.check(folder(project) / TEXTS)
 
 
 def copy(project: Path, package: Path) -> None:

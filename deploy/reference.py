@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from chalicelib.config import WrongSetting
-from chalicelib.web.metadata.reference import RENDERER
+from chalicelib.config.reference import RENDERER
 
 SETTING = "LATCHKEY_REFERENCE"
 PACKAGE = "drf_spectacular_sidecar"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
 
-from local import server
+from local import ports
 
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-aws" / "bin" / "python"
@@ -50,7 +50,7 @@ class EmbeddedAws:
     @property
     def endpoint(self) -> str:
         """Where it answers."""
-        return server.url(self.listening)
+        return ports.url(self.listening)
 
     def environment(self) -> dict[str, str]:
         """Return the variables that send boto3 here, with the key that this AWS asks for and no other takes."""
@@ -133,7 +133,7 @@ def start(
         raise CannotStart("the embedded AWS is not installed: run `make .venv-aws/.made`")
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        listening = server.listen(port)
+        listening = ports.listen(port)
     except OSError:
         raise PortTaken(f"port {port} of 127.0.0.1 is taken") from None
     except OverflowError:

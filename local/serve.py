@@ -22,10 +22,9 @@ from deploy import custom, local_state, reference, registered_apis
 from deploy.errors import CannotDeployError
 from deploy.mcp_server import NAME as MCP_NAME
 from deploy.mcp_server import McpServer
-from local import aws, demo, edits, mcp, served_apis, server
+from local import aws, demo, edits, mcp, ports, served_apis
 from local.served_apis import CannotServe
-from local.worker import KIND, SHELL
-from local.workers import Worker
+from local.workers import KIND, SHELL, Worker
 
 ROOT = Path(__file__).parents[1]
 OTHER_PORTS = "choose others with PORT=, NOTES_PORT=, AWS_PORT=, API_PORT="
@@ -108,22 +107,22 @@ def _set_up(
 ) -> tuple[aws.EmbeddedAws, list[Worker]]:
     """Start everything; the stack stops it again, last things first."""
     _check_settings()
-    ports = (options.port, options.notes_port, options.api_port)
     names = ("latchkey", *(api.name for api in served))
-    listening = {name: stack.enter_context(_taking(port)) for name, port in zip(names, ports, strict=False)}
+    numbers = (options.port, options.notes_port, options.api_port)
+    listening = {name: stack.enter_context(_taking(number)) for name, number in zip(names, numbers, strict=False)}
     # A browser takes no IP address as the place of a passkey, and may look for `localhost` in either family.
     localhost = stack.enter_context(_taking_beside(listening["latchkey"]))
     stack.enter_context(_alone(options.state))
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
-    environment = _environment(cloud, options.state, issuer=server.url(listening["latchkey"], "localhost"))
-    environment |= reference.settings_here(demo.DOCS.client_id) | (mcp.settings(mcp_server) if mcp_server else {})
+    environment = _environment(cloud, options.state, issuer=ports.url(listening["latchkey"], "localhost"))
+    environment |= reference.settings_here(demo.DOCS) | (mcp.settings(mcp_server) if mcp_server else {})
     registry = served_apis.registry(served) | mcp.registry(mcp_server, served)
     needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
     environment["LATCHKEY_SCOPES"] = " ".join(
         dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *needed])
     )
     Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(registry, indent=2))
-    command = [sys.executable, "-m", "local.demo"]
+    command = [sys.executable, "-m", "local.preparation"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
     stack.callback(local_state.forget, options.state)
@@ -145,7 +144,7 @@ def _set_up(
 @contextmanager
 def _taking(port: int) -> Iterator[socket.socket]:
     try:
-        listening = server.listen(port)
+        listening = ports.listen(port)
     except OSError:
         raise aws.PortTaken(f"port {port} of 127.0.0.1 is taken") from None
     except OverflowError:
@@ -157,7 +156,7 @@ def _taking(port: int) -> Iterator[socket.socket]:
 @contextmanager
 def _taking_beside(listening: socket.socket) -> Iterator[tuple[socket.socket, ...]]:
     try:
-        beside = server.listen_beside(listening)
+        beside = ports.listen_beside(listening)
     except OSError:
         raise aws.PortTaken(f"port {listening.getsockname()[1]} of [::1] is taken") from None
     if beside is None:
@@ -254,7 +253,7 @@ def _watch(
 
 
 def _welcome(workers: list[Worker], served: list[served_apis.Api], state: Path) -> str:
-    notes, *more = (server.url(worker.listening[0]) for worker in workers[1:])
+    notes, *more = (ports.url(worker.listening[0]) for worker in workers[1:])
     base = workers[0].environment["LATCHKEY_ISSUER"]
     mine = "".join(
         f"\n{api.name:<10} {url}   ({api.target}, behind the guard)" for api, url in zip(served[1:], more, strict=True)
@@ -270,8 +269,8 @@ Notes      {notes}   (examples/notes, which trusts Latchkey's guard){mine}
 AWS        {workers[0].environment["AWS_ENDPOINT_URL"]}   (embedded: DynamoDB, SSM and SES)
 Mail       {base}/_local/outbox   (what would have been sent, to whomever)
 Demo user  {demo.ADDRESS}, password {demo.PASSWORD}
-Clients    {demo.APP.client_id} (public, redirects to {demo.APP.redirect_uris[0]} on any port)
-           {demo.SERVICE.client_id}, secret {demo.SERVICE_SECRET} (client_credentials)
+Clients    {demo.APP} (public, redirects to {demo.REDIRECT_URI} on any port)
+           {demo.SERVICE}, secret {demo.SERVICE_SECRET} (client_credentials)
 State      {state}   (delete it to begin anew)
 
 Try it in another terminal: log in, who am I, refresh, the guarded example, and a token without its scope.

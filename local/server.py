@@ -3,7 +3,6 @@
 What is not well-formed HTTP never reaches the gateway and is refused here, in our error shape.
 """
 
-import errno
 import json
 import logging
 import re
@@ -15,6 +14,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from local import ports
 from local.gateway import BODY_LIMIT, Answer, Gateway
 
 log = logging.getLogger(__name__)
@@ -23,53 +23,14 @@ HEADERS_LIMIT = 10_240  # API Gateway's own, of all headers together
 LINE_LIMIT = 8_192
 LINGER_SECONDS = 2.0
 NO_BODY = {204, 304}
-NO_IPV6 = {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT}
 
 
 class Malformed(Exception):
     """The request is not well-formed HTTP."""
 
 
-def listen(port: int = 0) -> socket.socket:
-    """Take a port of 127.0.0.1 (0: any free one), where connections queue up until they are served."""
-    listening = socket.socket()
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1", port))
-        listening.listen(128)
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def listen_beside(listening: socket.socket) -> socket.socket | None:
-    """Take the same port of [::1], which is `localhost` as well; None on a machine without IPv6.
-
-    A program that asks for `localhost` may try it first, and would reach whoever else has it.
-    """
-    beside = None
-    try:
-        beside = socket.socket(socket.AF_INET6)
-        beside.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        beside.bind(("::1", listening.getsockname()[1]))
-        beside.listen(128)
-    except OSError as error:
-        if beside is not None:
-            beside.close()
-        if error.errno in NO_IPV6:
-            return None
-        raise
-    return beside
-
-
-def url(listening: socket.socket, host: str = "127.0.0.1") -> str:
-    """Return the base URL of a port taken with `listen`."""
-    return f"http://{host}:{listening.getsockname()[1]}"
-
-
 class Server(ThreadingHTTPServer):
-    """Serves a gateway on a port taken with `listen`."""
+    """Serves a gateway on a port taken with `ports.listen`."""
 
     daemon_threads = True
 
@@ -91,7 +52,7 @@ def serving(gateway: Gateway, listening: socket.socket) -> Iterator[str]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield url(listening)
+        yield ports.url(listening)
     finally:
         server.shutdown()
         thread.join()

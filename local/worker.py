@@ -25,18 +25,16 @@ from local import exit_with_parent
 from local.api_kinds import HttpApi, Kind, RestApi
 from local.gateway import Gateway
 from local.integrations import CannotIntegrateError, Function, Upstream
-from local.latchkey_gateway import LatchkeyGateway
 from local.server import Server
+from local.workers import KIND, SHELL
 
 log = logging.getLogger(__name__)
-
-SHELL = "LOCAL_SHELL"
-KIND = "LOCAL_API_KIND"  # of an API that is not Latchkey: http, or else REST
 
 
 def latchkey() -> Gateway:
     """Return Latchkey itself, behind its own guard, with what delivers its messages."""
     from app import app
+    from local.latchkey_gateway import LatchkeyGateway
 
     issuer = os.environ["LATCHKEY_ISSUER"]
     return LatchkeyGateway(app, issuer=issuer, kind=RestApi(issuer + RESOURCE_METADATA, scopes=OWN_SCOPES))

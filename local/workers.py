@@ -8,6 +8,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 10.0
+# What a worker is told by its environment of an API that is not Latchkey.
+SHELL = "LOCAL_SHELL"
+KIND = "LOCAL_API_KIND"  # http, or else REST
 
 
 @dataclass

@@ -7,6 +7,8 @@ from . import values
 from .apis import PACKAGE
 
 SHIPPED = f"{PACKAGE}/reference"
+# The renderer's files, as its distribution has them.
+RENDERER = ("swagger-ui-bundle.js", "swagger-ui.css")
 CLIENT = (r"[!-~]*", "the id of a client")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from chalicelib.config import WrongSetting, load
-from chalicelib.web.metadata.reference import RENDERER
+from chalicelib.config.reference import RENDERER
 from deploy import reference, stages, staging
 
 

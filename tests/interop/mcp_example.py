@@ -12,7 +12,8 @@ from local import mcp
 from local.api_kinds import HttpApi, Kind, RestApi
 from local.gateway import Gateway
 from local.integrations import Function
-from local.server import listen, serving, url
+from local.ports import listen, url
+from local.server import serving
 from tests.interop.served import Served, free_port, latchkey
 
 SCOPES = ("mcp:read", "mcp:write")

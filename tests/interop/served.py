@@ -19,7 +19,8 @@ from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
 from local.gateway import Answer, Gateway
-from local.server import listen, serving, url
+from local.ports import listen, url
+from local.server import serving
 from tests.interop.javascript import resident
 from tests.interop.person import Person
 from tests.support.aws import container, deploy

@@ -208,17 +208,17 @@ def test_nothing_is_deployed_into_the_run_nor_destroyed_in_it(run: Run, checkout
 
 def test_the_demo_clients_are_there_and_are_told(run: Run) -> None:
     for client in (demo.APP, demo.SERVICE):
-        assert client.client_id in run.welcome
+        assert client in run.welcome
     with closing(http.client.HTTPConnection("127.0.0.1", run.ports[0], timeout=60)) as connection:
         fields = {"grant_type": "client_credentials", "scope": "notes:read"}
-        credentials = base64.b64encode(f"{demo.SERVICE.client_id}:{demo.SERVICE_SECRET}".encode()).decode()
+        credentials = base64.b64encode(f"{demo.SERVICE}:{demo.SERVICE_SECRET}".encode()).decode()
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Authorization": f"Basic {credentials}"}
         connection.request("POST", "/oauth/token", urlencode(fields), headers)
         answer = connection.getresponse()
         tokens = json.loads(answer.read())
         assert answer.status == 200, tokens
         request = {
-            "client_id": demo.APP.client_id,
+            "client_id": demo.APP,
             "redirect_uri": "http://127.0.0.1:5555/callback",
             "response_type": "code",
         }

@@ -114,7 +114,7 @@ def test_the_demo_s_clients_may_ask_for_its_scopes(run: Run) -> None:
     answer = run.post_form(
         "/oauth/token",
         {"grant_type": "client_credentials", "scope": "todos:read"},
-        user=(demo.SERVICE.client_id, demo.SERVICE_SECRET),
+        user=(demo.SERVICE, demo.SERVICE_SECRET),
     )
     assert answer["scope"] == "todos:read"
     assert run.call(port_of(run, "todos"), "GET", "/todos", token=answer["access_token"])[0] == 200

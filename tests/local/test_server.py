@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from chalice.app import Chalice, Response
 
-from local import server
+from local import ports, server
 from local.gateway import BODY_LIMIT, Gateway
 
 
@@ -41,7 +41,7 @@ def app() -> Chalice:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    listening = server.listen()
+    listening = ports.listen()
     with server.serving(Gateway(app()), listening):
         yield listening.getsockname()[1]
 
@@ -94,7 +94,7 @@ def test_no_segment_waits_for_an_acknowledgement(port: int, monkeypatch: pytest.
 
 
 def test_a_burst_of_connections_waits_in_the_queue_until_it_is_served() -> None:
-    listening = server.listen()
+    listening = ports.listen()
     clients = [socket.create_connection(listening.getsockname(), timeout=30) for _ in range(60)]
     for client in clients:
         client.sendall(b"GET /page HTTP/1.1\r\nConnection: close\r\n\r\n")
@@ -231,5 +231,5 @@ def test_many_threads_get_their_own_answers(port: int) -> None:
 
 
 def test_a_taken_port_is_an_os_error() -> None:
-    with server.listen() as listening, pytest.raises(OSError, match="in use"):
-        server.listen(listening.getsockname()[1])
+    with ports.listen() as listening, pytest.raises(OSError, match="in use"):
+        ports.listen(listening.getsockname()[1])

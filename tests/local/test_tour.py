@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local import demo
+from local.preparation import APP
 from tests.local.test_serve import ROOT, Run, copied, running
 
 README = (ROOT / "README.md").read_text()
@@ -115,7 +115,7 @@ def test_openid_client_s_lines_lead_to_the_page_on_which_a_person_logs_in(served
         check=True,
     ).stdout.strip()
     html = page(address)
-    assert demo.APP.client_name in html
+    assert APP.client_name in html
     assert 'type="password"' in html
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from app import app
 from chalicelib.config import load
-from local import server
+from local import ports, server
 from local.gateway import Gateway
 from tests.pages.site import Application, Site
 from tests.support.aws import container, deploy
@@ -49,10 +49,10 @@ def host() -> str:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, host: str) -> Iterator[Site]:
     """A deployment of this module's own, served on a free port."""
-    own, listening = uuid4().hex, server.listen()
+    own, listening = uuid4().hex, ports.listen()
     settings = load(
         {
-            "LATCHKEY_ISSUER": server.url(listening, host),
+            "LATCHKEY_ISSUER": ports.url(listening, host),
             "LATCHKEY_USERS_TABLE": f"users-{own}",
             "LATCHKEY_GRANTS_TABLE": f"grants-{own}",
             "LATCHKEY_OUTBOX_TABLE": f"outbox-{own}",

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from chalicelib.flows.clients import manage
 from chalicelib.services import use
 from deploy import reference
-from local import demo
+from local import demo, preparation
 from tests.pages.conftest import Opener
 from tests.pages.looks import SIDEWAYS, picture
 from tests.pages.site import Site, log_in
@@ -24,9 +24,9 @@ def docs(site: Site) -> Iterator[str]:
     """Where the reference is, of a deployment that has asked for it."""
     folder, svc = reference.installed(), site.svc
     assert folder
-    if svc.clients.read(demo.DOCS.client_id) is None:
-        manage.create(svc, replace(demo.DOCS, redirect_uris=(f"{site.url}/docs",), scopes=("openid", "account")))
-    settings = replace(svc.settings, reference=str(folder), reference_client=demo.DOCS.client_id)
+    if svc.clients.read(demo.DOCS) is None:
+        manage.create(svc, replace(preparation.DOCS, redirect_uris=(f"{site.url}/docs",), scopes=("openid", "account")))
+    settings = replace(svc.settings, reference=str(folder), reference_client=demo.DOCS)
     use(replace(svc, settings=settings))
     yield f"{site.url}/docs"
     use(svc)
@@ -53,7 +53,7 @@ def authorize(window: Page, site: Site) -> None:
     """Presses Authorize, and logs somebody in in the window that it opens."""
     window.locator(".scheme-container .authorize").click()
     dialog = window.locator(".dialog-ux")
-    expect(dialog.locator("#client_id_authorizationCode")).to_have_value(demo.DOCS.client_id)
+    expect(dialog.locator("#client_id_authorizationCode")).to_have_value(demo.DOCS)
     dialog.locator("label[for^='account-authorizationCode']").first.click()
     with window.expect_popup() as popup:
         press_authorize(window)

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks import environments
 from benchmarks.peers.processes import Connection, HttpServer, Process, started, wait_for_port
-from local import server
+from local import ports
 
 ARTIFACT = "org.keycloak:keycloak-quarkus-dist:26.4.7"
 START_SECONDS, WARM, USERS = 300, 100, 40
@@ -68,7 +68,7 @@ def running(folder: Path) -> Iterator[Process]:
 
 
 def _free_port() -> int:
-    with closing(server.listen()) as listening:
+    with closing(ports.listen()) as listening:
         return int(listening.getsockname()[1])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...config import Settings
+from ...config.reference import RENDERER
 from ...domain.errors import NotFound
 from ..http.answers import Answer
 from ..pages import html
@@ -20,8 +21,6 @@ STATIC = html.DIRECTORY / "static"
 STYLE = (STATIC / "docs.css").read_text()
 STYLE_HASH = b64encode(sha256(STYLE.encode()).digest()).decode()
 HTML, CSS, SCRIPT = "text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8"
-# The renderer's files, as its distribution has them, and ours.
-RENDERER = ("swagger-ui-bundle.js", "swagger-ui.css")
 OURS = ("reference.js", "reference.css")
 IMMUTABLE = {"Cache-Control": "public, max-age=31536000, immutable", "X-Content-Type-Options": "nosniff"}
 
