@@ -150,9 +150,81 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied(tmp_path_factory.mktemp("checkout"))
 
 
+def descendants(pid: int) -> set[int]:
+    """Return the processes below one."""
+    table = subprocess.run(["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
+    parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines())}
+    tree: set[int] = set()
+    while more := {child for child, parent in parents.items() if parent in tree | {pid}} - tree:
+        tree |= more
+    return tree
+
+
+def exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as taker:
+        taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taker.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+@dataclass
+class End:
+    """How a run ended: how many processes it had, its status, which of those go on, and which of its ports are taken."""
+
+    processes: int
+    status: int
+    left: list[int]
+    ports_taken: list[int]
+
+
+CLEAN = End(processes=4, status=0, left=[], ports_taken=[])
+
+
+def stopped(run: Run, number: int) -> End:
+    processes = descendants(run.process.pid)
+    status = run.stop(number)
+    return End(
+        len(processes),
+        status,
+        left=[pid for pid in processes if exists(pid)],
+        ports_taken=[port for port in run.ports if not is_free(port)],
+    )
+
+
+@dataclass
+class Interrupted:
+    """A run that Ctrl-C has stopped: its tokens of the demo user, its log at start and end, and how it ended."""
+
+    run: Run
+    tokens: dict[str, Any]
+    logs: tuple[str, str]
+    end: End
+
+
 @pytest.fixture(scope="module")
-def run(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    with running(checkout, tmp_path_factory.mktemp("serve") / "state") as started:
+def interrupted(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Interrupted:
+    """The first run on a state; several tests look at what is left of it."""
+    with running(checkout, tmp_path_factory.mktemp("serve") / "state") as run:
+        log, tokens = run.log.read_text(), run.log_in()
+        end = stopped(run, signal.SIGINT)
+        return Interrupted(run, tokens, (log, run.log.read_text()), end)
+
+
+@pytest.fixture(scope="module")
+def run(checkout: Path, interrupted: Interrupted) -> Iterator[Run]:
+    """The second run on that state, at the same ports: whatever leaves its processes alone is asked of this one."""
+    with running(checkout, interrupted.run.state, ports=interrupted.run.ports) as started:
         yield started
 
 
@@ -260,51 +332,9 @@ def test_mail_is_there_as_its_reader_would_see_it_and_for_test_suites_once_the_r
     assert run.call(run.ports[0], "GET", "/me", token=token)[1]["email_verified"] is True
 
 
-def descendants(pid: int) -> set[int]:
-    """Return the processes below one."""
-    table = subprocess.run(["ps", "-Ao", "pid=,ppid="], capture_output=True, text=True, check=True).stdout  # noqa: S607
-    parents = {int(child): int(parent) for child, parent in map(str.split, table.splitlines())}
-    tree: set[int] = set()
-    while more := {child for child, parent in parents.items() if parent in tree | {pid}} - tree:
-        tree |= more
-    return tree
-
-
-def exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@dataclass
-class Ended:
-    """A run that was stopped: its tokens of the demo user, its processes, its status, and its log at start and end."""
-
-    run: Run
-    tokens: dict[str, Any]
-    processes: set[int]
-    status: int
-    logs: tuple[str, str]
-
-
-def ended_by(number: int, checkout: Path, state: Path) -> Ended:
-    with running(checkout, state) as run:
-        log, processes, tokens = run.log.read_text(), descendants(run.process.pid), run.log_in()
-        return Ended(run, tokens, processes, run.stop(number), (log, run.log.read_text()))
-
-
-@pytest.fixture(scope="module")
-def interrupted(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Ended:
-    """A run that Ctrl-C has stopped; several tests look at what is left of it."""
-    return ended_by(signal.SIGINT, checkout, tmp_path_factory.mktemp("interrupted") / "state")
-
-
-def test_nothing_is_logged_but_what_was_asked_for(interrupted: Ended) -> None:
+def test_nothing_is_logged_but_what_was_asked_for(interrupted: Interrupted) -> None:
     before, after = interrupted.logs
     assert before == ""
-    assert interrupted.status == 0
     assert re.fullmatch(r"[0-9:]{8} latchkey: POST /login 200 \d+ ms\n", after)
 
 
@@ -342,13 +372,10 @@ def test_the_example_keeps_the_notes_of_each_user_apart_and_obeys_scopes(run: Ru
     assert run.call(notes, "GET", "/notes", token=mine) == (200, {"notes": []})
 
 
-def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(checkout: Path, interrupted: Ended) -> None:
-    first, tokens = interrupted.run, interrupted.tokens
-    assert interrupted.status == 0
-    with running(checkout, first.state, ports=first.ports) as second:
-        assert second.call(second.ports[0], "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
-        refresh = {"refresh_token": tokens["refresh_token"]}
-        assert second.call(second.ports[0], "POST", "/refresh", refresh)[0] == 200
+def test_after_a_clean_restart_yesterday_s_tokens_are_still_good(interrupted: Interrupted, run: Run) -> None:
+    tokens = interrupted.tokens
+    assert run.call(run.ports[0], "GET", "/me", token=tokens["access_token"])[1]["email"] == demo.ADDRESS
+    assert run.call(run.ports[0], "POST", "/refresh", {"refresh_token": tokens["refresh_token"]})[0] == 200
 
 
 def parts(run: Run) -> dict[str, int]:
@@ -362,7 +389,9 @@ def parts(run: Run) -> dict[str, int]:
     return pids
 
 
-def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(checkout: Path, tmp_path: Path) -> None:
+def test_a_killed_process_is_replaced_with_nothing_lost_that_was_answered_and_sighup_ends_all(
+    checkout: Path, tmp_path: Path
+) -> None:
     with running(checkout, tmp_path / "state") as run:
         assert sorted(parts(run)) == ["app", "aws", "latchkey", "notes"]
         for name, text in {
@@ -385,6 +414,7 @@ def test_a_killed_process_is_replaced_and_nothing_that_was_answered_is_lost(chec
     with running(checkout, tmp_path / "state", ports=run.ports) as again:
         refresh = {"refresh_token": tokens["refresh_token"]}
         assert again.call(again.ports[0], "POST", "/refresh", refresh)[0] == 200
+        assert stopped(again, signal.SIGHUP) == CLEAN
 
 
 def gone(pid: int) -> None:
@@ -399,18 +429,8 @@ def gone(pid: int) -> None:
         os.close(descriptor)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stopped_it_leaves_no_process_behind_and_its_ports_free(
-    checkout: Path, tmp_path: Path, interrupted: Ended, number: int
-) -> None:
-    stopped = interrupted if number == signal.SIGINT else ended_by(number, checkout, tmp_path / "state")
-    assert len(stopped.processes) == 4
-    assert stopped.status == 0
-    assert [pid for pid in stopped.processes if exists(pid)] == []
-    for port in stopped.run.ports:
-        with socket.socket() as free:
-            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            free.bind(("127.0.0.1", port))
+def test_ctrl_c_leaves_no_process_behind_and_the_ports_free(interrupted: Interrupted) -> None:
+    assert interrupted.end == CLEAN
 
 
 def test_plain_chalice_local_works_beside_it_with_the_environment_that_the_manual_gives(
@@ -504,7 +524,7 @@ def test_a_second_run_on_the_same_state_is_refused(run: Run) -> None:
     assert text == f"Cannot serve: another one runs on the same state, {state}.\n"
 
 
-def test_an_edit_is_served_and_a_broken_one_only_until_the_next(tmp_path: Path) -> None:
+def test_an_edit_is_served_a_broken_one_only_until_the_next_and_sigterm_ends_all(tmp_path: Path) -> None:
     root = copied(tmp_path / "checkout")
     app = (root / "app.py").read_text()
     with running(root, tmp_path / "state") as run:
@@ -514,3 +534,5 @@ def test_an_edit_is_served_and_a_broken_one_only_until_the_next(tmp_path: Path) 
         (root / "app.py").write_text(app + '\napp.route("/edited")(lambda: {"edited": True})\n')
         run.printed_until("Edited: started anew.")
         assert run.call(run.ports[0], "GET", "/edited") == (200, {"edited": True})
+        assert run.call(run.ports[1], "GET", "/notes")[0] == 401  # the example is there again too
+        assert stopped(run, signal.SIGTERM) == CLEAN

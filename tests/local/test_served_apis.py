@@ -3,20 +3,22 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local import demo, served_apis
-from tests.local.test_serve import ROOT, Run, copied, descendants, refusal, running
+from local import demo, serve, served_apis
+from tests.local.test_serve import CLEAN, ROOT, Run, copied, running, stopped
 
 pytestmark = pytest.mark.xdist_group("serve")
 
@@ -120,12 +122,8 @@ def test_the_demo_s_clients_may_ask_for_its_scopes(run: Run) -> None:
     assert run.call(port_of(run, "todos"), "GET", "/todos", token=answer["access_token"])[0] == 200
 
 
-def test_it_goes_with_the_run(checkout: Path, todos: Path, tmp_path: Path) -> None:
-    with running(checkout, tmp_path / "state", options=(f"--app={todos}", "--api-port=0", "--name=mine")) as run:
-        started = descendants(run.process.pid)
-        assert run.call(port_of(run, "mine"), "GET", "/todos")[0] == 401
-        assert run.stop() == 0
-    assert [pid for pid in started if Path(f"/proc/{pid}").exists()] == []
+def test_it_goes_with_the_run(run: Run) -> None:  # the last test of this run
+    assert stopped(run, signal.SIGTERM) == replace(CLEAN, processes=6)
 
 
 def test_an_app_that_cannot_be_imported_is_told_and_served_once_it_can(checkout: Path, tmp_path: Path) -> None:
@@ -196,9 +194,9 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
     (tmp_path / "openapi.json").write_text(json.dumps(OPENAPI))
     with ExitStack() as stack:
         with echo() as url:
-            options = (f"--upstream={url}/v1/", f"--scopes={tmp_path / 'openapi.json'}", "--api-port=0")
+            options = (f"--upstream={url}/v1/", f"--scopes={tmp_path / 'openapi.json'}", "--api-port=0", "--name=mine")
             run = stack.enter_context(running(checkout, tmp_path / "state", options=options))
-            port = port_of(run, "upstream")
+            port = port_of(run, "mine")
             token = run.log_in(scope="items:read items:write")["access_token"]
             sub = run.call(run.ports[0], "GET", "/me", token=run.log_in()["access_token"])[1]["sub"]
             lies = {"X-Latchkey-Sub": "somebody", "x_latchkey_scope": "everything", "X.Latchkey.Roles": "owner"}
@@ -233,6 +231,15 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
         assert f"{url}/v1/ does not answer" in run.log.read_text()
 
 
+def test_a_server_without_a_name_is_called_upstream(tmp_path: Path) -> None:
+    (tmp_path / "openapi.json").write_text(json.dumps(OPENAPI))
+    made = served_apis.of_the_developer(
+        app=None, upstream="http://127.0.0.1:3000", scopes=tmp_path / "openapi.json", name=None
+    )
+    assert made
+    assert made.name == "upstream"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -251,9 +258,22 @@ def test_any_server_stands_behind_the_guard_and_hears_who_is_asking_from_nobody_
          f"{served_apis.EXAMPLE}/requirements.txt is neither a scope map nor an OpenAPI document"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_told_in_one_line(tmp_path: Path, options: list[str], message: str) -> None:
+def test_what_makes_no_sense_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
     free = [f"--state={tmp_path}", "--port=0", "--notes-port=0", "--aws-port=0", "--api-port=0"]
-    assert refusal(*free, *options) == f"Cannot serve: {message}.\n"
+    assert refused_here([*free, *options]) == 1
+    assert capsys.readouterr() == ("", f"Cannot serve: {message}.\n")
+
+
+def refused_here(arguments: list[str]) -> int:
+    """Have it refused in this process, for a start takes longer than all that is tried; return the exit status."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        return serve.main(arguments)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_make_passes_on_what_was_typed_and_nothing_of_the_same_name_in_the_shell() -> None:
