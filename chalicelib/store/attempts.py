@@ -46,10 +46,8 @@ class Attempts:
         except Contended as busy:
             raise TemporarilyUnavailable(reason=", ".join(limits[place].contended for place in busy.places)) from None
 
-    def refund(self, spent: Spent | None, *, now: int) -> Write:
-        """An attempt given back, nothing for None: from every count that is not over."""
-        if spent is None:
-            return Write(())
+    def refund(self, spent: Spent, *, now: int) -> Write:
+        """An attempt given back, from every count that is not over."""
         limits = [limit for limit in spent.limits if _still_counts(limit, spent.at, now)]
         return Write(tuple(self._refund(limit, spent.at) for limit in limits))
 

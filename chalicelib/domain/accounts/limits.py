@@ -85,3 +85,6 @@ class Spent(msgspec.Struct, frozen=True):
 
     limits: tuple[Limit | Backoff, ...]
     at: int
+
+
+NOTHING_SPENT = Spent((), 0)

@@ -1,6 +1,6 @@
 import msgspec
 
-from ..accounts.limits import Spent
+from ..accounts.limits import NOTHING_SPENT, Spent
 from ..accounts.model import Session, User
 from ..accounts.remembered_device import RememberedDevice
 from . import levels
@@ -28,7 +28,7 @@ class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
     user: User
     amr: tuple[str, ...]
     auth_time: int
-    spent: Spent | None = None
+    spent: Spent = NOTHING_SPENT
     attempt_id: str = ""
     attempt_expires_at: int = 0
     agent: UserAgent | None = None

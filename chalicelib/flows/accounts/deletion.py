@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ...domain.accounts import email
-from ...domain.accounts.limits import Spent
+from ...domain.accounts.limits import NOTHING_SPENT, Spent
 from ...domain.accounts.model import Session, User
 from ...domain.errors import LoginRequired, TemporarilyUnavailable
 from ...domain.records.outbox import ErasedAccount, Mail, Message
@@ -35,12 +35,12 @@ def delete(
     InvalidCredentials, TooManyRequests, TemporarilyUnavailable too.
     """
     if user.guest:  # who could take nothing back
-        _delete_now(svc, user, last, None, network=network, language=language)
+        _delete_now(svc, user, last, NOTHING_SPENT, network=network, language=language)
         return 0
     if password is None and svc.now() - auth_time > svc.settings.fresh_login_seconds:
         raise LoginRequired(uid=user.uid)
     enrolment.check_level(svc, user, last)
-    spent = None
+    spent = NOTHING_SPENT
     if password is not None:
         spent = password_factor.reauthenticate(svc, user, password, network=network)
     if svc.settings.deletion_seconds:
@@ -49,8 +49,8 @@ def delete(
     return 0
 
 
-def _schedule(svc: Services, user: User, spent: Spent | None, *, network: str, language: str) -> int:
-    with limits.give_back_if_refused(svc, spent or Spent((), svc.now())):
+def _schedule(svc: Services, user: User, spent: Spent, *, network: str, language: str) -> int:
+    with limits.give_back_if_refused(svc, spent):
         limits.deletion(svc, user)
     delete_after = svc.now() + svc.settings.deletion_seconds
     request = svc.users.deletion_request(user, delete_after=delete_after)
@@ -62,7 +62,7 @@ def _schedule(svc: Services, user: User, spent: Spent | None, *, network: str, l
     return delete_after
 
 
-def _delete_now(svc: Services, user: User, last: Session, spent: Spent | None, *, network: str, language: str) -> None:
+def _delete_now(svc: Services, user: User, last: Session, spent: Spent, *, network: str, language: str) -> None:
     stored, before = svc.sessions.readable_of_user(user.uid), user
     if any(each.client_id != svc.settings.client_id for each in stored):
         # Told with their end, before they are erased: should anything fail after that, the clients know already.

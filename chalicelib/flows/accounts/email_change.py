@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from ...domain.accounts import email
-from ...domain.accounts.limits import Spent
+from ...domain.accounts.limits import NOTHING_SPENT
 from ...domain.accounts.model import Session, User
 from ...domain.errors import InvalidCredentials, NotFound
 from ...domain.records.outbox import EmailChangeMail
@@ -39,8 +39,9 @@ def request(svc: Services, user: User, *, address: str, password: str, network: 
     """
     new_email = _permitted(svc, user, address)
     # The password first: whoever has a stolen token alone uses up no mails, and sends none.
-    nothing = Spent((), svc.now())
-    spent = nothing if user.guest else password_factor.reauthenticate(svc, user, password, network=network)
+    spent = NOTHING_SPENT
+    if not user.guest:
+        spent = password_factor.reauthenticate(svc, user, password, network=network)
     with limits.give_back_if_refused(svc, spent):
         limits.email_change(svc, user, canonical_email=email.canonical(new_email), network=network)
     mail = _mail(user, new_email, language)

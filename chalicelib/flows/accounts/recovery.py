@@ -12,7 +12,7 @@ import msgspec
 
 from ...domain.accounts import email, passwords
 from ...domain.accounts.events import OPERATOR, Event
-from ...domain.accounts.limits import Spent
+from ...domain.accounts.limits import NOTHING_SPENT, Spent
 from ...domain.accounts.model import User
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
@@ -123,7 +123,7 @@ def reset(
     limits.reset_confirmation(svc, user)
     hashed = password_rules.hash_next(svc, user, new_password)
     # After the password was looked at: a code that is good once is not used up for one that is refused.
-    spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else None
+    spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else NOTHING_SPENT
     notice = back_channel.all_sessions_ended(svc, user, network=agent.network)
     mail = mails.mail(svc, "password_changed", user, language=agent.language)
     writes = [*_new_password(svc, link, user, hashed, language=agent.language), notice, *mail]
@@ -182,7 +182,7 @@ def _missing(svc: Services, link: ResetLink, user: User, attempt: Attempt) -> tu
     return tuple(name for name in policy.missing(svc, user, attempt) if name != password_factor.NAME)
 
 
-def _prove(svc: Services, user: User, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Spent | None:
+def _prove(svc: Services, user: User, attempt: Attempt, *, factor: str, answer: str, agent: UserAgent) -> Spent:
     """What the answer was counted against."""
     progress = login.prove(svc, attempt, factor=factor, answer=answer, agent=agent)
     if not isinstance(progress, Authenticated):

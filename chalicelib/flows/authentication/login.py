@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from ...domain.accounts.limits import Spent
+from ...domain.accounts.limits import NOTHING_SPENT, Spent
 from ...domain.accounts.model import Session, User
 from ...domain.accounts.remembered_device import RememberedDevice
 from ...domain.authentication import levels
@@ -17,10 +17,8 @@ from ...domain.errors import (
     EnrolmentRequired,
     InvalidCredentials,
     InvalidRequest,
-    LatchkeyError,
     LoginExpired,
     Refused,
-    UnmetAuthentication,
     WrongAnswer,
 )
 from ...services import Services
@@ -57,7 +55,7 @@ def with_proof(
     attempt: Attempt,
     user: User,
     proof: Proof,
-    spent: Spent | None,
+    spent: Spent,
     agent: UserAgent,
     *,
     once: bool = False,
@@ -87,7 +85,7 @@ def of_new_account(svc: Services, attempt: Attempt, user: User, agent: UserAgent
 
 def with_new_proof(svc: Services, attempt: Attempt, user: User, proof: Proof, agent: UserAgent) -> Progress:
     """Goes on with the proof that making something is: a password, or a factor of the account."""
-    return _proceed(svc, attempt.with_proof(proof), user, None, agent)
+    return _proceed(svc, attempt.with_proof(proof), user, NOTHING_SPENT, agent)
 
 
 def challenge(svc: Services, attempt: Attempt, *, factor: str, agent: UserAgent) -> Mapping[str, Any]:
@@ -138,24 +136,28 @@ def _identify(
         raise
     except InvalidCredentials as wrong:
         raise WrongAnswer(factors=(), reason=wrong.reason, uid=wrong.uid) from None
-    return with_proof(svc, attempt, user, proof, None, agent, once=True)
+    return with_proof(svc, attempt, user, proof, NOTHING_SPENT, agent, once=True)
 
 
 def _proceed(
-    svc: Services, attempt: Attempt, user: User, spent: Spent | None, agent: UserAgent, *, once: bool = False
+    svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent, *, once: bool = False
 ) -> Progress:
+    """Goes on with one proof more. What was counted is given back: by the session that begins, and here where none does."""
+    with limits.give_back_if_refused(svc, spent):
+        progress = _progress(svc, attempt, user, spent, agent, once=once)
+    if isinstance(progress, Incomplete):
+        svc.attempts.give_back(spent, now=svc.now())
+    return progress
+
+
+def _progress(svc: Services, attempt: Attempt, user: User, spent: Spent, agent: UserAgent, *, once: bool) -> Progress:
     try:
         factors = policy.missing(svc, user, attempt)
-    except UnmetAuthentication:
-        _give_back(svc, spent)
-        raise
     except EnrolmentRequired:
-        _give_back(svc, spent)
         return Incomplete(attempt, (), policy.kinds_that_complete(svc, attempt))
     device = known_devices.of_user_agent(svc, agent)
     remembered = _remembered(svc, attempt, user, device) if factors else None
     if factors and not remembered:
-        _give_back(svc, spent)
         return Incomplete(attempt, factors)
     used_up = once or len(attempt.proofs) > 1
     authenticated = Authenticated(
@@ -172,11 +174,9 @@ def _proceed(
     )
     try:
         login_hooks.before_login(svc, authenticated, attempt.client_id)
-    except LatchkeyError as refusal:
-        _give_back(svc, spent)  # nothing was guessed
-        if isinstance(refusal, Refused):
-            event = audit.event(svc, "login_refused", client=attempt.client_id, amr=authenticated.amr, reason="hook")
-            audit.record(svc, user.uid, event)
+    except Refused:
+        event = audit.event(svc, "login_refused", client=attempt.client_id, amr=authenticated.amr, reason="hook")
+        audit.record(svc, user.uid, event)
         raise
     return authenticated
 
@@ -186,11 +186,6 @@ def _remembered(svc: Services, attempt: Attempt, user: User, device: KnownDevice
     if len(attempt.proofs) > 1 or policy.missing(svc, user, attempt, remembered=True):
         return None
     return remembered_devices.find(svc, device, user)
-
-
-def _give_back(svc: Services, spent: Spent | None) -> None:
-    if spent:
-        svc.attempts.give_back(spent, now=svc.now())
 
 
 def _warn_owner(svc: Services, user: User) -> None:

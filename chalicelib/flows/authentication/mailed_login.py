@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...domain.accounts import email
-from ...domain.accounts.limits import Spent
+from ...domain.accounts.limits import NOTHING_SPENT, Spent
 from ...domain.accounts.model import User
 from ...domain.authentication import levels
 from ...domain.authentication.attempt import Attempt
@@ -120,7 +120,7 @@ def with_link(svc: Services, attempt: Attempt, unverified_text: str, *, agent: U
     _address(svc, attempt)
     with audit.failures(svc, "login_failed", client=attempt.client_id, factor=PROOF):
         user = _user_of_link(svc, attempt, unverified_text)
-    return _log_in(svc, attempt, user, Spent((), svc.now()), agent)
+    return _log_in(svc, attempt, user, NOTHING_SPENT, agent)
 
 
 def _user_of_link(svc: Services, attempt: Attempt, unverified_text: str) -> User:

@@ -60,8 +60,7 @@ def create(svc: Services, session: Session, *, login: Authenticated) -> User:
     writes = (svc.sessions.creation(session), *finish, *device, *cap)
     failed = audit.commit(svc, session.uid, events, *writes, optional=[refund])
     if failed in finish:
-        if login.spent:
-            svc.attempts.give_back(login.spent, now=svc.now())
+        svc.attempts.give_back(login.spent, now=svc.now())
         raise LoginExpired(reason="login complete already", uid=session.uid)
     if failed is not None:
         if session.browser:
