@@ -113,6 +113,7 @@ def _refused_by_now(svc: "Services", client: "Client") -> Iterator[str]:
 def _problems(svc: "Services", client: "Client") -> dict[str, bool]:
     from chalicelib.domain.oauth.claims import OPENID_SCOPES, of_scopes
     from chalicelib.domain.oauth.client import CLIENT_CREDENTIALS, CODE, REFRESH
+    from chalicelib.domain.oauth.scopes import OFFLINE_ACCESS
 
     change, scopes = f"./latchkey clients change {client.client_id}", set(client.scopes)
     unknown = scopes - set(OPENID_SCOPES) - svc.settings.known_scopes
@@ -128,7 +129,7 @@ def _problems(svc: "Services", client: "Client") -> dict[str, bool]:
         f"It gets no refresh token for `openid` without the scope offline_access: {change} scopes=…": (
             REFRESH in client.grant_types
             and "openid" in scopes
-            and "offline_access" not in scopes
+            and OFFLINE_ACCESS not in scopes
             and not client.first_party
         ),
         f"No API here knows the scopes {' '.join(sorted(unknown))}.": bool(unknown),

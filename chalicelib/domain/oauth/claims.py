@@ -8,6 +8,7 @@ from ..accounts.model import Session, User
 from ..authentication import levels
 from ..crypto import base64url
 from .client import Client
+from .scopes import OFFLINE_ACCESS
 
 # OpenID Connect Core 5.4, as far as an account of ours has them.
 OF_SCOPE = {
@@ -17,7 +18,7 @@ OF_SCOPE = {
 }
 # What a person may do here is nobody's to be told of, unless an operator says so: no client asks for it by itself.
 OF_OPERATORS = ("groups", "roles")
-OPENID_SCOPES = ("openid", *OF_SCOPE, "offline_access")
+OPENID_SCOPES = ("openid", *OF_SCOPE, OFFLINE_ACCESS)
 OF_USER = tuple(name for names in OF_SCOPE.values() for name in names)
 HASHES = {"RS256": hashlib.sha256, "PS256": hashlib.sha256, "ES256": hashlib.sha256, "EdDSA": hashlib.sha512}
 

@@ -11,6 +11,7 @@ from ..accounts.model import Session
 from ..crypto import algorithms, jws
 from ..crypto.handles import MAX_IDLE
 from .client_values import MAX_URI, PRINTABLE, are_public_keys, is_https
+from .scopes import OFFLINE_ACCESS
 from .tokens import MAX_LIFETIME
 
 CODE, REFRESH, CLIENT_CREDENTIALS = "authorization_code", "refresh_token", "client_credentials"
@@ -266,7 +267,7 @@ class Client:
         if self.registered_without_scope and "scopes" not in self.operator_members:
             return tuple(scope for scope in self.scopes if scope == "openid")
         registered = self.default_scopes or self.scopes
-        return tuple(scope for scope in registered if scope in self.scopes and scope != "offline_access")
+        return tuple(scope for scope in registered if scope in self.scopes and scope != OFFLINE_ACCESS)
 
     @property
     def told_of_sessions(self) -> bool:
@@ -279,7 +280,7 @@ class Client:
 
     def refreshes(self, scope: tuple[str, ...]) -> bool:
         """Whether its sessions get refresh tokens: an OpenID client has to ask for them (OpenID Connect Core 11)."""
-        offline = self.first_party or "openid" not in scope or "offline_access" in scope
+        offline = self.first_party or "openid" not in scope or OFFLINE_ACCESS in scope
         return offline and REFRESH in self.grant_types
 
     def redirects_to(self, uri: str) -> bool:

@@ -7,6 +7,7 @@ from ..errors import InvalidScope
 TOKEN = r"[A-Za-z0-9!#%&'()*+,\-./:;<=>?@\[\]^_`{|}~]{1,128}"
 LIST = r"[\x20\x21\x23-\x5b\x5d-\x7e]*"  # of any names that the RFC knows
 MAX_SCOPES = 50
+OFFLINE_ACCESS = "offline_access"  # OpenID Connect Core 11
 
 
 def parse(text: str) -> tuple[str, ...]:

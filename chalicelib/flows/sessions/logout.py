@@ -10,6 +10,7 @@ from ...domain.accounts.events import SERVER
 from ...domain.accounts.model import Session, User, in_force
 from ...domain.errors import InvalidRequest, NotFound
 from ...domain.oauth.client import Client
+from ...domain.oauth.scopes import OFFLINE_ACCESS
 from ...services import Services
 from ..clients import authenticate as clients
 from ..clients import current, own
@@ -18,7 +19,6 @@ from . import back_channel, ending, verify
 from .browser import Browser
 
 KNOWN = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "logout_hint", "ui_locales"})
-OFFLINE = "offline_access"
 BY_USER, TOO_MANY = "ended by its user", "too many sessions"
 
 
@@ -139,7 +139,7 @@ def _end(
 def _end_begun(svc: Services, user: User, session_id: str) -> None:
     # What was granted for a user's absence stays (Back-Channel Logout 1.0 section 2.7): a television, an app on a phone.
     for session in svc.sessions.of_user(user.uid):
-        if session.browser == session_id and not session.ended and OFFLINE not in session.scope:
+        if session.browser == session_id and not session.ended and OFFLINE_ACCESS not in session.scope:
             svc.sessions.end(session.uid, session.session_id, why=back_channel.BROWSER_LEFT)
 
 

@@ -35,7 +35,7 @@ def redeem(svc: Services, client: Client, request: TokenRequest) -> TokenSet:
     claims, issuer = _verify(svc, client, request.params["assertion"], request.network)
     # Somebody's word is no login, however strong the one was that they go by.
     may_have = policy.granted_at(client.scopes, amr=(), aal2_scopes=svc.settings.aal2_scopes)
-    allowed = tuple(scope for scope in may_have if scope != "offline_access")
+    allowed = tuple(scope for scope in may_have if scope != scopes.OFFLINE_ACCESS)
     scope = scopes.narrow(request.params.get("scope"), allowed=allowed)
     if not scope:
         raise InvalidScope("The client has no scope that an assertion can be exchanged for: see its `scopes`.")
