@@ -86,6 +86,6 @@ def _commit_password(
     remembered = password_rules.remembered_hashes(svc, user)
     change = svc.users.password_change(user, password_hash=hashed, keep=keep, remembered=remembered)
     notice = back_channel.other_sessions_ended(svc, user, keep, network=network)
-    mail = mails.mail(svc, "password_changed", user, language=language)
-    events = [audit.event(svc, "password_changed", session=keep.session_id)]
+    mail = mails.mail(svc, password_rules.CHANGED, user, language=language)
+    events = [audit.event(svc, password_rules.CHANGED, session=keep.session_id)]
     audit.commit_or_unavailable(svc, user.uid, events, change, notice, *mail, optional=optional)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...domain.accounts.events import OPERATOR
+from ...domain.accounts.events import OPERATOR, Event
 from ...domain.accounts.model import User
 from ...services import Services
 from ..platform import audit
@@ -13,17 +13,17 @@ from . import account
 
 def verify_email(svc: Services, user: User) -> User | None:
     """The account with its address verified at an operator's word; None if it is gone, or has another address by now."""
-    return _noted(svc, svc.users.verify_email(user), "email_verified")
+    return _noted(svc, svc.users.verify_email(user), audit.event(svc, "email_verified", by=OPERATOR))
 
 
 def set_roles(svc: Services, user: User, roles: tuple[str, ...]) -> User | None:
     """The account with these roles and no others, which its next tokens have; None if it is gone."""
-    return _noted(svc, svc.users.set_roles(user.uid, roles=roles), "roles_changed")
+    return _noted(svc, svc.users.set_roles(user.uid, roles=roles), audit.event(svc, "roles_changed", by=OPERATOR))
 
 
 def set_attributes(svc: Services, user: User, values: Mapping[str, Any]) -> User | None:
     """The account with these attributes; None if it is gone. Raises InvalidRequest for what is not declared."""
-    return _noted(svc, account.set_attributes(svc, user, values), "attributes_changed")
+    return _noted(svc, account.set_attributes(svc, user, values), audit.event(svc, "attributes_changed", by=OPERATOR))
 
 
 def disable(svc: Services, user: User) -> bool:
@@ -33,7 +33,7 @@ def disable(svc: Services, user: User) -> bool:
     return audit.commit(svc, user.uid, [event], svc.users.disabling(user), notice) is None
 
 
-def _noted(svc: Services, changed: User | None, name: str) -> User | None:
+def _noted(svc: Services, changed: User | None, event: Event) -> User | None:
     if changed:
-        audit.record(svc, changed.uid, audit.event(svc, name, by=OPERATOR))
+        audit.record(svc, changed.uid, event)
     return changed

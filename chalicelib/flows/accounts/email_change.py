@@ -235,7 +235,7 @@ def _put_back(svc: Services, link: SealedEmailUndo, *, network: str, language: s
     mail = mails.mail(svc, recovery.MAIL, restored, language=language)
     change = (svc.users.address_change(user, restored), svc.factors.deletion(user, added))
     events = [audit.event(svc, "email_change_undone")]
-    events += [audit.event(svc, "factor_removed", reason="undone")] if added else []
+    events += [audit.event(svc, enrolment.REMOVED, reason="undone")] if added else []
     events += [audit.event(svc, "deletion_cancelled")] if user.delete_after else []
     return audit.commit(svc, user.uid, events, *change, notice, *mail) is None
 

@@ -6,6 +6,8 @@ from ...domain.errors import WeakPassword
 from ...services import Services
 from . import breached_passwords
 
+CHANGED = "password_changed"  # an event of its account, and a mail to its owner
+
 
 def check(svc: Services, password: str, *, address: str, name: str) -> str:
     """The password as it is hashed; raises LongPassword, WeakPassword. What costs a call or a hash is not looked at."""

@@ -125,7 +125,7 @@ def reset(
     # After the password was looked at: a code that is good once is not used up for one that is refused.
     spent = _prove(svc, user, attempt, factor=factor, answer=answer, agent=agent) if factors else NOTHING_SPENT
     notice = back_channel.all_sessions_ended(svc, user, network=agent.network)
-    mail = mails.mail(svc, "password_changed", user, language=agent.language)
+    mail = mails.mail(svc, password_rules.CHANGED, user, language=agent.language)
     writes = [*_new_password(svc, link, user, hashed, language=agent.language), notice, *mail]
     # What somebody else has allowed to apps of their own. Before, so that none of it remains should the next fail.
     svc.clients.delete_consents(user.uid)
@@ -141,7 +141,7 @@ def _events(svc: Services, link: ResetLink, user: User, factor: str) -> list[Eve
     by, operator = (OPERATOR, link.without_factors) if isinstance(link, SealedOperatorLink) else ("", False)
     reset_event = audit.event(svc, "password_reset", factor=factor, by=by)
     factors_go = user.factors and (operator if by else not user.email_verified)
-    return [reset_event, audit.event(svc, "factor_removed", reason="all", by=by)] if factors_go else [reset_event]
+    return [reset_event, audit.event(svc, enrolment.REMOVED, reason="all", by=by)] if factors_go else [reset_event]
 
 
 def _new_password(svc: Services, link: ResetLink, user: User, password_hash: str, *, language: str) -> list[Write]:
