@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec.structs import replace
+
 from chalicelib.domain.accounts.model import EnrolledFactor, User
 from chalicelib.domain.authentication.attempt import Attempt
 from chalicelib.domain.authentication.model import Proof
@@ -85,9 +87,15 @@ def _finish(name: str, amr: tuple[str, ...], svc: Services, user: User, answer: 
 
 @contextmanager
 def installed(
-    name: str = "counter", amr: tuple[str, ...] = ("otp",), *, challenges: bool = False, on_pages: bool = False
+    name: str = "counter",
+    amr: tuple[str, ...] = ("otp",),
+    *,
+    challenges: bool = False,
+    on_pages: bool = False,
+    **properties: Any,
 ) -> Iterator[Factor]:
-    """Puts such a factor into the list of all, and takes it out again; pages can add one that is `on_pages`."""
+    """Puts such a factor, with these `properties`, into the list of all, and takes it out again; pages can add one that is
+    `on_pages`."""
     factor = Factor(
         name=name,
         amr=amr,
@@ -100,6 +108,7 @@ def installed(
             show=_show if on_pages else None,
         ),
     )
+    factor = replace(factor, **properties)
     before = dict(FACTORS)
     FACTORS[name] = factor
     yield factor

@@ -141,7 +141,7 @@ def replace_recovery_codes(svc: Services, user: User, session: Session, *, auth_
     Raises LoginRequired, TooManyRequests, and InvalidRequest for an account without a factor that they could stand in for.
     """
     check_fresh(svc, user, session, auth_time=auth_time)
-    if not kinds(user.factors) - {recovery_code.NAME}:
+    if not any_beside_stand_ins(user.factors):
         raise InvalidRequest("Recovery codes stand in for another factor: add one first.")
     limits.factor_change(svc, user)
     factor, codes = recovery_code.new_codes(svc, user)
@@ -172,7 +172,7 @@ def remove(svc: Services, user: User, session: Session, factor_id: str, *, auth_
     """
     check_fresh(svc, user, session, auth_time=auth_time)
     gone = {_entry(user, factor_id)}
-    if not kinds(user.factors - gone) - {recovery_code.NAME}:
+    if not any_beside_stand_ins(user.factors - gone):
         gone = set(user.factors)
     if not _can_begin_login(svc, user, user.factors - gone):
         raise LastFactor(uid=user.uid)
@@ -180,6 +180,11 @@ def remove(svc: Services, user: User, session: Session, factor_id: str, *, auth_
     writes = (svc.factors.removal(user, sorted(gone)), svc.sessions.proof(session, amr=session.amr))
     events = [audit.event(svc, REMOVED, factor=kind) for kind in sorted(kinds(gone))]
     _commit(svc, user, events, *writes, mail=REMOVED, language=language)
+
+
+def any_beside_stand_ins(entries: Iterable[str]) -> bool:
+    """Whether an account names a factor beside those that stand in for others."""
+    return any(kind not in FACTORS or not FACTORS[kind].stands_in for kind in kinds(entries))
 
 
 def kinds(entries: Iterable[str]) -> set[str]:

@@ -8,7 +8,7 @@ from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired
 from ...domain.oauth.client import Client
 from ...services import Services
-from .factors import FACTORS, email_code
+from .factors import FACTORS
 
 REQUIRED, OFF = "required", "off"  # of Settings.second_factor, beside `optional`
 
@@ -87,7 +87,7 @@ def possible_kinds(svc: Services) -> tuple[str, ...]:
 def kinds_that_complete(svc: Services, attempt: Attempt) -> tuple[str, ...]:
     """The kinds of factors one of which, added to an account, lets a login reach what it has to reach."""
     is_by_mail = levels.EMAIL in levels.united(*attempt.amr)
-    kinds = [name for name in possible_kinds(svc) if not (is_by_mail and name == email_code.NAME)]
+    kinds = [name for name in possible_kinds(svc) if not (is_by_mail and FACTORS[name].by_mail)]
     with_it = {name: levels.united(*attempt.amr, FACTORS[name].amr) for name in kinds}
     return tuple(name for name, amr in with_it.items() if levels.reaches(amr, (attempt.level,)))
 
@@ -103,7 +103,7 @@ def account_level(svc: Services, user: User) -> str:
 def _offers_beside(svc: Services, user: User, amr: tuple[str, ...]) -> policy.Offers:
     offers = _offers(svc, user)
     if levels.EMAIL in amr:  # one more mail to the same mailbox proves nothing more
-        return {name: methods for name, methods in offers.items() if name != email_code.NAME}
+        return {name: methods for name, methods in offers.items() if not FACTORS[name].by_mail}
     return offers
 
 

@@ -136,5 +136,5 @@ def _factor(factor: EnrolledFactor) -> Factor:
         name=factor.name,
         created_at=factor.created_at,
         last_used_at=factor.last_used_at,
-        codes_left=len(factor.codes) if factor.kind == recovery_code.NAME else None,
+        codes_left=recovery_code.codes_left(factor),
     )

@@ -52,7 +52,7 @@ def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         accepted=json.dumps(
             [passkey.credential_of(each).credential_id for each in listed if each.kind == passkey.NAME]
         ),
-        codes_for=any(each.kind != recovery_code.NAME for each in listed),
+        codes_for=enrolment.any_beside_stand_ins(each.entry for each in listed),
         done=interaction.action if interaction else "",
         codes=interaction.detail.split() if interaction and interaction.action == CODES else [],
         query=page_request.to.removeprefix(PAGE),
@@ -175,5 +175,5 @@ def _values(factor: EnrolledFactor) -> dict[str, Any]:
         "name": factor.name,
         "created_at": factor.created_at,
         "last_used_at": factor.last_used_at,
-        "codes_left": len(factor.codes) if factor.kind == recovery_code.NAME else None,
+        "codes_left": recovery_code.codes_left(factor),
     }

@@ -1,12 +1,14 @@
 """One proof more: the page between the password and what the login was for, where the account has more factors."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired
 from ...flows.authentication import login
-from ...flows.authentication.factors import FACTORS, passkey
+from ...flows.authentication.factors import FACTORS
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
@@ -24,6 +26,7 @@ from .login_progress import (
 )
 from .page_request import PageRequest, redirect
 from .page_routes import LANGUAGE, Pages
+from .proof_fields import proof_fields
 
 pages = Pages(__name__)
 api = pages.api
@@ -49,12 +52,10 @@ def show_proof(page_request: PageRequest) -> Answer:
         FORM,
         signed={"attempt": attempt.id},
         user=user.email,
-        factor=factor,
-        is_number=bool(factor) and FACTORS[factor].is_number,
+        **proof_fields(factor, partial(_challenge, page_request, attempt, factor)),
         remember_days=page_request.svc.settings.remembered_device_days if attempt.flow != STEP_UP else 0,
         others=[name for name in factors if name != factor],
         shown=list(json.loads(attempt.request["challenge"]).values()) if factor else [],
-        options=_passkey_options(page_request, attempt) if factor == passkey.NAME else "",
         **client_values(page_request),
     )
 
@@ -74,8 +75,8 @@ def _take(page_request: PageRequest, browser_session: Browser | None, attempt: A
 
 
 def _choose(page_request: PageRequest, attempt: Attempt, factor: str) -> Answer:
-    challenge = login.challenge(page_request.svc, attempt, factor=factor, agent=page_request.user_agent)
-    if factor == passkey.NAME:  # made anew for each page: it is the same each time, and too long for a cookie
+    challenge = _challenge(page_request, attempt, factor)
+    if FACTORS[factor].by_script:  # made anew for each page: it is the same each time, and too long for a cookie
         challenge = {}
     return redirect_to_proof(page_request, attempt.with_request(factor=factor), challenge)
 
@@ -91,9 +92,8 @@ def _factor(attempt: Attempt, factors: tuple[str, ...]) -> str:
     factor = attempt.request["factor"]
     if factor in factors:
         return factor
-    return factors[0] if factors[0] == passkey.NAME or not FACTORS[factors[0]].challenge else ""
+    return factors[0] if FACTORS[factors[0]].is_shown_first else ""
 
 
-def _passkey_options(page_request: PageRequest, attempt: Attempt) -> str:
-    challenge = login.challenge(page_request.svc, attempt, factor=passkey.NAME, agent=page_request.user_agent)
-    return json.dumps(challenge[passkey.PUBLIC_KEY])
+def _challenge(page_request: PageRequest, attempt: Attempt, factor: str) -> Mapping[str, Any]:
+    return login.challenge(page_request.svc, attempt, factor=factor, agent=page_request.user_agent)

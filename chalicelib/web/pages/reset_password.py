@@ -1,8 +1,6 @@
-import json
-
 from ...domain import errors
 from ...flows.accounts import recovery
-from ...flows.authentication.factors import FACTORS, passkey
+from ...flows.authentication.factors import FACTORS
 from ...services import Services
 from ..http import request_log
 from ..http.answers import Answer
@@ -11,6 +9,7 @@ from . import form_errors, forms
 from .error_pages import REFUSALS
 from .page_request import PageRequest, page_request_of, path_with_query, redirect, redirect_to_page
 from .page_routes import LANGUAGE, Pages
+from .proof_fields import proof_fields
 
 pages = Pages(__name__)
 api = pages.api
@@ -81,7 +80,7 @@ def reset_password_page(page_request: PageRequest) -> Answer:
         missing = recovery.missing_factors(svc, token)
     except errors.NotFound:
         return page_request.show("reset_state.html", state="reset_too_old")
-    factors = [name for name in missing if name == passkey.NAME or not FACTORS[name].challenge]
+    factors = [name for name in missing if FACTORS[name].is_shown_first]
     chosen = page_request.fields.get("factor", "")
     factor = chosen if chosen in factors else next(iter(factors), "")
     others = {name: path_with_query(PAGE, _back(page_request, token, name)) for name in factors if name != factor}
@@ -91,16 +90,9 @@ def reset_password_page(page_request: PageRequest) -> Answer:
         FORM,
         signed={"token": token},
         user=address,
-        factor=factor,
-        is_number=bool(factor) and FACTORS[factor].is_number,
+        **proof_fields(factor, lambda: recovery.challenge(svc, token, factor=factor, agent=page_request.user_agent)),
         others=others,
-        options=_passkey_options(page_request, token) if factor == passkey.NAME else "",
     )
-
-
-def _passkey_options(page_request: PageRequest, token: str) -> str:
-    challenge = recovery.challenge(page_request.svc, token, factor=passkey.NAME, agent=page_request.user_agent)
-    return json.dumps(challenge[passkey.PUBLIC_KEY])
 
 
 def _back(page_request: PageRequest, token: str, factor: str) -> list[tuple[str, str]]:

@@ -5,6 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.domain.authentication import levels
+from chalicelib.domain.authentication.model import Proof
+from chalicelib.flows.authentication import attempts, policy
+from chalicelib.flows.clients import own
 from chalicelib.services import Services
 from chalicelib.web.pages import html
 from tests.support import counter
@@ -79,3 +83,41 @@ def test_a_login_that_needs_a_second_factor_offers_it(browser: Browser, svc: Ser
         assert shows(page.body, "Begin to count.", "count from nought", "Next number")
         assert b'inputmode="numeric"' not in page.body
         assert b"Log out" in browser.submit(page, ENROL, answer=counter.code(uid, 0)).body
+
+
+def test_one_that_stands_in_for_others_goes_with_the_last_of_them(browser: Browser, svc: Services) -> None:
+    uid = str(svc.users.find(EMAIL))
+    with counter.installed("spare", stands_in=True):
+        counter.enrol(svc, uid)
+        counter.enrol(svc, uid, "spare")
+        proof = browser.submit(browser.get(LOGIN), LOGIN, **RIGHT)
+        assert b"Log out" in browser.submit(proof, PROOF, answer=counter.code(uid, 1)).body
+        user = svc.users.read(uid)
+        assert user
+        (factor,) = svc.factors.of_user(user, "counter")
+        browser.submit(browser.get(PAGE), PAGE, remove=factor.id)
+        user = svc.users.read(uid)
+        assert user
+        assert user.factors == frozenset()
+
+
+def test_one_that_comes_by_mail_proves_nothing_beside_a_mail(phone: Phone, svc: Services) -> None:
+    uid = str(peek(phone.sign_up()["access_token"])[1]["sub"])
+    mailed = attempts.begin(svc, "a login by mail", own.json_api(svc))
+    for by_mail, missing in ((False, {"counter"}), (True, {"password"})):
+        with counter.installed(by_mail=by_mail):
+            counter.enrol(svc, uid)
+            user = svc.users.read(uid)
+            assert user
+            attempt = mailed.of(user).with_proof(Proof("mail", (levels.EMAIL,), svc.now()))
+            assert {*policy.missing(svc, user, attempt)} == missing
+            counter.withdraw(svc, uid)
+
+
+def test_one_that_a_script_proves_has_its_options_on_the_page_and_no_field(browser: Browser, svc: Services) -> None:
+    options = {"publicKey": {"of": "a gesture"}}
+    with counter.installed("gesture", by_script=True, challenge=lambda *_: options):
+        counter.enrol(svc, str(svc.users.find(EMAIL)), "gesture")
+        page = browser.submit(browser.get(LOGIN), LOGIN, **RIGHT)
+        assert shows(page.body, "of&#34;: &#34;a gesture")
+        assert b'type="text"' not in page.body

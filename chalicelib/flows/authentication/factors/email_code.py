@@ -85,5 +85,6 @@ FACTOR = Factor(
     challenge=_challenge,
     enrolled=_enrolled,
     enrolment=Enrolment(_begin, _finish, allowed=lambda svc: svc.settings.email_codes and bool(svc.settings.mail_from)),
+    by_mail=True,
     is_number=True,
 )

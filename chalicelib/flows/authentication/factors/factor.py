@@ -56,8 +56,9 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     `discovery` is for one whose answer says whose it is, so that a login can begin with it.
     `enrolled` is whether an account has it, None for what the account itself says. `enrolment` is None where nobody can add it
     as one adds the others. Who has nothing left that `begins_login` could not log in any more. Where one `raises_level`, a
-    login to the account needs it beside another. What is typed for it may be a number (`is_number`), for which telephones
-    have other keys.
+    login to the account needs it beside another. One that `stands_in` for others, which are lost, is nothing without them.
+    One that comes `by_mail` proves nothing beside a mail. What is typed for it may be a number (`is_number`), for which
+    telephones have other keys; where it is not typed, a page's script makes its answer (`by_script`), as of a passkey.
     """
 
     name: str
@@ -70,7 +71,15 @@ class Factor(msgspec.Struct, frozen=True, kw_only=True):
     enrolment: Enrolment | None = None
     begins_login: bool = False
     raises_level: bool = True
+    stands_in: bool = False
+    by_mail: bool = False
     is_number: bool = False
+    by_script: bool = False
+
+    @property
+    def is_shown_first(self) -> bool:
+        """Whether a page asks for it without its user's having chosen it: nothing is sent by that."""
+        return self.by_script or self.challenge is None
 
     def is_enrolled(self, svc: Services, user: User) -> bool:
         """Whether an account has it, which costs no call."""

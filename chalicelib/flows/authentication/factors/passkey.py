@@ -176,6 +176,7 @@ FACTOR = Factor(
     enrolment=Enrolment(begin, finish, most=10, begin_automatic=begin_automatic),
     discovery=Discovery(_discover, _identify),
     begins_login=True,
+    by_script=True,
     # It is a login of its own: whoever adds one to log in faster here would else be locked out on other devices.
     raises_level=False,
 )

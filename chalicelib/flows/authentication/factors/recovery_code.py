@@ -36,6 +36,11 @@ def new_codes(svc: Services, user: User) -> tuple[EnrolledFactor, list[str]]:
     return factor, codes
 
 
+def codes_left(factor: EnrolledFactor) -> int | None:
+    """How many codes of a factor have not been used; None for one of another kind."""
+    return len(factor.codes) if factor.kind == NAME else None
+
+
 def _verify(svc: Services, _: Attempt, user: User, answer: str) -> Proof:
     digest = typed_codes.recovery_code_digest(answer, uid=user.uid)
     for enrolled in svc.factors.of_user(user, NAME):
@@ -45,4 +50,4 @@ def _verify(svc: Services, _: Attempt, user: User, answer: str) -> Proof:
     raise InvalidCredentials(reason="wrong or used recovery code", uid=user.uid)
 
 
-FACTOR = Factor(name=NAME, amr=AMR, verify=_verify, raises_level=False)
+FACTOR = Factor(name=NAME, amr=AMR, verify=_verify, raises_level=False, stands_in=True)
