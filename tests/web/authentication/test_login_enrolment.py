@@ -11,9 +11,9 @@ import pytest
 from chalicelib.config import Settings
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import code_app
+from tests.support import code_app, passkeys
 from tests.support.authenticator import BE, BS, UP, UV, Authenticator, encode
-from tests.support.browser import register
+from tests.support.browser import Browser, forms, register
 from tests.support.code_app import CodeApp
 from tests.support.forge import peek
 from tests.support.login_clients import CHALLENGE_PATH, REQUEST
@@ -275,6 +275,31 @@ def test_a_passkey_of_another_login_is_added_to_neither(demanding: Phone, svc: S
     assert refusal(confirm(demanding, second, token, answer)) == EXPIRED
     assert refusal(confirm(demanding, second, other_token, answer)) == (401, "invalid_credentials")
     assert factors_of(svc, uid) == frozenset()
+
+
+def test_a_stolen_password_of_an_account_with_a_passkey_changes_no_factor_where_two_are_demanded(
+    svc: Services, phone: Phone, browser: Browser, clock: Clock
+) -> None:
+    """At every door: neither the passkey's owner's factors, nor one of the thief's own."""
+    access = phone.log_in()["access_token"]
+    uid = str(svc.users.find(EMAIL))
+    factor = passkeys.enrol(svc, uid, Authenticator())
+    clock.advance(svc.settings.fresh_login_seconds + 1)
+    with installed(replace(svc, settings=replace(svc.settings, second_factor="required"))):
+        answer = phone.call("POST /login", LOGIN)
+        assert (error(answer), answer.json()["factors"]) == ((401, "mfa_required"), ["passkey"])
+        mfa_token = answer.json()["mfa_token"]
+        for kind in ("totp", "passkey"):
+            body = {"mfa_token": mfa_token, "kind": kind}
+            assert refusal(phone.call("POST /login/enrolment", body)) == EXPIRED
+        page = browser.submit(browser.get("/authorize/login"), "/authorize/login", **LOGIN)
+        assert set(forms(page)) == {"/authorize/proof"}
+        for path in ("/authorize/enrol", "/account/add-factor", "/account/add-passkey", "/account/factors"):
+            assert set(forms(browser.get(path))) <= {"/authorize/login", "/authorize/passkey", "/authorize/proof"}, path
+        # A session of before that has gone stale.
+        assert refusal(phone.call("POST /me/factors", {"kind": "totp"}, token=access)) == (401, "login_required")
+        assert refusal(phone.call(f"DELETE /me/factors/{factor.id}", token=access)) == (401, "login_required")
+    assert factors_of(svc, uid) == {factor.entry}
 
 
 # Sign-up
