@@ -40,7 +40,15 @@ def create(svc: Services, *, network: str, name: str = "", device: str = "") -> 
 
 
 def upgrade(
-    svc: Services, user: User, *, address: str, password: str, network: str, name: str | None, language: str
+    svc: Services,
+    user: User,
+    *,
+    address: str,
+    password: str,
+    network: str,
+    name: str | None,
+    language: str,
+    work: str = "",
 ) -> User:
     """A guest's account with an address and a password, its sessions as they were; raises InvalidRequest for no guest's.
 
@@ -49,7 +57,8 @@ def upgrade(
     if not user.guest:
         raise InvalidRequest("This account has an address: change it at /me/email.")
     named = user.name if name is None else name
-    new = signup.draft(svc, address=address, password=password, network=network, name=named)
+    # Anybody can be a guest: to the hash of its password it is a stranger.
+    new = signup.draft(svc, address=address, password=password, network=network, name=named, work=work)
     promoted = replace(user, email=new.email, password_hash=new.password_hash, name=named, guest=False)
     promote(svc, user, promoted, *verification.mail(svc, promoted, language=language))
     return promoted

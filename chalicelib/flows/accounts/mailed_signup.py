@@ -96,8 +96,8 @@ def draft(svc: Services, unverified_link: str, *, password: str, network: str, n
 
     Raises NotFound, and what `signup.draft` raises.
     """
-    address = read_link(svc, unverified_link).email
-    return signup.draft(svc, address=address, password=password, network=network, name=name, email_verified=True)
+    record = read_link(svc, unverified_link)
+    return signup.draft(svc, address=record.email, password=password, network=network, name=name, link_id=record.id)
 
 
 def create(svc: Services, unverified_link: str, user: User, *also: Write, first: Session | None) -> None:

@@ -150,7 +150,7 @@ def _finish(svc: Services, record: SealedPasskeySignUp, user: User, *, answer: s
     # It costs no hash, and nobody guesses at it: what is wrong is refused before anything is counted.
     factor, proof = passkey.finish_only(svc, user, record.state, answer)
     unverified_email = "" if user.email_verified else email.canonical(address)
-    limits.sign_up(svc, unverified_email=unverified_email, network=network)
+    limits.sign_up(svc, unverified_email=unverified_email, network=network, work=None)
     account_hooks.before_sign_up(svc, address=address, name=user.name, network=network)
     return NewAccount(replace(user, email=address, factors=frozenset({factor.entry})), factor, proof, record)
 

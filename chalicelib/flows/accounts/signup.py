@@ -27,7 +27,7 @@ def sign_up(
 
     Raises EnrolmentRequired where a login needs more than the password; there is the account then, and no session.
     """
-    user = draft(svc, address=address, password=password, network=agent.network, name=name)
+    user = draft(svc, address=address, password=password, network=agent.network, work=agent.proof_of_work, name=name)
     first_login = login.of_new_account(svc, api_login.begin_attempt(svc, scope=None, device=device), user, agent)
 
     def write(first: Session | None) -> None:
@@ -53,17 +53,26 @@ def with_first_session(
     return msgspec.structs.replace(issued, device_token=begin.device_token(svc, first_login))
 
 
-def draft(svc: Services, *, address: str, password: str, network: str, name: str, email_verified: bool = False) -> User:
-    """An account that is not yet written anywhere; where a mail comes first, only with the address that it verified.
+def draft(
+    svc: Services, *, address: str, password: str, network: str, name: str, work: str = "", link_id: str = ""
+) -> User:
+    """An account that is not yet written anywhere; where a mail comes first, only with the address that its link verified.
 
-    Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests, Refused.
+    Raises SignUpClosed, EmailDomainRefused, WeakPassword, InvalidRequest, TooManyRequests, ProofOfWorkRequired, Refused.
     """
+    email_verified = bool(link_id)
     if not email_verified and svc.settings.sign_up != "open":
         raise SignUpClosed()
     passwords.check_length(password)
     normalised_address = permitted(svc, address)
     unverified_email = "" if email_verified else email.canonical(normalised_address)
-    spent = limits.sign_up(svc, unverified_email=unverified_email, network=network)
+    spent = limits.sign_up(
+        svc,
+        unverified_email=unverified_email,
+        network=network,
+        work=None if email_verified else work,
+        link_id=link_id,
+    )
     account_hooks.before_sign_up(svc, address=normalised_address, name=name, network=network)
     try:
         password_hash = password_rules.hash_first(svc, password, address=normalised_address, name=name)

@@ -36,26 +36,32 @@ def password_attempt(
             return _spend(svc, _backoff(svc, "password_device", device_id, canonical_email))
     of_strangers = () if work is None else _of_strangers(svc, work)
     also = (_limit(svc, "password_network", network), *of_strangers)
-    try:
+    with _asking_for_work(svc):
         spent = _spend_of_account(
             svc,
             _limit(svc, "password_account", canonical_email),
             (_backoff(svc, "password_account_network", canonical_email, network), *also),
             (_limit(svc, "password_account_network_slow", canonical_email, network), *also),
         )
-    except TooManyRequests as refusal:
-        used_up = refusal.reason == HASHES and svc.settings.proof_of_work == proof_of_work.UNDER_ATTACK
-        if used_up or refusal.reason == proof_of_work.USED:
-            raise proof_of_work.required(svc) from None
-        raise
     # An answer that was shown is never given back.
     return msgspec.structs.replace(
         spent, limits=tuple(each for each in spent.limits if not isinstance(each, SingleUse))
     )
 
 
+@contextmanager
+def _asking_for_work(svc: Services) -> Iterator[None]:
+    try:
+        yield
+    except TooManyRequests as refusal:
+        used_up = refusal.reason == HASHES and svc.settings.proof_of_work == proof_of_work.UNDER_ATTACK
+        if used_up or refusal.reason == proof_of_work.USED:
+            raise proof_of_work.required(svc) from None
+        raise
+
+
 def _of_strangers(svc: Services, work: str) -> tuple[Limit, ...]:
-    """What a guess of somebody unknown counts against besides: the work that was shown, else the day's budget of hashes."""
+    """What a hash for somebody unknown counts against besides: the work that was shown, else the day's budget of hashes."""
     settings = svc.settings
     if settings.proof_of_work != proof_of_work.OFF:
         if answer := proof_of_work.single_use(svc, work):
@@ -137,15 +143,21 @@ def give_back_if_refused(svc: Services, spent: Spent, *, but: tuple[type[Latchke
         raise
 
 
-def sign_up(svc: Services, *, unverified_email: str, network: str) -> Spent:
-    """Counts one new account, and gives what a sign-up gives back that makes none; raises TooManyRequests.
+def sign_up(svc: Services, *, unverified_email: str, network: str, work: str | None, link_id: str = "") -> Spent:
+    """Counts one new account, and gives what a sign-up gives back that hashes nothing; raises TooManyRequests.
 
-    An address, which is canonical, is not counted where a mail has verified it (""): strangers can have used that up.
+    An address, which is canonical, is not counted where a mail has verified it (""): strangers can have used that up. Its
+    link is, in its place: before it is used up it could have any number of passwords hashed. `work` is what a stranger
+    shows of that, None where no password is hashed or a mail was read first; raises ProofOfWorkRequired where it is due.
     """
-    of_address = (_limit(svc, "sign_up_address", unverified_email),) if unverified_email else ()
+    subject = (unverified_email,) if unverified_email else ("link", link_id)
+    of_address = (_limit(svc, "sign_up_address", *subject),) if unverified_email or link_id else ()
+    of_strangers = () if work is None else _of_strangers(svc, work)
     of_accounts = (_limit(svc, "sign_up_network", network), *of_address)
-    spent = _spend(svc, *of_accounts, _limit(svc, "sign_up_attempt_network", network))
-    return msgspec.structs.replace(spent, limits=of_accounts)
+    with _asking_for_work(svc):
+        spent = _spend(svc, *of_accounts, *of_strangers, _limit(svc, "sign_up_attempt_network", network))
+    budget = (each for each in of_strangers if not isinstance(each, SingleUse))
+    return msgspec.structs.replace(spent, limits=(*of_accounts, *budget))
 
 
 def sign_up_attempt(svc: Services, *, network: str) -> None:

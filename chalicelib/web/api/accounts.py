@@ -12,7 +12,7 @@ from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
 from ..http.tokens import login_tokens_of, tokens_of
-from .bodies import Body, ClaimsBody, Device, DeviceToken, Email, Name, Password, Token
+from .bodies import Body, ClaimsBody, Device, DeviceToken, Email, Name, Password, ProofOfWork, Token
 from .caller import GUARDED, current
 from .profile import Profile, SignedUp, SignUpMailed, profile_of
 
@@ -29,6 +29,7 @@ class SignUp(Body, frozen=True):
     name: Name = ""
     device: Device = ""
     device_token: DeviceToken = ""
+    proof_of_work: ProofOfWork = ""
 
 
 class ConfirmSignUp(Body, frozen=True):
@@ -67,6 +68,7 @@ class Upgrade(Body, frozen=True):
     email: Email
     password: Password
     name: Name | None = None
+    proof_of_work: ProofOfWork = ""
 
 
 class Delete(Body, frozen=True):
@@ -101,6 +103,7 @@ class ChangePassword(Body, frozen=True):
         errors.EmailDomainRefused,
         errors.WeakPassword,
         errors.TooManyRequests,
+        errors.ProofOfWorkRequired,
     ),
 )
 def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
@@ -115,7 +118,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
         password=body.password,
         name=body.name,
         device=body.device,
-        agent=caller.user_agent(body.device_token),
+        agent=caller.user_agent(body.device_token, proof_of_work=body.proof_of_work),
     )
     return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
 
@@ -166,6 +169,7 @@ def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
         errors.EmailDomainRefused,
         errors.WeakPassword,
         errors.TooManyRequests,
+        errors.ProofOfWorkRequired,
     ),
 )
 def upgrade_guest(svc: Services, caller: Caller, body: Upgrade) -> Profile:
@@ -179,6 +183,7 @@ def upgrade_guest(svc: Services, caller: Caller, body: Upgrade) -> Profile:
         name=body.name,
         network=caller.network,
         language=caller.language,
+        work=body.proof_of_work,
     )
     return profile_of(svc, promoted)
 

@@ -17,6 +17,12 @@ Device = Annotated[
 DeviceToken = Annotated[
     str, Meta(max_length=4096, description="The `device_token` of the last login on this device, whoever logged in.")
 ]
+ProofOfWork = Annotated[
+    str,
+    Meta(
+        max_length=4096, description="The answer to the challenge of `proof_of_work_required`: challenge, dot, number."
+    ),
+]
 Scope = Annotated[str, Meta(max_length=1000, description="Scopes with spaces between (RFC 6749).")]
 FactorName = Annotated[str, Meta(min_length=1, max_length=50, description="One of `factors`.")]
 FactorAnswer = Annotated[

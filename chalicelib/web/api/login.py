@@ -12,16 +12,22 @@ from ...flows.authentication.factors import passkey
 from ...services import Services
 from ..http.routing import Api, Caller
 from ..http.tokens import LoginTokens, login_tokens_of
-from .bodies import Body, Challenge, Device, DeviceToken, Email, FactorAnswer, FactorName, Password, Scope, Token
+from .bodies import (
+    Body,
+    Challenge,
+    Device,
+    DeviceToken,
+    Email,
+    FactorAnswer,
+    FactorName,
+    Password,
+    ProofOfWork,
+    Scope,
+    Token,
+)
 
 api = Api(__name__)
 
-ProofOfWork = Annotated[
-    str,
-    Meta(
-        max_length=4096, description="The answer to the challenge of `proof_of_work_required`: challenge, dot, number."
-    ),
-]
 STEP_ERRORS = (errors.LoginExpired, errors.EnrolmentRequired)
 PROOF_ERRORS = (
     errors.InvalidCredentials,

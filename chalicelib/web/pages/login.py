@@ -12,7 +12,7 @@ from ..http import request_log
 from ..http.answers import Answer
 from . import cookies, form_errors, sign_up_fields
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
-from .login_form import form_page, show_form
+from .login_form import form_page, show_form, work_path
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
 from .page_request import HOME, PageRequest, path_with_query, redirect, with_cookie
 from .page_routes import LANGUAGE, Pages
@@ -83,7 +83,10 @@ def sign_up_page(page_request: PageRequest) -> Answer:
 @pages.form("/authorize/login", name="login", takes=frozenset({"email", "password", "passkeys"}))
 def log_in_on_page(page_request: PageRequest) -> Answer:
     """The login form. Work that the browser has shown with it was good for this once."""
-    answer = _answer_login(page_request)
+    return _without_work(page_request, _answer_login(page_request))
+
+
+def _without_work(page_request: PageRequest, answer: Answer) -> Answer:
     if not page_request.user_agent.proof_of_work:
         return answer
     return with_cookie(answer, cookies.write(page_request.svc.settings, cookies.WORK, "", seconds=0))
@@ -94,7 +97,7 @@ def _answer_login(page_request: PageRequest) -> Answer:
         progress = _log_in(page_request)
     except errors.ProofOfWorkRequired as refusal:
         request_log.set_outcome(refusal)
-        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'work')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{work_path(page_request, 'login')}")
     except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _redirect_with_errors(
@@ -111,9 +114,17 @@ def _log_in(page_request: PageRequest) -> Progress:
 
 @pages.form("/authorize/signup", name="signup", takes=frozenset(SIGN_UP_FIELDS))
 def sign_up_on_page(page_request: PageRequest) -> Answer:
-    """The sign-up form, filled in."""
+    """The sign-up form, filled in. Work that the browser has shown with it was good for this once."""
+    return _without_work(page_request, _answer_sign_up(page_request))
+
+
+def _answer_sign_up(page_request: PageRequest) -> Answer:
     try:
         return _sign_up(page_request)
+    except errors.ProofOfWorkRequired as refusal:
+        return _redirect_with_errors(
+            page_request, "signup", refusal, refusal.code, at=work_path(page_request, "signup")
+        )
     except SIGN_UP_FORM_ERRORS as refusal:
         error = form_errors.of_field(refusal)
         by_mail = page_request.svc.settings.sign_up == "verified"
@@ -149,8 +160,14 @@ def _mail_sign_up(page_request: PageRequest) -> Answer:
 def _draft_user(page_request: PageRequest) -> User:
     address, password, name = (page_request.fields.get(field, "") for field in SIGN_UP_FIELDS)
     sign_up_fields.check_name(name)
+    agent = page_request.user_agent
     return signup.draft(
-        page_request.svc, address=address, password=password, name=name, network=page_request.caller.network
+        page_request.svc,
+        address=address,
+        password=password,
+        name=name,
+        network=agent.network,
+        work=agent.proof_of_work,
     )
 
 
@@ -165,10 +182,16 @@ def continue_as_known(page_request: PageRequest) -> Answer:
 
 
 def _redirect_with_errors(
-    page_request: PageRequest, form: str, refusal: LatchkeyError, error: str, mistakes: Mapping[str, str] = {}
+    page_request: PageRequest,
+    form: str,
+    refusal: LatchkeyError,
+    error: str,
+    mistakes: Mapping[str, str] = {},
+    *,
+    at: str = "",
 ) -> Answer:
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
-    back, browser = form_page(page_request, form), page_request.browser_token()
+    back, browser = at or form_page(page_request, form), page_request.browser_token()
     return form_errors.redirect_with_errors(
         page_request, back, (form, browser), refusal, error, mistakes=mistakes, **fields
     )

@@ -14,7 +14,7 @@ from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
 from .login_progress import attempt_by_mail, leads_here
-from .page_request import PageRequest, redirect
+from .page_request import PageRequest, path_with_query, redirect
 
 # The form's token ties a sign-up to its browser; this keeps what was begun for an app apart.
 PAGES = "pages"
@@ -33,8 +33,8 @@ def show_form(
 
     It says which address a mail's link `confirms` afterwards. Where strangers have to show work, that page comes first.
     """
-    if form == "login" and page_request.work_is_due:
-        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'work')}")
+    if _waits_for_work(page_request, form):
+        return redirect(f"{page_request.svc.settings.issuer}/{work_path(page_request, form)}")
     attempt = attempt_by_mail(page_request)
     return forms.show(
         page_request,
@@ -70,6 +70,20 @@ def sign_up_options(page_request: PageRequest, link: str = "") -> str:
     except EmailDomainRefused:  # which the form by a password says once it is sent
         return ""
     return json.dumps({"attempt": begun.token, **begun.challenge})
+
+
+def _waits_for_work(page_request: PageRequest, form: str) -> bool:
+    if form == "login":
+        return page_request.work_is_due and not page_request.user_agent.device_token
+    # Where a mail comes first, the form has no password.
+    return page_request.work_is_due and page_request.svc.settings.sign_up == "open"
+
+
+def work_path(page_request: PageRequest, form: str) -> str:
+    """The path of the page that works, and leads to the login or sign-up page then."""
+    return path_with_query(
+        "authorize/work", [("next_form", form), *([("to", page_request.to)] if page_request.to else [])]
+    )
 
 
 def form_page(page_request: PageRequest, form: str) -> str:

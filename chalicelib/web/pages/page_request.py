@@ -91,11 +91,10 @@ class PageRequest(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def work_is_due(self) -> bool:
-        """Whether a login needs work that this browser has not done, nor is known by its device."""
+        """Whether a stranger's password is not looked at before work that this browser has not done."""
         if self.svc.settings.proof_of_work != proof_of_work.ON:
             return False
-        agent = self.user_agent
-        return not agent.device_token and proof_of_work.single_use(self.svc, agent.proof_of_work) is None
+        return proof_of_work.single_use(self.svc, self.user_agent.proof_of_work) is None
 
     @property
     def user_agent(self) -> UserAgent:

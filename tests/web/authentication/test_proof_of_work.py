@@ -9,10 +9,12 @@ from itertools import count
 import pytest
 
 from chalicelib.domain.authentication import proof_of_work
+from chalicelib.flows.accounts import mailed_signup
 from chalicelib.flows.platform import limits
 from chalicelib.services import Services
 from local.gateway import Answer
-from tests.support import wire
+from tests.support import passkey_sign_up, wire
+from tests.support.authenticator import Authenticator
 from tests.support.browser import Browser, callback_params, forms, register
 from tests.support.login_clients import REQUEST, FirstParty, login_client
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
@@ -229,3 +231,135 @@ def test_a_browser_under_attack_is_led_to_the_work_and_back(svc: Services, phone
         page = browser.submit(page, "/authorize/work", number=done(form.hidden["challenge"], 4).rpartition(".")[2])
         browser.submit(page, "/authorize/login", **RIGHT)
         assert any("session" in name for name in browser.cookies)
+
+
+# A sign-up, which has a stranger's password hashed as a login has
+NEW = {"email": "new@example.com", "password": PASSWORD}
+
+
+def sign_up(phone: Phone, number: int = 0, **more: str) -> Answer:
+    """A new account, each from a network of its own."""
+    phone.address = f"10.1.{number >> 8}.{number & 255}"
+    return phone.call("POST /signup", {**NEW, "email": f"new{number}@example.com", **more})
+
+
+def test_a_stranger_works_before_an_account_is_made(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    with deployment(svc, "on"):
+        with wire.watched(svc) as traffic:
+            work_of(sign_up(phone))
+        assert traffic.calls == []
+        answer = done(*work_of(sign_up(phone)))
+        assert sign_up(phone, proof_of_work=answer).status == 201
+        work_of(sign_up(phone, 1, proof_of_work=answer))
+        work_of(log_in(phone, proof_of_work=answer))  # and it is no login's either
+        # What is refused before the hash costs new work all the same: zxcvbn has judged it.
+        answer = done(*work_of(sign_up(phone, 2)))
+        assert sign_up(phone, 2, password="password", proof_of_work=answer).status == 422
+        work_of(sign_up(phone, 2, proof_of_work=answer))
+
+
+@pytest.mark.usefixtures("one_part")
+def test_sign_ups_use_up_the_budget_of_hashes_and_end_with_it(svc: Services, phone: Phone, clock: Clock) -> None:
+    device = phone.sign_up()["device_token"]
+    with deployment(svc, "off", hashes=4):
+        for number in range(8):
+            assert sign_up(phone, number, password="password").status == 422  # nothing was hashed
+        made = [sign_up(phone, number) for number in range(3)]
+        assert [answer.status for answer in made] == [201] * 3
+        assert sign_up(phone, 0).status == 409  # whose password was hashed as well
+        refused = sign_up(phone, 5)
+        assert (refused.status, refused.json()["error"]) == (429, "too_many_requests")
+        assert svc.users.find("new5@example.com") is None
+        assert log_in(phone).status == 429
+        assert log_in(phone, device_token=device).status == 200
+        clock.advance(int(refused.header("Retry-After") or 0))
+        assert sign_up(phone, 5).status == 201
+
+
+@pytest.mark.usefixtures("one_part")
+def test_in_a_flood_of_sign_ups_whoever_works_gets_an_account_and_logs_in(svc: Services, phone: Phone) -> None:
+    phone.sign_up()
+    with deployment(svc, "under_attack", hashes=3):
+        for number in range(3):
+            assert sign_up(phone, number).status == 201
+        for number in range(3, 5):
+            answer = done(*work_of(sign_up(phone, number)))
+            assert sign_up(phone, number, proof_of_work=answer).status == 201
+        assert log_in(phone, proof_of_work=fresh(phone)).status == 200
+
+
+@pytest.mark.usefixtures("one_part")
+def test_a_guest_is_a_stranger_to_the_hash_of_its_password(svc: Services, phone: Phone) -> None:
+    with deployment(replace(svc, settings=replace(svc.settings, guests=True)), "under_attack", hashes=1):
+        guests = [phone.call("POST /signup/guest").json()["access_token"] for _ in range(2)]
+        bodies = [{**NEW, "email": f"guest{number}@example.com"} for number in range(2)]
+        assert phone.call("POST /me/upgrade", bodies[0], token=guests[0]).status == 200
+        answer = done(*work_of(phone.call("POST /me/upgrade", bodies[1], token=guests[1])))
+        work = {**bodies[1], "proof_of_work": answer}
+        assert phone.call("POST /me/upgrade", work, token=guests[1]).status == 200
+
+
+def test_a_mailed_link_has_few_passwords_hashed_from_however_many_networks(svc: Services, phone: Phone) -> None:
+    most, _ = svc.settings.limits["sign_up_address"]
+    link, other = (mailed_signup.link(svc, f"{name}@example.com") for name in ("ann", "bob"))
+    statuses = []
+    with deployment(svc, "on"):  # whoever has read a mail is asked for no work
+        for number in range(most + 1):
+            phone.address = f"10.2.0.{number}"
+            statuses.append(phone.call("POST /signup/confirm", {"token": link, "password": PASSWORD}).status)
+        assert statuses == [201, *[404] * (most - 1), 429]
+        assert phone.call("POST /signup/confirm", {"token": other, "password": PASSWORD}).status == 201
+
+
+def test_where_no_password_is_hashed_nobody_works(svc: Services, phone: Phone) -> None:
+    with deployment(svc, "on"):
+        token, options = passkey_sign_up.begin(phone)
+        assert passkey_sign_up.confirm(phone, token, Authenticator().create(options)).status == 201
+    with deployment(replace(svc, settings=replace(svc.settings, sign_up="verified", mail_from="a@id.example")), "on"):
+        assert phone.call("POST /signup", NEW).status == 202
+        assert "/authorize/signup" in forms(Browser(phone).get("/authorize/signup"))
+
+
+def work_on(browser: Browser, page: Answer) -> Answer:
+    """The page after that which works."""
+    number = done(forms(page)["/authorize/work"].hidden["challenge"], 4).rpartition(".")[2]
+    return browser.submit(page, "/authorize/work", number=number)
+
+
+def test_a_browser_works_before_it_shows_the_sign_up_form(svc: Services, phone: Phone) -> None:
+    with deployment(svc, "on"):
+        browser, app = Browser(phone), register(svc, phone, first_party=True)
+        page = work_on(browser, browser.authorize(app, prompt="create"))
+        weak = browser.submit(page, "/authorize/signup", **{**NEW, "password": "password"})
+        page = work_on(browser, weak)  # that of before was good for once
+        assert b"easy to guess" in page.body
+        assert forms(page)["/authorize/signup"].typed["email"] == NEW["email"]
+        browser.submit(page, "/authorize/signup", **NEW)
+        assert any("session" in name for name in browser.cookies)
+        assert not any("work" in name for name in browser.cookies)
+
+
+@pytest.mark.usefixtures("one_part")
+def test_a_browser_that_signs_up_in_a_flood_is_led_to_the_work_and_back(svc: Services, phone: Phone) -> None:
+    with deployment(svc, "under_attack", hashes=1):
+        browser = Browser(phone)
+        page = browser.get("/authorize/signup")
+        sign_up(phone)
+        page = work_on(browser, browser.submit(page, "/authorize/signup", **NEW, name="Ann"))
+        assert b"Choose your password once more" in page.body
+        typed = forms(page)["/authorize/signup"].typed
+        assert (typed["email"], typed["name"], typed["password"]) == (NEW["email"], "Ann", "")
+        browser.submit(page, "/authorize/signup", **NEW, name="Ann")
+        assert any("session" in name for name in browser.cookies)
+
+
+@pytest.mark.parametrize("field", ["next_form", "challenge"])
+def test_what_the_work_was_for_is_not_the_browsers_to_change(svc: Services, phone: Phone, field: str) -> None:
+    with deployment(svc, "on"):
+        browser = Browser(phone)
+        page = browser.get("/authorize/signup")
+        hidden = forms(page)["/authorize/work"].hidden
+        answer = browser.post("/authorize/work", {**hidden, field: "login", "number": "1"})
+        assert "/authorize/work" not in forms(answer)
+        assert not any("work" in name for name in browser.cookies)

@@ -77,6 +77,19 @@ def test_a_sign_up_counts_then_hashes_then_writes_all_at_once(
     assert happened == ["TransactWriteItems", HASH, "TransactWriteItems"]
 
 
+def test_a_sign_up_that_counts_against_the_budget_of_hashes_costs_no_call_more(
+    phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.current(svc)
+    with installed(replace(svc, settings=replace(svc.settings, daily_hashes=1000))):
+        with in_order(svc, monkeypatch) as happened:
+            phone.sign_up()
+        assert happened == ["TransactWriteItems", HASH, "TransactWriteItems"]
+        with in_order(svc, monkeypatch) as happened:
+            phone.call("POST /signup", {"email": "weak@example.com", "password": "password"})
+        assert happened == ["TransactWriteItems", *["UpdateItem"] * 3]  # each limit given back
+
+
 def test_a_sign_up_by_a_passkey_asks_nobody_at_first_then_counts_and_writes_all_at_once(
     phone: Phone, svc: Services
 ) -> None:

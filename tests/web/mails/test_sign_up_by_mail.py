@@ -247,7 +247,7 @@ def test_no_address_gets_more_than_five_mails_an_hour_from_whichever_network_and
     assert len(mailbox.mails) == 5
     # And its owner, who reads them, is not kept out by that.
     for number in range(20):
-        limits.sign_up(svc, unverified_email=EMAIL, network=f"192.0.2.{number}")
+        limits.sign_up(svc, unverified_email=EMAIL, network=f"192.0.2.{number}", work=None)
     assert confirm(phone, mailbox.mails[0].token).status == 201
     answer = phone.call("POST /signup", {"email": EMAIL, "password": MINE})
     assert refusal(answer) == (429, "too_many_requests")
