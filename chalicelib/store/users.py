@@ -65,29 +65,18 @@ class Users:
         gone = [place for place, name in names.items() if not texts[name] and name != "name"]
         kept = {place: texts[name] for place, name in names.items() if place not in gone}
         change = ", ".join([*(f"{place} = :{place[1:]}" for place in kept), "updated_at = :now"])
-        return self._update(
-            uid,
-            f"SET {change}" + (f" REMOVE {', '.join(gone)}" if gone else ""),
-            names,
-            {":now": {"N": str(now)}, **{f":{place[1:]}": {"S": text} for place, text in kept.items()}},
-        )
+        update = f"SET {change}" + (f" REMOVE {', '.join(gone)}" if gone else "")
+        new = {":now": {"N": str(now)}, **{f":{place[1:]}": {"S": text} for place, text in kept.items()}}
+        return self._alone(self._update(uid, update, new, names=names))
 
     def disable(self, uid: str) -> User | None:
-        """The account closed to logins and all its sessions ended, in one write; None if it is gone."""
-        return self._update(
-            uid, "SET disabled = :true ADD token_version :one", {}, {":true": {"BOOL": True}, ":one": {"N": "1"}}
-        )
+        """`disabling` by itself: the account as it leaves it, None if it is gone or disabled."""
+        return self._alone(self.disabling(uid))
 
-    def disabling(self, user: User) -> Write:
-        """The same to be written with what tells of it, for a user who is there and not disabled."""
-        part = {
-            "TableName": self._users,
-            "Key": user_key(user.uid),
-            "UpdateExpression": "SET disabled = :true ADD token_version :one",
-            "ConditionExpression": "disabled = :false",
-            "ExpressionAttributeValues": {":true": {"BOOL": True}, ":false": {"BOOL": False}, ":one": {"N": "1"}},
-        }
-        return Write(({"Update": part},))
+    def disabling(self, uid: str) -> Write:
+        """The account closed to logins and all its sessions ended, if it is there and not disabled."""
+        values = {":true": {"BOOL": True}, ":false": {"BOOL": False}, ":one": {"N": "1"}}
+        return self._update(uid, "SET disabled = :true ADD token_version :one", values, condition="disabled = :false")
 
     def presence(self, uid: str) -> Write:
         """That a user is there, for what is written of one."""
@@ -95,30 +84,18 @@ class Users:
         return Write(({"ConditionCheck": {"TableName": self._users, "Key": user_key(uid), **condition}},))
 
     def verify_email(self, user: User) -> User | None:
-        """The account with its e-mail address verified; None if it is gone, or has another address by now."""
-        return self._update(
-            user.uid,
-            VERIFIED,
-            {},
-            {":true": {"BOOL": True}, ":email": {"S": user.email}},
-            condition="email = :email",
-        )
+        """`email_verification` by itself: the account as it leaves it, None if it is gone or has another address by now."""
+        return self._alone(self.email_verification(user))
 
     def note_email_problem(self, user: User, problem: str) -> User | None:
         """The account with what became of a mail to its address; None if it is gone, or has another address by now."""
         values = {":problem": {"S": problem}, ":email": {"S": user.email}}
-        return self._update(user.uid, "SET email_problem = :problem", {}, values, condition="email = :email")
+        return self._alone(self._update(user.uid, "SET email_problem = :problem", values, condition="email = :email"))
 
     def email_verification(self, user: User) -> Write:
         """The account's e-mail address verified, while it is that address."""
-        part = {
-            "TableName": self._users,
-            "Key": user_key(user.uid),
-            "UpdateExpression": VERIFIED,
-            "ConditionExpression": "email = :email",
-            "ExpressionAttributeValues": {":true": {"BOOL": True}, ":email": {"S": user.email}},
-        }
-        return Write(({"Update": part},))
+        values = {":true": {"BOOL": True}, ":email": {"S": user.email}}
+        return self._update(user.uid, VERIFIED, values, condition="email = :email")
 
     def address_change(self, user: User, changed: User) -> Write:
         """Another address of an account, with what else changes by that, while the account is as it was read.
@@ -152,9 +129,8 @@ class Users:
 
     def set_roles(self, uid: str, *, roles: tuple[str, ...]) -> User | None:
         """The account with these roles and no others, which its next tokens have; None if it is gone."""
-        return self._update(
-            uid, "SET #roles = :roles", {"#roles": "roles"}, {":roles": {"L": [{"S": r} for r in roles]}}
-        )
+        values = {":roles": {"L": [{"S": role} for role in roles]}}
+        return self._alone(self._update(uid, "SET #roles = :roles", values, names={"#roles": "roles"}))
 
     def rehash(self, user: User, *, password_hash: str) -> None:
         """A stronger hash of the same password, unless the password has changed meanwhile."""
@@ -307,24 +283,26 @@ class Users:
         self,
         uid: str,
         update: str,
-        names: dict[str, str],
         values: dict[str, Any],
         *,
+        names: dict[str, str] | None = None,
         condition: str = "attribute_exists(pk)",
-    ) -> User | None:
-        request: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
+    ) -> Write:
+        part = {
+            "TableName": self._users,
+            "Key": user_key(uid),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            **({"ExpressionAttributeNames": names} if names else {}),
+        }
+        return Write(({"Update": part},))
+
+    def _alone(self, write: Write) -> User | None:
+        """The account as a write of its own item leaves it, which is written at once; None if its condition does not hold."""
+        (part,) = write.parts
         try:
-            answer = conditionally(
-                self._client,
-                "UpdateItem",
-                TableName=self._users,
-                Key=user_key(uid),
-                UpdateExpression=update,
-                ConditionExpression=condition,
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_NEW",
-                **request,
-            )
+            answer = conditionally(self._client, "UpdateItem", **part["Update"], ReturnValues="ALL_NEW")
         except ConditionFailed:
             return None
         return from_item(answer["Attributes"])

@@ -30,7 +30,7 @@ def disable(svc: Services, user: User) -> bool:
     """Closes an account to logins, ends its sessions and has the clients notified; False if it is gone."""
     event = audit.event(svc, "account_disabled", by=OPERATOR)
     notice = back_channel.all_sessions_ended(svc, user, network="")
-    return audit.commit(svc, user.uid, [event], svc.users.disabling(user), notice) is None
+    return audit.commit(svc, user.uid, [event], svc.users.disabling(user.uid), notice) is None
 
 
 def _noted(svc: Services, changed: User | None, event: Event) -> User | None:
