@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import random
-import re
 import shutil
 import signal
 import subprocess
@@ -26,7 +25,6 @@ CODE, TESTS = "chalicelib/domain", "tests/domain"
 MESSAGES = (r"raise \w+", r"^\s*f?\"[^\"]* [^\"]*\"")
 # It counts steps, and what mutmut puts around each function is some.
 UNFIT_TEST = "tests/domain/guard/test_policy.py::test_a_map_of_many_scopes_and_routes_is_judged_in_bounded_work"
-STATUS = re.compile(r"^ +(\S+__mutmut_\d+): (.+)$", re.MULTILINE)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,11 +50,10 @@ def run(project: Path, *, sample: int, seed: int, workers: int = 2) -> str:
         names = sampled(every, sample=sample, seed=seed)
         print(f"{len(names)} of {len(every)} mutants of {CODE}, seed {seed}", flush=True)
         output = _mutmut(copy, "run", "--max-children", str(workers), *names)
-        statuses = {n: s for n, s in STATUS.findall(_mutmut(copy, "results", "--all", "true")) if n in names}
+        statuses = {name: status for name, status in _statuses(copy).items() if name in names}
         if set(statuses.values()) <= {"not checked"}:
             raise SystemExit(output[-4000:])
-        survivors = [name for name, status in statuses.items() if status == "survived"]
-        diffs = [_mutmut(copy, "show", name).strip() for name in survivors]
+        diffs = _diffs(copy, [name for name, status in statuses.items() if status == "survived"])
     counts = ", ".join(f"{count} {status}" for status, count in Counter(statuses.values()).most_common())
     return "\n\n".join([*diffs, counts])
 
@@ -108,6 +105,25 @@ def _every(copy: Path) -> list[str]:
             mutated = mutate_file_contents(str(path), path.read_text())
             names += [get_mutant_name(path, name) for name in mutated.mutant_names]
     return names
+
+
+def _statuses(copy: Path) -> dict[str, str]:
+    from mutmut.mutation.data import SourceFileMutationData
+    from mutmut.stats import status_by_exit_code
+    from mutmut.utils.file_utils import walk_mutatable_files
+
+    with chdir(copy):
+        files = [SourceFileMutationData(path=path) for path in walk_mutatable_files()]
+        for file in files:
+            file.load()
+    return {name: status_by_exit_code[code] for file in files for name, code in file.exit_code_by_key.items()}
+
+
+def _diffs(copy: Path, survivors: Sequence[str]) -> list[str]:
+    from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+    with chdir(copy):
+        return [f"# {name}: survived\n{get_diff_for_mutant(name)}" for name in survivors]
 
 
 def _mutmut(copy: Path, *arguments: str) -> str:

@@ -9,6 +9,12 @@ import pytest
 from deploy.stages import PROJECT
 from local import mutants
 
+# As ours: schemathesis' plugin takes half a second to import.
+PYTEST = """[tool.pytest.ini_options]
+pythonpath = ["."]
+markers = ["slow: slow"]
+addopts = "-p no:schemathesis"
+"""
 CODE = """
 def of_age(years: int) -> bool:
     return years >= 18
@@ -36,7 +42,7 @@ def test_the_tax_is_added() -> None:
 def project(tmp_path: Path) -> Path:
     project = tmp_path / "project"
     files = {
-        "pyproject.toml": '[tool.pytest.ini_options]\npythonpath = ["."]\nmarkers = ["slow: slow"]\n',
+        "pyproject.toml": PYTEST,
         ".gitignore": "ignored/\n",
         "ignored/secret.txt": "x",
         "chalicelib/__init__.py": "",
