@@ -5,7 +5,11 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from itertools import product
 from pathlib import Path
 from textwrap import dedent
@@ -30,17 +34,20 @@ SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "ANY /things
 TTL = {"stateless": 300, "bounded": 60, "strict": 0}
 PLUGINS = Path("/opt/tf-plugins")
 TERRAFORM, NODE = shutil.which("terraform"), shutil.which("node")
-every_choice = pytest.mark.parametrize(
-    ("answer", "revocation", "proofs"), list(product(("policy", "simple"), TTL, (False, True)))
-)
+CHOICES = list(product(("policy", "simple"), TTL, (False, True)))
+every_choice = pytest.mark.parametrize(("answer", "revocation", "proofs"), CHOICES)
+
+
+def checkout(folder: Path) -> Register:
+    (folder / "chalicelib").mkdir()
+    shutil.copytree(PROJECT / ".chalice", folder / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
+    (folder / "scopes.json").write_text(json.dumps(SCOPES))
+    return Register(folder)
 
 
 @pytest.fixture
 def register(tmp_path: Path, aws: None) -> Register:  # noqa: ARG001 - credentials that lead to an account
-    (tmp_path / "chalicelib").mkdir()
-    shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
-    (tmp_path / "scopes.json").write_text(json.dumps(SCOPES))
-    return Register(tmp_path)
+    return checkout(tmp_path)
 
 
 class Printed:
@@ -69,12 +76,35 @@ class Printed:
         return options
 
 
-def add(register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool) -> Printed:
+def add(register: Register, answer: str, revocation: str, *, proofs: bool) -> Printed:
     file = str(register.project / "scopes.json")
     arguments = ["add", "--id", API, "--name", "notes", "--file", file, "--revocation", revocation, "--answer", answer]
-    capsys.readouterr()
-    run("apis", *arguments, *(["--dpop"] if proofs else []), on=register)
-    return Printed(capsys.readouterr().out)
+    with redirect_stdout(StringIO()) as output:
+        run("apis", *arguments, *(["--dpop"] if proofs else []), on=register)
+    return Printed(output.getvalue())
+
+
+@dataclass(frozen=True)
+class Added:
+    """An API that was added: what was printed, and how it is registered."""
+
+    printed: Printed
+    registered: Mapping[str, Any]
+
+
+Adding = Callable[[str, str, bool], Added]
+
+
+@pytest.fixture(scope="module")
+def added(tmp_path_factory: pytest.TempPathFactory, aws: None) -> Adding:  # noqa: ARG001 - as above
+    """The API as it is added with a choice, once for all tests that read what was printed."""
+
+    @cache
+    def adding(answer: str, revocation: str, proofs: bool) -> Added:
+        register = checkout(tmp_path_factory.mktemp("register"))
+        return Added(add(register, answer, revocation, proofs=proofs), register.read())
+
+    return adding
 
 
 def requests(kind: str, printed: Printed, token: str, proof: str | None, method: str) -> Iterator[Event]:
@@ -109,15 +139,11 @@ def lets_in(answer: Mapping[str, Any], method: str) -> bool:
 
 @every_choice
 def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
-    register: Register,
-    capsys: pytest.CaptureFixture[str],
-    gate: Gate,
-    answer: str,
-    revocation: str,
-    proofs: bool,
+    added: Adding, gate: Gate, answer: str, revocation: str, proofs: bool
 ) -> None:
-    printed = add(register, capsys, answer, revocation, proofs)
-    gate.register(**register.read())
+    made = added(answer, revocation, proofs)
+    printed = made.printed
+    gate.register(**made.registered)
     owner = Prover(gate.clock)
     bound, free = gate.token("notes:read", cnf={"jkt": owner.thumbprint}), gate.token("notes:read")
     for kind, method in product(printed.kinds, ("GET", "POST")):
@@ -135,9 +161,9 @@ def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
 
 @every_choice
 def test_the_command_line_has_every_value_in_its_place(
-    register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+    added: Adding, answer: str, revocation: str, proofs: bool
 ) -> None:
-    printed = add(register, capsys, answer, revocation, proofs)
+    printed = added(answer, revocation, proofs).printed
     ttl = ["0" if proofs else str(TTL[revocation])]
     for kind in printed.kinds:
         made, permission = (printed.options(kind, command) for command in ("create-authorizer", "add-permission"))
@@ -152,9 +178,9 @@ def test_the_command_line_has_every_value_in_its_place(
 
 @every_choice
 def test_the_sam_snippet_has_every_value_in_its_place_and_leaves_preflights_open(
-    register: Register, capsys: pytest.CaptureFixture[str], answer: str, revocation: str, proofs: bool
+    added: Adding, answer: str, revocation: str, proofs: bool
 ) -> None:
-    printed = add(register, capsys, answer, revocation, proofs)
+    printed = added(answer, revocation, proofs).printed
     for kind, tools in printed.kinds.items():
         api = yaml.safe_load(tools["SAM"])
         assert api["Type"] == ("AWS::Serverless::Api" if kind == "REST" else "AWS::Serverless::HttpApi")
@@ -174,13 +200,13 @@ def test_the_sam_snippet_has_every_value_in_its_place_and_leaves_preflights_open
         assert "CorsConfiguration" in api["Properties"]
 
 
-def test_terraform_takes_every_snippet(register: Register, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_terraform_takes_every_snippet(added: Adding, tmp_path: Path) -> None:
     if TERRAFORM is None or not PLUGINS.exists():
         pytest.skip("Terraform and a mirror of its AWS provider are not here")
     root = tmp_path / "terraform"
     modules = []
     for number, (answer, proofs) in enumerate(product(("policy", "simple"), (False, True))):
-        printed = add(register, capsys, answer, "bounded", proofs)
+        printed = added(answer, "bounded", proofs).printed
         for kind, tools in printed.kinds.items():
             assert (tools["Terraform"].count(URI), tools["Terraform"].count(CALLERS)) == (1, 1)
             folder = root / f"{answer}_{kind}_{number}"
@@ -195,43 +221,39 @@ def test_terraform_takes_every_snippet(register: Register, capsys: pytest.Captur
 
 
 @every_choice
-def test_node_can_read_what_is_for_the_cdk(
-    register: Register,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    answer: str,
-    revocation: str,
-    proofs: bool,
+def test_what_is_for_the_cdk_has_every_value_in_its_place(
+    added: Adding, answer: str, revocation: str, proofs: bool
 ) -> None:
-    if NODE is None:
-        pytest.skip("Node is not here")
     ttl = 0 if proofs else TTL[revocation]
-    for kind, tools in add(register, capsys, answer, revocation, proofs).kinds.items():
-        file = tmp_path / f"{kind}.mjs"
-        file.write_text(tools["CDK"])
-        subprocess.run([NODE, "--check", file], check=True)
+    for tools in added(answer, revocation, proofs).printed.kinds.values():
         assert f"functionArn: '{GUARD}'" in tools["CDK"]
         assert f"Duration.seconds({ttl})" in tools["CDK"]
         assert ("$context.routeKey" in tools["CDK"]) is (answer == "simple" and not proofs)
 
 
-def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(
-    register: Register, capsys: pytest.CaptureFixture[str]
-) -> None:
-    output = add(register, capsys, "simple", "stateless", False).text
+def test_node_can_read_what_is_for_the_cdk(added: Adding) -> None:
+    if NODE is None:
+        pytest.skip("Node is not here")
+    modules = [tools["CDK"] for choice in CHOICES for tools in added(*choice).printed.kinds.values()]
+    # One Node for all: each is parsed as a module, and none is run.
+    parse = "JSON.parse(require('fs').readFileSync(0)).forEach(text => new (require('vm').SourceTextModule)(text))"
+    command = [NODE, "--experimental-vm-modules", "-e", parse]
+    subprocess.run(command, input=json.dumps(modules), text=True, check=True)
+
+
+def test_an_any_route_of_an_http_api_is_given_an_options_route_beside_it(added: Adding) -> None:
+    output = added("simple", "stateless", False).printed.text
     assert "create-route --api-id notes12345 --route-key 'OPTIONS /things' --authorization-type NONE" in output
     (cors,) = re.findall(r"(?s)--cors-configuration \\\n *'(.*?)'", output)
     assert set(json.loads(cors)) == {"AllowOrigins", "AllowMethods", "AllowHeaders"}
 
 
-def test_what_is_not_known_is_a_blank_to_fill_in(
-    register: Register, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_known_is_a_blank_to_fill_in(register: Register, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(register.project / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(register.project / "none"))
-    output = add(register, capsys, "policy", "strict", False).text
+    output = add(register, "policy", "strict", proofs=False).text
     assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in output
 
 
