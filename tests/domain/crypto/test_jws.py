@@ -8,7 +8,14 @@ from chalicelib.domain.crypto import jws
 from tests.support.forge import b64, by, compact, jwk, stranger
 
 ED = stranger("EdDSA")
-RSA = stranger("RS256")
+
+
+@pytest.fixture(scope="module")
+def rsa_key() -> rsa.RSAPrivateKey:
+    """Made once, and not where this file is imported: it takes long."""
+    key = stranger("RS256")
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
 
 
 @pytest.mark.parametrize("alg", ["EdDSA", "Ed25519"])
@@ -23,21 +30,20 @@ def test_a_key_signs_by_no_algorithm_of_another_kind(alg: object) -> None:
         jws.verify(compact({"alg": alg}, {}, by(ED)), jwk(ED))
 
 
-def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names() -> None:
-    assert isinstance(RSA, rsa.RSAPrivateKey)
+def test_an_rsa_key_signs_with_either_padding_but_with_the_one_that_it_names(rsa_key: rsa.RSAPrivateKey) -> None:
     pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)  # RFC 7518 section 3.5
-    token = compact({"alg": "PS256"}, {}, lambda signing_input: RSA.sign(signing_input, pss, hashes.SHA256()))
+    token = compact({"alg": "PS256"}, {}, lambda signing_input: rsa_key.sign(signing_input, pss, hashes.SHA256()))
     for alg_member in ({}, {"alg": "PS256"}):
-        assert jws.verify(token, {**jwk(RSA), **alg_member}) == {}
+        assert jws.verify(token, {**jwk(rsa_key), **alg_member}) == {}
     with pytest.raises(ValueError, match="algorithm of the key"):
-        jws.verify(token, {**jwk(RSA), "alg": "RS256"})
+        jws.verify(token, {**jwk(rsa_key), "alg": "RS256"})
 
 
-def test_a_key_that_names_its_algorithm_signs_by_no_other() -> None:
-    token = compact({"alg": "RS256"}, {}, by(RSA))
-    assert jws.verify(token, {**jwk(RSA), "alg": "RS256"}) == {}
+def test_a_key_that_names_its_algorithm_signs_by_no_other(rsa_key: rsa.RSAPrivateKey) -> None:
+    token = compact({"alg": "RS256"}, {}, by(rsa_key))
+    assert jws.verify(token, {**jwk(rsa_key), "alg": "RS256"}) == {}
     with pytest.raises(ValueError, match="algorithm of the key"):
-        jws.verify(token, {**jwk(RSA), "alg": "PS256"})
+        jws.verify(token, {**jwk(rsa_key), "alg": "PS256"})
 
 
 def test_another_edwards_curve_is_not_taken_for_this_one() -> None:

@@ -1,6 +1,7 @@
 """Access tokens against another implementation, of the RFCs and `cryptography` alone; attacks: web/api/test_token_attacks.py."""
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -27,15 +28,21 @@ CLAIMS: dict[str, Any] = {
     "sid": "s1",
 }
 ALGORITHMS = ("RS256", "ES256", "EdDSA")
-KEYS = {
-    algorithm: signing_key(number=1, algorithm=algorithm, active_at=0, pem=generate(algorithm))
-    for algorithm in ALGORITHMS
-}
-EVERY_KEY = [dict(key.jwk) for key in KEYS.values()]
+every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
+
+
+@cache
+def key_of(algorithm: str) -> SigningKey:
+    """Made once, and an RSA key not where this file is imported: it takes long."""
+    return signing_key(number=1, algorithm=algorithm, active_at=0, pem=generate(algorithm))
+
+
+def every_key() -> list[dict[str, str]]:
+    return [dict(key_of(algorithm).jwk) for algorithm in ALGORITHMS]
 
 
 def verifier(audience: str | None = "https://api.example") -> Verifier:
-    return Verifier(EVERY_KEY, issuer="https://id.example", audience=audience)
+    return Verifier(every_key(), issuer="https://id.example", audience=audience)
 
 
 def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
@@ -55,23 +62,26 @@ def checked_by_hand(token: str, jwk: dict[str, str]) -> None:
         ed25519.Ed25519PublicKey.from_public_bytes(forge.unb64(jwk["x"])).verify(raw, signing_input.encode())
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
-def test_a_token_is_made_as_rfc_9068_has_it(key: SigningKey) -> None:
+@every_algorithm
+def test_a_token_is_made_as_rfc_9068_has_it(algorithm: str) -> None:
+    key = key_of(algorithm)
     header, claims = forge.peek(sign(CLAIMS, key, typ=ACCESS_TOKEN))
     assert header == {"typ": "at+jwt", "alg": key.algorithm, "kid": key.kid}
     assert claims == CLAIMS
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
-def test_another_implementation_verifies_our_tokens(key: SigningKey) -> None:
+@every_algorithm
+def test_another_implementation_verifies_our_tokens(algorithm: str) -> None:
+    key = key_of(algorithm)
     token = sign(CLAIMS, key, typ=ACCESS_TOKEN)
     checked_by_hand(token, dict(key.jwk))
     with pytest.raises(InvalidSignature):
         checked_by_hand(token.replace(".", ".A", 1), dict(key.jwk))
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
-def test_we_verify_the_tokens_of_another_implementation(key: SigningKey) -> None:
+@every_algorithm
+def test_we_verify_the_tokens_of_another_implementation(algorithm: str) -> None:
+    key = key_of(algorithm)
     header = {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
     claims = verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
     assert (claims.sub, claims.sid, claims.client_id, claims.exp) == ("ann", "s1", "app", NOW + 900)
@@ -83,7 +93,7 @@ def judged(now: int = NOW, *, by: Verifier | None = None, **changes: Any) -> str
     """What is wrong with a token that differs in some claims (None: lacks them), "" if nothing is."""
     claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not None}
     try:
-        (by or verifier()).verify(sign(claims, KEYS["EdDSA"], typ=ACCESS_TOKEN), now=now)
+        (by or verifier()).verify(sign(claims, key_of("EdDSA"), typ=ACCESS_TOKEN), now=now)
     except InvalidToken as refusal:
         return refusal.reason
     return ""
@@ -136,21 +146,23 @@ def test_a_token_is_good_from_its_issue_until_the_second_before_it_expires(now: 
 @pytest.mark.parametrize(("length", "reason"), [(8192, "signature"), (8193, "too long")])
 def test_a_text_of_more_than_8_kibibytes_is_not_even_decoded(length: int, reason: str) -> None:
     with pytest.raises(InvalidToken) as refusal:
-        verifier().verify(sign(CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN).rpartition(".")[0].ljust(length, "."), now=NOW)
+        verifier().verify(
+            sign(CLAIMS, key_of("ES256"), typ=ACCESS_TOKEN).rpartition(".")[0].ljust(length, "."), now=NOW
+        )
     assert refusal.value.reason == reason
 
 
 def test_no_verifier_is_made_with_a_shared_secret_or_another_kind_of_key() -> None:
     shared = {"kty": "oct", "k": forge.b64(bytes(32)), "alg": "HS256", "kid": "1"}
-    for jwk in (shared, {**KEYS["RS256"].jwk, "alg": "RS512"}):
+    for jwk in (shared, {**key_of("RS256").jwk, "alg": "RS512"}):
         with pytest.raises(ValueError):
             Verifier([jwk], issuer="https://id.example", audience=None)
 
 
 def test_a_key_verifies_only_under_its_own_kid() -> None:
-    assert verifier().knows(sign(CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN))
+    assert verifier().knows(sign(CLAIMS, key_of("ES256"), typ=ACCESS_TOKEN))
     forged = forge.compact(
-        {"alg": "ES256", "kid": KEYS["RS256"].kid, "typ": "at+jwt"}, CLAIMS, forge.by(KEYS["ES256"].private)
+        {"alg": "ES256", "kid": key_of("RS256").kid, "typ": "at+jwt"}, CLAIMS, forge.by(key_of("ES256").private)
     )
     assert not verifier().knows(forged)
     with pytest.raises(InvalidToken):
@@ -158,7 +170,7 @@ def test_a_key_verifies_only_under_its_own_kid() -> None:
 
 
 def test_a_header_in_another_order_is_not_ours() -> None:
-    key = KEYS["ES256"]
+    key = key_of("ES256")
     header = json.dumps({"typ": "at+jwt", "alg": "ES256", "kid": key.kid}, separators=(",", ":"))
     with pytest.raises(InvalidToken):
         verifier().verify(forge.compact(header, CLAIMS, forge.by(key.private)), now=NOW)
@@ -181,21 +193,22 @@ def test_a_verifier_for_no_audience_of_its_own_takes_a_token_for_any(aud: object
 ID_CLAIMS = {"iss": "https://id.example", "sub": "ann", "aud": "app", "exp": 1, "iat": 0}
 
 
-@pytest.mark.parametrize("key", KEYS.values(), ids=ALGORITHMS)
-def test_an_id_token_of_ours_is_known_again_however_old(key: SigningKey) -> None:
+@every_algorithm
+def test_an_id_token_of_ours_is_known_again_however_old(algorithm: str) -> None:
+    key = key_of(algorithm)
     token = sign(ID_CLAIMS, key, typ="JWT")
     assert forge.peek(token)[0] == {"typ": "JWT", "alg": key.algorithm, "kid": key.kid}
-    assert verify_id_token(token, EVERY_KEY, issuer="https://id.example") == ID_CLAIMS
+    assert verify_id_token(token, every_key(), issuer="https://id.example") == ID_CLAIMS
 
 
-HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
+HEADER = {"alg": "ES256", "kid": key_of("ES256").kid, "typ": "JWT"}
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        sign({**ID_CLAIMS, "iss": "https://other.example"}, KEYS["ES256"], typ="JWT"),
-        sign(ID_CLAIMS, KEYS["ES256"], typ=ACCESS_TOKEN),  # an access token
+        sign({**ID_CLAIMS, "iss": "https://other.example"}, key_of("ES256"), typ="JWT"),
+        sign(ID_CLAIMS, key_of("ES256"), typ=ACCESS_TOKEN),  # an access token
         forge.compact(HEADER, ID_CLAIMS, forge.by(forge.stranger("ES256"))),
         f"{forge.segment(HEADER)}.\ud800.AAAA",
         f"{forge.segment(HEADER)}",
@@ -203,4 +216,4 @@ HEADER = {"alg": "ES256", "kid": KEYS["ES256"].kid, "typ": "JWT"}
     ],
 )
 def test_no_other_text_passes_for_an_id_token_of_ours(text: str) -> None:
-    assert verify_id_token(text, EVERY_KEY, issuer="https://id.example") is None
+    assert verify_id_token(text, every_key(), issuer="https://id.example") is None

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from chalicelib.flows.platform.remote_documents import freshness_lifetime
 from chalicelib.services import Services
 from tests.support import wire
 from tests.support.browser import ASSERTION_TYPE, App, Browser, register, send, token_response
-from tests.support.forge import jwk, stranger
+from tests.support.forge import PrivateKey, jwk, stranger
 from tests.support.grants import EXPECTED
 from tests.support.internet import Internet, Page, running
 from tests.support.not_its_own import NOT_ITS_OWN
@@ -464,12 +465,18 @@ def test_of_many_at_once_one_looks_again(svc: Services, clock: Clock, internet: 
 
 # Keys of private_key_jwt clients.
 
-FIRST, SECOND = stranger("ES256"), stranger("RS256")
+FIRST = stranger("ES256")
+
+
+@cache
+def second() -> PrivateKey:
+    """Not made where this file is imported: an RSA key takes long."""
+    return stranger("RS256")
 
 
 def keys(*kids: str) -> Page:
-    each = {"1": (FIRST, "ES256"), "2": (SECOND, "RS256")}
-    return Page(json.dumps({"keys": [{**jwk(each[kid][0]), "kid": kid, "alg": each[kid][1]} for kid in kids]}).encode())
+    public = {"1": lambda: {**jwk(FIRST), "alg": "ES256"}, "2": lambda: {**jwk(second()), "alg": "RS256"}}
+    return Page(json.dumps({"keys": [{**public[kid](), "kid": kid} for kid in kids]}).encode())
 
 
 @pytest.fixture
@@ -490,7 +497,7 @@ def proves(app: App, assertion: str | None = None) -> bool | tuple[int, str]:
 
 def by_second(app: App, kid: str | None = "2") -> str:
     """An assertion under the client's other key."""
-    return replace(app, key=SECOND).assertion(header={"alg": "RS256", **({"kid": kid} if kid else {})})
+    return replace(app, key=second()).assertion(header={"alg": "RS256", **({"kid": kid} if kid else {})})
 
 
 INVALID = (401, "invalid_client")

@@ -17,7 +17,7 @@ from chalicelib.services import Services
 from local.gateway import Answer
 from tests.support.aws import container
 from tests.support.browser import ISSUER, App, Browser, callback_params, forms, place, register, send, token_response
-from tests.support.forge import jwk, peek, stranger
+from tests.support.forge import PrivateKey, jwk, peek, stranger
 from tests.support.issuer import Issuer, present
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, deployed, installed, refusal
 from tests.support.prover import Prover
@@ -179,7 +179,10 @@ def test_an_assertion_is_for_the_issuer_as_one_text(svc: Services, phone: Phone,
         assert answer.status == 200 if accepted else refusal(answer) == INVALID_CLIENT
 
 
-RSA = stranger("RS256")
+@pytest.fixture(scope="module")
+def rsa_key() -> PrivateKey:
+    """Made once, and not where this file is imported: it takes long."""
+    return stranger("RS256")
 
 
 def signed(key: Any, algorithm: str, header: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -188,27 +191,27 @@ def signed(key: Any, algorithm: str, header: dict[str, Any], claims: dict[str, A
 
 @pytest.mark.parametrize(("algorithm", "accepted"), [("PS256", True), ("RS256", False)])
 def test_nothing_is_taken_that_is_signed_by_an_older_algorithm(
-    svc: Services, phone: Phone, clock: Clock, algorithm: str, accepted: bool
+    svc: Services, phone: Phone, clock: Clock, rsa_key: PrivateKey, algorithm: str, accepted: bool
 ) -> None:
     metadata = {"grant_types": (CLIENT_CREDENTIALS,), "redirect_uris": (), "scopes": ("notes:read",)}
-    app = register(svc, phone, "key", jwks={"keys": [{**jwk(RSA), "kid": "1"}]}, **FAPI, **metadata)
+    app = register(svc, phone, "key", jwks={"keys": [{**jwk(rsa_key), "kid": "1"}]}, **FAPI, **metadata)
 
     def ask(assertion_by: str, proof_by: str, nonce: str = "") -> Answer:
         now = clock()
-        header = {"typ": "dpop+jwt", "jwk": jwk(RSA)}
+        header = {"typ": "dpop+jwt", "jwk": jwk(rsa_key)}
         htu = f"{ISSUER}/oauth/token"
         claims = {"htm": "POST", "htu": htu, "iat": now, "jti": str(now), "nonce": nonce}
         fields = {
             "grant_type": CLIENT_CREDENTIALS,
             "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             "client_assertion": signed(
-                RSA,
+                rsa_key,
                 assertion_by,
                 {"kid": "1"},
                 {"iss": app.id, "sub": app.id, "aud": ISSUER, "exp": now + 60, "jti": str(now)},
             ),
         }
-        return send(phone, "/oauth/token", fields, headers=[("DPoP", signed(RSA, proof_by, header, claims))])
+        return send(phone, "/oauth/token", fields, headers=[("DPoP", signed(rsa_key, proof_by, header, claims))])
 
     nonce = ask("PS256", "PS256").header("DPoP-Nonce") or ""
     by_assertion = ask(algorithm, "PS256", nonce)
@@ -219,17 +222,17 @@ def test_nothing_is_taken_that_is_signed_by_an_older_algorithm(
 
 
 def test_nobody_vouches_for_a_user_by_an_older_algorithm(
-    svc: Services, phone: Phone, clock: Clock, prover: Prover
+    svc: Services, phone: Phone, clock: Clock, prover: Prover, rsa_key: PrivateKey
 ) -> None:
-    issuer, subject = Issuer(key=RSA), phone.sign_up()["user"]["sub"]
-    entry = {issuer.name: {"jwks": {"keys": [{**jwk(RSA), "kid": "1"}]}}}
+    issuer, subject = Issuer(key=rsa_key), phone.sign_up()["user"]["sub"]
+    entry = {issuer.name: {"jwks": {"keys": [{**jwk(rsa_key), "kid": "1"}]}}}
     metadata = {"grant_types": (JWT_BEARER,), "redirect_uris": (), "assertion_issuers": entry}
     app = register(svc, phone, "key", **FAPI, **metadata)
     with_nonce(app, prover)
     now = clock()
     claims = {"iss": issuer.name, "sub": subject, "aud": ISSUER, "iat": now, "exp": now + 60}
     for algorithm, expected in (("RS256", 400), ("PS256", 200)):
-        assertion = signed(RSA, algorithm, {"kid": "1"}, {**claims, "jti": algorithm})
+        assertion = signed(rsa_key, algorithm, {"kid": "1"}, {**claims, "jti": algorithm})
         answer = present(app, assertion, headers=prover.headers())
         assert answer.status == expected, answer.body
         assert expected == 200 or refusal(answer) == (400, "invalid_grant")
