@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from deploy import custom, deployment, stages
 from deploy.errors import CannotDeployError
 from local import serve
 from local.gateway import Gateway
+from tests.support.resident import Resident, resident
 
 ROOT = Path(__file__).parents[1]
 GOOD = {"LATCHKEY_ISSUER": "https://id.example"}
@@ -130,17 +132,25 @@ def test_a_token_that_stands_where_its_digest_belongs_is_told_to_no_log() -> Non
     assert "the-token-itself" not in str(error.value)
 
 
-@pytest.mark.parametrize("module", ["app", "chalicelib.guard.functions", "chalicelib.web.jobs.key_rotation"])
-@pytest.mark.parametrize("where", ["lambda", "elsewhere"])
-def test_a_function_in_lambda_stops_when_it_starts_and_a_module_elsewhere_does_not(module: str, where: str) -> None:
-    environment = {**os.environ, **GOOD, "LATCHKEY_ALGORITHM": "HS256"}
-    if where == "lambda":
-        environment["AWS_LAMBDA_FUNCTION_NAME"] = "latchkey-dev"
-    run = [sys.executable, "-c", f"import {module}"]
+STARTED = ["app", "chalicelib.guard.functions", "chalicelib.web.jobs.key_rotation"]
+
+
+def start(*modules: str, **variables: str) -> tuple[str, int]:
+    """Import modules with a wrong setting; return the last line of what was complained of, and the status."""
+    environment = {**os.environ, **GOOD, "LATCHKEY_ALGORITHM": "HS256", **variables}
+    run = [sys.executable, "-c", f"import {', '.join(modules)}"]
     process = subprocess.run(run, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    last = process.stderr.strip().rpartition("\n")[2]
+    return process.stderr.strip().rpartition("\n")[2], process.returncode
+
+
+@pytest.mark.parametrize("module", STARTED)
+def test_a_function_in_lambda_stops_when_it_starts_with_a_wrong_setting(module: str) -> None:
     message = "chalicelib.config.values.WrongSetting: LATCHKEY_ALGORITHM must be RS256, ES256 or EdDSA, not 'HS256'"
-    assert (last, process.returncode) == ((message, 1) if where == "lambda" else ("", 0))
+    assert start(module, AWS_LAMBDA_FUNCTION_NAME="latchkey-dev") == (message, 1)
+
+
+def test_a_module_elsewhere_does_not_stop_with_a_wrong_setting() -> None:
+    assert start(*STARTED) == ("", 0)
 
 
 def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_setting_is_wrong(
@@ -156,12 +166,19 @@ def test_where_nothing_stopped_the_start_the_requests_log_line_says_which_settin
     assert "'id.example'" in fault["reason"]
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A checkout of an operator's own, with the byte code, which its command would make anew otherwise."""
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of an operator's own, with the byte code, which its commands would make anew otherwise."""
+    project = tmp_path_factory.mktemp("project")
     for folder in (".chalice", "chalicelib", "deploy", "cli"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("deploy*.json"))
-    return tmp_path
+        shutil.copytree(ROOT / folder, project / folder, ignore=shutil.ignore_patterns("deploy*.json"))
+    return project
+
+
+@pytest.fixture(scope="module")
+def commands(project: Path) -> Iterator[Resident]:
+    with resident(project) as commands:
+        yield commands
 
 
 @pytest.mark.parametrize(
@@ -173,17 +190,15 @@ def project(tmp_path: Path) -> Path:
     ],
 )
 def test_nothing_is_deployed_with_a_wrong_or_an_unknown_setting(
-    project: Path, command: str, function: str, name: str, value: str, message: str
+    project: Path, commands: Resident, command: str, function: str, name: str, value: str, message: str
 ) -> None:
-    file = project / ".chalice" / "config.json"
-    config = json.loads(file.read_text())
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
     config["stages"]["dev"]["lambda_functions"][function].setdefault("environment_variables", {})[name] = value
-    file.write_text(json.dumps(config))
-    run = [sys.executable, "-m", "cli", command, "--stage", "dev"]
-    process = subprocess.run(run, cwd=project, env=os.environ, capture_output=True, text=True, check=False)
-    assert (process.returncode, process.stdout, len(process.stderr.splitlines())) == (1, "", 1)
-    assert name in process.stderr
-    assert message in process.stderr
+    (project / ".chalice" / "config.json").write_text(json.dumps(config))
+    done = commands.run(command, "--stage", "dev", environment=os.environ)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert name in done.stderr
+    assert message in done.stderr
 
 
 # Files of an operator's own that nothing could start with, and what is said of each.
