@@ -23,6 +23,7 @@ import pytest
 
 from deploy import bundle, deployed, gateway_responses, outbox, stages
 from deploy.stages import PROJECT
+from tests.support.resident import Resident, resident
 
 DEV = stages.read("dev")
 REGION = "eu-west-1"
@@ -65,27 +66,37 @@ def moto() -> Iterator[str]:
 class Operator:
     """Someone with a checkout and an account."""
 
-    def __init__(self, project: Path, endpoint: str) -> None:
+    def __init__(self, project: Path, endpoint: str, commands: Resident) -> None:
         self.project = project
         self.endpoint = endpoint
+        self.commands = commands
         self.clients: dict[str, Any] = {}
         self.credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
-    def runs(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def environment(self) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LATCHKEY_"))}
         aws = {"AWS_ENDPOINT_URL": self.endpoint, "AWS_DEFAULT_REGION": REGION, **self.credentials}
-        return subprocess.run(
-            [sys.executable, "-m", "cli", command, "--stage", "dev", *arguments],
+        return {**own, **aws, "AWS_EC2_METADATA_DISABLED": "true"}
+
+    def runs(self, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return self.commands.run(command, "--stage", "dev", *arguments, environment=self.environment())
+
+    def deploys(self) -> str:
+        done = self.runs("deploy", "--without-smoke-test")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def deploys_by_itself(self) -> str:
+        """By the very program that is `./latchkey`."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", "deploy", "--stage", "dev", "--without-smoke-test"],
             cwd=self.project,
-            env={**own, **aws, "AWS_EC2_METADATA_DISABLED": "true"},
+            env=self.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
         )
-
-    def deploys(self) -> str:
-        done = self.runs("deploy", "--without-smoke-test")
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -122,7 +133,7 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator(moto: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+def operator(moto: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     project = tmp_path_factory.mktemp("project")
     left_out = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "*.orig")
     for folder in ("chalicelib", "deploy", "cli", ".chalice"):
@@ -131,13 +142,14 @@ def operator(moto: str, wheels: Path, tmp_path_factory: pytest.TempPathFactory) 
         shutil.copy(PROJECT / file, project / file)
     (project / "build").mkdir()
     (project / "build" / "vendor").symlink_to(wheels)
-    return Operator(project, moto)
+    with resident(project) as commands:
+        yield Operator(project, moto, commands)
 
 
 @pytest.fixture(scope="module")
 def output(operator: Operator) -> str:
     """What the first deployment, from an empty account, printed."""
-    return operator.deploys()
+    return operator.deploys_by_itself()
 
 
 def api_of(operator: Operator) -> str:
@@ -278,7 +290,7 @@ def test_a_lost_memory_of_the_deployment_is_noticed_before_a_second_api_is_made(
 
 
 def test_bad_credentials_get_one_clear_line(operator: Operator) -> None:
-    stranger = Operator(operator.project, operator.endpoint)
+    stranger = Operator(operator.project, operator.endpoint, operator.commands)
     stranger.credentials = {}
     done = stranger.runs("deploy", "--without-smoke-test")
     assert (done.returncode, done.stdout) == (1, "")
