@@ -77,35 +77,33 @@ def make_storage(stage: Stage) -> list[Mapping[str, Any]]:
     return keys.published(svc)
 
 
-def publish(stage: Stage, *, architecture: str, issuer: str, jwks: list[Mapping[str, Any]]) -> None:
-    """Build the package, check it, and let Chalice deploy exactly that package."""
-    copy = staging.make(stage, architecture=architecture, environment={"LATCHKEY_ISSUER": issuer}, jwks=jwks)
-    out = staging.BUILD / "package" / f"{stage.name}-deployed"
-    staging.run_chalice(copy, "package", "--stage", stage.name, str(out))
-    staging.check(out / "deployment.zip", architecture=architecture, jwks=True)
-    print(staging.run_chalice(copy, "deploy", "--stage", stage.name).strip())
-
-
 def deploy(stage: Stage, *, architecture: str, smoke_test: bool) -> str:
     """Deploy one stage and return its issuer."""
     jwks = make_storage(stage)
     mail.ensure(stage)  # before the function that sends under it
     known = issuer_of(stage)
-    publish(stage, architecture=architecture, issuer=known or UNKNOWN_ISSUER, jwks=jwks)
-    issuer = issuer_of(stage)
-    api = deployed_api(stage)
-    if issuer is None or api is None:
-        raise CannotDeployError(f"Chalice left no REST API in .chalice/deployed/{stage.name}.json.")
+    environment = {"LATCHKEY_ISSUER": known or UNKNOWN_ISSUER}
+    copy = staging.make(stage, architecture=architecture, environment=environment, jwks=jwks)
+    staging.check(staging.zip_up(copy, architecture=architecture), architecture=architecture, jwks=True)
+    issuer, api = _publish(stage, copy)
     if known is None:
         print(f"The issuer is not configured: it will be the API's own URL, {issuer}. Once more, with it.")
-        publish(stage, architecture=architecture, issuer=issuer, jwks=jwks)
+        staging.configure(copy, stage, architecture=architecture, environment={"LATCHKEY_ISSUER": issuer})
+        issuer, api = _publish(stage, copy)
     outbox.ensure(stage)
-    logs_and_gateway.set_gateway(
-        boto3.client("apigateway", config=PATIENT), stage, api=api["rest_api_id"], issuer=issuer
-    )
+    logs_and_gateway.set_gateway(boto3.client("apigateway", config=PATIENT), stage, api=api, issuer=issuer)
     if smoke_test and (problems := smoke.failures(issuer)):
         raise CannotDeployError("\n".join([f"Deployed, but {issuer} does not answer as it should:", *problems]))
     return issuer
+
+
+def _publish(stage: Stage, copy: Path) -> tuple[str, str]:
+    """Let Chalice deploy the copy and the zip that is made of it; return the issuer and the id of the API."""
+    print(staging.run_chalice(copy, "deploy", "--stage", stage.name).strip())
+    issuer, api = issuer_of(stage), deployed_api(stage)
+    if issuer is None or api is None:
+        raise CannotDeployError(f"Chalice left no REST API in .chalice/deployed/{stage.name}.json.")
+    return issuer, api["rest_api_id"]
 
 
 def announce(stage: Stage, where: Account, architecture: str) -> None:

@@ -6,8 +6,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
+
+from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+from chalice.utils import UI, OSUtils
 
 from deploy import bundle, bytecode, custom, reference, vendor
 from deploy.stages import PROJECT, Stage
@@ -48,7 +52,8 @@ def make(
         (copy / "chalicelib" / "apis.json").write_text(json.dumps(registry, sort_keys=True))
     if {**stage.environment(), **environment}.get(reference.SETTING) == "on":
         reference.ship(copy / "chalicelib")
-    _configure(copy, stage, architecture=architecture, environment=environment, project=project)
+    _add_configuration(copy, project)
+    configure(copy, stage, architecture=architecture, environment=environment, project=project)
     wheels = vendor.build(project / "requirements.txt", architecture=architecture, cache=build / "vendor")
     shutil.copytree(wheels, copy / "vendor")
     bytecode.compile_tree(copy / "chalicelib", shipped_as="chalicelib")
@@ -57,20 +62,34 @@ def make(
     return copy
 
 
-def _configure(copy: Path, stage: Stage, *, architecture: str, environment: dict[str, str], project: Path) -> None:
-    chalice = project / ".chalice"
-    (copy / ".chalice").mkdir()
-    for policy in chalice.glob("policy-*.json"):
-        shutil.copy(policy, copy / ".chalice")
-    config = json.loads((chalice / "config.json").read_text())
+def configure(
+    copy: Path, stage: Stage, *, architecture: str, environment: dict[str, str], project: Path = PROJECT
+) -> None:
+    """Give the copy its config.json, with `environment` laid over the stage's own; what is in the zip stays as it is."""
+    config = json.loads((project / ".chalice" / "config.json").read_text())
     part = config["stages"][stage.name]
     part["lambda_architecture"] = architecture
     part["environment_variables"] = {**part.get("environment_variables", {}), **environment}
     (copy / ".chalice" / "config.json").write_text(json.dumps(config, indent=2))
+
+
+def _add_configuration(copy: Path, project: Path) -> None:
+    chalice = project / ".chalice"
+    (copy / ".chalice").mkdir()
+    for policy in chalice.glob("policy-*.json"):
+        shutil.copy(policy, copy / ".chalice")
     # What Chalice remembers of a deployment is the project's; a link keeps it there even if we are killed.
     deployed = chalice / "deployed"
     deployed.mkdir(exist_ok=True)
     (copy / ".chalice" / "deployed").symlink_to(deployed, target_is_directory=True)
+
+
+def zip_up(copy: Path, *, architecture: str) -> Path:
+    """Make the zip of a copy where `chalice deploy` looks for it, and takes it as long as nothing in the copy changes."""
+    files = OSUtils()
+    builder = DependencyBuilder(files, architecture=architecture)
+    packager = LambdaDeploymentPackager(files, builder, UI(out=StringIO()), architecture)
+    return Path(packager.create_deployment_package(str(copy), "python{}.{}".format(*sys.version_info)))
 
 
 def check(zipped: Path, *, architecture: str, jwks: bool = False, project: Path = PROJECT) -> None:
