@@ -92,12 +92,17 @@ def _missing_wheels(bundle: Bundle, requirements: Path) -> Iterator[str]:
 
 def _wrong_machine(bundle: Bundle, architecture: str) -> Iterator[str]:
     for name in sorted(n for n in bundle.names if n.endswith(".so")):
-        head = bundle.archive.read(name)[:20]
+        head = _begin(bundle, name, 20)
         machine = int.from_bytes(head[18:20], "little")
         if head[:4] != b"\x7fELF" or machine != _ELF_MACHINE[architecture]:
             yield f"{name} is not for {architecture} (ELF machine {machine})"
         if ".cpython-" in name and f".{_TAG}-" not in name:
             yield f"{name} is not for {_TAG}"
+
+
+def _begin(bundle: Bundle, name: str, size: int) -> bytes:
+    with bundle.archive.open(name) as entry:
+        return entry.read(size)
 
 
 def pyc_of(name: str) -> str:
@@ -111,7 +116,7 @@ def _not_compiled(bundle: Bundle) -> Iterator[str]:
         pyc = pyc_of(name)
         if pyc not in bundle.names:
             yield f"{name} has no byte code"
-        elif bundle.archive.read(pyc)[:8] != _UNCHECKED_PYC:
+        elif _begin(bundle, pyc, 8) != _UNCHECKED_PYC:
             yield f"{pyc} would be checked against the source's time, or is of another Python"
 
 

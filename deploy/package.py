@@ -26,11 +26,15 @@ def package(
     copy = staging.make(
         stage, architecture=architecture, environment={}, registry=registry, project=project, build=build
     )
-    shutil.rmtree(out, ignore_errors=True)
-    write = _write_terraform if form == "terraform" else _write_sam
-    template = write(stage, copy, out)
+    template = write(stage, copy, form=form, out=out)
     staging.check(out / "deployment.zip", architecture=architecture, project=project)
     return template
+
+
+def write(stage: Stage, copy: Path, *, form: str, out: Path) -> Path:
+    """Write template and zip of a stage's staging copy into `out`, and nothing else there; return the template."""
+    shutil.rmtree(out, ignore_errors=True)
+    return _write_terraform(stage, copy, out) if form == "terraform" else _write_sam(stage, copy, out)
 
 
 def _write_sam(stage: Stage, copy: Path, out: Path) -> Path:

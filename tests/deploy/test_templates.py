@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chalicelib.store import tables
-from deploy import gateway_responses, package, stages, terraform
+from deploy import gateway_responses, stages, terraform
 from deploy import sam as sam_templates
 
 DEV = stages.read("dev")
@@ -39,15 +39,8 @@ def sam(sam_folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def terraform_folder(build: Path) -> Path:
-    out = build / "terraform"
-    package.package(DEV, form="terraform", out=out, build=build)
-    return out
-
-
-@pytest.fixture(scope="module")
-def tf(terraform_folder: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((terraform_folder / "chalice.tf.json").read_text())
+def tf(packages: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((packages / "terraform" / "chalice.tf.json").read_text())
     return document
 
 
@@ -238,11 +231,12 @@ def run_terraform(folder: Path, *arguments: str) -> str:
 
 
 @pytest.mark.skipif(shutil.which("terraform") is None, reason="terraform is not installed")
-def test_terraform_validates(terraform_folder: Path) -> None:
+def test_terraform_validates(packages: Path, tmp_path: Path) -> None:
     mirror = next((m for m in MIRRORS if list(m.glob("*/hashicorp/aws"))), None)
     if mirror is None:
         pytest.skip("no mirror with Terraform's aws provider: run `terraform init && terraform validate` by hand")
-    run_terraform(terraform_folder, "init", "-input=false", f"-plugin-dir={mirror}")
-    verdict = json.loads(run_terraform(terraform_folder, "validate", "-json"))
+    folder = shutil.copytree(packages / "terraform", tmp_path / "terraform")
+    run_terraform(folder, "init", "-input=false", f"-plugin-dir={mirror}")
+    verdict = json.loads(run_terraform(folder, "validate", "-json"))
     assert verdict["valid"]
     assert verdict["diagnostics"] == []

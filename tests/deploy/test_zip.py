@@ -30,13 +30,19 @@ def problems(path: Path, architecture: str) -> list[str]:
     return bundle.problems(path, architecture=architecture, requirements=REQUIREMENTS)
 
 
+@pytest.fixture(scope="module")
+def whole(zips: dict[str, Path]) -> Entries:
+    """All of the arm64 zip."""
+    with ZipFile(zips["arm64"]) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 @pytest.fixture
-def spoilt(zips: dict[str, Path], tmp_path: Path) -> Spoil:
+def spoilt(whole: Entries, tmp_path: Path) -> Spoil:
     """Change the arm64 zip's entries and check it again."""
 
     def change(spoil: Callable[[Entries], object]) -> list[str]:
-        with ZipFile(zips["arm64"]) as whole:
-            entries = {name: whole.read(name) for name in whole.namelist()}
+        entries = dict(whole)
         spoil(entries)
         path = tmp_path / "spoilt.zip"
         with ZipFile(path, "w") as changed:
