@@ -93,17 +93,8 @@ def destination(**changes: Any) -> dict[str, Any]:
 class Answers:
     """Amazon SES with the answers of a test, each checked by botocore against the service's own model."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "x",
-            "AWS_SECRET_ACCESS_KEY": "x",
-            "AWS_DEFAULT_REGION": "eu-west-1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        client: Any = boto3.client("sesv2")
+    def __init__(self, client: Any) -> None:
         self.stub = Stubber(client)
-        monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
 
     def give(
         self,
@@ -128,6 +119,25 @@ class Answers:
         self.stub.activate()
 
 
+@pytest.fixture(scope="module")
+def client() -> Any:
+    """Made once, for botocore reads all that the service can do."""
+    account = boto3.Session(aws_access_key_id="x", aws_secret_access_key="x", region_name="eu-west-1")
+    return account.client("sesv2")
+
+
+@pytest.fixture
+def answers(client: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
+    """SES in an account that credentials lead to."""
+    variables = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "eu-west-1"}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    answers = Answers(client)
+    yield answers
+    answers.stub.deactivate()
+
+
 DKIM = {"SigningEnabled": True, "Status": "PENDING", "Tokens": ["a1"]}
 NO_SIGNATURE = {"SigningEnabled": False, "Status": "NOT_STARTED"}
 FROM = {
@@ -139,7 +149,7 @@ FULL = {"Max24HourSend": 200.0, "MaxSendRate": 1.0, "SentLast24Hours": 160.0}
 
 
 @pytest.mark.parametrize(
-    ("answers", "finding"),
+    ("given", "finding"),
     [
         ((account(), identity(), None, [destination()]), ""),
         ((account(), None, identity(IdentityType="EMAIL_ADDRESS"), [destination()]), ""),
@@ -159,29 +169,28 @@ FULL = {"Max24HourSend": 200.0, "MaxSendRate": 1.0, "SentLast24Hours": 160.0}
     ],
 )
 def test_the_doctor_names_the_one_thing_that_is_in_the_way(
-    monkeypatch: pytest.MonkeyPatch, answers: tuple[Any, ...], finding: str
+    answers: Answers, given: tuple[Any, ...], finding: str
 ) -> None:
-    ses = Answers(monkeypatch)
-    ses.give(*answers)
+    answers.give(*given)
     findings = doctor.findings(sending(DEV))
     assert len(findings) == bool(finding)
     assert finding in "".join(findings)
-    ses.stub.assert_no_pending_responses()
+    answers.stub.assert_no_pending_responses()
 
 
-def test_two_stages_with_one_sender_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_stages_with_one_sender_are_told_apart(answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
     others = {name: sending(stages.read(name)) for name in ("dev", "prod")}
     monkeypatch.setattr(stages, "read", others.__getitem__)
-    Answers(monkeypatch).give(account(), identity(), None, [destination()])
+    answers.give(account(), identity(), None, [destination()])
     assert ["The stage prod sends as login@mail.example too" in each for each in doctor.findings(others["dev"])] == [
         True
     ]
 
 
-def test_a_stage_that_names_no_sender_or_no_set_is_told_what_to_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stage_that_names_no_sender_or_no_set_is_told_what_to_name(answers: Answers) -> None:
     (finding,) = doctor.findings(DEV)
     assert "LATCHKEY_MAIL_FROM" in finding
-    Answers(monkeypatch).give(account(), identity(), None, [])
+    answers.give(account(), identity(), None, [])
     (finding,) = doctor.findings(sending(DEV, LATCHKEY_SES_CONFIGURATION_SET=""))
     assert "LATCHKEY_SES_CONFIGURATION_SET" in finding
 
