@@ -38,7 +38,7 @@ class PortTaken(CannotStart):
     """Somebody else has the port."""
 
 
-@dataclass
+@dataclass(eq=False)
 class EmbeddedAws:
     """An embedded AWS on a port that is held even while its process is not there, so that callers wait."""
 

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,18 @@ def base_url(endpoint: str, api: str) -> str:
     return f"{endpoint}/restapis/{api}/{API_STAGE}/_user_request_"
 
 
+@cache
 def client(emulator: aws.EmbeddedAws, service: str) -> Any:
-    """Return a client of the emulator's, with the rights of the account's owner."""
+    """Return the client of the emulator's, with the rights of the account's owner; each is made once, for that takes long."""
     owner = emulator.environment()
-    session = boto3.Session(
+    return boto3.client(  # type: ignore[call-overload]
+        service,
         aws_access_key_id=owner["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=owner["AWS_SECRET_ACCESS_KEY"],
         region_name=aws.REGION,
+        endpoint_url=emulator.endpoint,
+        config=PATIENT,
     )
-    return session.client(service, endpoint_url=emulator.endpoint, config=PATIENT)  # type: ignore[call-overload]
 
 
 @contextmanager

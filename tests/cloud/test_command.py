@@ -67,6 +67,7 @@ def test_a_sigterm_while_it_comes_up_leaves_nothing_either(tmp_path: Path) -> No
     with running(tmp_path) as process:
         while not (list(tmp_path.glob("latchkey-cloud-*/*")) and (started := descendants(process.pid))):
             assert process.poll() is None
+            threading.Event().wait(0.02)  # to look all the while would take the time that it needs to come up
         process.send_signal(signal.SIGTERM)
         process.wait()
         check_that_nothing_is_left(tmp_path, started)
