@@ -12,7 +12,7 @@ import pytest
 from deploy import openapi_scopes
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
-from tests.support.commands import run
+from tests.support.commands import remember_guard, run
 
 SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/{id}": "notes:read"}
 
@@ -21,6 +21,7 @@ SCOPES = {"GET /notes": "notes:read", "POST /notes": "notes:write", "GET /notes/
 def register(tmp_path: Path, aws: None) -> Register:  # noqa: ARG001 - credentials that lead to an account
     (tmp_path / "chalicelib").mkdir()
     shutil.copytree(PROJECT / ".chalice", tmp_path / ".chalice", ignore=shutil.ignore_patterns("deploy*"))
+    remember_guard(tmp_path)
     register = Register(tmp_path)
     register.write({})
     return register
@@ -284,6 +285,7 @@ def test_what_a_policy_cannot_say_is_refused_with_a_reason_and_nothing_is_writte
 def test_the_consumer_is_told_how_to_attach_the_guard(
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    shutil.rmtree(register.project / ".chalice" / "deployed")
     add(register, written(tmp_path, SCOPES), revocation="strict")
     output = capsys.readouterr().out
     arn = "arn:aws:lambda:eu-central-1:123456789012:function:latchkey-dev-guard_request"
@@ -311,9 +313,7 @@ def test_the_instructions_name_the_deployed_guard_where_it_is_known(
     register: Register, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:latchkey-dev-guard_request"
-    (register.project / ".chalice" / "deployed").mkdir()
-    memory = {"resources": [{"name": "guard_request", "resource_type": "lambda_function", "lambda_arn": arn}]}
-    (register.project / ".chalice" / "deployed" / "dev.json").write_text(json.dumps(memory))
+    remember_guard(register.project, region="eu-west-1")
     add(register, written(tmp_path, SCOPES))
     output = capsys.readouterr().out
     assert f"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations" in output

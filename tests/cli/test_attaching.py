@@ -21,7 +21,7 @@ import yaml
 from deploy.registered_apis import Register
 from deploy.stages import PROJECT
 from tests.guard.test_guard import Event, Gate, allowed, arn, gate, http_1_event, http_2_event, rest_event, token_event
-from tests.support.commands import run
+from tests.support.commands import remember_guard, run
 from tests.support.prover import Prover
 
 __all__ = ["gate"]
@@ -46,8 +46,11 @@ def checkout(folder: Path) -> Register:
 
 
 @pytest.fixture
-def register(tmp_path: Path, aws: None) -> Register:  # noqa: ARG001 - credentials that lead to an account
-    return checkout(tmp_path)
+def register(tmp_path: Path) -> Register:
+    """A checkout that knows its guards: where they are is asked of AWS for what `added` prints."""
+    register = checkout(tmp_path)
+    remember_guard(tmp_path)
+    return register
 
 
 class Printed:
@@ -96,7 +99,7 @@ Adding = Callable[[str, str, bool], Added]
 
 
 @pytest.fixture(scope="module")
-def added(tmp_path_factory: pytest.TempPathFactory, aws: None) -> Adding:  # noqa: ARG001 - as above
+def added(tmp_path_factory: pytest.TempPathFactory, aws: None) -> Adding:  # noqa: ARG001 - credentials
     """The API as it is added with a choice, once for all tests that read what was printed."""
 
     @cache
@@ -253,6 +256,7 @@ def test_what_is_not_known_is_a_blank_to_fill_in(register: Register, monkeypatch
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(register.project / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(register.project / "none"))
+    shutil.rmtree(register.project / ".chalice" / "deployed")
     output = add(register, "policy", "strict", proofs=False).text
     assert "arn:aws:lambda:<region>:<account>:function:latchkey-dev-guard_request" in output
 
@@ -330,7 +334,7 @@ def test_what_was_in_the_stage_before_the_api_stays_when_the_api_goes(register: 
 
 @pytest.mark.parametrize("stage", ["dev", "prod"])
 def test_our_own_api_of_whatever_stage_is_not_registered(register: Register, stage: str) -> None:
-    (register.project / ".chalice" / "deployed").mkdir()
+    (register.project / ".chalice" / "deployed").mkdir(exist_ok=True)
     ours = {"name": "rest_api", "resource_type": "rest_api", "rest_api_id": "own1234567", "rest_api_url": "https://x/"}
     (register.project / ".chalice" / "deployed" / f"{stage}.json").write_text(json.dumps({"resources": [ours]}))
     with pytest.raises(SystemExit, match=f"own1234567 is Latchkey's own API in the stage {stage}"):

@@ -4,9 +4,10 @@ moto reads OpenAPI 3 only, asks for fields that Swagger 2 leaves out, and cannot
 """
 
 import sys
+from functools import cache
 from typing import Any
 
-from moto.apigateway.models import APIGatewayBackend
+from moto.apigateway.models import APIGatewayBackend, Resource
 from moto.server import main
 
 import_rest_api = APIGatewayBackend.import_rest_api
@@ -44,4 +45,6 @@ def putting(
 if __name__ == "__main__":
     APIGatewayBackend.import_rest_api = importing  # type: ignore[method-assign]
     APIGatewayBackend.put_rest_api = putting  # type: ignore[method-assign]
+    # It never changes, and would be put together from all above it each time that a resource is looked for.
+    Resource.get_path = cache(Resource.get_path)  # type: ignore[method-assign]
     main(sys.argv[1:])
