@@ -41,6 +41,7 @@ WRONG = {
     "LATCHKEY_BRAND_LOGO": "http://example.com/logo.png",
     "LATCHKEY_BRAND_COLOUR": "red",
     "LATCHKEY_BRAND_FAVICON": "/icon.png",
+    "LATCHKEY_BRAND_PICTURE_ORIGINS": "https://images.example.com/",
     "LATCHKEY_BRAND_HELP": "help@example.com",
     "LATCHKEY_BRAND_PRIVACY": "example.com/privacy",
     "LATCHKEY_BRAND_TERMS": "http://example.com/terms",

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 from . import values
 
 LINK = re.compile(r"https://[^\s\"'<>{}]+(\{language\}[^\s\"'<>{}]*)?")
+ORIGIN = r"https://[a-z0-9.-]+(:[0-9]{1,5})?"
 MAILTO = re.compile(r"mailto:[^\s\"'<>{}?]+@[^\s\"'<>{}?]+(\?[^\s\"'<>{}]*)?")
 
 
 # What the guard imports has tuples where they do: a frozen dataclass takes five times as long to make, at each cold start.
 class Brand(NamedTuple):
-    """How the pages present themselves; the colour is #rrggbb. The last three are where the footer leads.
+    """How the pages present themselves; the colour is #rrggbb. `help` and what follows it are where the footer leads.
 
+    `picture_origins` are those from which people's pictures are shown: whoever serves one learns who logs in, and when.
     In a link `{language}` stands for the tag of the page's language.
     """
 
@@ -24,6 +26,11 @@ class Brand(NamedTuple):
     help: str = ""
     privacy: str = ""
     terms: str = ""
+    picture_origins: tuple[str, ...] = ()
+
+    def picture(self, uri: str) -> str:
+        """The address of somebody's picture if it is at an origin that the deployment has named, else ""."""
+        return uri if any(uri.startswith(f"{origin}/") for origin in self.picture_origins) else ""
 
     def links(self, language: str) -> dict[str, str]:
         """Where the footer leads in a language, by what is there; nothing for what a deployment does not have."""
@@ -47,6 +54,9 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         help=_link(environ, "LATCHKEY_BRAND_HELP", mail=True),
         privacy=_link(environ, "LATCHKEY_BRAND_PRIVACY"),
         terms=_link(environ, "LATCHKEY_BRAND_TERMS"),
+        picture_origins=values.words(
+            environ, "LATCHKEY_BRAND_PICTURE_ORIGINS", ORIGIN, "https origins, as https://images.example.com"
+        ),
     )
     return {"brand": brand}
 

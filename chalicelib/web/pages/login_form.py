@@ -41,7 +41,7 @@ def show_form(
         f"{form}.html",
         form,
         user=browser_session.user.email if browser_session else "",
-        account=_account(browser_session.user) if browser_session else {},
+        account=_account(page_request, browser_session.user) if browser_session else {},
         continue_fields=_continue_fields(page_request, browser_session) if browser_session else {},
         email=email,
         confirms=confirms,
@@ -96,13 +96,10 @@ def mailed_page(page_request: PageRequest) -> str:
     return f"authorize/mailed?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/mailed"
 
 
-def _account(user: User) -> dict[str, str]:
+def _account(page_request: PageRequest, user: User) -> dict[str, str]:
     """What somebody knows an account by at a glance."""
-    picture = user.claims.get("picture", "")
-    return {
-        "name": user.name,
-        "picture": picture if picture.startswith("https://") else "",
-    }
+    picture = page_request.svc.settings.brand.picture(user.claims.get("picture", ""))
+    return {"name": user.name, "picture": picture}
 
 
 def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:

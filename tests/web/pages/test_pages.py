@@ -18,13 +18,14 @@ from chalicelib.config.languages import SHIPPED
 from chalicelib.domain.accounts.events import EVENTS
 from chalicelib.domain.accounts.password_advice import ADVICE
 from chalicelib.flows.accounts import account
-from chalicelib.services import Services
+from chalicelib.services import Services, use
 from chalicelib.web.pages import cookies, html
 from local.gateway import Answer
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
 from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.support.wire import down, refusing
 
+PICTURES = "https://images.example"
 ROOM = Path(html.__file__).parent
 # Of texts that are named as the program runs.
 PREFIXES = (
@@ -328,9 +329,14 @@ def test_another_account_can_be_taken_at_the_consent(app: App, browser: Browser,
         ("\u0639\u0628\u064a\u0631", {}, ">\u0639</span>"),
         (
             "x" * 200,
-            {"picture": "https://ann.example/me.png?a=1&b=2"},
-            '>X<img src="https://ann.example/me.png?a=1&amp;b=2"',
+            {"picture": f"{PICTURES}/me.png?a=1&b=2"},
+            f'>X<img src="{PICTURES}/me.png?a=1&amp;b=2"',
         ),
+        # An app could have set these to see when this person logs in.
+        ("Ann", {"picture": "https://evil.example/pixel.png"}, ">A</span>"),
+        ("Ann", {"picture": f"{PICTURES}.evil.example/pixel.png"}, ">A</span>"),
+        ("Ann", {"picture": f"{PICTURES}:8443/pixel.png"}, ">A</span>"),
+        ("Ann", {"picture": PICTURES.replace("//", "//a@") + "/pixel.png"}, ">A</span>"),
     ],
 )
 def test_who_is_logged_in_is_shown_as_an_account_to_choose_with_another_behind_it(
@@ -340,6 +346,8 @@ def test_who_is_logged_in_is_shown_as_an_account_to_choose_with_another_behind_i
     user = svc.users.read(svc.users.find(EMAIL) or "")
     assert user
     account.change_profile(svc, user, {"name": name, **claims})
+    brand = svc.settings.brand._replace(picture_origins=(PICTURES,))
+    use(replace(svc, settings=replace(svc.settings, brand=brand)))
     page = browser.authorize(app, prompt="select_account")
     body = page.body.decode()
     assert "Choose an account" in body
