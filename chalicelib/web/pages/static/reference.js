@@ -32,6 +32,17 @@ function search(groups, typed) {
     .filter((group) => group.get("operations").size);
 }
 
+// From 150 lines on the renderer keeps but those in sight: nothing else would be found in the page, and links to groups
+// would lead nowhere. So it draws each group as if there were no other.
+const groupByGroup = (Operations, { React }) => (system) => {
+  const groups = system.specSelectors.taggedOperations();
+  const drawing = (group, name) => {
+    const specSelectors = { ...system.specSelectors, taggedOperations: () => groups.filter((_, each) => each === name) };
+    return React.createElement(Operations, { ...system, specSelectors, key: name });
+  };
+  return groups.size ? groups.map(drawing).toList().toArray() : React.createElement(Operations, system);
+};
+
 // What the renderer leaves without a name for who hears the page.
 function label() {
   const servers = document.getElementById("servers");
@@ -79,7 +90,7 @@ function show() {
     url: page.document,
     dom_id: "#reference",
     presets: [SwaggerUIBundle.presets.apis],
-    plugins: [() => ({ fn: { opsFilter: search } })],
+    plugins: [() => ({ fn: { opsFilter: search }, wrapComponents: { operations: groupByGroup } })],
     docExpansion: "list",
     defaultModelsExpandDepth: 0,
     displayOperationId: false,
@@ -92,7 +103,7 @@ function show() {
     oauth2RedirectUrl: here,
     onComplete: () => {
       ui.initOAuth({ clientId: page.client, usePkceWithAuthorizationCodeGrant: true });
-      // From 150 lines on the renderer keeps but those in sight, and links to groups lead nowhere.
+      // What no program calls is half of all there is to draw.
       ui.layoutActions.show(["operations-tag", "Pages"], false);
       label();
       new MutationObserver(labelDialog).observe(document.getElementById("reference"), { childList: true, subtree: true });
