@@ -58,7 +58,7 @@ def test_so_does_who_uses_the_pages(phone: DeliveringPhone, mailbox: Ses) -> Non
     browser = Browser(phone)
     assert FORGOT.encode() in browser.get("/authorize/login").body
     page = browser.submit(browser.get(FORGOT), FORGOT, email=EMAIL)
-    assert b"Look into your mailbox" in page.body
+    assert b"Check your mailbox" in page.body
     other_browser = Browser(phone)
     page = other_browser.get(mailbox.mails[0].link.removeprefix("https://id.example"))
     weak = other_browser.submit(page, RESET, password="password")
@@ -264,7 +264,7 @@ def test_what_is_no_address_mails_nobody_and_is_no_fault(phone: DeliveringPhone,
     assert ask(phone, email).status in (204, 400)
     browser = Browser(phone)
     typed = email.replace("\ud800", "%ED%A0%80")
-    assert b"Look into your mailbox" in browser.submit(browser.get(FORGOT), FORGOT, email=typed).body
+    assert b"Check your mailbox" in browser.submit(browser.get(FORGOT), FORGOT, email=typed).body
     assert (mailbox.mails, waiting()) == ([], [])
 
 

@@ -76,7 +76,7 @@ def test_a_browser_does_so_on_the_pages_and_goes_on_to_its_client(
     assert set(forms(page)[SIGN_UP].typed) == {"email"}
     mailbox.mails.clear()
     page = browser.submit(page, SIGN_UP, email=EMAIL)
-    assert b"Look into your mailbox" in page.body
+    assert b"Check your mailbox" in page.body
     link = mailbox.mails[0].link.removeprefix(ISSUER)
     weak = browser.submit(browser.get(link), PAGE, password="password", name="Ann")
     assert forms(weak)[PAGE].typed["name"] == "Ann"

@@ -233,7 +233,7 @@ def test_nobody_is_sent_to_an_unregistered_place_but_all_are_logged_out(
         Browser(web.phone).get(PATH, request),
     ):
         assert (answer.status, answer.header("Location")) == (200, None)
-        assert b"not registered" in answer.body
+        assert b"not known here to be its own" in answer.body
         assert not links(answer)
     assert callback_params(web.authorize(app, scope="openid", prompt="none"))["error"] == "login_required"
 

@@ -251,7 +251,7 @@ def test_the_page_says_for_each_api_what_an_application_may_do_there(
     at_ours = ["Know who you are", f"See your e-mail address, {EMAIL}"]
     assert lists(page) == [at_ours, ["notes:read"], ["notes:read"]]
     assert "At notes.example:" in words(page)
-    assert "At an API that is no longer known here:" in words(page)
+    assert "At a service that is no longer known here:" in words(page)
     assert "gone.example" not in words(page)
     assert list(forms(page)) == [APPS]
 

@@ -24,7 +24,7 @@ from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 HOOK, OTHER_HOOK = "https://app.example/backchannel", "https://app.example/other"
 BY_SESSION: dict[str, Any] = {"backchannel_logout_uri": HOOK, "backchannel_logout_session_required": True}
 LOGOUT, CONFIRM = "/oauth/logout", "/oauth/logout/confirm"
-NOTHING, LOGGED_OUT = b"No session was ended", b"You are logged out"
+NOTHING, LOGGED_OUT = b"There was nothing to log out of", b"You are logged out"
 SCOPE = "openid offline_access"
 
 
