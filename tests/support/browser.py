@@ -5,6 +5,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -55,13 +56,9 @@ class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
-        self.in_footer = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
-        self.in_footer = self.in_footer or tag == "footer"
-        if self.in_footer:
-            return
         if tag == "form":
             self.forms.append(Form(attributes["action"]))
         elif tag == "input" and self.forms and "name" in attributes:
@@ -73,8 +70,15 @@ class _Reader(HTMLParser):
 
 def forms(page: Answer) -> dict[str, Form]:
     """The forms of a page by the path that they are sent to, without that of its footer."""
+    return _forms(page.body)
+
+
+@lru_cache(maxsize=8)  # who fills a form in has looked before whether the page has it
+def _forms(body: bytes) -> dict[str, Form]:
+    before_footer, _, _ = body.decode().partition("<footer")
     reader = _Reader()
-    reader.feed(page.body.decode())
+    # What goes before the first form is not read, which would take longer than to make the page.
+    reader.feed(before_footer[before_footer.find("<form") :] if "<form" in before_footer else "")
     return {form.action.removeprefix(ISSUER): form for form in reader.forms}
 
 
