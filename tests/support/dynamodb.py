@@ -8,7 +8,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from chalicelib.store.aws.client import AwsError
 from tests.support.expressions import (
@@ -286,16 +289,24 @@ def _page(rows: list[tuple[Key, Item]], request: Request, words: Words) -> dict[
     if "ExclusiveStartKey" in request:
         keys = [key for key, _ in rows]
         rows = rows[keys.index(_key(request["ExclusiveStartKey"])) + 1 :]
-    length, size = 0, 0
-    for _, item in rows[: request.get("Limit")]:
-        length, size = length + 1, size + _bytes(item)
-        if size > MAX_PAGE:
-            break
+    length = _length(rows[: request.get("Limit")])
     items = [shape(item) for _, item in rows[:length] if holds(item)]
     # DynamoDB does not look ahead: a page that ends by its limit names where it ended, be it the last.
     more = length < len(rows) or length == request.get("Limit")
     last = {"LastEvaluatedKey": _only_key(rows[length - 1][1])} if more and length else {}
     return {"Items": items, "Count": len(items), "ScannedCount": length, **last}
+
+
+def _length(rows: list[tuple[Key, Item]]) -> int:
+    """How many rows a page has: it ends with the one by which it is too long."""
+    length, size = 0, 0
+    if sum(_most_bytes(item) for _, item in rows) <= MAX_PAGE:
+        return len(rows)
+    for _, item in rows:
+        length, size = length + 1, size + _bytes(item)
+        if size > MAX_PAGE:
+            break
+    return length
 
 
 def _store(table: Table, key: Key, new: Item | None) -> None:
@@ -324,9 +335,17 @@ def _checked(item: Item) -> Item:
 
 
 def _fitting(item: Item) -> Item:
-    if _bytes(item) > MAX_ITEM:
+    if _most_bytes(item) > MAX_ITEM and _bytes(item) > MAX_ITEM:
         raise Unfit("item size has exceeded the maximum allowed size")
     return item
+
+
+def _most_bytes(item: Item) -> int:
+    """What an item has at most, found out in a tenth of the time: as JSON nothing is shorter than as it is counted."""
+    try:
+        return len(msgspec.json.encode(item))
+    except UnicodeEncodeError:
+        raise Refusal("SerializationException", "half a surrogate pair") from None
 
 
 def _bytes(item: Item) -> int:
@@ -371,6 +390,7 @@ def _value(value: Mapping[str, Any]) -> dict[str, Any]:
     return {kind: content}
 
 
+@lru_cache(maxsize=10_000)  # most are times, and a test's clock stands
 def _number(text: str) -> str:
     try:
         return number(Decimal(text))
