@@ -25,6 +25,7 @@ from chalicelib.config import Settings
 from chalicelib.services import Services
 from tests.support.aws import container, undeploy
 from tests.support.phone import Clock, Phone, deployed, installed
+from tests.support.qr_codes import drawn_at_once
 from tests.support.strength import judged_once
 
 
@@ -90,7 +91,7 @@ def settings(files: Path) -> Iterator[Settings]:
 @pytest.fixture
 def svc(settings: Settings, clock: Clock) -> Iterator[Services]:
     """Services on this test's own deployment, with its clock and the cheapest password hash."""
-    with judged_once():
+    with judged_once(), drawn_at_once():
         yield container(settings, now=clock)
 
 
