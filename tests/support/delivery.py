@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -39,9 +40,15 @@ def deliver() -> None:
         outbox_delivery.deliver(stream_event(*new), Context())
 
 
+@cache
+def moto_scheduler() -> Any:
+    """The client of its scheduler; the test has the fixture `aws`."""
+    return boto3.client("scheduler")
+
+
 def schedules() -> dict[str, Mapping[str, Any]]:
     """What the scheduler has been asked for by now, by its names."""
-    client: Any = boto3.client("scheduler")
+    client = moto_scheduler()
     names = [each["Name"] for each in client.list_schedules()["Schedules"]]
     return {name: client.get_schedule(Name=name) for name in names}
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from chalicelib import scheduler
@@ -19,7 +18,7 @@ from chalicelib.store.aws.client import AwsError
 from chalicelib.web.jobs import outbox_delivery
 from tests.support import wire
 from tests.support.browser import Browser, register
-from tests.support.delivery import ARN, Context, deliver, schedules, stream_event, waiting
+from tests.support.delivery import ARN, Context, deliver, moto_scheduler, schedules, stream_event, waiting
 from tests.support.forge import peek
 from tests.support.internet import Internet, Page, running
 from tests.support.phone import Clock, Phone
@@ -49,7 +48,7 @@ def log_out(svc: Services, phone: Phone) -> Callable[..., None]:
     phone.sign_up()
     while of_other_tests := schedules():  # the scheduler is the account's, and lists a hundred at once
         for schedule in of_other_tests:
-            boto3.client("scheduler").delete_schedule(Name=schedule)
+            moto_scheduler().delete_schedule(Name=schedule)
 
     def act(*hooks: str) -> None:
         browser = Browser(phone)
@@ -132,7 +131,7 @@ def test_tries_grow_to_one_a_day_until_the_message_is_of_no_use_and_then_it_stay
     while schedules():
         ((name, schedule),) = schedules().items()
         waits.append(at(schedule, clock()))
-        boto3.client("scheduler").delete_schedule(Name=name)
+        moto_scheduler().delete_schedule(Name=name)
         clock.advance(waits[-1])
         outbox_delivery.deliver(json.loads(schedule["Target"]["Input"]), Context())
     assert waits == [MINUTE, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 8 * HOUR, DAY, DAY]
@@ -202,7 +201,7 @@ def test_whatever_call_of_a_delivery_fails_each_client_is_told_in_the_end(
         with suppress(TemporarilyUnavailable, AwsError), wire.watched(svc, watched):
             deliver()
     for name, schedule in schedules().items():
-        boto3.client("scheduler").delete_schedule(Name=name)
+        moto_scheduler().delete_schedule(Name=name)
         outbox_delivery.deliver(json.loads(schedule["Target"]["Input"]), Context())
     deliver()
     assert waiting() == []
