@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import attributes, clients, values
+from .limits import DAY
 from .values import WrongSetting
 
-DAY = 24 * 3600
 MAIL_FROM = (
     r"[^\s<>@\"]+@[^\s<>@\"]+|[^<>@\"\r\n]+ <[^\s<>@\"]+@[^\s<>@\"]+>|",
     "an address, or a name and an address like Example <login@example.com>",

@@ -5,12 +5,12 @@ from typing import Any
 
 from ..domain import versioned
 from ..domain.accounts.events import MOST_THAT_RECUR, Event
+from ..domain.durations import HOUR
 from .aws.client import AwsClient
 from .dynamo import Item, delete_all, key
 from .items import ONE
 from .transactions import Write
 
-HOUR = 3600
 HOURS_AT_ONCE = 25  # of one read; a year has more
 LATEST = 10**12 - 1  # of what a key has digits for
 FIRST = "first_"  # of each kind that recurs, in an attribute of its own

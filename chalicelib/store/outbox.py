@@ -3,7 +3,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..domain import versioned
-from ..domain.records.outbox import DAY, Message, OutboxItem
+from ..domain.durations import DAY
+from ..domain.records.outbox import Message, OutboxItem
 from .aws.client import AwsClient
 from .dynamo import ConditionFailed, Item, conditionally, key
 from .items import VERSION, reader

@@ -1,10 +1,11 @@
 from typing import Any
 
+from ..domain.durations import DAY
 from .aws.client import AwsClient
 from .dynamo import Item, escaped, key
 from .items import ONE, reader
 
-KEPT_SECONDS = 24 * 3600
+KEPT_SECONDS = DAY
 EVERY_SECONDS = 60
 MOST = 1000  # what a container remembers to have written
 

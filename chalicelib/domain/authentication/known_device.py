@@ -1,9 +1,9 @@
 """A device that an account knows: it has logged in there before. That is all it proves, and it logs nobody in."""
 
 from ..accounts.model import User
+from ..durations import DAY
 from ..versioned import SealedRecord
 
-DAY = 24 * 3600
 MAX_ACCOUNTS = 5  # of one device; it is carried in a cookie
 Account = tuple[str, int]  # a uid, and the account's `token_version` at that login
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import versioned
+from ..authentication.attempt import Attempt
+from ..durations import DAY
 from ..errors import UnreadableRecord
 from ..versioned import Record
-
-DAY = 24 * 3600
 
 
 class Message(Record, frozen=True):
@@ -124,7 +124,7 @@ class NewDeviceMail(Mail, frozen=True, kw_only=True):
 class LoginMail(Mail, frozen=True, kw_only=True):
     """The mail that completes an attempt to log in, of no use once that has expired."""
 
-    kind, seconds = "login mail", 600
+    kind, seconds = "login mail", Attempt.seconds
 
     attempt_id: str
     expires_at: int
@@ -133,7 +133,7 @@ class LoginMail(Mail, frozen=True, kw_only=True):
 class LoginRequest(Message, frozen=True, kw_only=True):
     """Somebody wants to log in by a mail to the account with this address, in its canonical form, if there is one."""
 
-    kind, seconds = "login", 600
+    kind, seconds = "login", Attempt.seconds
 
     email: str
     language: str

@@ -6,6 +6,7 @@ from msgspec import field
 
 from ..authentication.attempt import Attempt
 from ..authentication.known_device import KnownDevice
+from ..durations import DAY
 from ..versioned import SealedRecord
 
 
@@ -64,7 +65,7 @@ class SealedWork(SealedRecord, frozen=True, kw_only=True):
 class SealedEmailLink(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail to an address: whoever has it reads the mail of an account's address."""
 
-    purpose, seconds = b"latchkey email link\x00", 24 * 3600
+    purpose, seconds = b"latchkey email link\x00", DAY
 
     uid: str
     email: str
@@ -123,7 +124,7 @@ class SealedEmailChangeLink(EmailChange, frozen=True, kw_only=True):
 class SealedEmailUndo(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail to an account's previous address, which puts it back."""
 
-    purpose, seconds = b"latchkey email undo\x00", 7 * 24 * 3600
+    purpose, seconds = b"latchkey email undo\x00", 7 * DAY
 
     uid: str
     email: str
@@ -133,7 +134,7 @@ class SealedEmailUndo(SealedRecord, frozen=True, kw_only=True):
 class SealedSignUpLink(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail by which whoever reads it makes an account with the address; `id` is used up by that."""
 
-    purpose, seconds = b"latchkey sign-up link\x00", 24 * 3600
+    purpose, seconds = b"latchkey sign-up link\x00", DAY
 
     email: str
     id: str
@@ -142,7 +143,7 @@ class SealedSignUpLink(SealedRecord, frozen=True, kw_only=True):
 class SealedInvitation(SealedRecord, frozen=True, kw_only=True):
     """The same in a mail that an operator has had sent, where nobody else may sign up."""
 
-    purpose, seconds = b"latchkey invitation\x00", 7 * 24 * 3600
+    purpose, seconds = b"latchkey invitation\x00", 7 * DAY
 
     email: str
     id: str
@@ -185,7 +186,7 @@ class SealedSessionEnd(SealedRecord, frozen=True, kw_only=True):
     """The link of a mail about a login, which ends the session that it began, and forgets its device; `email` is where
     it was mailed."""
 
-    purpose, seconds = b"latchkey session end\x00", 7 * 24 * 3600
+    purpose, seconds = b"latchkey session end\x00", 7 * DAY
 
     uid: str
     email: str

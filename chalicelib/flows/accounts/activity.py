@@ -6,10 +6,10 @@ import msgspec
 
 from ...domain.accounts.events import MOST_THAT_MATTER, Event
 from ...domain.accounts.model import User
+from ...domain.durations import DAY
 from ...domain.oauth.client import host_of
 from ...services import Services
 from ..clients import documents, own
-from ..platform.audit import DAY
 
 USUAL = 50
 MAX_DIGITS = 12  # of a time in a request

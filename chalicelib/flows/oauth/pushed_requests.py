@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from ...domain.durations import DAY
 from ...domain.errors import (
     InvalidDpopProof,
     InvalidRequest,
@@ -26,7 +27,7 @@ SPENT = "spent request"
 # The parameters that say who is to log in, and what they are sealed for: nobody finds them to erase them with an account.
 HINTS, OF_REQUEST = frozenset({"login_hint", "id_token_hint"}), b"latchkey request's hints\x00"
 # How long a user may take to log in for a pushed request; the browser has to bring it much sooner (RFC 9126 section 2.2).
-PUSHED_LOGIN_SECONDS = 24 * 3600
+PUSHED_LOGIN_SECONDS = DAY
 
 
 def push(svc: Services, client: Client, params: Mapping[str, str], *, jkt: str, network: str) -> str:

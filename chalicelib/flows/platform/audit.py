@@ -14,11 +14,11 @@ from msgspec.structs import replace
 
 from ...domain.accounts import events
 from ...domain.accounts.events import Event
+from ...domain.durations import DAY
 from ...domain.errors import AccountDisabled, InvalidCredentials, TemporarilyUnavailable
 from ...services import Services, Write
 from . import log, origin
 
-DAY = 24 * 3600
 # Why a record is not there, where that is a matter of its condition.
 FULL, GONE = "full for this hour", "account gone"
 REASONS = {"ConditionalCheckFailed": FULL, "conditions on other items": GONE}  # by the store's words

@@ -2,10 +2,10 @@ from collections.abc import Collection, Mapping
 
 from ...domain.crypto.handles import KEY_LIFE
 from ...domain.crypto.keyset import KeySet, SigningKey, State, with_pss
+from ...domain.durations import DAY
 from ...domain.errors import TemporarilyUnavailable
 from ...services import Services
 
-DAY = 24 * 3600
 # Longer than any verifier keeps a key set: ours ten minutes, API Gateway's own JWT authorizer two hours.
 LEAD_SECONDS = DAY
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
+from ...domain.durations import HOUR
 from ...domain.errors import LatchkeyError, UnreadableRecord
 from ...domain.records.outbox import Message, OutboxItem
 from ...services import Services, Write
 from .ids import new_id
 
-HOUR = 3600
 # Seconds from one failure to the next try; after the last of them a try a day.
 DELAYS = (60, 5 * 60, 30 * 60, 2 * HOUR, 8 * HOUR, 24 * HOUR)
 MAX_WRITES = 100  # of one transaction

@@ -6,13 +6,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ...domain.durations import DAY, HOUR, MINUTE
 from ...domain.errors import TooManyRequests
 from ...domain.records.once import OnceItem, RemoteDocument
 from ...services import Services
 from . import limits
 
-MINUTE, DAY = 60, 24 * 3600
-SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, 60 * MINUTE, DAY, MINUTE
+SHORTEST, USUAL, LONGEST, REFUSED = 5 * MINUTE, HOUR, DAY, MINUTE
 
 
 class UnusableDocumentError(Exception):

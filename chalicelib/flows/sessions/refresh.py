@@ -8,14 +8,13 @@ from ...domain.accounts.model import Session, in_force
 from ...domain.accounts.rotation import Use, use_of
 from ...domain.crypto import handles
 from ...domain.crypto.handles import Handle
+from ...domain.durations import DAY
 from ...domain.errors import InvalidGrant, InvalidTarget
 from ...domain.oauth import scopes
 from ...domain.oauth.client import Client
 from ...services import Services
 from . import ending, issue, lifetimes, resources, session_handles
 from .issue import TokenSet
-
-DAY = 24 * 3600
 
 
 def refresh(

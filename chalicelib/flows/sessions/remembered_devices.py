@@ -6,8 +6,9 @@ Such a login is of the password alone, and its tokens say so: whoever wants the 
 from ...domain.accounts.model import User
 from ...domain.accounts.remembered_device import RememberedDevice
 from ...domain.authentication import levels
-from ...domain.authentication.known_device import DAY, KnownDevice
+from ...domain.authentication.known_device import KnownDevice
 from ...domain.authentication.model import Authenticated
+from ...domain.durations import DAY
 from ...domain.errors import NotFound
 from ...services import Services, Write
 from ..platform import audit

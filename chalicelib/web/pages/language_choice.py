@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from ...config import Settings
+from ...domain.durations import DAY
 from . import cookies
 
-SECONDS = 365 * 24 * 3600
+SECONDS = 365 * DAY
 
 
 def wanted(settings: Settings, headers: Mapping[str, str], ui_locales: str, locale: str = "") -> str:

@@ -1,6 +1,7 @@
 """The offer of a passkey to whoever has just logged in by a password."""
 
 from ...domain.authentication.model import Authenticated
+from ...domain.durations import DAY
 from ...flows.authentication import policy
 from ...flows.authentication.factors import passkey
 from ...flows.authentication.login import Progress
@@ -9,7 +10,7 @@ from . import cookies
 from .page_request import PageRequest, path_with_query, verified_path, with_cookie
 
 ADD = "account/add-passkey"  # the page that adds one
-OFFER_SECONDS = 30 * 24 * 3600
+OFFER_SECONDS = 30 * DAY
 
 
 def offer_passkey(page_request: PageRequest, progress: Progress, answer: Answer) -> Answer:

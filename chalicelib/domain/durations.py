@@ -1,0 +1,3 @@
+"""Times in seconds."""
+
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600
