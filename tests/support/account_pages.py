@@ -16,6 +16,8 @@ from tests.support.phone import NETWORK, PASSWORD
 
 AGENT = UserAgent(network=NETWORK, language="en")
 PATHS = [each.path for each in operations() if each.logged_in and each.method == "GET"]
+FRESH = {each.path for each in operations() if each.fresh and each.method == "GET"}
+FRESH_FORMS = {each.path for each in operations() if each.fresh and each.method == "POST"}
 FORMS = [each.path for each in operations() if each.logged_in and each.method == "POST"]
 
 

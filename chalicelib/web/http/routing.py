@@ -89,9 +89,9 @@ class Operation:
     `scope` is what its caller needs, None for an open route. A guarded route is for users in a session; with `machines`
     it is for clients that act for themselves as well. With `page`, refusals are pages and not JSON. What has no type of
     its own is described by name: `takes` are the fields of a form or a query, `media` the content types of an answer.
-    `logged_in` is a page, or a form of one, that is for who is logged in in the browser. `accepted` is the
-    shape of an answer with 202, where a mail has to come first. An open route may verify what it needs by itself: an
-    access token with `verified_scope`, or `credentials` of another kind.
+    `logged_in` is a page, or a form of one, that is for who is logged in in the browser, and a `fresh` one for who has
+    just logged in. `accepted` is the shape of an answer with 202, where a mail has to come first. An open route may
+    verify what it needs by itself: an access token with `verified_scope`, or `credentials` of another kind.
     """
 
     method: str
@@ -110,6 +110,7 @@ class Operation:
     takes: frozenset[str] = frozenset()
     media: tuple[str, ...] = ()
     logged_in: bool = False
+    fresh: bool = False
     verified_scope: str = ""
     credentials: str = ""
 

@@ -5,7 +5,6 @@ from ...flows.accounts import apps, deletion
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import cookies, form_errors, forms
-from .fresh_login import login_unless_fresh
 from .page_request import PageRequest, redirect_to_page, with_cookie
 from .page_routes import Pages
 
@@ -15,11 +14,9 @@ api = pages.api
 PAGE, DONE, LATER, FORM = "account/delete", "account/deleted", "account/deletion-scheduled", "delete"
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", logged_in=True, fresh=True)
 def delete_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Says what is erased, who is told, and whether there is a way back; whoever has not just logged in does so first."""
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     svc, user = page_request.svc, browser_session.user
     return forms.show(
         page_request,
@@ -33,7 +30,7 @@ def delete_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"decision"}), logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"decision"}), logged_in=True, fresh=True)
 def delete_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Deletes the account, at once or from when on the deployment says, and logs this browser out."""
     svc, user, session = page_request.svc, browser_session.user, browser_session.session
@@ -49,8 +46,6 @@ def delete_on_page(page_request: PageRequest, browser_session: Browser) -> Answe
             network=page_request.caller.network,
             language=page_request.language,
         )
-    except errors.LoginRequired:
-        return page_request.start_over(PAGE)  # which asks for the login
     except errors.TooManyRequests as refusal:
         form = (FORM, session.session_id)
         return form_errors.redirect_with_errors(page_request, page_request.to, form, refusal, refusal.code)

@@ -6,7 +6,6 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .fresh_login import login_unless_fresh
 from .page_request import PageRequest
 from .page_routes import Pages
 
@@ -18,12 +17,10 @@ VERIFICATION, CHANGE, WITHDRAWN = "verification_mailed", "change_mailed", "withd
 FORM_ERRORS = (errors.InvalidRequest, errors.EmailDomainRefused, errors.TooManyRequests)
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", logged_in=True, fresh=True)
 def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Where mail for the account goes, and whether it arrives; whoever has not just logged in does so first."""
     user = browser_session.user
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     interaction = page_request.interaction(browser_session)
     return forms.show(
         page_request,
@@ -42,13 +39,13 @@ def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"verify", "email", "withdraw"}), logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"verify", "email", "withdraw"}), logged_in=True, fresh=True)
 def change_email_on_account_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Has a link mailed: to the address for its verification, or to the one that the account is to have; or takes that back."""
     try:
         return page_request.redirect_after(browser_session, _request(page_request, browser_session))
-    except (errors.LoginRequired, errors.NotFound):
-        return page_request.start_over(PAGE)  # which asks for the login, or has no form where no mail is sent
+    except errors.NotFound:
+        return page_request.start_over(PAGE)  # which has no form where no mail is sent
     except FORM_ERRORS as refusal:
         error = "invalid_email" if isinstance(refusal, errors.InvalidRequest) else refusal.code
         form, typed = (FORM, browser_session.session.session_id), page_request.fields.get("email", "")

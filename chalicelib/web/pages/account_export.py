@@ -7,7 +7,6 @@ from ...flows.accounts import export
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .fresh_login import login_unless_fresh
 from .page_request import PageRequest
 from .page_routes import Pages
 
@@ -18,11 +17,9 @@ PAGE, FORM = "account/export", "export"
 JSON, HTML = "application/json", "text/html; charset=utf-8"
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", logged_in=True, fresh=True)
 def export_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Says what is in the copy; whoever has not just logged in does so first."""
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     return forms.show(
         page_request,
         "export.html",
@@ -33,14 +30,12 @@ def export_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, logged_in=True, media=(JSON, HTML))
+@pages.form(f"/{PAGE}", name=FORM, logged_in=True, fresh=True, media=(JSON, HTML))
 def export_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """The copy, as a file: the browser stays at the page."""
     svc, session = page_request.svc, browser_session.session
     try:
         exported = export.read(svc, browser_session.user, session, auth_time=session.auth_time)
-    except errors.LoginRequired:
-        return page_request.start_over(PAGE)  # which asks for the login
     except errors.TooManyRequests as refusal:
         form = (FORM, session.session_id)
         return form_errors.redirect_with_errors(page_request, page_request.to, form, refusal, refusal.code)

@@ -6,7 +6,6 @@ from ...flows.oauth.interactions import Interaction
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .fresh_login import login_unless_fresh
 from .page_request import PageRequest
 from .page_routes import Pages
 
@@ -17,12 +16,10 @@ PAGE, FORM, CHANGED = "account/password", "password", "changed"
 FORM_ERRORS = (errors.WeakPassword, errors.TooManyRequests, errors.InvalidRequest)
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", logged_in=True, fresh=True)
 def password_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Asks for a new password; whoever has not just logged in with all factors does so first."""
     user = browser_session.user
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     interaction = page_request.interaction(browser_session)
     return forms.show(
         page_request,
@@ -36,7 +33,7 @@ def password_page(page_request: PageRequest, browser_session: Browser) -> Answer
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"password"}), logged_in=True)
+@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"password"}), logged_in=True, fresh=True)
 def change_password_on_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Sets the new password, which ends every session but this browser's."""
     try:
@@ -48,8 +45,6 @@ def change_password_on_page(page_request: PageRequest, browser_session: Browser)
             network=page_request.caller.network,
             language=page_request.language,
         )
-    except errors.LoginRequired:
-        return page_request.start_over(PAGE)  # which asks for the login
     except FORM_ERRORS as refusal:
         form, error = (FORM, browser_session.session.session_id), form_errors.of_password(refusal)
         return form_errors.redirect_with_errors(page_request, page_request.to, form, refusal, error)

@@ -16,7 +16,6 @@ from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import form_errors, forms
-from .fresh_login import login_unless_fresh
 from .page_request import PageRequest, path_with_query, redirect, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
@@ -30,11 +29,9 @@ ADD_ERRORS = (errors.InvalidCredentials, errors.TooManyFactors, errors.TooManyRe
 LONGEST_NAME = 100
 
 
-@pages.page(f"/{PAGE}", logged_in=True)
+@pages.page(f"/{PAGE}", logged_in=True, fresh=True)
 def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """What the account asks for besides the password; whoever has not just logged in does so first."""
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     svc, user = page_request.svc, browser_session.user
     interaction = page_request.interaction(browser_session)
     listed = enrolment.list_factors(svc, user)
@@ -59,7 +56,9 @@ def factors_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, takes=frozenset({"add", "remove", "rename", "name", "codes"}), logged_in=True)
+@pages.form(
+    f"/{PAGE}", name=FORM, takes=frozenset({"add", "remove", "rename", "name", "codes"}), logged_in=True, fresh=True
+)
 def change_factors(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Removes or names a factor, makes new recovery codes, or leads to where one is added."""
     fields = page_request.fields
@@ -67,8 +66,6 @@ def change_factors(page_request: PageRequest, browser_session: Browser) -> Answe
         return _redirect_to_add(page_request, kind=fields["add"])
     try:
         return page_request.redirect_after(browser_session, _change(page_request, browser_session))
-    except errors.LoginRequired:
-        return page_request.start_over(PAGE)  # which asks for the login
     except errors.NotFound:  # the list was an old one
         return page_request.redirect_after(browser_session, Interaction(GONE))
     except FORM_ERRORS as refusal:
@@ -90,12 +87,10 @@ def _change(page_request: PageRequest, browser_session: Browser) -> Interaction:
     return Interaction(REMOVED)
 
 
-@pages.page(f"/{ADD}", takes=LANGUAGE | {"kind", "token"}, logged_in=True)
+@pages.page(f"/{ADD}", takes=LANGUAGE | {"kind", "token"}, logged_in=True, fresh=True)
 def add_factor_page(page_request: PageRequest, browser_session: Browser) -> Answer:
     """Shows what is to be added, and asks for the answer that confirms it: the same for as long as its address is the same."""
     svc, user, session = page_request.svc, browser_session.user, browser_session.session
-    if login := login_unless_fresh(page_request, browser_session):
-        return login
     fields, kinds = page_request.fields, enrolment.kinds_on_pages(svc)
     token, kind = fields.get("token", ""), fields.get("kind") or next(iter(kinds), "")
     try:

@@ -4,16 +4,29 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from ...domain.errors import LoginRequired
+from ...flows.sessions.browser import Browser
 from ...services import Services
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Api, Caller, RefusalPage
 from .error_pages import REFUSALS, STATUSES, redirect_to_error, show_error
+from .fresh_login import login_unless_fresh
 from .login_form import show_form
-from .page_request import DESTINATIONS, FIELDS, page_at, page_request_of
+from .page_request import DESTINATIONS, FIELDS, PageRequest, page_at, page_request_of
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
 LANGUAGE = frozenset({"ui_locales"})
+
+
+def _leading_to_login(handler: Callable[..., Answer], page: str) -> Callable[..., Answer]:
+    def handle(page_request: PageRequest, browser_session: Browser) -> Answer:
+        try:
+            return handler(page_request, browser_session)
+        except LoginRequired:
+            return page_request.start_over(page)
+
+    return handle
 
 
 class Pages:
@@ -33,12 +46,14 @@ class Pages:
         takes: frozenset[str] = LANGUAGE,
         destination: bool = False,
         logged_in: bool = False,
+        fresh: bool = False,
         **more: Any,
     ) -> Declare:
         """Declares `GET path` with its parameters; the function gets a PageRequest, and who is `logged_in` if that is due.
 
-        Who is not logged in gets the login form instead, which leads back here. Forms lead to a `destination` only, and
-        to what is for who is logged in.
+        Who is not logged in gets the login form instead, which leads back here, and so does on a `fresh` page whoever has
+        not just logged in with all that the account has. Forms lead to a `destination` only, and to what is for who is
+        logged in.
         """
         to = path.removeprefix("/")
         if destination or logged_in:
@@ -55,9 +70,11 @@ class Pages:
                 browser_session = page_request.browser()
                 if browser_session is None:
                     return show_form(page_request, "login")
-                return handler(page_request.of_account(browser_session.user), browser_session)
+                page_request = page_request.of_account(browser_session.user)
+                login = login_unless_fresh(page_request, browser_session) if fresh else None
+                return login or handler(page_request, browser_session)
 
-            return self.route(f"GET {path}", takes=takes, logged_in=logged_in, **more)(serve)
+            return self.route(f"GET {path}", takes=takes, logged_in=logged_in, fresh=fresh, **more)(serve)
 
         return declare
 
@@ -70,13 +87,15 @@ class Pages:
         takes: frozenset[str] = frozenset(),
         page: str = "",
         logged_in: bool = False,
+        fresh: bool = False,
         **more: Any,
     ) -> Declare:
         """Declares `POST path`, a form of a page; the function gets a PageRequest, and who is `logged_in` if that is due.
 
         It is called for a form of this `name` that this browser got from us, with the `signed` fields as they were sent
         (RFC 9700 section 4.7). A form without a name verifies its token itself. Who is not logged in any more is led to
-        the form's `page`, if it is not at the same path, and logs in there.
+        the form's `page`, if it is not at the same path, and logs in there, and so is whom a `fresh` form refuses with
+        LoginRequired.
         """
         page = page or path.removeprefix("/")
         if logged_in and page not in DESTINATIONS:
@@ -94,9 +113,10 @@ class Pages:
                     page_request.verify_form_token(name, browser_session, *values)
                 if browser_session is None:
                     return handler(page_request)
-                return handler(page_request.of_account(browser_session.user), browser_session)
+                handle = _leading_to_login(handler, page) if fresh else handler
+                return handle(page_request.of_account(browser_session.user), browser_session)
 
-            declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in, **more}
-            return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared)(serve)
+            declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in, "fresh": fresh}
+            return self.route(f"POST {path}", refusal_page=redirect_to_error, **declared, **more)(serve)
 
         return declare

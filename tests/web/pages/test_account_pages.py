@@ -13,7 +13,7 @@ from local.gateway import Answer
 from tests.support import account_pages
 from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, encoded, forms
 from tests.support.marks import TYPED, check_marks
-from tests.support.phone import EMAIL, PASSWORD, Phone
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
 from tests.web.http.test_unauthenticated_writes import written
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -71,6 +71,29 @@ def test_who_is_not_logged_in_logs_in_first_and_is_led_back_in_the_same_language
     assert heading(page) != heading(login)
     for each in (login, page, directly):
         assert LANGUAGES[language] in each.body
+
+
+def test_what_needs_a_fresh_login_asks_for_one_and_nothing_else_does(
+    ann: Browser, svc: Services, clock: Clock, path: str
+) -> None:
+    assert len(account_pages.FRESH) > 5
+    assert account_pages.FRESH_FORMS <= account_pages.FRESH  # whose form would else lead back to itself
+    clock.seconds += svc.settings.fresh_login_seconds + 1
+    page = ann.get(path)
+    assert ("/authorize/login" in forms(page)) is (path in account_pages.FRESH)
+    if path in account_pages.FRESH:
+        back = ann.submit(page, "/authorize/login", **LOGIN)
+        assert (back.status, heading(back)) == (200, heading(ann.get(path)))
+        assert "/authorize/login" not in forms(back)
+
+
+def test_a_form_that_needs_a_fresh_login_leads_to_one(ann: Browser, svc: Services, clock: Clock, path: str) -> None:
+    if path not in account_pages.FRESH_FORMS:
+        return
+    form = forms(ann.get(path))[path]
+    clock.seconds += svc.settings.fresh_login_seconds + 1
+    answers = [send(ann, path, {**form.hidden, **dict(buttons)}) for buttons in (form.buttons[:1], [("remove", "one")])]
+    assert f"{ISSUER}{path}" in [dict(each.headers).get("Location") for each in answers]
 
 
 def test_somebody_new_is_led_back_too(browser: Browser, path: str) -> None:
