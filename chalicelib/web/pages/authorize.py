@@ -13,7 +13,7 @@ from ..http import request_log
 from ..http.answers import Answer
 from ..http.decoding import Form
 from ..http.routing import Caller
-from .login_form import form_page, show_form
+from .login_form import LOG_IN, SIGN_UP, form_page, show_form
 from .login_progress import redirect_to_step_up
 from .page_request import AUTHORIZE, PageRequest, path_with_query, redirect, redirect_to_client, uri_with_query
 from .page_routes import Pages
@@ -95,7 +95,7 @@ def _show_step(page_request: PageRequest, client_request: ClientRequest, step: S
     if isinstance(step, Redirect):
         return _redirect_to_client(page_request, step)
     if isinstance(step, AskLogin):
-        form = "signup" if step.sign_up else "login"
+        form = SIGN_UP if step.sign_up else LOG_IN
         return show_form(
             page_request, form, client_request=client_request, browser_session=step.browser, email=step.login_hint
         )

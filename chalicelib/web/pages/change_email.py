@@ -3,7 +3,7 @@ from ...flows.accounts import email_change
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
-from .login_form import show_form
+from .login_form import LOG_IN, show_form
 from .page_request import PageRequest, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
@@ -32,7 +32,7 @@ def change_email_page(page_request: PageRequest) -> Answer:
         return _state(page_request, "too_old")
     browser_session = page_request.browser()
     if browser_session is None or browser_session.user.uid != link.uid:
-        return show_form(page_request, "login", confirms=link.new_email)
+        return show_form(page_request, LOG_IN, confirms=link.new_email)
     return _ask(page_request, CHANGE, CHANGE_FORM, "change", token, link.new_email, browser_session)
 
 

@@ -5,7 +5,7 @@ from ...domain.errors import EnrolmentRequired
 from ...flows.authentication import enrolment, policy
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
-from .login_form import show_form
+from .login_form import LOG_IN, show_form
 from .login_progress import redirect_to_step_up
 from .page_request import PageRequest
 
@@ -18,7 +18,7 @@ def login_unless_fresh(page_request: PageRequest, browser_session: Browser) -> A
     just_logged_in = svc.now() - session.auth_time <= svc.settings.fresh_login_seconds
     if just_logged_in and _can_be_raised(page_request, browser_session):
         return redirect_to_step_up(page_request, browser_session, least=levels.AAL2)
-    return show_form(page_request, "login", email=user.email)
+    return show_form(page_request, LOG_IN, email=user.email)
 
 
 def _can_be_raised(page_request: PageRequest, browser_session: Browser) -> bool:

@@ -12,7 +12,7 @@ from ..http import request_log
 from ..http.answers import Answer
 from . import cookies, form_errors, sign_up_fields
 from .error_pages import FORM_REFUSALS, REFUSALS, unseal_page
-from .login_form import form_page, show_form, work_path
+from .login_form import CONTINUE, LOG_IN, SIGN_UP, form_page, show_form, work_path
 from .login_progress import begin_login, redirect_after, redirect_after_sign_up, redirect_onward
 from .page_request import HOME, PageRequest, path_with_query, redirect, with_cookie
 from .page_routes import LANGUAGE, Pages
@@ -49,7 +49,7 @@ def home(page_request: PageRequest) -> Answer:
     """What runs here, for whoever wonders, and who is logged in."""
     browser_session = page_request.browser()
     page_request = page_request.of_account(browser_session.user if browser_session else None)
-    forms = {form: form_page(page_request, form) for form in ("login", "signup")}
+    forms = {form: form_page(page_request, form) for form in (LOG_IN, SIGN_UP)}
     return page_request.show(
         "home.html",
         user=browser_session.user.email if browser_session else "",
@@ -66,21 +66,21 @@ def error_page(page_request: PageRequest) -> Answer:
     return unseal_page(page_request.svc, page_request.caller.headers, page_request.fields.get("what", ""))
 
 
-@pages.page("/authorize/login", takes=LANGUAGE | {"to"})
+@pages.page(f"/authorize/{LOG_IN}", takes=LANGUAGE | {"to"})
 def login_page(page_request: PageRequest) -> Answer:
     """The login form by itself, behind the account of who is logged in, unless another one is wanted for something."""
     leads_home = page_request.to.partition("?")[0] == HOME
-    return show_form(page_request, "login", browser_session=page_request.browser() if leads_home else None)
+    return show_form(page_request, LOG_IN, browser_session=page_request.browser() if leads_home else None)
 
 
-@pages.page("/authorize/signup", takes=LANGUAGE | {"to"}, errors=(*REFUSALS, errors.SignUpClosed))
+@pages.page(f"/authorize/{SIGN_UP}", takes=LANGUAGE | {"to"}, errors=(*REFUSALS, errors.SignUpClosed))
 def sign_up_page(page_request: PageRequest) -> Answer:
     """The sign-up form."""
     signup.check_open(page_request.svc)
-    return show_form(page_request, "signup")
+    return show_form(page_request, SIGN_UP)
 
 
-@pages.form("/authorize/login", name="login", takes=frozenset({"email", "password", "passkeys"}))
+@pages.form(f"/authorize/{LOG_IN}", name=LOG_IN, takes=frozenset({"email", "password", "passkeys"}))
 def log_in_on_page(page_request: PageRequest) -> Answer:
     """The login form. Work that the browser has shown with it was good for this once."""
     return _without_work(page_request, _answer_login(page_request))
@@ -101,7 +101,7 @@ def _answer_login(page_request: PageRequest) -> Answer:
     except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _redirect_with_errors(
-            page_request, "login", refusal, errors.InvalidCredentials.code if malformed else refusal.code
+            page_request, LOG_IN, refusal, errors.InvalidCredentials.code if malformed else refusal.code
         )
     return offer_passkey(page_request, progress, redirect_after(page_request, progress))
 
@@ -112,7 +112,7 @@ def _log_in(page_request: PageRequest) -> Progress:
     return login.with_password(page_request.svc, attempt, address=address, password=password, agent=agent)
 
 
-@pages.form("/authorize/signup", name="signup", takes=frozenset(SIGN_UP_FIELDS))
+@pages.form(f"/authorize/{SIGN_UP}", name=SIGN_UP, takes=frozenset(SIGN_UP_FIELDS))
 def sign_up_on_page(page_request: PageRequest) -> Answer:
     """The sign-up form, filled in. Work that the browser has shown with it was good for this once."""
     return _without_work(page_request, _answer_sign_up(page_request))
@@ -122,15 +122,13 @@ def _answer_sign_up(page_request: PageRequest) -> Answer:
     try:
         return _sign_up(page_request)
     except errors.ProofOfWorkRequired as refusal:
-        return _redirect_with_errors(
-            page_request, "signup", refusal, refusal.code, at=work_path(page_request, "signup")
-        )
+        return _redirect_with_errors(page_request, SIGN_UP, refusal, refusal.code, at=work_path(page_request, SIGN_UP))
     except SIGN_UP_FORM_ERRORS as refusal:
         error = form_errors.of_field(refusal)
         by_mail = page_request.svc.settings.sign_up == "verified"
         typed = {name: page_request.fields.get(name, "") for name in (("email",) if by_mail else SIGN_UP_FIELDS)}
         mistakes = sign_up_fields.mistakes(page_request.svc, error, typed)
-        return _redirect_with_errors(page_request, "signup", refusal, error, mistakes)
+        return _redirect_with_errors(page_request, SIGN_UP, refusal, error, mistakes)
 
 
 def _sign_up(page_request: PageRequest) -> Answer:
@@ -177,7 +175,7 @@ def continue_as_known(page_request: PageRequest) -> Answer:
     browser_session = page_request.browser()
     if browser_session is None:
         return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
-    page_request.verify_form_token("continue", browser_session)
+    page_request.verify_form_token(CONTINUE, browser_session)
     return redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
 
 

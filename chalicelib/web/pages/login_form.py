@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode
 
 from ...domain.accounts.model import User
 from ...domain.errors import EmailDomainRefused
@@ -13,9 +12,12 @@ from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
-from .login_progress import attempt_by_mail, leads_here
+from .login_progress import attempt_by_mail, leads_here, step_page
 from .page_request import PageRequest, path_with_query, redirect
 
+# The two forms, which pages below `authorize` and templates are called by too, and that of who is logged in already.
+LOG_IN, SIGN_UP, CONTINUE = "login", "signup", "continue"
+MAILED_LOGIN = "authorize/mailed"
 # The form's token ties a sign-up to its browser; this keeps what was begun for an app apart.
 PAGES = "pages"
 
@@ -46,13 +48,13 @@ def show_form(
         email=email,
         confirms=confirms,
         rp=passkey_domain.relying_party(page_request.svc).id if passkey_domain.is_name(page_request.svc) else "",
-        sign_up_passkey=sign_up_options(page_request) if form == "signup" else "",
+        sign_up_passkey=sign_up_options(page_request) if form == SIGN_UP else "",
         mails=bool(page_request.svc.settings.mail_from),
         mailed_login=page_request.svc.settings.mailed_login,
         code_page=mailed_page(page_request) if attempt and leads_here(page_request, attempt) else "",
         by_mail=page_request.svc.settings.sign_up == "verified",
         sign_up_open=page_request.svc.settings.sign_up_open,
-        other=f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login' if form == 'signup' else 'signup')}",
+        other=f"{page_request.svc.settings.issuer}/{form_page(page_request, LOG_IN if form == SIGN_UP else SIGN_UP)}",
         **client_values(page_request, client_request),
     )
 
@@ -73,7 +75,7 @@ def sign_up_options(page_request: PageRequest, link: str = "") -> str:
 
 
 def _waits_for_work(page_request: PageRequest, form: str) -> bool:
-    if form == "login":
+    if form == LOG_IN:
         return page_request.work_is_due and not page_request.user_agent.device_token
     # Where a mail comes first, the form has no password.
     return page_request.work_is_due and page_request.svc.settings.sign_up == "open"
@@ -88,12 +90,12 @@ def work_path(page_request: PageRequest, form: str) -> str:
 
 def form_page(page_request: PageRequest, form: str) -> str:
     """The path of the login or sign-up page that leads on to where this request leads."""
-    return f"authorize/{form}?{urlencode({'to': page_request.to})}" if page_request.to else f"authorize/{form}"
+    return step_page(page_request, f"authorize/{form}")
 
 
 def mailed_page(page_request: PageRequest) -> str:
     """The path of the page that asks for the code of a mail."""
-    return f"authorize/mailed?{urlencode({'to': page_request.to})}" if page_request.to else "authorize/mailed"
+    return step_page(page_request, MAILED_LOGIN)
 
 
 def _account(page_request: PageRequest, user: User) -> dict[str, str]:
@@ -103,7 +105,7 @@ def _account(page_request: PageRequest, user: User) -> dict[str, str]:
 
 
 def _continue_fields(page_request: PageRequest, browser_session: Browser) -> dict[str, str]:
-    return page_request.hidden("continue", browser_session.session.session_id)
+    return page_request.hidden(CONTINUE, browser_session.session.session_id)
 
 
 def client_values(page_request: PageRequest, client_request: ClientRequest | None = None) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from .page_request import PageRequest, StalePage, redirect, with_cookie
 
 # A login begins a session of the browser that it is bound to; a step-up raises the session that it is bound to.
 LOGIN, STEP_UP = "pages", "step up"
+LOGIN_PAGE = "authorize/login"
 PROOF, ENROL = "authorize/proof", "authorize/enrol"  # the pages between the password and what a login is for
 ACCOUNT, KEPT = "account", "kept"  # the page that says so, where a login has taken back that the account is erased
 STEP_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests, errors.InvalidRequest)
@@ -159,7 +160,7 @@ def start_over(page_request: PageRequest, browser_session: Browser | None) -> An
     # Who is logged in has perhaps pressed the button twice.
     if browser_session:
         return page_request.start_over()
-    return redirect(f"{page_request.svc.settings.issuer}/{step_page(page_request, 'authorize/login')}")
+    return redirect(f"{page_request.svc.settings.issuer}/{step_page(page_request, LOGIN_PAGE)}")
 
 
 def read_attempt(page_request: PageRequest, browser_session: Browser | None) -> Attempt:

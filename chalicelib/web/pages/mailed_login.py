@@ -11,22 +11,30 @@ from ...flows.authentication.login import Progress
 from ...flows.oauth import interactions
 from ..http.answers import Answer
 from . import form_errors, forms
-from .login_form import client_values, form_page, mailed_page
-from .login_progress import attempt_by_mail, begin_login, leads_here, redirect_after, with_attempt_cookie
+from .login_form import LOG_IN, MAILED_LOGIN, client_values, form_page, mailed_page
+from .login_progress import (
+    LOGIN_PAGE,
+    attempt_by_mail,
+    begin_login,
+    leads_here,
+    redirect_after,
+    start_over,
+    with_attempt_cookie,
+)
 from .page_request import HOME, PageRequest, StalePage, redirect, verified_path
 from .page_routes import LANGUAGE, Pages
 
 pages = Pages(__name__)
 api = pages.api
 
-PAGE, FORM = "authorize/mailed", "mailed login"
+FORM = "mailed login"
 # Where a login leads is carried beside its digest as far as that fits into a cookie with it; the link, in a tab of its own,
 # has no other way to know. What is longer leads to the first page, and the tab that waits has the code's field.
 RESUME, MAX_RESUME = "resume", 1500
 FORM_ERRORS = (errors.InvalidCredentials, errors.TooManyRequests)
 
 
-@pages.form("/authorize/mail", name="login", page="authorize/login", takes=frozenset({"email", "password", "passkeys"}))
+@pages.form("/authorize/mail", name=LOG_IN, page=LOGIN_PAGE, takes=frozenset({"email", "password", "passkeys"}))
 def request_login_mail_on_page(page_request: PageRequest) -> Answer:
     """The login form, by its button for a mail; whatever a password manager has put into the other field is not looked at."""
     svc, address = page_request.svc, page_request.fields.get("email", "")
@@ -35,9 +43,9 @@ def request_login_mail_on_page(page_request: PageRequest) -> Answer:
         attempt = mailed_login.request(svc, attempt, address=address, agent=page_request.user_agent)
     except (errors.InvalidRequest, errors.TooManyRequests) as refusal:
         error = "invalid_email" if isinstance(refusal, errors.InvalidRequest) else refusal.code
-        form = ("login", page_request.browser_token())
+        form = (LOG_IN, page_request.browser_token())
         return form_errors.redirect_with_errors(
-            page_request, form_page(page_request, "login"), form, refusal, error, email=address
+            page_request, form_page(page_request, LOG_IN), form, refusal, error, email=address
         )
     if len(page_request.to) <= MAX_RESUME:
         attempt = attempt.with_request(**{RESUME: page_request.to})
@@ -45,7 +53,7 @@ def request_login_mail_on_page(page_request: PageRequest) -> Answer:
     return with_attempt_cookie(page_request, answer, attempt)
 
 
-@pages.page(f"/{PAGE}", takes=LANGUAGE | {"to", "token"})
+@pages.page(f"/{MAILED_LOGIN}", takes=LANGUAGE | {"to", "token"})
 def mailed_login_page(page_request: PageRequest) -> Answer:
     """Asks for the code, or whether it was you whose link was opened in the browser that asked for it.
 
@@ -60,7 +68,7 @@ def mailed_login_page(page_request: PageRequest) -> Answer:
     if link and (attempt is None or attempt.id != link.attempt_id):
         return _show(page_request, "elsewhere", link.email, code=mailed_login.code(page_request.svc, link))
     if attempt is None or not (link or leads_here(page_request, attempt)):
-        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, LOG_IN)}")
     return _ask(page_request, attempt, link, token)
 
 
@@ -75,7 +83,7 @@ def _ask(page_request: PageRequest, attempt: Attempt, link: SealedLoginLink | No
         signed={"attempt": attempt.id, "token": token},
         state="link" if link else "code",
         user=link.email if link else attempt.request[mailed_login.ADDRESS],
-        again=page_request.hidden("login", page_request.browser_token()),
+        again=page_request.hidden(LOG_IN, page_request.browser_token()),
         code="",
         **client_values(page_request),
     )
@@ -87,7 +95,7 @@ def _show(page_request: PageRequest, state: str, user: str, *, code: str = "") -
     )
 
 
-@pages.form(f"/{PAGE}", name=FORM, signed=("attempt", "token"), takes=frozenset({"code"}))
+@pages.form(f"/{MAILED_LOGIN}", name=FORM, signed=("attempt", "token"), takes=frozenset({"code"}))
 def log_in_by_mail_on_page(page_request: PageRequest) -> Answer:
     """The code, or the answer to the question of the link's page, from the browser that asked for the mail."""
     attempt = attempt_by_mail(page_request)
@@ -102,10 +110,7 @@ def log_in_by_mail_on_page(page_request: PageRequest) -> Answer:
         attempt = attempt.with_request(to=interactions.digest_of(page_request.to), **{RESUME: ""})
         return redirect_after(page_request, _prove(page_request, attempt))
     except LoginExpired:
-        # Who is logged in has perhaps pressed the button twice.
-        if page_request.browser():
-            return page_request.start_over()
-        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
+        return start_over(page_request, page_request.browser())
     except FORM_ERRORS as refusal:
         limited = isinstance(refusal, errors.TooManyRequests)
         error, mistakes = (refusal.code, {}) if limited else ("wrong_answer", {"code": "wrong_answer"})

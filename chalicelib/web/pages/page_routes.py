@@ -12,7 +12,7 @@ from ..http.decoding import Form
 from ..http.routing import Api, Caller, RefusalPage
 from .error_pages import REFUSALS, STATUSES, redirect_to_error, show_error
 from .fresh_login import login_unless_fresh
-from .login_form import show_form
+from .login_form import LOG_IN, show_form
 from .page_request import DESTINATIONS, FIELDS, PageRequest, page_at, page_request_of
 
 Declare = Callable[[Callable[..., Answer]], Callable[..., Answer]]
@@ -27,6 +27,13 @@ def _leading_to_login(handler: Callable[..., Answer], page: str) -> Callable[...
             return page_request.start_over(page)
 
     return handle
+
+
+def _verify_token(
+    page_request: PageRequest, browser_session: Browser | None, name: str, signed: tuple[str, ...]
+) -> None:
+    if name:
+        page_request.verify_form_token(name, browser_session, *(page_request.fields.get(each, "") for each in signed))
 
 
 class Pages:
@@ -69,7 +76,7 @@ class Pages:
                     return handler(page_request)
                 browser_session = page_request.browser()
                 if browser_session is None:
-                    return show_form(page_request, "login")
+                    return show_form(page_request, LOG_IN)
                 page_request = page_request.of_account(browser_session.user)
                 login = login_unless_fresh(page_request, browser_session) if fresh else None
                 return login or handler(page_request, browser_session)
@@ -93,27 +100,25 @@ class Pages:
         """Declares `POST path`, a form of a page; the function gets a PageRequest, and who is `logged_in` if that is due.
 
         It is called for a form of this `name` that this browser got from us, with the `signed` fields as they were sent
-        (RFC 9700 section 4.7). A form without a name verifies its token itself. Who is not logged in any more is led to
-        the form's `page`, if it is not at the same path, and logs in there, and so is whom a `fresh` form refuses with
-        LoginRequired.
+        (RFC 9700 section 4.7); one without a name verifies its token itself. Who is not logged in any more, or is refused
+        by a `fresh` one for that, is led to the form's `page`, if it is not at the same path, and logs in there.
         """
         page = page or path.removeprefix("/")
         if logged_in and page not in DESTINATIONS:
             raise ValueError(f"{path} is a form of {page}, which is declared nowhere above as a page to log in at")
 
         def declare(handler: Callable[..., Answer]) -> Callable[..., Answer]:
+            handle = _leading_to_login(handler, page) if fresh else handler
+
             @wraps(handler)
             def serve(svc: Services, caller: Caller, form: Form) -> Answer:
                 page_request = page_request_of(svc, caller, form.pairs)
                 browser_session = page_request.browser() if logged_in else None
                 if logged_in and browser_session is None:
                     return page_request.start_over(page)
-                if name:
-                    values = (page_request.fields.get(each, "") for each in signed)
-                    page_request.verify_form_token(name, browser_session, *values)
+                _verify_token(page_request, browser_session, name, signed)
                 if browser_session is None:
-                    return handler(page_request)
-                handle = _leading_to_login(handler, page) if fresh else handler
+                    return handle(page_request)
                 return handle(page_request.of_account(browser_session.user), browser_session)
 
             declared = {"body": Form, "takes": FIELDS | takes | set(signed), "logged_in": logged_in, "fresh": fresh}

@@ -6,15 +6,15 @@ from ...flows.authentication.login import Incomplete
 from ...flows.sessions import browser
 from ..http.answers import Answer
 from . import form_errors, sign_up_fields
-from .login_form import PAGES, form_page
+from .login_form import PAGES, SIGN_UP, form_page
 from .login_progress import begin_login, redirect_after_sign_up
 from .page_request import PageRequest, path_with_query, redirect
 from .page_routes import Pages
+from .sign_up_fields import MAILED_FORM, MAILED_PAGE
 
 pages = Pages(__name__)
 api = pages.api
 
-MAILED, MAILED_FORM = "account/sign-up", "mailed sign-up"
 FORM_ERRORS = (
     errors.InvalidCredentials,
     errors.LoginExpired,
@@ -26,23 +26,23 @@ FORM_ERRORS = (
 FIELDS = frozenset({"attempt", "answer", "email", "name"})
 
 
-@pages.form("/authorize/signup/passkey", name="signup", takes=FIELDS)
+@pages.form(f"/authorize/{SIGN_UP}/passkey", name=SIGN_UP, takes=FIELDS)
 def sign_up_with_passkey(page_request: PageRequest) -> Answer:
     """The passkey that was made on the sign-up page."""
     try:
         return _sign_up(page_request)
     except FORM_ERRORS as refusal:
-        return _redirect_with_errors(page_request, "signup", form_page(page_request, "signup"), refusal)
+        return _redirect_with_errors(page_request, SIGN_UP, form_page(page_request, SIGN_UP), refusal)
 
 
-@pages.form("/account/sign-up/passkey", name=MAILED_FORM, signed=("token",), takes=FIELDS)
+@pages.form(f"/{MAILED_PAGE}/passkey", name=MAILED_FORM, signed=("token",), takes=FIELDS)
 def mailed_sign_up_with_passkey(page_request: PageRequest) -> Answer:
     """The passkey that was made on the page of a mailed link."""
-    back = path_with_query(MAILED, [*page_request.query, ("token", page_request.fields["token"])])
+    back = path_with_query(MAILED_PAGE, [*page_request.query, ("token", page_request.fields["token"])])
     try:
         return _sign_up(page_request)
     except errors.NotFound:
-        return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(MAILED, page_request.query)}")
+        return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(MAILED_PAGE, page_request.query)}")
     except FORM_ERRORS as refusal:
         return _redirect_with_errors(page_request, MAILED_FORM, back, refusal)
 

@@ -14,7 +14,7 @@ from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Caller
 from . import form_errors, forms
-from .login_form import form_page
+from .login_form import LOG_IN, form_page
 from .login_progress import begin_login, read_login, redirect_after
 from .page_request import PageRequest, page_request_of, redirect
 from .page_routes import LANGUAGE, Pages
@@ -24,6 +24,7 @@ pages = Pages(__name__)
 api = pages.api
 
 JSON = "application/json"
+LOG_IN_BY_PASSKEY = "authorize/passkey"
 LOGIN_ERRORS = (errors.InvalidCredentials, errors.AccountDisabled, errors.TooManyRequests, LoginExpired, InvalidRequest)
 ADD_ERRORS = (
     errors.InvalidCredentials,
@@ -35,7 +36,7 @@ ADD_ERRORS = (
 )
 
 
-@pages.route("GET /authorize/passkey", takes=frozenset({"to"}), media=(JSON,))
+@pages.route(f"GET /{LOG_IN_BY_PASSKEY}", takes=frozenset({"to"}), media=(JSON,))
 def passkey_options(svc: Services, caller: Caller) -> Answer:
     """What the script of the login page asks for passkeys with, in a login of its own that ends in ten minutes."""
     page_request = page_request_of(svc, caller, caller.query)
@@ -45,7 +46,7 @@ def passkey_options(svc: Services, caller: Caller) -> Answer:
     return Answer(body=text, headers={"Cache-Control": "no-store", "Content-Type": JSON})
 
 
-@pages.form("/authorize/passkey", name="login", takes=frozenset({"attempt", "answer"}))
+@pages.form(f"/{LOG_IN_BY_PASSKEY}", name=LOG_IN, takes=frozenset({"attempt", "answer"}))
 def log_in_with_passkey(page_request: PageRequest) -> Answer:
     """The answer of a passkey to the login page."""
     fields, agent = page_request.fields, page_request.user_agent
@@ -58,8 +59,8 @@ def log_in_with_passkey(page_request: PageRequest) -> Answer:
     except LOGIN_ERRORS as refusal:
         own = (errors.UnknownPasskey, errors.AccountDisabled, errors.TooManyRequests)
         error = refusal.code if isinstance(refusal, own) else "passkey_refused"
-        form = ("login", page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, form_page(page_request, "login"), form, refusal, error)
+        form = (LOG_IN, page_request.browser_token())
+        return form_errors.redirect_with_errors(page_request, form_page(page_request, LOG_IN), form, refusal, error)
 
 
 @pages.page(f"/{ADD}", takes=LANGUAGE | {"onward"}, logged_in=True)

@@ -34,7 +34,7 @@ api = pages.api
 FORM = "proof"
 
 
-@pages.page("/authorize/proof", takes=LANGUAGE | {"to"})
+@pages.page(f"/{PROOF}", takes=LANGUAGE | {"to"})
 def show_proof(page_request: PageRequest) -> Answer:
     """Asks for one proof more, or which one it is to be."""
     browser_session = page_request.browser()
@@ -60,9 +60,7 @@ def show_proof(page_request: PageRequest) -> Answer:
     )
 
 
-@pages.form(
-    "/authorize/proof", name=FORM, signed=("attempt",), takes=frozenset({"factor", "answer", "choose", "remember"})
-)
+@pages.form(f"/{PROOF}", name=FORM, signed=("attempt",), takes=frozenset({"factor", "answer", "choose", "remember"}))
 def prove_on_page(page_request: PageRequest) -> Answer:
     """The answer for a factor, or the choice of one."""
     return take_step(page_request, FORM, PROOF, partial(_take, page_request))

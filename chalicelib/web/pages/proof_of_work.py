@@ -3,7 +3,7 @@
 from ...flows.platform import proof_of_work
 from ..http.answers import Answer
 from . import cookies, forms
-from .login_form import form_page, work_path
+from .login_form import LOG_IN, SIGN_UP, form_page, work_path
 from .page_request import PageRequest, redirect, with_cookie
 from .page_routes import LANGUAGE, Pages
 
@@ -33,4 +33,4 @@ def keep_work(page_request: PageRequest) -> Answer:
 
 
 def _form(page_request: PageRequest) -> str:
-    return "signup" if page_request.fields.get("next_form") == "signup" else "login"
+    return SIGN_UP if page_request.fields.get("next_form") == SIGN_UP else LOG_IN

@@ -8,6 +8,8 @@ from ...flows.accounts import signup
 from ...services import Services
 from . import form_errors
 
+MAILED_PAGE, MAILED_FORM = "account/sign-up", "mailed sign-up"  # where a mailed link makes an account
+
 
 def check_name(name: str) -> None:
     """Raises LongName for what does not fit on one line of a page."""

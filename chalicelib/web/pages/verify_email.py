@@ -3,7 +3,7 @@ from ...flows.accounts import verification
 from ...flows.sessions.browser import Browser
 from ..http.answers import Answer
 from . import forms
-from .login_form import show_form
+from .login_form import LOG_IN, show_form
 from .page_request import PageRequest, redirect_to_page
 from .page_routes import LANGUAGE, Pages
 
@@ -26,7 +26,7 @@ def verify_email_page(page_request: PageRequest) -> Answer:
         return page_request.show("email_verified.html", verified=False)
     browser_session = page_request.browser()
     if browser_session is None or browser_session.user.uid != link.uid:
-        return show_form(page_request, "login", confirms=link.email)
+        return show_form(page_request, LOG_IN, confirms=link.email)
     signed = {"token": token}
     return forms.show(page_request, "verify_email.html", FORM, browser_session, signed=signed, user=link.email)
 
