@@ -1,5 +1,6 @@
 """The engines that the store's tests run on."""
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,7 @@ def served_moto(aws: None) -> Iterator[dict[str, str]]:  # noqa: ARG001 - its ca
 
     boto3.client("ssm").get_parameters_by_path(Path="/")  # its first call reads files for seconds, longer than we wait
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a call, which nobody reads, is a tenth of the call
     server.start()
     host, port = server.get_host_and_port()
     yield {
