@@ -479,6 +479,27 @@ def test_two_logins_at_once_both_get_in_and_one_mail_says_so(
     assert len(mails_of(mailbox, "deletion_withdrawn")) == 1
 
 
+def test_a_login_whose_session_another_one_ends_as_both_keep_the_account_gets_no_tokens(
+    phone: DeliveringPhone, later: Services
+) -> None:
+    """They would be of a session that is over, whose app would find that out at its first request."""
+    delete(phone, phone.sign_up()["access_token"])
+    calls: list[str] = []
+
+    def overtake(proceed: Transport, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        if operation == "TransactWriteItems":
+            calls.append(operation)
+            if len(calls) == 3:  # the taking back, after the attempt and the session
+                rival = phone.call("POST /login", RIGHT).json()["access_token"]
+                assert phone.call("DELETE /me/sessions", token=rival).status == 204
+        return proceed(operation, request)
+
+    with wire.intercepted(later.users._client, overtake, first=True):
+        answer = phone.call("POST /login", RIGHT)
+    assert refusal(answer) == (503, "temporarily_unavailable")
+    assert account(later).delete_after == 0
+
+
 def test_no_session_of_an_account_that_is_to_be_erased_is_in_force(phone: DeliveringPhone, svc: Services) -> None:
     """Whatever began it: a login takes the erasure back first."""
     sid = peek(phone.sign_up()["access_token"])[1]["sid"]
