@@ -71,6 +71,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str | list[str]] = {}
 
 
+def as_file(name: str) -> Headers:
+    """The headers of an answer that a browser saves under this name (RFC 6266)."""
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
 def success(result: object, status: int) -> Response:
     """What a route answered as a response; no body is a 204."""
     headers: Headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}

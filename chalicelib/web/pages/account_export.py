@@ -5,7 +5,7 @@ import msgspec
 from ...domain import errors
 from ...flows.accounts import export
 from ...flows.sessions.browser import Browser
-from ..http.answers import Answer
+from ..http.answers import Answer, as_file
 from . import form_errors, forms
 from .page_request import PageRequest
 from .page_routes import Pages
@@ -40,10 +40,5 @@ def export_on_page(page_request: PageRequest, browser_session: Browser) -> Answe
         form = (FORM, session.session_id)
         return form_errors.redirect_with_errors(page_request, page_request.to, form, refusal, refusal.code)
     text = msgspec.json.format(msgspec.json.encode(exported)).decode()
-    disposition = f'attachment; filename="{export.FILE}"'
-    headers: dict[str, str | list[str]] = {
-        "Content-Type": JSON,
-        "Content-Disposition": disposition,
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {**as_file(export.FILE), "Content-Type": JSON, "X-Content-Type-Options": "nosniff"}
     return Answer(body=text, headers=headers)
