@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import boto3
 
 from chalicelib import config, services
-from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, Profile
+from chalicelib.domain.accounts.passwords import CHEAPEST_ONLY_FOR_TESTS, HashProfile
 from chalicelib.flows.platform import keys
 from chalicelib.services import Services
 from chalicelib.store import tables
@@ -19,7 +19,7 @@ SETTINGS = {"LATCHKEY_ISSUER": "https://id.example"}
 
 
 @contextmanager
-def running(*, hashing: Profile = CHEAPEST_ONLY_FOR_TESTS) -> Iterator[Services]:
+def running(*, hashing: HashProfile = CHEAPEST_ONLY_FOR_TESTS) -> Iterator[Services]:
     """Have it for the length of a `with` block; the environment leads there meanwhile."""
     before = dict(environ)
     with TemporaryDirectory() as folder, aws.running(state=Path(folder)) as cloud:

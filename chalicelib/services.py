@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .config import Settings, load
-from .domain.accounts.passwords import OWASP_19_MIB, Profile
+from .domain.accounts.passwords import OWASP_19_MIB, HashProfile
 from .domain.oauth.tokens import MAX_LIFETIME
 from .fetch import Fetch, trust
 from .store.attempts import Attempts
@@ -51,14 +51,14 @@ class Services:
     keys: Keys
     fetch: Fetch = field(default_factory=Fetch)
     now: Callable[[], int] = _epoch
-    hashing: Profile = OWASP_19_MIB
+    hashing: HashProfile = OWASP_19_MIB
 
 
 def build(
     settings: Settings,
     *,
     now: Callable[[], int] = _epoch,
-    hashing: Profile = OWASP_19_MIB,
+    hashing: HashProfile = OWASP_19_MIB,
     transport: Callable[[str], Transport] | None = None,
     seconds: Seconds = USUAL,
 ) -> Services:

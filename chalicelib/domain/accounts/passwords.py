@@ -21,7 +21,7 @@ MAX_BESIDE_PROFILE = 4
 JUDGED_LENGTH, MAX_LOOKUPS = 20, 1 << 14
 
 
-class Profile(msgspec.Struct, frozen=True):
+class HashProfile(msgspec.Struct, frozen=True):
     """What one password hash costs: Argon2id memory in KiB, passes and lanes (RFC 9106)."""
 
     memory: int
@@ -33,8 +33,8 @@ class Profile(msgspec.Struct, frozen=True):
         return f"$argon2id$v=19$m={self.memory},t={self.passes},p={self.lanes}$"
 
 
-OWASP_19_MIB = Profile(memory=19456, passes=2, lanes=1)
-CHEAPEST_ONLY_FOR_TESTS = Profile(memory=8, passes=1, lanes=1)
+OWASP_19_MIB = HashProfile(memory=19456, passes=2, lanes=1)
+CHEAPEST_ONLY_FOR_TESTS = HashProfile(memory=8, passes=1, lanes=1)
 
 
 def check_length(password: str) -> None:
@@ -97,7 +97,7 @@ def _estimated_part(password: str) -> str:
     return password[:length]
 
 
-def hash_password(password: str, *, profile: Profile) -> str:
+def hash_password(password: str, *, profile: HashProfile) -> str:
     """A PHC string of a normalised password."""
     return _argon2id(profile, os.urandom(16)).derive_phc_encoded(password.encode())
 
@@ -113,16 +113,16 @@ def verify_password(password: str, *, stored: str) -> bool:
     return True
 
 
-def needs_rehash(stored: str, *, profile: Profile) -> bool:
+def needs_rehash(stored: str, *, profile: HashProfile) -> bool:
     """Whether a stored hash was made otherwise than this profile would."""
     return not stored.startswith(profile.prefix())
 
 
-def unknown_users_hash(profile: Profile) -> str:
+def unknown_users_hash(profile: HashProfile) -> str:
     """A PHC string that no password matches and that costs as much to check as a real one."""
     filler = [b64encode(bytes(length)).rstrip(b"=").decode() for length in (16, 32)]
     return profile.prefix() + "$".join(filler)
 
 
-def _argon2id(profile: Profile, salt: bytes) -> Argon2id:
+def _argon2id(profile: HashProfile, salt: bytes) -> Argon2id:
     return Argon2id(salt=salt, length=32, iterations=profile.passes, lanes=profile.lanes, memory_cost=profile.memory)

@@ -41,17 +41,17 @@ def check_password(svc: Services, password: str, *, address: str, name: str, net
     password_rules.check(svc, password, address=address, name=name)
 
 
-def mail_of(svc: Services, message_id: str, wish: SignUpRequest) -> Mapping[str, Mail]:
+def mail_of(svc: Services, message_id: str, request: SignUpRequest) -> Mapping[str, Mail]:
     """The mail with the link; to who has an account already one that says so, to the address of that and not what was typed."""
-    uid = svc.users.find(email.canonical(wish.email))
+    uid = svc.users.find(email.canonical(request.email))
     user = svc.users.read(uid) if uid else None
-    if user is None and not svc.users.is_free(email.canonical(wish.email), now=svc.now()):
+    if user is None and not svc.users.is_free(email.canonical(request.email), now=svc.now()):
         return {}  # reserved for the account that had it until lately: its link would make none
     if user is None:
-        return {derived_id(message_id, MAIL): Mail(name=MAIL, uid="", to=wish.email, language=wish.language)}
+        return {derived_id(message_id, MAIL): Mail(name=MAIL, uid="", to=request.email, language=request.language)}
     if user.disabled:
         return {}
-    notice = Mail(name=ACCOUNT_EXISTS, uid=user.uid, to=user.email, language=wish.language)
+    notice = Mail(name=ACCOUNT_EXISTS, uid=user.uid, to=user.email, language=request.language)
     return {derived_id(message_id, ACCOUNT_EXISTS): notice}
 
 

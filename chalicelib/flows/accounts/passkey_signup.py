@@ -19,7 +19,7 @@ from ...domain.records.once import SpentSignUpLink
 from ...domain.records.sealed import SealedPasskeySignUp
 from ...services import Services, Write
 from ..authentication import api_login, login
-from ..authentication.enrolment import Begun
+from ..authentication.enrolment import PendingEnrolment
 from ..authentication.factors import passkey
 from ..authentication.login import Progress
 from ..platform import limits, sealing
@@ -37,7 +37,7 @@ class NewAccount(msgspec.Struct, frozen=True):
     record: SealedPasskeySignUp
 
 
-def begin(svc: Services, *, holder: str = "", address: str = "", name: str = "", link: str = "") -> Begun:
+def begin(svc: Services, *, holder: str = "", address: str = "", name: str = "", link: str = "") -> PendingEnrolment:
     """What a browser or an app makes the passkey of a new account by, and the text that brings that back.
 
     The address is that of a mail's link, if there is one; "" where it comes with the passkey. Raises SignUpClosed, NotFound,
@@ -110,7 +110,7 @@ def sign_up(
     return new.user, signup.with_first_session(svc, new.user, progress, device=device, write=write)
 
 
-def begin_upgrade(svc: Services, guest: User, session: Session, *, address: str, name: str | None) -> Begun:
+def begin_upgrade(svc: Services, guest: User, session: Session, *, address: str, name: str | None) -> PendingEnrolment:
     """What makes the passkey of a guest who wants an address; raises InvalidRequest for no guest's, and what `begin` raises."""
     _check_guest(guest)
     _check_open(svc, "")
@@ -137,12 +137,12 @@ def upgrade(
     return new.user
 
 
-def _begin(svc: Services, user: User, *, holder: str, link: str = "") -> Begun:
+def _begin(svc: Services, user: User, *, holder: str, link: str = "") -> PendingEnrolment:
     state, challenge = passkey.begin_only(svc, user)
     record = SealedPasskeySignUp(
         id=new_id(), uid=user.uid, holder=holder, email=user.email, name=user.name, link=link, state=state
     )
-    return Begun(sealing.seal(svc, record), challenge)
+    return PendingEnrolment(sealing.seal(svc, record), challenge)
 
 
 def _finish(svc: Services, record: SealedPasskeySignUp, user: User, *, answer: str, network: str) -> NewAccount:

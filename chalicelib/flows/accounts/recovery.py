@@ -54,14 +54,14 @@ def mail_link(svc: Services, user: User) -> None:
     audit.commit(svc, user.uid, [audit.event(svc, "operator_link_created", reason="mailed", by=OPERATOR)], *writes)
 
 
-def mail_of(svc: Services, message_id: str, wish: ResetRequest) -> Mapping[str, Mail]:
+def mail_of(svc: Services, message_id: str, request: ResetRequest) -> Mapping[str, Mail]:
     """The mail to the address of the account, and not to what was typed; none where there is no such account."""
-    uid = svc.users.find(wish.email)
+    uid = svc.users.find(request.email)
     user = svc.users.read(uid) if uid else None
     if user is None or user.disabled:
         return {}
     audit.record(svc, user.uid, audit.event(svc, "password_reset_requested"))
-    return {derived_id(message_id, MAIL): Mail(name=MAIL, uid=user.uid, to=user.email, language=wish.language)}
+    return {derived_id(message_id, MAIL): Mail(name=MAIL, uid=user.uid, to=user.email, language=request.language)}
 
 
 def link(svc: Services, user: User) -> str:

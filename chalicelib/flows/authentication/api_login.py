@@ -16,7 +16,7 @@ from ..platform import keys
 from ..sessions import begin, issue
 from ..sessions.issue import TokenSet
 from . import attempts, login, login_enrolment, mailed_login
-from .enrolment import Begun
+from .enrolment import PendingEnrolment
 from .login import Incomplete, Progress
 
 FLOW = "json"
@@ -76,7 +76,7 @@ def prove(svc: Services, mfa_token: str, *, factor: str, answer: str, agent: Use
     return _answer(svc, attempt, login.prove(svc, attempt, factor=factor, answer=answer, agent=agent))
 
 
-def begin_enrolment(svc: Services, mfa_token: str, *, kind: str, agent: UserAgent) -> Begun:
+def begin_enrolment(svc: Services, mfa_token: str, *, kind: str, agent: UserAgent) -> PendingEnrolment:
     """What is shown to add the factor that a login needs; raises LoginExpired, InvalidRequest."""
     return login_enrolment.begin(svc, _attempt(svc, mfa_token), kind=kind, agent=agent)
 

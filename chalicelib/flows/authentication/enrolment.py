@@ -33,7 +33,7 @@ ADDED, REMOVED = "factor_added", "factor_removed"
 MOST = 20  # of one account, of all kinds
 
 
-class Begun(msgspec.Struct, frozen=True):
+class PendingEnrolment(msgspec.Struct, frozen=True):
     """An enrolment to be confirmed: the text that brings it back, and what is shown meanwhile."""
 
     token: str
@@ -80,7 +80,9 @@ def check_level(svc: Services, user: User, session: Session) -> None:
         )
 
 
-def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str, automatic: bool = False) -> Begun:
+def begin(
+    svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str, automatic: bool = False
+) -> PendingEnrolment:
     """What is shown to who is to have one more factor, and the text by which they confirm it; nothing is stored.
 
     `holder` is the session, or the login that goes on, that alone may confirm it. An `automatic` one is made by a device
@@ -91,7 +93,7 @@ def begin(svc: Services, user: User, agent: UserAgent, *, kind: str, holder: str
     begin_one = (kinds_own.begin_automatic if automatic else None) or kinds_own.begin
     state, challenge = begin_one(svc, user, agent)
     record = SealedEnrolment(uid=user.uid, token_version=user.token_version, holder=holder, kind=kind, state=state)
-    return Begun(sealing.seal(svc, record), challenge)
+    return PendingEnrolment(sealing.seal(svc, record), challenge)
 
 
 def reopen(svc: Services, user: User, unverified_text: str, *, holder: str) -> tuple[str, Mapping[str, str]]:

@@ -6,7 +6,7 @@ from ...domain.authentication.user_agent import UserAgent
 from ...domain.errors import EnrolmentRequired, InvalidRequest, LoginExpired, LoginRequired
 from ...services import Services
 from . import enrolment, login, policy
-from .enrolment import Begun
+from .enrolment import PendingEnrolment
 from .login import Progress
 
 
@@ -32,7 +32,7 @@ def _check_fresh(svc: Services, attempt: Attempt) -> None:
         raise LoginRequired("This needs a fresh login.", reason="not fresh", uid=attempt.uid)
 
 
-def begin(svc: Services, attempt: Attempt, *, kind: str, agent: UserAgent) -> Begun:
+def begin(svc: Services, attempt: Attempt, *, kind: str, agent: UserAgent) -> PendingEnrolment:
     """What is shown to add a factor of this kind; nothing is stored. Raises LoginExpired, InvalidRequest."""
     user, kinds = due(svc, attempt)
     if kind not in kinds:

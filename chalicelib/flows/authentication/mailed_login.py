@@ -53,9 +53,9 @@ def check_offered(svc: Services) -> None:
         raise NotFound("Nobody logs in by mail here.")
 
 
-def mail_of(svc: Services, message_id: str, wish: LoginRequest) -> Mapping[str, Mail]:
+def mail_of(svc: Services, message_id: str, request: LoginRequest) -> Mapping[str, Mail]:
     """The mail to the address of the account, and not to what was typed; none where there is no such account."""
-    uid = svc.users.find(wish.email)
+    uid = svc.users.find(request.email)
     user = svc.users.read(uid) if uid else None
     if user is None or user.disabled:
         return {}
@@ -63,9 +63,9 @@ def mail_of(svc: Services, message_id: str, wish: LoginRequest) -> Mapping[str, 
         name=MAIL,
         uid=user.uid,
         to=user.email,
-        language=wish.language,
-        attempt_id=wish.attempt_id,
-        expires_at=wish.expires_at,
+        language=request.language,
+        attempt_id=request.attempt_id,
+        expires_at=request.expires_at,
     )
     return {derived_id(message_id, MAIL): mail}
 

@@ -17,7 +17,7 @@ class Begin(Body, frozen=True):
     kind: Annotated[str, Meta(max_length=50, description="One of `kinds`.")]
 
 
-class Begun(Struct, frozen=True):
+class EnrolmentChallenge(Struct, frozen=True):
     """What to show, and what the answer for it is sent back with."""
 
     token: str

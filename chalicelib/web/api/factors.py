@@ -12,7 +12,7 @@ from ...services import Services
 from ..http.routing import Api, Caller
 from .bodies import Body, FactorAnswer, Token
 from .caller import GUARDED, current
-from .enrolment_bodies import Begin, Begun, NewName
+from .enrolment_bodies import Begin, EnrolmentChallenge, NewName
 
 api = Api(__name__)
 
@@ -64,13 +64,13 @@ def list_factors(svc: Services, caller: Caller) -> Factors:
     return Factors([_factor(each) for each in enrolment.list_factors(svc, user)], policy.possible_kinds(svc))
 
 
-@api.route("POST /me/factors", body=Begin, answer=Begun, errors=(*FRESH, errors.TooManyFactors))
-def add_factor(svc: Services, caller: Caller, body: Begin) -> Begun:
+@api.route("POST /me/factors", body=Begin, answer=EnrolmentChallenge, errors=(*FRESH, errors.TooManyFactors))
+def add_factor(svc: Services, caller: Caller, body: Begin) -> EnrolmentChallenge:
     """Begins to add a factor: gives what to show. Needs a login not older than five minutes, with all factors there are."""
     user, session = current(svc, caller)
     enrolment.check_fresh(svc, user, session, auth_time=caller.auth_time)
-    begun = enrolment.begin(svc, user, caller.user_agent(), kind=body.kind, holder=session.session_id)
-    return Begun(begun.token, dict(begun.challenge))
+    pending = enrolment.begin(svc, user, caller.user_agent(), kind=body.kind, holder=session.session_id)
+    return EnrolmentChallenge(pending.token, dict(pending.challenge))
 
 
 @api.route(

@@ -6,7 +6,7 @@ from ...services import Services
 from ..http.routing import Api, Caller
 from ..http.tokens import LoginTokens, login_tokens_of
 from .bodies import Body, DeviceToken, FactorAnswer, Token
-from .enrolment_bodies import Begin, Begun, NewName
+from .enrolment_bodies import Begin, EnrolmentChallenge, NewName
 
 api = Api(__name__)
 
@@ -28,12 +28,15 @@ class ConfirmInLogin(Body, frozen=True):
 
 
 @api.route(
-    "POST /login/enrolment", body=BeginInLogin, answer=Begun, errors=(errors.LoginExpired, errors.TooManyFactors)
+    "POST /login/enrolment",
+    body=BeginInLogin,
+    answer=EnrolmentChallenge,
+    errors=(errors.LoginExpired, errors.TooManyFactors),
 )
-def begin_enrolment(svc: Services, caller: Caller, body: BeginInLogin) -> Begun:
+def begin_enrolment(svc: Services, caller: Caller, body: BeginInLogin) -> EnrolmentChallenge:
     """Begins to add the factor that a login needs, which answered `enrolment_required`: gives what to show."""
-    begun = api_login.begin_enrolment(svc, body.mfa_token, kind=body.kind, agent=caller.user_agent())
-    return Begun(begun.token, dict(begun.challenge))
+    pending = api_login.begin_enrolment(svc, body.mfa_token, kind=body.kind, agent=caller.user_agent())
+    return EnrolmentChallenge(pending.token, dict(pending.challenge))
 
 
 @api.route(

@@ -8,7 +8,7 @@ from msgspec import Meta
 from ...domain import errors
 from ...domain.records.sealed import SealedPasskeySignUp
 from ...flows.accounts import mailed_signup, passkey_signup
-from ...flows.authentication.enrolment import Begun
+from ...flows.authentication.enrolment import PendingEnrolment
 from ...services import Services
 from ..http.answers import Answer
 from ..http.routing import Api, Caller
@@ -126,5 +126,5 @@ def confirm_passkey_upgrade(svc: Services, caller: Caller, body: ConfirmPasskeyU
     return profile_of(svc, promoted)
 
 
-def _answer(begun: Begun) -> PasskeySignUp:
-    return PasskeySignUp(begun.token, dict(begun.challenge))
+def _answer(pending: PendingEnrolment) -> PasskeySignUp:
+    return PasskeySignUp(pending.token, dict(pending.challenge))

@@ -116,8 +116,8 @@ def _ask_decision(page_request: PageRequest, browser_session: Browser, device_re
     least = device.least_level(page_request.svc, device_request)
     if least and not levels.reaches(browser_session.session.amr, (least,)):
         # Back with the code typed in: what was done before the further proof is not done any more.
-        back = _without_code(page_request, ("user_code", device_request.user_code))
-        return redirect_to_step_up(back, browser_session, least=least)
+        request_again = _without_code(page_request, ("user_code", device_request.user_code))
+        return redirect_to_step_up(request_again, browser_session, least=least)
     scope = " ".join(device_request.scope)
     session_id = browser_session.session.session_id
     return page_request.show(

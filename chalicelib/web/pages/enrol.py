@@ -7,7 +7,7 @@ from ...domain.accounts.model import User
 from ...domain.authentication.attempt import Attempt
 from ...domain.errors import EnrolmentRequired, LoginExpired, LoginRequired
 from ...flows.authentication import enrolment, login_enrolment
-from ...flows.authentication.enrolment import Begun
+from ...flows.authentication.enrolment import PendingEnrolment
 from ...flows.authentication.factors import FACTORS, passkey
 from ...flows.platform import passkey_domain
 from ...flows.sessions.browser import Browser
@@ -78,7 +78,7 @@ def _take_passkey(page_request: PageRequest, browser_session: Browser | None, at
     return _finish(page_request, browser_session, attempt, page_request.fields.get("enrolment", ""))
 
 
-def _begin_passkey(page_request: PageRequest, attempt: Attempt, user: User) -> Begun | None:
+def _begin_passkey(page_request: PageRequest, attempt: Attempt, user: User) -> PendingEnrolment | None:
     """What the page's script makes a passkey by, without a step before it, after which some browsers would make none."""
     if not passkey_domain.is_name(page_request.svc):
         return None
@@ -95,8 +95,8 @@ def _challenge_of(page_request: PageRequest, attempt: Attempt, user: User) -> tu
 
 
 def _begin(page_request: PageRequest, attempt: Attempt, kind: str) -> Answer:
-    begun = login_enrolment.begin(page_request.svc, attempt, kind=kind, agent=page_request.user_agent)
-    return redirect_to_step(page_request, attempt.with_request(enrolment=begun.token), ENROL)
+    pending = login_enrolment.begin(page_request.svc, attempt, kind=kind, agent=page_request.user_agent)
+    return redirect_to_step(page_request, attempt.with_request(enrolment=pending.token), ENROL)
 
 
 def _finish(page_request: PageRequest, browser_session: Browser | None, attempt: Attempt, token: str) -> Answer:

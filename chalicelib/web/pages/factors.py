@@ -116,10 +116,10 @@ def add_factor_page(page_request: PageRequest, browser_session: Browser) -> Answ
 def _begin(page_request: PageRequest, browser_session: Browser, kind: str) -> Answer:
     user, holder = browser_session.user, browser_session.session.session_id
     try:
-        begun = enrolment.begin(page_request.svc, user, page_request.user_agent, kind=kind, holder=holder)
+        pending = enrolment.begin(page_request.svc, user, page_request.user_agent, kind=kind, holder=holder)
     except (errors.InvalidRequest, errors.TooManyFactors, errors.TooManyRequests):
         return redirect_to_page(page_request, PAGE)
-    return _redirect_to_add(page_request, kind=kind, token=begun.token)
+    return _redirect_to_add(page_request, kind=kind, token=pending.token)
 
 
 @pages.form(f"/{ADD}", name=ADD_FORM, signed=("token",), takes=frozenset({"answer", "name"}), logged_in=True)

@@ -19,12 +19,12 @@ def choose_language(page_request: PageRequest) -> Answer:
     page_request.verify_origin()
     settings, headers = page_request.svc.settings, page_request.caller.headers
     referrer = headers.get("referer", "")
-    back = referrer if referrer.startswith(f"{settings.issuer}/") else f"{settings.issuer}/{page_request.to}"
+    page_uri = referrer if referrer.startswith(f"{settings.issuer}/") else f"{settings.issuer}/{page_request.to}"
     language, instead_of = (page_request.fields.get(name, "") for name in ("language", "instead_of"))
     if language not in settings.languages:
-        return redirect(back)
+        return redirect(page_uri)
     kept = instead_of if instead_of.isalnum() and instead_of.isascii() and len(instead_of) <= 16 else ""
-    return with_cookie(redirect(back), language_choice.cookie(settings, language, kept))
+    return with_cookie(redirect(page_uri), language_choice.cookie(settings, language, kept))
 
 
 @pages.route("GET /favicon.ico", status=204)

@@ -189,7 +189,7 @@ def _redirect_with_errors(
     at: str = "",
 ) -> Answer:
     fields = {name: page_request.fields.get(name, "") for name in ("email", "name")}
-    back, browser = at or form_page(page_request, form), page_request.browser_token()
+    page_path, browser = at or form_page(page_request, form), page_request.browser_token()
     return form_errors.redirect_with_errors(
-        page_request, back, (form, browser), refusal, error, mistakes=mistakes, **fields
+        page_request, page_path, (form, browser), refusal, error, mistakes=mistakes, **fields
     )

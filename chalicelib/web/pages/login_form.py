@@ -68,10 +68,10 @@ def sign_up_options(page_request: PageRequest, link: str = "") -> str:
     if not passkey_domain.is_name(svc) or (not link and svc.settings.sign_up != "open"):
         return ""
     try:
-        begun = passkey_signup.begin(svc, holder=PAGES, link=link)
+        pending = passkey_signup.begin(svc, holder=PAGES, link=link)
     except EmailDomainRefused:  # which the form by a password says once it is sent
         return ""
-    return json.dumps({"attempt": begun.token, **begun.challenge})
+    return json.dumps({"attempt": pending.token, **pending.challenge})
 
 
 def _waits_for_work(page_request: PageRequest, form: str) -> bool:

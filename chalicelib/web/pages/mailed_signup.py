@@ -54,11 +54,13 @@ def mailed_sign_up_on_page(page_request: PageRequest) -> Answer:
         return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(MAILED_PAGE, page_request.query)}")
     except FORM_ERRORS as refusal:
         error = form_errors.of_password(refusal)
-        back = path_with_query(MAILED_PAGE, [*page_request.query, ("token", page_request.fields["token"])])
+        page_path = path_with_query(MAILED_PAGE, [*page_request.query, ("token", page_request.fields["token"])])
         typed = {name: page_request.fields.get(name, "") for name in ("password", "name")}
         mistakes = sign_up_fields.mistakes(page_request.svc, error, typed)
         form, name = (MAILED_FORM, page_request.browser_token()), typed["name"]
-        return form_errors.redirect_with_errors(page_request, back, form, refusal, error, mistakes=mistakes, name=name)
+        return form_errors.redirect_with_errors(
+            page_request, page_path, form, refusal, error, mistakes=mistakes, name=name
+        )
 
 
 def _again(page_request: PageRequest) -> str:

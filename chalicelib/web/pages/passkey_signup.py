@@ -38,13 +38,13 @@ def sign_up_with_passkey(page_request: PageRequest) -> Answer:
 @pages.form(f"/{MAILED_PAGE}/passkey", name=MAILED_FORM, signed=("token",), takes=FIELDS)
 def mailed_sign_up_with_passkey(page_request: PageRequest) -> Answer:
     """The passkey that was made on the page of a mailed link."""
-    back = path_with_query(MAILED_PAGE, [*page_request.query, ("token", page_request.fields["token"])])
+    page_path = path_with_query(MAILED_PAGE, [*page_request.query, ("token", page_request.fields["token"])])
     try:
         return _sign_up(page_request)
     except errors.NotFound:
         return redirect(f"{page_request.svc.settings.issuer}/{path_with_query(MAILED_PAGE, page_request.query)}")
     except FORM_ERRORS as refusal:
-        return _redirect_with_errors(page_request, MAILED_FORM, back, refusal)
+        return _redirect_with_errors(page_request, MAILED_FORM, page_path, refusal)
 
 
 def _sign_up(page_request: PageRequest) -> Answer:

@@ -119,7 +119,7 @@ def _redirect_with_errors(page_request: PageRequest, browser_session: Browser, r
 
 
 def _begin(page_request: PageRequest, browser_session: Browser, *, automatic: bool = False) -> str:
-    begun = enrolment.begin(
+    pending = enrolment.begin(
         page_request.svc,
         browser_session.user,
         page_request.user_agent,
@@ -127,4 +127,4 @@ def _begin(page_request: PageRequest, browser_session: Browser, *, automatic: bo
         holder=browser_session.session.session_id,
         automatic=automatic,
     )
-    return json.dumps({"attempt": begun.token, **begun.challenge})
+    return json.dumps({"attempt": pending.token, **pending.challenge})

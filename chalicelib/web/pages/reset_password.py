@@ -60,8 +60,8 @@ def request_reset_on_page(page_request: PageRequest) -> Answer:
     except errors.InvalidRequest:
         pass  # too long to be anybody's, which is no news either
     except errors.TooManyRequests as refusal:
-        browser = (ASK_FORM, page_request.browser_token())
-        return form_errors.redirect_with_errors(page_request, ASK, browser, refusal, refusal.code, email=address)
+        form = (ASK_FORM, page_request.browser_token())
+        return form_errors.redirect_with_errors(page_request, ASK, form, refusal, refusal.code, email=address)
     return redirect_to_page(page_request, MAILED)
 
 
@@ -83,7 +83,7 @@ def reset_password_page(page_request: PageRequest) -> Answer:
     factors = [name for name in missing if FACTORS[name].is_shown_first]
     chosen = page_request.fields.get("factor", "")
     factor = chosen if chosen in factors else next(iter(factors), "")
-    others = {name: path_with_query(PAGE, _back(page_request, token, name)) for name in factors if name != factor}
+    others = {name: path_with_query(PAGE, _query(page_request, token, name)) for name in factors if name != factor}
     return forms.show(
         page_request,
         "reset_password.html",
@@ -95,7 +95,7 @@ def reset_password_page(page_request: PageRequest) -> Answer:
     )
 
 
-def _back(page_request: PageRequest, token: str, factor: str) -> list[tuple[str, str]]:
+def _query(page_request: PageRequest, token: str, factor: str) -> list[tuple[str, str]]:
     return [*page_request.query, ("token", token), *([("factor", factor)] if factor else [])]
 
 
@@ -111,9 +111,9 @@ def reset_password_on_page(page_request: PageRequest) -> Answer:
     except (errors.NotFound, errors.LoginExpired):
         return redirect_to_page(page_request, PAGE)
     except FORM_ERRORS as refusal:
-        browser = (FORM, page_request.browser_token())
-        back = path_with_query(PAGE, _back(page_request, token, factor))
-        return form_errors.redirect_with_errors(page_request, back, browser, refusal, _error(refusal))
+        form = (FORM, page_request.browser_token())
+        page_path = path_with_query(PAGE, _query(page_request, token, factor))
+        return form_errors.redirect_with_errors(page_request, page_path, form, refusal, _error(refusal))
     request_log.set_reset(link.uid, operator=link.operator)
     return redirect_to_page(page_request, DONE)
 

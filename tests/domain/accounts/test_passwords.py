@@ -16,7 +16,7 @@ from chalicelib.domain.accounts.passwords import (
     MAX_BYTES,
     MAX_LOOKUPS,
     OWASP_19_MIB,
-    Profile,
+    HashProfile,
     check_strength,
     hash_password,
     needs_rehash,
@@ -49,7 +49,7 @@ def test_hashes_of_the_reference_implementation_verify(stored: str) -> None:
 
 
 def test_a_hash_is_a_phc_string_with_its_profile_a_salt_of_16_and_a_tag_of_32_bytes() -> None:
-    memory, passes, lanes, salt, tag = parts(hash_password("secret", profile=Profile(memory=64, passes=3, lanes=2)))
+    memory, passes, lanes, salt, tag = parts(hash_password("secret", profile=HashProfile(memory=64, passes=3, lanes=2)))
     assert (memory, passes, lanes) == ("64", "3", "2")
     assert (len(salt) * 6 // 8, len(tag) * 6 // 8) == (16, 32)
 
@@ -84,7 +84,7 @@ def test_the_shipped_profile_is_owasps_of_19_mebibytes() -> None:
 
 
 @pytest.mark.parametrize("profile", [OWASP_19_MIB, CHEAPEST_ONLY_FOR_TESTS])
-def test_an_unknown_users_hash_costs_what_a_real_one_costs(profile: Profile) -> None:
+def test_an_unknown_users_hash_costs_what_a_real_one_costs(profile: HashProfile) -> None:
     real, unknown = parts(hash_password("secret", profile=profile)), parts(unknown_users_hash(profile))
     assert real[:3] == unknown[:3]
     assert [len(part) for part in real[3:]] == [len(part) for part in unknown[3:]]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from chalicelib.config import Settings
 from chalicelib.domain.accounts import passwords
-from chalicelib.domain.accounts.passwords import Profile
+from chalicelib.domain.accounts.passwords import HashProfile
 from chalicelib.domain.authentication.user_agent import UserAgent
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.authentication import api_login
@@ -139,7 +139,7 @@ def test_a_weak_hash_is_upgraded_at_login_and_still_fits(
     phone: Phone, svc: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uid = phone.sign_up()["user"]["sub"]
-    stronger = replace(svc, hashing=Profile(memory=16, passes=2, lanes=1))
+    stronger = replace(svc, hashing=HashProfile(memory=16, passes=2, lanes=1))
     api_login.with_password(stronger, address=EMAIL, password=PASSWORD, agent=UserAgent(network="n", language="en"))
     user = svc.users.read(uid)
     assert user

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.config import Settings
-from chalicelib.domain.accounts.passwords import Profile
+from chalicelib.domain.accounts.passwords import HashProfile
 from chalicelib.services import Services
 from chalicelib.store.aws.client import Transport
 from chalicelib.store.dynamo import TRIES
@@ -405,7 +405,7 @@ def test_a_refresh_whose_answer_was_lost_gets_the_very_same_successor(
 @pytest.mark.parametrize("mode", ["throttled", "never sent", "answer lost"])
 def test_a_login_that_makes_its_hash_stronger_survives_a_fault_anywhere(svc: Services, clock: Clock, mode: str) -> None:
     calls = (TRANSACT, "GetItem", "GetItem", "UpdateItem", TRANSACT)
-    raised = replace(svc, hashing=Profile(memory=16, passes=1, lanes=1))
+    raised = replace(svc, hashing=HashProfile(memory=16, passes=1, lanes=1))
     failure, afterwards = MODES[mode]
     for place in range(1, len(calls) + 1):
         with installed(svc):
