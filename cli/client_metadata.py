@@ -54,9 +54,9 @@ def _piece(name: str, equals: str, text: str) -> tuple[str, Any]:
     return name, parts if isinstance(usual, tuple) else text
 
 
-def check_scopes(svc: Services, named: Mapping[str, Any], *, had: Iterable[str] = ()) -> None:
+def check_scopes(svc: Services, named: Mapping[str, Any], *, earlier: Iterable[str] = ()) -> None:
     """Raises CannotRunError for a scope that no login can ask for and no API needs: it is most likely misspelt."""
-    known = {*OPENID_SCOPES, *svc.settings.known_scopes, *had}
+    known = {*OPENID_SCOPES, *svc.settings.known_scopes, *earlier}
     for scope in named.get("scopes", ()):
         if scope not in known:
             raise CannotRunError(

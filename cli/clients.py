@@ -86,7 +86,7 @@ def change(svc: "Services", *, client_id: str, metadata: tuple[str, ...], new_sc
     from chalicelib.flows.clients import manage
 
     client = _find(svc, client_id)
-    values = _read(svc, metadata, new_scopes=new_scopes, had=client.scopes)
+    values = _read(svc, metadata, new_scopes=new_scopes, earlier=client.scopes)
     changed, secret = manage.with_secret(replace(client, **values))
     _print(svc, manage.change(svc, client, changed, named=values), secret)
 
@@ -128,12 +128,12 @@ def delete(svc: "Services", *, client_id: str) -> None:
     print("Deleted. Its sessions end with their next refresh.")
 
 
-def _read(svc: "Services", typed: Iterable[str], *, new_scopes: bool, had: Iterable[str] = ()) -> dict[str, Any]:
+def _read(svc: "Services", typed: Iterable[str], *, new_scopes: bool, earlier: Iterable[str] = ()) -> dict[str, Any]:
     from cli import client_metadata
 
     values = client_metadata.metadata(typed)
     if not new_scopes:
-        client_metadata.check_scopes(svc, values, had=had)
+        client_metadata.check_scopes(svc, values, earlier=earlier)
     client_metadata.check_resources(svc, values)
     return values
 

@@ -77,8 +77,8 @@ def _too_large(path: Path, bundle: Bundle) -> Iterator[str]:
 def pinned(requirements: Path) -> list[str]:
     """Return the names that the lock file pins for Lambda's platform."""
     lines = [line.split(" \\")[0] for line in requirements.read_text().splitlines()]
-    wanted = [Requirement(line) for line in lines if line and line[0] not in " #-"]
-    return [canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate()]
+    pinned = [Requirement(line) for line in lines if line and line[0] not in " #-"]
+    return [canonicalize_name(r.name) for r in pinned if r.marker is None or r.marker.evaluate()]
 
 
 def _missing_wheels(bundle: Bundle, requirements: Path) -> Iterator[str]:

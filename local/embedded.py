@@ -152,8 +152,8 @@ class Journalled:
             journal.records.clear()
 
 
-def _header(scope: Scope, wanted: bytes) -> bytes:
-    values: list[bytes] = [value for name, value in scope["headers"] if name.lower() == wanted]
+def _header(scope: Scope, field: bytes) -> bytes:
+    values: list[bytes] = [value for name, value in scope["headers"] if name.lower() == field]
     return b",".join(values)
 
 

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WITHOUT_A_NOUN = frozenset({"told", "asked", "shown", "proved", "found", "taken", "wished", "hinted", "heard"})
+WITHOUT_A_NOUN = frozenset(
+    {"told", "asked", "shown", "proved", "found", "taken", "wished", "hinted", "heard", "wanted", "had"}
+)
 MAYBE = re.compile(rf"(?<![^\W_])({'|'.join(sorted(WITHOUT_A_NOUN))})(?![^\W_])", re.IGNORECASE)
 LISTED = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
 FOLDERS = ("chalicelib", "cli", "deploy", "local", "benchmarks", "tests", "examples")

@@ -109,12 +109,12 @@ def deletion_withdrawal(users: str, user: User) -> dict[str, Any]:
 def deletion(users: str, user: User) -> dict[str, Any]:
     """The end of an account, while it is as it was read, and still to be erased if it was to be."""
     same, values = with_same_factors(user)
-    wanted = "delete_after = :after" if user.delete_after else "attribute_not_exists(delete_after)"
+    same_end = "delete_after = :after" if user.delete_after else "attribute_not_exists(delete_after)"
     part = {
         "TableName": users,
         "Key": user_key(user.uid),
         # Of an account that has another address by now that one would be left behind, and be nobody's for ever.
-        "ConditionExpression": f"token_version = :version AND email = :email AND {wanted} AND {same}",
+        "ConditionExpression": f"token_version = :version AND email = :email AND {same_end} AND {same}",
         "ExpressionAttributeValues": {
             ":version": {"N": str(user.token_version)},
             ":email": {"S": user.email},

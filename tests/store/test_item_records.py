@@ -367,11 +367,11 @@ def test_an_address_that_waits_is_written_as_it_is_pinned_and_leaves_its_end_whe
 def test_a_wish_to_be_deleted_is_written_as_it_is_pinned_and_leaves_nothing_when_it_is_taken_back(table: Table) -> None:
     table.put("users", PROFILE)
     assert table.transactions.commit(table.users.deletion_request(ANN, delete_after=1_801_209_600)) is None
-    wanted = {**PROFILE, "delete_after": {"N": "1801209600"}, "token_version": {"N": "4"}}
-    assert table.items("users") == [wanted]
+    item = {**PROFILE, "delete_after": {"N": "1801209600"}, "token_version": {"N": "4"}}
+    assert table.items("users") == [item]
     user = replace(ANN, delete_after=1_801_209_600, token_version=4)
     assert table.users.read(UID) == user
-    assert to_item(user) == wanted
+    assert to_item(user) == item
     assert table.transactions.commit(table.users.deletion_withdrawal(user)) is None
     assert table.items("users") == [{**PROFILE, "token_version": {"N": "4"}}]
 

@@ -270,8 +270,8 @@ def _words(request: Request) -> Words:
 def _projector(request: Request, words: Words) -> Callable[[Item], dict[str, Any]]:
     if "ProjectionExpression" not in request:
         return _copied
-    wanted = projection(request["ProjectionExpression"], words)
-    return lambda item: _copied({name: item[name] for name in wanted if name in item})
+    projected_names = projection(request["ProjectionExpression"], words)
+    return lambda item: _copied({name: item[name] for name in projected_names if name in item})
 
 
 def _partition(text: str, words: Words) -> str:

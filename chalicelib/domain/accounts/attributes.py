@@ -50,8 +50,8 @@ def changes(values: Mapping[str, Any], definitions: Definitions, *, by_person: b
 
 def of(stored: Mapping[str, Any], names: Iterable[str], definitions: Definitions) -> dict[str, Value]:
     """What is stored under these names, as far as it is declared by now and of the kind that it is declared as."""
-    wanted = [name for name in names if name in definitions and name in stored]
-    return {name: stored[name] for name in wanted if _fits(stored[name], definitions[name])}
+    readable = [name for name in names if name in definitions and name in stored]
+    return {name: stored[name] for name in readable if _fits(stored[name], definitions[name])}
 
 
 def decode(text: str) -> Value | None:

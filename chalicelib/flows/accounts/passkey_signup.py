@@ -114,8 +114,8 @@ def begin_upgrade(svc: Services, guest: User, session: Session, *, address: str,
     """What makes the passkey of a guest who wants an address; raises InvalidRequest for no guest's, and what `begin` raises."""
     _check_guest(guest)
     _check_open(svc, "")
-    wanted = replace(guest, email=signup.permitted(svc, address), name=guest.name if name is None else name)
-    return _begin(svc, wanted, holder=session.session_id)
+    named_account = replace(guest, email=signup.permitted(svc, address), name=guest.name if name is None else name)
+    return _begin(svc, named_account, holder=session.session_id)
 
 
 def upgrade(

@@ -19,9 +19,9 @@ def mail(svc: Services, user: User, *, language: str) -> tuple[Write, ...]:
 
 
 def request(svc: Services, user: User, *, network: str, language: str) -> None:
-    """Sends the mail once more, if it is wanted; raises NotFound where no mail is sent, TooManyRequests."""
+    """Sends the mail once more, if it is due; raises NotFound where no mail is sent, TooManyRequests."""
     _refuse_guest(user)
-    if not wanted(user):
+    if not is_due(user):
         return
     writes = mail(svc, user, language=language)
     if not writes:
@@ -30,7 +30,7 @@ def request(svc: Services, user: User, *, network: str, language: str) -> None:
     svc.transactions.commit(*writes)
 
 
-def wanted(user: User) -> bool:
+def is_due(user: User) -> bool:
     """Whether there is something to verify: an address that is not, or to which mail has come back since."""
     return not user.email_verified or bool(user.email_problem)
 

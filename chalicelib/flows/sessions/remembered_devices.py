@@ -50,8 +50,8 @@ def is_new(svc: Services, login: Authenticated) -> bool:
     """Whether a login has its device remembered from now on."""
     if login.remembered or login.agent is None or login.device is None:
         return False
-    wanted = login.agent.remember and svc.settings.remembered_device_days and login.user.factors
-    return bool(wanted) and levels.reaches(login.amr, (levels.AAL2,))
+    is_requested = login.agent.remember and svc.settings.remembered_device_days and login.user.factors
+    return bool(is_requested) and levels.reaches(login.amr, (levels.AAL2,))
 
 
 def list_devices(svc: Services, user: User) -> list[RememberedDevice]:

@@ -117,10 +117,10 @@ class AwsClient:
 
     def pages(self, operation: str, **request: Any) -> Iterator[dict[str, Any]]:
         """The answers to an operation that gives a long list in parts."""
-        given, wanted = NEXT_PAGE.get(operation, NEXT_TOKEN)
+        answer_field, request_field = NEXT_PAGE.get(operation, NEXT_TOKEN)
         while True:
             answer = self.call(operation, **request)
             yield answer
-            if not answer.get(given):
+            if not answer.get(answer_field):
                 return
-            request[wanted] = answer[given]
+            request[request_field] = answer[answer_field]

@@ -8,7 +8,7 @@ from .mail import Contents, MailKind
 
 
 def _contents(svc: Services, user: User, mail: Mail) -> Contents | None:
-    if not verification.wanted(user) or user.email != mail.to:
+    if not verification.is_due(user) or user.email != mail.to:
         return None
     query = urlencode({"token": verification.link(svc, user), "ui_locales": mail.language})
     return Contents(f"{svc.settings.issuer}/account/verify-email?{query}", verification.code(svc, user))

@@ -32,7 +32,7 @@ def email_page(page_request: PageRequest, browser_session: Browser) -> Answer:
         problem=user.email_problem,
         pending=user.pending_email_at(page_request.svc.now()),
         sends_mail=bool(page_request.svc.settings.mail_from),
-        verification_wanted=verification.wanted(user),
+        verification_is_due=verification.is_due(user),
         done=interaction.action if interaction else "",
         mailed_to=interaction.detail if interaction else "",
         query=page_request.to.removeprefix(PAGE),

@@ -90,11 +90,11 @@ def page_of(
 ) -> Answer:
     """The page of an error, with the id of the request that ended in it and a way on."""
     settings = svc.settings
-    wanted = language_choice.wanted(settings, headers, ui_locales)
+    preferences = language_choice.preferences(settings, headers, ui_locales)
     return html.page(
         settings,
         "error.html",
-        language=language_of(settings.languages, wanted, headers.get("accept-language", "")),
+        language=language_of(settings.languages, preferences, headers.get("accept-language", "")),
         now=svc.now(),
         instead_of=language_choice.digest(ui_locales),
         error=error,

@@ -10,7 +10,7 @@ from . import cookies
 SECONDS = 365 * DAY
 
 
-def wanted(settings: Settings, headers: Mapping[str, str], ui_locales: str, locale: str = "") -> str:
+def preferences(settings: Settings, headers: Mapping[str, str], ui_locales: str, locale: str = "") -> str:
     """The languages that a reader wants, the best first: the request's, what they chose, and their account's `locale`.
 
     Who chose on a page that was in the request's language has that one instead of the request's.

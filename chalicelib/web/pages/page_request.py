@@ -132,8 +132,8 @@ class PageRequest(msgspec.Struct, frozen=True, dict=True):
 
     def _language(self, ui_locales: str) -> str:
         settings, headers = self.svc.settings, self.caller.headers
-        wanted = language_choice.wanted(settings, headers, ui_locales, self.locale)
-        return language_of(settings.languages, wanted, headers.get("accept-language", ""))
+        preferences = language_choice.preferences(settings, headers, ui_locales, self.locale)
+        return language_of(settings.languages, preferences, headers.get("accept-language", ""))
 
     def interaction(self, browser_session: Browser | None) -> Interaction | None:
         """What the user has just done for this page, as our redirect to it says."""

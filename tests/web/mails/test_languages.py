@@ -119,7 +119,7 @@ def test_a_file_is_read_for_the_first_page_and_never_for_json(svc: Services, clo
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("preferences", "expected"),
     # RFC 4647 section 3.4: the tag itself, then shorter ones; then whatever there is of the language.
     [
         ("pt-BR", "pt-BR"),
@@ -134,10 +134,10 @@ def test_a_file_is_read_for_the_first_page_and_never_for_json(svc: Services, clo
         ("fr-" * 5000, "fr"),
     ],
 )
-def test_a_region_has_the_nearest_language_that_there_is(wanted: str, expected: str) -> None:
+def test_a_region_has_the_nearest_language_that_there_is(preferences: str, expected: str) -> None:
     there_are = ("en", "ar", "fr", "pt-BR", "zh-Hant")
-    assert language_of(there_are, wanted, "") == expected
-    assert language_of(there_are, "", wanted) == expected
+    assert language_of(there_are, preferences, "") == expected
+    assert language_of(there_are, "", preferences) == expected
 
 
 def test_an_accounts_own_language_is_that_of_its_mails(french: Services, clock: Clock, mailbox: Ses) -> None:
