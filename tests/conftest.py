@@ -97,6 +97,6 @@ def svc(settings: Settings, clock: Clock) -> Iterator[Services]:
 
 @pytest.fixture
 def phone(svc: Services, clock: Clock) -> Iterator[Phone]:
-    """A client at the public door: app.py behind a gateway that asks the guard, in this process."""
+    """A client at the public endpoints: app.py behind a gateway that asks the guard, in this process."""
     with installed(svc):
         yield Phone(clock)

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 APP = ROOT / "app.py"
 
 
-def test_app_is_a_map_that_imports_chalice_and_the_doors_alone() -> None:
+def test_app_is_a_map_that_imports_chalice_and_the_endpoints_alone() -> None:
     imported = []
     for node in ast.walk(ast.parse(APP.read_text())):
         if isinstance(node, ast.ImportFrom):

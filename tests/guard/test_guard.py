@@ -400,7 +400,7 @@ def test_a_slash_at_the_end_is_no_route_of_an_http_api(gate: Gate, shape: Shape)
     assert not allowed(policy, arn("notes12345", "GET", "/notes/"))
 
 
-def test_our_own_door_takes_a_slash_at_the_end_as_api_gateway_does(phone: Phone) -> None:
+def test_our_own_endpoint_takes_a_slash_at_the_end_as_api_gateway_does(phone: Phone) -> None:
     session = phone.sign_up()
     other = phone.log_in()["access_token"]
     sid = forge.peek(other)[1]["sid"]
@@ -427,7 +427,9 @@ def test_our_own_door_takes_a_slash_at_the_end_as_api_gateway_does(phone: Phone)
         "/me/sessions/*",
     ],
 )
-def test_an_odd_path_at_our_own_door_is_answered_in_the_one_shape_and_deletes_nothing(phone: Phone, path: str) -> None:
+def test_an_odd_path_at_our_own_endpoint_is_answered_in_the_one_shape_and_deletes_nothing(
+    phone: Phone, path: str
+) -> None:
     access = phone.sign_up()["access_token"]
     answer = phone.call(f"GET {path}", token=access)
     assert answer.status == 200 or refusal(answer)[0] in (401, 403, 404), answer

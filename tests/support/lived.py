@@ -1,4 +1,4 @@
-"""An account that has lived through everything that an account can, by the doors that are open to it."""
+"""An account that has lived through everything that an account can, by the endpoints that are open to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

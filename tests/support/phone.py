@@ -1,4 +1,4 @@
-"""A client of the public door, as a phone would be one; every test of a door comes through here."""
+"""A client of the public endpoints, as a phone would be one; every test of an endpoint comes through here."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

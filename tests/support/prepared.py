@@ -11,7 +11,7 @@ from tests.support.phone import Clock, Phone
 
 
 class World(Protocol):
-    """Somebody at the public door, with all that they hold."""
+    """Somebody at the public endpoints, with all that they hold."""
 
     phone: Phone
     svc: Services

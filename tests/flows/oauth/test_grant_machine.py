@@ -399,7 +399,7 @@ class Grants(Deployed):
             device.ended = device.ended or device.cookie == cookie
 
     def end_all_sessions(self, account: Account) -> None:
-        """From the first door, by whoever has just logged in there: ends also what is on its way to become a session."""
+        """From the first endpoint, by whoever has just logged in there: ends also what is on its way to become a session."""
         token = self.phone.log_in(account.email)["access_token"]
         assert self.phone.call("DELETE /me/sessions", token=token).status == 204
         for each in [*account.sessions, *self.of(account, self.issued), *self.of(account, self.waiting)]:

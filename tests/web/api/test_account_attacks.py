@@ -1,4 +1,4 @@
-"""Attacks on accounts through the public door."""
+"""Attacks on accounts through the public endpoints."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor

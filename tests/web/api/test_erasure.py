@@ -41,7 +41,7 @@ def log_in_again_on_a_page(phone: Phone, svc: Services, right: Right) -> Act:
     return lambda: browser.submit(page, "/authorize/login", **right)
 
 
-def log_in_at_the_native_door(phone: Phone, svc: Services, right: Right) -> Act:
+def log_in_at_the_native_endpoint(phone: Phone, svc: Services, right: Right) -> Act:
     app = register(svc, phone, "native", first_party=True)
     fields = {name: value for name, value in app.request().items() if name not in ("state", "redirect_uri")}
     return lambda: send(phone, "/oauth/authorize-challenge", {**fields, **right})
@@ -93,7 +93,7 @@ WRITES = (
     log_in,
     log_in_on_a_page,
     log_in_again_on_a_page,
-    log_in_at_the_native_door,
+    log_in_at_the_native_endpoint,
     consent,
     get_a_code_without_being_asked,
     redeem_a_code,

@@ -206,10 +206,10 @@ def by_end_of_account(phone: Phone, _: Services) -> None:
 
 
 CHALLENGE = first_party.PARAMETERS | {"client_id", "client_secret"}
-DOORS = (by_json, by_page, by_challenge, by_new_password, by_end_of_account)
+WAYS_IN = (by_json, by_page, by_challenge, by_new_password, by_end_of_account)
 
 
-@pytest.mark.parametrize("log_in", DOORS)
+@pytest.mark.parametrize("log_in", WAYS_IN)
 def test_a_right_password_counts_for_nothing_and_forgives_no_wrong_one(
     svc: Services, phone: Phone, log_in: Callable[[Phone, Services], None]
 ) -> None:
@@ -228,7 +228,7 @@ def test_a_family_a_test_suite_and_an_office_log_in_as_often_as_they_like(phone:
         phone.log_in()
         phone.log_in()
     assert wrong(phone, 2) == [401, 429]
-    # A right password opens no door that is shut, or it could be told from a wrong one.
+    # A right password lets nobody into an account that is shut, or it could be told from a wrong one.
     assert phone.call("POST /login", RIGHT).status == 429
 
 

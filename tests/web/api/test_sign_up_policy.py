@@ -1,4 +1,4 @@
-"""Who may sign up, at both doors: nobody where it is closed, and addresses of some domains alone."""
+"""Who may sign up, at both endpoints: nobody where it is closed, and addresses of some domains alone."""
 
 import re
 from collections.abc import Callable
@@ -33,9 +33,9 @@ def by_page(svc: Services, phone: Phone, address: str) -> bool:
 
 @pytest.fixture(params=[by_json, by_page], ids=["json", "page"])
 def sign_up(request: pytest.FixtureRequest) -> SignedUp:
-    """A door for new people, which says whether there is an account then."""
-    door: SignedUp = request.param
-    return door
+    """An endpoint for new people, which says whether there is an account then."""
+    sign_up: SignedUp = request.param
+    return sign_up
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_addresses_of_the_domains_that_the_operator_permits_sign_up_and_no_other
         assert sign_up(svc, Phone(clock), address) is may
 
 
-def test_where_sign_up_is_closed_no_door_makes_an_account_or_writes_anything(
+def test_where_sign_up_is_closed_no_endpoint_makes_an_account_or_writes_anything(
     svc: Services, phone: Phone, closed: Services
 ) -> None:
     phone.sign_up()

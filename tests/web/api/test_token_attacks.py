@@ -694,7 +694,7 @@ def test_deeply_nested_json_in_a_token_is_refused(es256: Target) -> None:
         assert_refused(es256, f"{segment(nested)[:8000]}..")
         assert_refused(es256, compact(header, nested, es256.sign)[:8192])
         assert_refused(es256, compact(nested[:2000], claims, es256.sign))
-    # Signed by ourselves and deeper than any reader goes: whatever it is, the two doors agree and neither fails.
+    # Signed by ourselves and deeper than any reader goes: whatever it is, the two endpoints agree and neither fails.
     deep = json.dumps({**claims, "x": "X"}).replace('"X"', "[" * 2000 + "]" * 2000)
     token = compact(header, deep, es256.sign)
     assert len(token) <= 8192

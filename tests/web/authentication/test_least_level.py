@@ -411,7 +411,7 @@ def ask_for_mail(browser: Browser, app: App) -> Any:
     return browser.post("/authorize/mail", {**form.hidden, "email": EMAIL})
 
 
-def test_a_login_by_mail_is_no_second_factor_at_any_door(
+def test_a_login_by_mail_is_no_second_factor_at_any_endpoint(
     svc: Services, phone: Phone, browser: Browser, app: App
 ) -> None:
     with demanding(svc, second_factor="required", mail_from="login@id.example") as changed:

@@ -280,7 +280,7 @@ def test_a_passkey_of_another_login_is_added_to_neither(demanding: Phone, svc: S
 def test_a_stolen_password_of_an_account_with_a_passkey_changes_no_factor_where_two_are_demanded(
     svc: Services, phone: Phone, browser: Browser, clock: Clock
 ) -> None:
-    """At every door: neither the passkey's owner's factors, nor one of the thief's own."""
+    """At every endpoint: neither the passkey's owner's factors, nor one of the thief's own."""
     access = phone.log_in()["access_token"]
     uid = str(svc.users.find(EMAIL))
     factor = passkeys.enrol(svc, uid, Authenticator())

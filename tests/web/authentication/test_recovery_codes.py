@@ -136,17 +136,17 @@ def test_the_codes_of_one_account_are_none_of_another(phone: Phone, token: str, 
 
 
 @pytest.mark.usefixtures("app")
-def test_guesses_at_codes_and_at_the_app_are_of_one_budget_at_every_door(
+def test_guesses_at_codes_and_at_the_app_are_of_one_budget_at_every_endpoint(
     phone: Phone, token: str, svc: Services
 ) -> None:
     codes = new_codes(phone, token)
     free, _ = svc.settings.limits["factor_account_network"]
-    doors = [login_client(name, svc, phone) for name in LOGIN_CLIENTS]
+    clients = [login_client(name, svc, phone) for name in LOGIN_CLIENTS]
     for number in range(free):
-        door = doors[number % len(doors)]
+        client = clients[number % len(clients)]
         factor = ("totp", "recovery_code")[number % 2]
-        assert door.error(door.prove(door.token(door.password()), factor, "x")) == door.wrong
-    for door in doors:
-        answer = door.prove(door.token(door.password()), "recovery_code", codes[0])
-        assert door.error(answer) == (429, "too_many_requests")
+        assert client.error(client.prove(client.token(client.password()), factor, "x")) == client.wrong
+    for client in clients:
+        answer = client.prove(client.token(client.password()), "recovery_code", codes[0])
+        assert client.error(answer) == (429, "too_many_requests")
     assert left(phone, token) == 10  # not even used up

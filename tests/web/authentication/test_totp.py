@@ -76,7 +76,9 @@ def test_nothing_is_stored_of_an_app_that_is_not_confirmed(
     assert phone.log_in()
 
 
-def test_a_confirmed_app_is_asked_for_at_every_door(at: LoginClient, phone: Phone, token: str, clock: Clock) -> None:
+def test_a_confirmed_app_is_asked_for_at_every_endpoint(
+    at: LoginClient, phone: Phone, token: str, clock: Clock
+) -> None:
     app = enrol(phone, token, clock, "Ann's phone")
     (factor,) = phone.call(f"GET {FACTORS}", token=token).json()["factors"]
     assert (factor["kind"], factor["name"]) == ("totp", "Ann's phone")

@@ -36,7 +36,7 @@ every_line = pytest.mark.parametrize("line", GOOD)
 
 
 class Api:
-    """The public door with a user inside, and a look at the tables before and after."""
+    """The public endpoints with a user logged in, and a look at the tables before and after."""
 
     def __init__(self, phone: Phone, svc: Services) -> None:
         self.phone, self.svc = phone, svc
@@ -68,7 +68,7 @@ class Api:
 
 @pytest.fixture
 def api(phone: Phone, svc: Services) -> Iterator[Api]:
-    """The door; whatever a test sends in, the tables are the same afterwards, and nobody asked them anything."""
+    """The endpoints; whatever a test sends in, the tables are the same afterwards, and nobody asked them anything."""
     api = Api(phone, svc)
     before = api.tables()
     yield api

@@ -1,4 +1,4 @@
-"""Which websites' scripts may call what (the Fetch standard, CORS); the JSON door's own cases: test_bad_input.py."""
+"""Which websites' scripts may call what (the Fetch standard, CORS); the JSON API's own cases: test_bad_input.py."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -89,11 +89,11 @@ def of_client(name: str, phone: Phone, svc: Services, clock: Clock) -> Deed:
 FLOWS = [*(("account", name) for name in of_accounts.FLOWS), *(("client", name) for name in of_oauth.FLOWS)]
 
 
-@pytest.mark.parametrize(("door", "name"), FLOWS)
+@pytest.mark.parametrize(("kind", "name"), FLOWS)
 def test_a_call_whose_answer_is_cut_twice_is_sent_again_and_its_caller_gets_what_it_would_have(
-    phone: Phone, svc: Services, clock: Clock, aws: ScriptedAws, door: str, name: str
+    phone: Phone, svc: Services, clock: Clock, aws: ScriptedAws, kind: str, name: str
 ) -> None:
-    prepared, act, done = (of_account if door == "account" else of_client)(name, phone, svc, clock)
+    prepared, act, done = (of_account if kind == "account" else of_client)(name, phone, svc, clock)
     with from_here(prepared) as world:
         usual = act(world).status
     for at in count(1):

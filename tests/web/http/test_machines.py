@@ -109,7 +109,7 @@ def caller_of(answer: Answer) -> dict[str, str]:
 
 
 def resigned(svc: Services, token: str, **claims: Any) -> str:
-    """A token with other claims under our own key: what no door of ours gives."""
+    """A token with other claims under our own key: what no endpoint of ours gives."""
     return forge.resigned(token, forge.by(svc.keys.read(svc.now()).signing[0].private), **claims)
 
 

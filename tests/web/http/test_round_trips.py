@@ -285,7 +285,7 @@ def test_warm_containers_read_their_keys_once_in_ten_minutes(phone: Phone, svc: 
     assert set(traffic.calls) == {"GetParametersByPath"}
 
 
-# The standard door
+# The standard endpoints
 def test_a_code_is_redeemed_by_reading_client_and_grant_and_one_write(phone: Phone, svc: Services) -> None:
     phone.sign_up()
     for kind in ("web", "spa"):
@@ -331,7 +331,7 @@ def test_a_machine_gets_its_token_for_one_read(phone: Phone, svc: Services) -> N
     assert traffic.calls == ["GetItem"]
 
 
-def test_a_forged_text_at_the_standard_door_costs_the_clients_read_alone(phone: Phone, svc: Services) -> None:
+def test_a_forged_text_at_the_standard_endpoints_costs_the_clients_read_alone(phone: Phone, svc: Services) -> None:
     phone.sign_up()
     app, api = register(svc, phone, "spa"), register(svc, phone, "api")
     tokens = app.tokens(Browser(phone))

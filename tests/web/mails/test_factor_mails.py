@@ -56,15 +56,15 @@ def test_a_mailbox_is_not_flooded_with_news_of_factors(
     assert len(mailbox.mails) == most
 
 
-def test_ten_wrong_codes_after_the_right_password_are_told_to_the_owner_once_a_day_at_whatever_doors_they_came(
+def test_ten_wrong_codes_after_the_right_password_are_told_to_the_owner_once_a_day_at_whatever_endpoints_they_came(
     phone: DeliveringPhone, token: str, mailbox: Ses, clock: Clock, svc: Services
 ) -> None:
     assert phone.call("PATCH /me", {"locale": "ar-EG"}, token=token).status == 200
     app = enrol(phone, token, clock)
     mailbox.mails.clear()
-    doors = [login_client(name, svc, phone) for name in LOGIN_CLIENTS]
+    clients = [login_client(name, svc, phone) for name in LOGIN_CLIENTS]
     for number in range(12):
-        thief = doors[number % len(doors)]
+        thief = clients[number % len(clients)]
         thief.phone.address = f"203.0.113.{number}"
         assert thief.error(thief.prove(thief.token(thief.password()), "totp", WRONG)) == thief.wrong
         assert len(mailbox.mails) == (0 if number < 9 else 1)

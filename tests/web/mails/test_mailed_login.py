@@ -346,7 +346,7 @@ def test_mails_to_log_in_by_are_limited_alike_whether_there_is_an_account_or_not
 
 
 @pytest.mark.parametrize("setting", [{"mail_from": ""}, {"login_by_mail": False}])
-def test_where_nobody_logs_in_by_mail_there_is_no_such_door(
+def test_where_nobody_logs_in_by_mail_there_is_no_such_endpoint(
     phone: DeliveringPhone, svc: Services, setting: dict[str, Any]
 ) -> None:
     phone.sign_up()

@@ -93,8 +93,8 @@ def test_a_login_is_finished_by_the_client_that_began_it_and_with_its_own_mail(
     assert answered(other, auth_session, mail.code).json()["error"] == "invalid_session"
     for wrong in (others_mail.code, others_mail.token):
         insufficient(answered(app, auth_session, wrong))
-    json_door = app.phone.call("POST /login/code/confirm", {"login_token": auth_session, "code": mail.code})
-    assert json_door.json()["error"] == "login_expired"
+    from_json_api = app.phone.call("POST /login/code/confirm", {"login_token": auth_session, "code": mail.code})
+    assert from_json_api.json()["error"] == "login_expired"
     assert token_response(answered(other, others_session, others_mail.token))["authorization_code"]
 
 

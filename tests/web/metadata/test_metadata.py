@@ -460,7 +460,7 @@ def test_every_claim_of_a_token_is_advertised(world: World) -> None:
     assert world.claims <= set(metadata(world.phone)["claims_supported"])
 
 
-def test_every_route_of_the_standard_door_is_advertised(world: World) -> None:
+def test_every_route_of_the_standard_endpoints_is_advertised(world: World) -> None:
     served = metadata(world.phone)
     advertised = {value.removeprefix(ISSUER) for value in served.values() if isinstance(value, str)}
     # What a client is led to, and does not have to know beforehand.

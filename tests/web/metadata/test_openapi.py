@@ -364,7 +364,7 @@ def read_all_and_delete_later(phone: Phone) -> None:
 
 
 def walk(phone: Phone, clock: Clock) -> None:
-    """Does all that can be done at the door, well and badly."""
+    """Does all that can be done at the endpoints, well and badly."""
     credentials = {"email": EMAIL, "password": PASSWORD}
     phone.call("POST /signup", {**credentials, "name": "Ann", "device": "Pixel 9"})
     phone.call("POST /signup", credentials)
@@ -418,15 +418,15 @@ def walk(phone: Phone, clock: Clock) -> None:
     ask_for_documents(phone)
 
 
-def test_every_answer_at_the_first_door_is_one_that_the_document_describes(
+def test_every_answer_at_the_first_endpoint_is_one_that_the_document_describes(
     clock: Clock, document: dict[str, Any]
 ) -> None:
     checked = Checked(clock)
     checked.document, checked.covered, checked.real = document, set(), {}
     walk(checked, clock)
     pages = {f"{each.method} {each.path}" for each in apis.operations() if each.page}
-    first_door_lines = {line for line in lines(document) - pages if re.match(r"\w+ /(?!oauth|.*known.*\{)", line)}
-    assert {line for line, status in checked.covered if status < 300} == first_door_lines
+    json_lines = {line for line in lines(document) - pages if re.match(r"\w+ /(?!oauth|.*known.*\{)", line)}
+    assert {line for line, status in checked.covered if status < 300} == json_lines
     examples = {name: document["components"]["schemas"][name]["examples"][0] for name in checked.real}
     assert [name for name, real in checked.real.items() if unlike(examples[name], real)] == []
     assert {status for _, status in checked.covered} >= {200, 201, 204, 400, 401, 403, 404, 409, 413, 415, 422}

@@ -328,7 +328,7 @@ def test_a_bearer_token_does_not_pass_as_a_bound_one(app: App, browser: Browser,
     assert userinfo(phone, token, scheme="Bearer").status == 200
 
 
-def test_a_bound_token_is_no_bearer_at_the_json_door(
+def test_a_bound_token_is_no_bearer_at_the_json_api(
     browser: Browser, prover: Prover, phone: Phone, svc: Services
 ) -> None:
     app = register(svc, phone, "spa", scopes=("openid", "account"), first_party=True)

@@ -1,4 +1,4 @@
-"""The native-app door (draft-ietf-oauth-first-party-apps): a first-party app's own login form, by standard."""
+"""The native-app endpoint (draft-ietf-oauth-first-party-apps): a first-party app's own login form, by standard."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ def test_a_wrong_password_asks_again_and_says_no_more_than_for_an_unknown_user(a
     assert code(follow(app, auth_session_of(wrong), **RIGHT))
 
 
-def test_guesses_are_limited_as_at_the_other_doors_whatever_the_auth_session(app: App) -> None:
+def test_guesses_are_limited_as_at_the_other_endpoints_whatever_the_auth_session(app: App) -> None:
     auth_session = auth_session_of(challenge(app, **{**RIGHT, "password": "wrong"}))
     for _ in range(4):
         auth_session_of(follow(app, auth_session, **{**RIGHT, "password": "wrong"}))

@@ -1,4 +1,4 @@
-"""Every call of every flow of the standard door fails once, before it is sent and after it was carried out.
+"""Every call of every flow of the standard endpoints fails once, before it is sent and after it was carried out.
 
 The caller is told 503, in JSON or on a page; nothing is lost by it, and trying again works: with the same text where that can
 be, with a fresh one where the first was used up by then (a code, a proof, an assertion), as its owner gets it at any time.

@@ -126,7 +126,7 @@ def test_a_name_of_one_sector_is_nobody_in_another(svc: Services, phone: Phone, 
 def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
     svc: Services, phone: Phone, browser: Browser
 ) -> None:
-    open_door = replace(svc, settings=replace(svc.settings, registration_open=True))
+    open_services = replace(svc, settings=replace(svc.settings, registration_open=True))
     (victims,) = subjects(svc, victim := pairwise(svc, phone, "victim.example"), victim.tokens(browser))
     for subject_type in ("pairwise", "public"):
         own = {
@@ -134,7 +134,7 @@ def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
             "grant_types": ["authorization_code", "refresh_token"],
             "token_endpoint_auth_method": "none",
         }
-        with installed(open_door):
+        with installed(open_services):
             registration = phone.call("POST /oauth/register", {**own, "subject_type": subject_type}).json()
             app = App(phone, svc, stored(svc, registration))
             token = app.tokens(browser, scope="openid offline_access")["refresh_token"]
@@ -151,9 +151,9 @@ def test_a_client_that_registered_itself_does_not_move_into_anothers_sector(
 
 
 def test_within_its_sector_a_client_that_registered_itself_changes_what_it_likes(svc: Services, phone: Phone) -> None:
-    open_door = replace(svc, settings=replace(svc.settings, registration_open=True))
+    open_services = replace(svc, settings=replace(svc.settings, registration_open=True))
     own = {"redirect_uris": ["https://app.example/cb"], "subject_type": "pairwise"}
-    with installed(open_door):
+    with installed(open_services):
         registration = phone.call("POST /oauth/register", own).json()
         where = f"PUT {registration['registration_client_uri'].removeprefix(ISSUER)}"
         new = {**own, "client_id": registration["client_id"], "redirect_uris": ["https://app.example/other"]}

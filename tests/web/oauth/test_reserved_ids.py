@@ -1,4 +1,4 @@
-"""Ids that no client has: those of our own doors, and whatever a token can be for, in any spelling of it."""
+"""Ids that no client has: those of our own endpoints, and whatever a token can be for, in any spelling of it."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tests.support.phone import NETWORK, Phone, refusal
 
 DOCUMENT = "https://mcp.example/mcp"
 RESERVED = [
-    "latchkey",  # the JSON door's
+    "latchkey",  # the JSON API's
     "browser",  # the pages'
     "https://id.example",  # the issuer
     "https://id.example/",
@@ -81,7 +81,7 @@ def test_one_that_was_made_before_counts_for_nothing(svc: Services, phone: Phone
     app = App(phone, svc, old)
     page = Browser(phone).authorize(app, scope="account")
     assert (page.status, page.header("Location")) == (400, None)
-    tokens = phone.sign_up()  # at the JSON door, whose client is `latchkey`
+    tokens = phone.sign_up()  # at the JSON API, whose client is `latchkey`
     assert refusal(app.refresh(tokens["refresh_token"])) == (401, "invalid_client")
     assert phone.refresh(tokens["refresh_token"])
 
@@ -110,7 +110,7 @@ def test_a_client_is_no_resource_of_its_own(svc: Services) -> None:
         manage.create(svc, Client(client_id="https://app.example", redirect_uris=(CALLBACK,), resources=resources))
 
 
-def test_the_json_doors_own_client_stays_as_it_is(phone: Phone) -> None:
+def test_the_json_apis_own_client_stays_as_it_is(phone: Phone) -> None:
     tokens = phone.sign_up()
     fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"], "client_id": "latchkey"}
     assert refusal(send(phone, "/oauth/token", fields)) == (401, "invalid_client")

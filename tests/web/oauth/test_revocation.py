@@ -52,7 +52,7 @@ def test_another_clients_token_is_a_200_without_effect(
     token_response(app.refresh(tokens["refresh_token"]))
 
 
-def test_the_json_doors_session_cannot_be_revoked_by_an_oauth_client(app: App, phone: Phone) -> None:
+def test_the_json_apis_session_cannot_be_revoked_by_an_oauth_client(app: App, phone: Phone) -> None:
     session = phone.sign_up()
     for text in (session["access_token"], session["refresh_token"]):
         assert app.post("/oauth/revoke", {"token": text}).status == 200

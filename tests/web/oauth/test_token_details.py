@@ -94,10 +94,10 @@ def test_at_hash_is_half_of_the_hash_that_the_signature_uses(
 
 
 @pytest.mark.usefixtures("browser")
-def test_the_json_door_gives_an_id_token_where_openid_was_asked_for(svc: Services, clock: Clock) -> None:
+def test_the_json_api_gives_an_id_token_where_openid_was_asked_for(svc: Services, clock: Clock) -> None:
     offered = (*svc.settings.scopes, "openid", "email")
-    open_door = replace(svc, settings=replace(svc.settings, scopes=offered))
-    with installed(open_door):
+    open_services = replace(svc, settings=replace(svc.settings, scopes=offered))
+    with installed(open_services):
         phone = Phone(clock)
         tokens = phone.log_in(scope="openid email account")
         claims = verified(tokens["id_token"], keys.published(svc), audience=svc.settings.client_id)

@@ -1,4 +1,4 @@
-"""Refresh tokens of OAuth clients, at both doors, and grants mixed up with one another."""
+"""Refresh tokens of OAuth clients, at both endpoints, and grants mixed up with one another."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_without_client_authentication_nothing_is_got_and_the_family_lives_on(
     token_response(app.refresh(second))
 
 
-def test_the_json_door_refuses_an_oauth_clients_token_and_leaves_it_alone(
+def test_the_json_api_refuses_an_oauth_clients_token_and_leaves_it_alone(
     browser: Browser, app: App, phone: Phone, clock: Clock
 ) -> None:
     first = app.tokens(browser)["refresh_token"]
@@ -60,7 +60,7 @@ def test_the_json_door_refuses_an_oauth_clients_token_and_leaves_it_alone(
     token_response(app.refresh(second))
 
 
-def test_an_oauth_client_cannot_use_the_json_doors_token_and_leaves_it_alone(
+def test_an_oauth_client_cannot_use_the_json_apis_token_and_leaves_it_alone(
     app: App, svc: Services, phone: Phone, clock: Clock
 ) -> None:
     session = phone.sign_up()

@@ -1,4 +1,4 @@
-"""Texts that browsers carry for the server: forged, cut, of another purpose, version, key, browser or time, at each door."""
+"""Texts that browsers carry for the server: forged, cut, of another purpose, version, key, browser or time, at each endpoint."""
 
 import re
 from collections.abc import Iterator
