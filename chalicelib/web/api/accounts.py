@@ -14,7 +14,7 @@ from ..http.routing import Api, Caller
 from ..http.tokens import login_tokens_of, tokens_of
 from .bodies import Body, ClaimsBody, Device, DeviceToken, Email, Name, Password, ProofOfWork, Token
 from .caller import GUARDED, current
-from .profile import Profile, SignedUp, SignUpMailed, profile_of
+from .profile import Profile, SignedUp, SignUpMailed, profile_of, signed_up
 
 api = Api(__name__)
 
@@ -120,7 +120,7 @@ def sign_up(svc: Services, caller: Caller, body: SignUp) -> SignedUp | Answer:
         device=body.device,
         agent=caller.user_agent(body.device_token, proof_of_work=body.proof_of_work),
     )
-    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return signed_up(svc, user, login_tokens_of(token_set))
 
 
 @api.route(
@@ -140,7 +140,7 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
         name=body.name,
         device=body.device,
     )
-    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return signed_up(svc, user, login_tokens_of(token_set))
 
 
 @api.route(
@@ -154,7 +154,7 @@ def confirm_sign_up(svc: Services, caller: Caller, body: ConfirmSignUp) -> Signe
 def sign_up_guest(svc: Services, caller: Caller, body: NewGuest) -> SignedUp:
     """Creates an account without an address or a password. Nobody can log in to it: its session is all that it has."""
     user, token_set = guests.create(svc, network=caller.network, name=body.name, device=body.device)
-    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(tokens_of(token_set)))
+    return signed_up(svc, user, tokens_of(token_set))
 
 
 @api.route(

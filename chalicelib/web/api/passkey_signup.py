@@ -15,7 +15,7 @@ from ..http.routing import Api, Caller
 from ..http.tokens import login_tokens_of
 from .bodies import Body, Device, DeviceToken, Email, FactorAnswer, Name, Token
 from .caller import GUARDED, current
-from .profile import Profile, SignedUp, SignUpMailed, profile_of
+from .profile import Profile, SignedUp, SignUpMailed, profile_of, signed_up
 
 api = Api(__name__)
 
@@ -99,7 +99,7 @@ def confirm_passkey_sign_up(svc: Services, caller: Caller, body: ConfirmPasskeyS
     user, token_set = passkey_signup.sign_up(
         svc, body.token, answer=body.answer, agent=caller.user_agent(body.device_token), device=body.device
     )
-    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(login_tokens_of(token_set)))
+    return signed_up(svc, user, login_tokens_of(token_set))
 
 
 @api.route(

@@ -10,7 +10,7 @@ from ...domain.accounts.model import User
 from ...domain.records.sealed import SealedSignUpLink
 from ...flows.accounts import account
 from ...services import Services
-from ..http.tokens import LoginTokens
+from ..http.tokens import LoginTokens, Tokens
 from .bodies import ClaimsAnswer
 
 
@@ -65,3 +65,8 @@ def profile_of(svc: Services, user: User) -> Profile:
         pending_email=user.pending_email_at(svc.now()),
         **user.claims,
     )
+
+
+def signed_up(svc: Services, user: User, tokens: Tokens) -> SignedUp:
+    """A new account as its owner sees it, with the tokens of its first session."""
+    return SignedUp(user=profile_of(svc, user), **msgspec.structs.asdict(tokens))
