@@ -11,11 +11,12 @@ import msgspec
 from ...domain.accounts import email
 from ...domain.accounts.limits import Backoff, Limit, SingleUse, Spent
 from ...domain.accounts.model import User
+from ...domain.durations import DAY
 from ...domain.errors import AccountDisabled, InvalidCredentials, LatchkeyError, TemporarilyUnavailable, TooManyRequests
 from ...services import Services
 from . import proof_of_work
 
-HASHES, BUDGET_PARTS, DAY = "daily_hashes", 16, 24 * 3600
+HASHES, BUDGET_PARTS = "daily_hashes", 16
 OPERATORS = ""  # the network of whoever works at the command line, all of them together
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from ...domain.accounts.model import User
 from ...domain.authentication.user_agent import UserAgent
+from ...domain.durations import DAY
 from ...domain.errors import LatchkeyError
 from ...flows.oauth import client_request, interactions
 from ...flows.oauth.client_request import ClientRequest
@@ -25,7 +26,7 @@ from ..http.languages import language_of
 from ..http.routing import Caller
 from . import cookies, html, language_choice
 
-FORM_SECONDS = 24 * 3600
+FORM_SECONDS = DAY
 # How many pushed requests a browser waits for its user with: each is a tab with a login in it.
 MAX_ARRIVALS = 8
 # The hidden fields of our forms: where they lead in the end, and the token that ties them to the browser.
