@@ -2,13 +2,13 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from app import app
 from chalicelib.config import load
@@ -83,20 +83,60 @@ def chromium() -> Iterator[Browser]:
 Opener = Callable[..., Page]
 
 
-@pytest.fixture
-def open_page(chromium: Browser) -> Iterator[Opener]:
-    """Opens a window of a person of its own: nothing of other windows is known in it."""
-    contexts = []
+class Profiles:
+    """The browser's profiles, by what is particular about them, for to make one costs as much as a test.
 
-    def open_window(**options: object) -> Page:
-        context = chromium.new_context(**{"viewport": {"width": 1000, "height": 800}, **options})  # type: ignore[arg-type]
+    Each keeps an empty tab open, for with its last tab it would close its whole window.
+    """
+
+    def __init__(self, chromium: Browser) -> None:
+        self._chromium = chromium
+        self._free: dict[str, list[BrowserContext]] = {}
+
+    def take(self, options: Mapping[str, object]) -> BrowserContext:
+        """A profile that nobody has, and in which nothing is known of anybody."""
+        free = self._free.setdefault(repr(options), [])
+        return free.pop() if free else self._made(options)
+
+    def give_back(self, context: BrowserContext, options: Mapping[str, object] | None) -> None:
+        """Closes a profile's tabs and forgets whom it knows; without its options it is not used again."""
+        if options is None:
+            context.close()
+            return
+        for tab in context.pages[1:]:
+            tab.close()
+        context.clear_cookies()
+        self._free[repr(options)].append(context)
+
+    def _made(self, options: Mapping[str, object]) -> BrowserContext:
+        context = self._chromium.new_context(**{"viewport": {"width": 1000, "height": 800}, **options})  # type: ignore[arg-type]
         context.set_default_timeout(15_000)
-        contexts.append(context)
+        context.new_page()
+        return context
+
+
+@pytest.fixture(scope="module")
+def profiles(chromium: Browser) -> Profiles:
+    """The profiles of a module's windows."""
+    return Profiles(chromium)
+
+
+@pytest.fixture
+def open_page(profiles: Profiles) -> Iterator[Opener]:
+    """Opens a window of a person of its own: nothing of other windows is known in it.
+
+    What changes the profile itself, as its clock, says `kept=False`.
+    """
+    taken_profiles: list[tuple[BrowserContext, Mapping[str, object] | None]] = []
+
+    def open_window(*, kept: bool = True, **options: object) -> Page:
+        context = profiles.take(options)
+        taken_profiles.append((context, options if kept else None))
         return context.new_page()
 
     yield open_window
-    for context in contexts:
-        context.close()
+    for context, options in taken_profiles:
+        profiles.give_back(context, options)
 
 
 @pytest.fixture

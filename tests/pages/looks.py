@@ -1,13 +1,12 @@
 """What is looked at in each page: axe finds nothing, and it fits a small telephone."""
 
-from pathlib import Path
 from typing import Literal
 
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-PICTURES = Path(__file__).parents[2] / "build" / "screenshots"
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+Scheme = Literal["light", "dark"]
+SCHEMES: tuple[Scheme, ...] = ("dark", "light")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # A link inside a sentence is as high as its line (WCAG 2.2, 2.5.8); everything else has room for a thumb.
 SMALL = """[...document.querySelectorAll("main a, main button, main input:not([type=hidden]), main summary")]
@@ -26,13 +25,9 @@ def look_at(window: Page) -> None:
     """Holds the page in a window to all of it, and leaves the window small and its text large."""
     is_docs = window.url.endswith("/docs")
     assert is_docs or (window.evaluate(BLOCKING) == [] and window.evaluate(BYTES) < MAX_BYTES)
-    window.evaluate(AXE_SCRIPT)
+    bring_axe(window)
     for scheme in SCHEMES:
-        window.emulate_media(color_scheme=scheme)
-        # Nothing but its colours changes with the scheme.
-        colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
-        results = AxeResults(window.evaluate(AXE, {"resultTypes": ["violations"], **colours}))
-        assert results.violations_count == 0, results.generate_report()
+        inspect(window, scheme)
     window.set_viewport_size({"width": 320, "height": 640})
     assert window.evaluate(SIDEWAYS) <= 0
     assert is_docs or window.evaluate(SMALL) == []
@@ -42,7 +37,14 @@ def look_at(window: Page) -> None:
     assert window.evaluate(SIDEWAYS) <= 0
 
 
-def picture(window: Page, name: str) -> None:
-    """Keeps the page in a window as a picture, the reference without what is below the fold."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    window.screenshot(path=PICTURES / f"{name}.png", full_page=not window.url.endswith("/docs"))
+def bring_axe(window: Page) -> None:
+    """Puts axe into the page in a window."""
+    window.evaluate(AXE_SCRIPT)
+
+
+def inspect(window: Page, scheme: Scheme) -> None:
+    """Has axe, which is in the page, look at it in a scheme: in the dark at its colours, for nothing else changes."""
+    window.emulate_media(color_scheme=scheme)
+    colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}} if scheme == "dark" else {}
+    results = AxeResults(window.evaluate(AXE, {"resultTypes": ["violations"], **colours}))
+    assert results.violations_count == 0, results.generate_report()

@@ -15,8 +15,9 @@ from chalicelib.domain.oauth.client import CODE, DEVICE_CODE, REFRESH, Client
 from chalicelib.flows.accounts import signup
 from chalicelib.flows.clients import manage
 from chalicelib.services import Services
+from local.gateway import Answer
 from tests.support import counter
-from tests.support.browser import CHALLENGE, VERIFIER
+from tests.support.browser import CHALLENGE, VERIFIER, forms
 
 PASSWORD = "correct horse battery staple"
 SCOPES = ("openid", "profile", "email", "offline_access")
@@ -127,6 +128,26 @@ class Application:
         status, codes = self.site.post("/oauth/device", client_id=self.id)
         assert status == 200, codes
         return codes
+
+
+def send(window: Page, place: str, path: str, **typed: str) -> str:
+    """Sends the form of a page that goes to a path, as the browser of a window would and without showing it the page.
+
+    Returns where the answer leads, which no window has opened yet.
+    """
+    page = window.context.request.get(place)
+    page_forms = forms(Answer(page.status, [], page.body()))
+    (form,) = [form for action, form in page_forms.items() if action.endswith(path)]
+    issuer = form.action.removesuffix(path)
+    sent: dict[str, str | float | bool] = {**form.hidden, **typed}
+    answer = window.context.request.post(form.action, form=sent, headers={"Origin": issuer}, max_redirects=0)
+    assert answer.status == 303, answer
+    return answer.headers["location"]
+
+
+def open_logged_in(window: Page, place: str, address: str) -> None:
+    """Opens what a place leads somebody to who logs in on the way; the login itself is not shown."""
+    window.goto(send(window, place, "/authorize/login", email=address, password=PASSWORD))
 
 
 def log_in(window: Page, address: str) -> None:

@@ -33,6 +33,7 @@ def login(window: Page, application: Application) -> Page:
 
 def test_a_password_is_shown_at_a_press_and_hidden_when_it_is_sent(login: Page, application: Application) -> None:
     field, show = login.locator("#password"), login.locator(SHOW)
+    expect(login.locator("#email")).to_be_focused()
     login.keyboard.press("Tab")
     login.keyboard.press("Tab")
     expect(show).to_be_focused()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from chalicelib.domain.oauth.client import Client
 from chalicelib.flows.clients import manage
@@ -36,6 +36,7 @@ def test_a_language_is_chosen_without_losing_the_way_to_the_application(window: 
 
 def test_a_form_is_filled_in_by_keyboard_in_the_order_that_it_is_read(window: Page, application: Application) -> None:
     window.goto(application.link())
+    expect(window.locator("#email")).to_be_focused()
     order = []
     while (focus := window.evaluate(FOCUSED)) is not None:
         name, ring = focus

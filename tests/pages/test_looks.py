@@ -12,9 +12,12 @@ from chalicelib.config.languages import SHIPPED
 from chalicelib.flows.accounts import mailed_signup, recovery, verification
 from chalicelib.services import use
 from tests.pages import looks
-from tests.pages.site import Application, decide, log_in, press
+from tests.pages.site import PASSWORD, Application, decide, log_in, open_logged_in, press, send
 from tests.support import account_pages, counter, email_change, mailed_login
 from tests.support.session_end import session_end_link
+
+LOGIN = "/authorize/login"
+LANGUAGE = "[document.documentElement.lang, document.documentElement.dir]"
 
 
 def login(window: Page, application: Application) -> None:
@@ -44,15 +47,13 @@ def sign_up_refused(window: Page, application: Application) -> None:
 
 
 def proof(window: Page, application: Application) -> None:
-    login(window, application)
-    log_in(window, application.site.careful_person())
+    open_logged_in(window, application.link(), application.site.careful_person())
 
 
 def remembered_devices(window: Page, application: Application) -> None:
     address = application.site.careful_person()
     uid = application.site.svc.users.find(address) or ""
-    window.goto(f"{application.site.url}/authorize/login")
-    log_in(window, address)
+    open_logged_in(window, f"{application.site.url}{LOGIN}", address)
     window.locator("[name=remember]").check()
     window.locator("#answer").fill(counter.code(uid, 1))
     press(window, "main form button")
@@ -67,13 +68,11 @@ def proof_refused(window: Page, application: Application) -> None:
 
 
 def proof_choice(window: Page, application: Application) -> None:
-    login(window, application)
-    log_in(window, application.site.careful_person("counter", "letter"))
+    open_logged_in(window, application.link(), application.site.careful_person("counter", "letter"))
 
 
 def enrolment(window: Page, application: Application) -> None:
-    window.goto(application.link(client_id=application.demanding))
-    log_in(window, application.site.person())
+    open_logged_in(window, application.link(client_id=application.demanding), application.site.person())
 
 
 def enrolment_shown(window: Page, application: Application) -> None:
@@ -93,14 +92,13 @@ def proof_of_work(window: Page, application: Application) -> None:
 
 
 def consent(window: Page, application: Application) -> None:
-    login(window, application)
-    log_in(window, application.site.person())
+    open_logged_in(window, application.link(), application.site.person())
 
 
 def consent_to_more(window: Page, application: Application) -> None:
     """Of an application that registered itself, whose user has allowed a part of it before."""
-    window.goto(application.link(client_id=application.stranger, scope="openid email"))
-    log_in(window, application.site.person())
+    first = application.link(client_id=application.stranger, scope="openid email")
+    open_logged_in(window, first, application.site.person())
     decide(window, "allow")
     window.goto(application.link(client_id=application.stranger))
 
@@ -110,8 +108,7 @@ def verify_email(window: Page, application: Application) -> None:
     user = svc.users.read(svc.users.find(application.site.person()) or "")
     assert user
     query = urlencode({"token": verification.link(svc, user)})
-    window.goto(f"{application.site.url}/account/verify-email?{query}")
-    log_in(window, user.email)
+    open_logged_in(window, f"{application.site.url}/account/verify-email?{query}", user.email)
 
 
 def email_verified(window: Page, application: Application) -> None:
@@ -128,8 +125,7 @@ def change_email(window: Page, application: Application) -> None:
     user = svc.users.read(svc.users.find(application.site.person()) or "")
     assert user
     query = urlencode({"token": email_change.change_link(svc, user)})
-    window.goto(f"{application.site.url}/account/change-email?{query}")
-    log_in(window, user.email)
+    open_logged_in(window, f"{application.site.url}/account/change-email?{query}", user.email)
 
 
 def email_changed(window: Page, application: Application) -> None:
@@ -177,13 +173,11 @@ def deletion_confirmed(window: Page, application: Application) -> None:
 
 def no_applications(window: Page, application: Application) -> None:
     """Of somebody who has just come, as the next one."""
-    window.goto(f"{application.site.url}/account/apps")
-    log_in(window, application.site.person())
+    open_logged_in(window, f"{application.site.url}/account/apps", application.site.person())
 
 
 def no_second_steps(window: Page, application: Application) -> None:
-    window.goto(f"{application.site.url}/account/factors")
-    log_in(window, application.site.person())
+    open_logged_in(window, f"{application.site.url}/account/factors", application.site.person())
 
 
 def deletion_scheduled(window: Page, application: Application) -> None:
@@ -269,8 +263,7 @@ def mailed_sign_up_too_old(window: Page, application: Application) -> None:
 
 
 def device(window: Page, application: Application) -> None:
-    window.goto(f"{application.site.url}/device")
-    log_in(window, application.site.person())
+    open_logged_in(window, f"{application.site.url}/device", application.site.person())
 
 
 def device_refused(window: Page, application: Application) -> None:
@@ -280,8 +273,7 @@ def device_refused(window: Page, application: Application) -> None:
 
 
 def device_consent(window: Page, application: Application) -> None:
-    window.goto(application.device()["verification_uri_complete"])
-    log_in(window, application.site.person())
+    open_logged_in(window, application.device()["verification_uri_complete"], application.site.person())
 
 
 def device_connected(window: Page, application: Application) -> None:
@@ -316,8 +308,8 @@ def stale(window: Page, application: Application) -> None:
 def form_post(window: Page, application: Application) -> None:
     # A server without anything to say leaves a browser on the page where it is, so that this one can be seen.
     window.route("https://garden.example/**", lambda route: route.fulfill(status=204))
-    window.goto(application.link(response_mode="form_post", redirect_uri="https://garden.example/cb"))
-    log_in(window, application.site.person())
+    place = application.link(response_mode="form_post", redirect_uri="https://garden.example/cb")
+    open_logged_in(window, place, application.site.person())
     decide(window, "allow")
 
 
@@ -349,14 +341,13 @@ def home(window: Page, application: Application) -> None:
 
 
 def home_logged_in(window: Page, application: Application) -> None:
-    window.goto(f"{application.site.url}/authorize/login")
-    log_in(window, application.site.person())
+    open_logged_in(window, f"{application.site.url}{LOGIN}", application.site.person())
 
 
 def limited(window: Page, application: Application) -> None:
     login_refused(window, application)
     while window.locator("#email[aria-invalid]").count():  # a limit blames no field
-        log_in(window, "nobody@example.com")
+        window.goto(send(window, application.link(), LOGIN, email="nobody@example.com", password=PASSWORD))
 
 
 def docs(window: Page, application: Application) -> None:
@@ -369,8 +360,7 @@ def account_page(path: str) -> Callable[[Page, Application], None]:
     def show(window: Page, application: Application) -> None:
         address = application.site.person()
         account_pages.prepare(application.site.svc, address)
-        window.goto(f"{application.site.url}{path}")
-        log_in(window, address)
+        open_logged_in(window, f"{application.site.url}{path}", address)
 
     return show
 
@@ -467,15 +457,13 @@ def windows(chromium: Browser) -> Iterator[Mapping[str, Page]]:
 
 @pytest.fixture
 def window_in(windows: Mapping[str, Page]) -> Callable[[str], Page]:
-    """The window of a language, as if it were new: logged in nowhere, and with nothing in it."""
+    """The window of a language, as if it were new: logged in nowhere, and about to leave what it shows."""
 
     def emptied(language: str) -> Page:
         window = windows[language]
         window.unroute_all()
-        window.goto("about:blank")
         window.context.clear_cookies()
         window.set_viewport_size({"width": 1000, "height": 800})
-        window.emulate_media(color_scheme="light")
         return window
 
     return emptied
@@ -488,6 +476,5 @@ def test_a_page_is_readable_by_everybody_on_every_screen(
     window = window_in(language)
     PAGES[page](window, application)
     if page != "docs":
-        assert window.locator("html").get_attribute("lang") == language
-        assert window.locator("html").get_attribute("dir") == ("rtl" if language == "ar" else "ltr")
+        assert window.evaluate(LANGUAGE) == [language, "rtl" if language == "ar" else "ltr"]
     looks.look_at(window)
