@@ -33,9 +33,7 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     interaction = page_request.interaction(browser_session)
     page_request = page_request.of_account(browser_session.user if browser_session else None)
     step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
-    # An object may end while its user logs in, so what it said is kept.
-    keeps = len(page_request.request) > MAX_QUERY or "request" in dict(page_request.query)
-    if isinstance(step, AskLogin | AskProof | AskConsent) and keeps:
+    if isinstance(step, AskLogin | AskProof | AskConsent) and _is_shortened(page_request):
         return _redirect_shortened(page_request, client_request)
     answer = _show_step(page_request, client_request, step)
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
@@ -55,11 +53,28 @@ def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     return _redirect_shortened(page_request, client_request)
 
 
+def _is_shortened(page_request: PageRequest) -> bool:
+    """Whether it goes on as another request, which stands for it: it is too long, or a request object, which may end soon."""
+    sent, is_long = dict(page_request.query), len(page_request.request) > MAX_QUERY
+    if _stored_uri(page_request):
+        return is_long and not sent.keys() <= {"client_id", "request_uri"}
+    return is_long or "request" in sent
+
+
+def _stored_uri(page_request: PageRequest) -> str:
+    """What stands for a request that is stored already, "" for none; whatever came beside it counts for nothing."""
+    uri = dict(page_request.query).get("request_uri", "")
+    return uri if uri.startswith((pushed_requests.PUSHED_REQUEST, pushed_requests.LONG_REQUEST)) else ""
+
+
 def _redirect_to_authorize(svc: Services, request: str) -> Answer:
     return redirect(f"{svc.settings.issuer}/{AUTHORIZE}?{request}")
 
 
 def _redirect_shortened(page_request: PageRequest, client_request: ClientRequest) -> Answer:
+    if uri := _stored_uri(page_request):
+        short_request = [("client_id", client_request.client.client_id), ("request_uri", uri)]
+        return _redirect_to_authorize(page_request.svc, urlencode(short_request))
     short_request = pushed_requests.shorten(
         page_request.svc,
         client_request.client,

@@ -78,6 +78,18 @@ def test_a_client_that_nobody_registered_logs_a_user_in(svc: Services, phone: Ph
     assert {"access_token", "refresh_token", "id_token"} <= set(tokens)
 
 
+def test_a_client_at_an_address_that_is_long_as_it_is_encoded_logs_a_user_in(
+    svc: Services, phone: Phone, internet: Internet
+) -> None:
+    address = f"https://app.example/{',' * 480}"
+    internet.pages[address] = Page(json.dumps({**DOCUMENT, "client_id": address}).encode())
+    phone.sign_up()
+    client = clients.find(svc, address, network=NETWORK)
+    assert client
+    tokens = App(phone, svc, client).tokens(Browser(phone), scope="openid", state="x" * 1500)
+    assert "id_token" in tokens
+
+
 def test_where_documents_are_off_no_address_is_asked(svc: Services, clock: Clock, internet: Internet) -> None:
     publish(internet)
     with installed(replace(svc, settings=replace(svc.settings, client_documents=False))):

@@ -4,7 +4,7 @@ import json
 import re
 from html import unescape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
@@ -131,6 +131,23 @@ def test_so_it_is_of_a_request_that_is_too_long_for_an_address(svc: Services, ap
     assert f'value="{EMAIL}"' in page.body.decode()
     assert "kept" in stored(svc)
     assert EMAIL not in stored(svc)
+
+
+@pytest.mark.parametrize("kept", ["pushed", "too long for an address"])
+def test_what_is_kept_already_is_kept_once_whatever_comes_beside_it(
+    app: App, browser: Browser, svc: Services, clock: Clock, kept: str
+) -> None:
+    if kept == "pushed":
+        short = pushed(app, state="kept")
+    else:
+        page = browser.authorize(app, state="kept", nonce="x" * 1500)
+        short = dict(parse_qsl(forms(page)["/authorize/login"].hidden["to"].partition("?")[2]))
+    items = len(svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"])
+    page = browser.get("/oauth/authorize", {**short, "state": "x" * 1500, "scope": "account"})
+    assert forms(page)["/authorize/login"].hidden["to"] == f"oauth/authorize?{urlencode(short)}"
+    assert len(svc.users._client.call("Scan", TableName=svc.settings.grants_table)["Items"]) == items
+    clock.advance(LATE)
+    assert callback_params(browser.finish(browser.submit(page, "/authorize/login", **LOGIN)))["state"] == "kept"
 
 
 # --- what a push may cost ---
