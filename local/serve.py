@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from chalicelib import config
-from deploy import custom, local_state, reference, registered_apis
+from deploy import custom, local_state, reference
 from deploy.errors import CannotDeployError
 from deploy.mcp_server import NAME as MCP_NAME
 from deploy.mcp_server import McpServer
@@ -116,29 +116,39 @@ def _set_up(
     cloud = stack.enter_context(aws.running(state=options.state, port=options.aws_port))
     environment = _environment(cloud, options.state, issuer=ports.url(listening["latchkey"], "localhost"))
     environment |= reference.settings_here(demo.DOCS) | (mcp.settings(mcp_server) if mcp_server else {})
-    registry = served_apis.registry(served) | mcp.registry(mcp_server, served)
-    needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
-    environment["LATCHKEY_SCOPES"] = " ".join(
-        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *needed])
-    )
-    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(registry, indent=2))
+    served_apis.register(environment, served_apis.registry(served) | mcp.registry(mcp_server, served))
+    _prepare(environment)
+    stack.callback(local_state.forget, options.state)
+    local_state.remember(options.state, environment)
+    workers = [Worker("latchkey", (listening["latchkey"], *localhost), environment)]
+    workers += _api_workers(options, served, mcp_server, listening, environment)
+    for worker in workers:
+        worker.start()
+        stack.callback(worker.stop)
+    return cloud, workers
+
+
+def _prepare(environment: dict[str, str]) -> None:
+    """Makes what the embedded AWS has before the server starts, in a process of its own."""
     command = [sys.executable, "-m", "local.preparation"]
     if subprocess.run(command, cwd=ROOT, env=environment, start_new_session=True, check=False).returncode:
         raise CannotServe("the tables, keys and demo user could not be made, see above")
-    stack.callback(local_state.forget, options.state)
-    local_state.remember(options.state, environment)
+
+
+def _api_workers(
+    options: argparse.Namespace,
+    served: list[served_apis.Api],
+    mcp_server: McpServer | None,
+    listening: dict[str, socket.socket],
+    environment: dict[str, str],
+) -> Iterator[Worker]:
     shell = {name: value for name, value in os.environ.items() if name.startswith(local_state.OURS)}
-    workers = [Worker("latchkey", (listening["latchkey"], *localhost), environment)]
     if mcp_server:
         shell |= {"MCP_URL": mcp_server.url, "LATCHKEY_ISSUER": environment["LATCHKEY_ISSUER"]}
     for api in served:
         kind = options.gateway or "rest" if api is not served[0] else "rest"
         own_shell = environment | {SHELL: json.dumps(shell), KIND: kind}
-        workers.append(Worker(api.name, (listening[api.name],), own_shell, (api.target, *api.public)))
-    for worker in workers:
-        worker.start()
-        stack.callback(worker.stop)
-    return cloud, workers
+        yield Worker(api.name, (listening[api.name],), own_shell, (api.target, *api.public))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The APIs that the local run serves behind the guard: the notes example, and one of the developer's own."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -94,3 +95,12 @@ def _entry(name: str, scopes: dict[str, str], acr: dict[str, str]) -> dict[str, 
     return registered_apis.entry(
         name=name, scopes=scopes, acr=acr, revocation="stateless", answer="policy", audience=None
     )
+
+
+def register(environment: dict[str, str], registry: dict[str, Any]) -> None:
+    """Writes the register of APIs to where the server looks for it, and has their scopes among the server's own."""
+    needed = [scope for api in registry.values() for scope in registered_apis.scopes(api)]
+    environment["LATCHKEY_SCOPES"] = " ".join(
+        dict.fromkeys([*environment.get("LATCHKEY_SCOPES", "account").split(), *needed])
+    )
+    Path(environment["LATCHKEY_APIS_FILE"]).write_text(json.dumps(registry, indent=2))
