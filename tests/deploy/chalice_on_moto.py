@@ -1,14 +1,18 @@
-"""moto's server, taught to take the REST API that Chalice uploads: `chalice_on_moto.py -H 127.0.0.1 -p PORT`.
+"""moto's server, taught to take the REST API that Chalice uploads: `chalice_on_moto.py FD`.
+
+FD is a socket that listens: a port that is only looked up beforehand may be another program's by the time that it is bound.
 
 moto reads OpenAPI 3 only, asks for fields that Swagger 2 leaves out, and cannot read a mock integration.
 """
 
+import socket
 import sys
 from functools import cache
 from typing import Any
 
 from moto.apigateway.models import APIGatewayBackend, Resource
-from moto.server import main
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
 import_rest_api = APIGatewayBackend.import_rest_api
 put_rest_api = APIGatewayBackend.put_rest_api
@@ -47,4 +51,7 @@ if __name__ == "__main__":
     APIGatewayBackend.put_rest_api = putting  # type: ignore[method-assign]
     # It never changes, and would be put together from all above it each time that a resource is looked for.
     Resource.get_path = cache(Resource.get_path)  # type: ignore[method-assign]
-    main(sys.argv[1:])
+    listening = socket.socket(fileno=int(sys.argv[1]))
+    app = DomainDispatcherApplication(create_backend_app)
+    host, port = listening.getsockname()
+    make_server(host, port, app, threaded=True, fd=listening.fileno()).serve_forever()

@@ -9,11 +9,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -29,35 +27,20 @@ DEV = stages.read("dev")
 REGION = "eu-west-1"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        with suppress(OSError):
-            urllib.request.urlopen(url, timeout=5).close()
-            return
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)  # to ask all the while would take the time that it needs to start
-    raise AssertionError("moto's server did not start")
-
-
 @pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("chalice_on_moto.py"), "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log = tmp_path_factory.mktemp("moto") / "log"
+    with socket.create_server(("127.0.0.1", 0)) as listening, log.open("wb") as lines:
+        fd = listening.fileno()
+        program = [sys.executable, str(Path(__file__).with_name("chalice_on_moto.py")), str(fd)]
+        server = subprocess.Popen(program, pass_fds=(fd,), stdout=lines, stderr=lines)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        wait_for(f"http://127.0.0.1:{port}/moto-api/", server)
-        yield f"http://127.0.0.1:{port}"
+        # Who comes before it is up waits in the queue of its socket.
+        urllib.request.urlopen(f"{url}/moto-api/", timeout=60).close()
+        yield url
+    except OSError as error:
+        raise AssertionError(log.read_text()) from error
     finally:
         server.terminate()
         server.wait()
