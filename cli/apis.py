@@ -81,13 +81,13 @@ def _stage(option: str | None) -> str | None:
 def add(mcp_url: str | None, mcp_scopes: str, *, stage: str | None, **registered: Any) -> None:
     """Register an API, or register it anew, and print how it attaches the guard."""
     register = _register()
-    chosen = stages.read(_stage(stage) or "dev", project=register.project)
+    chosen_stage = stages.read(_stage(stage) or "dev", project=register.project)
     if mcp_url is not None:
-        _add_mcp(register, chosen, _mcp_server(mcp_url, mcp_scopes), **registered)
+        _add_mcp(register, chosen_stage, _mcp_server(mcp_url, mcp_scopes), **registered)
         return
     if missing := [name for name in ("api_id", "name", "file", "revocation") if registered[name] is None]:
         raise click.UsageError(f"--{missing[0].removeprefix('api_')} is missing; an MCP server needs --mcp alone.")
-    _add(register, chosen, **registered)
+    _add(register, chosen_stage, **registered)
 
 
 def _mcp_server(url: str, scopes: str) -> McpServer:
@@ -113,14 +113,14 @@ def _add_mcp(
 
     own_id, name = api_id or server.api_id, name or mcp_server.NAME
     _check_names(own_id or mcp_server.NAME, name)
-    chosen = {option: value for option, value in registered.items() if value is not None}
+    options = {option: value for option, value in registered.items() if value is not None}
     reading = scope_map(file) if file else None
     api = server.entry(
         name,
         scope_map=reading.scopes if reading else None,
         acr=reading.acr if reading else None,
         scope_descriptions=reading.descriptions if reading else None,
-        **chosen,
+        **options,
     )
     _refuse_our_own(register, own_id)
     registry = register.read()
@@ -135,7 +135,9 @@ def _add_mcp(
     print(attaching.of_mcp(own_id, name, server, issuer))
 
 
-def _add(register: Register, chosen: Stage, *, api_id: str, file: Path, keep_scopes: bool, **registered: Any) -> None:
+def _add(
+    register: Register, chosen_stage: Stage, *, api_id: str, file: Path, keep_scopes: bool, **registered: Any
+) -> None:
     _check_names(api_id, registered["name"])
     reading = scope_map(file)
     api = entry(scopes=reading.scopes, acr=reading.acr, scope_descriptions=reading.descriptions, **registered)
@@ -145,11 +147,11 @@ def _add(register: Register, chosen: Stage, *, api_id: str, file: Path, keep_sco
     before = registry.get(api_id, {})
     api["login_scopes"] = dict(before.get("login_scopes", {}))
     if not keep_scopes:
-        api["login_scopes"][chosen.name] = _open(register, api, before, chosen.name)
+        api["login_scopes"][chosen_stage.name] = _open(register, api, before, chosen_stage.name)
     register.write({**registry, api_id: api})
     for line in reading.public:
         print(f"Not guarded, as it asks for no token: {line}")
-    _instruct(register, api_id, api, stage=chosen.name)
+    _instruct(register, api_id, api, stage=chosen_stage.name)
 
 
 def _check_names(api_id: str, name: str) -> None:
@@ -222,8 +224,8 @@ def remove(api_id: str, stage: str | None) -> None:
     if removed.get("mcp"):
         _withhold_mcp(register, registry, removed, attached)
     others = {scope for api in registry.values() for scope in needed(api)}
-    for name, opened in removed.get("login_scopes", {}).items():
-        closed = [scope for scope in opened if scope not in others]
+    for name, login_scopes in removed.get("login_scopes", {}).items():
+        closed = [scope for scope in login_scopes if scope not in others]
         if name in every_stage and register.withhold(name, closed):
             print(f"No login of the stage {name} may ask for {', '.join(closed)} any more: `add` had opened them.")
     print("The guard forgets it with the next `make deploy`; take its permission away as well, where it has one:")

@@ -15,14 +15,14 @@ def command(stage: str, architecture: str | None, *, without_smoke_test: bool, w
     from deploy import associations, deployment, stages
     from deploy.access import account
 
-    chosen = stages.read(stage)
-    deployment.check_settings(chosen)
-    machine = architecture or chosen.config["lambda_architecture"]
-    deployment.announce(chosen, account(), machine)
+    chosen_stage = stages.read(stage)
+    deployment.check_settings(chosen_stage)
+    machine = architecture or chosen_stage.config["lambda_architecture"]
+    deployment.announce(chosen_stage, account(), machine)
     if not with_a_new_api:
-        deployment.refuse_a_second_api(chosen)
-    issuer = deployment.deploy(chosen, architecture=machine, smoke_test=not without_smoke_test)
+        deployment.refuse_a_second_api(chosen_stage)
+    issuer = deployment.deploy(chosen_stage, architecture=machine, smoke_test=not without_smoke_test)
     print(f"Keep .chalice/deployed/{stage}.json: without it the next deployment makes a second API.")
     print(f"The issuer is {issuer}")
     if not without_smoke_test:
-        associations.report({**chosen.environment("api_handler"), "LATCHKEY_ISSUER": issuer})
+        associations.report({**chosen_stage.environment("api_handler"), "LATCHKEY_ISSUER": issuer})

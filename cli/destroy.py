@@ -12,9 +12,9 @@ def command(stage: str, confirm: str | None, *, with_users: bool) -> None:
     from deploy import destroy, stages
     from deploy.access import account
 
-    chosen = stages.read(stage)
+    chosen_stage = stages.read(stage)
     where = account()
     print(f"Account {where.number}, {where.region}, as {where.identity}.")
-    destroy.announce(chosen, with_users=with_users)
-    destroy.confirm(chosen, confirm)
-    destroy.destroy(chosen, with_users=with_users)
+    destroy.announce(chosen_stage, with_users=with_users)
+    destroy.confirm(chosen_stage, confirm)
+    destroy.destroy(chosen_stage, with_users=with_users)

@@ -17,9 +17,9 @@ def command(stage: str, form: str, architecture: str | None, out: Path | None) -
     from deploy import package, stages, staging
     from deploy.deployment import check_settings
 
-    chosen = stages.read(stage)
-    check_settings(chosen)
+    chosen_stage = stages.read(stage)
+    check_settings(chosen_stage)
     folder = out or staging.BUILD / "package" / f"{stage}-{form}"
-    template = package.package(chosen, form=form, out=folder.resolve(), architecture=architecture)
+    template = package.package(chosen_stage, form=form, out=folder.resolve(), architecture=architecture)
     print(template)
     print(template.with_name("deployment.zip"))

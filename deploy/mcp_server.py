@@ -43,10 +43,10 @@ class McpServer:
     def entry(self, name: str, *, scope_map: Mapping[str, str] | None = None, **more: Any) -> dict[str, Any]:
         """Return its entry in the register; raise CannotRegisterError as `registered_apis.entry` does."""
         scopes = scope_map or {self.route: self.scopes[0]}
-        chosen = {"revocation": "stateless", "answer": "policy", "audience": self.url, **more}
+        options = {"revocation": "stateless", "answer": "policy", "audience": self.url, **more}
         in_map = scopes_domain.needed(scopes)
         step_up = [scope for scope in self.scopes if scope not in in_map]
-        return registered_apis.entry(name=name, scopes=scopes, step_up_scopes=step_up, mcp=True, **chosen)
+        return registered_apis.entry(name=name, scopes=scopes, step_up_scopes=step_up, mcp=True, **options)
 
 
 def parse(url: str, scopes: str) -> McpServer:

@@ -153,7 +153,7 @@ def entry(
         raise CannotRegisterError(
             f"--typ {typ} needs an --audience of the API's own: tokens for Latchkey itself are always {TYPS[0]}."
         )
-    chosen = {
+    options = {
         "audience": audience,
         "dpop": dpop,
         "typ": typ if typ != TYPS[0] else "",
@@ -164,7 +164,7 @@ def entry(
         "scope_descriptions": dict(scope_descriptions or {}),
     }
     required = {"name": name, "revocation": revocation, "answer": answer, "scopes": dict(scopes)}
-    return {**required, **{option: value for option, value in chosen.items() if value}}
+    return {**required, **{option: value for option, value in options.items() if value}}
 
 
 def check_same_tokens(registry: Registry, api_id: str, api: Mapping[str, Any]) -> None:

@@ -43,13 +43,13 @@ class Contended(TemporarilyUnavailable):
 
 
 class Spare(NamedTuple):
-    """A part that is written with a transaction or by itself, and never but under the conditions `given`.
+    """A part that is written with a transaction or by itself, and never but under these `conditions`.
 
     `beside` are those of them that the transaction has to have as well.
     """
 
     part: Any
-    given: Sequence[Any] = ()
+    conditions: Sequence[Any] = ()
     beside: Sequence[Any] = ()
 
 
@@ -116,9 +116,9 @@ def _write_each(client: AwsClient, spare: Mapping[int, Spare]) -> dict[int, str]
 def _write_alone(client: AwsClient, spare: Spare) -> str:
     """Why it could not be written, "" if it was."""
     try:
-        if spare.given:
-            failed = transact(client, [*spare.given, spare.part])
-            return "" if not failed else ABSENT if min(failed) < len(spare.given) else FAILED
+        if spare.conditions:
+            failed = transact(client, [*spare.conditions, spare.part])
+            return "" if not failed else ABSENT if min(failed) < len(spare.conditions) else FAILED
         for kind, write in spare.part.items():
             conditionally(client, f"{kind}Item", **write)
     except ConditionFailed:

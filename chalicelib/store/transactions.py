@@ -12,12 +12,12 @@ from .dynamo import Item, Spare, transact
 class Write:
     """What one store has to write, with the conditions that go with it: made by a store, and nobody else looks into it.
 
-    `given` are conditions on other items, for what is optional: with the rest they count where that has none on the same
+    `conditions` are those on other items, for what is optional: with the rest they count where that has none on the same
     item, and where it is written by itself always.
     """
 
     parts: tuple[Mapping[str, Any], ...]
-    given: tuple[Mapping[str, Any], ...] = ()
+    conditions: tuple[Mapping[str, Any], ...] = ()
 
     def only_if(self, condition: "Write") -> "Write":
         """The same on another's conditions, if it is optional; `ABSENT` is then the reason where these do not hold."""
@@ -51,7 +51,7 @@ def with_optional(
     items = [_item(part) for part in parts]
     spare = [
         # No transaction takes two parts on one item.
-        (Spare(part, write.given, tuple(each for each in write.given if _item(each) not in items)), write)
+        (Spare(part, write.conditions, tuple(each for each in write.conditions if _item(each) not in items)), write)
         for write in optional
         for part in write.parts
     ]

@@ -152,13 +152,13 @@ def test_an_api_attached_exactly_as_printed_lets_in_who_may_and_nobody_else(
     for kind, method in product(printed.kinds, ("GET", "POST")):
         simple = kind == "HTTP" and answer == "simple"
         for event in requests(kind, printed, free, None, method):
-            given = gate.authorize(event)
-            assert lets_in(given, method) is (method == "GET")
-            assert ("isAuthorized" in given) is simple
+            decision = gate.authorize(event)
+            assert lets_in(decision, method) is (method == "GET")
+            assert ("isAuthorized" in decision) is simple
         for count in range(len(list(requests(kind, printed, free, None, method)))):
             proof = owner.proof(method=method, htu="https://x.example/prod/notes", token=bound)
-            given = gate.authorize(list(requests(kind, printed, bound, proof, method))[count])
-            assert (given == 401) if not proofs else (lets_in(given, method) is (method == "GET"))
+            decision = gate.authorize(list(requests(kind, printed, bound, proof, method))[count])
+            assert (decision == 401) if not proofs else (lets_in(decision, method) is (method == "GET"))
     assert set(printed.kinds) == ({"HTTP"} if answer == "simple" else {"REST", "HTTP"})
 
 

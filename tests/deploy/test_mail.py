@@ -149,7 +149,7 @@ FULL = {"Max24HourSend": 200.0, "MaxSendRate": 1.0, "SentLast24Hours": 160.0}
 
 
 @pytest.mark.parametrize(
-    ("given", "finding"),
+    ("mail_answers", "finding"),
     [
         ((account(), identity(), None, [destination()]), ""),
         ((account(), None, identity(IdentityType="EMAIL_ADDRESS"), [destination()]), ""),
@@ -169,9 +169,9 @@ FULL = {"Max24HourSend": 200.0, "MaxSendRate": 1.0, "SentLast24Hours": 160.0}
     ],
 )
 def test_the_doctor_names_the_one_thing_that_is_in_the_way(
-    answers: Answers, given: tuple[Any, ...], finding: str
+    answers: Answers, mail_answers: tuple[Any, ...], finding: str
 ) -> None:
-    answers.give(*given)
+    answers.give(*mail_answers)
     findings = doctor.findings(sending(DEV))
     assert len(findings) == bool(finding)
     assert finding in "".join(findings)

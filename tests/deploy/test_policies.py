@@ -181,8 +181,8 @@ def test_the_function_that_erases_accounts_makes_no_call_that_it_has_no_right_to
     phone: Phone, svc: Services, clock: Clock
 ) -> None:
     """Of accounts that have something of everything: one that nobody has verified, and one whose user deleted it."""
-    given = replace(svc.settings, mail_from="x@id.example", unverified_account_seconds=1, deletion_seconds=1)
-    svc = replace(svc, settings=given)
+    settings = replace(svc.settings, mail_from="x@id.example", unverified_account_seconds=1, deletion_seconds=1)
+    svc = replace(svc, settings=settings)
     with installed(svc):
         app = register(svc, phone)
         for email in ("ann@example.com", "ben@example.com"):

@@ -25,13 +25,13 @@ KEY = {"pk": {"S": "user#é"}, "sk": {"S": "profile"}}
 
 
 def client(cloud: aws.EmbeddedAws, service: str) -> Any:
-    given = cloud.environment()
+    environment = cloud.environment()
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=cloud.endpoint,
         region_name=aws.REGION,
-        aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
         config=Config(retries={"max_attempts": 0}),
     )
 

@@ -45,14 +45,14 @@ VIEWS: Mapping[str, View] = {
     "zoom": View(640, 400),
     "large-text": View(360, 740, text="200%"),
 }
-CHOSEN = [
+PAGES_IN_LANGUAGES = [
     (page, language)
     for page, language in product(PAGES, SHIPPED)
     if (page, language) != ("docs", "ar") and any(word in page for word in os.environ.get(WORDS, "").split() or [""])
 ]
 
 
-@pytest.mark.parametrize(("page", "language"), CHOSEN)
+@pytest.mark.parametrize(("page", "language"), PAGES_IN_LANGUAGES)
 def test_pictures(
     window_in: Callable[[str], Page],  # noqa: F811 - the fixture
     application: Application,

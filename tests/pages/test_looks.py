@@ -447,11 +447,11 @@ def _further_factors() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def windows(chromium: Browser) -> Iterator[Mapping[str, Page]]:
     """A window for each language: to open and close one costs a third of what is looked at in it."""
-    opened = {language: chromium.new_context(locale=language).new_page() for language in SHIPPED}
-    for window in opened.values():
+    windows = {language: chromium.new_context(locale=language).new_page() for language in SHIPPED}
+    for window in windows.values():
         window.set_default_timeout(15_000)
-    yield opened
-    for window in opened.values():
+    yield windows
+    for window in windows.values():
         window.context.close()
 
 

@@ -81,11 +81,11 @@ def whole(drawn: Drawn) -> Iterator[Page]:
 @pytest.fixture
 def window(open_page: Opener, docs: str) -> Page:
     """A window in which the reference has the operations at /me alone, so that it is drawn at once."""
-    opened = open_page(viewport=DESK)
-    document = opened.request.get(docs.replace("docs", "openapi.json")).json()
+    page = open_page(viewport=DESK)
+    document = page.request.get(docs.replace("docs", "openapi.json")).json()
     document["paths"] = {"/me": document["paths"]["/me"]}
-    opened.route("**/openapi.json", lambda route: route.fulfill(json=document))
-    return opened
+    page.route("**/openapi.json", lambda route: route.fulfill(json=document))
+    return page
 
 
 def show(window: Page, address: str) -> None:

@@ -56,14 +56,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make products")
     parser.add_argument("names", nargs="*", metavar="NAME", help="of cli/products (ONLY=; default: all)")
     names = parser.parse_args().names or recipes.names()
-    chosen = [recipes.read(name) for name in names]
-    outcomes = Outcomes([each for each in chosen if each.test])
-    tests = dict.fromkeys(each.test for each in chosen if each.test)
+    chosen_recipes = [recipes.read(name) for name in names]
+    outcomes = Outcomes([each for each in chosen_recipes if each.test])
+    tests = dict.fromkeys(each.test for each in chosen_recipes if each.test)
     os.environ["PRODUCTS"] = "all"
     status = pytest.main(["-q", "-p", "no:cacheprovider", *tests], plugins=[outcomes]) if tests else 0
     print()
     print_rows(HEADINGS, outcomes.rows())
-    written = [each.title for each in chosen if not each.test]
+    written = [each.title for each in chosen_recipes if not each.test]
     if written:
         print(f"\nWritten from their documentation, run nowhere: {', '.join(written)}.")
     return int(status)

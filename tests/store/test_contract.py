@@ -73,16 +73,16 @@ def by_our_client(where: dict[str, str]) -> Callable[[str], Transport]:
     return lambda service: HttpTransport(service, trust=trust, environ=environ, seconds=PATIENT)
 
 
-_opened: dict[tuple[str, str], Transport] = {}
+_transports: dict[tuple[str, str], Transport] = {}
 
 
 def once(engine: str, way: Callable[[str], Transport]) -> Callable[[str], Transport]:
     """A way to an engine's services that all tests take: it knows no tables, and takes longer to open than most calls."""
 
     def to(service: str) -> Transport:
-        if (engine, service) not in _opened:
-            _opened[engine, service] = way(service)
-        return _opened[engine, service]
+        if (engine, service) not in _transports:
+            _transports[engine, service] = way(service)
+        return _transports[engine, service]
 
     return to
 

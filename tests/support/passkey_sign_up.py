@@ -13,15 +13,15 @@ BEGIN_UPGRADE, CONFIRM_UPGRADE = "POST /me/upgrade/passkey", "POST /me/upgrade/p
 
 def begin(phone: Phone, email: str = EMAIL, **more: str) -> tuple[str, Members]:
     """What brings the sign-up back, and the options for the device."""
-    return opened(phone.call(BEGIN, {"email": email, **more}))
+    return token_and_options(phone.call(BEGIN, {"email": email, **more}))
 
 
 def begin_by_link(phone: Phone, link: str, **more: str) -> tuple[str, Members]:
     """The same by the token of a mail."""
-    return opened(phone.call(BEGIN, {"token": link, **more}))
+    return token_and_options(phone.call(BEGIN, {"token": link, **more}))
 
 
-def opened(answer: Answer) -> tuple[str, Members]:
+def token_and_options(answer: Answer) -> tuple[str, Members]:
     """What an answer that must be one says of how to go on."""
     assert answer.status == 200, answer.body
     body = answer.json()

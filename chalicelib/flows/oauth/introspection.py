@@ -71,8 +71,8 @@ def _username(token: LiveToken) -> dict[str, str]:
 
     APIs find their users by it, so it is nothing that a user says of themselves: `preferred_username` could be another's.
     """
-    opened = claim.of_user(token.user, scope=token.claims.scope) if token.user else {}
-    return {"username": opened["email"]} if "email" in opened else {}
+    claims = claim.of_user(token.user, scope=token.claims.scope) if token.user else {}
+    return {"username": claims["email"]} if "email" in claims else {}
 
 
 def _introspect_refresh_token(svc: Services, client: Client, unverified_token: str) -> dict[str, Any]:

@@ -15,8 +15,8 @@ def preferences(settings: Settings, headers: Mapping[str, str], ui_locales: str,
 
     Who chose on a page that was in the request's language has that one instead of the request's.
     """
-    chosen, _, instead_of = cookies.read(settings, headers, cookies.LANGUAGE).partition(".")
-    first = (chosen, ui_locales) if instead_of == digest(ui_locales) else (ui_locales, chosen)
+    choice, _, instead_of = cookies.read(settings, headers, cookies.LANGUAGE).partition(".")
+    first = (choice, ui_locales) if instead_of == digest(ui_locales) else (ui_locales, choice)
     return " ".join((*first, locale))
 
 

@@ -81,8 +81,8 @@ def reset_password_page(page_request: PageRequest) -> Answer:
     except errors.NotFound:
         return page_request.show("reset_state.html", state="reset_too_old")
     factors = [name for name in missing if FACTORS[name].is_shown_first]
-    chosen = page_request.fields.get("factor", "")
-    factor = chosen if chosen in factors else next(iter(factors), "")
+    choice = page_request.fields.get("factor", "")
+    factor = choice if choice in factors else next(iter(factors), "")
     others = {name: path_with_query(PAGE, _query(page_request, token, name)) for name in factors if name != factor}
     return forms.show(
         page_request,

@@ -40,7 +40,7 @@ def dex(product: Product, **metadata: str) -> Iterator[str]:
         yield url
 
 
-def opened(person: Person, url: str) -> requests.Response:
+def open_page(person: Person, url: str) -> requests.Response:
     """Where a person ends who logs in to a client of dex, which is a page of dex itself."""
     scope = "openid profile email groups"
     query = {"client_id": "site", "redirect_uri": f"{url}/healthz", "response_type": "code", "scope": scope}
@@ -49,7 +49,7 @@ def opened(person: Person, url: str) -> requests.Response:
 
 def claims(person: Person, url: str) -> dict[str, Any]:
     """What dex says of a person to its client."""
-    code = dict(parse_qsl(urlsplit(opened(person, url).url).query))["code"]
+    code = dict(parse_qsl(urlsplit(open_page(person, url).url).query))["code"]
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": f"{url}/healthz"}
     answer = requests.post(f"{url}/token", form, auth=("site", "of the site"), timeout=10).json()
     return jwt.decode(answer["id_token"], options={"verify_signature": False})
@@ -79,4 +79,4 @@ def test_roles_of_here_are_groups_there(product: Product, url: str) -> None:
 
 def test_without_claims_in_the_id_token_dex_fails(product: Product) -> None:
     with dex(product, id_token_claims="") as url:
-        assert opened(product.person(), url).status_code == 500
+        assert open_page(product.person(), url).status_code == 500

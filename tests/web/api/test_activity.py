@@ -309,9 +309,9 @@ def test_an_application_that_is_allowed_is_named(phone: Phone, svc: Services, br
     token = phone.log_in()["access_token"]
     app = register(svc, phone, client_name="Garden Planner")
     app.tokens(browser)
-    began, given = activity(phone, token)[:2]
-    assert [each["type"] for each in (began, given)] == ["session_began", "consent_given"]
-    assert {(each["client_id"], each["client_name"]) for each in (began, given)} == {(app.id, "Garden Planner")}
+    beginning, consent = activity(phone, token)[:2]
+    assert [each["type"] for each in (beginning, consent)] == ["session_began", "consent_given"]
+    assert {(each["client_id"], each["client_name"]) for each in (beginning, consent)} == {(app.id, "Garden Planner")}
 
 
 def test_a_link_that_is_asked_for_is_a_line_for_an_account_that_is_there_and_no_record(

@@ -66,9 +66,9 @@ def phone(svc: Services, clock: Clock, mailbox: Ses) -> Iterator[DeliveringPhone
 @pytest.fixture
 def later(svc: Services, phone: DeliveringPhone) -> Iterator[Services]:  # noqa: ARG001 - it is another deployment's
     """Services of a deployment that gives its users days to think again."""
-    given = replace(svc, settings=replace(svc.settings, deletion_seconds=DAYS * DAY))
-    with installed(given):
-        yield given
+    services = replace(svc, settings=replace(svc.settings, deletion_seconds=DAYS * DAY))
+    with installed(services):
+        yield services
 
 
 def listening(svc: Services, phone: Phone, hook: str = HOOK, **metadata: Any) -> App:

@@ -137,9 +137,9 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ses]:
 @pytest.fixture
 def rich(svc: Services) -> Iterator[Services]:
     """Services of a deployment in which most can happen."""
-    given = replace(svc, settings=lived.where_most_can_happen(svc.settings))
-    with installed(given):
-        yield given
+    services = replace(svc, settings=lived.where_most_can_happen(svc.settings))
+    with installed(services):
+        yield services
 
 
 @pytest.fixture

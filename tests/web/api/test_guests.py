@@ -441,7 +441,7 @@ def test_a_hook_hears_of_a_guest_that_is_real_by_now_and_of_one_that_has_shown_w
 
 
 def begin_passkey(phone: Phone, access: str, email: str = EMAIL, **more: str) -> tuple[str, Members]:
-    return passkey_sign_up.opened(phone.call(BEGIN_UPGRADE, {"email": email, **more}, token=access))
+    return passkey_sign_up.token_and_options(phone.call(BEGIN_UPGRADE, {"email": email, **more}, token=access))
 
 
 def confirm_passkey(phone: Phone, access: str, token: str, answer: object) -> Answer:

@@ -33,17 +33,17 @@ NEW_PASSWORD = "an entirely other phrase 7"
 @pytest.fixture
 def mailing(svc: Services) -> Iterator[Services]:
     """Services of a deployment that sends mail."""
-    given = replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))
-    with installed(given):
-        yield given
+    services = replace(svc, settings=replace(svc.settings, mail_from="login@id.example"))
+    with installed(services):
+        yield services
 
 
 @pytest.fixture
 def later(svc: Services) -> Iterator[Services]:
     """Services of a deployment that gives its users days to think again."""
-    given = replace(svc, settings=replace(svc.settings, deletion_seconds=14 * DAY))
-    with installed(given):
-        yield given
+    services = replace(svc, settings=replace(svc.settings, deletion_seconds=14 * DAY))
+    with installed(services):
+        yield services
 
 
 def change_password(phone: Phone, token: str, password: str = PASSWORD, new: str = NEW_PASSWORD) -> None:

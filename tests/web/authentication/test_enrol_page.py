@@ -50,7 +50,7 @@ def at_enrolment(browser: Browser, app: App, **changes: str | None) -> Answer:
     return page
 
 
-def chosen(browser: Browser, page: Answer) -> Answer:
+def choose_factor(browser: Browser, page: Answer) -> Answer:
     return browser.submit(page, ENROL, choose="totp")
 
 
@@ -59,7 +59,7 @@ def test_the_page_adds_the_factor_and_leads_to_where_the_login_leads(
 ) -> None:
     page = at_enrolment(browser, app)
     assert SESSION not in browser.cookies
-    page = chosen(browser, page)
+    page = choose_factor(browser, page)
     code_app = app_of(page, clock)
     assert SESSION not in browser.cookies
     consent = browser.submit(page, ENROL, answer=f"Your code is {code_app.code()}!")
@@ -74,7 +74,7 @@ def test_the_page_adds_the_factor_and_leads_to_where_the_login_leads(
 
 @pytest.mark.usefixtures("required")
 def test_after_a_wrong_code_and_a_reload_the_same_key_is_shown(browser: Browser, app: App, clock: Clock) -> None:
-    page = chosen(browser, at_enrolment(browser, app))
+    page = choose_factor(browser, at_enrolment(browser, app))
     first = app_of(page, clock)
     wrong = browser.submit(page, ENROL, answer="000000" if first.code() != "000000" else "111111")
     assert b"This is wrong" in wrong.body
@@ -87,14 +87,14 @@ def test_after_a_wrong_code_and_a_reload_the_same_key_is_shown(browser: Browser,
 
 @pytest.mark.usefixtures("required")
 def test_until_the_factor_is_there_nobody_is_logged_in_anywhere(browser: Browser, app: App) -> None:
-    chosen(browser, at_enrolment(browser, app))
+    choose_factor(browser, at_enrolment(browser, app))
     for path in ("/device", "/account/sessions", "/authorize/login"):
         assert "/authorize/login" in forms(browser.get(path)), path
     assert callback_params(browser.authorize(app, prompt="none"))["error"] == "login_required"
 
 
 def test_another_browser_or_nobody_adds_nothing(required: Services, browser: Browser, app: App, clock: Clock) -> None:
-    page = chosen(browser, at_enrolment(browser, app))
+    page = choose_factor(browser, at_enrolment(browser, app))
     code = app_of(page, clock).code()
     fields = {**forms(page)[ENROL].hidden, "answer": code}
     thief = Browser(browser.phone)
@@ -118,7 +118,7 @@ def test_a_session_that_is_too_weak_for_a_client_is_raised_by_a_factor_that_is_a
     app.client = manage.change(svc, app.client, replace(app.client, require_second_factor=True))
     page = browser.authorize(app)
     assert set(forms(page)) == {ENROL, PASSKEY}
-    page = chosen(browser, page)
+    page = choose_factor(browser, page)
     answer = browser.submit(page, ENROL, answer=app_of(page, clock).code())
     claims = peek(token_response(app.redeem(callback_params(answer)["code"]))["id_token"])[1]
     assert claims["acr"] == "aal2"
@@ -132,7 +132,7 @@ def test_who_signs_up_adds_one_before_being_logged_in(browser: Browser, app: App
     page = browser.submit(page, "/authorize/signup", email="bob@example.com", password=PASSWORD, name="Bob")
     assert set(forms(page)) == {ENROL, PASSKEY}
     assert SESSION not in browser.cookies
-    page = chosen(browser, page)
+    page = choose_factor(browser, page)
     consent = browser.submit(page, ENROL, answer=app_of(page, clock).code())
     assert "/authorize/consent" in forms(consent)
 
@@ -140,9 +140,9 @@ def test_who_signs_up_adds_one_before_being_logged_in(browser: Browser, app: App
 def test_a_login_that_has_a_factor_by_now_is_asked_for_that(
     required: Services, browser: Browser, app: App, clock: Clock, phone: Phone
 ) -> None:
-    page = chosen(browser, at_enrolment(browser, app))
+    page = choose_factor(browser, at_enrolment(browser, app))
     other = Browser(phone)
-    theirs = chosen(other, at_enrolment(other, register(required, phone)))
+    theirs = choose_factor(other, at_enrolment(other, register(required, phone)))
     other.submit(theirs, ENROL, answer=app_of(theirs, clock).code())
     late = browser.submit(page, ENROL, answer=app_of(page, clock).code())
     assert "/authorize/login" in forms(late)
@@ -163,7 +163,7 @@ def test_a_browser_that_was_logged_in_long_ago_adds_none_before_a_new_login(
     assert "/authorize/login" in forms(browser.get(ENROL, {"to": forms(page)["/authorize/login"].hidden["to"]}))
     page = browser.submit(page, "/authorize/login", **LOGIN)
     assert set(forms(page)) == {ENROL, PASSKEY}
-    page = chosen(browser, page)
+    page = choose_factor(browser, page)
     clock.advance(Attempt.seconds - 1)  # which is time enough to find one's telephone
     answer = browser.submit(page, ENROL, answer=app_of(page, clock).code())
     assert "code" in callback_params(answer)
@@ -232,7 +232,7 @@ def test_a_passkey_that_was_made_for_something_else_is_not_added(
 def test_after_a_wrong_one_and_at_the_form_of_another_kind_a_passkey_can_still_be_added(
     browser: Browser, app: App
 ) -> None:
-    page = chosen(browser, at_enrolment(browser, app))
+    page = choose_factor(browser, at_enrolment(browser, app))
     wrong = browser.submit(page, PASSKEY, **passkey_fields(page, Authenticator(), rp_id="evil.example"))
     assert not_added(wrong)
     assert b'id="answer-error"' not in wrong.body  # it is not the code that was wrong

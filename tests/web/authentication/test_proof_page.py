@@ -249,9 +249,9 @@ def test_of_several_factors_the_first_is_asked_for_or_another_is_chosen_and_show
         assert forms(page)[PROOF].hidden["factor"] == "counter"
         assert ("choose", "letter") in forms(page)[PROOF].buttons
         assert page.body.count(b'name="answer"') == 1
-        chosen = browser.submit(page, PROOF, choose="letter")
-        assert f"for {EMAIL} in ".encode() in chosen.body
-        assert b'name="answer"' in chosen.body
+        form = browser.submit(page, PROOF, choose="letter")
+        assert f"for {EMAIL} in ".encode() in form.body
+        assert b'name="answer"' in form.body
         assert is_wrong(browser.submit(page, PROOF, choose="password"))
         right = {**forms(page)[PROOF].hidden, "factor": "letter", "answer": counter.code(uid, 1)}
         consent = browser.post(PROOF, right)

@@ -473,7 +473,7 @@ def with_guest_s_passkey(world: World) -> None:
     guest = world.state["guest"]
     body = {"email": f"{guest['user']['sub']}@example.com"}
     begun = world.phone.call("POST /me/upgrade/passkey", body, token=guest["access_token"])
-    token, options = passkey_sign_up.opened(begun)
+    token, options = passkey_sign_up.token_and_options(begun)
     world.state["passkey"] = (token, Authenticator().create(options))
 
 

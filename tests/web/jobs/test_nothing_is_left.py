@@ -56,9 +56,9 @@ def svc(svc: Services, internet: Internet, tmp_path: Path) -> Iterator[Services]
     hooks = tmp_path / "hooks.py"
     hooks.write_text(HOOKS)
     settings = replace(lived.where_most_can_happen(svc.settings), hooks_file=str(hooks))
-    given = replace(svc, fetch=internet.fetch(), settings=settings)
-    with installed(given):
-        yield given
+    services = replace(svc, fetch=internet.fetch(), settings=settings)
+    with installed(services):
+        yield services
 
 
 @pytest.fixture

@@ -198,7 +198,7 @@ def test_the_page_takes_a_passkey_for_its_own_link_alone(
     device = Authenticator()
     passkeys.enrol(svc, peek(owner)[1]["sub"], device)
     first, browser = Browser(phone), Browser(phone)
-    earlier, page = (opened(each, mailed(phone, mailbox).link) for each in (first, browser))
+    earlier, page = (open_link(each, mailed(phone, mailbox).link) for each in (first, browser))
     assert forms(page)[RESET_PAGE].hidden["factor"] == "passkey"
     assert b'name="answer" value=""' in page.body
     for wrong in ("", "x", json.dumps(device.get(options_of(earlier)))):
@@ -209,7 +209,7 @@ def test_the_page_takes_a_passkey_for_its_own_link_alone(
     assert b"You have a new password" in done.body
 
 
-def opened(browser: Browser, link: str) -> Answer:
+def open_link(browser: Browser, link: str) -> Answer:
     """The page of a link, with the passkey chosen."""
     return browser.get(f"{link.removeprefix('https://id.example')}&factor=passkey")
 

@@ -25,7 +25,7 @@ def verified(phone: Phone, token: str) -> bool:
     return bool(phone.call("GET /me", token=token).json()["email_verified"])
 
 
-def opened(phone: Phone, link: str) -> tuple[Browser, Answer]:
+def open_link(phone: Phone, link: str) -> tuple[Browser, Answer]:
     """A browser of its own, in which its account has logged in, with the page that a link leads to."""
     browser = Browser(phone)
     return browser, browser.follow_mail(link)
@@ -37,7 +37,7 @@ def test_who_signs_up_gets_a_mail_whose_button_verifies_the_address(phone: Deliv
     assert mail.to == EMAIL
     assert mail.link.startswith(f"https://id.example{PATH}?token=")
     assert not verified(phone, token)
-    browser, page = opened(phone, mail.link)
+    browser, page = open_link(phone, mail.link)
     assert b"Your address is confirmed" in browser.submit(page, PATH).body
     assert verified(phone, token)
 
@@ -48,7 +48,7 @@ def test_a_link_that_programs_open_does_nothing(phone: DeliveringPhone, mailbox:
     for line in (f"HEAD {path}", f"GET {path}", f"GET {path}"):
         phone.call(line)
     assert not verified(phone, token)
-    browser, page = opened(phone, mailbox.mails[0].link)
+    browser, page = open_link(phone, mailbox.mails[0].link)
     browser.submit(page, PATH)
     assert verified(phone, token)
 
@@ -105,7 +105,7 @@ def test_the_factor_of_a_stranger_goes_once_the_owner_of_the_address_has_a_new_p
 def test_a_form_that_is_not_this_browsers_verifies_nothing(phone: DeliveringPhone, mailbox: Ses, by: str) -> None:
     token = phone.sign_up()["access_token"]
     phone.sign_up("bob@example.com")
-    browser, page = opened(phone, mailbox.mails[0].link)
+    browser, page = open_link(phone, mailbox.mails[0].link)
     form = forms(page)[PATH].hidden
     other = Browser(phone).follow_mail(mailbox.mails[1].link, email="bob@example.com")
     others = forms(other)[PATH].hidden
@@ -145,7 +145,7 @@ def test_a_link_is_of_one_address_and_of_no_other_that_the_account_has_later(
 ) -> None:
     """Also where the address changes between the page and its form (CVE-2026-32700)."""
     token = phone.sign_up()["access_token"]
-    browser, page = opened(phone, mailbox.mails[0].link)
+    browser, page = open_link(phone, mailbox.mails[0].link)
     uid = svc.users.find(canonical(EMAIL)) or ""
     key = {"pk": {"S": f"user#{uid}"}, "sk": {"S": "profile"}}
     values = {":new": {"S": "victim@example.com"}}
@@ -290,7 +290,7 @@ def test_who_is_verified_gets_no_more_mail(phone: DeliveringPhone, mailbox: Ses)
     phone.call(CODE, {"code": mailbox.mails[0].code}, token=token)
     assert phone.call(ASK, token=token).status == 204
     assert len(mailbox.mails) == 1
-    browser, page = opened(phone, mailbox.mails[0].link)  # once more, by who did not know that it was done
+    browser, page = open_link(phone, mailbox.mails[0].link)  # once more, by who did not know that it was done
     assert b"Your address is confirmed" in browser.submit(page, PATH).body
 
 

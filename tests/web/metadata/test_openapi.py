@@ -214,7 +214,7 @@ def be_a_guest(phone: Phone) -> None:
     for email in ("x", EMAIL, "key@example.com"):
         begun = phone.call("POST /me/upgrade/passkey", {"email": email}, token=access)
         if begun.status == 200:
-            token, options = passkey_sign_up.opened(begun)
+            token, options = passkey_sign_up.token_and_options(begun)
             answer = json.dumps(Authenticator().create(options))
             for body in ({"token": "x", "answer": answer}, {"token": token, "answer": "x"}):
                 phone.call("POST /me/upgrade/passkey/confirm", body, token=access)

@@ -19,9 +19,9 @@ DAY = 24 * 3600
 @pytest.fixture
 def later(svc: Services) -> Iterator[Services]:
     """Services of a deployment that gives its users two weeks to think again."""
-    given = replace(svc, settings=replace(svc.settings, deletion_seconds=14 * DAY))
-    with installed(given):
-        yield given
+    services = replace(svc, settings=replace(svc.settings, deletion_seconds=14 * DAY))
+    with installed(services):
+        yield services
 
 
 @pytest.fixture

@@ -77,10 +77,10 @@ def test_recovery_codes_are_shown_once_and_log_in_from_the_same_page(ann: Browse
     other = Browser(phone)
     proof = log_in(other, other.get(LOGIN))
     assert ("choose", "recovery_code") in forms(proof)[PROOF].buttons
-    chosen = other.submit(proof, PROOF, choose="recovery_code")
-    assert b"inputmode" not in chosen.body
-    assert chosen.body.count(b'name="answer"') == 1
-    assert b"Log out" in other.submit(chosen, PROOF, answer=codes[9].upper()).body
+    form = other.submit(proof, PROOF, choose="recovery_code")
+    assert b"inputmode" not in form.body
+    assert form.body.count(b'name="answer"') == 1
+    assert b"Log out" in other.submit(form, PROOF, answer=codes[9].upper()).body
     assert b"<dd>9</dd>" in ann.get(PAGE).body
 
 
