@@ -1,5 +1,6 @@
 from urllib.parse import urlencode
 
+from ...domain.errors import TooManyRequests
 from ...domain.oauth import parameters
 from ...domain.oauth.client import host_of, loopback_host
 from ...flows.oauth import authorize, pushed_requests
@@ -24,6 +25,8 @@ api = pages.api
 
 # The longest request that a page carries itself: the login form has it in four forms and two links, encoded twice there.
 MAX_QUERY = 1200
+# The longest for which an address has room, with the cookies beside it.
+MAX_CARRIED = 3000
 
 
 @pages.page(f"/{AUTHORIZE}", takes=parameters.AUTHORIZATION_REQUEST, destination=True)
@@ -33,8 +36,8 @@ def authorize_by_get(page_request: PageRequest) -> Answer:
     interaction = page_request.interaction(browser_session)
     page_request = page_request.of_account(browser_session.user if browser_session else None)
     step = authorize.next_step(page_request.svc, client_request, browser_session, interaction=interaction)
-    if isinstance(step, AskLogin | AskProof | AskConsent) and _is_shortened(page_request):
-        return _redirect_shortened(page_request, client_request)
+    if isinstance(step, AskLogin | AskProof | AskConsent) and (short := _shortened(page_request, client_request)):
+        return short
     answer = _show_step(page_request, client_request, step)
     return page_request.with_arrival_cookie(client_request.pushed_uri, answer) if client_request.pushed_uri else answer
 
@@ -50,7 +53,22 @@ def authorize_by_post(svc: Services, caller: Caller, form: Form) -> Answer:
     client_request = page_request.client_request
     if client_request.faults or client_request.object_error:
         return _show_step(page_request, client_request, authorize.next_step(svc, client_request, None))
-    return _redirect_shortened(page_request, client_request)
+    return _shortened(page_request, client_request) or _redirect_to_authorize(svc, request)
+
+
+def _shortened(page_request: PageRequest, client_request: ClientRequest) -> Answer | None:
+    """The redirect to what stands for a request, None for one that goes on as it is.
+
+    Any site can use up what is kept for its visitors' network. While it is used up, a request goes on as it is if it can.
+    """
+    if not _is_shortened(page_request):
+        return None
+    try:
+        return _redirect_shortened(page_request, client_request)
+    except TooManyRequests:
+        if len(page_request.request) > MAX_CARRIED:
+            raise
+        return None
 
 
 def _is_shortened(page_request: PageRequest) -> bool:

@@ -15,9 +15,20 @@ from chalicelib.web.metadata.apis import operations
 from chalicelib.web.pages import html
 from local.gateway import Answer
 from tests.support import counter, email_change, mailed_login
-from tests.support.browser import FORM_TYPE, ISSUER, App, Browser, callback_params, encoded, forms, register
+from tests.support.browser import (
+    FORM_TYPE,
+    ISSUER,
+    App,
+    Browser,
+    callback_params,
+    encoded,
+    forms,
+    register,
+    token_response,
+)
+from tests.support.forge import peek
 from tests.support.marks import TYPED, check_marks
-from tests.support.phone import EMAIL, PASSWORD, Clock, Phone
+from tests.support.phone import EMAIL, PASSWORD, Clock, Phone, installed
 from tests.support.session_end import session_end_link
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -437,6 +448,24 @@ def test_nothing_is_kept_for_strangers_and_not_much_for_anybody(browser: Browser
     most, _ = svc.settings.limits["pushed_request_network"]
     statuses = {browser.post("/oauth/authorize", long_request(app)).status for _ in range(most + 1)}
     assert statuses == {200, 429}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_uses_up_what_is_kept_for_a_network_keeps_nobody_out_whose_request_fits(
+    svc: Services, browser: Browser, app: App, phone: Phone, method: str
+) -> None:
+    settings = replace(svc.settings, limits={**svc.settings.limits, "pushed_request_network": (1, 900)})
+    with installed(replace(svc, settings=settings)):
+        stranger = Browser(phone)
+        assert [stranger.authorize(app, nonce="x" * 1500).status for _ in range(2)] == [200, 200]
+        for size, status in ((1000, 200), (2500, 200), (3500, 429)):
+            request = app.request(nonce="x" * size)
+            ask = browser.get if method == "GET" else browser.post
+            page = ask("/oauth/authorize", request)
+            assert page.status == status
+        page = browser.authorize(app, nonce="x" * 1500)
+        code = callback_params(browser.finish(page))["code"]
+        assert peek(token_response(app.redeem(code))["id_token"])[1]["nonce"] == "x" * 1500
 
 
 # --- too many attempts ---
