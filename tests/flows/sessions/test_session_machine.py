@@ -148,7 +148,7 @@ class Sessions(Deployed):
     @rule(account=accounts)
     def disable(self, account: Account) -> None:
         user = self.svc.users.disable(account.uid)
-        assert (user is None) == account.deleted
+        assert (user is None) == (account.deleted or account.disabled)
         account.disabled = True
 
     @rule(account=accounts, data=st.data())

@@ -152,9 +152,8 @@ def test_the_last_way_in_is_not_removed(phone: Phone, weak: str, uid: str, svc: 
     assert refusal(phone.call(f"DELETE {FACTORS}/{factor['id']}", token=token)) == (409, "last_factor")
 
 
-@pytest.mark.usefixtures("uid")
-def test_factors_go_with_the_account(phone: Phone, weak: str, svc: Services) -> None:
-    assert phone.call("DELETE /me", {"password": PASSWORD}, token=weak).status == 204
+def test_factors_go_with_the_account(phone: Phone, uid: str, svc: Services) -> None:
+    assert phone.call("DELETE /me", {"password": PASSWORD}, token=strong(phone, uid)).status == 204
     stored = svc.users._client.call("Scan", TableName=svc.settings.users_table)["Items"]
     assert stored == []
 
