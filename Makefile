@@ -56,7 +56,7 @@ pictures: $(DEV) debian  ## take a picture of every page, on every screen and in
 	@$(BIN)/python -m tests.pages.pictures $(OF)
 
 debian:  ## install the browser and the Apache that some tests need (as root on Debian)
-	@missing=; test -x /usr/bin/chromium || missing=" chromium"; \
+	@missing=; test -x /usr/bin/chromium-headless-shell || missing=" chromium-headless-shell"; \
 	test -x /usr/sbin/apache2 && test -e /usr/lib/apache2/modules/mod_auth_openidc.so || \
 		missing="$$missing apache2-bin libapache2-mod-auth-openidc"; \
 	test -z "$$missing" || { test "$$(id -u)" = 0 && test -e /etc/debian_version && echo "Installing$$missing." && \

@@ -19,7 +19,9 @@ from tests.support.aws import container, deploy
 from tests.support.phone import installed
 from tests.support.strength import judged_once
 
-CHROMIUM = Path("/usr/bin/chromium")
+# The shell is the same browser without what windows need, and does with two thirds of the work.
+BROWSERS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
+CHROMIUM = next(filter(Path.exists, BROWSERS), BROWSERS[0])
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
