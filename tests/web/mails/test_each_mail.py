@@ -256,6 +256,8 @@ def test_a_mail_server_that_is_down_for_an_hour_changes_no_answer_and_what_is_of
     phone.sign_up(name=NAME)
     subject = texts("en")[f"{kind}.subject"].format(brand="Latchkey")
     as_ever = answers_of(phone, lambda: do(phone, mailbox, kind))
+    if kind == "deletion_scheduled":
+        phone.log_in()  # or the next login says besides that it takes that back
     mailbox.mails.clear()
     mailbox.refusal, mailbox.refused_subject = "TooManyRequestsException", subject
     start = clock()
