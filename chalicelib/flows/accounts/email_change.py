@@ -30,13 +30,18 @@ TRIES = 4  # to put an address back while whoever took the account over goes on 
 C = TypeVar("C", bound=EmailChange)
 
 
-def request(svc: Services, user: User, *, address: str, password: str, network: str, language: str) -> str:
+def request(
+    svc: Services, user: User, session: Session, *, address: str, password: str, network: str, language: str
+) -> str:
     """Has a link and a code mailed to an address, unless another account has it; the text by which an app confirms the code.
 
     A guest has no password, and becomes a real account by that; their mail has the code alone. The answer is the same either
-    way. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused, SignUpClosed, InvalidCredentials,
-    TooManyRequests.
+    way. Raises LoginRequired in a session below the account's own level: codes by mail, its second factor perhaps, go where
+    the address goes. Raises NotFound where no mail is sent, InvalidRequest, EmailDomainRefused, SignUpClosed,
+    InvalidCredentials, TooManyRequests.
     """
+    if not user.guest:
+        enrolment.check_level(svc, user, session)
     new_email = _permitted(svc, user, address)
     # The password first: whoever has a stolen token alone uses up no mails, and sends none.
     spent = NOTHING_SPENT

@@ -93,6 +93,7 @@ def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     answer=EmailChangeRequested,
     errors=(
         *GUARDED,
+        errors.LoginRequired,
         errors.NotFound,
         errors.SignUpClosed,
         errors.EmailDomainRefused,
@@ -101,11 +102,15 @@ def verify_by_code(svc: Services, caller: Caller, body: Code) -> None:
     ),
 )
 def request_email_change(svc: Services, caller: Caller, body: EmailChange) -> EmailChangeRequested:
-    """Mails a link and a code to the new address. Says the same whether another account has it or not."""
-    user, _ = current(svc, caller)
+    """Mails a link and a code to the new address. Says the same whether another account has it or not.
+
+    Of an account with further factors it needs a session that was begun or raised with one of them.
+    """
+    user, session = current(svc, caller)
     token = email_change.request(
         svc,
         user,
+        session,
         address=body.email,
         password=_password(user, body),
         network=caller.network,

@@ -62,6 +62,23 @@ def enrolled(phone: DeliveringPhone, mailbox: Ses, token: str) -> str:
     return token
 
 
+def test_who_has_the_password_and_a_weaker_session_gets_no_codes_by_another_address(
+    phone: DeliveringPhone, mailbox: Ses, token: str
+) -> None:
+    """Or could erase the account, and change its factors, with a remembered device's session or one of before."""
+    weak = phone.log_in()["access_token"]
+    begun = begin(phone, token).json()
+    assert phone.call(CONFIRM, {"token": begun["token"], "answer": mailbox.mails[-1].code}, token=token).status == 201
+    mailbox.mails.clear()
+    for password in ["a wrong and long password"] * 10 + [PASSWORD]:  # none of which is counted
+        change = {"email": "thief@example.com", "password": password}
+        assert refusal(phone.call("POST /me/email", change, token=weak)) == (401, "login_required")
+    assert mailbox.mails == []
+    # Adding the factor has raised the session that did.
+    assert phone.call("POST /me/email", change, token=token).status == 202
+    assert mailbox.mails[-1].to == "thief@example.com"
+
+
 @pytest.mark.usefixtures("enrolled")
 @pytest.mark.parametrize("name", LOGIN_CLIENTS)
 def test_a_code_is_mailed_when_it_is_asked_for_and_is_good_in_its_own_login_once(
