@@ -23,6 +23,8 @@ from tests.pages.test_looks import (  # noqa: F401 - pytest takes the fixtures f
     window_in,
     windows,
 )
+from tests.pages.test_reference import docs as docs_url  # noqa: F401 - this too
+from tests.pages.test_reference import show
 
 PICTURES = Path(__file__).parents[2] / "build" / "pictures"
 WORDS = "PICTURES_OF"
@@ -45,10 +47,18 @@ VIEWS: Mapping[str, View] = {
     "zoom": View(640, 400),
     "large-text": View(360, 740, text="200%"),
 }
+REFERENCE = "reference"  # /docs with its renderer, which a deployment asks for
+
+
+def is_asked_for(page: str) -> bool:
+    """Whether one of the words of the command is in the name of a page, or there was none."""
+    return any(word in page for word in os.environ.get(WORDS, "").split() or [""])
+
+
 PAGES_IN_LANGUAGES = [
     (page, language)
     for page, language in product(PAGES, SHIPPED)
-    if (page, language) != ("docs", "ar") and any(word in page for word in os.environ.get(WORDS, "").split() or [""])
+    if (page, language) != ("docs", "ar") and is_asked_for(page)
 ]
 
 
@@ -62,12 +72,25 @@ def test_pictures(
     """Take the pictures of a page in a language; pytest makes the site and the browser for it."""
     window = window_in(language)
     PAGES[page](window, application)
-    for name, view in VIEWS.items():
+    # The reference is as long as the API.
+    take(window, f"{page}-{language}", whole=page != "docs")
+
+
+@pytest.mark.skipif(not is_asked_for(REFERENCE), reason="others are asked for")
+def test_pictures_of_the_reference(open_page: Callable[..., Page], docs_url: str) -> None:  # noqa: F811 - the fixture
+    """The same of /docs as the renderer draws it."""
+    window = open_page()
+    show(window, docs_url)
+    take(window, f"{REFERENCE}-en", whole=False)
+
+
+def take(window: Page, name: str, *, whole: bool) -> None:
+    """The pictures of what a window shows in each view, below the fold too where it is wanted `whole`."""
+    for each, view in VIEWS.items():
         window.emulate_media(color_scheme=view.scheme)
         window.set_viewport_size({"width": view.width, "height": view.height})
         window.evaluate(f"document.documentElement.style.fontSize = '{view.text}'")
-        # The reference is as long as the API.
-        window.screenshot(path=PICTURES / f"{page}-{language}-{name}.png", full_page=page != "docs")
+        window.screenshot(path=PICTURES / f"{name}-{each}.png", full_page=whole)
 
 
 def main(words: list[str]) -> int:
@@ -83,7 +106,7 @@ def main(words: list[str]) -> int:
 
 def _index() -> str:
     rows = []
-    for page, language in product(PAGES, SHIPPED):
+    for page, language in product([*PAGES, REFERENCE], SHIPPED):
         files = [
             f"{page}-{language}-{view}.png" for view in VIEWS if (PICTURES / f"{page}-{language}-{view}.png").exists()
         ]
