@@ -197,10 +197,9 @@ def _environment(cloud: aws.EmbeddedAws, state: Path, *, issuer: str) -> dict[st
         "LATCHKEY_MAIL_FROM": f"Latchkey <{demo.SENDER}>",
         "LATCHKEY_APIS_FILE": str(state / "apis.json"),
         "LATCHKEY_JWKS_FILE": str(state / "jwks.json"),
+        **cloud.environment(),
     }
-    return (
-        ours | custom.environment(ROOT) | _dev_stage() | NO_LIMITS | _developers_settings() | here | cloud.environment()
-    )
+    return ours | custom.environment(ROOT) | _dev_stage() | NO_LIMITS | _developers_settings() | here
 
 
 def _check_settings() -> None:
@@ -245,6 +244,7 @@ def _watch(
     while not stop.wait(0.3):
         if cloud.is_down():
             cloud.start()
+            _prepare(workers[0].environment)  # of who may send mail it keeps nothing
             print("The embedded AWS had ended: started anew, with all that it had answered.", flush=True)
         if (now := edits.snapshot(watched)) != snapshot:
             snapshot, reported = now, False

@@ -402,6 +402,7 @@ def test_a_killed_process_is_replaced_with_nothing_lost_that_was_answered_and_si
         }.items():
             who = {"email": f"{name}@example.com", "password": demo.PASSWORD}
             token = run.call(run.ports[0], "POST", "/signup", who)[1]["access_token"]
+            assert mails(run, who["email"])  # also of an AWS that is another one by now
             os.kill(parts(run)[name], signal.SIGKILL)
             run.printed_until(text)
             assert run.call(run.ports[0], "POST", "/login", who)[0] == 200
