@@ -87,8 +87,9 @@ def trail(svc: Services, uid: str, of_deed: Iterable[Event], *, operator: str = 
         return Trail(uid, all_events, (), operator)
     # A deed may be done for who is gone by then, and its record may come after it.
     seconds, now = svc.settings.activity_days * DAY, svc.now()
-    if kept[0].kind.recurs:
-        addition = svc.events.first(uid, kept[0], seconds=seconds, now=now)
+    if any(each.kind.recurs for each in kept):
+        (alone,) = kept  # its condition is another, and a transaction has one for an item
+        addition = svc.events.first(uid, alone, seconds=seconds, now=now)
     else:
         addition = svc.events.addition(uid, kept, seconds=seconds, now=now)
     write = addition.only_if(svc.users.presence(uid))
