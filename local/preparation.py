@@ -66,8 +66,16 @@ def fill(svc: Services) -> None:
     """Make the keys, the demo user and the demo's clients in tables that are there, and write the public keys."""
     keys.ensure(svc)
     if svc.users.find(email.canonical(demo.ADDRESS)) is None:
-        # Whoever may sign up here, and whatever a hook says, the demo user is there.
-        anybody = replace(svc.settings, sign_up="open", mail_domains=(), refused_mail_domains=(), hooks_file="")
+        # Whoever may sign up here, with whatever else, and whatever a hook says, the demo user is there.
+        anybody = replace(
+            svc.settings,
+            sign_up="open",
+            mail_domains=(),
+            refused_mail_domains=(),
+            proof_of_work="off",
+            second_factor="optional",
+            hooks_file="",
+        )
         with redirect_stdout(StringIO()):  # the line of its event: the first that is read here is the welcome
             signup.sign_up(
                 replace(svc, settings=anybody),

@@ -38,6 +38,12 @@ def test_the_demos_user_is_there_whoever_may_sign_up(svc: Services, phone: Phone
     phone.log_in(demo.ADDRESS, demo.PASSWORD)
 
 
+@pytest.mark.parametrize("demand", [{"proof_of_work": "on"}, {"second_factor": "required"}], ids=str)
+def test_the_demos_user_is_there_whatever_a_sign_up_takes(svc: Services, phone: Phone, demand: dict[str, str]) -> None:
+    fill(replace(svc, settings=replace(svc.settings, **demand)))  # type: ignore[arg-type]
+    phone.log_in(demo.ADDRESS, demo.PASSWORD)
+
+
 def test_no_hook_keeps_the_demos_user_out(svc: Services, phone: Phone, tmp_path: Path) -> None:
     file = tmp_path / "hooks.py"
     file.write_text("def before_sign_up(event): raise ValueError\ndef before_login(event): raise ValueError\n")
