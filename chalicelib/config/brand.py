@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from . import values
 
 LINK = re.compile(r"https://[^\s\"'<>{}]+(\{language\}[^\s\"'<>{}]*)?")
-ORIGIN = r"https://[a-z0-9.-]+(:[0-9]{1,5})?"
 MAILTO = re.compile(r"mailto:[^\s\"'<>{}?]+@[^\s\"'<>{}?]+(\?[^\s\"'<>{}]*)?")
 
 
@@ -54,9 +53,7 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
         help=_link(environ, "LATCHKEY_BRAND_HELP", mail=True),
         privacy=_link(environ, "LATCHKEY_BRAND_PRIVACY"),
         terms=_link(environ, "LATCHKEY_BRAND_TERMS"),
-        picture_origins=values.words(
-            environ, "LATCHKEY_BRAND_PICTURE_ORIGINS", ORIGIN, "https origins, as https://images.example.com"
-        ),
+        picture_origins=values.words(environ, "LATCHKEY_BRAND_PICTURE_ORIGINS", *values.HTTPS_ORIGIN),
     )
     return {"brand": brand}
 

@@ -10,10 +10,6 @@ ANDROID_APP = (
     r"[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)+=[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}",
     "packages with a certificate's SHA-256 like com.example.app=14:6D:…, one word a certificate",
 )
-ORIGIN = (
-    r"https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[1-9][0-9]{0,4})?",
-    "https origins like https://example.com, in small letters, without anything behind",
-)
 
 
 def read(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -25,5 +21,5 @@ def read(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "apple_apps": values.words(environ, "LATCHKEY_APPLE_APPS", *APPLE_APP),
         "android_apps": certificates,
-        "passkey_origins": values.words(environ, "LATCHKEY_PASSKEY_ORIGINS", *ORIGIN),
+        "passkey_origins": values.words(environ, "LATCHKEY_PASSKEY_ORIGINS", *values.HTTPS_ORIGIN),
     }

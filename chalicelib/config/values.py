@@ -3,6 +3,12 @@
 import re
 from collections.abc import Mapping
 
+# A pattern, and what a value is that matches it.
+HTTPS_ORIGIN = (
+    r"https://([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[1-9][0-9]{0,4})?",
+    "https origins like https://example.com, in small letters, without anything behind",
+)
+
 
 class WrongSetting(ValueError):
     """A variable has a value that is of no use; the message names it and the value, and says what is right."""
