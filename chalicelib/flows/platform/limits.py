@@ -44,10 +44,7 @@ def password_attempt(
             (_backoff(svc, "password_account_network", canonical_email, network), *also),
             (_limit(svc, "password_account_network_slow", canonical_email, network), *also),
         )
-    # An answer that was shown is never given back.
-    return msgspec.structs.replace(
-        spent, limits=tuple(each for each in spent.limits if not isinstance(each, SingleUse))
-    )
+    return msgspec.structs.replace(spent, limits=_without_work(spent.limits))
 
 
 @contextmanager
@@ -59,6 +56,11 @@ def _asking_for_work(svc: Services) -> Iterator[None]:
         if used_up or refusal.reason == proof_of_work.USED:
             raise proof_of_work.required(svc) from None
         raise
+
+
+def _without_work(limits: tuple[Limit | Backoff, ...]) -> tuple[Limit | Backoff, ...]:
+    # An answer that was shown is never given back.
+    return tuple(each for each in limits if not isinstance(each, SingleUse))
 
 
 def _of_strangers(svc: Services, work: str) -> tuple[Limit, ...]:
@@ -157,8 +159,7 @@ def sign_up(svc: Services, *, unverified_email: str, network: str, work: str | N
     of_accounts = (_limit(svc, "sign_up_network", network), *of_address)
     with _asking_for_work(svc):
         spent = _spend(svc, *of_accounts, *of_strangers, _limit(svc, "sign_up_attempt_network", network))
-    budget = (each for each in of_strangers if not isinstance(each, SingleUse))
-    return msgspec.structs.replace(spent, limits=(*of_accounts, *budget))
+    return msgspec.structs.replace(spent, limits=(*of_accounts, *_without_work(of_strangers)))
 
 
 def sign_up_attempt(svc: Services, *, network: str) -> None:
