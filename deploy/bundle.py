@@ -77,8 +77,8 @@ def _too_large(path: Path, bundle: Bundle) -> Iterator[str]:
 def pinned(requirements: Path) -> list[str]:
     """Return the names that the lock file pins for Lambda's platform."""
     lines = [line.split(" \\")[0] for line in requirements.read_text().splitlines()]
-    pinned = [Requirement(line) for line in lines if line and line[0] not in " #-"]
-    return [canonicalize_name(r.name) for r in pinned if r.marker is None or r.marker.evaluate()]
+    specifiers = [Requirement(line) for line in lines if line and line[0] not in " #-"]
+    return [canonicalize_name(each.name) for each in specifiers if each.marker is None or each.marker.evaluate()]
 
 
 def _missing_wheels(bundle: Bundle, requirements: Path) -> Iterator[str]:
@@ -92,15 +92,15 @@ def _missing_wheels(bundle: Bundle, requirements: Path) -> Iterator[str]:
 
 def _wrong_machine(bundle: Bundle, architecture: str) -> Iterator[str]:
     for name in sorted(n for n in bundle.names if n.endswith(".so")):
-        head = _begin(bundle, name, 20)
-        machine = int.from_bytes(head[18:20], "little")
-        if head[:4] != b"\x7fELF" or machine != _ELF_MACHINE[architecture]:
+        header = _head(bundle, name, 20)
+        machine = int.from_bytes(header[18:20], "little")
+        if header[:4] != b"\x7fELF" or machine != _ELF_MACHINE[architecture]:
             yield f"{name} is not for {architecture} (ELF machine {machine})"
         if ".cpython-" in name and f".{_TAG}-" not in name:
             yield f"{name} is not for {_TAG}"
 
 
-def _begin(bundle: Bundle, name: str, size: int) -> bytes:
+def _head(bundle: Bundle, name: str, size: int) -> bytes:
     with bundle.archive.open(name) as entry:
         return entry.read(size)
 
@@ -116,7 +116,7 @@ def _not_compiled(bundle: Bundle) -> Iterator[str]:
         pyc = pyc_of(name)
         if pyc not in bundle.names:
             yield f"{name} has no byte code"
-        elif _begin(bundle, pyc, 8) != _UNCHECKED_PYC:
+        elif _head(bundle, pyc, 8) != _UNCHECKED_PYC:
             yield f"{pyc} would be checked against the source's time, or is of another Python"
 
 
