@@ -8,6 +8,7 @@ import pytest
 from chalicelib.services import Services
 from tests.support.browser import App, Browser, register
 from tests.support.internet import Internet, running
+from tests.support.issuer import Issuer, trusting
 from tests.support.phone import Phone
 
 
@@ -29,3 +30,15 @@ def internet(tmp_path: Path) -> Iterator[Internet]:
     """The rest of the internet, with one host in it; a file that needs others or more at it has its own."""
     with running(tmp_path, "app.example") as network:
         yield network
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    """Somebody who may vouch for users at the client."""
+    return Issuer()
+
+
+@pytest.fixture
+def trusted(svc: Services, phone: Phone, issuer: Issuer) -> App:
+    """A client whose operator trusts the issuer."""
+    return trusting(svc, phone, issuer)

@@ -34,18 +34,6 @@ def ann(phone: Phone) -> str:
     return subject
 
 
-@pytest.fixture
-def issuer() -> Issuer:
-    """Somebody who may vouch for users at the client."""
-    return Issuer()
-
-
-@pytest.fixture
-def trusted(svc: Services, phone: Phone, issuer: Issuer) -> App:
-    """A client whose operator trusts the issuer."""
-    return trusting(svc, phone, issuer)
-
-
 def test_a_good_assertion_is_worth_a_users_token_that_says_nothing_of_a_login(
     trusted: App, issuer: Issuer, ann: str, clock: Clock
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.services import Services
 from tests.support.browser import API, App, Browser, register, token_response
 from tests.support.forge import peek
-from tests.support.issuer import Issuer, present, trusting
+from tests.support.issuer import Issuer, present
 from tests.support.phone import Clock, Phone, refusal
 from tests.support.staged import just_before
 from tests.support.wire import watched
@@ -40,17 +40,6 @@ def token(browser: Browser) -> str:
     """An access token of the account's user, who looks at what has happened."""
     access_token: str = browser.phone.log_in()["access_token"]
     return access_token
-
-
-@pytest.fixture
-def issuer() -> Issuer:
-    return Issuer()
-
-
-@pytest.fixture
-def trusted(svc: Services, phone: Phone, issuer: Issuer) -> App:
-    """A client whose operator trusts the issuer."""
-    return trusting(svc, phone, issuer)
 
 
 def sid(tokens: dict[str, Any]) -> str:
