@@ -97,7 +97,7 @@ def _answer_login(page_request: PageRequest) -> Answer:
         progress = _log_in(page_request)
     except errors.ProofOfWorkRequired as refusal:
         request_log.set_outcome(refusal)
-        return redirect(f"{page_request.svc.settings.issuer}/{work_path(page_request, 'login')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{work_path(page_request, LOG_IN)}")
     except FORM_ERRORS as refusal:
         malformed = isinstance(refusal, InvalidRequest)
         return _redirect_with_errors(
@@ -174,7 +174,7 @@ def continue_as_known(page_request: PageRequest) -> Answer:
     """The choice to go on as who is logged in already: as that user, or not at all."""
     browser_session = page_request.browser()
     if browser_session is None:
-        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, 'login')}")
+        return redirect(f"{page_request.svc.settings.issuer}/{form_page(page_request, LOG_IN)}")
     page_request.verify_form_token(CONTINUE, browser_session)
     return redirect_onward(page_request, browser_session, UserAction.ACCOUNT_CHOSEN)
 
